@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+// The command `millrace`. On Node >= 24 it widens the libuv pool (each running query holds one of its threads) and
+// runs the command line in this process; on an older Node it re-executes. Plain JavaScript: it must start on Node 20.
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+process.env.UV_THREADPOOL_SIZE ??= '16'
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const source = join(root, 'src', 'cli', 'main.ts')
+const entry = existsSync(source) ? source : join(root, 'dist', 'cli', 'main.js')
+
+if (Number(process.versions.node.split('.')[0]) >= 24) {
+  await import(pathToFileURL(entry).href)
+} else {
+  const { run } = await import('../scripts/node24.mjs')
+  run(fileURLToPath(import.meta.url), process.argv.slice(2))
+}

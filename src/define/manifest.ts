@@ -1,0 +1,271 @@
+// The manifest: a project as plain JSON. `plan/compile.ts` makes it from definitions; everything below reads only this.
+// User functions (processors, endpoint bodies already printed to SQL) are not in it: they stay in the loaded project and
+// are found by the definition's name. Names are `[namespace.]snake_case`; the default namespace is `main`.
+import type { Shape } from '../schema/type.ts'
+
+/** SQL text with parameters. `$1`, `$2`, ... in `text` are `params` (constants) or, in endpoints, `params[i]` names a request parameter. */
+export interface SqlText {
+  readonly text: string
+  readonly params: readonly SqlParam[]
+}
+
+export type SqlParam =
+  | { readonly kind: 'value'; readonly value: string | number | boolean | null; readonly type: string }
+  | { readonly kind: 'request'; readonly name: string }
+
+/** A value resolved when used, from the environment: never in the manifest, logs or lineage. */
+export interface ConfigRef {
+  readonly kind: 'config' | 'secret'
+  readonly name: string
+  readonly fallback?: string
+}
+
+export type Text = string | ConfigRef
+
+export interface PartitionRule {
+  readonly transform: 'identity' | 'year' | 'month' | 'day' | 'hour' | 'bucket'
+  readonly column: string
+  /** Number of buckets, for `bucket`. */
+  readonly buckets?: number
+}
+
+interface Common {
+  readonly name: string
+  /** The user's file and line, `path:line`, relative to the project. */
+  readonly at: string
+  readonly doc?: string
+  readonly owner?: string
+  readonly tags: readonly string[]
+  readonly shape: Shape
+  readonly partition: readonly PartitionRule[]
+  /** Columns by which files are sorted. */
+  readonly cluster: readonly string[]
+  /** Milliseconds; absent = for ever (log: 7 days). */
+  readonly keep: { readonly logMs: number; readonly tableMs?: number }
+  /** Freshness target in milliseconds. */
+  readonly freshMs?: number
+}
+
+export interface StreamManifest extends Common {
+  readonly kind: 'stream'
+  readonly source: 'http' | 'processor'
+  /** Name of the processor that emits into it, for `source: 'processor'`. */
+  readonly processor?: string
+  readonly partitions: number
+  /** Column whose hash chooses the partition; absent = round robin by batch. */
+  readonly key?: string
+  /** Event-time column; absent = append time. */
+  readonly time?: string
+  readonly latenessMs: number
+  readonly maxSkewMs?: number
+  readonly dedupe?: { readonly by: readonly string[]; readonly withinMs: number }
+}
+
+export interface TableManifest extends Common {
+  readonly kind: 'table'
+  readonly key: readonly string[]
+  readonly source:
+    | {
+        readonly kind: 'files'
+        readonly path: Text
+        readonly format: 'csv' | 'json' | 'parquet'
+        readonly everyMs?: number
+        readonly cron?: string
+        readonly zone?: string
+        readonly options: Readonly<Record<string, string | number | boolean>>
+        readonly columns?: Readonly<Record<string, string>>
+      }
+    | { readonly kind: 'http' } // rows by POST /streams/{name}, upserted by key
+    | { readonly kind: 'none' }
+  /** full: replaced by each load; append: new files only (cursor = file); upsert: merged by key. */
+  readonly load: 'full' | 'append' | 'upsert'
+}
+
+export interface ModelManifest extends Common {
+  readonly kind: 'model'
+  readonly sql: SqlText
+  /** Relations that it reads, found in the syntax tree. */
+  readonly inputs: readonly string[]
+  readonly refresh: 'view' | 'full' | 'incremental' | 'live'
+  readonly key: readonly string[]
+  /** Interval column of an incremental model, and its grain. */
+  readonly by?: string
+  readonly lookbackMs?: number
+  readonly onChange?: 'recompute' | 'keep'
+  readonly emit: 'final' | 'changes'
+  /** True when the user declared `columns:`; then they are a contract. */
+  readonly declared: boolean
+}
+
+export interface ProcessorManifest {
+  readonly kind: 'processor'
+  readonly name: string
+  readonly at: string
+  readonly from: string
+  readonly key?: string
+  readonly time?: string
+  readonly state: Readonly<Record<string, StateManifest>>
+}
+
+export type StateManifest =
+  | { readonly kind: 'value'; readonly type: Shape['fields'][number]['type'] }
+  | { readonly kind: 'expiringSet'; readonly type: Shape['fields'][number]['type']; readonly withinMs: number }
+  | { readonly kind: 'ewma'; readonly windowMs: number }
+  | { readonly kind: 'moments' }
+
+export type Relation = StreamManifest | TableManifest | ModelManifest
+
+export type Severity = 'warn' | 'block' | 'quarantine'
+
+export interface CheckManifest {
+  /** Unique in the project: `<set>.<kind>_<columns>`. */
+  readonly name: string
+  readonly severity: Severity
+  readonly rule:
+    | { readonly kind: 'not_null'; readonly column: string }
+    | { readonly kind: 'unique'; readonly columns: readonly string[] }
+    | { readonly kind: 'between'; readonly column: string; readonly min?: string; readonly max?: string }
+    | { readonly kind: 'in'; readonly column: string; readonly values: readonly string[] }
+    | { readonly kind: 'matches'; readonly column: string; readonly pattern: string }
+    | { readonly kind: 'references'; readonly column: string; readonly to: { readonly relation: string; readonly column: string } }
+    | { readonly kind: 'fresh'; readonly column: string; readonly withinMs: number }
+    | { readonly kind: 'row_count'; readonly min?: number; readonly max?: number }
+    | { readonly kind: 'row_count_anomaly'; readonly sigma: number }
+    | { readonly kind: 'sql'; readonly sql: SqlText } // rows returned are rows that fail
+}
+
+export interface CheckSetManifest {
+  readonly name: string
+  readonly at: string
+  readonly on: string
+  readonly owner?: string
+  readonly checks: readonly CheckManifest[]
+}
+
+export interface RoleManifest {
+  readonly name: string
+  readonly at: string
+  /** Attributes that a caller of this role carries. */
+  readonly attributes: Shape
+}
+
+export interface GrantManifest {
+  readonly name: string
+  readonly at: string
+  readonly to: readonly string[]
+  /** Relation names, or `namespace.*`, or `*`. */
+  readonly on: readonly string[]
+  readonly privilege: 'read' | 'write'
+}
+
+/** Structured, so that it prints to SQL and later to Iceberg expressions. */
+export type PredicateManifest =
+  | { readonly kind: 'compare'; readonly column: string; readonly op: '=' | '<>' | '<' | '<=' | '>' | '>='; readonly value: PredicateValue }
+  | { readonly kind: 'in'; readonly column: string; readonly values: readonly PredicateValue[] }
+  | { readonly kind: 'null'; readonly column: string; readonly negated: boolean }
+  | { readonly kind: 'and' | 'or'; readonly of: readonly PredicateManifest[] }
+  | { readonly kind: 'not'; readonly of: PredicateManifest }
+
+export type PredicateValue =
+  | { readonly kind: 'constant'; readonly value: string | number | boolean; readonly type: string }
+  | { readonly kind: 'attribute'; readonly name: string }
+
+export interface PolicyManifest {
+  readonly name: string
+  readonly at: string
+  readonly on: string
+  readonly to: string
+  readonly rows: PredicateManifest
+}
+
+export type MaskKind = 'null' | 'hash' | 'redact' | 'last4' | 'year' | 'none'
+
+export interface MasksManifest {
+  readonly name: string
+  readonly at: string
+  /** Mask of each personal-data tag. */
+  readonly by: Readonly<Record<string, MaskKind>>
+  /** Roles that see the raw values. */
+  readonly except: readonly string[]
+}
+
+export interface EndpointManifest {
+  readonly name: string
+  readonly at: string
+  readonly method: 'GET'
+  /** Path below /api, with `:parameters`. */
+  readonly path: string
+  readonly doc?: string
+  readonly params: Shape
+  readonly sql: SqlText
+  readonly inputs: readonly string[]
+  readonly allow: readonly string[]
+  readonly live: boolean
+  /** Result columns, from binding the SQL. */
+  readonly result: Shape
+  /** Columns of the result that order it totally; keyset cursors need them. */
+  readonly page?: { readonly by: readonly string[]; readonly size: number }
+}
+
+export interface JobManifest {
+  readonly name: string
+  readonly at: string
+  readonly run: readonly string[]
+  readonly cron?: string
+  readonly everyMs?: number
+  readonly zone: string
+  readonly retry: { readonly times: number; readonly waitMs: number }
+  readonly timeoutMs?: number
+}
+
+export type ChannelManifest = { readonly kind: 'webhook'; readonly url: Text } | { readonly kind: 'slack'; readonly url: Text }
+
+export interface AlertManifest {
+  readonly name: string
+  readonly at: string
+  readonly when:
+    | { readonly kind: 'checks'; readonly set: string }
+    | { readonly kind: 'late'; readonly relation: string } // freshness target missed
+    | { readonly kind: 'run'; readonly asset: string } // a run failed
+    | { readonly kind: 'sql'; readonly sql: SqlText; readonly everyMs: number } // one boolean
+    | { readonly kind: 'rows'; readonly relation: string } // any new row (a processor's output, say)
+  readonly forMs: number
+  readonly to: readonly ChannelManifest[]
+}
+
+export type TileManifest = {
+  readonly kind: 'number' | 'line' | 'bar' | 'table' | 'heat'
+  readonly title: string
+  readonly sql: SqlText
+  readonly inputs: readonly string[]
+  readonly x?: string
+  readonly y?: readonly string[]
+  readonly by?: string
+  readonly unit?: string
+  /** Width in twelfths. */
+  readonly span: number
+}
+
+export interface DashboardManifest {
+  readonly name: string
+  readonly at: string
+  readonly title: string
+  readonly tiles: readonly TileManifest[]
+  readonly allow: readonly string[]
+}
+
+export interface Manifest {
+  readonly version: 1
+  readonly project: string
+  readonly relations: readonly Relation[] // inputs before those that read them
+  readonly processors: readonly ProcessorManifest[]
+  readonly checks: readonly CheckSetManifest[]
+  readonly roles: readonly RoleManifest[]
+  readonly grants: readonly GrantManifest[]
+  readonly policies: readonly PolicyManifest[]
+  readonly masks: readonly MasksManifest[]
+  readonly endpoints: readonly EndpointManifest[]
+  readonly jobs: readonly JobManifest[]
+  readonly alerts: readonly AlertManifest[]
+  readonly dashboards: readonly DashboardManifest[]
+}

@@ -1,0 +1,126 @@
+// What the lake's parts and its callers share: tables as of a pointer, data files, changes. Iceberg names throughout
+// (https://iceberg.apache.org/spec/). Ids of 63 bits are bigint here and decimal text in the catalog.
+import type { PartitionRule } from '../define/manifest.ts'
+import type { Shape } from '../schema/type.ts'
+import type { CommitRequest } from '../store/catalog.ts'
+
+/** A field as stored: the id never changes, whatever the name does. */
+export interface LakeField {
+  readonly id: number
+  readonly name: string
+  /** Iceberg primitive type: 'int', 'long', 'decimal(12, 2)', 'timestamptz', ... */
+  readonly type: string
+  readonly required: boolean
+  readonly doc?: string
+}
+
+export interface LakeSchema {
+  readonly id: number
+  readonly fields: readonly LakeField[]
+  /** Ids of the key columns (Iceberg identifier fields). */
+  readonly identifierIds: readonly number[]
+}
+
+export interface LakePartitionField {
+  readonly sourceId: number
+  readonly fieldId: number
+  readonly name: string
+  /** 'identity', 'day', 'bucket[16]', ... */
+  readonly transform: string
+}
+
+export interface LakeSpec {
+  readonly id: number
+  readonly fields: readonly LakePartitionField[]
+}
+
+/** A partition value: int, date, ... as number; long, timestamp as bigint; string; null. */
+export type PartitionValue = number | bigint | string | boolean | null
+
+export interface DataFile {
+  /** Absolute location. */
+  readonly path: string
+  readonly rows: number
+  readonly sizeBytes: number
+  readonly specId: number
+  /** By partition field name. */
+  readonly partition: Readonly<Record<string, PartitionValue>>
+  /** By field id; bounds in Iceberg's single-value binary form. */
+  readonly columns: ReadonlyMap<number, ColumnStats>
+  readonly splitOffsets?: readonly number[]
+}
+
+export interface ColumnStats {
+  readonly sizeBytes: number
+  readonly values: number
+  readonly nulls: number
+  readonly nans?: number
+  readonly lower?: Uint8Array
+  readonly upper?: Uint8Array
+}
+
+export interface LakeSnapshot {
+  readonly id: bigint
+  readonly parentId: bigint | null
+  readonly sequence: number
+  readonly timestampMs: number
+  readonly operation: 'append' | 'overwrite' | 'replace' | 'delete'
+  readonly summary: Readonly<Record<string, string>>
+  readonly schemaId: number
+  readonly manifestList: string
+}
+
+/** A table as of one metadata file: immutable. */
+export interface LakeTable {
+  readonly name: string
+  readonly uuid: string
+  readonly location: string
+  readonly metadataLocation: string
+  readonly schema: LakeSchema
+  readonly schemas: readonly LakeSchema[]
+  readonly spec: LakeSpec
+  readonly specs: readonly LakeSpec[]
+  /** Field ids by which files are sorted. */
+  readonly sort: readonly number[]
+  readonly properties: Readonly<Record<string, string>>
+  readonly snapshots: readonly LakeSnapshot[]
+  readonly current: LakeSnapshot | null
+  /** Named snapshots: branches and tags. */
+  readonly refs: Readonly<Record<string, { readonly snapshotId: bigint; readonly kind: 'branch' | 'tag' }>>
+}
+
+export interface CreateTable {
+  readonly name: string
+  readonly shape: Shape
+  readonly partition: readonly PartitionRule[]
+  readonly cluster: readonly string[]
+  readonly key: readonly string[]
+  readonly properties?: Readonly<Record<string, string>>
+}
+
+/** A comparison that prunes files; everything else prunes nothing. Values in the column's own domain. */
+export interface PruneTerm {
+  readonly column: string
+  readonly op: '=' | '<' | '<=' | '>' | '>=' | 'in' | 'is null' | 'is not null'
+  readonly values: readonly (string | number | bigint | boolean)[]
+}
+
+export interface TableChange {
+  readonly table: string
+  readonly operation: 'append' | 'overwrite' | 'replace' | 'delete'
+  readonly add: readonly DataFile[]
+  /** Paths of live files that go. */
+  readonly remove: readonly string[]
+  /**
+   * Serializable isolation: the commit fails with MR_LAKE_CONFLICT when a snapshot after this one added files, or when a
+   * file of `remove` is no longer live. Absent for appends, which never conflict.
+   */
+  readonly validateFrom?: bigint | null
+  readonly summary?: Readonly<Record<string, string>>
+  /** Applies a new shape before the snapshot (add, drop, rename, widen). */
+  readonly shape?: Shape
+  readonly properties?: Readonly<Record<string, string>>
+}
+
+/** What travels in the same transaction as the pointers. */
+export type CommitAlso = Pick<CommitRequest, 'pipeline' | 'refresh' | 'cursors'>

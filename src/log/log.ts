@@ -1,0 +1,87 @@
+// The durable ordered log: what every implementation (embedded segments, later Kafka) promises. A topic has partitions,
+// a partition is a sequence of records numbered from 0; a record is one line of NDJSON. PROTOCOL rules 1 to 5.
+
+/** Rows that the door accepted, rows that it rejected (raw bytes and reason as JSON), or a pipeline's decisions. */
+export type RecordKind = 'rows' | 'rejects' | 'control'
+
+export interface Append {
+  readonly partition: number
+  readonly kind: RecordKind
+  /** `count` lines, each ended by a newline. Not copied: must not change until the append has resolved. */
+  readonly payload: Uint8Array
+  readonly count: number
+  /** Fingerprint of the shape that validated the rows; empty for rejects and control. */
+  readonly fingerprint: string
+  /** Scoped by the caller to token and stream. The same key with the same hash appends nothing and answers the old offsets. */
+  readonly idempotency?: { readonly key: string; readonly hash: string }
+  /** Numbers of rows that a pipeline derives: a partition keeps the last one per pipeline and drops those it has. */
+  readonly emission?: { readonly pipeline: string; readonly first: number }
+  /** Origin of re-driven records, `topic/partition/offset`, unique per origin; stored with the batch. */
+  readonly redriveOf?: string
+}
+
+export interface Appended {
+  readonly partition: number
+  readonly first: number
+  readonly last: number
+  /** True when the key or emission number was seen before and nothing was written. */
+  readonly duplicate: boolean
+}
+
+export interface LogBatch {
+  readonly partition: number
+  readonly baseOffset: number
+  readonly count: number
+  /** The log's own clock, milliseconds, monotone over all partitions: "arrival" and `_ingested_at`. */
+  readonly appendTimeMs: number
+  readonly kind: RecordKind
+  readonly fingerprint: string
+  /** `count` lines, each ended by a newline, decompressed. */
+  readonly payload: Uint8Array
+  readonly redriveOf?: string
+}
+
+export interface PartitionRange {
+  /** First offset still kept. */
+  readonly start: number
+  /** Next offset to be written; all below it are durable. */
+  readonly end: number
+}
+
+export interface TopicStats {
+  readonly topic: string
+  readonly partitions: readonly (PartitionRange & {
+    readonly sizeBytes: number
+    readonly segments: number
+    readonly lastAppendMs: number
+  })[]
+}
+
+export interface Log {
+  /** Creates the topic or opens it; more partitions than it has are added. */
+  ensureTopic(topic: string, partitions: number): Promise<void>
+  topics(): readonly TopicStats[]
+  /**
+   * Resolves when every part is durable (fdatasync); all parts of one call join the same group commit. After an error
+   * nothing is known to be written, and a retry with the same idempotency key appends only what is missing.
+   * @throws MR_LOG_BUSY above the limit of pending bytes; MR_LOG_FULL without space, and the log goes on when there is
+   *   room again; MR_LOG_IO after a failed sync, which closes the partition; MR_INGEST_IDEMPOTENCY for a key that was
+   *   used with another hash.
+   */
+  append(topic: string, parts: readonly Append[]): Promise<readonly Appended[]>
+  /** Whole batches, from the one that holds `from`, at most `maxBytes` of payload but at least one batch; empty at the end. */
+  read(topic: string, partition: number, from: number, maxBytes: number): Promise<readonly LogBatch[]>
+  range(topic: string, partition: number): PartitionRange
+  /** Resolves when `range().end > from`, or when `signal` aborts. */
+  whenMore(topic: string, partition: number, from: number, signal: AbortSignal): Promise<void>
+  /** First offset whose append time is at or after `timeMs`; the end when there is none. */
+  offsetAt(topic: string, partition: number, timeMs: number): Promise<number>
+  /** Last emission number of a pipeline in a partition, -1 for none. */
+  lastEmission(topic: string, partition: number, pipeline: string): number
+  /** Removes whole segments older than `beforeMs` that lie below `keepFrom`. Answers bytes freed. */
+  retain(topic: string, partition: number, limits: { beforeMs: number; keepFrom: number }): Promise<number>
+  /** Whether appends are taken at the moment; false while the disk is full or a partition is closed. */
+  readonly healthy: boolean
+  /** Waits for pending appends, then closes. */
+  close(): Promise<void>
+}

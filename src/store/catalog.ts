@@ -1,0 +1,80 @@
+// The catalog and the one commit, as an interface: SQLite (`sqlite-catalog.ts`) in production, a model in simulations.
+// PROTOCOL rules 14 and 15: files are durable before; this transaction alone makes them visible.
+
+export interface TablePointer {
+  readonly name: string
+  /** Location of the current metadata file. */
+  readonly location: string
+  /** Current snapshot, decimal text of 63 bits; null before the first. */
+  readonly snapshotId: string | null
+}
+
+export interface OffsetRow {
+  readonly topic: string
+  readonly partition: number
+  /** Next offset to read: everything below is in committed tables. */
+  readonly next: number
+}
+
+export interface CheckpointRow {
+  readonly location: string
+  /** Fingerprint of code, definition and engine that wrote it. */
+  readonly code: string
+}
+
+export interface CommitRequest {
+  /** Compare-and-set of pointers: `from` is the expected location, null when the table must not exist yet. */
+  readonly tables: readonly {
+    readonly name: string
+    readonly from: string | null
+    readonly to: string
+    readonly snapshotId: string | null
+  }[]
+  /** A pipeline's progress, replaced as a whole per (pipeline, topic, partition). */
+  readonly pipeline?: {
+    readonly name: string
+    /** The owner's generation, compared for equality: a zombie's commit is refused. */
+    readonly generation: string
+    readonly offsets: readonly OffsetRow[]
+    readonly checkpoint?: CheckpointRow
+  }
+  /** A model's refresh: the snapshots it read, and the run that made it. */
+  readonly refresh?: {
+    readonly model: string
+    readonly inputs: Readonly<Record<string, string | null>>
+    readonly runId: string
+    /** Fencing token of the step; compared when present. */
+    readonly token?: string
+  }
+  /** Cursors of file loads and the like. */
+  readonly cursors?: readonly { readonly name: string; readonly value: string }[]
+  readonly nowMs: number
+}
+
+export interface Change {
+  /** Position in the sequence that other processes follow. */
+  readonly sequence: number
+  readonly table: string
+  readonly snapshotId: string | null
+  readonly committedMs: number
+}
+
+export type CommitOutcome =
+  | { readonly kind: 'committed'; readonly sequence: number }
+  | { readonly kind: 'conflict'; readonly table: string; readonly current: TablePointer | null }
+  | { readonly kind: 'fenced'; readonly pipeline: string }
+
+export interface Catalog {
+  tables(): Promise<readonly TablePointer[]>
+  table(name: string): Promise<TablePointer | null>
+  /** All of it or nothing, durable when resolved (synchronous = FULL). */
+  commit(request: CommitRequest): Promise<CommitOutcome>
+  drop(name: string, from: string): Promise<CommitOutcome>
+  /** Takes over a pipeline: later commits with another generation are refused. */
+  acquire(pipeline: string, generation: string): Promise<void>
+  /** Offsets, checkpoint and the table pointers, read in one transaction. */
+  progress(pipeline: string): Promise<{ offsets: readonly OffsetRow[]; checkpoint: CheckpointRow | null }>
+  refreshOf(model: string): Promise<{ inputs: Readonly<Record<string, string | null>>; runId: string; committedMs: number } | null>
+  cursor(name: string): Promise<string | null>
+  changesAfter(sequence: number): Promise<readonly Change[]>
+}
