@@ -30,7 +30,7 @@ if (chosen.length === 0) {
   run(node, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', '.'])
   run(node, [join('node_modules', '@biomejs', 'biome', 'bin', 'biome'), 'check', '.'])
 }
-const files = (chosen.length > 0 ? chosen.flatMap((path) => (path.endsWith('.ts') ? [path] : find(path))) : ['src', 'test'].flatMap(find)).filter(
-  (path) => all || chosen.length > 0 || !path.endsWith('.long.test.ts'),
-)
+const files = (
+  chosen.length > 0 ? chosen.flatMap((path) => (path.endsWith('.ts') ? [path] : find(path))) : ['src', 'test'].flatMap(find)
+).filter((path) => all || chosen.length > 0 || !path.endsWith('.long.test.ts'))
 run(node, ['--test', '--test-concurrency=2', '--test-reporter=spec', ...files], { MILLRACE_TEST_ALL: all ? '1' : '' })
