@@ -71,3 +71,9 @@ export function cellOf(value: Plain | unknown, type: string, options: CellOption
     return Object.fromEntries(Object.entries(value as Record<string, Plain>).map(([name, inner]) => [name, cellOf(inner, type, options)]))
   return value as Cell
 }
+
+/** JSON form with nested values as their JSON text: for tables of plain cells. */
+export function flatCell(value: Plain | unknown, type: string): string | number | boolean | null {
+  const cell = cellOf(value, type)
+  return cell !== null && typeof cell === 'object' ? JSON.stringify(cell) : cell
+}

@@ -242,14 +242,16 @@ function watch(
   }
 }
 
-type Bound = [] | [DuckDBValue[], DuckDBType[]] | [Record<string, DuckDBValue>, Record<string, DuckDBType | undefined>]
+type Values = DuckDBValue[] | Record<string, DuckDBValue>
+type Types = DuckDBType[] | Record<string, DuckDBType | undefined>
 
 /** Whole numbers are bound as integers: DuckDB would take every JavaScript number as DOUBLE. */
-function bind(values: SqlValues | undefined): Bound {
-  if (values === undefined) return []
-  if (Array.isArray(values)) return values.length === 0 ? [] : [values.map(boundValue), values.map(boundType) as DuckDBType[]]
+function bind(values: SqlValues | undefined): [Values | undefined, Types | undefined] {
+  if (values === undefined) return [undefined, undefined]
+  if (Array.isArray(values))
+    return values.length === 0 ? [undefined, undefined] : [values.map(boundValue), values.map(boundType) as DuckDBType[]]
   const entries = Object.entries(values as Record<string, SqlValue>)
-  if (entries.length === 0) return []
+  if (entries.length === 0) return [undefined, undefined]
   return [
     Object.fromEntries(entries.map(([name, value]) => [name, boundValue(value)])),
     Object.fromEntries(entries.map(([name, value]) => [name, boundType(value)])),

@@ -14,7 +14,8 @@ export type LivePredicate =
   | { readonly kind: 'not'; readonly of: LivePredicate }
 
 export type LiveOutput =
-  | { readonly kind: 'window_start' | 'window_end'; readonly name: string }
+  | { readonly kind: 'window_start'; readonly name: string }
+  | { readonly kind: 'window_end'; readonly name: string }
   | { readonly kind: 'group'; readonly name: string; readonly column: string }
   | {
       readonly kind: 'aggregate'

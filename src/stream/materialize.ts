@@ -36,7 +36,7 @@ export class Materialize implements Sink {
     this.#out = relations.writable(stream.name)
     this.#late = stream.keyed ? null : relations.writable(lateName(stream.name))
     this.#rejected = relations.writable(rejectedName(stream.name))
-    this.#lateShape = lateShape(stream as StreamManifest)
+    this.#lateShape = lateShape(stream)
   }
 
   get counts(): StreamCounts {

@@ -2,7 +2,7 @@
 // round. Rewrites that change nothing (compaction) cancel out.
 import { scanSql } from '../engine/scan.ts'
 import type { Lake } from '../lake/lake.ts'
-import type { LakeTable } from '../lake/types.ts'
+import type { DataFile, LakeTable } from '../lake/types.ts'
 
 export interface InputState {
   readonly table: LakeTable | null
@@ -28,7 +28,7 @@ export async function changedRows(lake: Lake, { table, from }: InputState): Prom
 }
 
 /** Files of an older snapshot; null when it has expired, and then everything counts as changed. */
-async function filesAt(lake: Lake, table: LakeTable, id: bigint): ReturnType<Lake['files']> | Promise<null> {
+async function filesAt(lake: Lake, table: LakeTable, id: bigint): Promise<readonly DataFile[] | null> {
   const snapshot = table.snapshots.find((candidate) => candidate.id === id)
   return snapshot ? lake.files(table, snapshot) : null
 }

@@ -1,7 +1,7 @@
 // The console's dashboards: which there are, their layout, and one tile's rows at a time.
 import { MillraceError } from '../../core/errors.ts'
 import type { DashboardManifest } from '../../define/manifest.ts'
-import { cellOf } from '../../engine/cell.ts'
+import { flatCell } from '../../engine/cell.ts'
 import { inlineConstants } from '../../engine/sql-text.ts'
 import type { Caller } from '../answer.ts'
 import { freshnessOf, readMoment } from './freshness.ts'
@@ -48,7 +48,7 @@ export async function tileAnswer(parts: AdminParts, caller: Caller, name: string
   return {
     nowMs: moment.nowMs,
     columns: answer.columns,
-    rows: answer.rows.map((row) => row.map((value, column) => cellOf(value, answer.columns[column]!.type))),
+    rows: answer.rows.map((row) => row.map((value, column) => flatCell(value, answer.columns[column]!.type))),
     sources: relations.map((relation) => ({ relation: relation.name, freshness: freshnessOf(parts, relation, moment) })),
     policy: { rowFilter: answer.rowFilter, masked: answer.masked },
   }

@@ -2,7 +2,7 @@
 import { MillraceError } from '../../core/errors.ts'
 import type { Relation } from '../../define/manifest.ts'
 import { rejectedName, storedShape } from '../../define/system-columns.ts'
-import { cellOf } from '../../engine/cell.ts'
+import { flatCell } from '../../engine/cell.ts'
 import { literal, quoteName, quoteRelation } from '../../engine/sql-text.ts'
 import type { LakeSnapshot, LakeTable } from '../../lake/types.ts'
 import type { CheckRecord } from '../../quality/history.ts'
@@ -198,7 +198,7 @@ export async function rowsPage(parts: AdminParts, caller: Caller, name: string, 
       const unit = fieldOf(shape, column.name)?.unit
       return { name: column.name, type: column.type, ...(unit ? { unit } : {}) }
     }),
-    rows: answer.rows.map((row) => row.map((value, index) => cellOf(value, answer.columns[index]!.type))),
+    rows: answer.rows.map((row) => row.map((value, index) => flatCell(value, answer.columns[index]!.type))),
     matched: Number(counted.rows[0]![0]),
     total: Number(counted.rows[0]![1]),
     snapshot: snapshot ? { id: snapshot.id.toString(), sequence: snapshot.sequence } : null,
@@ -352,7 +352,7 @@ async function setAsideOf(parts: AdminParts, caller: Caller, relation: Relation)
     rows: {
       nowMs: parts.clock.nowMs(),
       columns: answer.columns,
-      rows: answer.rows.map((row) => row.map((value, index) => cellOf(value, answer.columns[index]!.type))),
+      rows: answer.rows.map((row) => row.map((value, index) => flatCell(value, answer.columns[index]!.type))),
       matched: answer.rows.length,
       total: answer.rows.length,
       snapshot: null,
