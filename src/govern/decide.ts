@@ -44,7 +44,9 @@ export function decide(manifest: Manifest, identity: Identity, name: string): De
   const owned = findOwned(manifest, name)
   if (!owned) return DENIED
   if (identity.isAdmin) return OPEN
-  const granting = identity.roles.filter((role) => manifest.grants.some((grant) => grant.privilege === 'read' && grant.to.includes(role.name) && grantsTo(grant.on, owned.owner.name)))
+  const granting = identity.roles.filter((role) =>
+    manifest.grants.some((grant) => grant.privilege === 'read' && grant.to.includes(role.name) && grantsTo(grant.on, owned.owner.name)),
+  )
   if (granting.length === 0) return DENIED
   const filters = granting.map((role) => roleFilter(manifest, role, owned.owner.name))
   const rowFilter = filters.includes(null) ? null : [...new Set(filters)].map((filter) => `(${filter})`).join(' OR ')
@@ -53,13 +55,25 @@ export function decide(manifest: Manifest, identity: Identity, name: string): De
     const mask = fieldMask(manifest, granting, field)
     if (mask !== 'none') masks.set(field.name, mask)
   }
-  if (owned.part === 'rejected') return seal(null, rowFilter !== null || masks.size > 0 ? new Map([['raw', 'null' as const], ['message', 'null' as const]]) : new Map())
+  if (owned.part === 'rejected')
+    return seal(
+      null,
+      rowFilter !== null || masks.size > 0
+        ? new Map([
+            ['raw', 'null' as const],
+            ['message', 'null' as const],
+          ])
+        : new Map(),
+    )
   return seal(rowFilter, masks)
 }
 
 function seal(rowFilter: string | null, masks: ReadonlyMap<string, MaskKind>): Decision {
   if (rowFilter === null && masks.size === 0) return OPEN
-  const hash = createHash('sha256').update(JSON.stringify([rowFilter, [...masks]])).digest('hex').slice(0, 12)
+  const hash = createHash('sha256')
+    .update(JSON.stringify([rowFilter, [...masks]]))
+    .digest('hex')
+    .slice(0, 12)
   return { readable: true, rowFilter, masks, hash }
 }
 
@@ -87,7 +101,9 @@ function printPredicate(predicate: PredicateManifest, role: HeldRole): string {
     case 'compare':
       return `${quoteName(predicate.column)} ${predicate.op} ${printValue(predicate.value, role)}`
     case 'in':
-      return predicate.values.length === 0 ? 'false' : `${quoteName(predicate.column)} IN (${predicate.values.map((value) => printValue(value, role)).join(', ')})`
+      return predicate.values.length === 0
+        ? 'false'
+        : `${quoteName(predicate.column)} IN (${predicate.values.map((value) => printValue(value, role)).join(', ')})`
     case 'null':
       return `${quoteName(predicate.column)} IS ${predicate.negated ? 'NOT ' : ''}NULL`
     case 'not':
@@ -107,4 +123,7 @@ function printValue(value: PredicateValue, role: HeldRole): string {
 
 /** May the identity append to this stream or table over HTTP? */
 export const mayWrite = (manifest: Manifest, identity: Identity, name: string): boolean =>
-  identity.isAdmin || identity.roles.some((role) => manifest.grants.some((grant) => grant.privilege === 'write' && grant.to.includes(role.name) && grantsTo(grant.on, name)))
+  identity.isAdmin ||
+  identity.roles.some((role) =>
+    manifest.grants.some((grant) => grant.privilege === 'write' && grant.to.includes(role.name) && grantsTo(grant.on, name)),
+  )

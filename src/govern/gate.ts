@@ -7,7 +7,27 @@ import { DENIED_FUNCTIONS, LEAKING_FUNCTIONS, OPERATORS, WINDOW_FUNCTIONS } from
 const QUERY_NODES = new Set(['SELECT_NODE', 'SET_OPERATION_NODE', 'RECURSIVE_CTE_NODE', 'CTE_NODE'])
 const TABLE_NODES = new Set(['EMPTY', 'BASE_TABLE', 'SUBQUERY', 'JOIN', 'EXPRESSION_LIST', 'TABLE_FUNCTION', 'PIVOT'])
 const TABLE_FUNCTIONS = new Set(['unnest', 'range', 'generate_series'])
-const CLASSES = new Set(['COLUMN_REF', 'CONSTANT', 'FUNCTION', 'COMPARISON', 'CONJUNCTION', 'OPERATOR', 'CASE', 'CAST', 'BETWEEN', 'SUBQUERY', 'WINDOW', 'STAR', 'LAMBDA', 'LAMBDA_REF', 'PARAMETER', 'COLLATE', 'POSITIONAL_REFERENCE', 'DEFAULT', 'TYPE'])
+const CLASSES = new Set([
+  'COLUMN_REF',
+  'CONSTANT',
+  'FUNCTION',
+  'COMPARISON',
+  'CONJUNCTION',
+  'OPERATOR',
+  'CASE',
+  'CAST',
+  'BETWEEN',
+  'SUBQUERY',
+  'WINDOW',
+  'STAR',
+  'LAMBDA',
+  'LAMBDA_REF',
+  'PARAMETER',
+  'COLLATE',
+  'POSITIONAL_REFERENCE',
+  'DEFAULT',
+  'TYPE',
+])
 const SYSTEM_SCHEMAS = new Set(['', 'main', 'pg_catalog'])
 
 export interface Passed {
@@ -59,7 +79,8 @@ function checkFunction(node: Node, functions: ReadonlySet<string>, leaking: Set<
   const catalog = String(node['catalog'] ?? '').toLowerCase()
   if (catalog !== '' && catalog !== 'system') refuse(`the function ${catalog}.${name}`)
   if (DENIED_FUNCTIONS.has(name)) refuse(`the function ${name}`)
-  const isKnown = functions.has(name) || OPERATORS.has(name) || TABLE_FUNCTIONS.has(name) || (node.class === 'WINDOW' && WINDOW_FUNCTIONS.has(name))
+  const isKnown =
+    functions.has(name) || OPERATORS.has(name) || TABLE_FUNCTIONS.has(name) || (node.class === 'WINDOW' && WINDOW_FUNCTIONS.has(name))
   if (!isKnown) throw new MillraceError('MR_SQL_UNKNOWN', `there is no function ${name}`, { fix: 'check its name' })
   if (LEAKING_FUNCTIONS.has(name)) leaking.add(name)
 }

@@ -24,11 +24,15 @@ export function maskSql(field: Field, mask: MaskKind): string {
       return nothing
     case 'hash':
       if (isText) return `CASE WHEN ${column} IS NULL THEN NULL ELSE left(${hmac(column)}, 32) END`
-      return type === 'UUID' ? `CASE WHEN ${column} IS NULL THEN NULL ELSE CAST(left(${hmac(`CAST(${column} AS VARCHAR)`)}, 32) AS UUID) END` : nothing
+      return type === 'UUID'
+        ? `CASE WHEN ${column} IS NULL THEN NULL ELSE CAST(left(${hmac(`CAST(${column} AS VARCHAR)`)}, 32) AS UUID) END`
+        : nothing
     case 'redact':
       return isText ? `CASE WHEN ${column} IS NULL THEN NULL ELSE '***' END` : nothing
     case 'last4':
-      return isText ? `CASE WHEN ${column} IS NULL THEN NULL WHEN length(${column}) <= 4 THEN '***' ELSE '***' || right(${column}, 4) END` : nothing
+      return isText
+        ? `CASE WHEN ${column} IS NULL THEN NULL WHEN length(${column}) <= 4 THEN '***' ELSE '***' || right(${column}, 4) END`
+        : nothing
     case 'year':
       return type === 'DATE' || type === 'TIMESTAMPTZ' ? `CAST(date_trunc('year', ${column}) AS ${type})` : nothing
   }
