@@ -5,7 +5,7 @@ import type { ModelManifest } from '../../define/manifest.ts'
 import type { ModelHow } from '../../define/model.ts'
 import type { Sql } from '../../define/sql.ts'
 import { printType, type Shape } from '../../schema/type.ts'
-import type { BoundColumn } from '../binder.ts'
+import type { BoundColumn, WindowCall } from '../binder.ts'
 import { checkColumnNames } from '../names.ts'
 import { checkOptions, columnIn, durationOf, fail, listOf, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
@@ -111,6 +111,7 @@ function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelMa
       `${what} aggregates a stream without end`,
       'read FROM tumble(<stream>, <time>, INTERVAL 1 MINUTE) and group by window_start',
     )
+  for (const window of windows) checkWindowTime(scope, what, query, window)
   for (const name of query.inputs) {
     const input = scope.relations.get(name)
     if (input && input.kind !== 'stream')
@@ -122,6 +123,22 @@ function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelMa
         "a live model reads streams: give it a duration, such as fresh: '1 minute'",
       )
   }
+}
+
+/** Windows close by the watermark, which follows the event time and no other column. */
+function checkWindowTime(scope: Scope, what: string, query: Query, window: WindowCall): void {
+  const stream = scope.relations.get(window.relation)
+  const time = stream?.kind === 'stream' ? (stream.time ?? '_ingested_at') : window.column
+  if (stream?.kind !== 'stream' || time === window.column) return
+  const is = window.column === undefined ? '' : `, not "${window.column}"`
+  const message = `${what}: ${window.kind} needs the event time of "${stream.name}", which is "${time}"${is}`
+  fail(
+    scope,
+    'MR_PLAN_REFRESH',
+    query.rendered.at(window.position),
+    message,
+    `write ${window.kind}(${stream.name}, ${time}, INTERVAL 1 MINUTE)`,
+  )
 }
 
 const requireKey = (shape: Shape, keys: readonly string[]): Shape => ({
