@@ -279,6 +279,7 @@ test('tables: key, load, source, no lateness', async () => {
 })
 
 test('models: refresh, intervals, keys, windows', async () => {
+  const windowed = sql`SELECT session, window_start, count(*) AS n FROM tumble(clicks, seen, INTERVAL 1 MINUTE) GROUP BY ALL`
   const of = (how: object, query = sql`SELECT CAST(placed AS date) AS day, sum(amount) AS revenue FROM orders GROUP BY ALL`) =>
     model('m', query, how as Wrong)
   await expectOne(/MR_PLAN_REFRESH model "m" is incremental, but by what\?/, orders, of({ refresh: 'incremental' }))
@@ -294,7 +295,7 @@ test('models: refresh, intervals, keys, windows', async () => {
     /MR_PLAN_REFRESH model "m" is fresh 'live' but its refresh is 'full'/,
     clicks,
     hidden,
-    of({ refresh: 'full', fresh: 'live' }, sql`SELECT id FROM clicks`),
+    of({ refresh: 'full', fresh: 'live' }, windowed),
   )
   await expectOne(
     /MR_PLAN_REFRESH model "m" aggregates a stream without end/,
@@ -318,6 +319,15 @@ test('models: refresh, intervals, keys, windows', async () => {
     clicks,
     hidden,
     of({ fresh: 'live' }, sql`SELECT window_start, count(*) AS n FROM tumble(clicks, ms, INTERVAL 1 MINUTE) GROUP BY ALL`),
+  )
+  await expectOne(
+    /MR_PLAN_LIVE_SHAPE model "m": hop\(\.\.\.\) is not supported in a live model/,
+    clicks,
+    hidden,
+    of(
+      { fresh: 'live' },
+      sql`SELECT window_start, count(*) AS n FROM hop(clicks, seen, INTERVAL 1 MINUTE, INTERVAL 5 MINUTE) GROUP BY ALL`,
+    ),
   )
   const joined = sql`SELECT o.id, c.country FROM orders AS o JOIN customers AS c ON o.customer = c.id`
   await expectOne(
@@ -589,7 +599,7 @@ test('endpoints: parameters are bound and typed, values too, each parameter once
   const [route] = manifest.endpoints
   assert.equal(
     route?.sql.text,
-    'SELECT id, placed FROM "orders" WHERE id = CAST($1 AS VARCHAR) AND amount > CAST($2 AS INTEGER) AND (placed > CAST($3 AS TIMESTAMP WITH TIME ZONE) OR id = CAST($1 AS VARCHAR))',
+    'SELECT id, placed FROM "orders" WHERE id = CAST($1 AS VARCHAR) AND amount > CAST($2 AS INTEGER) AND (placed > CAST($3 AS TIMESTAMPTZ) OR id = CAST($1 AS VARCHAR))',
   )
   assert.deepEqual(route?.sql.params, [
     { kind: 'request', name: 'id' },
