@@ -1,7 +1,7 @@
 // The embedded log: segments on the local disk, `<directory>/<topic>/<partition>/`. One loop takes what has gathered while
 // the last group was being synced, writes it to all its partitions with one write and one fdatasync each, then shows it:
 // the running sync is the linger. So a batch that is visible with append time T proves that all before T is visible.
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import type { Disk } from '../core/disk.ts'
 import { assert, MillraceError } from '../core/errors.ts'
@@ -15,7 +15,7 @@ import type { Placement, Stage } from './stage.ts'
 export interface EmbeddedLogOptions {
   readonly disk: Disk
   readonly clock: Clock
-  /** Absolute; made when absent. Only one process may have it open. */
+  /** Absolute; made when absent, its parent should exist. Only one process may have it open. */
   readonly directory: string
   /** A segment is closed at this size. Default 128 MiB. */
   readonly segmentBytes?: number
@@ -96,6 +96,7 @@ class EmbeddedLog implements Log {
   async recover(): Promise<void> {
     const { disk } = this.#settings
     await disk.makeDirectory(this.#directory)
+    await disk.syncDirectory(dirname(this.#directory)) // also when an earlier start made it and died
     for (const topic of await disk.list(this.#directory)) {
       if (!TOPIC_NAME.test(topic)) continue
       const numbers = (await disk.list(join(this.#directory, topic))).filter((name) => /^\d+$/.test(name)).map(Number)
