@@ -247,7 +247,7 @@ export class Pipeline {
     const changes = await cut.changes()
     const state: PipelineState = { source, sink: cut.state }
     const location = await checkpoints.write(name, state)
-    const tables = await lake.commit(changes, {
+    const { tables } = await lake.commit(changes, {
       pipeline: {
         name,
         generation: this.#generation,
