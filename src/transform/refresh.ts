@@ -8,7 +8,7 @@ import { scanSql } from '../engine/scan.ts'
 import { inlineConstants, literal, quoteName } from '../engine/sql-text.ts'
 import { withRelations } from '../engine/workspace.ts'
 import { writeParquet } from '../engine/write.ts'
-import type { Lake } from '../lake/lake.ts'
+import type { Lake } from '../lake/open-lake.ts'
 import type { DataFile, LakeTable, TableChange } from '../lake/types.ts'
 import { changedRows, type InputState } from './changed-rows.ts'
 
