@@ -49,11 +49,11 @@ class Run {
 
   async live(): Promise<number> {
     await this.#disk.makeDirectory('/data')
-    for (let life = 0; life < 4; life++) {
+    for (let life = 0; life < 3; life++) {
       if (integer(this.#random, 4) > 0) this.#disk.crashAt(1 + integer(this.#random, 400))
       if (integer(this.#random, 2) === 0)
         this.#disk.failAt(1 + integer(this.#random, 300), pick<DiskFault>(this.#random, ['EIO', 'ENOSPC', 'short']))
-      await this.#process(24)
+      await this.#process(18)
     }
     this.#disk.disarm()
     await this.#process(4)
@@ -213,7 +213,7 @@ class Run {
 
   #part(partition: number, kind: RecordKind): Append {
     const ids = Array.from({ length: 1 + integer(this.#random, 4) }, () => `r${this.#nextId++}`)
-    return makePart(partition, kind, ids, pick(this.#random, [0, 0, 30, 600, 5_000]))
+    return makePart(partition, kind, ids, pick(this.#random, this.#compression === 'zstd' ? [0, 600, 5_000] : [0, 0, 30, 600]))
   }
 }
 
