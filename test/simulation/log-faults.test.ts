@@ -90,7 +90,7 @@ async function tellWith(seed: number, arm: (disk: FakeDisk) => void): Promise<nu
 async function atEveryCall(trouble: (disk: FakeDisk, n: number) => void): Promise<number> {
   const calls = await tellWith(0, () => {})
   for (let n = 1; n <= calls; n++)
-    for (const seed of [n * 2, n * 2 + 1])
+    for (const seed of process.env['MILLRACE_TEST_ALL'] ? [n, n + 1, n + 2, n + 3] : [n])
       try {
         await tellWith(seed, (disk) => trouble(disk, n))
       } catch (error) {
