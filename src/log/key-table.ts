@@ -1,4 +1,4 @@
-// The idempotency keys of a partition over a day, in 56 bytes each and outside the garbage collector's reach: a thousand
+// The idempotency keys of a partition over a day, in 52 bytes a slot and outside the garbage collector's reach: a thousand
 // requests a second are 86 million keys, which no Map of objects holds. A ring in the order of time, and an index of open
 // addressing over it. Keys are kept as 128 bits of SHA-256 (no two that occur are alike), bodies as 64.
 import { hash as digest } from 'node:crypto'

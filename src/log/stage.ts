@@ -79,7 +79,8 @@ export class Stage {
     const id = idempotency && scopedKey(kind, idempotency.key)
     const known = (id && this.#memory.find(id, idempotency.hash)) ?? (redriveOf && this.#memory.redrives.get(redriveOf)) ?? undefined
     if (known) return { batch: undefined, first: known.first, count: known.count, duplicate: true }
-    return (id && this.#placed.get(id)?.placement) || this.#placed.get(`o${redriveOf}`)?.placement
+    const placed = (id && this.#placed.get(id)) ?? (redriveOf && this.#placed.get(`o${redriveOf}`)) ?? undefined
+    return placed ? placed.placement : undefined
   }
 
   /** How many of the part's rows, from its start, the partition or this group has already. */
