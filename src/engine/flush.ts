@@ -1,6 +1,6 @@
 // From frozen tail generations to data files: plain appends, or copy-on-write by key for keyed tables, where only the files
 // whose key range meets the new keys are read and written again.
-import type { Lake } from '../lake/lake.ts'
+import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable, PruneTerm, TableChange } from '../lake/types.ts'
 import type { Engine, Session } from './duckdb.ts'
 import { scanSql } from './scan.ts'

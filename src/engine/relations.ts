@@ -2,7 +2,7 @@
 // front of it. A reader pins one (snapshot, tail) pair; a flush swaps both in one assignment, and a tail generation goes only
 // when no pin holds it. PROTOCOL rule 16.
 import { MillraceError } from '../core/errors.ts'
-import type { Lake } from '../lake/lake.ts'
+import type { Lake } from '../lake/open-lake.ts'
 import type { LakeSnapshot, LakeTable, PruneTerm, TableChange } from '../lake/types.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Shape } from '../schema/type.ts'
