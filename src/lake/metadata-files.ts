@@ -4,7 +4,7 @@ import type { Disk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
 import { ImmutableCache } from './immutable-cache.ts'
-import { parentOf, toPath, toUri } from './location.ts'
+import { parentOf, toPath } from './location.ts'
 import { type ManifestContext, type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
 import { describeManifest, type ManifestFile, readManifestList, writeManifestList } from './manifest-list.ts'
 import { partitionTypes } from './partition-spec.ts'
@@ -71,6 +71,14 @@ export class MetadataFiles {
     }
   }
 
+  /** Makes a directory and those above it that are missing, all of them durably. */
+  async makeDirectory(path: string): Promise<void> {
+    const missing: string[] = []
+    for (let at = path; at !== '' && !(await this.disk.stat(at)); at = parentOf(at)) missing.push(at)
+    await this.disk.makeDirectory(path)
+    for (const directory of missing) await this.disk.syncDirectory(parentOf(directory) || '/')
+  }
+
   /** Writes entries of one spec as a new manifest of a snapshot. */
   async writeManifest(
     entries: readonly ManifestEntry[],
@@ -101,8 +109,7 @@ export class MetadataFiles {
   async writeMetadata(metadata: TableMetadata, before: string | null): Promise<string> {
     const number = before === null ? 0 : Number(/\/(\d+)-[^/]*$/.exec(before)?.[1] ?? 0) + 1
     const id = uuidV7(metadata['last-updated-ms'], this.#random)
-    const uri = toUri(`${toPath(metadata.location)}/metadata/${String(number).padStart(5, '0')}-${id}.metadata.json`)
-    await this.disk.makeDirectory(parentOf(toPath(uri)))
+    const uri = `${metadata.location}/metadata/${String(number).padStart(5, '0')}-${id}.metadata.json`
     await this.disk.writeNew(toPath(uri), printMetadata(metadata))
     this.#metadata.put(uri, metadata)
     return uri

@@ -1,7 +1,7 @@
 // The embedded log: segments on the local disk, `<directory>/<topic>/<partition>/`. One loop takes what has gathered while
 // the last group was being synced, writes it to all its partitions with one write and one fdatasync each, then shows it:
 // the running sync is the linger. So a batch that is visible with append time T proves that all before T is visible.
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import type { Disk } from '../core/disk.ts'
 import { assert, MillraceError } from '../core/errors.ts'
@@ -15,7 +15,7 @@ import type { Placement, Stage } from './stage.ts'
 export interface EmbeddedLogOptions {
   readonly disk: Disk
   readonly clock: Clock
-  /** Absolute; made when absent. Only one process may have it open. */
+  /** Absolute; made when absent, its parent should exist. Only one process may have it open. */
   readonly directory: string
   /** A segment is closed at this size. Default 128 MiB. */
   readonly segmentBytes?: number
@@ -33,6 +33,7 @@ const MIB = 1 << 20
 const HOUR_MS = 3_600_000
 /** A group takes no more than this, so that one flood does not delay everybody's acknowledgement. */
 const GROUP_BYTES_MAX = 8 * MIB
+const NEWLINE = 0x0a
 /** Kafka's batch length has 31 bits. */
 const PAYLOAD_BYTES_MAX = 1 << 30
 const FULL_PROBE_MS = 5_000
@@ -95,6 +96,7 @@ class EmbeddedLog implements Log {
   async recover(): Promise<void> {
     const { disk } = this.#settings
     await disk.makeDirectory(this.#directory)
+    await disk.syncDirectory(dirname(this.#directory)) // also when an earlier start made it and died
     for (const topic of await disk.list(this.#directory)) {
       if (!TOPIC_NAME.test(topic)) continue
       const numbers = (await disk.list(join(this.#directory, topic))).filter((name) => /^\d+$/.test(name)).map(Number)
@@ -151,17 +153,18 @@ class EmbeddedLog implements Log {
   }
 
   #admit(topic: string, parts: readonly Append[], bytes: number): void {
-    if (this.#isClosed) throw new MillraceError('MR_CANCELLED', 'the log is closed')
+    this.#refuseClosed()
     if (this.#pendingBytes > 0 && this.#pendingBytes + bytes > this.#pendingBytesMax)
       throw new MillraceError('MR_LOG_BUSY', `${this.#pendingBytes} bytes wait to be written to the log, ${topic} would add ${bytes}`, {
         fix: 'try again in a moment',
       })
-    for (const part of parts) {
-      assert(part.count > 0 && part.payload.at(-1) === 0x0a, `an append to ${topic} has no lines`)
-      assert(part.payload.byteLength <= PAYLOAD_BYTES_MAX, `an append to ${topic} has ${part.payload.byteLength} bytes`)
+    for (const part of parts)
+      if (part.count < 1 || part.payload.at(-1) !== NEWLINE || part.payload.byteLength > PAYLOAD_BYTES_MAX)
+        assert(false, `an append to ${topic} has ${part.count} lines in ${part.payload.byteLength} bytes`)
+    if (parts.length > 1) {
+      const keyed = parts.filter((part) => part.idempotency).map((part) => `${part.partition} ${part.kind} ${part.idempotency?.key}`)
+      assert(new Set(keyed).size === keyed.length, 'one call has one part for a key, a partition and a kind')
     }
-    const keyed = parts.filter((part) => part.idempotency).map((part) => `${part.partition} ${part.kind} ${part.idempotency?.key}`)
-    assert(new Set(keyed).size === keyed.length, `an append to ${topic} has a key twice for one partition and kind`)
   }
 
   #partition(topic: string, number: number): Partition {
@@ -220,7 +223,8 @@ class EmbeddedLog implements Log {
     if (written.length > 0) this.#noteHealth(failures, written.length)
     for (const each of placed) settle(each, failures)
     for (const call of calls) this.#pendingBytes -= call.bytes
-    const records = placed.reduce((sum, { call }) => sum + call.parts.reduce((lines, part) => lines + part.count, 0), 0)
+    let records = 0
+    for (const { call } of placed) for (const part of call.parts) records += part.count
     const tookMs = this.#settings.clock.monotonicMs() - startedMs
     this.#settings.onEvent({ kind: 'log.committed', partitions: written.length - failures.size, records, bytes, tookMs })
   }
@@ -228,17 +232,9 @@ class EmbeddedLog implements Log {
   /** Verifies all parts before it places any, so that a call that is refused leaves no trace. */
   #place(call: Call, stages: Map<Partition, Stage>): Placed | undefined {
     try {
-      const stageOf = (number: number): Stage => {
-        const partition = call.partitions[number]!
-        const stage = stages.get(partition) ?? partition.stage()
-        stages.set(partition, stage)
-        return stage
-      }
-      call.parts.forEach((part, number) => {
-        if (call.partitions[number]!.isClosed) throw closedError(call.partitions[number]!)
-        stageOf(number).verify(part)
-      })
-      return { call, placements: call.parts.map((part, number) => stageOf(number).place(part)) }
+      const staged = call.partitions.map((partition) => stageOf(partition, stages))
+      for (let number = 0; number < staged.length; number++) staged[number]!.verify(call.parts[number]!)
+      return { call, placements: staged.map((stage, number) => stage.place(call.parts[number]!)) }
     } catch (error) {
       call.reject(error)
       return undefined
@@ -274,7 +270,12 @@ class EmbeddedLog implements Log {
     })
   }
 
+  #refuseClosed(): void {
+    if (this.#isClosed) throw new MillraceError('MR_CANCELLED', 'the log is closed')
+  }
+
   async read(topic: string, partition: number, from: number, maxBytes: number): Promise<readonly LogBatch[]> {
+    this.#refuseClosed()
     return this.#partition(topic, partition).read(from, maxBytes)
   }
 
@@ -287,6 +288,7 @@ class EmbeddedLog implements Log {
   }
 
   async offsetAt(topic: string, partition: number, timeMs: number): Promise<number> {
+    this.#refuseClosed()
     return this.#partition(topic, partition).offsetAt(timeMs)
   }
 
@@ -295,6 +297,7 @@ class EmbeddedLog implements Log {
   }
 
   async retain(topic: string, partition: number, limits: { beforeMs: number; keepFrom: number }): Promise<number> {
+    this.#refuseClosed()
     return this.#partition(topic, partition).retain(limits, (action) => this.#betweenGroups(action))
   }
 
@@ -314,18 +317,29 @@ class EmbeddedLog implements Log {
   }
 }
 
+/** @throws MR_LOG_IO when the partition is closed. */
+function stageOf(partition: Partition, stages: Map<Partition, Stage>): Stage {
+  if (partition.isClosed) throw closedError(partition)
+  let stage = stages.get(partition)
+  if (!stage) {
+    stage = partition.stage()
+    stages.set(partition, stage)
+  }
+  return stage
+}
+
 function settle({ call, placements }: Placed, failures: ReadonlyMap<Partition, unknown>): void {
   const failed = call.partitions.find((partition, number) => placements[number]!.batch && failures.has(partition))
   if (failed) {
     call.reject(failures.get(failed))
     return
   }
-  call.resolve(
-    placements.map(({ batch, first, count, duplicate }, number) => {
-      const absolute = (batch?.baseOffset ?? 0) + first
-      return { partition: call.parts[number]!.partition, first: absolute, last: absolute + count - 1, duplicate }
-    }),
-  )
+  call.resolve(placements.map((placement, number) => toAppended(call.parts[number]!.partition, placement)))
+}
+
+function toAppended(partition: number, { batch, first, count, duplicate }: Placement): Appended {
+  const absolute = batch ? batch.baseOffset + first : first
+  return { partition, first: absolute, last: absolute + count - 1, duplicate }
 }
 
 const closedError = (partition: Partition): MillraceError =>

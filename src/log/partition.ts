@@ -61,6 +61,9 @@ export class Partition {
   readonly #settings: LogSettings
   readonly #segments: Segment[]
   #orphans: Orphan[]
+  /** Out of the readers' sight, not yet off the disk. */
+  readonly #removed: Segment[] = []
+  #sweeping: Promise<void> = Promise.resolve()
   #memory: Memory
   #activeKeys: [string, Known][]
   #file: SharedFile
@@ -306,22 +309,31 @@ export class Partition {
       await exclusively(async () => {
         if (isOld(this.#active)) await this.#attempt(() => this.#roll())
       })
-    let freed = 0
-    while (this.#segments.length > 1 && isOld(this.#segments[0]!)) freed += await this.#removeFirst()
-    await this.#removeOrphans()
-    return freed
+    while (this.#segments.length > 1 && isOld(this.#segments[0]!)) this.#removed.push(this.#segments.shift()!)
+    this.#memory.forgetRedrives(this.#segments[0]!.base)
+    const swept = this.#sweeping.then(() => this.#sweep())
+    this.#sweeping = swept.then(
+      () => {},
+      () => {}, // the next sweep begins with what this one left
+    )
+    return swept
   }
 
-  /** The removal is durable before the next begins: a crash must not leave a gap. */
-  async #removeFirst(): Promise<number> {
-    const { base, next, lastMs, sizeBytes } = this.#segments.shift()!
-    this.#orphans.push({ base, next, lastMs })
-    this.#memory.forgetRedrives(next)
-    const path = logPath(this.#directory, base)
-    await this.#settings.disk.remove(path)
-    await this.#settings.disk.syncDirectory(this.#directory)
-    this.#settings.onEvent({ kind: 'log.removed', path, bytes: sizeBytes })
-    return sizeBytes
+  /** Removes files, the oldest first and each removal durable before the next: no crash and no error may leave a gap. */
+  async #sweep(): Promise<number> {
+    let freed = 0
+    for (let segment = this.#removed[0]; segment; segment = this.#removed[0]) {
+      const { base, next, lastMs, sizeBytes } = segment
+      const path = logPath(this.#directory, base)
+      await this.#settings.disk.remove(path)
+      await this.#settings.disk.syncDirectory(this.#directory)
+      this.#removed.shift()
+      this.#orphans.push({ base, next, lastMs })
+      this.#settings.onEvent({ kind: 'log.removed', path, bytes: sizeBytes })
+      freed += sizeBytes
+    }
+    await this.#removeOrphans()
+    return freed
   }
 
   async #removeOrphans(): Promise<void> {

@@ -132,8 +132,7 @@ async function openLast(
     await file.truncate(good)
     settings.onEvent({ kind: 'log.truncated', path, position: good, bytes: sizeBytes - good })
   }
-  // What was read may still be in the page cache only: it becomes visible when it is durable.
-  await file.sync()
+  await makeDurable(file, scan.groupPosition, good)
   await disk.syncDirectory(directory)
   const activeKeys: [string, Known][] = [...scan.memory.keys]
   for (const [key, known] of activeKeys) closed.memory.remember(key, known)
@@ -141,4 +140,13 @@ async function openLast(
   for (const [pipeline, last] of scan.memory.emissions) closed.memory.emitted(pipeline, last)
   const segments = [...closed.segments, good === 0 ? emptySegment(base) : scan.segment]
   return { segments, orphans: closed.orphans, memory: closed.memory, activeKeys, file }
+}
+
+/**
+ * What was read may be in the page cache only, and after a sync that failed a page counts as clean although the disk does
+ * not have it: a sync alone would prove nothing. So the last group, the only one that can be in doubt, is written again.
+ */
+async function makeDurable(file: DiskFile, groupPosition: number, sizeBytes: number): Promise<void> {
+  if (groupPosition < sizeBytes) await file.write([await file.read(groupPosition, sizeBytes - groupPosition)], groupPosition)
+  await file.sync()
 }

@@ -14,6 +14,8 @@ export interface Scan {
   readonly segment: Segment
   /** Keys, origins and emission numbers of the good part. */
   readonly memory: Memory
+  /** Where the last group of the good part begins: all before it was durable when it was written. */
+  readonly groupPosition: number
   /** Why the good part ends before the file does. */
   readonly damage: string | undefined
 }
@@ -22,17 +24,19 @@ export interface Scan {
 export async function scanSegment(file: DiskFile, base: number, sizeBytes: number, crc32c: Crc32c): Promise<Scan> {
   const segment = emptySegment(base)
   const memory = new Memory()
+  let groupPosition = 0
+  const upTo = (damage: string | undefined): Scan => ({ segment, memory, groupPosition, damage })
   while (segment.sizeBytes < sizeBytes) {
     const chunk = await readChunk(file, segment.sizeBytes, sizeBytes, CHUNK_BYTES)
-    if (chunk.batches.length === 0) return { segment, memory, damage: 'no whole batch begins there' }
+    if (chunk.batches.length === 0) return upTo('no whole batch begins there')
     for (const { header, at } of chunk.batches) {
-      if (header.baseOffset !== segment.next)
-        return { segment, memory, damage: `offset ${header.baseOffset} stands where ${segment.next} belongs` }
-      if (!isIntact(chunk.bytes, at, header, crc32c)) return { segment, memory, damage: 'the checksum does not fit' }
+      if (header.baseOffset !== segment.next) return upTo(`offset ${header.baseOffset} stands where ${segment.next} belongs`)
+      if (!isIntact(chunk.bytes, at, header, crc32c)) return upTo('the checksum does not fit')
       take(segment, memory, chunk.bytes, at, header)
+      groupPosition = header.groupPosition
     }
   }
-  return { segment, memory, damage: undefined }
+  return upTo(undefined)
 }
 
 function take(segment: Segment, memory: Memory, bytes: Buffer, at: number, header: BatchHeader): void {

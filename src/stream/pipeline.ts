@@ -4,7 +4,7 @@
 import type { Clock } from '../core/clock.ts'
 import { asMillraceError, type MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
-import type { Lake } from '../lake/lake.ts'
+import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable, TableChange } from '../lake/types.ts'
 import type { Log } from '../log/log.ts'
 import type { Catalog } from '../store/catalog.ts'
@@ -247,7 +247,7 @@ export class Pipeline {
     const changes = await cut.changes()
     const state: PipelineState = { source, sink: cut.state }
     const location = await checkpoints.write(name, state)
-    const tables = await lake.commit(changes, {
+    const { tables } = await lake.commit(changes, {
       pipeline: {
         name,
         generation: this.#generation,

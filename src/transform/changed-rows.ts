@@ -1,7 +1,7 @@
 // Which rows of a table changed between two snapshots: rows of added files minus rows of removed ones, and the other way
 // round. Rewrites that change nothing (compaction) cancel out.
 import { scanSql } from '../engine/scan.ts'
-import type { Lake } from '../lake/lake.ts'
+import type { Lake } from '../lake/open-lake.ts'
 import type { DataFile, LakeTable } from '../lake/types.ts'
 
 export interface InputState {

@@ -9,7 +9,7 @@ import { readDate, readTime, readTimestamp } from './read-time.ts'
 import { readValue } from './read-value.ts'
 import { newFault, skipValue } from './syntax.ts'
 
-/** A key at its place in a layout; `slot` is -1 for one that the shape does not have. */
+/** A key at its place in a layout. */
 export interface Entry {
   readonly slot: number
   /** The key as it stands in the text, quotes included. */
@@ -40,7 +40,7 @@ interface Kit {
 /** Compiles the loop. */
 export function generateLoop(plan: Plan, layout: Layout): Loop {
   const kit: Kit = {
-    exact: (state, slot, at, row) => readValue(plan, state, plan.slots[slot]!, at, lineEnd(state, at), row),
+    exact: (state, slot, at, row) => readValue(state, plan.slots[slot]!, at, lineEnd(state, at), row),
     skip: (state, at) => skipValue(state.bytes, at, lineEnd(state, at), fault, 1),
     readDate,
     readTime,
@@ -97,37 +97,36 @@ const usesBytes = ({ type }: Slot): boolean =>
 
 /** Moves `q` from the start of the line to its line feed, or breaks `rows`. */
 function rowText(plan: Plan, { entries, spaced }: Layout): string {
-  const slots = entries.map((entry) => plan.slots[entry.slot])
+  const slots = entries.map((entry) => plan.slots[entry.slot]!)
   const separator = spaced ? ', ' : ','
   const colon = spaced ? ': ' : ':'
-  const lastWanted = slots.findLastIndex((slot) => slot !== undefined && slot.lane >= 0)
+  const lastWanted = slots.findLastIndex((slot) => slot.lane >= 0)
   const unlisted = plan.slots.filter((slot) => slot.lane >= 0 && !entries.some((entry) => entry.slot === slot.index))
   // A wanted key that was passed over may still come later; only then must a trusted row be read to its end.
-  const unsure = plan.trusted && (unlisted.length > 0 || slots.some((slot) => slot && slot.lane >= 0 && slot.optional))
+  const unsure = plan.trusted && (unlisted.length > 0 || slots.some((slot) => slot.lane >= 0 && slot.optional))
   const parts: string[] = ['if (b[q] !== 123) break', 'q++']
   if (unsure) parts.push(`let absent = ${unlisted.length > 0}`)
   for (const slot of unlisted) parts.push(`nulls${slot.lane}[n] = 1`)
   const tail: string[] = []
   let certain = false
-  const dynamic = slots.length > 0 && isOptional(slots[0])
+  const dynamic = slots[0]?.optional === true
   if (dynamic) parts.push('let some = false')
   for (const [i, entry] of entries.entries()) {
-    const slot = slots[i]
+    const slot = slots[i]!
     const into = plan.trusted && i > lastWanted ? tail : parts
     const key = Buffer.concat([entry.key, Buffer.from(colon)])
-    const optional = isOptional(slot)
-    const value = slot ? valueText(slot, plan.trusted) : skipText()
+    const value = valueText(slot, plan.trusted)
     const lead = certain || (i > 0 && !dynamic) ? Buffer.from(separator) : i === 0 ? Buffer.alloc(0) : null
     const match = lead
       ? matches(Buffer.concat([lead, key]), 'q')
       : `(some ? ${matches(Buffer.from(separator), 'q')} && ${matches(key, `q + ${separator.length}`)} : ${matches(key, 'q')})`
     const step = lead ? `q += ${lead.length + key.length}` : `q += some ? ${separator.length + key.length} : ${key.length}`
-    if (!optional) {
+    if (!slot.optional) {
       into.push(`if (!(${match})) break`, step, value)
       certain = true
     } else {
       const found = dynamic && !certain ? `${step}; some = true; ${value}` : `${step}; ${value}`
-      const otherwise = slot && slot.lane >= 0 ? ` else { nulls${slot.lane}[n] = 1${unsure ? '; absent = true' : ''} }` : ''
+      const otherwise = slot.lane >= 0 ? ` else { nulls${slot.lane}[n] = 1${unsure ? '; absent = true' : ''} }` : ''
       into.push(`if (${match}) { ${found} }${otherwise}`)
     }
   }
@@ -136,10 +135,8 @@ function rowText(plan: Plan, { entries, spaced }: Layout): string {
   return [...parts, ...end].join('\n    ')
 }
 
-const isOptional = (slot: Slot | undefined): boolean => slot === undefined || slot.optional
-
 function endOfTrusted(tail: readonly string[], close: readonly string[], unsure: boolean): string[] {
-  const jump = 'while (b[q] !== 10) q++'
+  const jump = 'while (q < safe && b[q] !== 10) q++\n    if (q >= safe) break rows'
   return unsure ? [`if (absent) { ${[...tail, ...close].join('\n')} } else { ${jump} }`] : [jump]
 }
 
@@ -160,7 +157,7 @@ const word = (view: DataView, i: number, at: string): string => `view.getInt32($
 const NULL = Buffer.from('null')
 
 function valueText(slot: Slot, trusted: boolean): string {
-  if (slot.lane < 0) return skipText()
+  if (slot.lane < 0) return skipText(slot)
   const read = kindText(slot, trusted)
   if (!slot.optional) return read
   return `if (b[q] === 110 && ${matches(NULL, 'q')}) { nulls${slot.lane}[n] = 1; q += 4 } else { nulls${slot.lane}[n] = 0; ${read} }`
@@ -272,10 +269,12 @@ const timeText = (slot: Slot, reader: string): string => `if (b[q] !== 34) break
     s = ${reader}(b, q + 1, out)
     if (s > 0 && b[s] === 34) { values${slot.lane}[n] = out[0]; q = s + 1 } else { ${exactly(slot, 'q')} }`
 
-/** Passes a value that is not wanted: flat ones in place. */
-const skipText = (): string => `if (b[q] === 34) {
-      q++
+/** Passes a value that is not wanted, in bytes known to be good. */
+function skipText({ type }: Slot): string {
+  const text = `q++
       while ((c = b[q]) !== 34 && c !== 92 && c > 31) q++
       if (c !== 34) break rows
-      q++
-    } else { q = skip(state, q); if (q < 0) break rows }`
+      q++`
+  const quoted = type.kind === 'uuid' ? `if (b[q + 37] === 34) q += 38; else { ${text} }` : text
+  return `if (b[q] === 34) { ${quoted} } else { q = skip(state, q); if (q < 0) break rows }`
+}

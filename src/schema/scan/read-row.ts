@@ -73,7 +73,7 @@ function readMembers(plan: Plan, state: ScanState, first: number, end: number): 
     const value = skipSpace(bytes, colon + 1, end)
     gaps += value - colon - 1
     if (colon > keyEnd || (value === colon + 2 && bytes[colon + 1] !== 0x20)) loose++
-    let next = problem || found < 0 ? UNFIT : readValue(plan, state, plan.slots[found]!, value, end, state.row)
+    let next = problem || found < 0 ? UNFIT : readValue(state, plan.slots[found]!, value, end, state.row)
     if (next === UNFIT) next = skipValue(bytes, value, end, fault, 1)
     if (next < 0) return MALFORMED
     if (found >= 0) guess = found + 1

@@ -2,7 +2,7 @@
 // calls for whatever it does not decide itself. Each kind of the type system has one case in `readKind`.
 import { printType } from '../type.ts'
 import { setWide } from './lanes.ts'
-import { type Plan, type Problem, type ScanState, type Slot, sameBytes } from './plan.ts'
+import { type Problem, type ScanState, type Slot, sameBytes } from './plan.ts'
 import { measureNumber, scaleNumber, writeDecimal } from './read-number.ts'
 import { decodeBase64, decodeString, uuidForm, writeLowerUuid } from './read-text.ts'
 import { OUT_OF_RANGE, readDate, readTime, readTimestamp } from './read-time.ts'
@@ -18,7 +18,7 @@ const FALSE = Buffer.from('false')
 const NULL = Buffer.from('null')
 
 /** Reads the value at `at` into row `row`. Returns the position after it, MALFORMED or UNFIT. */
-export function readValue(plan: Plan, state: ScanState, slot: Slot, at: number, end: number, row: number): number {
+export function readValue(state: ScanState, slot: Slot, at: number, end: number, row: number): number {
   if (slot.lane < 0) return skipValue(state.bytes, at, end, state.fault, 1)
   const lane = state.lanes[slot.lane]!
   if (state.bytes[at] === 0x6e && startsWith(state.bytes, at, end, NULL)) {
@@ -174,20 +174,26 @@ function readJson(state: ScanState, slot: Slot, at: number, end: number, row: nu
 
 /** Sets `text`, `from` and `to` to the contents of the string at `at`; a quote follows them. Decoded text stays in `side`. */
 export function delimitText(state: ScanState, at: number, end: number): number {
-  const next = skipString(state.bytes, at, end, state.fault)
+  const { bytes } = state
+  let plain = at + 1
+  while (plain < end && bytes[plain]! > 0x1f && bytes[plain] !== 0x22 && bytes[plain] !== 0x5c) plain++
+  const isPlain = plain < end && bytes[plain] === 0x22
+  const next = isPlain ? plain + 1 : skipString(bytes, at, end, state.fault)
   if (next < 0) return MALFORMED
-  state.text = state.bytes
+  state.text = bytes
   state.from = at + 1
   state.to = next - 1
-  const escape = state.bytes.subarray(at, next).indexOf(0x5c)
-  if (escape < 0) return next
+  if (!isPlain) decodeToSide(state)
+  return next
+}
+
+function decodeToSide(state: ScanState): void {
   const start = state.side.length
-  decodeString(state.bytes, at + 1, next - 1, state.side)
+  decodeString(state.bytes, state.from, state.to, state.side)
   state.text = state.side.bytes
   state.from = start
   state.to = state.side.length
   state.side.bytes[state.to] = 0x22
-  return next
 }
 
 function readText(state: ScanState, slot: Slot, at: number, end: number, row: number): number {

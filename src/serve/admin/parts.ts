@@ -2,7 +2,7 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Manifest, Relation } from '../../define/manifest.ts'
 import type { RelationStore } from '../../engine/relations.ts'
-import type { Lake } from '../../lake/lake.ts'
+import type { Lake } from '../../lake/open-lake.ts'
 import type { Log } from '../../log/log.ts'
 import type { SeriesStore } from '../../observe/series.ts'
 import type { RunHistory } from '../../orchestrate/history.ts'
