@@ -153,7 +153,7 @@ class EmbeddedLog implements Log {
   }
 
   #admit(topic: string, parts: readonly Append[], bytes: number): void {
-    if (this.#isClosed) throw new MillraceError('MR_CANCELLED', 'the log is closed')
+    this.#refuseClosed()
     if (this.#pendingBytes > 0 && this.#pendingBytes + bytes > this.#pendingBytesMax)
       throw new MillraceError('MR_LOG_BUSY', `${this.#pendingBytes} bytes wait to be written to the log, ${topic} would add ${bytes}`, {
         fix: 'try again in a moment',
@@ -270,7 +270,12 @@ class EmbeddedLog implements Log {
     })
   }
 
+  #refuseClosed(): void {
+    if (this.#isClosed) throw new MillraceError('MR_CANCELLED', 'the log is closed')
+  }
+
   async read(topic: string, partition: number, from: number, maxBytes: number): Promise<readonly LogBatch[]> {
+    this.#refuseClosed()
     return this.#partition(topic, partition).read(from, maxBytes)
   }
 
@@ -283,6 +288,7 @@ class EmbeddedLog implements Log {
   }
 
   async offsetAt(topic: string, partition: number, timeMs: number): Promise<number> {
+    this.#refuseClosed()
     return this.#partition(topic, partition).offsetAt(timeMs)
   }
 
@@ -291,6 +297,7 @@ class EmbeddedLog implements Log {
   }
 
   async retain(topic: string, partition: number, limits: { beforeMs: number; keepFrom: number }): Promise<number> {
+    this.#refuseClosed()
     return this.#partition(topic, partition).retain(limits, (action) => this.#betweenGroups(action))
   }
 

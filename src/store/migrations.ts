@@ -16,27 +16,22 @@ const CATALOG = `
 `
 
 const RUNS = `
-  create table runs (id text primary key, asset text not null, kind text not null, "trigger" text not null,
-    status text not null check (status in ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'skipped')),
-    attempt integer not null, queued_ms integer not null, started_ms integer, ended_ms integer, rows_in integer, rows_out integer,
-    error text, code text, snapshot_before text, snapshot_after text, inputs text not null) strict;
-  create index runs_by_asset on runs (asset, queued_ms);
+  create table runs (id text primary key, name text not null, "trigger" text not null,
+    status text not null check (status in ('queued', 'running', 'succeeded', 'failed', 'partial', 'cancelled')),
+    queued_ms integer not null, started_ms integer, ended_ms integer, code text) strict;
   create index runs_by_time on runs (queued_ms);
   create index runs_open on runs (status) where status in ('queued', 'running');
-  create table steps (run_id text not null references runs (id) on delete cascade, ordinal integer not null, name text not null,
-    status text not null, attempt integer not null, started_ms integer, ended_ms integer, wait_ms integer not null, log text not null,
-    error text, primary key (run_id, ordinal)) strict, without rowid;
+  create table steps (run_id text not null references runs (id) on delete cascade, ordinal integer not null, relation text not null,
+    status text not null, started_ms integer, body text not null, primary key (run_id, ordinal)) strict, without rowid;
+  create index steps_by_relation on steps (relation, run_id);
 `
 
 const QUALITY = `
   create table check_results (id text primary key, set_name text not null, check_name text not null, relation text not null,
-    severity text not null, status text not null check (status in ('pass', 'fail', 'error')), failed_rows integer, total_rows integer,
-    value real, sample text not null, run_id text, snapshot_id text, ran_ms integer not null) strict;
-  create index check_results_by_check on check_results (check_name, ran_ms);
+    severity text not null, rule text not null, status text not null check (status in ('pass', 'fail', 'error')), failed_rows integer,
+    total_rows integer, value real, measured text, run_id text, snapshot_id text, ran_ms integer not null) strict;
+  create index check_results_by_check on check_results (check_name, id);
   create index check_results_by_relation on check_results (relation, ran_ms);
-  create index check_results_by_run on check_results (run_id);
-  create table profiles (relation text not null, snapshot_id text not null, "column" text not null, profile text not null,
-    ran_ms integer not null, primary key (relation, snapshot_id, "column")) strict, without rowid;
 `
 
 const GOVERN = `
@@ -57,9 +52,6 @@ const OPERATE = `
   create table deployments (id text primary key, manifest text not null, code_hash text not null, applied_ms integer not null,
     applied_by text not null) strict;
   create index deployments_by_time on deployments (applied_ms);
-  create table metrics (at_ms integer not null, name text not null, labels text not null, value real not null,
-    primary key (name, labels, at_ms)) strict, without rowid;
-  create index metrics_by_time on metrics (at_ms);
 `
 
 /** Entry i brings version i to version i + 1. */

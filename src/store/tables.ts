@@ -16,47 +16,34 @@ export interface Tables {
   steps: StepRow
   // quality
   checkResults: CheckResultRow
-  profiles: { relation: string; snapshotId: string; column: string; profile: string; ranMs: number }
   // govern
   tokens: TokenRow
   audit: AuditRow
   // operate
   alerts: AlertRow
   deployments: { id: string; manifest: string; codeHash: string; appliedMs: number; appliedBy: string }
-  metrics: { atMs: number; name: string; labels: string; value: number }
 }
 
 export interface RunRow {
   id: string
-  asset: string
-  kind: string
-  /** What started it: 'manual', 'schedule', 'change', 'backfill', ... */
+  name: string
+  /** What started it, in words. */
   trigger: string
   status: string
-  attempt: number
   queuedMs: number
   startedMs: number | null
   endedMs: number | null
-  rowsIn: number | null
-  rowsOut: number | null
-  error: string | null
   code: string | null
-  snapshotBefore: string | null
-  snapshotAfter: string | null
-  inputs: string
 }
 
 export interface StepRow {
   runId: string
   ordinal: number
-  name: string
+  relation: string
   status: string
-  attempt: number
   startedMs: number | null
-  endedMs: number | null
-  waitMs: number
-  log: string
-  error: string | null
+  /** The whole step as JSON. */
+  body: string
 }
 
 export interface CheckResultRow {
@@ -66,11 +53,13 @@ export interface CheckResultRow {
   checkName: string
   relation: string
   severity: string
+  /** The rule as JSON. */
+  rule: string
   status: string
   failedRows: number | null
   totalRows: number | null
   value: number | null
-  sample: string
+  measured: string | null
   runId: string | null
   snapshotId: string | null
   ranMs: number

@@ -335,7 +335,7 @@ export class FakeDisk implements Disk {
    */
   async #call<T>(operation: DiskOperation, path: string, effect: () => T, fail: () => void = () => {}): Promise<T> {
     const call = { number: ++this.#calls, operation, path }
-    for (let turns = integer(this.#random, 4); turns > 0; turns--) await undefined
+    for (let turns = integer(this.#random, 3); turns > 0; turns--) await undefined
     if (this.#isCrashed) throw new SimulatedCrash(`${operation} ${path} on a crashed disk`)
     const fault = this.#trapped(call)
     if (fault === undefined) return effect()

@@ -1,0 +1,255 @@
+// The driver of DuckDB: one locked in-memory instance a process, sessions on it, and the traps of the package closed here:
+// streams that end silently, errors as text, long queries that hold threads, interrupts that come too early to be seen.
+// It runs what it is given; whoever runs users' SQL goes through govern.
+import { availableParallelism } from 'node:os'
+import {
+  type DuckDBConnection,
+  type DuckDBDataChunk,
+  DuckDBInstance,
+  type DuckDBMaterializedResult,
+  type DuckDBResult,
+  type DuckDBType,
+} from '@duckdb/node-api'
+import type { Clock } from '../core/clock.ts'
+import { MillraceError } from '../core/errors.ts'
+import { bindValues, hasValues, type SqlValues } from './bind-values.ts'
+import { type Plain, rowsOf } from './cell.ts'
+import { engineError } from './engine-error.ts'
+import { Slots } from './slots.ts'
+import { quoteText } from './sql-text.ts'
+import { watch } from './watch.ts'
+
+export type { SqlScalar, SqlValue, SqlValues } from './bind-values.ts'
+
+export interface EngineOptions {
+  readonly clock: Clock
+  /** The only directories that statements can read and write. */
+  readonly directories: readonly string[]
+  /** Where large sorts and joins spill to. */
+  readonly tempDirectory: string
+  readonly memoryLimitBytes?: number
+  readonly threads?: number
+  /** Statements that run at once; the others wait. Default: two less than the libuv pool has threads, at most 8. */
+  readonly concurrency?: number
+}
+
+export interface ResultColumn {
+  /** Unique in its result: a second `a` is `a_1`. */
+  readonly name: string
+  /** DuckDB's name of the type. */
+  readonly type: string
+}
+
+export interface ResultSet {
+  readonly columns: readonly ResultColumn[]
+  /** See `cell.ts` for the values. */
+  readonly rows: readonly (readonly Plain[])[]
+  /** More rows than `rowMax` existed. */
+  readonly truncated: boolean
+}
+
+/** A part of a result as the engine holds it: for encoders. Read it before asking for the next. */
+export interface Page {
+  readonly columns: readonly ResultColumn[]
+  readonly types: readonly DuckDBType[]
+  readonly chunk: DuckDBDataChunk
+  /** Rows of the chunk that belong to the result: the first ones. */
+  readonly rowCount: number
+}
+
+export interface QueryOptions {
+  /** At most so many rows; the SQL must then be a SELECT. */
+  readonly rowMax?: number
+  /** Waiting for a free slot counts. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+/** A connection. One statement at a time: a second one would end a stream that is being read. */
+export interface Session {
+  /** Runs statements without a result; several, separated by `;`, when there are no values. */
+  run(sql: string, values?: SqlValues, options?: Omit<QueryOptions, 'rowMax'>): Promise<void>
+  /** @throws MR_SQL_* by DuckDB's class of error, MR_CANCELLED. */
+  rows(sql: string, values?: SqlValues, options?: QueryOptions): Promise<ResultSet>
+  /** Result in parts, bounded in memory. Never ends silently on an error: a missing last marker throws MR_SQL_RUNTIME. */
+  stream(sql: string, values?: SqlValues, options?: Omit<QueryOptions, 'rowMax'>): AsyncGenerator<ResultSet>
+  /** As `stream`, undecoded. There is at least one page, maybe of no rows. */
+  pages(sql: string, values?: SqlValues, options?: Omit<QueryOptions, 'rowMax'>): AsyncGenerator<Page>
+  /** For bulk appends and functions of our own. */
+  readonly connection: DuckDBConnection
+  readonly clock: Clock
+  close(): void
+}
+
+export interface Engine {
+  session(): Promise<Session>
+  readonly clock: Clock
+  close(): void
+}
+
+/** Column of the marker that only a complete stream ends with. No relation may have it. */
+const END_MARK = '__millrace_end'
+
+const defaultConcurrency = (): number => Math.min(8, Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) - 2))
+
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const instance = await DuckDBInstance.create(':memory:', {
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    allow_community_extensions: 'false',
+    errors_as_json: 'true',
+    threads: String(options.threads ?? availableParallelism()),
+    ...(options.memoryLimitBytes === undefined ? {} : { memory_limit: `${Math.floor(options.memoryLimitBytes / 1_000_000)}MB` }),
+    temp_directory: options.tempDirectory,
+  })
+  const first = await instance.connect()
+  const directories = options.directories.map((path) => quoteText(path.endsWith('/') ? path : `${path}/`))
+  const setup = [
+    "SET GLOBAL TimeZone = 'UTC'",
+    `SET allowed_directories = [${directories.join(', ')}]`,
+    'SET enable_external_access = false',
+    'CREATE SCHEMA IF NOT EXISTS tail',
+    'SET lock_configuration = true',
+  ]
+  for (const statement of setup) await first.run(statement)
+  const slots = new Slots(options.concurrency ?? defaultConcurrency())
+  return {
+    clock: options.clock,
+    session: async () => openSession(await instance.connect(), slots, options.clock),
+    close() {
+      first.closeSync()
+      instance.closeSync()
+    },
+  }
+}
+
+function openSession(connection: DuckDBConnection, slots: Slots, clock: Clock): Session {
+  const guarded = (options: QueryOptions): Guarded => openGuard(connection, slots, clock, options)
+  const once = async <T>(text: string, before: number, options: QueryOptions, action: () => Promise<T>): Promise<T> => {
+    const guard = guarded(options)
+    try {
+      return await guard.step(action)
+    } catch (cause) {
+      throw guard.reason(cause) ?? engineError(cause, text, before)
+    } finally {
+      guard.end()
+    }
+  }
+  const pages = (sql: string, values?: SqlValues, options: QueryOptions = {}) => streamPages(connection, guarded(options), sql, values)
+  return {
+    connection,
+    clock,
+    run: (sql, values, options = {}) => once(sql, 0, options, async () => void (await execute(connection, sql, values))),
+    rows(sql, values, options = {}) {
+      const { rowMax } = options
+      const before = rowMax === undefined ? '' : 'SELECT * FROM ('
+      const text = rowMax === undefined ? sql : `${before}${sql}\n) LIMIT ${rowMax + 1}`
+      return once(sql, before.length, options, async () => collect(await execute(connection, text, values), rowMax))
+    },
+    async *stream(sql, values, options) {
+      for await (const { columns, chunk, rowCount } of pages(sql, values, options))
+        if (rowCount > 0) yield { columns, rows: rowsOf(chunk, columns.length, rowCount), truncated: false }
+    },
+    pages,
+    close: () => connection.closeSync(),
+  }
+}
+
+async function execute(connection: DuckDBConnection, sql: string, values: SqlValues | undefined): Promise<DuckDBMaterializedResult> {
+  if (!hasValues(values)) return connection.run(sql)
+  const statement = await connection.prepare(sql)
+  try {
+    bindValues(statement, values)
+    return await statement.run()
+  } finally {
+    statement.destroySync()
+  }
+}
+
+const columnsOf = (result: DuckDBResult): ResultColumn[] => {
+  const seen = new Set<string>()
+  return result.columnNames().map((given, index) => {
+    let name = given
+    for (let n = 1; seen.has(name.toLowerCase()); n++) name = `${given}_${n}`
+    seen.add(name.toLowerCase())
+    return { name, type: result.columnType(index).toString() }
+  })
+}
+
+async function collect(result: DuckDBResult, rowMax = Number.POSITIVE_INFINITY): Promise<ResultSet> {
+  const columns = columnsOf(result)
+  const rows: Plain[][] = []
+  for (;;) {
+    const chunk = await result.fetchChunk()
+    if (!chunk || chunk.rowCount === 0) return { columns, rows, truncated: false }
+    const wanted = Math.min(chunk.rowCount, rowMax - rows.length)
+    for (const row of rowsOf(chunk, columns.length, wanted)) rows.push(row)
+    if (wanted < chunk.rowCount) return { columns, rows, truncated: true }
+  }
+}
+
+async function* streamPages(
+  connection: DuckDBConnection,
+  guard: Guarded,
+  sql: string,
+  values: SqlValues | undefined,
+): AsyncGenerator<Page> {
+  // The package ends a failed stream as if it were complete; a last row that only a complete one has tells them apart.
+  const before = `SELECT *, false AS ${END_MARK} FROM (`
+  const marked = `${before}${sql}\n) UNION ALL BY NAME SELECT true AS ${END_MARK}`
+  try {
+    const result = await guard.step(() => openStream(connection, marked, values))
+    const columns = columnsOf(result).slice(0, -1)
+    const types = result.columnTypes()
+    for (;;) {
+      const chunk = await guard.step(() => result.fetchChunk())
+      const total = chunk?.rowCount ?? 0
+      if (!chunk || total === 0) throw guard.reason() ?? failedStream()
+      const isEnd = chunk.getColumnVector(columns.length).getItem(total - 1) === true
+      yield { columns, types, chunk, rowCount: isEnd ? total - 1 : total }
+      if (isEnd) return
+    }
+  } catch (cause) {
+    throw guard.reason(cause) ?? engineError(cause, sql, before.length)
+  } finally {
+    guard.end()
+  }
+}
+
+const failedStream = (): MillraceError =>
+  new MillraceError('MR_SQL_RUNTIME', 'the query failed while its result was read', {
+    fix: 'ask again as JSON, which tells the reason; the values of some row do not fit an expression',
+  })
+
+async function openStream(connection: DuckDBConnection, sql: string, values: SqlValues | undefined): Promise<DuckDBResult> {
+  const statement = await connection.prepare(sql)
+  if (hasValues(values)) bindValues(statement, values)
+  return statement.stream()
+}
+
+interface Guarded {
+  /** Runs one native call in a slot. */
+  step<T>(action: () => Promise<T>): Promise<T>
+  /** Why the caller's own limits ended it, if they did. */
+  reason(cause?: unknown): MillraceError | undefined
+  end(): void
+}
+
+/** Slots are held while the engine works, not while a consumer of a stream does: it may ask another question meanwhile. */
+function openGuard(connection: DuckDBConnection, slots: Slots, clock: Clock, options: QueryOptions): Guarded {
+  const limits = watch(clock, options)
+  return {
+    async step(action) {
+      await slots.take(limits.signal)
+      const stop = limits.interrupting(connection)
+      try {
+        return await action()
+      } finally {
+        stop()
+        slots.give()
+      }
+    },
+    reason: () => limits.reason(),
+    end: () => limits.end(),
+  }
+}
