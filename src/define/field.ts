@@ -1,0 +1,109 @@
+// Fields: the type of one column and what is known about it. `t.string().optional().pii('email')` is a new value at each
+// step. The types here are what makes keys, times and rows check in the user's editor.
+
+import type { Kind, Type } from '../schema/type.ts'
+import type { Any } from './any.ts'
+import type { Decimal, Instant } from './values.ts'
+
+/** What a field is at run time. */
+export interface FieldSpec {
+  /** Absent for the column of a model whose SQL is not bound yet; `from` then says which. */
+  readonly type?: Type
+  readonly from?: { readonly relation: string; readonly column: string }
+  readonly optional: boolean
+  readonly doc?: string
+  readonly unit?: string
+  readonly pii?: string
+  /** `relation.column` that it refers to, by `ref`. */
+  readonly references?: string
+}
+
+/** A column's type in TypeScript (`T`), whether it may be null (`O`), and its kind (`K`). */
+export interface Field<T = Any, O extends boolean = boolean, K extends Kind = Kind> {
+  readonly $field: FieldSpec
+  /** Type only; undefined at run time. */
+  readonly $type: T
+  /** Type only; undefined at run time. */
+  readonly $optional: O
+  /** Type only; undefined at run time. */
+  readonly $of: K
+  /** May be null or absent. */
+  optional(): Field<T, true, K>
+  /** Personal data: `tag` chooses the mask (`masks`) and follows the column through models. */
+  pii(tag: string): Field<T, O, K>
+  /** Unit of measure, such as `'GBP'` or `'ms'`. */
+  unit(unit: string): Field<T, O, K>
+  doc(text: string): Field<T, O, K>
+}
+
+export type Fields = Readonly<Record<string, Field>>
+
+type Flat<T> = { [K in keyof T]: T[K] }
+
+/** The row that a record of fields describes. */
+export type RowOf<S extends Fields> = Flat<
+  { [K in keyof S as S[K]['$optional'] extends true ? never : K]: S[K]['$type'] } & {
+    [K in keyof S as S[K]['$optional'] extends true ? K : never]?: S[K]['$type'] | null
+  }
+>
+
+export type KeyOf<S> = keyof S & string
+
+/** Names of the columns of one of these kinds. */
+export type KeysOfKind<S extends Fields, K extends Kind> = { [C in KeyOf<S>]: S[C]['$of'] extends K ? C : never }[KeyOf<S>]
+
+/** Names of the columns that can be an event time: timestamps that are never null. */
+export type TimeKeys<S extends Fields> = {
+  [C in KeyOf<S>]: S[C] extends { readonly $of: 'timestamp'; readonly $optional: false } ? C : never
+}[KeyOf<S>]
+
+export const fieldOfSpec = <T, O extends boolean, K extends Kind>(spec: FieldSpec): Field<T, O, K> =>
+  Object.freeze({ ...fieldMembers(spec) }) as Field<T, O, K>
+
+/** The properties of a field, for values that are a field and more. */
+export function fieldMembers(spec: FieldSpec) {
+  return {
+    $field: Object.freeze(spec),
+    optional: () => fieldOfSpec({ ...spec, optional: true }),
+    pii: (tag: string) => fieldOfSpec({ ...spec, pii: tag }),
+    unit: (unit: string) => fieldOfSpec({ ...spec, unit }),
+    doc: (text: string) => fieldOfSpec({ ...spec, doc: text }),
+  }
+}
+
+const of = <T, const K extends Kind>(type: Type & { readonly kind: K }): Field<T, false, K> => fieldOfSpec({ type, optional: false })
+
+/** The types of columns. */
+export const t = Object.freeze({
+  boolean: () => of<boolean, 'boolean'>({ kind: 'boolean' }),
+  /** 32 bits, signed. */
+  int: () => of<number, 'int'>({ kind: 'int' }),
+  /** 64 bits, signed; a `bigint` in TypeScript, a string in JSON beyond 2^53. */
+  long: () => of<bigint, 'long'>({ kind: 'long' }),
+  float: () => of<number, 'float'>({ kind: 'float' }),
+  double: () => of<number, 'double'>({ kind: 'double' }),
+  /** Exact: `precision` digits (1 to 38), `scale` of them behind the point; a `Decimal` in TypeScript, a string in JSON. */
+  decimal: (precision: number, scale: number) => of<Decimal, 'decimal'>({ kind: 'decimal', precision, scale }),
+  /** `'2026-03-01'`. */
+  date: () => of<string, 'date'>({ kind: 'date' }),
+  /** `'14:05:00.000000'`. */
+  time: () => of<string, 'time'>({ kind: 'time' }),
+  /** An instant with microseconds, UTC. */
+  timestamp: () => of<Instant, 'timestamp'>({ kind: 'timestamp' }),
+  string: () => of<string, 'string'>({ kind: 'string' }),
+  uuid: () => of<string, 'uuid'>({ kind: 'uuid' }),
+  /** Bytes; base64 in JSON. */
+  binary: () => of<Uint8Array, 'binary'>({ kind: 'binary' }),
+  /** Any JSON value. */
+  json: <T = unknown>() => of<T, 'json'>({ kind: 'json' }),
+  /** One of `values`. */
+  enum: <const V extends readonly [string, ...string[]]>(...values: V) => of<V[number], 'enum'>({ kind: 'enum', values }),
+})
+
+/**
+ * A field that refers to `relation.column`, for circles and self-references, where the other value does not exist yet.
+ * `check` verifies that the column exists and has this type.
+ */
+export function ref<T, O extends boolean, K extends Kind>(to: `${string}.${string}`, field: Field<T, O, K>): Field<T, O, K> {
+  return fieldOfSpec({ ...field.$field, references: to })
+}

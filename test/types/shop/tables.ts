@@ -1,0 +1,17 @@
+import { files, ref, t, table } from 'millrace'
+
+export const customers = table(
+  'customers',
+  { id: t.string().pii('id'), email: t.string().pii('email'), country: t.string() },
+  { from: files({ path: 'data/customers.csv', format: 'csv', every: '1 hour', columns: { id: 'CustomerID' } }), key: 'id' },
+)
+
+export const orders = table(
+  'orders',
+  { id: t.string(), customer: customers.id, amount: t.decimal(12, 2).unit('GBP'), status: t.string(), placed: t.timestamp() },
+  { key: 'id', partition: ['month(placed)'] },
+)
+
+export const employees = table('employees', { id: t.uuid(), manager: ref('employees.id', t.uuid()).optional() }, { key: 'id' })
+
+export type Order = typeof orders.$row
