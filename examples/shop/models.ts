@@ -126,8 +126,8 @@ export const monthlyRevenue = model(
     pound AS (SELECT month, rate FROM ${exchangeRates} WHERE country = 'United Kingdom'),
     euro AS (SELECT month, rate FROM ${exchangeRates} WHERE country = 'Euro')
   SELECT m.month, CAST(m.gbp AS DECIMAL(18, 2)) AS gbp,
-    CAST(round(m.gbp * pound.rate, 2) AS DECIMAL(18, 2)) AS usd,
-    CAST(round(m.gbp * pound.rate / euro.rate, 2) AS DECIMAL(18, 2)) AS eur,
+    CAST(round(m.gbp / pound.rate, 2) AS DECIMAL(18, 2)) AS usd,
+    CAST(round(m.gbp / pound.rate * euro.rate, 2) AS DECIMAL(18, 2)) AS eur,
     pound.month AS rate_of
   FROM by_month AS m ASOF LEFT JOIN pound ON m.month >= pound.month ASOF LEFT JOIN euro ON m.month >= euro.month`,
   { refresh: 'full', key: 'month', owner: 'shop-team', doc: 'Revenue by month in three currencies, at the last rate known for the month' },
@@ -149,7 +149,7 @@ export const viewsPerMinute = model(
 export const topProducts = model(
   'top_products',
   sql`
-  SELECT f.product, p.name, p.category, count(DISTINCT f.invoice) AS orders, sum(f.quantity) AS quantity,
+  SELECT f.product, p.name, p.category, count(DISTINCT f.invoice) AS orders, CAST(sum(f.quantity) AS BIGINT) AS quantity,
     CAST(sum(f.amount) AS DECIMAL(18, 2)) AS revenue
   FROM ${factSales} AS f JOIN ${dimProduct} AS p ON p.code = f.product
   WHERE f.day > (SELECT max(day) FROM ${factSales}) - 30 AND p.category <> 'service'

@@ -32,24 +32,27 @@ const latest = sql`(SELECT max(day) FROM ${dailyRevenue})`
 export const operations = dashboard(
   'operations',
   [
-    number('Revenue, latest day', sql`SELECT sum(revenue) AS revenue FROM ${dailyRevenue} WHERE day = ${latest}`, { unit: 'GBP', span: 3 }),
-    number('Orders, latest day', sql`SELECT sum(orders) AS orders FROM ${dailyRevenue} WHERE day = ${latest}`, { span: 3 }),
+    number('Revenue, latest day', sql`SELECT CAST(sum(revenue) AS DECIMAL(18, 2)) AS revenue FROM ${dailyRevenue} WHERE day = ${latest}`, {
+      unit: 'GBP',
+      span: 3,
+    }),
+    number('Orders, latest day', sql`SELECT CAST(sum(orders) AS BIGINT) AS orders FROM ${dailyRevenue} WHERE day = ${latest}`, { span: 3 }),
     number(
       'Product views, last minute',
-      sql`SELECT sum(views) AS views FROM ${viewsPerMinute} WHERE window_start = (SELECT max(window_start) FROM ${viewsPerMinute})`,
+      sql`SELECT CAST(sum(views) AS BIGINT) AS views FROM ${viewsPerMinute} WHERE window_start = (SELECT max(window_start) FROM ${viewsPerMinute})`,
       { span: 3 },
     ),
     number('Fraud cases found', sql`SELECT round(100 * recall, 1) AS recall FROM ${fraudQuality}`, { unit: '%', span: 3 }),
     line(
       'Revenue by hour, latest day and a week before',
       sql`
-      SELECT hour(placed) AS hour, CASE WHEN day = ${latest} THEN 'latest' ELSE 'a week before' END AS which, sum(amount) AS revenue
+      SELECT hour(placed) AS hour, CASE WHEN day = ${latest} THEN 'latest' ELSE 'a week before' END AS which, CAST(sum(amount) AS DECIMAL(18, 2)) AS revenue
       FROM ${factSales} WHERE day = ${latest} OR day = ${latest} - 7 GROUP BY ALL ORDER BY ALL`,
       { x: 'hour', y: 'revenue', by: 'which', unit: 'GBP', span: 7 },
     ),
     bar(
       'Revenue outside the UK, last 30 days',
-      sql`SELECT country, sum(revenue) AS revenue FROM ${dailyRevenue} WHERE country <> 'GB' AND day > ${latest} - 30
+      sql`SELECT country, CAST(sum(revenue) AS DECIMAL(18, 2)) AS revenue FROM ${dailyRevenue} WHERE country <> 'GB' AND day > ${latest} - 30
         GROUP BY country ORDER BY revenue DESC LIMIT 8`,
       { x: 'country', y: 'revenue', unit: 'GBP', span: 5 },
     ),

@@ -79,7 +79,7 @@ export const exchangeRates = table(
   {
     month: t.date(),
     country: t.string(),
-    rate: t.double().doc('USD per unit for Australia, Euro, New Zealand, United Kingdom; units per USD else'),
+    rate: t.double().doc('Units of the currency for one US dollar'),
   },
   {
     doc: 'Monthly exchange rates of the US Federal Reserve',

@@ -11,14 +11,16 @@ const HOUR = 3600 * SECOND
 const ADDRESSES = ['192.0.2', '198.51.100', '203.0.113']
 /** Share of the sessions whose visitor is signed in. */
 const SIGNED_IN = 0.3
+/** Share of those who order on the same day. */
+const BUYERS = 0.35
 
 export interface ClickOptions {
   readonly chance: Chance
   readonly shiftMs: number
   readonly run: string
   readonly countries: ReadonlyMap<number, string>
-  /** Customers who ordered on a day (moved, as `2026-11-20`): those who sign in are among them. */
-  readonly buyers: ReadonlyMap<string, readonly string[]>
+  /** Who ordered on a day (moved, as `2026-11-20`), and who ever did. */
+  readonly buyers: { readonly byDay: ReadonlyMap<string, readonly string[]>; readonly all: readonly string[] }
 }
 
 /** The events of one day's clicks, by time. Sessions begin between 6:00 and 22:00 and end before midnight. */
@@ -46,9 +48,10 @@ function sessionEvents(clicks: readonly Click[], options: ClickOptions): Event[]
 }
 
 function customerOf(name: string, atMs: number, { chance, buyers }: ClickOptions): string | undefined {
-  const today = buyers.get(new Date(atMs).toISOString().slice(0, 10))
-  if (!today || chance.of(`${name}/signed`) >= SIGNED_IN) return undefined
-  return today[chance.integer(`${name}/who`, today.length)]
+  if (chance.of(`${name}/signed`) >= SIGNED_IN) return undefined
+  const today = buyers.byDay.get(new Date(atMs).toISOString().slice(0, 10))
+  const among = today && chance.of(`${name}/buys`) < BUYERS ? today : buyers.all
+  return among[chance.integer(`${name}/who`, among.length)]
 }
 
 interface Visitor {

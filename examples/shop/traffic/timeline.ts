@@ -2,7 +2,7 @@
 // whole weeks so that weekdays stay weekdays and the history ends at a chosen moment. Pure but for reading the data files:
 // the same options give the same events.
 import { type Chance, chanceOf } from './chance.ts'
-import { clickEvents } from './clicks.ts'
+import { type ClickOptions, clickEvents } from './clicks.ts'
 import { type Event, type Faults, withFaults } from './event.ts'
 import { type Click, clickCountries, orderCountries, orderMonths, readClicks, readOrders } from './files.ts'
 import { fraudEvents } from './fraud.ts'
@@ -36,7 +36,7 @@ export function timelineOf(options: TimelineOptions): Timeline {
   const months = orderMonths()
   const chosen = months.slice(0, options.months)
   if (chosen.length === 0) throw new RangeError(`months: ${options.months} is not 1 to ${months.length}`)
-  const source = sourceOf(options, months, chosen)
+  const source = sourceOf(options, chosen, chosen)
   return {
     *history() {
       for (const event of events(source, chosen, -Infinity, '')) {
@@ -45,8 +45,9 @@ export function timelineOf(options: TimelineOptions): Timeline {
       }
     },
     *live(run) {
-      yield* events(source, months, options.untilMs, `~${run}`)
-      for (let round = 2; ; round++) yield* events(source, months, -Infinity, `~${run}.${round}`)
+      const all = chosen.length === months.length ? source : sourceOf(options, months, chosen)
+      yield* events(all, months, options.untilMs, `~${run}`)
+      for (let round = 2; ; round++) yield* events(all, months, -Infinity, `~${run}.${round}`)
     },
   }
 }
@@ -57,11 +58,12 @@ interface Source {
   readonly fraud: number
   readonly invoices: readonly Invoice[]
   readonly clicks: readonly Click[]
-  readonly buyers: ReadonlyMap<string, readonly string[]>
+  readonly buyers: ClickOptions['buyers']
   readonly orderShiftMs: number
   readonly clickShiftMs: number
 }
 
+/** What events of `months` are made from; `chosen` are those that are history, and decide how far dates move. */
 function sourceOf(options: TimelineOptions, months: readonly string[], chosen: readonly string[]): Source {
   const invoices = months.flatMap((month) => invoicesOf(readOrders(month)))
   const lastMonth = chosen.at(-1)!
@@ -74,7 +76,7 @@ function sourceOf(options: TimelineOptions, months: readonly string[], chosen: r
     fraud: options.fraud,
     invoices,
     clicks,
-    buyers: buyersByDay(invoices, orderShiftMs),
+    buyers: buyersOf(invoices, orderShiftMs),
     orderShiftMs,
     clickShiftMs: shiftOf(clicks.at(-1)!.dayMs + DAY, options),
   }
@@ -86,11 +88,13 @@ function shiftOf(lastMs: number, { untilMs, whole }: TimelineOptions): number {
   return (whole ? Math.floor(weeks) : Math.ceil(weeks)) * WEEK
 }
 
-function buyersByDay(invoices: readonly Invoice[], shiftMs: number): Map<string, string[]> {
+function buyersOf(invoices: readonly Invoice[], shiftMs: number): ClickOptions['buyers'] {
   const paid = invoices.filter(isPaid)
   const groups = Map.groupBy(paid, (invoice) => new Date(invoice.placedMs + shiftMs).toISOString().slice(0, 10))
-  return new Map([...groups].map(([day, buyers]) => [day, [...new Set(buyers.map((buyer) => buyer.customer))].sort()]))
+  return { byDay: new Map([...groups].map(([day, buyers]) => [day, customersOf(buyers)])), all: customersOf(paid) }
 }
+
+const customersOf = (paid: readonly { readonly customer: string }[]): string[] => [...new Set(paid.map((one) => one.customer))].sort()
 
 /** All events from `fromMs` on, by time. */
 function* events(source: Source, months: readonly string[], fromMs: number, run: string): Generator<Event> {

@@ -1,0 +1,318 @@
+// The shop's data, traffic and SQL, without a server: the files hold what their README says, the replay is the same for
+// the same seed and counts what it sends, rows fit the declared shapes, and every query runs in DuckDB over the real data.
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { suspects } from '../../examples/shop/processors.ts'
+import * as streams from '../../examples/shop/streams.ts'
+import * as tables from '../../examples/shop/tables.ts'
+import { type Event, printEvent, type StreamName } from '../../examples/shop/traffic/event.ts'
+import { orderMonths, readClicks, readOrders } from '../../examples/shop/traffic/files.ts'
+import { invoicesOf, isPaid } from '../../examples/shop/traffic/orders.ts'
+import { type TimelineOptions, timelineOf } from '../../examples/shop/traffic/timeline.ts'
+import { type ReplayOptions, replay } from '../../examples/shop/traffic.ts'
+import { VirtualClock } from '../../src/core/clock.ts'
+import type { FieldSpec } from '../../src/define/field.ts'
+
+const UNTIL = Date.UTC(2026, 10, 25, 16, 20)
+const options = (over: Partial<TimelineOptions> = {}): TimelineOptions => ({
+  seed: 1,
+  untilMs: UNTIL,
+  months: 2,
+  whole: false,
+  faults: { duplicates: 0.002, late: 0.002, bad: 0.001 },
+  fraud: 0.012,
+  ...over,
+})
+
+test('the transactions are those of the README', () => {
+  const rows = [42481, 35147, 27707, 36748, 29916, 37030, 36874, 39518, 35284, 50226, 60742, 84711, 25525]
+  const seen = { rows: [] as number[], invoices: 0, paid: 0, anonymous: 0, bare: 0, negative: 0, cancelled: 0, free: 0, mills: 0 }
+  const products = new Set<string>()
+  const customers = new Set<string>()
+  const countries = new Set<string>()
+  for (const month of orderMonths()) {
+    const lines = readOrders(month)
+    const invoices = invoicesOf(lines)
+    seen.rows.push(lines.length)
+    seen.invoices += invoices.length
+    seen.paid += invoices.filter(isPaid).length
+    for (const line of lines) {
+      products.add(line.product)
+      countries.add(line.country)
+      if (line.customer === undefined) seen.anonymous++
+      else customers.add(line.customer)
+      if (line.description === undefined) seen.bare++
+      if (line.quantity < 0) seen.negative++
+      if (line.invoice.startsWith('C')) seen.cancelled++
+      if (line.unitPriceMills <= 0) seen.free++
+      seen.mills += line.quantity * line.unitPriceMills
+    }
+  }
+  assert.deepEqual(seen, {
+    rows,
+    invoices: 25900,
+    paid: 18532,
+    anonymous: 135080,
+    bare: 1454,
+    negative: 10624,
+    cancelled: 9288,
+    free: 2517,
+    mills: 9747747934,
+  })
+  assert.equal(
+    rows.reduce((sum, n) => sum + n, 0),
+    541909,
+  )
+  assert.deepEqual([products.size, customers.size, countries.size], [4070, 4372, 38])
+})
+
+test('the clicks are those of the README', () => {
+  const clicks = readClicks()
+  assert.equal(clicks.length, 165474)
+  assert.equal(new Set(clicks.map((click) => click.session)).size, 24026)
+  assert.equal(new Set(clicks.map((click) => click.product)).size, 217)
+  assert.equal(new Date(clicks[0]!.dayMs).toISOString().slice(0, 10), '2008-04-01')
+  assert.equal(new Date(clicks.at(-1)!.dayMs).toISOString().slice(0, 10), '2008-08-13')
+})
+
+/** The first `count` events, printed and hashed. */
+function fingerprint(over: Partial<TimelineOptions>, count = 60_000): string {
+  const digest = createHash('sha256')
+  for (const event of timelineOf(options(over)).history()) {
+    digest.update(printEvent(event))
+    if (--count === 0) break
+  }
+  return digest.digest('hex')
+}
+
+test('the same seed gives the same traffic, another seed another', () => {
+  assert.equal(fingerprint({}), fingerprint({}))
+  assert.notEqual(fingerprint({}), fingerprint({ seed: 2 }))
+})
+
+test('whole: every row of the files is history, by time, and weekdays stay', () => {
+  const rows: Record<string, number> = {}
+  const last = new Map<StreamName, Event>()
+  for (const event of timelineOf(options({ months: 13, whole: true, fraud: 0 })).history()) {
+    const before = last.get(event.stream)
+    assert.ok(!before || before.atMs <= event.atMs, `${event.stream} is not in order of time`)
+    last.set(event.stream, event)
+    if (event.kind === 'row') rows[event.stream] = (rows[event.stream] ?? 0) + 1
+  }
+  assert.deepEqual(rows, { order_lines: 541909, payments: 18532, clicks: 165474 })
+  const end = new Date(last.get('order_lines')!.atMs)
+  assert.equal(end.toISOString(), '2026-11-20T12:50:00.000Z') // 2011-12-09 was a Friday too
+  assert.equal(end.getUTCDay(), 5)
+})
+
+const shapes = new Map(
+  [streams.clicks, streams.payments, streams.fraudLabels, tables.orderLines].map((relation) => [
+    relation.$name as string,
+    new Map(Object.entries(relation.$shape).map(([name, field]) => [name, field.$field])),
+  ]),
+)
+
+const FITS: Record<string, (value: unknown) => boolean> = {
+  int: (value) => Number.isInteger(value) && Math.abs(value as number) < 2 ** 31,
+  boolean: (value) => typeof value === 'boolean',
+  string: (value) => typeof value === 'string',
+  uuid: (value) => /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(String(value)),
+  decimal: (value) => typeof value === 'string' && /^-?[0-9]{1,10}\.[0-9]{2,3}$/.test(value),
+  timestamp: (value) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(String(value)),
+  enum: (value) => typeof value === 'string',
+}
+
+/** The first thing that is wrong with a line, as the code with which it should be refused; undefined when it is sound. */
+function verdict(line: string, shape: ReadonlyMap<string, FieldSpec>): string | undefined {
+  let row: Record<string, unknown>
+  try {
+    row = JSON.parse(line)
+  } catch {
+    return 'MR_ROW_JSON'
+  }
+  for (const name of Object.keys(row)) if (!shape.has(name)) return 'MR_ROW_UNKNOWN_FIELD'
+  for (const [name, { type, optional }] of shape) {
+    if (row[name] === undefined) {
+      if (!optional) return 'MR_ROW_MISSING'
+    } else if (!FITS[type!.kind]!(row[name]) || (type?.kind === 'enum' && !type.values.includes(String(row[name])))) return 'MR_ROW_TYPE'
+  }
+  return undefined
+}
+
+test('rows fit the declared shapes; bad ones fail for the reason that was meant', async () => {
+  const { DAMAGES } = await import('../../examples/shop/traffic/event.ts')
+  const seen: Record<string, number> = {}
+  const ids = new Set<unknown>()
+  for (const event of timelineOf(options({ months: 1, faults: { duplicates: 0.01, late: 0.01, bad: 0.01 } })).history()) {
+    const found = verdict(printEvent(event), shapes.get(event.stream)!)
+    assert.equal(found, event.damage ? DAMAGES[event.damage] : undefined, printEvent(event))
+    if (event.kind === 'row') assert.equal(ids.has(event.row['id'] ?? printEvent(event)), false, printEvent(event))
+    if (event.kind !== 'bad') ids.add(event.row['id'] ?? printEvent(event))
+    seen[`${event.stream} ${event.kind}`] = (seen[`${event.stream} ${event.kind}`] ?? 0) + 1
+  }
+  const kinds = (stream: string): (number | undefined)[] => ['row', 'duplicate', 'late', 'bad'].map((kind) => seen[`${stream} ${kind}`])
+  assert.ok(kinds('clicks').every((count) => count! > 0))
+  assert.ok(kinds('payments').every((count) => count! > 0))
+  assert.equal(seen['order_lines late'], undefined)
+  assert.equal(seen['order_lines row'], 42481 - trimmedAfter('2010-12'))
+})
+
+/** How many lines of a month come after the moment to which history is cut (`UNTIL`, back by whole weeks). */
+function trimmedAfter(month: string): number {
+  const lines = readOrders(month)
+  const week = 7 * 24 * 3600 * 1000
+  const cutMs = UNTIL - Math.ceil((UNTIL - lines.at(-1)!.placedMs) / week) * week
+  return lines.filter((line) => line.placedMs > cutMs).length
+}
+
+/** A server that keeps what it is sent, once a key, and is now and then busy or loses its answer. */
+function fakeServer() {
+  const kept = new Map<string, { stream: string; lines: string[] }>()
+  let calls = 0
+  const answer: typeof fetch = async (url, init) => {
+    const key = new Headers(init?.headers).get('idempotency-key')!
+    const lines = String(init?.body).trimEnd().split('\n')
+    const stream = String(url).split('/').at(-1)!
+    calls++
+    if (calls % 7 === 0) return new Response('{"code":"MR_INGEST_PRESSURE"}', { status: 429, headers: { 'retry-after': '0' } })
+    assert.ok(!kept.has(key) || kept.get(key)!.lines.join() === lines.join(), 'one key, two bodies')
+    kept.set(key, { stream, lines })
+    if (calls % 11 === 0) throw new TypeError('connection lost')
+    const rejected = lines.filter((line) => verdict(line, shapes.get(stream)!)).length
+    return Response.json({ accepted: lines.length - rejected, rejected, offsets: [], errors: [] }, { status: 202 })
+  }
+  return { kept, answer }
+}
+
+async function replayed(over: Partial<ReplayOptions>) {
+  const clock = new VirtualClock(UNTIL)
+  const server = fakeServer()
+  const running = replay({ url: 'http://shop.test', months: 1, clock, fetch: server.answer, ...over })
+  let done = false
+  running.finally(() => (done = true)).catch(() => undefined)
+  while (!done) await clock.advance(50)
+  return { report: await running, kept: [...server.kept.values()], nowMs: clock.nowMs() }
+}
+
+test('the replay counts what the server has, through lost answers and back-pressure', async () => {
+  const { report, kept } = await replayed({ mode: 'history', faults: { bad: 0.01 } })
+  for (const [stream, counts] of Object.entries(report.streams)) {
+    const lines = kept.filter((batch) => batch.stream === stream).flatMap((batch) => batch.lines)
+    const { row, duplicate, late, bad } = counts
+    assert.equal(lines.length, row + duplicate + late + bad, stream)
+    assert.equal(counts.accepted + counts.rejected, lines.length, stream)
+    assert.equal(counts.rejected, bad, stream)
+    assert.equal(
+      Object.values(counts.badBy).reduce((sum, n) => sum + n, 0),
+      bad,
+    )
+  }
+  assert.equal(report.sent, kept.flatMap((batch) => batch.lines).length)
+  assert.ok(report.streams.clicks.retried > 0)
+  assert.equal(report.phase, 'done')
+})
+
+test('the live part keeps its pace, takes the moment of sending as time, and ends', async () => {
+  const { report, kept, nowMs } = await replayed({ mode: 'live', months: 13, speed: 50, liveMs: 20_000, faults: { bad: 0, late: 0 } })
+  assert.ok(Math.abs(report.sent - 1000) < 50, `sent ${report.sent} in 20 s`)
+  for (const line of kept.filter((batch) => batch.stream === 'clicks').flatMap((batch) => batch.lines)) {
+    const seenMs = Date.parse(JSON.parse(line).seen)
+    assert.ok(seenMs >= UNTIL && seenMs <= nowMs, line)
+  }
+  assert.ok(report.streams.clicks.row > 0 && report.streams.order_lines.row > 0)
+})
+
+interface FraudRow {
+  readonly payment: string
+  readonly customer: string
+  readonly reason: string
+  readonly score: number
+  readonly seen: string
+}
+
+/** Options are no part of a relation's type. */
+const howOf = (relation: object): unknown => (relation as { $how: unknown }).$how
+
+/** The suspects that the processor finds among payments in order. */
+function detect(payments: readonly Record<string, string>[]): FraudRow[] {
+  const found: FraudRow[] = []
+  const states = new Map<string, unknown>()
+  const { on } = howOf(suspects) as { on(row: unknown, state: unknown, context: unknown): void }
+  for (const payment of payments) {
+    const seen = { epochMicros: BigInt(Date.parse(payment['seen']!)) * 1000n, toString: () => payment['seen']! }
+    const recent = {
+      get: () => states.get(payment['customer']!) ?? null,
+      set: (value: unknown) => states.set(payment['customer']!, value),
+    }
+    on({ ...payment, seen }, { recent }, { emit: (row: FraudRow) => found.push({ ...row, seen: String(row.seen) }) })
+  }
+  return found
+}
+
+describe('the SQL of the shop over the real data', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'shop-'))
+  let db: DuckDBConnection
+  const rows = async (text: string): Promise<Record<string, unknown>[]> => (await db.runAndReadAll(text)).getRowObjectsJson()
+
+  before(async () => {
+    db = await (await DuckDBInstance.create()).connect()
+    await db.run("SET TimeZone = 'UTC'")
+    await loadHistory(db, folder)
+    await loadFiles(db)
+  })
+  after(() => rmSync(folder, { recursive: true }))
+
+  test('loads', async () => {
+    assert.equal((await rows('SELECT count(*)::INT AS n FROM clicks WHERE step > 0')).length, 1)
+  })
+})
+
+const SQL_TYPES: Record<string, string> = {
+  int: 'INTEGER',
+  boolean: 'BOOLEAN',
+  string: 'VARCHAR',
+  enum: 'VARCHAR',
+  uuid: 'UUID',
+  timestamp: 'TIMESTAMP',
+  date: 'DATE',
+  double: 'DOUBLE',
+}
+
+const sqlType = ({ type }: FieldSpec): string =>
+  type!.kind === 'decimal' ? `DECIMAL(${type!.precision}, ${type!.scale})` : SQL_TYPES[type!.kind]!
+
+/** Streams and order lines from the sound rows of the replay, suspects from the processor. */
+async function loadHistory(db: DuckDBConnection, folder: string): Promise<void> {
+  const lines = new Map<string, string[]>([...shapes.keys()].map((name) => [name, []]))
+  for (const event of timelineOf(options()).history()) if (event.kind === 'row') lines.get(event.stream)!.push(printEvent(event))
+  const found = detect(lines.get('payments')!.map((line) => JSON.parse(line)))
+  lines.set(
+    'suspects',
+    found.map((row) => JSON.stringify(row)),
+  )
+  const all = new Map([...shapes, ['suspects', new Map(Object.entries(suspects.$shape).map(([name, field]) => [name, field.$field]))]])
+  for (const [name, shape] of all) {
+    const path = join(folder, `${name}.ndjson`)
+    writeFileSync(path, lines.get(name)!.join('\n'))
+    const columns = [...shape].map(([column, spec]) => `'${column}': '${sqlType(spec)}'`).join(', ')
+    await db.run(`CREATE TABLE ${name} AS SELECT * FROM read_json('${path}', format = 'newline_delimited', columns = {${columns}})`)
+  }
+}
+
+/** Tables from files, as they say that they are read. */
+async function loadFiles(db: DuckDBConnection): Promise<void> {
+  for (const table of Object.values(tables)) {
+    const { from } = howOf(table) as { from: { $source: string; path?: string; columns?: Record<string, string> } }
+    if (from.$source !== 'files') continue
+    const columns = Object.entries(table.$shape).map(
+      ([name, field]) => `CAST("${from.columns?.[name] ?? name}" AS ${sqlType(field.$field)}) AS "${name}"`,
+    )
+    const path = join(import.meta.dirname, '../../examples/shop', from.path!)
+    await db.run(`CREATE TABLE ${table.$name} AS SELECT ${columns.join(', ')} FROM read_csv('${path}', all_varchar = true)`)
+  }
+}
