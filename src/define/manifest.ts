@@ -193,6 +193,8 @@ export interface EndpointManifest {
   readonly name: string
   readonly at: string
   readonly method: 'GET'
+  /** Name under which the project exports it: the method of the typed client, `operationId` in OpenAPI. */
+  readonly operation?: string
   /** Path below /api, with `:parameters`. */
   readonly path: string
   readonly doc?: string

@@ -1,0 +1,35 @@
+// The columns that Millrace adds, and the relations that come with each stream: `<name>__late` and `<name>__rejected`.
+import type { Field, Shape } from '../schema/type.ts'
+import type { Relation, StreamManifest } from './manifest.ts'
+
+export const SYSTEM_FIELDS: readonly Field[] = [
+  { name: '_partition', type: { kind: 'int' }, optional: false, doc: 'partition of the log' },
+  { name: '_offset', type: { kind: 'long' }, optional: false, doc: 'position in the partition' },
+  { name: '_ingested_at', type: { kind: 'timestamp' }, optional: false, doc: 'time of arrival, by the clock of the log' },
+]
+
+const WATERMARK: Field = { name: '_watermark', type: { kind: 'timestamp' }, optional: false, doc: 'watermark that the row was behind' }
+
+/** Shape of `<stream>__rejected`: the raw line and why it was refused. `raw` is base64 after `base64:` when it is not UTF-8. */
+export const REJECTED_SHAPE: Shape = {
+  fields: [
+    ...SYSTEM_FIELDS,
+    { name: 'raw', type: { kind: 'string' }, optional: false },
+    { name: 'code', type: { kind: 'string' }, optional: false },
+    { name: 'message', type: { kind: 'string' }, optional: false },
+    { name: 'field', type: { kind: 'string' }, optional: true },
+  ],
+}
+
+export const lateName = (stream: string): string => `${stream}__late`
+export const rejectedName = (stream: string): string => `${stream}__rejected`
+
+/** Whether rows of this relation come through the log: streams, and keyed tables fed over HTTP. */
+export const isLogged = (relation: Relation): boolean =>
+  relation.kind === 'stream' || (relation.kind === 'table' && relation.source.kind === 'http')
+
+/** The shape as stored and queried: a logged relation carries the system columns after its own. */
+export const storedShape = (relation: Relation): Shape =>
+  isLogged(relation) ? { fields: [...relation.shape.fields, ...SYSTEM_FIELDS] } : relation.shape
+
+export const lateShape = (stream: StreamManifest): Shape => ({ fields: [...stream.shape.fields, ...SYSTEM_FIELDS, WATERMARK] })

@@ -1,0 +1,68 @@
+// What compiling needs from an SQL engine: parse, and bind against empty relations. `duckdb-binder.ts` does it with
+// DuckDB. Only positions and plain data cross this line, no syntax tree.
+import type { Shape, Type } from '../schema/type.ts'
+
+export interface SqlProblem {
+  readonly kind: 'syntax' | 'unknown' | 'type' | 'other'
+  readonly message: string
+  /** Offset in the text, in characters; absent when the engine gives none. */
+  readonly position?: number
+  /** Names that would have been right. */
+  readonly candidates: readonly string[]
+}
+
+/** `tumble(relation, column, width)` or `hop(...)` in a FROM clause. */
+export interface WindowCall {
+  readonly kind: 'tumble' | 'hop'
+  readonly relation: string
+  readonly column?: string
+  readonly position: number
+}
+
+/** What the syntax tree of one SELECT says. */
+export interface Inspected {
+  readonly ok: true
+  /** Relations that it reads, each once, in the order of the text; names of its own WITH clauses are left out. */
+  readonly relations: readonly { readonly name: string; readonly position: number }[]
+  readonly windows: readonly WindowCall[]
+  /** GROUP BY, an aggregate function or DISTINCT at the top. */
+  readonly aggregates: boolean
+}
+
+export interface ColumnUse {
+  readonly relation: string
+  readonly column: string
+}
+
+export interface BoundColumn {
+  readonly name: string
+  /** Null when there is no such type here; `sqlType` says what it is. */
+  readonly type: Type | null
+  readonly sqlType: string
+  /** False when no row can hold null, as far as a look at the syntax tells. */
+  readonly optional: boolean
+  /** Columns of inputs that it passes on unchanged: one, or several where rows are put together. */
+  readonly origins: readonly ColumnUse[]
+  /** Every value is one of the origins': no constant is mixed in. */
+  readonly exact: boolean
+  /** Columns that it is computed from; counting them does not count. */
+  readonly uses: readonly ColumnUse[]
+}
+
+export interface Bound {
+  readonly ok: true
+  readonly columns: readonly BoundColumn[]
+}
+
+export type Refused = { readonly ok: false; readonly problem: SqlProblem }
+
+export interface Binder {
+  /** Names that SQL cannot use as a column without quotes, in lower case. */
+  reservedNames(): Promise<ReadonlySet<string>>
+  /** Parses one SELECT. */
+  inspect(text: string): Promise<Inspected | Refused>
+  /** Makes `name` known with these columns, replacing what had the name. */
+  define(name: string, shape: Shape): Promise<void>
+  /** Names and types of the result. `tumble` and `hop` add `window_start` and `window_end` to their relation's columns. */
+  bind(text: string): Promise<Bound | Refused>
+}

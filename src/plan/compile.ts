@@ -1,0 +1,164 @@
+// Definitions to manifest: a project's values become plain JSON, and everything that is wrong with them a list of
+// findings. Pure but for the binder, which asks an SQL engine about empty relations. User functions are not called,
+// except the ones that describe SQL and row rules.
+import type { Definition } from '../define/definition.ts'
+import type { Manifest, ProcessorManifest, Relation } from '../define/manifest.ts'
+import type { Project } from '../define/project.ts'
+import { lateName, lateShape, REJECTED_SHAPE, rejectedName, storedShape } from '../define/system-columns.ts'
+import type { Shape } from '../schema/type.ts'
+import type { Binder } from './binder.ts'
+import { type Finding, hasErrors } from './finding.ts'
+import { compileGrants, compileMasks, compilePolicies, compileRoles } from './kinds/access.ts'
+import { compileChecks } from './kinds/checks.ts'
+import { compileDashboards } from './kinds/dashboard.ts'
+import { compileEndpoints } from './kinds/endpoint.ts'
+import { originsOf } from './kinds/fields.ts'
+import { compileAlerts, compileJobs } from './kinds/job.ts'
+import { compileModel, type ModelDefinition } from './kinds/model.ts'
+import { ownerOf, type Query, readSql } from './kinds/query.ts'
+import { compileProcessor, compileStream, isProcessor, type StreamDefinition } from './kinds/stream.ts'
+import { compileTable, type TableDefinition } from './kinds/table.ts'
+import { checkNames } from './names.ts'
+import { orderRelations } from './order.ts'
+import { fail, isMember, placeIn, type Scope, warn } from './scope.ts'
+
+export interface CompileOptions {
+  /** Directory of the project: places in the manifest are relative to it. */
+  readonly root?: string
+  /** Relations of Millrace itself that SQL may read, such as `millrace.runs`. */
+  readonly system?: readonly { readonly name: string; readonly shape: Shape }[]
+  /** What the project's files export, to find definitions that were forgotten. */
+  readonly exported?: readonly { readonly exportName: string; readonly definition: Definition }[]
+}
+
+export interface Compiled {
+  /** Complete when there are no errors; otherwise what could be compiled. */
+  readonly manifest: Manifest
+  readonly findings: readonly Finding[]
+  readonly ok: boolean
+}
+
+type RelationDefinition = StreamDefinition | TableDefinition | ModelDefinition
+
+const isRelation = (definition: Definition): definition is RelationDefinition => ['stream', 'table', 'model'].includes(definition.$kind)
+
+/** Compiles a project. Findings come in the order of files and lines. */
+export async function compile(project: Project, binder: Binder, options: CompileOptions = {}): Promise<Compiled> {
+  const scope = await openScope(project, binder, options)
+  checkNames(scope)
+  const processors = await compileRelations(scope)
+  const roles = await compileRoles(scope)
+  const manifest: Manifest = {
+    version: 1,
+    project: project.$name,
+    relations: [...scope.relations.values()],
+    processors,
+    checks: await compileChecks(scope),
+    roles,
+    grants: compileGrants(scope),
+    policies: compilePolicies(scope, roles),
+    masks: compileMasks(scope),
+    endpoints: await compileEndpoints(scope),
+    jobs: compileJobs(scope),
+    alerts: await compileAlerts(scope),
+    dashboards: await compileDashboards(scope),
+  }
+  warnForgotten(scope, options.exported ?? [])
+  const findings = scope.findings.toSorted(byPlace)
+  return { manifest, findings, ok: !hasErrors(findings) }
+}
+
+async function openScope(project: Project, binder: Binder, options: CompileOptions): Promise<Scope> {
+  const relations = project.$members.map(({ definition }) => definition).filter(isRelation)
+  const scope: Scope = {
+    project,
+    binder,
+    root: options.root ?? '',
+    findings: [],
+    defined: new Map(relations.map((definition) => [definition.$name, definition])),
+    relations: new Map(),
+    shapes: new Map(),
+  }
+  for (const { name, shape } of options.system ?? []) await makeKnown(scope, name, shape)
+  return scope
+}
+
+async function makeKnown(scope: Scope, name: string, shape: Shape): Promise<void> {
+  scope.shapes.set(name, shape)
+  await scope.binder.define(name, shape)
+}
+
+async function compileRelations(scope: Scope): Promise<readonly ProcessorManifest[]> {
+  const definitions = scope.defined as ReadonlyMap<string, RelationDefinition>
+  const queries = new Map<string, Query>()
+  for (const definition of definitions.values()) {
+    const query = definition.$kind === 'model' ? await readSql(scope, `model "${definition.$name}"`, definition.$sql, 'inline') : undefined
+    if (query) queries.set(definition.$name, query)
+  }
+  const edges = new Map([...definitions].map(([name, definition]) => [name, inputsOf(definition, queries.get(name))]))
+  const processors: ProcessorManifest[] = []
+  for (const name of orderRelations(scope, edges)) {
+    const definition = definitions.get(name)!
+    const relation = await compileRelation(scope, definition, queries.get(name))
+    if (relation) await addRelation(scope, relation)
+    if (definition.$kind === 'stream' && isProcessor(definition.$how)) {
+      if (!isMember(scope, definition.$how.from, definition.$at, `processor "${name}", from`)) continue
+      const processor = compileProcessor(scope, definition, definition.$how)
+      if (processor) processors.push(processor)
+    }
+  }
+  return processors
+}
+
+function inputsOf(definition: RelationDefinition, query: Query | undefined): readonly string[] {
+  if (definition.$kind === 'model') return (query?.inputs ?? []).map(ownerOf)
+  const from = definition.$kind === 'stream' && isProcessor(definition.$how) ? [definition.$how.from?.$name ?? ''] : []
+  return [...from, ...originsOf(definition.$shape)]
+}
+
+async function compileRelation(scope: Scope, definition: RelationDefinition, query: Query | undefined): Promise<Relation | undefined> {
+  switch (definition.$kind) {
+    case 'stream':
+      return compileStream(scope, definition)
+    case 'table':
+      return compileTable(scope, definition)
+    case 'model':
+      return query && compileModel(scope, definition, query)
+  }
+}
+
+async function addRelation(scope: Scope, relation: Relation): Promise<void> {
+  scope.relations.set(relation.name, relation)
+  await makeKnown(scope, relation.name, storedShape(relation))
+  if (relation.kind === 'stream') await makeKnown(scope, lateName(relation.name), lateShape(relation))
+  if (relation.kind === 'stream' || (relation.kind === 'table' && relation.source.kind !== 'none'))
+    await makeKnown(scope, rejectedName(relation.name), REJECTED_SHAPE)
+}
+
+function warnForgotten(scope: Scope, exported: NonNullable<CompileOptions['exported']>): void {
+  const members = new Set(scope.project.$members.map(({ definition }) => definition))
+  for (const { exportName, definition } of exported) {
+    if (members.has(definition) || definition.$kind === 'project' || '$alias' in definition) continue
+    const what = `${definition.$kind} "${definition.$name}" is exported (${exportName}) but not part of the project`
+    warn(scope, 'MR_PLAN_UNKNOWN', definition.$at, what, `give its module to project('${scope.project.$name}', [...])`)
+  }
+  if (scope.project.$members.length === 0)
+    fail(
+      scope,
+      'MR_LOAD_NO_PROJECT',
+      scope.project.$at,
+      `project "${scope.project.$name}" (${placeIn(scope.root, scope.project.$at)}) defines nothing`,
+      "write project('name', [streams, models, ...])",
+    )
+}
+
+function byPlace(a: Finding, b: Finding): number {
+  const [fileA, lineA] = splitPlace(a.at)
+  const [fileB, lineB] = splitPlace(b.at)
+  return fileA < fileB ? -1 : fileA > fileB ? 1 : lineA - lineB
+}
+
+function splitPlace(at: string): readonly [string, number] {
+  const colon = at.lastIndexOf(':')
+  return [at.slice(0, colon), Number(at.slice(colon + 1))]
+}

@@ -1,0 +1,180 @@
+// Fields to shapes, and the options that every relation shares.
+import type { Definition } from '../../define/definition.ts'
+import type { FieldSpec, Fields } from '../../define/field.ts'
+import type { RelationHow } from '../../define/how.ts'
+import type { ModelManifest, PartitionRule } from '../../define/manifest.ts'
+import { type Field, printType, type Shape, sameType, type Type } from '../../schema/type.ts'
+import { columnIn, durationOf, fail, placeIn, type Scope } from '../scope.ts'
+import { didYouMean } from '../suggest.ts'
+
+export const RELATION_OPTIONS = ['doc', 'owner', 'tags', 'keep', 'fresh', 'partition', 'cluster'] as const
+const LOG_KEEP_MS = 7 * 86_400_000
+
+/** Relations whose columns the fields take their types from: they must be compiled first. */
+export const originsOf = (fields: Fields): readonly string[] =>
+  Object.values(fields).flatMap((field) => (field.$field?.from && !field.$field.type ? [field.$field.from.relation] : []))
+
+/** The shape that `fields` describe. A field that cannot be is reported and left out. */
+export function shapeOf(scope: Scope, what: string, fields: Fields, at: string): Shape {
+  const entries = Object.entries(fields)
+  if (entries.length === 0) fail(scope, 'MR_DEFINE_VALUE', at, `${what} has no columns`, 'declare at least one')
+  return { fields: entries.flatMap(([name, field]) => fieldOf(scope, `${what}, column "${name}"`, name, field?.$field, at)) }
+}
+
+function fieldOf(scope: Scope, what: string, name: string, spec: FieldSpec | undefined, at: string): readonly Field[] {
+  if (spec === undefined) {
+    fail(scope, 'MR_DEFINE_VALUE', at, `${what} is not a field`, 'write a type of t, such as t.string(), or a column of another relation')
+    return []
+  }
+  const origin = spec.type ? undefined : originField(scope, what, spec, at)
+  const type = spec.type ?? origin?.type
+  if (!type || !isSound(scope, what, type, at)) return []
+  if (spec.references !== undefined) checkReference(scope, what, type, spec.references, at)
+  const known = { doc: spec.doc ?? origin?.doc, unit: spec.unit ?? origin?.unit, pii: spec.pii ?? origin?.pii }
+  return [
+    {
+      name,
+      type,
+      optional: spec.optional || (origin?.optional ?? false),
+      ...(known.doc === undefined ? {} : { doc: known.doc }),
+      ...(known.unit === undefined ? {} : { unit: known.unit }),
+      ...(known.pii === undefined ? {} : { pii: known.pii }),
+    },
+  ]
+}
+
+/** The column of a model that a field was taken from. Silent when the model itself could not be compiled. */
+function originField(scope: Scope, what: string, spec: FieldSpec, at: string): Field | undefined {
+  const shape = spec.from && scope.shapes.get(spec.from.relation)
+  if (spec.from && shape) return columnIn(scope, shape, spec.from.column, at, `${what}, taken from ${spec.from.relation}`)
+  if (spec.from && !scope.defined.has(spec.from.relation))
+    fail(
+      scope,
+      'MR_PLAN_UNKNOWN',
+      at,
+      `${what} comes from "${spec.from.relation}", which is not part of the project`,
+      'give its module to project(...)',
+    )
+  return undefined
+}
+
+function isSound(scope: Scope, what: string, type: Type, at: string): boolean {
+  if (type.kind === 'decimal') {
+    const { precision, scale } = type
+    const sound =
+      Number.isInteger(precision) && Number.isInteger(scale) && precision >= 1 && precision <= 38 && scale >= 0 && scale <= precision
+    if (!sound)
+      fail(
+        scope,
+        'MR_SCHEMA_TYPE',
+        at,
+        `${what}: decimal(${precision}, ${scale}) does not exist`,
+        'a precision is 1 to 38, a scale 0 to the precision',
+      )
+    return sound
+  }
+  if (type.kind === 'enum' && new Set(type.values).size !== type.values.length) {
+    fail(scope, 'MR_DEFINE_DUPLICATE', at, `${what}: a value of the enum is listed twice`, 'remove one of them')
+  }
+  return true
+}
+
+function checkReference(scope: Scope, what: string, type: Type, to: string, at: string): void {
+  const dot = to.lastIndexOf('.')
+  const relation = to.slice(0, dot)
+  const definition = scope.defined.get(relation) as { $shape?: Fields } | undefined
+  if (!definition) {
+    fail(
+      scope,
+      'MR_PLAN_UNKNOWN',
+      at,
+      `${what} refers to "${to}", but there is no relation "${relation}"`,
+      didYouMean(relation, scope.defined.keys(), 'define it'),
+    )
+    return
+  }
+  const shape = scope.shapes.get(relation)
+  const target =
+    definition.$shape?.[to.slice(dot + 1)]?.$field.type ?? shape?.fields.find((field) => field.name === to.slice(dot + 1))?.type
+  if (target && !sameType(target, type))
+    fail(scope, 'MR_PLAN_TYPE', at, `${what} is ${printType(type)}, but "${to}" is ${printType(target)}`, 'give both one type')
+  if (!target && (definition.$shape || shape))
+    fail(
+      scope,
+      'MR_DEFINE_COLUMN',
+      at,
+      `${what} refers to "${to}", but "${relation}" has no such column`,
+      didYouMean(to.slice(dot + 1), Object.keys(definition.$shape ?? {}), 'add it'),
+    )
+}
+
+interface CommonHow extends Omit<RelationHow, 'fresh'> {
+  readonly fresh?: RelationHow['fresh'] | 'live'
+  readonly partition?: readonly string[]
+  readonly cluster?: readonly string[]
+}
+
+/** The part of a relation's manifest that all kinds share. */
+export function commonOf(
+  scope: Scope,
+  definition: Definition,
+  how: CommonHow,
+  shape: Shape,
+): Omit<ModelManifest, 'kind' | 'sql' | 'inputs' | 'refresh' | 'key' | 'emit' | 'declared'> {
+  const at = definition.$at
+  const what = `${definition.$kind} "${definition.$name}"`
+  const logMs = durationOf(scope, at, `${what}, keep.log`, how.keep?.log) ?? LOG_KEEP_MS
+  const tableMs = durationOf(scope, at, `${what}, keep.table`, how.keep?.table)
+  const freshMs = how.fresh === 'live' ? undefined : durationOf(scope, at, `${what}, fresh`, how.fresh)
+  return {
+    name: definition.$name,
+    at: placeIn(scope.root, at),
+    ...(how.doc === undefined ? {} : { doc: how.doc }),
+    ...(how.owner === undefined ? {} : { owner: how.owner }),
+    tags: [...(how.tags ?? [])],
+    shape,
+    partition: (how.partition ?? []).flatMap((text) => partitionRule(scope, what, shape, text, at)),
+    cluster: (how.cluster ?? []).filter((name) => columnIn(scope, shape, name, at, `${what}, cluster`, 'MR_PLAN_KEY')),
+    keep: { logMs, ...(tableMs === undefined ? {} : { tableMs }) },
+    ...(freshMs === undefined ? {} : { freshMs }),
+  }
+}
+
+const TRANSFORMS: Readonly<Record<string, readonly Type['kind'][]>> = {
+  year: ['date', 'timestamp'],
+  month: ['date', 'timestamp'],
+  day: ['date', 'timestamp'],
+  hour: ['timestamp'],
+  bucket: ['int', 'long', 'decimal', 'date', 'time', 'timestamp', 'string', 'enum', 'uuid', 'binary'],
+  identity: ['boolean', 'int', 'long', 'decimal', 'date', 'time', 'timestamp', 'string', 'enum', 'uuid'],
+}
+
+function partitionRule(scope: Scope, what: string, shape: Shape, text: string, at: string): readonly PartitionRule[] {
+  const match = /^(?:(\w+)\((?:(\d+), *)?(\w+)\)|(\w+))$/.exec(text)
+  const transform = match?.[1] ?? 'identity'
+  const kinds = TRANSFORMS[transform]
+  if (!match || !kinds || (transform === 'bucket') !== (match[2] !== undefined) || (transform === 'identity' && match[1])) {
+    fail(
+      scope,
+      'MR_PLAN_KEY',
+      at,
+      `${what}: "${text}" is not a partition`,
+      "write a column, 'day(seen)' (year, month, day, hour) or 'bucket(16, id)'",
+    )
+    return []
+  }
+  const field = columnIn(scope, shape, match[3] ?? match[4]!, at, `${what}, partition "${text}"`, 'MR_PLAN_KEY')
+  if (!field) return []
+  if (!kinds.includes(field.type.kind)) {
+    fail(
+      scope,
+      'MR_PLAN_KEY',
+      at,
+      `${what}: ${transform} of "${field.name}" is not possible, it is ${printType(field.type)}`,
+      `${transform} takes ${kinds.join(', ')}`,
+    )
+    return []
+  }
+  const buckets = match[2] === undefined ? undefined : Number(match[2])
+  return [{ transform: transform as PartitionRule['transform'], column: field.name, ...(buckets === undefined ? {} : { buckets }) }]
+}

@@ -1,0 +1,219 @@
+// Models: SQL bound to columns, and whether the wanted refresh is possible.
+import type { Definition } from '../../define/definition.ts'
+import type { Fields } from '../../define/field.ts'
+import type { ModelManifest } from '../../define/manifest.ts'
+import type { ModelHow } from '../../define/model.ts'
+import type { Sql } from '../../define/sql.ts'
+import { printType, type Shape } from '../../schema/type.ts'
+import type { BoundColumn } from '../binder.ts'
+import { checkColumnNames } from '../names.ts'
+import { checkOptions, columnIn, durationOf, fail, listOf, type Scope } from '../scope.ts'
+import { didYouMean } from '../suggest.ts'
+import { commonOf, RELATION_OPTIONS, shapeOf } from './fields.ts'
+import { bindSql, type Query } from './query.ts'
+import { resultShape, warnLostTags } from './result.ts'
+import { keyColumns } from './table.ts'
+
+interface ModelOptions extends Omit<ModelHow<never>, 'refresh' | 'fresh' | 'key'> {
+  readonly refresh?: ModelManifest['refresh']
+  readonly fresh?: ModelHow<never>['fresh']
+  readonly key?: string | readonly string[]
+  readonly by?: string
+  readonly lookback?: `${number} days`
+  readonly onChange?: 'recompute' | 'keep'
+  readonly emit?: 'final' | 'changes'
+  readonly columns?: Fields
+}
+
+export interface ModelDefinition extends Definition<'model'> {
+  readonly $sql: Sql
+  readonly $how: ModelOptions
+}
+
+const REFRESHES = ['view', 'full', 'incremental', 'live']
+
+/** The model, or undefined when its SQL does not bind. */
+export async function compileModel(scope: Scope, definition: ModelDefinition, query: Query): Promise<ModelManifest | undefined> {
+  const { $how: how, $at: at } = definition
+  const what = `model "${definition.$name}"`
+  checkOptions(scope, definition, how, [...RELATION_OPTIONS, 'refresh', 'key', 'by', 'lookback', 'onChange', 'emit', 'columns'])
+  const refresh = refreshOf(scope, what, how, at)
+  checkWindows(scope, what, query, refresh, at)
+  const bound = await bindSql(scope, what, query)
+  if (!bound) return undefined
+  const inferred = resultShape(scope, what, bound.columns, at)
+  for (const column of bound.columns) if (how.columns?.[column.name] === undefined) warnLostTags(scope, what, column, at)
+  await checkColumnNames(scope, what, inferred, at, true)
+  const declared = how.columns && shapeOf(scope, what, how.columns, at)
+  if (declared) compareShapes(scope, what, declared, bound.columns, at)
+  const keys = listOf(how.key)
+  const shape = requireKey(declared ?? inferred, keys)
+  const by = how.by === undefined ? undefined : intervalColumn(scope, what, shape, how.by, at)
+  const lookbackMs = durationOf(scope, at, `${what}, lookback`, how.lookback)
+  if (refresh === 'incremental') checkIncremental(scope, what, how, query, at)
+  return {
+    kind: 'model',
+    ...commonOf(scope, definition, how, shape),
+    sql: { text: query.rendered.text, params: query.rendered.params },
+    inputs: query.inputs,
+    refresh,
+    key: keyColumns(scope, what, shape, keys, at),
+    ...(by === undefined ? {} : { by }),
+    ...(lookbackMs === undefined ? {} : { lookbackMs }),
+    ...(how.onChange === undefined ? {} : { onChange: how.onChange }),
+    emit: how.emit ?? 'final',
+    declared: declared !== undefined,
+  }
+}
+
+function refreshOf(scope: Scope, what: string, how: ModelOptions, at: string): ModelManifest['refresh'] {
+  if (how.refresh !== undefined && !REFRESHES.includes(how.refresh)) {
+    fail(
+      scope,
+      'MR_PLAN_REFRESH',
+      at,
+      `${what}: refresh "${how.refresh}" does not exist`,
+      didYouMean(how.refresh, REFRESHES, `choose ${REFRESHES.join(', ')}`),
+    )
+    return 'full'
+  }
+  if (how.fresh !== 'live') return how.refresh ?? 'full'
+  if (how.refresh !== undefined && how.refresh !== 'live')
+    fail(
+      scope,
+      'MR_PLAN_REFRESH',
+      at,
+      `${what} is fresh 'live' but its refresh is '${how.refresh}'`,
+      'remove refresh, or give fresh a duration',
+    )
+  return 'live'
+}
+
+/** A live model aggregates within windows over one stream; which shapes of SQL it may have is the stream compiler's to say. */
+function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelManifest['refresh'], at: string): void {
+  const { windows, aggregates } = query.inspected
+  if (refresh !== 'live') {
+    if (windows.length > 0)
+      fail(
+        scope,
+        'MR_PLAN_REFRESH',
+        query.rendered.at(windows[0]!.position),
+        `${what}: ${windows[0]!.kind} is for live models`,
+        "add fresh: 'live', or group by time_bucket(...)",
+      )
+    return
+  }
+  if (aggregates && windows.length === 0)
+    fail(
+      scope,
+      'MR_PLAN_REFRESH',
+      at,
+      `${what} aggregates a stream without end`,
+      'read FROM tumble(<stream>, <time>, INTERVAL 1 MINUTE) and group by window_start',
+    )
+  for (const name of query.inputs) {
+    const input = scope.relations.get(name)
+    if (input && input.kind !== 'stream')
+      fail(
+        scope,
+        'MR_PLAN_REFRESH',
+        at,
+        `${what} is live but reads the ${input.kind} "${name}"`,
+        "a live model reads streams: give it a duration, such as fresh: '1 minute'",
+      )
+  }
+}
+
+const requireKey = (shape: Shape, keys: readonly string[]): Shape => ({
+  fields: shape.fields.map((field) => (keys.includes(field.name) ? { ...field, optional: false } : field)),
+})
+
+/** Kinds that are cast into each other without a surprise: a table's loader checks for overflow. */
+const FAMILIES: readonly (readonly string[])[] = [
+  ['int', 'long'],
+  ['float', 'double'],
+  ['decimal', 'int', 'long'],
+  ['string', 'enum', 'json', 'uuid'],
+]
+
+function compareShapes(scope: Scope, what: string, declared: Shape, bound: readonly BoundColumn[], at: string): void {
+  for (const field of declared.fields) {
+    const column = bound.find((candidate) => candidate.name === field.name)
+    if (!column) {
+      fail(
+        scope,
+        'MR_PLAN_TYPE',
+        at,
+        `${what} declares the column "${field.name}", but its SQL does not give it`,
+        didYouMean(
+          field.name,
+          bound.map(({ name }) => name),
+          'select it',
+        ),
+      )
+      continue
+    }
+    const actual = column.type
+    const fits =
+      actual !== null &&
+      (actual.kind === field.type.kind || FAMILIES.some((family) => family.includes(actual.kind) && family.includes(field.type.kind)))
+    if (actual !== null && !fits)
+      fail(
+        scope,
+        'MR_PLAN_TYPE',
+        at,
+        `${what} declares "${field.name}" as ${printType(field.type)}, but its SQL gives ${printType(actual)}`,
+        `write CAST(... AS ...) AS ${field.name}, or correct the declaration`,
+      )
+  }
+  for (const column of bound)
+    if (!declared.fields.some((field) => field.name === column.name))
+      fail(
+        scope,
+        'MR_PLAN_TYPE',
+        at,
+        `${what}: its SQL gives the column "${column.name}", which it does not declare`,
+        'declare it, or leave it out of the SELECT',
+      )
+}
+
+function intervalColumn(scope: Scope, what: string, shape: Shape, name: string, at: string): string | undefined {
+  const field = columnIn(scope, shape, name, at, `${what}, by`, 'MR_PLAN_REFRESH')
+  if (!field) return undefined
+  if (field.type.kind === 'date' || field.type.kind === 'timestamp') return name
+  fail(
+    scope,
+    'MR_PLAN_REFRESH',
+    at,
+    `${what}: by "${name}" is ${printType(field.type)}`,
+    "an interval is a date or timestamp: SELECT CAST(... AS date) AS day, or give key: '<column>' alone",
+  )
+  return undefined
+}
+
+function checkIncremental(scope: Scope, what: string, how: ModelOptions, query: Query, at: string): void {
+  if (how.by === undefined && listOf(how.key).length === 0)
+    fail(
+      scope,
+      'MR_PLAN_REFRESH',
+      at,
+      `${what} is incremental, but by what?`,
+      "add by: '<date column>' (whole intervals are recomputed) or key: '<column>' (rows are)",
+    )
+  if (how.onChange !== undefined) return
+  const joined = query.inputs.slice(1).filter((name) => isMutable(scope, name))
+  if (joined.length > 0)
+    fail(
+      scope,
+      'MR_PLAN_REFRESH',
+      at,
+      `${what} joins ${joined.map((name) => `"${name}"`).join(', ')}, whose rows change: what becomes of rows that were computed before?`,
+      "add onChange: 'recompute' (they follow) or 'keep' (they stay as they were)",
+    )
+}
+
+/** Streams and files that are only added to never change a row. */
+function isMutable(scope: Scope, name: string): boolean {
+  const relation = scope.relations.get(name)
+  return relation !== undefined && relation.kind !== 'stream' && !(relation.kind === 'table' && relation.load === 'append')
+}
