@@ -7,7 +7,8 @@ import { clothing, countries, countryNames, exchangeRates, orderLines, products 
 
 // Dimensions
 
-/** The gift catalogue has no categories: they are read from the description. The first rule that fits decides. */
+/** The gift catalogue has no categories: they are read from the description; the first rule that fits decides. Codes are
+ *  unique within a shop only: C2 is carriage in one and a blouse in the other. */
 export const dimProduct = model(
   'dim_product',
   sql`
@@ -30,7 +31,7 @@ export const dimProduct = model(
   UNION ALL
   SELECT code, 'clothing', 'model ' || code || ', ' || colour, category, CAST(price_usd AS DECIMAL(12, 3)), 'USD'
   FROM ${clothing}`,
-  { refresh: 'full', key: 'code', owner: 'shop-team', doc: 'Products of both shops, with categories' },
+  { refresh: 'full', key: ['assortment', 'code'], owner: 'shop-team', doc: 'Products of both shops, with categories' },
 )
 
 export const dimCountry = model(
@@ -106,7 +107,7 @@ export const dailyRevenue = model(
     CAST(coalesce(sum(f.amount) FILTER (p.category <> 'service'), 0) AS DECIMAL(18, 2)) AS goods,
     CAST(coalesce(sum(f.amount) FILTER (p.category = 'service'), 0) AS DECIMAL(18, 2)) AS services,
     CAST(coalesce(-sum(f.amount) FILTER (f.is_return), 0) AS DECIMAL(18, 2)) AS returned
-  FROM ${factSales} AS f LEFT JOIN ${dimProduct} AS p ON p.code = f.product
+  FROM ${factSales} AS f LEFT JOIN ${dimProduct} AS p ON p.assortment = 'gifts' AND p.code = f.product
   GROUP BY f.day, f.country`,
   {
     refresh: 'incremental',
@@ -151,7 +152,7 @@ export const topProducts = model(
   sql`
   SELECT f.product, p.name, p.category, count(DISTINCT f.invoice) AS orders, CAST(sum(f.quantity) AS BIGINT) AS quantity,
     CAST(sum(f.amount) AS DECIMAL(18, 2)) AS revenue
-  FROM ${factSales} AS f JOIN ${dimProduct} AS p ON p.code = f.product
+  FROM ${factSales} AS f JOIN ${dimProduct} AS p ON p.assortment = 'gifts' AND p.code = f.product
   WHERE f.day > (SELECT max(day) FROM ${factSales}) - 30 AND p.category <> 'service'
   GROUP BY f.product, p.name, p.category`,
   { refresh: 'view', key: 'product', owner: 'shop-team', doc: 'Goods sold in the last 30 days of the data' },

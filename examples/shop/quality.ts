@@ -37,7 +37,7 @@ export const soundPayments = checks('sound_payments', [unique(payments.id), betw
 
 export const soundProducts = checks(
   'sound_products',
-  [unique(dimProduct.code).block(), notNull(dimProduct.category).block(), rowCount({ min: 1000 })],
+  [unique(dimProduct.assortment, dimProduct.code).block(), notNull(dimProduct.category).block(), rowCount({ min: 1000 })],
   {
     on: dimProduct,
     owner: 'shop-team',

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import shop from '../../examples/shop/millrace.ts'
 import { suspects } from '../../examples/shop/processors.ts'
 import * as streams from '../../examples/shop/streams.ts'
 import * as tables from '../../examples/shop/tables.ts'
@@ -17,6 +18,10 @@ import { type TimelineOptions, timelineOf } from '../../examples/shop/traffic/ti
 import { type ReplayOptions, replay } from '../../examples/shop/traffic.ts'
 import { VirtualClock } from '../../src/core/clock.ts'
 import type { FieldSpec } from '../../src/define/field.ts'
+import type { Manifest, SqlText } from '../../src/define/manifest.ts'
+import { sqlTypeOf } from '../../src/define/render-sql.ts'
+import { compile } from '../../src/plan/compile.ts'
+import { openBinder } from '../../src/plan/open-binder.ts'
 
 const UNTIL = Date.UTC(2026, 10, 25, 16, 20)
 const options = (over: Partial<TimelineOptions> = {}): TimelineOptions => ({
@@ -254,37 +259,110 @@ function detect(payments: readonly Record<string, string>[]): FraudRow[] {
   return found
 }
 
-describe('the SQL of the shop over the real data', () => {
+/** Statement and parameters as DuckDB takes them; windows over streams as the plain SQL that they mean. */
+function runnable(text: SqlText, request: Record<string, string | number> = {}) {
+  const windows = /tumble\(("\w+"), ("\w+"\.)?("\w+"), (INTERVAL 1 MINUTE)\)/g
+  const plain = text.text.replace(windows, '(SELECT *, time_bucket($4, $3) AS window_start FROM $1)')
+  return { plain, values: text.params.map((param) => (param.kind === 'value' ? param.value : request[param.name]!)) }
+}
+
+describe('the SQL of the shop over two months of the real data', () => {
   const folder = mkdtempSync(join(tmpdir(), 'shop-'))
   let db: DuckDBConnection
-  const rows = async (text: string): Promise<Record<string, unknown>[]> => (await db.runAndReadAll(text)).getRowObjectsJson()
+  let manifest: Manifest
+  const rows = async (text: string | SqlText, request = {}): Promise<Record<string, unknown>[]> => {
+    const { plain, values } = typeof text === 'string' ? { plain: text, values: [] } : runnable(text, request)
+    return (await db.runAndReadAll(plain, values)).getRowObjectsJson() as Record<string, unknown>[]
+  }
+  const only = async (text: string): Promise<unknown[]> => Object.values((await rows(text))[0]!)
 
   before(async () => {
+    const binder = await openBinder()
+    const compiled = await compile(shop, binder, { root: join(import.meta.dirname, '../../examples/shop') })
+    binder.close()
+    assert.deepEqual(compiled.findings, [])
+    manifest = compiled.manifest
     db = await (await DuckDBInstance.create()).connect()
     await db.run("SET TimeZone = 'UTC'")
     await loadHistory(db, folder)
     await loadFiles(db)
+    for (const relation of manifest.relations) {
+      if (relation.kind !== 'model') continue
+      const { plain, values } = runnable(relation.sql)
+      await db.run(`CREATE TABLE ${relation.name} AS ${plain}`, values)
+    }
   })
   after(() => rmSync(folder, { recursive: true }))
 
-  test('loads', async () => {
-    assert.equal((await rows('SELECT count(*)::INT AS n FROM clicks WHERE step > 0')).length, 1)
+  test('every model has rows, its declared columns, and a key that identifies', async () => {
+    const models = manifest.relations.filter((relation) => relation.kind === 'model')
+    assert.equal(models.length, 11)
+    for (const model of models) {
+      const [count] = await only(`SELECT count(*)::INT FROM ${model.name}`)
+      assert.ok(Number(count) > 0, model.name)
+      const columns = (await rows(`DESCRIBE ${model.name}`)).map((column) => column['column_name'])
+      assert.deepEqual(
+        columns,
+        model.shape.fields.map((field) => field.name),
+        model.name,
+      )
+      if (model.key.length === 0) continue
+      const key = model.key.join(', ')
+      assert.deepEqual(await rows(`SELECT ${key} FROM ${model.name} GROUP BY ${key} HAVING count(*) > 1`), [], model.name)
+      for (const field of model.shape.fields.filter((field) => !field.optional))
+        assert.deepEqual(
+          await only(`SELECT count(*)::INT FROM ${model.name} WHERE ${field.name} IS NULL`),
+          [0],
+          `${model.name}.${field.name}`,
+        )
+    }
+  })
+
+  test('the star schema loses nothing and knows every country', async () => {
+    const [lines, revenue] = await only('SELECT count(*)::INT, sum(amount)::VARCHAR FROM order_lines')
+    assert.deepEqual(await only('SELECT count(*)::INT, sum(amount)::VARCHAR FROM fact_sales'), [lines, revenue])
+    assert.deepEqual(await only('SELECT sum(lines)::INT, sum(revenue)::VARCHAR FROM daily_revenue'), [lines, revenue])
+    assert.deepEqual(
+      await only(
+        "SELECT count(*)::INT FROM fact_sales WHERE country = 'ZZ' AND id NOT IN (SELECT id FROM order_lines WHERE country IN ('Unspecified', 'European Community'))",
+      ),
+      [0],
+    )
+    assert.deepEqual(
+      await only("SELECT count(*)::INT FROM fact_sales WHERE product NOT IN (SELECT code FROM dim_product WHERE assortment = 'gifts')"),
+      [0],
+    )
+    assert.deepEqual(await only('SELECT count(*)::INT FROM fact_sales WHERE country NOT IN (SELECT code FROM dim_country)'), [0])
+    assert.deepEqual(
+      await only("SELECT count(*)::INT FROM clicks WHERE product NOT IN (SELECT code FROM dim_product WHERE assortment = 'clothing')"),
+      [0],
+    )
+    const [usd, eur] = await only('SELECT min(usd / gbp), min(eur / gbp) FROM monthly_revenue')
+    assert.ok(Number(usd) > 1.2 && Number(usd) < 1.5 && Number(eur) > 1 && Number(eur) < 1.3, `${usd} USD, ${eur} EUR for a pound`)
+  })
+
+  test('fraud is found mostly, and not perfectly', async () => {
+    const [recall, precision] = (await only('SELECT recall, precision FROM fraud_quality')).map(Number)
+    assert.ok(recall! > 0.7 && recall! < 1, `recall ${recall}`)
+    assert.ok(precision! > 0.7 && precision! < 1, `precision ${precision}`)
+  })
+
+  test('every endpoint, tile, alert and check of SQL runs', async () => {
+    const request = { country: 'FR', since: '2026-01-01', limit: 10 }
+    const counts = await Promise.all(manifest.endpoints.map(async ({ sql }) => (await rows(sql, request)).length))
+    assert.equal(counts.length, 3)
+    assert.ok(
+      counts.every((count) => count >= 10),
+      `rows of endpoints: ${counts}`,
+    )
+    const tiles = manifest.dashboards.flatMap((board) => board.tiles)
+    assert.deepEqual([...new Set(tiles.map((tile) => tile.kind))].sort(), ['bar', 'heat', 'line', 'number', 'table'])
+    for (const tile of tiles) assert.ok((await rows(tile.sql)).length > 0, tile.title)
+    for (const { name, when } of manifest.alerts) if (when.kind === 'sql') assert.equal((await rows(when.sql)).length, 1, name)
+    const rules = manifest.checks.flatMap((set) => set.checks.map((check) => check.rule))
+    for (const rule of rules) if (rule.kind === 'sql') assert.deepEqual(await rows(rule.sql), [])
   })
 })
-
-const SQL_TYPES: Record<string, string> = {
-  int: 'INTEGER',
-  boolean: 'BOOLEAN',
-  string: 'VARCHAR',
-  enum: 'VARCHAR',
-  uuid: 'UUID',
-  timestamp: 'TIMESTAMP',
-  date: 'DATE',
-  double: 'DOUBLE',
-}
-
-const sqlType = ({ type }: FieldSpec): string =>
-  type!.kind === 'decimal' ? `DECIMAL(${type!.precision}, ${type!.scale})` : SQL_TYPES[type!.kind]!
 
 /** Streams and order lines from the sound rows of the replay, suspects from the processor. */
 async function loadHistory(db: DuckDBConnection, folder: string): Promise<void> {
@@ -299,7 +377,7 @@ async function loadHistory(db: DuckDBConnection, folder: string): Promise<void> 
   for (const [name, shape] of all) {
     const path = join(folder, `${name}.ndjson`)
     writeFileSync(path, lines.get(name)!.join('\n'))
-    const columns = [...shape].map(([column, spec]) => `'${column}': '${sqlType(spec)}'`).join(', ')
+    const columns = [...shape].map(([column, spec]) => `'${column}': '${sqlTypeOf(spec.type!)}'`).join(', ')
     await db.run(`CREATE TABLE ${name} AS SELECT * FROM read_json('${path}', format = 'newline_delimited', columns = {${columns}})`)
   }
 }
@@ -310,7 +388,7 @@ async function loadFiles(db: DuckDBConnection): Promise<void> {
     const { from } = howOf(table) as { from: { $source: string; path?: string; columns?: Record<string, string> } }
     if (from.$source !== 'files') continue
     const columns = Object.entries(table.$shape).map(
-      ([name, field]) => `CAST("${from.columns?.[name] ?? name}" AS ${sqlType(field.$field)}) AS "${name}"`,
+      ([name, field]) => `CAST("${from.columns?.[name] ?? name}" AS ${sqlTypeOf(field.$field.type!)}) AS "${name}"`,
     )
     const path = join(import.meta.dirname, '../../examples/shop', from.path!)
     await db.run(`CREATE TABLE ${table.$name} AS SELECT ${columns.join(', ')} FROM read_csv('${path}', all_varchar = true)`)
