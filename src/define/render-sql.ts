@@ -1,6 +1,7 @@
 // Prints `sql` values: names quoted, values as literals or as parameters, and the way back from a position in the text
 // to the line in the user's file.
 import { MillraceError } from '../core/errors.ts'
+import { toDuckType } from '../schema/duckdb.ts'
 import { printType, type Type } from '../schema/type.ts'
 import type { SqlParam } from './manifest.ts'
 import type { ColumnRef, Relation } from './relation.ts'
@@ -77,7 +78,7 @@ function paramIndex(params: SqlParam[], name: string): number {
 }
 
 /** Typed, because DuckDB compares a date with no untyped text, and infers nothing for a null. */
-const cast = (text: string, type: Type): string => `CAST(${text} AS ${sqlTypeOf(type)})`
+const cast = (text: string, type: Type): string => `CAST(${text} AS ${toDuckType(type)})`
 
 interface ExactValue {
   readonly literal: string
@@ -93,7 +94,7 @@ function exactValue(value: SqlValue, at: string): ExactValue {
   if (typeof value === 'number') return exactNumber(value)
   const text = value.toString()
   const digits = /^-?(\d+)(?:\.(\d+))?$/.exec(text)
-  if (!digits) return { literal: `CAST(${quoteText(text, at)} AS TIMESTAMP WITH TIME ZONE)`, value: text, type: { kind: 'timestamp' } }
+  if (!digits) return { literal: `CAST(${quoteText(text, at)} AS TIMESTAMPTZ)`, value: text, type: { kind: 'timestamp' } }
   const scale = digits[2]?.length ?? 0
   const type: Type = { kind: 'decimal', precision: Math.max(digits[1]!.length + scale, 1), scale }
   return { literal: cast(quoteText(text, at), type), value: text, type }
@@ -103,27 +104,6 @@ function exactNumber(value: number): ExactValue {
   if (Number.isInteger(value) && Math.abs(value) < 2 ** 31) return { literal: String(value), value, type: { kind: 'int' } }
   if (Number.isSafeInteger(value)) return { literal: `CAST(${value} AS BIGINT)`, value, type: { kind: 'long' } }
   return { literal: `CAST('${value}' AS DOUBLE)`, value, type: { kind: 'double' } }
-}
-
-/** The type as DuckDB names it. */
-export function sqlTypeOf(type: Type): string {
-  switch (type.kind) {
-    case 'int':
-      return 'INTEGER'
-    case 'long':
-      return 'BIGINT'
-    case 'decimal':
-      return `DECIMAL(${type.precision}, ${type.scale})`
-    case 'timestamp':
-      return 'TIMESTAMP WITH TIME ZONE'
-    case 'string':
-    case 'enum':
-      return 'VARCHAR'
-    case 'binary':
-      return 'BLOB'
-    default:
-      return type.kind.toUpperCase()
-  }
 }
 
 function placeAt(spans: readonly Span[], position: number): string | undefined {

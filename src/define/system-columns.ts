@@ -32,4 +32,6 @@ export const isLogged = (relation: Relation): boolean =>
 export const storedShape = (relation: Relation): Shape =>
   isLogged(relation) ? { fields: [...relation.shape.fields, ...SYSTEM_FIELDS] } : relation.shape
 
-export const lateShape = (stream: StreamManifest): Shape => ({ fields: [...stream.shape.fields, ...SYSTEM_FIELDS, WATERMARK] })
+export const lateShape = (stream: Pick<StreamManifest, 'shape'>): Shape => ({
+  fields: [...stream.shape.fields, ...SYSTEM_FIELDS, WATERMARK],
+})

@@ -34,7 +34,10 @@ export interface LakeSpec {
   readonly fields: readonly LakePartitionField[]
 }
 
-/** A partition value: int, date, ... as number; long, timestamp as bigint; string; null. */
+/**
+ * A partition value: int, date (days), year, month, hour, bucket as number; long, time and timestamp (microseconds) and
+ * decimal (unscaled) as bigint; string, uuid; boolean; null.
+ */
 export type PartitionValue = number | bigint | string | boolean | null
 
 export interface DataFile {
@@ -52,8 +55,10 @@ export interface DataFile {
 
 export interface ColumnStats {
   readonly sizeBytes: number
+  /** Rows, nulls included. */
   readonly values: number
   readonly nulls: number
+  /** Float and double: absent when unknown. Zero is what makes `>` prune; write no bounds when there are any. */
   readonly nans?: number
   readonly lower?: Uint8Array
   readonly upper?: Uint8Array
@@ -85,6 +90,8 @@ export interface LakeTable {
   readonly properties: Readonly<Record<string, string>>
   readonly snapshots: readonly LakeSnapshot[]
   readonly current: LakeSnapshot | null
+  /** Which snapshot was current from when on, oldest first: what a question as of a time goes by. */
+  readonly log: readonly { readonly snapshotId: bigint; readonly timestampMs: number }[]
   /** Named snapshots: branches and tags. */
   readonly refs: Readonly<Record<string, { readonly snapshotId: bigint; readonly kind: 'branch' | 'tag' }>>
 }
@@ -98,7 +105,12 @@ export interface CreateTable {
   readonly properties?: Readonly<Record<string, string>>
 }
 
-/** A comparison that prunes files; everything else prunes nothing. Values in the column's own domain. */
+/**
+ * A comparison that prunes files; terms are joined by AND, everything else prunes nothing. Values are in the column's own
+ * domain: numbers and bigint for numeric columns (decimals by value, never unscaled, or as decimal text); days or
+ * 'YYYY-MM-DD' for date; microseconds since 1970 UTC or ISO text for timestamp; microseconds or text for time; text for
+ * string and uuid. A value of another domain prunes nothing.
+ */
 export interface PruneTerm {
   readonly column: string
   readonly op: '=' | '<' | '<=' | '>' | '>=' | 'in' | 'is null' | 'is not null'
@@ -116,10 +128,19 @@ export interface TableChange {
    * file of `remove` is no longer live. Absent for appends, which never conflict.
    */
   readonly validateFrom?: bigint | null
+  /** With `validateFrom`: only added files that may hold matching rows conflict. Absent = any added file does. */
+  readonly validateWhere?: readonly PruneTerm[]
   readonly summary?: Readonly<Record<string, string>>
   /** Applies a new shape before the snapshot (add, drop, rename, widen). */
   readonly shape?: Shape
-  readonly properties?: Readonly<Record<string, string>>
+  /** Old name to new name of columns that `shape` has under another name. */
+  readonly renames?: Readonly<Record<string, string>>
+  /** A new partition spec for files written from now on; existing files keep theirs. */
+  readonly partition?: readonly PartitionRule[]
+  /** Columns by which files are sorted from now on. */
+  readonly cluster?: readonly string[]
+  /** Set on top of those that the table has; null removes one. */
+  readonly properties?: Readonly<Record<string, string | null>>
 }
 
 /** What travels in the same transaction as the pointers. */

@@ -1,5 +1,6 @@
 // What compiling needs from an SQL engine: parse, and bind against empty relations. `duckdb-binder.ts` does it with
 // DuckDB. Only positions and plain data cross this line, no syntax tree.
+import type { MillraceError } from '../core/errors.ts'
 import type { Shape, Type } from '../schema/type.ts'
 
 export interface SqlProblem {
@@ -65,4 +66,6 @@ export interface Binder {
   define(name: string, shape: Shape): Promise<void>
   /** Names and types of the result. `tumble` and `hop` add `window_start` and `window_end` to their relation's columns. */
   bind(text: string): Promise<Bound | Refused>
+  /** Why the stream engine cannot run an inspected SELECT; undefined when it can. */
+  checkLive(text: string): Promise<MillraceError | undefined>
 }

@@ -43,7 +43,7 @@ export interface CommitRequest {
     readonly model: string
     readonly inputs: Readonly<Record<string, string | null>>
     readonly runId: string
-    /** Fencing token of the step; compared when present. */
+    /** Fencing token of the step; compared when present, with the generation acquired under `refresh:<model>`. */
     readonly token?: string
   }
   /** Cursors of file loads and the like. */
@@ -69,12 +69,18 @@ export interface Catalog {
   table(name: string): Promise<TablePointer | null>
   /** All of it or nothing, durable when resolved (synchronous = FULL). */
   commit(request: CommitRequest): Promise<CommitOutcome>
-  drop(name: string, from: string): Promise<CommitOutcome>
-  /** Takes over a pipeline: later commits with another generation are refused. */
+  /** Removes the pointer; a change with snapshot null tells the followers. */
+  drop(name: string, from: string, nowMs: number): Promise<CommitOutcome>
+  /** Takes over a pipeline: later commits with another generation are refused, as are commits of a pipeline nobody acquired. */
   acquire(pipeline: string, generation: string): Promise<void>
   /** Offsets, checkpoint and the table pointers, read in one transaction. */
-  progress(pipeline: string): Promise<{ offsets: readonly OffsetRow[]; checkpoint: CheckpointRow | null }>
+  progress(pipeline: string): Promise<{
+    readonly offsets: readonly OffsetRow[]
+    readonly checkpoint: CheckpointRow | null
+    readonly tables: readonly TablePointer[]
+  }>
   refreshOf(model: string): Promise<{ inputs: Readonly<Record<string, string | null>>; runId: string; committedMs: number } | null>
   cursor(name: string): Promise<string | null>
+  /** Oldest first. Only the newest 100,000 are kept: a follower that is further behind reads `tables` anew. */
   changesAfter(sequence: number): Promise<readonly Change[]>
 }

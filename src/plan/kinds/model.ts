@@ -5,7 +5,7 @@ import type { ModelManifest } from '../../define/manifest.ts'
 import type { ModelHow } from '../../define/model.ts'
 import type { Sql } from '../../define/sql.ts'
 import { printType, type Shape } from '../../schema/type.ts'
-import type { BoundColumn } from '../binder.ts'
+import type { BoundColumn, WindowCall } from '../binder.ts'
 import { checkColumnNames } from '../names.ts'
 import { checkOptions, columnIn, durationOf, fail, listOf, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
@@ -38,9 +38,10 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
   const what = `model "${definition.$name}"`
   checkOptions(scope, definition, how, [...RELATION_OPTIONS, 'refresh', 'key', 'by', 'lookback', 'onChange', 'emit', 'columns'])
   const refresh = refreshOf(scope, what, how, at)
-  checkWindows(scope, what, query, refresh, at)
+  const isSound = checkWindows(scope, what, query, refresh, at)
   const bound = await bindSql(scope, what, query)
   if (!bound) return undefined
+  if (refresh === 'live' && isSound) await checkLiveShape(scope, what, query)
   const inferred = resultShape(scope, what, bound.columns, at)
   for (const column of bound.columns) if (how.columns?.[column.name] === undefined) warnLostTags(scope, what, column, at)
   await checkColumnNames(scope, what, inferred, at, true)
@@ -89,9 +90,10 @@ function refreshOf(scope: Scope, what: string, how: ModelOptions, at: string): M
   return 'live'
 }
 
-/** A live model aggregates within windows over one stream; which shapes of SQL it may have is the stream compiler's to say. */
-function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelManifest['refresh'], at: string): void {
+/** Windows stand in live models only, and a live model reads streams. True when nothing was reported. */
+function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelManifest['refresh'], at: string): boolean {
   const { windows, aggregates } = query.inspected
+  const before = scope.findings.length
   if (refresh !== 'live') {
     if (windows.length > 0)
       fail(
@@ -101,7 +103,7 @@ function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelMa
         `${what}: ${windows[0]!.kind} is for live models`,
         "add fresh: 'live', or group by time_bucket(...)",
       )
-    return
+    return windows.length === 0
   }
   if (aggregates && windows.length === 0)
     fail(
@@ -111,6 +113,7 @@ function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelMa
       `${what} aggregates a stream without end`,
       'read FROM tumble(<stream>, <time>, INTERVAL 1 MINUTE) and group by window_start',
     )
+  for (const window of windows) checkWindowTime(scope, what, query, window)
   for (const name of query.inputs) {
     const input = scope.relations.get(name)
     if (input && input.kind !== 'stream')
@@ -122,6 +125,32 @@ function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelMa
         "a live model reads streams: give it a duration, such as fresh: '1 minute'",
       )
   }
+  return scope.findings.length === before
+}
+
+/** What the stream engine can run is a closed list of shapes, which it knows itself. */
+async function checkLiveShape(scope: Scope, what: string, query: Query): Promise<void> {
+  const refusal = await scope.binder.checkLive(query.rendered.text)
+  if (!refusal) return
+  const character = / \(character (\d+)\)/.exec(refusal.message)
+  const at = query.rendered.at(character ? Number(character[1]) - 1 : 0)
+  fail(scope, 'MR_PLAN_LIVE_SHAPE', at, `${what}: ${refusal.message.replace(character?.[0] ?? '', '')}`, refusal.fix ?? '')
+}
+
+/** Windows close by the watermark, which follows the event time and no other column. */
+function checkWindowTime(scope: Scope, what: string, query: Query, window: WindowCall): void {
+  const stream = scope.relations.get(window.relation)
+  const time = stream?.kind === 'stream' ? (stream.time ?? '_ingested_at') : window.column
+  if (stream?.kind !== 'stream' || time === window.column) return
+  const is = window.column === undefined ? '' : `, not "${window.column}"`
+  const message = `${what}: ${window.kind} needs the event time of "${stream.name}", which is "${time}"${is}`
+  fail(
+    scope,
+    'MR_PLAN_REFRESH',
+    query.rendered.at(window.position),
+    message,
+    `write ${window.kind}(${stream.name}, ${time}, INTERVAL 1 MINUTE)`,
+  )
 }
 
 const requireKey = (shape: Shape, keys: readonly string[]): Shape => ({

@@ -1,6 +1,6 @@
 // Bound columns to fields: their types, and what is known about the columns that they pass on: enum values, unit, doc,
 // and the tags of personal data, by which masks are chosen.
-import type { Field, Shape } from '../../schema/type.ts'
+import { type Field, type Shape, sameType } from '../../schema/type.ts'
 import type { BoundColumn, ColumnUse } from '../binder.ts'
 import { fail, type Scope, warn } from '../scope.ts'
 
@@ -29,7 +29,7 @@ function fieldOf(scope: Scope, what: string, column: BoundColumn, at: string): r
   return [
     {
       name,
-      type: one?.type.kind === 'enum' ? one.type : type,
+      type: one && sameType(one.type, type) ? one.type : type,
       optional,
       ...(one?.doc === undefined ? {} : { doc: one.doc }),
       ...(one?.unit === undefined ? {} : { unit: one.unit }),

@@ -1,13 +1,16 @@
 // The binder that asks DuckDB: an in-memory database of empty tables. SQL is parsed by json_serialize_sql and bound by
 // DESCRIBE, so nothing is ever computed. Errors arrive as JSON (errors_as_json) with a position.
+import { MillraceError } from '../../core/errors.ts'
 import { parseJson } from '../../core/json.ts'
-import { quoteName, quoteRelation, quoteText, sqlTypeOf } from '../../define/render-sql.ts'
+import { walk } from '../../engine/ast.ts'
+import { compileLive } from '../../engine/live-query.ts'
+import { quoteName, quoteRelation, quoteText } from '../../engine/sql-text.ts'
+import { fromDuckType, toDuckType } from '../../schema/duckdb.ts'
 import type { Shape } from '../../schema/type.ts'
 import type { Binder, Bound, BoundColumn, ColumnUse, Inspected, Refused, SqlProblem } from '../binder.ts'
 import { applyEdits, callEnd, type Edit, parameterSpans } from './edits.ts'
 import { type Lineage, lineageOf } from './lineage.ts'
-import { typeOfSql } from './sql-type.ts'
-import { inspectTree, isNode, type Node, windowCall } from './tree.ts'
+import { inspectTree, type Node, windowCall } from './tree.ts'
 
 /** Runs one statement in a database that nobody else uses; rows by column name. Rejects with the engine's message. */
 export type Ask = (statement: string) => Promise<readonly Readonly<Record<string, unknown>>[]>
@@ -19,6 +22,7 @@ const WINDOW_COLUMNS = 'CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS window_start, 
 export async function duckdbBinder(ask: Ask): Promise<Binder> {
   const shapes = new Map<string, Shape>()
   const trees = new Map<string, Node>()
+  const pending: string[] = []
   let reserved: Promise<ReadonlySet<string>> | undefined
   await ask('SET errors_as_json = true')
   await ask("SET TimeZone = 'UTC'")
@@ -31,20 +35,36 @@ export async function duckdbBinder(ask: Ask): Promise<Binder> {
       return inspectTree(parsed.tree, charAt(text))
     },
     async define(name, shape) {
-      const columns = shape.fields.map((field) => `${quoteName(field.name)} ${sqlTypeOf(field.type)}`)
-      if (name.includes('.')) await ask(`CREATE SCHEMA IF NOT EXISTS ${quoteName(name.slice(0, name.indexOf('.')))}`)
-      // Two columns of one name were reported already; the first stands for both.
-      const distinct = columns.filter(
-        (_, i) => shape.fields.findIndex((f) => f.name.toLowerCase() === shape.fields[i]!.name.toLowerCase()) === i,
-      )
-      await ask(`CREATE OR REPLACE TABLE ${quoteRelation(name)} (${distinct.length === 0 ? '"_" INTEGER' : distinct.join(', ')})`)
+      pending.push(...createStatements(name, shape))
       shapes.set(name, shape)
     },
     async bind(text) {
+      // One round trip for all relations since the last question.
+      if (pending.length > 0) await ask(pending.splice(0).join('; '))
       const parsed = trees.has(text) ? { tree: trees.get(text)! } : await parse(ask, text)
       return 'tree' in parsed ? describe(ask, text, parsed.tree, shapes) : parsed
     },
+    async checkLive(text) {
+      const tree = trees.get(text)
+      try {
+        if (tree) compileLive(tree, (stream) => shapes.get(stream))
+        return undefined
+      } catch (error) {
+        if (error instanceof MillraceError) return error
+        throw error
+      }
+    },
   }
+}
+
+/** An empty table. Two columns of one name were reported already; the first stands for both. */
+function createStatements(name: string, shape: Shape): readonly string[] {
+  const columns = new Map(
+    shape.fields.toReversed().map((field) => [field.name.toLowerCase(), `${quoteName(field.name)} ${toDuckType(field.type)}`]),
+  )
+  const list = columns.size === 0 ? '"_" INTEGER' : [...columns.values()].toReversed().join(', ')
+  const schema = name.includes('.') ? [`CREATE SCHEMA IF NOT EXISTS ${quoteName(name.slice(0, name.indexOf('.')))}`] : []
+  return [...schema, `CREATE OR REPLACE TABLE ${quoteRelation(name)} (${list})`]
 }
 
 /** Words that must be quoted where a column is created or named. */
@@ -95,18 +115,13 @@ async function describe(ask: Ask, text: string, tree: Node, shapes: ReadonlyMap<
 function windowEdits(tree: Node, text: string): readonly Edit[] {
   const edits: Edit[] = []
   const toChar = charAt(text)
-  const visit = (value: unknown): void => {
-    if (Array.isArray(value)) for (const inner of value) visit(inner)
-    if (!isNode(value)) return
-    const call = windowCall(value)
-    if (call) {
-      const start = toChar(Number(value.query_location))
-      const alias = value.alias ? '' : ` AS ${quoteName(call.relation.split('.').at(-1)!)}`
-      edits.push({ start, end: callEnd(text, start), text: `(SELECT *, ${WINDOW_COLUMNS} FROM ${quoteRelation(call.relation)})${alias}` })
-    }
-    for (const inner of Object.values(value)) visit(inner)
-  }
-  visit(tree)
+  walk(tree, (node) => {
+    const call = windowCall(node)
+    if (!call) return
+    const start = toChar(Number(node.query_location))
+    const alias = node.alias ? '' : ` AS ${quoteName(call.relation.split('.').at(-1)!)}`
+    edits.push({ start, end: callEnd(text, start), text: `(SELECT *, ${WINDOW_COLUMNS} FROM ${quoteRelation(call.relation)})${alias}` })
+  })
   return edits
 }
 
@@ -123,7 +138,7 @@ function columnsOf(
     const from = known?.[i]
     return {
       name: String(row['column_name']),
-      type: typeOfSql(sqlType),
+      type: fromDuckType(sqlType) ?? null,
       sqlType,
       optional: from?.optional ?? true,
       origins: from?.origins ?? [],

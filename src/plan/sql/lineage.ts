@@ -160,7 +160,7 @@ function ofJoin(from: Node, scope: Scope): readonly Source[] {
     ...source,
     columns: source.columns?.filter((column) => !used.some((name) => same(name, column.name))),
   }))
-  return [...(type === 'RIGHT' || type === 'OUTER' ? loose(left) : left), ...(type === 'LEFT' || type === 'OUTER' ? loose(rest) : rest)]
+  return [...(type === 'RIGHT' || type === 'FULL' ? loose(left) : left), ...(type === 'LEFT' || type === 'FULL' ? loose(rest) : rest)]
 }
 
 /** Gives columns new names where aliases are listed. */

@@ -1,14 +1,9 @@
 // DuckDB's serialized syntax tree, as far as compiling looks at it: which relations a SELECT reads, which windows it
 // calls, whether it aggregates. Positions in the tree are bytes of UTF-8. Nothing here changes a tree.
+import { type Node, relationsOf, walk } from '../../engine/ast.ts'
 import type { Inspected, WindowCall } from '../binder.ts'
 
-export interface Node {
-  readonly class?: string
-  readonly type?: string
-  readonly alias?: string
-  readonly query_location?: number | bigint
-  readonly [key: string]: unknown
-}
+export type { Node }
 
 interface CteMap {
   readonly map: readonly {
@@ -49,32 +44,26 @@ export const AGGREGATES = new Set(
 /** Looks through the tree of one SELECT; `charOf` turns a byte position into a character position. */
 export function inspectTree(root: Node, charOf: (byte: number) => number): Inspected {
   const relations = new Map<string, number>()
-  const windows: WindowCall[] = []
-  const visit = (value: unknown, ctes: ReadonlySet<string>): void => {
-    if (Array.isArray(value)) for (const inner of value) visit(inner, ctes)
-    if (!isNode(value)) return
-    const position = charOf(Number(value.query_location ?? 0))
-    if (value.type === 'BASE_TABLE' && !ctes.has(tableName(value).toLowerCase())) see(relations, tableName(value), position)
-    const call = windowCall(value)
-    if (call) {
-      const column = (call.arguments[0]?.['column_names'] as string[] | undefined)?.at(-1)
-      windows.push({ kind: call.kind, relation: call.relation, position, ...(column === undefined ? {} : { column }) })
-      see(relations, call.relation, position)
-    }
-    const names = new Set(ctes)
-    if (typeof value['cte_name'] === 'string') names.add(value['cte_name'].toLowerCase())
-    for (const { key, value: cte } of ctesOf(value)) {
-      visit(cte.query.node, names)
-      names.add(key.toLowerCase())
-    }
-    for (const [key, inner] of Object.entries(value)) if (key !== 'cte_map') visit(inner, names)
+  const see = (name: string, node: Node): void => {
+    const position = charOf(Number(node.query_location ?? 0))
+    relations.set(name, Math.min(position, relations.get(name) ?? position))
   }
-  visit(root, new Set())
-  return { ok: true, relations: [...relations].map(([name, position]) => ({ name, position })), windows, aggregates: aggregates(root) }
-}
-
-const see = (relations: Map<string, number>, name: string, position: number): void => {
-  if (!relations.has(name)) relations.set(name, position)
+  for (const { node } of relationsOf({ node: root, named_param_map: [] })) see(tableName(node), node)
+  const windows: WindowCall[] = []
+  walk(root, (node) => {
+    const call = windowCall(node)
+    if (!call) return
+    see(call.relation, node)
+    const column = (call.arguments[0]?.['column_names'] as string[] | undefined)?.at(-1)
+    windows.push({
+      kind: call.kind,
+      relation: call.relation,
+      position: relations.get(call.relation)!,
+      ...(column === undefined ? {} : { column }),
+    })
+  })
+  const inOrder = [...relations].toSorted(([, a], [, b]) => a - b)
+  return { ok: true, relations: inOrder.map(([name, position]) => ({ name, position })), windows, aggregates: aggregates(root) }
 }
 
 function aggregates(root: Node): boolean {

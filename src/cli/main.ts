@@ -1,0 +1,151 @@
+// The command line: parsing and printing only. Every command is a function in its own file, loaded when it is called.
+import { Command, CommanderError } from 'commander'
+import type { CommandOptions } from './options.ts'
+import { reportError } from './output.ts'
+
+type Action<O> = (args: string[], options: O & CommandOptions) => Promise<number>
+
+/** Adds the options that every command takes and turns errors into exit statuses. */
+function define<O>(
+  parent: Command,
+  signature: string,
+  summary: string,
+  examples: readonly string[],
+  load: () => Promise<Action<O>>,
+): Command {
+  const command = parent.command(signature).description(summary)
+  command
+    .option('--project <dir>', 'directory of the project', process.cwd())
+    .option('--data <dir>', 'data directory (default: .millrace in the project)')
+    .option('--json', 'print JSON')
+  command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ millrace ${example}`).join('\n')}`)
+  command.action(async (...parameters: unknown[]) => {
+    const options = parameters.at(-2) as O & CommandOptions
+    const args = parameters
+      .slice(0, -2)
+      .flat()
+      .filter((arg) => arg !== undefined) as string[]
+    try {
+      process.exitCode = await (await load())(args, options)
+    } catch (error) {
+      process.exitCode = reportError(error, options.json ?? false)
+    }
+  })
+  return command
+}
+
+function build(): Command {
+  const program = new Command('millrace').description(
+    'A complete data engineering system: streams, tables, models, checks, access, endpoints as one typed project.',
+  )
+  program.version('0.1.0').exitOverride().showHelpAfterError('(add --help for what is possible)')
+
+  define(
+    program,
+    'init <dir>',
+    'copies an example project',
+    ['init shop --template shop', 'init mine --template empty'],
+    async () => (await import('./init.ts')).init,
+  ).option('--template <name>', 'shop, sensors, ledger or empty', 'shop')
+  define(
+    program,
+    'dev',
+    'runs the project on this machine and reloads it when its files change',
+    ['dev', 'dev --project shop --port 0 --json', 'dev --open'],
+    async () => (await import('./dev.ts')).dev,
+  )
+    .option('--port <n>', 'first port; 0 = any free', process.env['MILLRACE_PORT'] ?? '4100')
+    .option('--open', 'accept requests without a token (loopback only)')
+  define(
+    program,
+    'start',
+    'runs the deployed project',
+    ['start --env dev', 'start --port 8100'],
+    async () => (await import('./dev.ts')).start,
+  )
+    .option('--env <name>', 'environment of the project', process.env['MILLRACE_ENV'] ?? 'dev')
+    .option('--port <n>', 'first port; 0 = any free', process.env['MILLRACE_PORT'] ?? '4100')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--behind-tls', 'something in front ends TLS')
+  define(
+    program,
+    'check',
+    'checks the project and writes millrace-env.d.ts',
+    ['check', 'check --project shop --json'],
+    async () => (await import('./plan.ts')).check,
+  )
+  define(
+    program,
+    'plan',
+    'shows what applying the project would change',
+    ['plan', 'plan --json'],
+    async () => (await import('./plan.ts')).plan,
+  ).option('--env <name>', 'environment of the project', process.env['MILLRACE_ENV'] ?? 'dev')
+  define(
+    program,
+    'apply',
+    'applies the project: creates and changes tables',
+    ['apply', 'apply --yes'],
+    async () => (await import('./plan.ts')).apply,
+  ).option('--yes', 'do not ask')
+  define(
+    program,
+    'run <assets...>',
+    'loads or refreshes assets now',
+    ['run daily_revenue', 'run products daily_revenue --full'],
+    async () => (await import('./run.ts')).run,
+  ).option('--full', 'rebuild instead of what changed')
+  define(
+    program,
+    'query <sql>',
+    'asks a question',
+    ['query "SELECT * FROM daily_revenue LIMIT 5"', 'query "FROM orders" --as analyst --attr country=France --format csv'],
+    async () => (await import('./query.ts')).query,
+  )
+    .option('--as <role>', 'ask as this role')
+    .option('--attr <name=value>', 'attribute of the role', (value: string, all: string[]) => [...all, value], [] as string[])
+    .option('--format <format>', 'table, json or csv', 'table')
+  define(
+    program,
+    'status',
+    'shows relations, their age and what needs attention',
+    ['status', 'status --json'],
+    async () => (await import('./status.ts')).status,
+  )
+  define(program, 'logs', 'shows the last runs and their logs', ['logs', 'logs --json'], async () => (await import('./status.ts')).logs)
+  const token = program.command('token').description('creates, lists and revokes tokens')
+  define(
+    token,
+    'create <user>',
+    'creates a token and prints it once',
+    ['token create ann --role analyst --attr country=France'],
+    async () => (await import('./token.ts')).create,
+  )
+    .option('--role <name>', 'role of the token', (value: string, all: string[]) => [...all, value], [] as string[])
+    .option('--attr <name=value>', 'attribute of the roles', (value: string, all: string[]) => [...all, value], [] as string[])
+    .option('--expires <duration>', "how long it is valid, like '30 days'")
+  define(token, 'list', 'lists tokens', ['token list'], async () => (await import('./token.ts')).list)
+  define(token, 'revoke <id>', 'revokes a token', ['token revoke 0190...'], async () => (await import('./token.ts')).revoke)
+  define(
+    program,
+    'verify',
+    'checks that the audit trail is unbroken and every table can be read',
+    ['verify'],
+    async () => (await import('./verify.ts')).verify,
+  )
+  define(
+    program,
+    'doctor',
+    'looks at the machine, the data directory and the project',
+    ['doctor', 'doctor --json'],
+    async () => (await import('./doctor.ts')).doctor,
+  )
+  return program
+}
+
+try {
+  await build().parseAsync(process.argv)
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error
+  process.exitCode = error.exitCode === 0 ? 0 : 2
+}

@@ -1,0 +1,186 @@
+// SQL as DuckDB's own syntax tree: parsed by `json_serialize_sql`, printed by `json_deserialize_sql`. One parser means no
+// differences between parsers. Numbers pass through verbatim, and what is printed is parsed again and compared, since the
+// printer has let unquoted names through before.
+
+import { MillraceError } from '../core/errors.ts'
+import { parseJsonVerbatim, printJson } from '../core/json.ts'
+import type { Engine, Session } from './duckdb.ts'
+
+/** A node of the tree: `type` and, for expressions, `class`; everything else by DuckDB's names. */
+export interface Node {
+  type?: string
+  class?: string
+  alias?: string
+  query_location?: unknown
+  [key: string]: unknown
+}
+
+export interface Statement {
+  /** The query node: SELECT_NODE, SET_OPERATION_NODE, ... */
+  node: Node
+  named_param_map: unknown
+}
+
+/** A reference to a relation in a FROM clause that no CTE of its scope defines. */
+export interface RelationRef {
+  /** The BASE_TABLE node: may be changed in place. */
+  readonly node: Node
+  readonly catalog: string
+  readonly schema: string
+  readonly name: string
+}
+
+export interface SqlParser {
+  /** Exactly one SELECT. @throws MR_SQL_SYNTAX with the position; MR_SQL_STATEMENT for anything else. */
+  parse(text: string): Promise<Statement>
+  /** Text of a tree. @throws MR_SQL_FORBIDDEN when it does not read back as the same tree. */
+  print(statement: Statement): Promise<string>
+  close(): void
+}
+
+const CACHE_MAX = 1_000
+
+export async function openParser(engine: Engine): Promise<SqlParser> {
+  const session = await engine.session()
+  const cache = new Map<string, string>()
+  const parse = async (text: string): Promise<Statement> => {
+    const known = cache.get(text)
+    if (known !== undefined) return parseJsonVerbatim(known) as Statement
+    const statement = await parseOnce(session, text)
+    if (cache.size >= CACHE_MAX) cache.delete(cache.keys().next().value!)
+    cache.set(text, printJson(statement))
+    return statement
+  }
+  return {
+    parse,
+    async print(statement) {
+      checkParameterNames(statement)
+      const json = printJson({ error: false, statements: [withoutLocations(statement)] })
+      const { rows } = await session.rows('SELECT json_deserialize_sql($1::JSON)', [json])
+      const text = String(rows[0]![0])
+      const again = await parseOnce(session, text)
+      if (canonical(again) !== canonical(statement))
+        throw new MillraceError('MR_SQL_FORBIDDEN', 'the query uses a form that cannot be printed safely', {
+          fix: 'write it in a simpler way',
+        })
+      return text
+    },
+    close: () => session.close(),
+  }
+}
+
+interface Serialized {
+  error: boolean
+  error_type?: string
+  error_message?: string
+  position?: string
+  statements?: Statement[]
+}
+
+async function parseOnce(session: Session, text: string): Promise<Statement> {
+  const { rows } = await session.rows('SELECT json_serialize_sql($1::VARCHAR)', [text])
+  const parsed = parseJsonVerbatim(String(rows[0]![0])) as Serialized
+  if (parsed.error) throw parseError(text, parsed)
+  if (parsed.statements?.length !== 1)
+    throw new MillraceError('MR_SQL_STATEMENT', `one SELECT is allowed, this is ${parsed.statements?.length ?? 0} statements`, {
+      fix: 'send one statement at a time',
+    })
+  return parsed.statements[0]!
+}
+
+function parseError(text: string, { error_type: kind, error_message: message = '', position }: Serialized): MillraceError {
+  if (kind === 'not implemented' || /Only SELECT statements/.test(message))
+    return new MillraceError('MR_SQL_STATEMENT', 'only one SELECT is allowed', { fix: 'ask with SELECT; definitions change in code' })
+  const at = position === undefined ? '' : placeOf(text, Number(position))
+  return new MillraceError('MR_SQL_SYNTAX', `${message.split('\n')[0]}${at}`, { fix: 'check the SQL near that place' })
+}
+
+function placeOf(text: string, offset: number): string {
+  const before = text.slice(0, offset)
+  const line = before.split('\n').length
+  return ` (line ${line}, column ${offset - before.lastIndexOf('\n')})`
+}
+
+/** Calls `visit` for every object of the tree, parents first. */
+export function walk(value: unknown, visit: (node: Node) => void): void {
+  if (Array.isArray(value)) for (const inner of value) walk(inner, visit)
+  else if (value !== null && typeof value === 'object' && !JSON.isRawJSON(value)) {
+    visit(value as Node)
+    for (const inner of Object.values(value)) walk(inner, visit)
+  }
+}
+
+declare global {
+  interface JSON {
+    isRawJSON(value: unknown): boolean
+  }
+}
+
+/** The printer writes names of parameters unquoted: only plain ones pass. */
+function checkParameterNames(statement: Statement): void {
+  walk(statement, (node) => {
+    if (node.class !== 'PARAMETER') return
+    if (!/^[A-Za-z0-9_]+$/.test(String(node['identifier'])))
+      throw new MillraceError('MR_SQL_FORBIDDEN', 'a parameter has a name that is not plain', {
+        fix: 'use letters, digits and underscores',
+      })
+  })
+}
+
+function withoutLocations<T>(value: T): T {
+  return parseJsonVerbatim(JSON.stringify(value, (key, inner) => (key === 'query_location' ? 0 : inner))) as T
+}
+
+/** Equal for trees that mean the same: places are left out, and wrappers that the printer adds around VALUES. */
+function canonical(statement: Statement): string {
+  return JSON.stringify(statement, (key, value) => (key === 'query_location' ? undefined : value))
+}
+
+/** Base tables that are not names of CTEs in scope, with DuckDB's scoping: a CTE sees those before it, not itself. */
+export function relationsOf(statement: Statement): RelationRef[] {
+  const found: RelationRef[] = []
+  visitQuery(statement.node, new Set(), found)
+  return found
+}
+
+type Scope = ReadonlySet<string>
+
+function visitQuery(node: Node, outer: Scope, found: RelationRef[]): void {
+  let scope = outer
+  const ctes = (node['cte_map'] as { map?: { key: string; value: Node }[] } | undefined)?.map ?? []
+  for (const { key, value } of ctes) {
+    const query = (value['query'] as Statement).node
+    const isRecursive = query.type === 'RECURSIVE_CTE_NODE'
+    visitQuery(query, isRecursive ? with_(scope, key) : scope, found)
+    scope = with_(scope, key)
+  }
+  if (node.type === 'RECURSIVE_CTE_NODE' || node.type === 'CTE_NODE') {
+    const inner = with_(scope, String(node['cte_name']))
+    if (node.type === 'CTE_NODE') {
+      visitQuery(node['query'] as Node, scope, found)
+      visitQuery(node['child'] as Node, inner, found)
+      return
+    }
+    scope = inner
+  }
+  for (const [key, value] of Object.entries(node)) if (key !== 'cte_map') visitValue(value, scope, found)
+}
+
+const with_ = (scope: Scope, name: string): Scope => new Set([...scope, name.toLowerCase()])
+
+function visitValue(value: unknown, scope: Scope, found: RelationRef[]): void {
+  if (Array.isArray(value)) {
+    for (const inner of value) visitValue(inner, scope, found)
+    return
+  }
+  if (value === null || typeof value !== 'object' || JSON.isRawJSON(value)) return
+  const node = value as Node
+  if (node.type === 'BASE_TABLE') {
+    const [catalog, schema, name] = [String(node['catalog_name'] ?? ''), String(node['schema_name'] ?? ''), String(node['table_name'])]
+    if (catalog !== '' || schema !== '' || !scope.has(name.toLowerCase())) found.push({ node, catalog, schema, name })
+    for (const [key, inner] of Object.entries(node)) if (key !== 'table_name') visitValue(inner, scope, found)
+    return
+  }
+  if (typeof node.type === 'string' && node.type.endsWith('_NODE') && 'modifiers' in node) visitQuery(node, scope, found)
+  else for (const inner of Object.values(node)) visitValue(inner, scope, found)
+}

@@ -1,0 +1,257 @@
+// Every stored relation as it can be read now: the committed table and, for what comes through the log, the hot tail in
+// front of it. A reader pins one (snapshot, tail) pair; a flush swaps both in one assignment, and a tail generation goes only
+// when no pin holds it. PROTOCOL rule 16.
+import { MillraceError } from '../core/errors.ts'
+import type { Lake } from '../lake/open-lake.ts'
+import type { LakeSnapshot, LakeTable, PruneTerm, TableChange } from '../lake/types.ts'
+import type { ColumnBatch } from '../schema/batch.ts'
+import type { Shape } from '../schema/type.ts'
+import type { Engine } from './duckdb.ts'
+import { flushAppend, flushKeyed } from './flush.ts'
+import { emptySql, scanSql } from './scan.ts'
+import { type Generation, HotTail } from './tail.ts'
+
+export interface RelationSpec {
+  readonly name: string
+  readonly shape: Shape
+  /** Latest row of a key wins; empty = rows are only added. */
+  readonly key: readonly string[]
+  /** Whether rows arrive through a tail (streams, logged tables, live models), not only by commits. */
+  readonly tailed: boolean
+}
+
+export interface RelationFlush {
+  changes(): Promise<readonly TableChange[]>
+  publish(tables: readonly LakeTable[]): Promise<void>
+}
+
+/** A relation that one pipeline writes. */
+export interface WritableRelation {
+  readonly pendingRows: number
+  readonly pendingBytes: number
+  /** Rows are visible to every later pin when this resolves. */
+  append(batch: ColumnBatch): Promise<void>
+  /** Replaces the rows that are shown but not final yet; they never reach the table. */
+  replaceProvisional(batch: ColumnBatch): Promise<void>
+  /** Freezes what came so far; what comes later belongs to the next flush. */
+  cut(): Promise<RelationFlush>
+  /** Forgets everything that is not committed, and reads the committed state again. */
+  reset(): Promise<void>
+}
+
+export interface Moment {
+  readonly version?: string
+  readonly timestampMs?: number
+}
+
+export interface Pin {
+  readonly relation: string
+  readonly shape: Shape
+  /** SELECT of all rows as of this pin. */
+  readonly scanSql: string
+  /** Changes whenever `scanSql` would. */
+  readonly version: string
+  readonly snapshotId: string | null
+  /** Whether rows that are not committed yet are in it. */
+  readonly hasTail: boolean
+  release(): void
+}
+
+export interface PinOptions {
+  readonly at?: Moment
+  /** Leaves the tail out. */
+  readonly committedOnly?: boolean
+  readonly prune?: readonly PruneTerm[]
+}
+
+/** What readers see: replaced as a whole, never changed. */
+interface Visible {
+  readonly table: LakeTable | null
+  readonly tails: readonly Generation[]
+  readonly provisional: Generation | null
+}
+
+class ManagedRelation implements WritableRelation {
+  readonly spec: RelationSpec
+  readonly #engine: Engine
+  readonly #lake: Lake
+  #tail: HotTail | null = null
+  #visible: Visible = { table: null, tails: [], provisional: null }
+
+  constructor(spec: RelationSpec, engine: Engine, lake: Lake) {
+    this.spec = spec
+    this.#engine = engine
+    this.#lake = lake
+  }
+
+  get visible(): Visible {
+    return this.#visible
+  }
+
+  get pendingRows(): number {
+    return this.#tail?.rows ?? 0
+  }
+
+  get pendingBytes(): number {
+    return this.#tail?.bytes ?? 0
+  }
+
+  /** Rows in the tail that readers see now. */
+  get tailRows(): number {
+    return this.#visible.tails.reduce((sum, generation) => sum + generation.rows, 0)
+  }
+
+  async reset(): Promise<void> {
+    const old = this.#visible
+    if (this.spec.tailed && !this.#tail) this.#tail = await HotTail.open(this.#engine, this.spec)
+    const active = this.#tail ? await this.#tail.clear() : null
+    this.#visible = { table: await this.#lake.table(this.spec.name), tails: active ? [active] : [], provisional: null }
+    for (const generation of [...old.tails, ...(old.provisional ? [old.provisional] : [])]) if (generation !== active) generation.retire()
+  }
+
+  async append(batch: ColumnBatch): Promise<void> {
+    await this.#mustTail().append(batch)
+  }
+
+  async replaceProvisional(batch: ColumnBatch): Promise<void> {
+    const fresh = batch.rows === 0 ? null : await this.#mustTail().separate(batch)
+    const old = this.#visible.provisional
+    this.#visible = { ...this.#visible, provisional: fresh }
+    old?.retire()
+  }
+
+  #mustTail(): HotTail {
+    if (!this.#tail) throw new MillraceError('MR_ASSERT', `cannot be: ${this.spec.name} has no tail`)
+    return this.#tail
+  }
+
+  async cut(): Promise<RelationFlush> {
+    const tail = this.#mustTail()
+    if (tail.rows === 0) return { changes: async () => [], publish: async () => {} }
+    const { frozen, active } = await tail.rotate()
+    this.#visible = { ...this.#visible, tails: [...this.#visible.tails.filter((generation) => generation !== frozen), frozen, active] }
+    return {
+      changes: async () => [await this.#flush(frozen)],
+      publish: async (tables) => {
+        const table = tables.find((candidate) => candidate.name === this.spec.name)
+        this.#visible = {
+          ...this.#visible,
+          table: table ?? this.#visible.table,
+          tails: this.#visible.tails.filter((generation) => generation !== frozen),
+        }
+        frozen.retire()
+      },
+    }
+  }
+
+  async #flush(frozen: Generation): Promise<TableChange> {
+    const table = await this.#lake.table(this.spec.name)
+    const parts = { engine: this.#engine, lake: this.#lake, table, source: frozen.sql }
+    return this.spec.key.length > 0 ? flushKeyed(parts, this.spec.key) : flushAppend(parts)
+  }
+
+  /** A commit by somebody else (a model's refresh, compaction) moved the table. */
+  committed(table: LakeTable): void {
+    this.#visible = { ...this.#visible, table }
+  }
+}
+
+export class RelationStore {
+  readonly #engine: Engine
+  readonly #lake: Lake
+  readonly #relations = new Map<string, ManagedRelation>()
+
+  constructor(engine: Engine, lake: Lake) {
+    this.#engine = engine
+    this.#lake = lake
+  }
+
+  /** Makes a relation known; its table exists already. */
+  async add(spec: RelationSpec): Promise<void> {
+    const relation = new ManagedRelation(spec, this.#engine, this.#lake)
+    await relation.reset()
+    this.#relations.set(spec.name, relation)
+  }
+
+  remove(name: string): void {
+    this.#relations.delete(name)
+  }
+
+  has(name: string): boolean {
+    return this.#relations.has(name)
+  }
+
+  writable(name: string): WritableRelation {
+    return this.#must(name)
+  }
+
+  /** The committed table as readers see it now. */
+  tableOf(name: string): LakeTable | null {
+    return this.#must(name).visible.table
+  }
+
+  tailRowsOf(name: string): number {
+    return this.#must(name).tailRows
+  }
+
+  committed(table: LakeTable): void {
+    this.#relations.get(table.name)?.committed(table)
+  }
+
+  #must(name: string): ManagedRelation {
+    const relation = this.#relations.get(name)
+    if (!relation)
+      throw new MillraceError('MR_SQL_UNKNOWN', `there is no relation "${name}"`, { fix: 'see `millrace status` for those that there are' })
+    return relation
+  }
+
+  /** Fixes what a reader sees until it releases the pin. @throws MR_SQL_UNKNOWN, MR_LAKE_SNAPSHOT_UNKNOWN. */
+  async pin(name: string, options: PinOptions = {}): Promise<Pin> {
+    const { spec, visible } = this.#must(name)
+    const isPast = options.at !== undefined
+    const tails = isPast || options.committedOnly ? [] : [...visible.tails, ...(visible.provisional ? [visible.provisional] : [])]
+    for (const generation of tails) generation.hold()
+    try {
+      const snapshot = this.#snapshot(visible.table, options.at)
+      const files = visible.table && snapshot ? await this.#lake.files(visible.table, snapshot, options.prune) : []
+      const sources = tails.filter((generation) => generation.rows > 0 || generation.isOpen)
+      const isEmpty = files.length === 0 && sources.length === 0
+      return {
+        relation: name,
+        shape: spec.shape,
+        scanSql: isEmpty
+          ? emptySql(spec.shape)
+          : scanSql({ table: visible.table, files, tails: sources.map((generation) => generation.sql), shape: spec.shape, key: spec.key }),
+        version: `${snapshot?.id ?? 0}.${sources.map((generation) => generation.id).join('.')}${options.prune?.length ? `.${prunedVersion(options.prune)}` : ''}`,
+        snapshotId: snapshot?.id.toString() ?? null,
+        hasTail: sources.length > 0,
+        release: once(() => {
+          for (const generation of tails) generation.letGo()
+        }),
+      }
+    } catch (error) {
+      for (const generation of tails) generation.letGo()
+      throw error
+    }
+  }
+
+  #snapshot(table: LakeTable | null, at: Moment | undefined): LakeSnapshot | null {
+    if (!at || !table) return table?.current ?? null
+    if (at.timestampMs !== undefined) return this.#lake.snapshotAt(table, { timestampMs: at.timestampMs })
+    return /^\d+$/.test(at.version!)
+      ? this.#lake.snapshotAt(table, { id: BigInt(at.version!) })
+      : this.#lake.snapshotAt(table, { tag: at.version! })
+  }
+}
+
+const prunedVersion = (prune: readonly PruneTerm[]): string =>
+  JSON.stringify(prune, (_key, value) => (typeof value === 'bigint' ? value.toString() : value))
+
+function once(action: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (isDone) return
+    isDone = true
+    action()
+  }
+}

@@ -1,0 +1,175 @@
+// The hot tail of a relation: rows that are in the log and not yet in a committed file, in DuckDB tables, visible the moment
+// they are appended. It is a cache: after a crash it is filled again from the log. Generations let a flush take what came so
+// far while new rows come in; one goes when it is retired and no reader holds it.
+import type { ColumnBatch } from '../schema/batch.ts'
+import { toDuckType } from '../schema/duckdb.ts'
+import type { Shape } from '../schema/type.ts'
+import type { Engine, Session } from './duckdb.ts'
+import { appendBatch, ingestTypes } from './ingest.ts'
+import { quoteName } from './sql-text.ts'
+
+export interface TailSpec {
+  readonly name: string
+  readonly shape: Shape
+  /** Latest row of a key wins; empty = every row is kept. */
+  readonly key: readonly string[]
+}
+
+let generations = 0
+
+/** One table of the tail. */
+export class Generation {
+  readonly id = generations++
+  /** SELECT of its rows with the types of the relation. */
+  readonly sql: string
+  readonly table: string
+  readonly #drop: () => void
+  #holds = 0
+  #isRetired = false
+  rows = 0
+  bytes = 0
+  /** Takes rows still. */
+  isOpen = true
+
+  constructor(spec: TailSpec, drop: (table: string) => void) {
+    this.table = `${spec.name}#${this.id}`
+    this.sql = tableSql(spec, this.table)
+    this.#drop = () => drop(this.table)
+  }
+
+  hold(): void {
+    this.#holds++
+  }
+
+  letGo(): void {
+    this.#holds--
+    if (this.#isRetired && this.#holds === 0) this.#drop()
+  }
+
+  /** Not part of what new readers see: goes as soon as nobody holds it. */
+  retire(): void {
+    if (this.#isRetired) return
+    this.#isRetired = true
+    if (this.#holds === 0) this.#drop()
+  }
+}
+
+/** Decimals of more than 18 digits are text in the tail. */
+const isWide = (shape: Shape, index: number): boolean => {
+  const { type } = shape.fields[index]!
+  return type.kind === 'decimal' && (type.precision > 18 || type.precision < 10)
+}
+
+function tableSql(spec: TailSpec, table: string): string {
+  const columns = spec.shape.fields.map((field, index) =>
+    isWide(spec.shape, index)
+      ? `CAST(${quoteName(field.name)} AS ${toDuckType(field.type)}) AS ${quoteName(field.name)}`
+      : quoteName(field.name),
+  )
+  return `SELECT ${columns.join(', ')} FROM memory.tail.${quoteName(table)}`
+}
+
+export class HotTail {
+  readonly #spec: TailSpec
+  readonly #session: Session
+  #active: Generation
+
+  private constructor(spec: TailSpec, session: Session, active: Generation) {
+    this.#spec = spec
+    this.#session = session
+    this.#active = active
+  }
+
+  static async open(engine: Engine, spec: TailSpec): Promise<HotTail> {
+    const session = await engine.session()
+    await session.run('USE memory.tail')
+    return new HotTail(spec, session, await createGeneration(spec, session))
+  }
+
+  get rows(): number {
+    return this.#active.rows
+  }
+
+  get bytes(): number {
+    return this.#active.bytes
+  }
+
+  /** Retires what there is and starts empty; answers the new active generation. */
+  async clear(): Promise<Generation> {
+    if (this.#active.rows === 0 && this.#active.isOpen) return this.#active
+    const old = this.#active
+    old.isOpen = false
+    this.#active = await createGeneration(this.#spec, this.#session)
+    return this.#active
+  }
+
+  async append(batch: ColumnBatch): Promise<void> {
+    const generation = this.#active
+    if (this.#spec.key.length === 0) await appendBatch(this.#session.connection, 'tail', generation.table, batch)
+    else await this.#upsert(generation, batch)
+    generation.rows += batch.rows
+    generation.bytes += sizeOf(batch)
+  }
+
+  /** The last row of each key of the batch replaces what the table has; a reader sees before or after, nothing between. */
+  async #upsert(generation: Generation, batch: ColumnBatch): Promise<void> {
+    const key = this.#spec.key.map(quoteName)
+    const table = `memory.tail.${quoteName(generation.table)}`
+    const incoming = `${this.#spec.name}#incoming`
+    await createTable(this.#spec, this.#session, incoming)
+    await appendBatch(this.#session.connection, 'tail', incoming, batch)
+    const source = `memory.tail.${quoteName(incoming)}`
+    const match = key.map((column) => `t.${column} = n.${column}`).join(' AND ')
+    await this.#session.run('BEGIN')
+    try {
+      await this.#session.run(`DELETE FROM ${table} AS t USING (SELECT DISTINCT ${key.join(', ')} FROM ${source}) AS n WHERE ${match}`)
+      await this.#session.run(
+        `INSERT INTO ${table} SELECT * FROM ${source} QUALIFY row_number() OVER (PARTITION BY ${key.join(', ')} ORDER BY rowid DESC) = 1`,
+      )
+      await this.#session.run('COMMIT')
+    } catch (error) {
+      await this.#session.run('ROLLBACK')
+      throw error
+    }
+  }
+
+  /** A generation of its own, beside the active one: for rows that are shown but not final. */
+  async separate(batch: ColumnBatch): Promise<Generation> {
+    const generation = await createGeneration(this.#spec, this.#session)
+    await appendBatch(this.#session.connection, 'tail', generation.table, batch)
+    generation.rows = batch.rows
+    generation.isOpen = false
+    return generation
+  }
+
+  /** Ends the active generation and opens the next. */
+  async rotate(): Promise<{ frozen: Generation; active: Generation }> {
+    const frozen = this.#active
+    this.#active = await createGeneration(this.#spec, this.#session)
+    frozen.isOpen = false
+    return { frozen, active: this.#active }
+  }
+}
+
+async function createGeneration(spec: TailSpec, session: Session): Promise<Generation> {
+  const generation = new Generation(spec, (table) => {
+    session.run(`DROP TABLE IF EXISTS memory.tail.${quoteName(table)}`).catch(() => {})
+  })
+  await createTable(spec, session, generation.table)
+  return generation
+}
+
+async function createTable(spec: TailSpec, session: Session, table: string): Promise<void> {
+  const types = ingestTypes(spec)
+  const columns = spec.shape.fields.map((field, index) => `${quoteName(field.name)} ${types[index]!.toString()}`)
+  await session.run(`CREATE OR REPLACE TABLE memory.tail.${quoteName(table)} (${columns.join(', ')})`)
+}
+
+function sizeOf(batch: ColumnBatch): number {
+  let size = 0
+  for (const column of batch.columns) {
+    if (column.kind !== 'bytes') size += batch.rows * 8
+    else for (let row = 0; row < batch.rows; row++) size += 16 + column.length[row]!
+  }
+  return size
+}

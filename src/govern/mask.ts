@@ -1,0 +1,46 @@
+// Masks as SQL: a masked column keeps its name and type, and equal values stay equal under `hash`, so that joins work. The
+// key of the hash is in a table that no question can reach, never in the text of a view.
+import type { MaskKind } from '../define/manifest.ts'
+import { quoteName } from '../engine/sql-text.ts'
+import { toDuckType } from '../schema/duckdb.ts'
+import type { Field } from '../schema/type.ts'
+
+/** Where the pads of the keyed hash are: columns `ipad` and `opad`, 64 bytes each. */
+export const KEY_TABLE = 'memory.govern.mask_key'
+
+/** HMAC-SHA-256 (RFC 2104) of a text expression, hexadecimal. */
+const hmac = (text: string): string =>
+  `sha256((SELECT opad FROM ${KEY_TABLE}) || unhex(sha256((SELECT ipad FROM ${KEY_TABLE}) || encode(${text}))))`
+
+export function maskSql(field: Field, mask: MaskKind): string {
+  const column = quoteName(field.name)
+  const type = toDuckType(field.type)
+  const nothing = `CAST(NULL AS ${type})`
+  const isText = type === 'VARCHAR'
+  switch (mask) {
+    case 'none':
+      return column
+    case 'null':
+      return nothing
+    case 'hash':
+      if (isText) return `CASE WHEN ${column} IS NULL THEN NULL ELSE left(${hmac(column)}, 32) END`
+      return type === 'UUID'
+        ? `CASE WHEN ${column} IS NULL THEN NULL ELSE CAST(left(${hmac(`CAST(${column} AS VARCHAR)`)}, 32) AS UUID) END`
+        : nothing
+    case 'redact':
+      return isText ? `CASE WHEN ${column} IS NULL THEN NULL ELSE '***' END` : nothing
+    case 'last4':
+      return isText
+        ? `CASE WHEN ${column} IS NULL THEN NULL WHEN length(${column}) <= 4 THEN '***' ELSE '***' || right(${column}, 4) END`
+        : nothing
+    case 'year':
+      return type === 'DATE' || type === 'TIMESTAMPTZ' ? `CAST(date_trunc('year', ${column}) AS ${type})` : nothing
+  }
+}
+
+/** Inner and outer pads of a key of at most 64 bytes. */
+export function padsOf(key: Uint8Array): { ipad: Buffer; opad: Buffer } {
+  const block = Buffer.alloc(64)
+  block.set(key.subarray(0, 64))
+  return { ipad: Buffer.from(block.map((byte) => byte ^ 0x36)), opad: Buffer.from(block.map((byte) => byte ^ 0x5c)) }
+}

@@ -1,0 +1,93 @@
+// Expiry of snapshots: metadata grows with every one, so old ones go. The pointer moves first; only then are files removed
+// that no kept snapshot needs. What a crash leaves behind is an orphan (`remove-orphans.ts`).
+
+import type { CommitContext } from './commit.ts'
+import { publish } from './commit.ts'
+import type { Pins } from './pins.ts'
+import { reachableFrom } from './reachable.ts'
+import { type Base, stageMetadata } from './stage-change.ts'
+import type { RefJson, TableMetadata } from './table-metadata.ts'
+import type { LakeSnapshot } from './types.ts'
+
+export interface ExpireOptions {
+  /** Age in milliseconds from which a snapshot may go. */
+  readonly olderThanMs: number
+  /** Newest snapshots of each branch that stay whatever their age. */
+  readonly retainLast: number
+}
+
+export interface Expired {
+  readonly snapshots: number
+  readonly files: number
+}
+
+/** Named snapshots, pinned ones and those that a branch retains stay; a tag beyond its `max-ref-age-ms` goes with its snapshot. */
+export async function expireSnapshots(context: CommitContext, pins: Pins, table: string, options: ExpireOptions): Promise<Expired> {
+  let [unreachable, gone]: [string[], number] = [[], 0]
+  await publish(context, [table], {}, async ([base], stage, keep) => {
+    ;[unreachable, gone] = [[], 0]
+    const refs = liveRefs(base!, stage.nowMs)
+    const kept = keptSnapshots(base!, refs, stage.nowMs, options, pins)
+    const dropped = base!.table.snapshots.filter((snapshot) => !kept.has(snapshot.id))
+    if (dropped.length === 0) return
+    gone = dropped.length
+    unreachable = await onlyReachedBy(context, base!, dropped, kept)
+    keep(await stageMetadata(base!, withoutSnapshots(base!.metadata, kept, refs, stage.nowMs), stage))
+  })
+  return { snapshots: gone, files: await context.files.discard(unreachable) }
+}
+
+type Refs = Readonly<Record<string, RefJson>>
+
+function liveRefs(base: Base, nowMs: number): Refs {
+  const timeOf = new Map(base.table.snapshots.map((snapshot) => [snapshot.id, snapshot.timestampMs]))
+  const isLive = (name: string, ref: RefJson): boolean =>
+    name === 'main' || ref['max-ref-age-ms'] === undefined || nowMs - (timeOf.get(ref['snapshot-id']) ?? 0) <= ref['max-ref-age-ms']
+  return Object.fromEntries(Object.entries(base.metadata.refs).filter(([name, ref]) => isLive(name, ref)))
+}
+
+function keptSnapshots(base: Base, refs: Refs, nowMs: number, options: ExpireOptions, pins: Pins): Set<bigint> {
+  const byId = new Map(base.table.snapshots.map((snapshot) => [snapshot.id, snapshot]))
+  const kept = new Set<bigint>()
+  for (const ref of Object.values(refs)) {
+    kept.add(ref['snapshot-id'])
+    if (ref.type !== 'branch') continue
+    const least = ref['min-snapshots-to-keep'] ?? options.retainLast
+    const ageMs = ref['max-snapshot-age-ms'] ?? options.olderThanMs
+    let snapshot = byId.get(ref['snapshot-id'])
+    for (let count = 0; snapshot; count++, snapshot = snapshot.parentId === null ? undefined : byId.get(snapshot.parentId)) {
+      if (count >= Math.max(1, least) && nowMs - snapshot.timestampMs > ageMs) break
+      kept.add(snapshot.id)
+    }
+  }
+  for (const snapshot of byId.values()) if (pins.isHeld(base.name, snapshot.id)) kept.add(snapshot.id)
+  return kept
+}
+
+async function onlyReachedBy(
+  context: CommitContext,
+  base: Base,
+  dropped: readonly LakeSnapshot[],
+  kept: ReadonlySet<bigint>,
+): Promise<string[]> {
+  const needed = await reachableFrom(
+    context.files,
+    base.table,
+    base.table.snapshots.filter((snapshot) => kept.has(snapshot.id)),
+  )
+  const old = await reachableFrom(context.files, base.table, dropped)
+  return [...old].filter((path) => !needed.has(path))
+}
+
+// The log of what was current loses everything up to the last entry that is gone: a gap would answer a time wrongly.
+function withoutSnapshots(metadata: TableMetadata, kept: ReadonlySet<bigint>, refs: Refs, nowMs: number): TableMetadata {
+  const log = metadata['snapshot-log']
+  const lastGone = log.findLastIndex((entry) => !kept.has(entry['snapshot-id']))
+  return {
+    ...metadata,
+    refs,
+    snapshots: metadata.snapshots.filter((snapshot) => kept.has(snapshot['snapshot-id'])),
+    'snapshot-log': log.slice(lastGone + 1),
+    'last-updated-ms': Math.max(nowMs, metadata['last-updated-ms']),
+  }
+}

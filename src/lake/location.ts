@@ -1,0 +1,11 @@
+// Where things are: metadata speaks URIs (`file:///...`, which PyIceberg, Spark and DuckDB all read), the disk speaks
+// plain absolute paths. No percent-encoding: readers take what follows the scheme as it stands.
+
+/** `/a/b` as `file:///a/b`; a URI stays as it is. */
+export const toUri = (path: string): string => (path.includes('://') ? path : `file://${path}`)
+
+/** The plain path of `file:///a/b` or `file:/a/b`. */
+export const toPath = (uri: string): string => uri.replace(/^file:(\/\/)?/, '')
+
+/** The directory of a path, without a slash at its end. */
+export const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))

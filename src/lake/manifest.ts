@@ -1,0 +1,211 @@
+// Manifests: lists of data files with their partition values and column statistics (Iceberg spec, "Manifests"). Bytes to
+// entries and back; where they lie and which exist is not known here.
+import { MillraceError } from '../core/errors.ts'
+import { printJson } from '../core/json.ts'
+import type { Random } from '../core/random.ts'
+import { readContainer, writeContainer } from './avro/container.ts'
+import { compileWriter } from './avro/encode.ts'
+import type { AvroRecord, AvroSchema, AvroValue } from './avro/schema.ts'
+import { toPath, toUri } from './location.ts'
+import { avroName, manifestSchema } from './manifest-schema.ts'
+import { partitionTypes } from './partition-spec.ts'
+import { schemaJson, specFieldsJson } from './table-metadata.ts'
+import type { ColumnStats, DataFile, LakeSchema, LakeSpec, PartitionValue } from './types.ts'
+import { decimalBytes, decimalFromBytes, decimalSize } from './value/decimal.ts'
+import { parseIcebergType } from './value/iceberg-type.ts'
+import { uuidText } from './value/single-value.ts'
+
+export const EXISTING = 0
+export const ADDED = 1
+export const DELETED = 2
+
+/** A file in a manifest. Sequence numbers are null only until the manifest is in a list, and then inherited from it. */
+export interface ManifestEntry {
+  readonly status: typeof EXISTING | typeof ADDED | typeof DELETED
+  /** The snapshot that added it, or for a deleted one removed it. */
+  readonly snapshotId: bigint
+  readonly sequence: number
+  readonly fileSequence: number
+  readonly sortOrderId: number | null
+  readonly file: DataFile
+}
+
+/** What a reader needs to know of the table: how its partition values are typed. */
+export interface ManifestContext {
+  readonly schema: LakeSchema
+  readonly schemas: readonly LakeSchema[]
+  readonly spec: LakeSpec
+}
+
+type Row = { readonly [field: string]: AvroValue }
+
+/** The bytes of a manifest of data files, all of one partition spec. */
+export function writeManifest(entries: readonly ManifestEntry[], context: ManifestContext, random: Random): Buffer {
+  const types = partitionTypes(context.spec, context.schemas)
+  const schema = manifestSchema(context.spec, types)
+  const rows = entries.map((entry) => entryRow(entry, context.spec, types))
+  const meta = {
+    schema: printJson(schemaJson(context.schema)),
+    'schema-id': String(context.schema.id),
+    'partition-spec': JSON.stringify(specFieldsJson(context.spec)),
+    'partition-spec-id': String(context.spec.id),
+    'format-version': '2',
+    content: 'data',
+  }
+  return writeContainer(schema, compileWriter(schema), rows, meta, random)
+}
+
+function entryRow(entry: ManifestEntry, spec: LakeSpec, types: readonly string[]): Row {
+  const isNew = entry.status === ADDED
+  return {
+    status: entry.status,
+    snapshot_id: entry.snapshotId,
+    // Null for a new file: its numbers are those of the list that the manifest ends in.
+    sequence_number: isNew ? null : entry.sequence,
+    file_sequence_number: isNew ? null : entry.fileSequence,
+    data_file: fileRow(entry, spec, types),
+  }
+}
+
+function fileRow({ file, sortOrderId }: ManifestEntry, spec: LakeSpec, types: readonly string[]): Row {
+  const columns = [...file.columns].sort(([a], [b]) => a - b)
+  const pairs = (pick: (stats: ColumnStats) => AvroValue): AvroValue =>
+    columns.flatMap(([key, stats]) => {
+      const value = pick(stats)
+      return value === undefined ? [] : [{ key, value }]
+    })
+  return {
+    content: 0,
+    file_path: toUri(file.path),
+    file_format: 'PARQUET',
+    partition: Object.fromEntries(spec.fields.map((field, i) => [avroName(field.name), toAvro(types[i]!, file.partition[field.name])])),
+    record_count: file.rows,
+    file_size_in_bytes: file.sizeBytes,
+    column_sizes: pairs((stats) => stats.sizeBytes),
+    value_counts: pairs((stats) => stats.values),
+    null_value_counts: pairs((stats) => stats.nulls),
+    nan_value_counts: pairs((stats) => stats.nans),
+    lower_bounds: pairs((stats) => stats.lower),
+    upper_bounds: pairs((stats) => stats.upper),
+    key_metadata: null,
+    split_offsets: file.splitOffsets ?? null,
+    equality_ids: null,
+    sort_order_id: sortOrderId,
+  }
+}
+
+/** Where the manifest stands in its list: what its new entries inherit. */
+export interface Inherited {
+  readonly path: string
+  readonly sequence: number
+  readonly snapshotId: bigint
+  readonly specId: number
+}
+
+/** @throws MR_LAKE_CORRUPT when it cannot be read; MR_LAKE_VERSION when it holds other than Parquet data files. */
+export function readManifest(bytes: Buffer, from: Inherited, context: ManifestContext): ManifestEntry[] {
+  const { rows, schema } = readContainer(bytes, from.path)
+  const types = partitionTypes(context.spec, context.schemas)
+  const names = partitionNames(schema, context.spec)
+  return rows.map((value): ManifestEntry => {
+    const row = value as Row
+    const status = row['status'] as ManifestEntry['status']
+    const data = row['data_file'] as Row
+    return {
+      status,
+      snapshotId: BigInt((row['snapshot_id'] as number | bigint | null) ?? from.snapshotId),
+      sequence: Number(row['sequence_number'] ?? from.sequence),
+      fileSequence: Number(row['file_sequence_number'] ?? from.sequence),
+      sortOrderId: (data['sort_order_id'] as number | null | undefined) ?? null,
+      file: readFile(data, from, context.spec, types, names),
+    }
+  })
+}
+
+function readFile(row: Row, from: Inherited, spec: LakeSpec, types: readonly string[], names: ReadonlyMap<number, string>): DataFile {
+  if ((row['content'] ?? 0) !== 0 || String(row['file_format']).toUpperCase() !== 'PARQUET') {
+    throw new MillraceError('MR_LAKE_VERSION', `${from.path} lists ${String(row['file_path'])}, which is not a Parquet data file`, {
+      fix: 'rewrite the table as Parquet without delete files',
+    })
+  }
+  const partition = row['partition'] as Row
+  const splitOffsets = row['split_offsets'] as readonly number[] | null | undefined
+  return {
+    path: toPath(row['file_path'] as string),
+    rows: Number(row['record_count']),
+    sizeBytes: Number(row['file_size_in_bytes']),
+    specId: from.specId,
+    partition: Object.fromEntries(
+      spec.fields.map((field, i) => [field.name, fromAvro(types[i]!, partition[names.get(field.fieldId) ?? ''] ?? null)]),
+    ),
+    columns: readColumns(row),
+    ...(splitOffsets ? { splitOffsets } : {}),
+  }
+}
+
+// A column whose counts are unknown gets no statistics at all: nothing is pruned by half of them.
+function readColumns(row: Row): Map<number, ColumnStats> {
+  const byId = (name: string) =>
+    new Map(((row[name] ?? []) as readonly { key: number; value: AvroValue }[]).map(({ key, value }) => [key, value] as const))
+  const [sizes, nulls, nans] = [byId('column_sizes'), byId('null_value_counts'), byId('nan_value_counts')]
+  const [lower, upper] = [byId('lower_bounds') as Map<number, Uint8Array>, byId('upper_bounds') as Map<number, Uint8Array>]
+  const columns = new Map<number, ColumnStats>()
+  for (const [id, values] of byId('value_counts')) {
+    if (!nulls.has(id)) continue
+    columns.set(id, {
+      sizeBytes: Number(sizes.get(id) ?? 0),
+      values: Number(values),
+      nulls: Number(nulls.get(id)),
+      ...(nans.has(id) ? { nans: Number(nans.get(id)) } : {}),
+      ...(lower.has(id) ? { lower: lower.get(id)! } : {}),
+      ...(upper.has(id) ? { upper: upper.get(id)! } : {}),
+    })
+  }
+  return columns
+}
+
+// Writers make Avro names in their own ways: the partition fields are found by id.
+function partitionNames(schema: AvroSchema, spec: LakeSpec): Map<number, string> {
+  const field = (of: AvroSchema | undefined, name: string): AvroSchema | undefined =>
+    (of as AvroRecord | undefined)?.fields?.find((inner) => inner.name === name)?.type
+  const record = field(field(schema, 'data_file'), 'partition') as AvroRecord | undefined
+  const names = new Map(spec.fields.map((inner) => [inner.fieldId, avroName(inner.name)]))
+  for (const inner of record?.fields ?? []) if (inner['field-id'] !== undefined) names.set(inner['field-id'], inner.name)
+  return names
+}
+
+function toAvro(typeText: string, value: PartitionValue | undefined): AvroValue {
+  if (value === null || value === undefined) return null
+  const type = parseIcebergType(typeText)
+  switch (type.kind) {
+    case 'decimal':
+      return decimalBytes(BigInt(value), decimalSize(type.precision))
+    case 'uuid':
+      return Buffer.from(String(value).replaceAll('-', ''), 'hex')
+    case 'binary':
+    case 'fixed':
+      return Buffer.from(String(value), 'hex')
+    default:
+      return value
+  }
+}
+
+function fromAvro(typeText: string, value: AvroValue): PartitionValue {
+  if (value === null || value === undefined) return null
+  switch (parseIcebergType(typeText).kind) {
+    case 'long':
+    case 'time':
+    case 'timestamp':
+    case 'timestamptz':
+      return BigInt(value as number | bigint)
+    case 'decimal':
+      return decimalFromBytes(value as Uint8Array)
+    case 'uuid':
+      return uuidText(value as Uint8Array)
+    case 'binary':
+    case 'fixed':
+      return Buffer.from(value as Uint8Array).toString('hex')
+    default:
+      return value as PartitionValue
+  }
+}

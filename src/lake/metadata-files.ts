@@ -1,0 +1,133 @@
+// Reads and writes the immutable files of tables: metadata, manifest lists, manifests. Decoded ones stay in memory. What
+// it writes is durable when it resolves, and visible to nobody until a pointer names it (`commit.ts`).
+import type { Disk } from '../core/disk.ts'
+import { MillraceError } from '../core/errors.ts'
+import { type Random, uuidV7 } from '../core/random.ts'
+import { ImmutableCache } from './immutable-cache.ts'
+import { parentOf, toPath, toUri } from './location.ts'
+import { type ManifestContext, type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
+import { describeManifest, type ManifestFile, readManifestList, writeManifestList } from './manifest-list.ts'
+import { partitionTypes } from './partition-spec.ts'
+import { parseMetadata, printMetadata, type TableMetadata } from './table-metadata.ts'
+import type { LakeTable } from './types.ts'
+
+/** Data files held decoded over all manifests; about 1 kB each. */
+const ENTRIES_MAX = 300_000
+const METADATA_MAX = 500
+const LISTED_MAX = 200_000
+
+export interface SnapshotNumbers {
+  readonly id: bigint
+  readonly parentId: bigint | null
+  readonly sequence: number
+}
+
+export class MetadataFiles {
+  readonly disk: Disk
+  readonly #random: Random
+  readonly #metadata = new ImmutableCache<TableMetadata>(METADATA_MAX, () => 1)
+  readonly #lists = new ImmutableCache<readonly ManifestFile[]>(LISTED_MAX, (list) => 1 + list.length)
+  readonly #manifests = new ImmutableCache<readonly ManifestEntry[]>(ENTRIES_MAX, (entries) => 1 + entries.length)
+
+  constructor(disk: Disk, random: Random) {
+    this.disk = disk
+    this.#random = random
+  }
+
+  /** @throws MR_LAKE_CORRUPT when it is missing or damaged. */
+  metadata(location: string): Promise<TableMetadata> {
+    return this.#metadata.get(location, async () => parseMetadata((await this.#read(location)).toString(), location))
+  }
+
+  /** The manifests of a snapshot. @throws MR_LAKE_VERSION when the table has delete files. */
+  list(location: string): Promise<readonly ManifestFile[]> {
+    return this.#lists.get(location, async () => {
+      const manifests = readManifestList(await this.#read(location), location)
+      if (manifests.some((manifest) => manifest.content !== 0 && manifest.files.added + manifest.files.existing > 0)) {
+        throw new MillraceError('MR_LAKE_VERSION', `${location} names delete files, which are not read yet`, {
+          fix: 'compact the table with the engine that wrote them',
+        })
+      }
+      return manifests.filter((manifest) => manifest.content === 0)
+    })
+  }
+
+  /** The files of a manifest, deleted ones included. */
+  entries(manifest: ManifestFile, table: Pick<LakeTable, 'schema' | 'schemas' | 'specs'>): Promise<readonly ManifestEntry[]> {
+    return this.#manifests.get(manifest.path, async () =>
+      readManifest(await this.#read(manifest.path), manifest, contextOf(table, manifest.specId)),
+    )
+  }
+
+  async #read(location: string): Promise<Buffer> {
+    try {
+      return await this.disk.readFile(toPath(location))
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+      throw new MillraceError('MR_LAKE_CORRUPT', `${location} is missing`, {
+        fix: 'when its snapshot has just expired read a newer one, otherwise restore the file from a backup',
+        cause,
+      })
+    }
+  }
+
+  /** Writes entries of one spec as a new manifest of a snapshot. */
+  async writeManifest(
+    entries: readonly ManifestEntry[],
+    table: Pick<LakeTable, 'schema' | 'schemas' | 'specs' | 'location'>,
+    specId: number,
+    snapshot: SnapshotNumbers,
+    nowMs: number,
+  ): Promise<ManifestFile> {
+    const context = contextOf(table, specId)
+    const path = `${toPath(table.location)}/metadata/${uuidV7(nowMs, this.#random)}-m0.avro`
+    const bytes = writeManifest(entries, context, this.#random)
+    await this.disk.writeNew(path, bytes)
+    this.#manifests.put(path, entries)
+    const written = { path, sizeBytes: bytes.length, specId, sequence: snapshot.sequence, snapshotId: snapshot.id }
+    const types = partitionTypes(context.spec, context.schemas)
+    return describeManifest(entries, written, { names: context.spec.fields.map((field) => field.name), types })
+  }
+
+  /** Answers the list's URI. */
+  async writeList(manifests: readonly ManifestFile[], location: string, snapshot: SnapshotNumbers, nowMs: number): Promise<string> {
+    const uri = `${location}/metadata/snap-${snapshot.id}-1-${uuidV7(nowMs, this.#random)}.avro`
+    await this.disk.writeNew(toPath(uri), writeManifestList(manifests, snapshot, this.#random))
+    this.#lists.put(uri, manifests)
+    return uri
+  }
+
+  /** Answers the metadata's URI: its name begins with a number one above that of the metadata before it. */
+  async writeMetadata(metadata: TableMetadata, before: string | null): Promise<string> {
+    const number = before === null ? 0 : Number(/\/(\d+)-[^/]*$/.exec(before)?.[1] ?? 0) + 1
+    const id = uuidV7(metadata['last-updated-ms'], this.#random)
+    const uri = toUri(`${toPath(metadata.location)}/metadata/${String(number).padStart(5, '0')}-${id}.metadata.json`)
+    await this.disk.makeDirectory(parentOf(toPath(uri)))
+    await this.disk.writeNew(toPath(uri), printMetadata(metadata))
+    this.#metadata.put(uri, metadata)
+    return uri
+  }
+
+  /** Removes files that no pointer reaches. Failing to is no error: what is left is an orphan and found later. */
+  async discard(locations: Iterable<string>): Promise<number> {
+    let count = 0
+    for (const location of locations) {
+      this.#metadata.delete(location)
+      this.#lists.delete(location)
+      this.#manifests.delete(toPath(location))
+      try {
+        await this.disk.remove(toPath(location))
+        count++
+      } catch {
+        // Stays until the next removal of orphans.
+      }
+    }
+    return count
+  }
+}
+
+function contextOf(table: Pick<LakeTable, 'schema' | 'schemas' | 'specs'>, specId: number): ManifestContext {
+  const spec = table.specs.find((other) => other.id === specId)
+  if (!spec) throw new MillraceError('MR_LAKE_CORRUPT', `a manifest has the partition spec ${specId}, which its table does not`)
+  return { schema: table.schema, schemas: table.schemas, spec }
+}

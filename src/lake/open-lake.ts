@@ -1,0 +1,121 @@
+// The lake: tables in Iceberg's format under one directory, found through the catalog. This file only puts the parts
+// together; data becomes visible in `commit.ts` alone. Parquet files are written and read by the engine.
+import type { Clock } from '../core/clock.ts'
+import type { Disk } from '../core/disk.ts'
+import { MillraceError } from '../core/errors.ts'
+import type { Random } from '../core/random.ts'
+import type { Catalog, TablePointer } from '../store/catalog.ts'
+import { baseAt, type CommitContext, type Committed, commit, loadBase, publish } from './commit.ts'
+import { createTable, dropTable } from './create-table.ts'
+import { type Expired, type ExpireOptions, expireSnapshots } from './expire.ts'
+import { chooseSnapshot, listFiles, type SnapshotChoice } from './list-files.ts'
+import { toPath } from './location.ts'
+import { MetadataFiles } from './metadata-files.ts'
+import { Pins } from './pins.ts'
+import { COMPACTION, type CompactionGroup, type CompactionOptions, planCompaction } from './plan-compaction.ts'
+import { removeOrphans } from './remove-orphans.ts'
+import { stageMetadata } from './stage-change.ts'
+import { TableLocks } from './table-locks.ts'
+import type { RefJson } from './table-metadata.ts'
+import type { CommitAlso, CreateTable, DataFile, LakeSnapshot, LakeTable, PruneTerm, TableChange } from './types.ts'
+
+export interface LakeOptions {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly random: Random
+  readonly catalog: Catalog
+  /** Absolute path under which the tables lie, one directory each. */
+  readonly directory: string
+}
+
+export interface Lake {
+  readonly catalog: Catalog
+  /** @throws MR_LAKE_TABLE_EXISTS, MR_LAKE_SPEC, MR_DEFINE_NAME */
+  create(table: CreateTable): Promise<LakeTable>
+  /** The table as it is now. @throws MR_LAKE_TABLE_UNKNOWN */
+  table(name: string): Promise<LakeTable>
+  tables(): Promise<readonly LakeTable[]>
+  /** The table as a pointer has it: what `catalog.progress` answered together with its offsets (PROTOCOL rule 16). */
+  at(pointer: TablePointer): Promise<LakeTable>
+  /** Removes the table from the catalog; its files become orphans. @throws MR_LAKE_TABLE_UNKNOWN, MR_LAKE_CONFLICT */
+  drop(name: string): Promise<void>
+  /** See `commit.ts`: all changes and `also` in one transaction. */
+  commit(changes: readonly TableChange[], also?: CommitAlso): Promise<Committed>
+  /**
+   * Live files of a snapshot (the current one when absent) that may hold rows matching all terms; columns are named as in
+   * `schemaOf(table, snapshot)`.
+   */
+  files(table: LakeTable, snapshot?: LakeSnapshot | null, prune?: readonly PruneTerm[]): Promise<DataFile[]>
+  /** @throws MR_LAKE_SNAPSHOT_UNKNOWN, saying what there is. */
+  snapshotAt(table: LakeTable, choice: SnapshotChoice): LakeSnapshot
+  /** Keeps a snapshot's files from expiry until the answered function is called. In this process only. */
+  pin(table: LakeTable, snapshot: LakeSnapshot): () => void
+  /** Plain path of the directory for the table's Parquet files. It exists. */
+  dataDirectory(table: LakeTable): string
+  /** Names a snapshot, so that it does not expire; a name that exists moves. @throws MR_LAKE_SNAPSHOT_UNKNOWN, MR_LAKE_SPEC */
+  setTag(table: string, tag: string, snapshotId: bigint, options?: { readonly maxAgeMs?: number }): Promise<LakeTable>
+  removeTag(table: string, tag: string): Promise<LakeTable>
+  /** `olderThanMs` is an age. Files go only after the pointer has moved. */
+  expire(table: string, options: ExpireOptions): Promise<Expired>
+  /** Removes files older than this age that nothing reaches; answers how many. */
+  removeOrphans(olderThanMs: number): Promise<number>
+  planCompaction(table: LakeTable, options?: Partial<CompactionOptions>): Promise<readonly CompactionGroup[]>
+}
+
+/** Opens the lake in a directory; it is made with its first table. */
+export function openLake(options: LakeOptions): Lake {
+  const { disk, clock, random, catalog, directory } = options
+  const files = new MetadataFiles(disk, random)
+  const context: CommitContext = { catalog, files, clock, random, locks: new TableLocks(), inFlight: new Set() }
+  const pins = new Pins()
+  const at = async (pointer: TablePointer) => (await baseAt(files, pointer)).table
+  const listed = (table: LakeTable, snapshot?: LakeSnapshot | null, prune: readonly PruneTerm[] = []) =>
+    listFiles(files, table, snapshot === undefined ? table.current : snapshot, prune)
+  return {
+    catalog,
+    create: (table) => createTable(context, directory, table),
+    table: async (name) => (await loadBase(context, name)).table,
+    tables: async () => Promise.all((await catalog.tables()).map(at)),
+    at,
+    drop: (name) => dropTable(context, name),
+    commit: (changes, also) => commit(context, changes, also),
+    files: listed,
+    snapshotAt: chooseSnapshot,
+    pin: (table, snapshot) => pins.hold(table.name, snapshot.id),
+    dataDirectory: (table) => `${toPath(table.location)}/data`,
+    setTag: (table, tag, snapshotId, { maxAgeMs } = {}) =>
+      changeRefs(context, table, (refs, known) => {
+        checkTag(table, tag, refs)
+        chooseSnapshot(known, { id: snapshotId })
+        const age = maxAgeMs === undefined ? {} : { 'max-ref-age-ms': maxAgeMs }
+        return { ...refs, [tag]: { 'snapshot-id': snapshotId, type: 'tag', ...age } }
+      }),
+    removeTag: (table, tag) =>
+      changeRefs(context, table, (refs, known) => {
+        checkTag(table, tag, refs)
+        chooseSnapshot(known, { tag })
+        return Object.fromEntries(Object.entries(refs).filter(([name]) => name !== tag))
+      }),
+    expire: (table, expiry) => expireSnapshots(context, pins, table, expiry),
+    removeOrphans: (olderThanMs) => removeOrphans(context, directory, olderThanMs),
+    planCompaction: async (table, limits) => planCompaction(table, await listed(table), { ...COMPACTION, ...limits }),
+  }
+}
+
+type Refs = Readonly<Record<string, RefJson>>
+
+async function changeRefs(context: CommitContext, name: string, change: (refs: Refs, table: LakeTable) => Refs): Promise<LakeTable> {
+  const { tables } = await publish(context, [name], {}, async ([base], stage, keep) => {
+    const refs = change(base!.metadata.refs, base!.table)
+    const updatedMs = Math.max(stage.nowMs, base!.metadata['last-updated-ms'])
+    keep(await stageMetadata(base!, { ...base!.metadata, refs, 'last-updated-ms': updatedMs }, stage))
+  })
+  return tables[0]!
+}
+
+function checkTag(table: string, tag: string, refs: Refs): void {
+  if (/^[A-Za-z0-9_.-]+$/.test(tag) && tag !== 'main' && (!Object.hasOwn(refs, tag) || refs[tag]!.type === 'tag')) return
+  throw new MillraceError('MR_LAKE_SPEC', `${table}: '${tag}' cannot be the name of a tag`, {
+    fix: 'use letters, digits, dots and dashes, and not the name of a branch',
+  })
+}

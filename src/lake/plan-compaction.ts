@@ -1,0 +1,73 @@
+// Which small files should become larger ones: per partition, in the table's sort order so that the new files stay
+// clustered. Only a plan: the engine rewrites each group and commits it as 'replace'.
+
+import { comparableOf, compare } from './prune-literal.ts'
+import { partitionKey } from './snapshot-summary.ts'
+import type { DataFile, LakeTable, PartitionValue } from './types.ts'
+import { decodeValue } from './value/single-value.ts'
+
+export interface CompactionOptions {
+  /** Size of a group, and so about of the file it becomes. */
+  readonly targetBytes: number
+  /** Files below it are small. */
+  readonly smallBytes: number
+  /** Small files that a partition must have before it is worth it. */
+  readonly minFiles: number
+}
+
+export const COMPACTION: CompactionOptions = { targetBytes: 128 * 1024 * 1024, smallBytes: 32 * 1024 * 1024, minFiles: 16 }
+
+/** Files to be rewritten as one. */
+export interface CompactionGroup {
+  readonly specId: number
+  readonly partition: Readonly<Record<string, PartitionValue>>
+  readonly files: readonly DataFile[]
+  readonly sizeBytes: number
+}
+
+/** Groups of at least two files; those of an earlier partition spec are left as they are. */
+export function planCompaction(table: LakeTable, files: readonly DataFile[], options: CompactionOptions = COMPACTION): CompactionGroup[] {
+  const partitions = new Map<string, DataFile[]>()
+  for (const file of files) {
+    if (file.sizeBytes >= options.smallBytes || file.specId !== table.spec.id) continue
+    const key = partitionKey(file)
+    partitions.set(key, [...(partitions.get(key) ?? []), file])
+  }
+  return [...partitions.values()]
+    .filter((small) => small.length >= options.minFiles)
+    .flatMap((small) => pack(inSortOrder(table, small), options.targetBytes))
+}
+
+function inSortOrder(table: LakeTable, files: readonly DataFile[]): DataFile[] {
+  const [first] = table.sort
+  const field = table.schema.fields.find((other) => other.id === first)
+  if (!field) return [...files]
+  const keyOf = (file: DataFile) => {
+    const lower = file.columns.get(field.id)?.lower
+    return lower ? comparableOf(decodeValue(field.type, lower)) : null
+  }
+  const keyed = files.map((file) => ({ file, key: keyOf(file) }))
+  keyed.sort((a, b) => (a.key === null || b.key === null ? Number(a.key === null) - Number(b.key === null) : compare(a.key, b.key)))
+  return keyed.map(({ file }) => file)
+}
+
+function pack(files: readonly DataFile[], targetBytes: number): CompactionGroup[] {
+  const groups: { files: DataFile[]; sizeBytes: number }[] = []
+  for (const file of files) {
+    const last = groups.at(-1)
+    if (last && last.sizeBytes + file.sizeBytes <= targetBytes) {
+      last.files.push(file)
+      last.sizeBytes += file.sizeBytes
+    } else {
+      groups.push({ files: [file], sizeBytes: file.sizeBytes })
+    }
+  }
+  return groups
+    .filter((group) => group.files.length > 1)
+    .map(({ files: [...members], sizeBytes }) => ({
+      specId: members[0]!.specId,
+      partition: members[0]!.partition,
+      files: members,
+      sizeBytes,
+    }))
+}

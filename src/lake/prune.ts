@@ -1,0 +1,166 @@
+// Which files may hold rows that match: by partition ranges of whole manifests, partition values and column bounds of
+// files. In doubt a file stays: pruning never drops a matching row. Rows inside files are the engine's to skip.
+import type { ManifestFile, PartitionSummary } from './manifest-list.ts'
+import { partitionTypes } from './partition-spec.ts'
+import { type Comparable, comparableOf, compare, type Literal, literalOf } from './prune-literal.ts'
+import type { ColumnStats, DataFile, LakeField, LakeSchema, LakeSpec, PartitionValue, PruneTerm } from './types.ts'
+import { parseIcebergType } from './value/iceberg-type.ts'
+import { decodeValue } from './value/single-value.ts'
+import { applyTransform, parseTransform } from './value/transform.ts'
+
+export interface Pruner {
+  manifest(manifest: ManifestFile): boolean
+  file(file: DataFile): boolean
+}
+
+interface Term {
+  readonly field: LakeField
+  readonly op: PruneTerm['op']
+  /** Null when a value was not understood; `is null` and `is not null` have none. */
+  readonly literals: readonly Literal[] | null
+}
+
+/** What is known of the values of a column or partition field in a file; undefined bounds are unknown. */
+interface Range {
+  readonly lower: Comparable | undefined
+  readonly upper: Comparable | undefined
+  readonly mayBeNull: boolean
+  readonly onlyNull: boolean
+  /** NaN is above everything for the engine, but not in bounds. */
+  readonly mayBeNan: boolean
+}
+
+type PartitionCheck = (rangeOf: (position: number) => Range | null) => boolean
+
+/** Both answer true for what must be read. Columns are named as in `schema`. */
+export function pruner(
+  terms: readonly PruneTerm[],
+  schema: LakeSchema,
+  specs: readonly LakeSpec[],
+  schemas: readonly LakeSchema[],
+): Pruner {
+  const known = terms.flatMap((term) => compileTerm(term, schema))
+  const bySpec = new Map(specs.map((spec) => [spec.id, partitionCheck(known, spec)]))
+  const typesBySpec = new Map(specs.map((spec) => [spec.id, partitionTypes(spec, schemas)]))
+  return {
+    manifest(manifest) {
+      const types = typesBySpec.get(manifest.specId) ?? []
+      return bySpec.get(manifest.specId)?.((i) => summaryRange(manifest.partitions?.[i], types[i]!)) ?? true
+    },
+    file(file) {
+      const spec = specs.find((other) => other.id === file.specId)
+      const fits = bySpec.get(file.specId)?.((i) => valueRange(file.partition[spec!.fields[i]!.name])) ?? true
+      return fits && known.every((term) => mayMatchColumn(term, file.columns.get(term.field.id)))
+    },
+  }
+}
+
+function compileTerm(term: PruneTerm, schema: LakeSchema): Term[] {
+  const field = schema.fields.find((other) => other.name === term.column)
+  if (!field) return []
+  const literals = term.values.map((value) => literalOf(field.type, value))
+  const understood = literals.every((literal) => literal !== undefined) ? (literals as Literal[]) : null
+  return [{ field, op: term.op, literals: understood }]
+}
+
+// ---- column bounds
+
+function mayMatchColumn(term: Term, stats: ColumnStats | undefined): boolean {
+  if (!stats) return true
+  const { kind } = parseIcebergType(term.field.type)
+  const bound = (bytes: Uint8Array | undefined) => (bytes ? comparableBound(term.field.type, bytes) : undefined)
+  return mayMatch(term.op, term.literals, {
+    lower: bound(stats.lower),
+    upper: bound(stats.upper),
+    mayBeNull: stats.nulls > 0,
+    onlyNull: stats.nulls >= stats.values,
+    mayBeNan: (kind === 'float' || kind === 'double') && stats.nans !== 0,
+  })
+}
+
+// Text and uuid compare as the bytes they are stored in; no need to decode them.
+const comparableBound = (type: string, bytes: Uint8Array): Comparable =>
+  type === 'string' ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) : comparableOf(decodeValue(type, bytes))
+
+// ---- partitions
+
+const valueRange = (value: PartitionValue | undefined): Range | null => {
+  if (value === undefined) return null
+  const key = value === null ? undefined : comparableOf(value)
+  return { lower: key, upper: key, mayBeNull: value === null, onlyNull: value === null, mayBeNan: false }
+}
+
+const summaryRange = (summary: PartitionSummary | undefined, type: string): Range | null => {
+  if (!summary) return null
+  const bound = (bytes: Uint8Array | null) => (bytes ? comparableBound(type, bytes) : undefined)
+  return {
+    lower: bound(summary.lower),
+    upper: bound(summary.upper),
+    mayBeNull: summary.containsNull,
+    onlyNull: false,
+    mayBeNan: type === 'float' || type === 'double',
+  }
+}
+
+/** Terms on source columns, projected to the spec's fields (inclusive projection: a match of the row is a match here). */
+function partitionCheck(terms: readonly Term[], spec: LakeSpec): PartitionCheck {
+  const checks = spec.fields.flatMap((field, position) =>
+    terms
+      .filter((term) => term.field.id === field.sourceId && field.transform !== 'void')
+      .map((term) => ({ position, op: projectedOp(term.op, field.transform), literals: project(term, field.transform) })),
+  )
+  return (rangeOf) =>
+    checks.every(({ position, op, literals }) => {
+      const range = rangeOf(position)
+      return range === null || mayMatch(op, literals, range)
+    })
+}
+
+// Day, month, ... keep the order but not its strictness: t < noon projects to day(t) <= day(noon).
+function projectedOp(op: PruneTerm['op'], transform: string): PruneTerm['op'] {
+  if (transform === 'identity') return op
+  return op === '<' ? '<=' : op === '>' ? '>=' : op
+}
+
+function project(term: Term, transform: string): readonly Literal[] | null {
+  const { kind } = parseTransform(transform)
+  if (term.op === 'is null' || term.op === 'is not null') return []
+  if (kind === 'identity') return term.literals
+  if (kind === 'truncate' || !term.literals) return null
+  if (kind === 'bucket' && term.op !== '=' && term.op !== 'in') return null
+  const projected = term.literals.map((literal): Literal | undefined => {
+    if (literal.exact === undefined) return undefined
+    const value = applyTransform(transform, term.field.type, literal.exact) as Exclude<PartitionValue, null>
+    const key = comparableOf(value)
+    return { low: key, high: key, exact: value }
+  })
+  return projected.every((literal) => literal !== undefined) ? projected : null
+}
+
+// ---- the comparison
+
+function mayMatch(op: PruneTerm['op'], literals: readonly Literal[] | null, range: Range): boolean {
+  if (op === 'is null') return range.mayBeNull
+  if (range.onlyNull) return false
+  if (op === 'is not null' || !literals) return true
+  if (op === 'in') return literals.length === 0 || literals.some((literal) => mayCompare('=', literal, range))
+  return literals.every((literal) => mayCompare(op, literal, range))
+}
+
+function mayCompare(op: '=' | '<' | '<=' | '>' | '>=', literal: Literal, { lower, upper, mayBeNan }: Range): boolean {
+  const strict = literal.exact !== undefined
+  const below = (): boolean => lower === undefined || compare(lower, literal.high) <= 0
+  const above = (): boolean => upper === undefined || mayBeNan || compare(upper, literal.low) >= 0
+  switch (op) {
+    case '=':
+      return (lower === undefined || compare(lower, literal.high) <= 0) && (upper === undefined || compare(upper, literal.low) >= 0)
+    case '<':
+      return strict ? lower === undefined || compare(lower, literal.high) < 0 : below()
+    case '<=':
+      return below()
+    case '>':
+      return strict && !mayBeNan ? upper === undefined || compare(upper, literal.low) > 0 : above()
+    case '>=':
+      return above()
+  }
+}

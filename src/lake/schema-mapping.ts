@@ -1,0 +1,137 @@
+// Shapes to Iceberg schemas and back. Field ids are given once and never again: a dropped column's id stays dead, a column
+// that comes back under its old name is a new column (Iceberg spec, "Schemas", "Column Projection").
+import { MillraceError } from '../core/errors.ts'
+import type { Field, Shape, Type } from '../schema/type.ts'
+import { evolveField } from './schema-evolution.ts'
+import type { LakeField, LakeSchema } from './types.ts'
+import { parseIcebergType } from './value/iceberg-type.ts'
+
+const TYPES: { readonly [K in Type['kind']]: (type: Extract<Type, { kind: K }>) => string } = {
+  boolean: () => 'boolean',
+  int: () => 'int',
+  long: () => 'long',
+  float: () => 'float',
+  double: () => 'double',
+  decimal: ({ precision, scale }) => `decimal(${precision}, ${scale})`,
+  date: () => 'date',
+  time: () => 'time',
+  timestamp: () => 'timestamptz',
+  string: () => 'string',
+  uuid: () => 'uuid',
+  binary: () => 'binary',
+  json: () => 'string',
+  enum: () => 'string',
+}
+
+/** The Iceberg type that a column is stored as. */
+export const icebergTypeOf = (type: Type): string => (TYPES[type.kind] as (type: Type) => string)(type)
+
+/** A schema and the highest field id that its table ever gave out. */
+export interface Numbered {
+  readonly schema: LakeSchema
+  readonly lastColumnId: number
+}
+
+export interface MappingOptions {
+  /** Key columns; they become identifier fields when all of them are required. */
+  readonly key?: readonly string[]
+  /** Old name to new name, of columns that go on under another name. */
+  readonly renames?: Readonly<Record<string, string>>
+  /** Field ids that partition, sort order or key rely on: they may not be dropped. */
+  readonly inUse?: ReadonlyMap<number, string>
+}
+
+/**
+ * The schema of a shape. With `previous` it is what that evolves to: columns are matched by name after `renames`; the
+ * same schema comes back when nothing is different. The id of a changed schema is the caller's to give.
+ * @throws MR_SCHEMA_EVOLUTION when a column changes in a way that old files could not be read by.
+ */
+export function shapeToSchema(shape: Shape, previous?: Numbered, options: MappingOptions = {}): Numbered {
+  const oldNames = new Map(Object.entries(options.renames ?? {}).map(([from, to]) => [to, from]))
+  const before = new Map(previous?.schema.fields.map((field) => [field.name, field]) ?? [])
+  checkRenames(options.renames ?? {}, before, shape)
+  let lastColumnId = previous?.lastColumnId ?? 0
+  const fields = shape.fields.map((field): LakeField => {
+    const old = before.get(oldNames.get(field.name) ?? field.name)
+    const isSame = old !== undefined && (oldNames.has(field.name) || !Object.hasOwn(options.renames ?? {}, old.name))
+    const wanted = wantedField(field)
+    if (isSame) return { ...evolveField(old, wanted), id: old.id }
+    if (previous && wanted.required) throw requiredAdded(field.name)
+    return { ...wanted, id: ++lastColumnId }
+  })
+  checkDropped(previous?.schema.fields ?? [], fields, options.inUse)
+  const identifierIds = identifiers(fields, previous?.schema, options.key)
+  const schema = { id: previous?.schema.id ?? 0, fields, identifierIds }
+  return previous && sameSchema(schema, previous.schema) ? previous : { schema, lastColumnId }
+}
+
+const wantedField = (field: Field): Omit<LakeField, 'id'> => ({
+  name: field.name,
+  type: icebergTypeOf(field.type),
+  required: !field.optional,
+  ...(field.doc === undefined ? {} : { doc: field.doc }),
+})
+
+const requiredAdded = (name: string): MillraceError =>
+  new MillraceError('MR_SCHEMA_EVOLUTION', `the new column ${name} is required, but rows written before do not have it`, {
+    fix: `declare ${name} as optional, or give the data a new table`,
+  })
+
+function checkRenames(renames: Readonly<Record<string, string>>, before: ReadonlyMap<string, LakeField>, shape: Shape): void {
+  for (const [from, to] of Object.entries(renames)) {
+    if (!before.has(from)) throw new MillraceError('MR_SCHEMA_EVOLUTION', `the column ${from} cannot be renamed: it does not exist`)
+    if (!shape.fields.some((field) => field.name === to))
+      throw new MillraceError('MR_SCHEMA_EVOLUTION', `the column ${from} is renamed to ${to}, which the new shape lacks`)
+  }
+}
+
+function checkDropped(before: readonly LakeField[], after: readonly LakeField[], inUse: MappingOptions['inUse']): void {
+  const kept = new Set(after.map((field) => field.id))
+  for (const field of before) {
+    const use = kept.has(field.id) ? undefined : inUse?.get(field.id)
+    if (use === undefined) continue
+    throw new MillraceError('MR_SCHEMA_EVOLUTION', `the column ${field.name} cannot be dropped: it is part of the table's ${use}`, {
+      fix: `keep ${field.name}, or change the ${use} first`,
+    })
+  }
+}
+
+function identifiers(
+  fields: readonly LakeField[],
+  previous: LakeSchema | undefined,
+  key: readonly string[] | undefined,
+): readonly number[] {
+  const ids = key ? fields.filter((field) => key.includes(field.name)).map((field) => field.id) : (previous?.identifierIds ?? [])
+  return ids.every((id) => fields.some((field) => field.id === id && field.required)) ? ids : []
+}
+
+const sameSchema = (a: LakeSchema, b: LakeSchema): boolean =>
+  JSON.stringify([a.fields.map(printable), a.identifierIds]) === JSON.stringify([b.fields.map(printable), b.identifierIds])
+
+const printable = ({ id, name, type, required, doc }: LakeField): readonly unknown[] => [id, name, type, required, doc ?? null]
+
+/** The shape of a schema. What a file does not say (enum values, JSON, units, tags) is not in it: enum and json come back as string. */
+export const schemaToShape = (schema: LakeSchema): Shape => ({
+  fields: schema.fields.map((field) => ({
+    name: field.name,
+    type: typeOf(field),
+    optional: !field.required,
+    ...(field.doc === undefined ? {} : { doc: field.doc }),
+  })),
+})
+
+function typeOf(field: LakeField): Type {
+  const type = parseIcebergType(field.type)
+  switch (type.kind) {
+    case 'timestamptz':
+      return { kind: 'timestamp' }
+    case 'fixed':
+      return { kind: 'binary' }
+    case 'timestamp':
+      throw new MillraceError('MR_SCHEMA_TYPE', `the column ${field.name} is a timestamp without time zone, which is not an instant`, {
+        fix: 'cast it to a timestamp with time zone where the table is written',
+      })
+    default:
+      return type as Type // the kinds that are left have the same names in both systems
+  }
+}

@@ -1,0 +1,39 @@
+// A snapshot's summary: what it added and removed, and the totals after it (Iceberg spec, appendix F). Readers show these
+// numbers, so they are kept exact; all are text.
+import type { DataFile } from './types.ts'
+
+const sum = (files: readonly DataFile[], of: (file: DataFile) => number): number => files.reduce((total, file) => total + of(file), 0)
+
+/** Totals come from the parent's summary; a parent of another writer without totals counts as zero. */
+export function summarizeSnapshot(
+  operation: string,
+  added: readonly DataFile[],
+  removed: readonly DataFile[],
+  parent: Readonly<Record<string, string>> | undefined,
+  extra: Readonly<Record<string, string>> = {},
+): Record<string, string> & { operation: string } {
+  const rows = [sum(added, (file) => file.rows), sum(removed, (file) => file.rows)] as const
+  const bytes = [sum(added, (file) => file.sizeBytes), sum(removed, (file) => file.sizeBytes)] as const
+  const total = (name: string, [plus, minus]: readonly [number, number]): string => String(Number(parent?.[name] ?? 0) + plus - minus)
+  return {
+    ...extra,
+    operation,
+    ...(added.length > 0
+      ? { 'added-data-files': String(added.length), 'added-records': String(rows[0]), 'added-files-size': String(bytes[0]) }
+      : {}),
+    ...(removed.length > 0
+      ? { 'deleted-data-files': String(removed.length), 'deleted-records': String(rows[1]), 'removed-files-size': String(bytes[1]) }
+      : {}),
+    'changed-partition-count': String(new Set([...added, ...removed].map(partitionKey)).size),
+    'total-data-files': total('total-data-files', [added.length, removed.length]),
+    'total-records': total('total-records', rows),
+    'total-files-size': total('total-files-size', bytes),
+    'total-delete-files': '0',
+    'total-position-deletes': '0',
+    'total-equality-deletes': '0',
+  }
+}
+
+/** Equal for files of one partition. */
+export const partitionKey = (file: Pick<DataFile, 'specId' | 'partition'>): string =>
+  `${file.specId} ${JSON.stringify(file.partition, (_name, value) => (typeof value === 'bigint' ? `${value}n` : value))}`

@@ -1,0 +1,69 @@
+// Serializable isolation (PROTOCOL, "The one commit"): a change that was computed from a snapshot may only follow it when
+// nothing was added since that it should have seen. Appends depend on nothing.
+import { MillraceError } from '../core/errors.ts'
+import { DELETED } from './manifest.ts'
+import type { MetadataFiles } from './metadata-files.ts'
+import { pruner } from './prune.ts'
+import type { Base } from './stage-change.ts'
+import type { LakeSnapshot, LakeTable, TableChange } from './types.ts'
+
+/**
+ * @throws MR_LAKE_CONFLICT when files were added after `validateFrom`, or that snapshot is not an ancestor any more.
+ */
+export async function validateChange(base: Base, change: TableChange, files: MetadataFiles): Promise<void> {
+  if (change.validateFrom === undefined) return
+  const since = snapshotsSince(base.table, change.validateFrom)
+  if (since === null) {
+    throw new MillraceError(
+      'MR_LAKE_CONFLICT',
+      `${change.table}: the snapshot ${change.validateFrom} that was read is not part of its history now`,
+      {
+        fix: 'read the table anew and repeat the operation',
+      },
+    )
+  }
+  const adding = since.filter(addsRows)
+  if (adding.length === 0 || !(await addedMatching(base.table, since, change, files))) return
+  throw new MillraceError(
+    'MR_LAKE_CONFLICT',
+    `${change.table}: snapshot ${adding[0]!.id} added rows after ${change.validateFrom ?? 'the start'}`,
+    {
+      fix: 'read the table anew and repeat the operation',
+    },
+  )
+}
+
+/** Snapshots after `from`, newest first; null when `from` is not among the ancestors of the current one. */
+export function snapshotsSince(table: LakeTable, from: bigint | null): LakeSnapshot[] | null {
+  const byId = new Map(table.snapshots.map((snapshot) => [snapshot.id, snapshot]))
+  const since: LakeSnapshot[] = []
+  for (let at = table.current?.id ?? null; at !== from; ) {
+    const snapshot = at === null ? undefined : byId.get(at)
+    if (!snapshot) return null
+    since.push(snapshot)
+    at = snapshot.parentId
+  }
+  return since
+}
+
+// A compaction ('replace') adds files but no rows.
+const addsRows = (snapshot: LakeSnapshot): boolean => snapshot.operation === 'append' || snapshot.operation === 'overwrite'
+
+// Files of compactions count as well: they may hold rows of an added file that is gone again.
+async function addedMatching(
+  table: LakeTable,
+  snapshots: readonly LakeSnapshot[],
+  change: TableChange,
+  files: MetadataFiles,
+): Promise<boolean> {
+  if (!change.validateWhere || !table.current) return true
+  const { manifest: mayHold, file: mayMatch } = pruner(change.validateWhere, table.schema, table.specs, table.schemas)
+  const ids = new Set(snapshots.map((snapshot) => snapshot.id))
+  for (const manifest of await files.list(table.current.manifestList)) {
+    if (!mayHold(manifest)) continue
+    for (const entry of await files.entries(manifest, table)) {
+      if (entry.status !== DELETED && ids.has(entry.snapshotId) && mayMatch(entry.file)) return true
+    }
+  }
+  return false
+}

@@ -1,0 +1,152 @@
+// Opens a partition after a clean end, a kill or a power cut. The last segment is read and checked whole; older segments
+// are trusted to their `.idx`, which is made again where it is missing or damaged. Bytes at the end that no acknowledged
+// append can have written are cut off; damage to durable bytes is MR_LOG_CORRUPT. PROTOCOL rules 1 and 3.
+import { join } from 'node:path'
+import type { DiskFile } from '../core/disk.ts'
+import { type Known, Memory } from './memory.ts'
+import { type Orphan, type PartitionState, writeSummary } from './partition.ts'
+import { scanSegment, wasDurable } from './scan.ts'
+import {
+  basesOf,
+  decodeSummary,
+  emptySegment,
+  encodeSummary,
+  indexPath,
+  logPath,
+  type Segment,
+  type Summary,
+  throwCorrupt,
+} from './segment.ts'
+import type { LogSettings } from './settings.ts'
+
+/** @throws MR_LOG_CORRUPT naming file and position. */
+export async function recoverPartition(settings: LogSettings, directory: string): Promise<PartitionState> {
+  const names = await settings.disk.list(directory)
+  for (const name of names) if (name.endsWith('.tmp')) await settings.disk.remove(join(directory, name))
+  const summaries = await readSummaries(settings, directory, names)
+  const bases = basesOf(names, 'log')
+  if (bases.length === 0) bases.push(await createFirst(settings, directory, summaries))
+  const segments: Segment[] = []
+  for (const [at, base] of bases.slice(0, -1).entries()) {
+    const summary = await trustedSummary(settings, directory, base, bases[at + 1]!, summaries)
+    summaries.set(base, summary)
+    const { next, sizeBytes, firstMs, lastMs } = summary
+    segments.push({ base, next, sizeBytes, firstMs, lastMs, index: undefined })
+  }
+  const last = bases.at(-1)!
+  if (last === bases[0]) emissionsBefore(directory, last, summaries)
+  const before = [...summaries.values()].filter((summary) => summary.base < last)
+  const orphans = before.filter((summary) => summary.base < bases[0]!).map(({ base, next, lastMs }): Orphan => ({ base, next, lastMs }))
+  const memory = recall(settings, before)
+  return openLast(settings, directory, last, summaries.get(last), { segments, orphans, memory })
+}
+
+async function readSummaries(settings: LogSettings, directory: string, names: readonly string[]): Promise<Map<number, Summary>> {
+  const summaries = new Map<number, Summary>()
+  for (const base of basesOf(names, 'idx')) {
+    const summary = decodeSummary(await settings.disk.readFile(indexPath(directory, base)), settings.crc32c)
+    if (summary) summaries.set(base, summary)
+  }
+  return summaries
+}
+
+/** A partition without segments is new, or was cut off while it was made. */
+async function createFirst(settings: LogSettings, directory: string, summaries: ReadonlyMap<number, Summary>): Promise<number> {
+  const base = Math.max(0, ...[...summaries.values()].map((summary) => summary.next))
+  const file = await settings.disk.open(logPath(directory, base), 'create')
+  await file.close()
+  return base
+}
+
+async function withFile<T>(settings: LogSettings, path: string, action: (file: DiskFile, sizeBytes: number) => Promise<T>): Promise<T> {
+  const file = await settings.disk.open(path, 'read')
+  try {
+    return await action(file, await file.size())
+  } finally {
+    await file.close()
+  }
+}
+
+/** The summary of a closed segment, read again from the segment unless it fits to what stands on the disk. */
+async function trustedSummary(
+  settings: LogSettings,
+  directory: string,
+  base: number,
+  next: number,
+  summaries: ReadonlyMap<number, Summary>,
+): Promise<Summary> {
+  const path = logPath(directory, base)
+  const known = summaries.get(base)
+  const stat = await settings.disk.stat(path)
+  if (known && known.next === next && known.sizeBytes === stat?.sizeBytes) return known
+  const scan = await withFile(settings, path, (file, sizeBytes) => scanSegment(file, base, sizeBytes, settings.crc32c))
+  if (scan.segment.next !== next)
+    throwCorrupt(path, scan.segment.sizeBytes, scan.damage ?? `it ends at offset ${scan.segment.next}, not ${next}`)
+  const memory = new Memory()
+  for (const [pipeline, last] of emissionsBefore(directory, base, summaries)) memory.emitted(pipeline, last)
+  for (const [pipeline, last] of scan.memory.emissions) memory.emitted(pipeline, last)
+  const { sizeBytes, firstMs, lastMs, index } = scan.segment
+  const { redrives, keys } = scan.memory
+  const range = { base, next, sizeBytes, firstMs, lastMs, index: index! }
+  const summary: Summary = { ...range, emissions: [...memory.emissions], redrives: [...redrives], keys: [...keys] }
+  await writeSummary(settings.disk, directory, base, encodeSummary(summary, settings.crc32c))
+  settings.onEvent({ kind: 'log.reindexed', path: indexPath(directory, base) })
+  return summary
+}
+
+/** Emission numbers before a segment: at the end of the one before it. */
+function emissionsBefore(directory: string, base: number, summaries: ReadonlyMap<number, Summary>): Summary['emissions'] {
+  if (base === 0) return []
+  const before = [...summaries.values()].find((summary) => summary.next === base)
+  return before ? before.emissions : throwCorrupt(logPath(directory, base), 0, 'the .idx of the segment before it is missing or damaged')
+}
+
+/** What the partition remembers from its closed segments. */
+function recall(settings: LogSettings, summaries: Summary[]): Memory {
+  const memory = new Memory()
+  const keepMs = settings.clock.nowMs() - settings.idempotencyMs
+  for (const summary of summaries.toSorted((a, b) => a.base - b.base)) {
+    for (const [key, known] of summary.keys) if (known.timeMs >= keepMs) memory.remember(key, known)
+    for (const [origin, known] of summary.redrives) memory.redrives.set(origin, known)
+    for (const [pipeline, last] of summary.emissions) memory.emitted(pipeline, last)
+  }
+  return memory
+}
+
+async function openLast(
+  settings: LogSettings,
+  directory: string,
+  base: number,
+  summary: Summary | undefined,
+  closed: { segments: Segment[]; orphans: Orphan[]; memory: Memory },
+): Promise<PartitionState> {
+  const { disk, crc32c } = settings
+  const path = logPath(directory, base)
+  const file = await disk.open(path, 'write')
+  const sizeBytes = await file.size()
+  const scan = await scanSegment(file, base, sizeBytes, crc32c)
+  const good = scan.segment.sizeBytes
+  if (good < (summary?.sizeBytes ?? 0)) throwCorrupt(path, good, scan.damage ?? `the file ends there, and had ${summary?.sizeBytes} bytes`)
+  if (scan.damage) {
+    if (await wasDurable(file, good, sizeBytes, crc32c)) throwCorrupt(path, good, scan.damage)
+    await file.truncate(good)
+    settings.onEvent({ kind: 'log.truncated', path, position: good, bytes: sizeBytes - good })
+  }
+  await makeDurable(file, scan.groupPosition, good)
+  await disk.syncDirectory(directory)
+  const activeKeys: [string, Known][] = [...scan.memory.keys]
+  for (const [key, known] of activeKeys) closed.memory.remember(key, known)
+  for (const [origin, known] of scan.memory.redrives) closed.memory.redrives.set(origin, known)
+  for (const [pipeline, last] of scan.memory.emissions) closed.memory.emitted(pipeline, last)
+  const segments = [...closed.segments, good === 0 ? emptySegment(base) : scan.segment]
+  return { segments, orphans: closed.orphans, memory: closed.memory, activeKeys, file }
+}
+
+/**
+ * What was read may be in the page cache only, and after a sync that failed a page counts as clean although the disk does
+ * not have it: a sync alone would prove nothing. So the last group, the only one that can be in doubt, is written again.
+ */
+async function makeDurable(file: DiskFile, groupPosition: number, sizeBytes: number): Promise<void> {
+  if (groupPosition < sizeBytes) await file.write([await file.read(groupPosition, sizeBytes - groupPosition)], groupPosition)
+  await file.sync()
+}

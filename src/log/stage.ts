@@ -1,0 +1,144 @@
+// What one group commit writes to one partition: appends joined into batches, so that a thousand single events share one
+// header and one checksum. Decides what is a repetition, against the partition's memory and against the group itself.
+// No I/O; nothing here takes effect before the group is durable.
+import { MillraceError } from '../core/errors.ts'
+import type { Append, RecordKind } from './log.ts'
+import { type Memory, scopedKey } from './memory.ts'
+import type { BatchKey } from './record-batch.ts'
+
+/** A batch closes before it grows beyond this, so that a reader of one record never decompresses much. */
+const BATCH_BYTES_MAX = 1 << 20
+
+export interface StagedBatch {
+  readonly kind: RecordKind
+  readonly fingerprint: string
+  readonly redriveOf: string | undefined
+  readonly lines: Uint8Array[]
+  readonly keys: BatchKey[]
+  readonly emissions: Map<string, number>
+  count: number
+  payloadBytes: number
+  /** Set by `seal`. */
+  baseOffset: number
+}
+
+/** Where a part goes: into a batch of this group, or (without batch) where it was before. */
+export interface Placement {
+  readonly batch: StagedBatch | undefined
+  /** Counts from the base of the batch; absolute without one. */
+  readonly first: number
+  readonly count: number
+  readonly duplicate: boolean
+}
+
+export class Stage {
+  readonly batches: StagedBatch[] = []
+  readonly #memory: Memory
+  readonly #open = new Map<RecordKind, StagedBatch>()
+  readonly #placed = new Map<string, { readonly hash: string; readonly placement: Placement }>()
+  readonly #emitted = new Map<string, number>()
+
+  constructor(memory: Memory) {
+    this.#memory = memory
+  }
+
+  /** @throws MR_INGEST_IDEMPOTENCY for a key that was used with another hash. */
+  verify(part: Append): void {
+    if (!part.idempotency) return
+    const { key, hash } = part.idempotency
+    const id = scopedKey(part.kind, key)
+    const before = this.#memory.keys.get(id) ?? this.#placed.get(id)
+    if (before && before.hash !== hash)
+      throw new MillraceError('MR_INGEST_IDEMPOTENCY', `the idempotency key "${key}" was used with another body`, {
+        fix: 'use a new key for new content, and the same body when you try again',
+      })
+  }
+
+  /** Takes a part that `verify` let pass. */
+  place(part: Append): Placement {
+    const repeated = this.#repetition(part)
+    if (repeated) return { ...repeated, duplicate: true }
+    const emitted = part.emission ? this.#emittedBefore(part.emission) : 0
+    if (emitted >= part.count) return { batch: undefined, first: -1, count: 1, duplicate: true }
+    const placement = this.#write(part, emitted)
+    if (part.idempotency) this.#placed.set(scopedKey(part.kind, part.idempotency.key), { hash: part.idempotency.hash, placement })
+    if (part.redriveOf !== undefined) this.#placed.set(`o${part.redriveOf}`, { hash: '', placement })
+    return placement
+  }
+
+  /** Gives the batches their offsets, from `next` on, in the order in which they stand in the file. */
+  seal(next: number): void {
+    for (const batch of this.batches) {
+      batch.baseOffset = next
+      next += batch.count
+    }
+  }
+
+  #repetition(part: Append): Placement | undefined {
+    const known = this.#memory.repeated(part)
+    if (known) return { batch: undefined, first: known.first, count: known.count, duplicate: true }
+    return (
+      (part.idempotency && this.#placed.get(scopedKey(part.kind, part.idempotency.key))?.placement) ??
+      (part.redriveOf === undefined ? undefined : this.#placed.get(`o${part.redriveOf}`)?.placement)
+    )
+  }
+
+  /** How many of the part's rows, from its start, the partition or this group has already. */
+  #emittedBefore(emission: { pipeline: string; first: number }): number {
+    const last = this.#emitted.get(emission.pipeline) ?? this.#memory.emissions.get(emission.pipeline) ?? -1
+    return Math.max(0, last + 1 - emission.first)
+  }
+
+  #write(part: Append, skip: number): Placement {
+    const payload = skip === 0 ? part.payload : part.payload.subarray(startOfLine(part.payload, skip))
+    const count = part.count - skip
+    const batch = this.#batchFor(part, payload.byteLength)
+    const first = batch.count
+    batch.lines.push(payload)
+    batch.count += count
+    batch.payloadBytes += payload.byteLength
+    if (part.idempotency) batch.keys.push({ ...part.idempotency, delta: first, count })
+    if (part.emission) {
+      const last = part.emission.first + part.count - 1
+      batch.emissions.set(part.emission.pipeline, last)
+      this.#emitted.set(part.emission.pipeline, last)
+    }
+    return { batch, first, count, duplicate: false }
+  }
+
+  /** Rows keep the order in which they came, and so do rejects; the two do not cut each other's batches. */
+  #batchFor(part: Append, bytes: number): StagedBatch {
+    const open = this.#open.get(part.kind)
+    if (
+      open &&
+      open.fingerprint === part.fingerprint &&
+      open.redriveOf === part.redriveOf &&
+      open.redriveOf === undefined &&
+      open.payloadBytes + bytes <= BATCH_BYTES_MAX
+    )
+      return open
+    const batch: StagedBatch = {
+      kind: part.kind,
+      fingerprint: part.fingerprint,
+      redriveOf: part.redriveOf,
+      lines: [],
+      keys: [],
+      emissions: new Map(),
+      count: 0,
+      payloadBytes: 0,
+      baseOffset: -1,
+    }
+    this.#open.set(part.kind, batch)
+    this.batches.push(batch)
+    return batch
+  }
+}
+
+const NEWLINE = 0x0a
+
+/** Where line number `line`, counted from 0, begins. */
+function startOfLine(payload: Uint8Array, line: number): number {
+  let at = 0
+  for (let seen = 0; seen < line; seen++) at = payload.indexOf(NEWLINE, at) + 1
+  return at
+}

@@ -1,0 +1,91 @@
+// Prometheus metrics: the golden signals of streams, pipelines, commits, queries, runs, checks. Names are registered once;
+// labels are names of definitions, never of users or subjects.
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { StreamEvent } from '../stream/pipeline.ts'
+
+const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+export interface Metrics {
+  readonly contentType: string
+  /** Text of `GET /metrics`. `refresh` callbacks run first. */
+  print(): Promise<string>
+  collected(stream: string, accepted: number, rejected: number, bytes: number, tookMs: number): void
+  streamEvent(event: StreamEvent): void
+  queried(surface: string, outcome: string, tookMs: number): void
+  ran(asset: string, outcome: string, tookMs: number): void
+  checked(relation: string, check: string, isFailed: boolean): void
+  committed(table: string): void
+  /** Called before each scrape with the gauges to set. */
+  onScrape(refresh: (gauges: Gauges) => void): void
+}
+
+export interface Gauges {
+  lag(pipeline: string, partition: number, records: number): void
+  freshness(relation: string, seconds: number): void
+  rows(relation: string, outcome: string, count: number): void
+  watermark(pipeline: string, secondsBehind: number): void
+}
+
+export function openMetrics(): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = (name: string, help: string, labelNames: string[]): Counter =>
+    new Counter({ name: `millrace_${name}`, help, labelNames, registers })
+  const gauge = (name: string, help: string, labelNames: string[]): Gauge =>
+    new Gauge({ name: `millrace_${name}`, help, labelNames, registers })
+  const histogram = (name: string, help: string, labelNames: string[]): Histogram =>
+    new Histogram({ name: `millrace_${name}`, help, labelNames, registers, buckets: LATENCY_BUCKETS })
+
+  const records = counter('ingest_records_total', 'Rows answered by the door', ['stream', 'result'])
+  const bytes = counter('ingest_bytes_total', 'Bytes of bodies taken by the door', ['stream'])
+  const acknowledged = histogram('ingest_duration_seconds', 'From request to durable acknowledgement', ['stream'])
+  const lag = gauge('pipeline_lag_records', 'Records in the log that a pipeline has not read', ['pipeline', 'partition'])
+  const watermark = gauge('pipeline_watermark_delay_seconds', 'Now minus the watermark', ['pipeline'])
+  const classified = gauge('stream_records', 'Records of a stream by what became of them: in = out + late + rejected + deduplicated', [
+    'stream',
+    'outcome',
+  ])
+  const flushed = counter('flush_rows_total', 'Rows committed by flushes', ['pipeline'])
+  const flushTime = histogram('flush_duration_seconds', 'From cut to commit', ['pipeline'])
+  const failures = counter('pipeline_failures_total', 'Times a pipeline started again from its last commit', ['pipeline', 'code'])
+  const commits = counter('commits_total', 'Commits of a table', ['table'])
+  const queries = histogram('query_duration_seconds', 'Questions answered', ['surface', 'outcome'])
+  const runs = histogram('run_duration_seconds', 'Steps of runs', ['asset', 'outcome'])
+  const checks = gauge('check_failed', '1 while a check fails', ['relation', 'check'])
+  const freshness = gauge('asset_freshness_seconds', 'Age of a relation', ['relation'])
+
+  const refreshers: ((gauges: Gauges) => void)[] = []
+  const gauges: Gauges = {
+    lag: (pipeline, partition, value) => lag.set({ pipeline, partition: String(partition) }, value),
+    freshness: (relation, seconds) => freshness.set({ relation }, seconds),
+    rows: (stream, outcome, count) => classified.set({ stream, outcome }, count),
+    watermark: (pipeline, seconds) => watermark.set({ pipeline }, seconds),
+  }
+  return {
+    contentType: registry.contentType,
+    async print() {
+      for (const refresh of refreshers) refresh(gauges)
+      return registry.metrics()
+    },
+    collected(stream, accepted, rejected, size, tookMs) {
+      if (accepted > 0) records.inc({ stream, result: 'accepted' }, accepted)
+      if (rejected > 0) records.inc({ stream, result: 'rejected' }, rejected)
+      bytes.inc({ stream }, size)
+      acknowledged.observe({ stream }, tookMs / 1_000)
+    },
+    streamEvent(event) {
+      if (event.kind === 'applied') lag.set({ pipeline: event.pipeline, partition: String(event.partition) }, event.lag)
+      else if (event.kind === 'failed') failures.inc({ pipeline: event.pipeline, code: event.error.code })
+      else {
+        flushed.inc({ pipeline: event.pipeline }, event.rows)
+        flushTime.observe({ pipeline: event.pipeline }, event.tookMs / 1_000)
+        for (const table of event.tables) commits.inc({ table })
+      }
+    },
+    queried: (surface, outcome, tookMs) => queries.observe({ surface, outcome }, tookMs / 1_000),
+    ran: (asset, outcome, tookMs) => runs.observe({ asset, outcome }, tookMs / 1_000),
+    checked: (relation, check, isFailed) => checks.set({ relation, check }, isFailed ? 1 : 0),
+    committed: (table) => commits.inc({ table }),
+    onScrape: (refresh) => refreshers.push(refresh),
+  }
+}

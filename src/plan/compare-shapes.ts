@@ -1,0 +1,56 @@
+// What a change of columns means for rows that are stored already, column by column, in plain words.
+import { type Field, fieldOf, printType, type Shape, type Type } from '../schema/type.ts'
+
+/**
+ * additive: stored rows stay valid and readers keep working; setting: only descriptions; policy: who sees what;
+ * breaking: possible, but readers or stored rows lose something; refused: stored rows cannot take the new shape.
+ */
+export type ColumnEffect = 'additive' | 'setting' | 'policy' | 'breaking' | 'refused'
+
+export interface ColumnChange {
+  readonly effect: ColumnEffect
+  readonly reason: string
+}
+
+export function compareShapes(before: Shape, after: Shape): readonly ColumnChange[] {
+  const removed = before.fields
+    .filter((field) => !fieldOf(after, field.name))
+    .map((field): ColumnChange => ({ effect: 'breaking', reason: `column "${field.name}" is removed: who reads it fails` }))
+  return [...removed, ...after.fields.flatMap((field) => compareField(fieldOf(before, field.name), field))]
+}
+
+function compareField(before: Field | undefined, after: Field): readonly ColumnChange[] {
+  const column = `column "${after.name}"`
+  if (!before)
+    return after.optional
+      ? [{ effect: 'additive', reason: `${column} is added; rows stored before have null` }]
+      : [{ effect: 'refused', reason: `${column} is added and may not be null, but rows stored before have no value` }]
+  const changes: ColumnChange[] = []
+  if (before.optional && !after.optional)
+    changes.push({ effect: 'refused', reason: `${column} may no longer be null, but stored rows may hold null` })
+  if (!before.optional && after.optional) changes.push({ effect: 'additive', reason: `${column} may now be null` })
+  const type = compareTypes(before.type, after.type)
+  if (type) changes.push({ effect: type, reason: `${column} changes from ${printType(before.type)} to ${printType(after.type)}` })
+  if (before.pii !== after.pii)
+    changes.push({
+      effect: 'policy',
+      reason: `${column} ${after.pii === undefined ? `is no longer tagged "${before.pii}"` : `is tagged "${after.pii}"`}`,
+    })
+  if (before.doc !== after.doc || before.unit !== after.unit)
+    changes.push({ effect: 'setting', reason: `${column} is described differently` })
+  return changes
+}
+
+/** Iceberg's promotions, and values of an enum, which is stored as text. Undefined when nothing changes. */
+function compareTypes(before: Type, after: Type): ColumnEffect | undefined {
+  if (printType(before) === printType(after)) return undefined
+  const isText = (type: Type): boolean => type.kind === 'string' || type.kind === 'enum' || type.kind === 'json'
+  if (before.kind === 'enum' && after.kind === 'enum')
+    return before.values.every((value) => after.values.includes(value)) ? 'additive' : 'breaking'
+  if (isText(before) && isText(after)) return after.kind === 'string' ? 'additive' : 'breaking'
+  if (before.kind === 'int' && after.kind === 'long') return 'additive'
+  if (before.kind === 'float' && after.kind === 'double') return 'additive'
+  if (before.kind === 'decimal' && after.kind === 'decimal')
+    return before.scale === after.scale && after.precision > before.precision ? 'additive' : 'refused'
+  return 'refused'
+}

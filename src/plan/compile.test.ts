@@ -1,0 +1,674 @@
+// Every finding of the compiler, each by the smallest project that earns it.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import {
+  alert,
+  between,
+  checks,
+  dashboard,
+  endpoint,
+  failed,
+  files,
+  fresh,
+  grant,
+  heat,
+  http,
+  job,
+  keyed,
+  late,
+  line,
+  masks,
+  matches,
+  model,
+  noRows,
+  notNull,
+  number,
+  policy,
+  processor,
+  project,
+  ref,
+  references,
+  role,
+  rowCountAnomaly,
+  sql,
+  stream,
+  t,
+  table,
+  unique,
+} from '../index.ts'
+import type { Binder } from './binder.ts'
+import { type Compiled, type CompileOptions, compile } from './compile.ts'
+import { openBinder } from './open-binder.ts'
+
+// Most of what follows does not type-check, which is the point: JavaScript and a stale env file get here too.
+// biome-ignore lint/suspicious/noExplicitAny: wrong on purpose
+type Wrong = any
+
+let binder: Binder & { close(): void }
+before(async () => {
+  binder = await openBinder()
+})
+after(() => binder.close())
+
+const clicks = stream(
+  'clicks',
+  { id: t.uuid(), session: t.string(), email: t.string().pii('email'), ms: t.int(), seen: t.timestamp() },
+  { from: http(), key: 'session', time: 'seen' },
+)
+const orders = table('orders', { id: t.string(), customer: t.string(), amount: t.decimal(12, 2), placed: t.timestamp() }, { key: 'id' })
+const customers = table('customers', { id: t.string(), email: t.string().pii('email').optional(), country: t.string() }, { key: 'id' })
+const hidden = masks('hidden', { email: 'hash' })
+
+const compiled = (members: readonly object[], options: CompileOptions = {}): Promise<Compiled> =>
+  compile(project('sample', members), binder, { root: import.meta.dirname, ...options })
+
+/** Findings of a project of `members`, as `severity code message | fix`. */
+async function findings(...members: readonly object[]): Promise<readonly string[]> {
+  const { findings: found } = await compiled(members)
+  for (const finding of found) assert.match(finding.at, /^compile\.test\.ts:\d+$/, `${finding.message} has no place`)
+  return found.map(({ severity, code, message, fix }) => `${severity} ${code} ${message} | ${fix}`)
+}
+
+async function expectOne(pattern: RegExp, ...members: readonly object[]): Promise<void> {
+  const found = await findings(...members)
+  assert.equal(found.length, 1, `expected one finding, got:\n${found.join('\n')}`)
+  assert.match(found[0]!, pattern)
+}
+
+test('a sound project has no findings', async () => {
+  const daily = model(
+    'marts.daily',
+    sql`SELECT CAST(${orders.placed} AS date) AS day, ${customers.country}, sum(${orders.amount}) AS revenue
+      FROM ${orders} JOIN ${customers} ON ${orders.customer} = ${customers.id} GROUP BY ALL`,
+    { refresh: 'incremental', by: 'day', key: ['day', 'country'], onChange: 'recompute', fresh: '10 minutes' },
+  )
+  const views = model(
+    'views',
+    sql`SELECT session, window_start, count(*) AS n FROM tumble(${clicks}, ${clicks.seen}, INTERVAL 1 MINUTE) GROUP BY ALL`,
+    {
+      fresh: 'live',
+    },
+  )
+  assert.deepEqual(await findings(clicks, orders, customers, hidden, daily, views), [])
+})
+
+test('places point at the line in the SQL, through nested SQL and holes', async () => {
+  const inner = sql`SELECT id
+    FROM orders
+    WHERE nope = 1`
+  const bad = model(
+    'bad',
+    sql`
+    SELECT ${'ä'} AS umlaut, id
+    FROM (${inner}) AS x`,
+  )
+  const { findings: found } = await compiled([orders, bad])
+  const innerLine = Number(/:(\d+)$/.exec(inner.$at)![1])
+  assert.equal(found[0]?.at, `compile.test.ts:${innerLine + 2}`)
+  const wrong = sql`
+    SELECT 'ää' AS x,
+    FROM orders WHERE AND`
+  const { findings: second } = await compiled([orders, model('syntax', wrong)])
+  assert.equal(second[0]?.code, 'MR_PLAN_SQL')
+  assert.equal(second[0]?.at, `compile.test.ts:${Number(/:(\d+)$/.exec(wrong.$at)![1]) + 2}`)
+})
+
+test('unknown relations and columns, with the nearest name', async () => {
+  await expectOne(
+    /error MR_PLAN_UNKNOWN model "m": there is no relation "ordrs" \| did you mean "orders"\?/,
+    orders,
+    model('m', sql`SELECT * FROM ordrs`),
+  )
+  await expectOne(
+    /MR_PLAN_UNKNOWN model "m": there is no column "amont" \| did you mean "amount"/,
+    orders,
+    model('m', sql`SELECT amont FROM orders`),
+  )
+  await expectOne(/MR_PLAN_UNKNOWN model "m": "o" has no column "amont"/, orders, model('m', sql`SELECT o.amont FROM orders AS o`))
+  await expectOne(
+    /MR_PLAN_UNKNOWN model "m": there is no function "summ" \| did you mean "sum"/,
+    orders,
+    model('m', sql`SELECT summ(amount) AS s FROM orders`),
+  )
+  await expectOne(
+    /model "m": "orders" \(compile.test.ts:\d+\) is not part of the project/,
+    customers,
+    hidden,
+    model('m', sql`SELECT id FROM ${orders}`),
+  )
+  assert.deepEqual(
+    await findings(
+      clicks,
+      hidden,
+      model('m', sql`SELECT raw FROM clicks__rejected`),
+      model('l', sql`SELECT _watermark, id FROM clicks__late`),
+    ),
+    [],
+  )
+})
+
+test('names: form, namespaces, duplicates', async () => {
+  await expectOne(
+    /MR_DEFINE_NAME table "dailyRevenue": the name is not \[namespace.\]snake_case \| call it "daily_revenue"/,
+    table('dailyRevenue', { id: t.int() }),
+  )
+  await expectOne(/MR_DEFINE_NAME table "main.orders": "main" is not written \| call it "orders"/, table('main.orders', { id: t.int() }))
+  await expectOne(/MR_DEFINE_NAME table "millrace.orders": the namespace "millrace" is reserved/, table('millrace.orders', { id: t.int() }))
+  await expectOne(/MR_DEFINE_NAME table "a.b.c": .* \| call it "a.b_c"/, table('a.b.c', { id: t.int() }))
+  await expectOne(/MR_DEFINE_NAME table ""/, table('', { id: t.int() }))
+  for (const name of ['pg_catalog.x', 'a"b']) {
+    const odd = table(name, { id: t.int() })
+    await expectOne(/MR_DEFINE_NAME table/, odd, model('reader', sql`SELECT id FROM ${odd}`))
+  }
+  await expectOne(/MR_DEFINE_NAME table "a__late"/, table('a__late', { id: t.int() }))
+  await expectOne(/MR_DEFINE_NAME role "Analyst"/, role('Analyst'))
+  await expectOne(
+    /MR_DEFINE_DUPLICATE model "orders" has the name of the table at compile.test.ts:\d+/,
+    orders,
+    model('orders', sql`SELECT 1 AS x`),
+  )
+})
+
+test('columns: names, reserved words, doubles, types', async () => {
+  await expectOne(/warning MR_PLAN_RESERVED table "a": the column "at" is a reserved word/, table('a', { at: t.timestamp() }))
+  await expectOne(/MR_DEFINE_NAME table "a": "_offset" is not a column name/, table('a', { _offset: t.int() }))
+  await expectOne(/MR_DEFINE_DUPLICATE table "a" has two columns "ID"/, table('a', { id: t.int(), ID: t.int() }))
+  await expectOne(/MR_DEFINE_DUPLICATE model "m" has two columns "x"/, model('m', sql`SELECT 1 AS x, 2 AS x`))
+  await expectOne(
+    /MR_DEFINE_NAME model "m": "count_star\(\)" is not a column name \| name the expression with AS/,
+    orders,
+    model('m', sql`SELECT count(*) FROM orders`),
+  )
+  await expectOne(/MR_SCHEMA_TYPE model "m": the column "x" is INTEGER\[\], .* \| write to_json/, model('m', sql`SELECT [1] AS x`))
+  await expectOne(/MR_SCHEMA_TYPE model "m": the column "x" is INTERVAL/, model('m', sql`SELECT INTERVAL 1 DAY AS x`))
+  await expectOne(/MR_SCHEMA_TYPE table "a", column "x": decimal\(40, 2\) does not exist/, table('a', { x: t.decimal(40, 2), y: t.int() }))
+  await expectOne(/MR_DEFINE_VALUE table "a", column "x" is not a field/, table('a', { x: 'string' as Wrong, y: t.int() }))
+  await expectOne(/MR_DEFINE_VALUE table "a" has no columns/, table('a', {}))
+})
+
+test('references by ref and by column', async () => {
+  await expectOne(
+    /MR_DEFINE_COLUMN table "a", column "b" refers to "a.idd", but "a" has no such column \| did you mean "id"/,
+    table('a', { id: t.int(), b: ref('a.idd', t.int()) }),
+  )
+  await expectOne(
+    /MR_PLAN_TYPE table "a", column "b" is string, but "a.id" is int/,
+    table('a', { id: t.int(), b: ref('a.id', t.string()) }),
+  )
+  await expectOne(
+    /MR_PLAN_UNKNOWN table "a", column "b" refers to "c.id", but there is no relation "c"/,
+    table('a', { id: t.int(), b: ref('c.id', t.int()) }),
+  )
+  const totals = model('totals', sql`SELECT customer, sum(amount) AS total FROM ${orders} GROUP BY customer`)
+  const { manifest, ok } = await compiled([
+    table('copy', { total: (totals as Wrong).total, who: (totals as Wrong).customer }),
+    totals,
+    orders,
+  ])
+  assert.ok(ok)
+  const copy = manifest.relations.find(({ name }) => name === 'copy')!
+  assert.deepEqual(
+    copy.shape.fields.map(({ name, type }) => [name, type.kind]),
+    [
+      ['total', 'decimal'],
+      ['who', 'string'],
+    ],
+  )
+  await expectOne(
+    /MR_DEFINE_COLUMN table "copy", column "x", taken from totals: there is no column "nope"/,
+    table('copy', { x: (totals as Wrong).nope, y: t.int() }),
+    totals,
+    orders,
+  )
+})
+
+test('circles', async () => {
+  await expectOne(/MR_PLAN_CYCLE "a" reads "b" reads "a": none of them/, model('a', sql`SELECT x FROM b`), model('b', sql`SELECT x FROM a`))
+  await expectOne(/MR_PLAN_CYCLE "a" reads itself/, model('a', sql`SELECT x FROM a`))
+})
+
+test('streams: key, time, dedupe, partitions, log', async () => {
+  const shape = { id: t.uuid(), session: t.string(), maybe: t.timestamp().optional(), seen: t.timestamp() }
+  const of = (how: object) => stream('s', shape, { from: http(), ...how } as Wrong)
+  await expectOne(/MR_PLAN_KEY stream "s", key: there is no column "sesion" \| did you mean "session"/, of({ key: 'sesion' }))
+  await expectOne(/MR_PLAN_KEY stream "s": the time "session" is string/, of({ time: 'session' }))
+  await expectOne(/MR_PLAN_KEY stream "s": the time "maybe" may be null/, of({ time: 'maybe' }))
+  await expectOne(/warning MR_PLAN_KEY stream "s": lateness and maxSkew have no effect/, of({ lateness: '1 minute' }))
+  await expectOne(
+    /MR_PLAN_KEY stream "s": duplicates are looked for in each partition, but rows of one "id" go to any of 4 \| add key: 'id'/,
+    of({ partitions: 4, dedupe: { by: 'id', within: '1 hour' } }),
+  )
+  await expectOne(/MR_PLAN_KEY stream "s": the log is kept shorter/, of({ dedupe: { by: 'id', within: '8 days' } }))
+  await expectOne(/MR_PLAN_KEY stream "s", dedupe.by: there is no column "idd"/, of({ key: 'id', dedupe: { by: 'idd', within: '1 hour' } }))
+  await expectOne(/MR_DURATION stream "s", lateness: "1 fortnight" is not a duration/, of({ time: 'seen', lateness: '1 fortnight' }))
+  await expectOne(
+    /MR_DEFINE_VALUE stream "s" has an option "latenes", which does not exist \| did you mean "lateness"/,
+    of({ latenes: '1 hour' }),
+  )
+  await expectOne(/MR_DEFINE_VALUE stream "s": 0 partitions are not possible/, of({ partitions: 0 }))
+  await expectOne(/MR_PLAN_KEY stream "s": day of "session" is not possible, it is string/, of({ partition: ['day(session)'] }))
+  await expectOne(/MR_PLAN_KEY stream "s": "dayly\(seen\)" is not a partition/, of({ partition: ['dayly(seen)'] }))
+  await expectOne(/MR_PLAN_KEY stream "s", cluster: there is no column "x"/, of({ cluster: ['x'] }))
+})
+
+test('dedupe compares the partition key too, so that the result does not depend on partitions', async () => {
+  const { manifest } = await compiled([
+    stream(
+      's',
+      { id: t.uuid(), session: t.string() },
+      { from: http(), key: 'session', partitions: 4, dedupe: { by: 'id', within: '1 hour' } },
+    ),
+  ])
+  const [relation] = manifest.relations
+  assert.deepEqual(relation?.kind === 'stream' && relation.dedupe, { by: ['session', 'id'], withinMs: 3_600_000 })
+})
+
+test('tables: key, load, source, no lateness', async () => {
+  const shape = { id: t.string(), other: t.string().optional(), x: t.double() }
+  const of = (how: object) => table('a', shape, how as Wrong)
+  await expectOne(/MR_PLAN_KEY table "a": the key column "other" may be null/, of({ key: 'other' }))
+  await expectOne(/MR_PLAN_KEY table "a": "x" is double and cannot be a key/, of({ key: 'x' }))
+  await expectOne(/MR_PLAN_KEY table "a" is merged by key, but has none/, of({ from: http(), load: 'upsert' }))
+  await expectOne(/MR_DEFINE_VALUE table "a": rows that arrive by HTTP are merged by key/, of({ from: http(), key: 'id', load: 'full' }))
+  await expectOne(
+    /MR_DEFINE_VALUE table "a" has an option "lateness", which does not exist \| rows of a table replace each other/,
+    of({ key: 'id', lateness: '1 hour' }),
+  )
+  await expectOne(/MR_DEFINE_VALUE table "a": load "apend" does not exist \| did you mean "append"/, of({ load: 'apend' }))
+  const from = (how: object) => of({ from: files({ path: 'x.csv', format: 'csv', ...how } as Wrong) })
+  await expectOne(/MR_DEFINE_VALUE table "a": files of format "cvs" cannot be read \| did you mean "csv"/, from({ format: 'cvs' }))
+  await expectOne(/MR_PLAN_JOB table "a", files: "61 \* \* \* \*" is not a cron expression/, from({ cron: '61 * * * *' }))
+  await expectOne(/MR_PLAN_JOB table "a", files: there is no time zone "Europe\/Londn"/, from({ cron: '0 3 * * *', zone: 'Europe/Londn' }))
+  await expectOne(/MR_PLAN_JOB table "a", files has both every and cron/, from({ cron: '0 3 * * *', every: '1 hour' }))
+  await expectOne(/MR_DEFINE_COLUMN table "a", files.columns: there is no column "idd"/, from({ columns: { idd: 'ID' } }))
+  await expectOne(/MR_DEFINE_VALUE table "a": files has no option "evry" \| did you mean "every"/, from({ evry: '1 hour' }))
+})
+
+test('models: refresh, intervals, keys, windows', async () => {
+  const windowed = sql`SELECT session, window_start, count(*) AS n FROM tumble(clicks, seen, INTERVAL 1 MINUTE) GROUP BY ALL`
+  const of = (how: object, query = sql`SELECT CAST(placed AS date) AS day, sum(amount) AS revenue FROM orders GROUP BY ALL`) =>
+    model('m', query, how as Wrong)
+  await expectOne(/MR_PLAN_REFRESH model "m" is incremental, but by what\?/, orders, of({ refresh: 'incremental' }))
+  await expectOne(
+    /MR_PLAN_REFRESH model "m", by: there is no column "dy" \| did you mean "day"/,
+    orders,
+    of({ refresh: 'incremental', by: 'dy' }),
+  )
+  await expectOne(/MR_PLAN_REFRESH model "m": by "revenue" is decimal\(38, 2\)/, orders, of({ refresh: 'incremental', by: 'revenue' }))
+  await expectOne(/MR_PLAN_KEY model "m", key: there is no column "dayy"/, orders, of({ key: 'dayy' }))
+  await expectOne(/MR_PLAN_REFRESH model "m": refresh "ful" does not exist \| did you mean "full"/, orders, of({ refresh: 'ful' }))
+  await expectOne(
+    /MR_PLAN_REFRESH model "m" is fresh 'live' but its refresh is 'full'/,
+    clicks,
+    hidden,
+    of({ refresh: 'full', fresh: 'live' }, windowed),
+  )
+  await expectOne(
+    /MR_PLAN_REFRESH model "m" aggregates a stream without end/,
+    clicks,
+    hidden,
+    of({ fresh: 'live' }, sql`SELECT session, count(*) AS n FROM clicks GROUP BY ALL`),
+  )
+  await expectOne(
+    /MR_PLAN_REFRESH model "m" is live but reads the table "orders"/,
+    orders,
+    of({ fresh: 'live' }, sql`SELECT id FROM orders`),
+  )
+  await expectOne(
+    /MR_PLAN_REFRESH model "m": tumble is for live models/,
+    clicks,
+    hidden,
+    of({}, sql`SELECT count(*) AS n FROM tumble(clicks, seen, INTERVAL 1 MINUTE)`),
+  )
+  await expectOne(
+    /MR_PLAN_REFRESH model "m": tumble needs the event time of "clicks", which is "seen", not "ms"/,
+    clicks,
+    hidden,
+    of({ fresh: 'live' }, sql`SELECT window_start, count(*) AS n FROM tumble(clicks, ms, INTERVAL 1 MINUTE) GROUP BY ALL`),
+  )
+  await expectOne(
+    /MR_PLAN_LIVE_SHAPE model "m": hop\(\.\.\.\) is not supported in a live model/,
+    clicks,
+    hidden,
+    of(
+      { fresh: 'live' },
+      sql`SELECT window_start, count(*) AS n FROM hop(clicks, seen, INTERVAL 1 MINUTE, INTERVAL 5 MINUTE) GROUP BY ALL`,
+    ),
+  )
+  const joined = sql`SELECT o.id, c.country FROM orders AS o JOIN customers AS c ON o.customer = c.id`
+  await expectOne(
+    /MR_PLAN_REFRESH model "m" joins "customers", whose rows change/,
+    orders,
+    customers,
+    hidden,
+    of({ refresh: 'incremental', key: 'id' }, joined),
+  )
+  await expectOne(/MR_PLAN_SQL model "m": only a SELECT is allowed here/, of({}, sql`DROP TABLE orders`))
+  await expectOne(/MR_PLAN_SQL model "m": this is not one SELECT/, of({}, sql`SELECT 1 AS x; SELECT 2 AS x`))
+  await expectOne(/MR_PLAN_SQL model "m": No function matches .*sum\(VARCHAR\)/, orders, of({}, sql`SELECT sum(id) AS s FROM orders`))
+})
+
+test('models: declared columns are a contract', async () => {
+  const of = (columns: object) => model('m', sql`SELECT id, amount FROM orders`, { columns } as Wrong)
+  assert.deepEqual(await findings(orders, of({ id: t.string(), amount: t.decimal(18, 2) })), [])
+  await expectOne(
+    /MR_PLAN_TYPE model "m" declares "amount" as date, but its SQL gives decimal\(12, 2\)/,
+    orders,
+    of({ id: t.string(), amount: t.date() }),
+  )
+  await expectOne(
+    /MR_PLAN_TYPE model "m" declares the column "total", but its SQL does not give it/,
+    orders,
+    of({ id: t.string(), amount: t.decimal(12, 2), total: t.int() }),
+  )
+  await expectOne(/MR_PLAN_TYPE model "m": its SQL gives the column "amount", which it does not declare/, orders, of({ id: t.string() }))
+})
+
+test('a model that does not bind makes no noise downstream', async () => {
+  const a = model('a', sql`SELECT nope FROM orders`)
+  const b = model('b', sql`SELECT ${(a as Wrong).nope} FROM ${a}`)
+  const sound = checks('sound', [unique((b as Wrong).nope)], { on: b })
+  await expectOne(/model "a": there is no column "nope"/, orders, a, b, sound)
+})
+
+test('personal data: tags follow plain columns, and a warning says where one is lost', async () => {
+  const plain = model('plain', sql`SELECT email AS address, count(*) AS n FROM customers GROUP BY email`)
+  const { manifest } = await compiled([customers, hidden, plain])
+  assert.equal(manifest.relations.find(({ name }) => name === 'plain')?.shape.fields[0]?.pii, 'email')
+  const lossy = model('lossy', sql`SELECT split_part(email, '@', 2) AS host FROM customers`)
+  await expectOne(
+    /warning MR_PLAN_POLICY model "lossy": "host" is computed from customers.email, personal data tagged "email"/,
+    customers,
+    hidden,
+    lossy,
+  )
+  const declared = model('lossy', sql`SELECT split_part(email, '@', 2) AS host FROM customers`, { columns: { host: t.string() } })
+  assert.deepEqual(await findings(customers, hidden, declared), [])
+})
+
+test('processors: input, key, state', async () => {
+  const of = (how: object) => processor('p', { id: t.uuid() }, { from: clicks, on() {}, ...how } as Wrong)
+  await expectOne(/MR_PLAN_KEY processor "p", key: there is no column "sesion"/, clicks, hidden, of({ key: 'sesion' }))
+  await expectOne(/MR_DEFINE_VALUE processor "p" reads "orders", which is a table/, orders, of({ from: orders }))
+  await expectOne(/MR_PLAN_KEY processor "p" has state but no key/, clicks, hidden, of({ state: { n: keyed.moments() } }))
+  await expectOne(/MR_DURATION processor "p", state "n"/, clicks, hidden, of({ key: 'session', state: { n: keyed.ewma('soon' as Wrong) } }))
+  await expectOne(/MR_PLAN_UNKNOWN processor "p", from: stream "clicks" \(.*\) is not part of the project/, of({}))
+  const wide = stream('wide', { id: t.uuid(), a: t.string() }, { from: http(), key: 'a', partitions: 2 })
+  await expectOne(/MR_PLAN_KEY processor "p" keeps state by "id", but "wide" is partitioned by "a"/, wide, of({ from: wide, key: 'id' }))
+})
+
+test('checks: columns, types, severities', async () => {
+  const of = (...list: readonly Wrong[]) => checks('sound', list, { on: orders })
+  await expectOne(
+    /MR_PLAN_CHECK check "sound.not_null_id": "id" is a column of "customers", not of "orders"/,
+    orders,
+    customers,
+    hidden,
+    of(notNull(customers.id)),
+  )
+  await expectOne(/MR_PLAN_CHECK check "sound.fresh_id": "id" is string, not a time/, orders, of(fresh(orders.id as Wrong, '1 hour')))
+  await expectOne(
+    /MR_PLAN_CHECK check "sound.matches_placed": "placed" is timestamp, not text/,
+    orders,
+    of(matches(orders.placed as Wrong, /x/)),
+  )
+  await expectOne(
+    /MR_PLAN_CHECK check "sound.references_amount": "amount" is decimal\(12, 2\), "customers.id" is string/,
+    orders,
+    customers,
+    hidden,
+    of(references(orders.amount as Wrong, customers.id)),
+  )
+  await expectOne(/MR_PLAN_CHECK check "sound.row_count_anomaly": sigma must be above 0/, orders, of(rowCountAnomaly({ sigma: 0 })))
+  await expectOne(/MR_PLAN_UNKNOWN check "sound.sql": there is no column "nope"/, orders, of(noRows(sql`SELECT nope FROM ${orders}`)))
+  await expectOne(
+    /MR_PLAN_CHECK check "sound.fresh_placed" is about the table/,
+    orders,
+    of((fresh(orders.placed, '1 hour') as Wrong).quarantine()),
+  )
+  const onStream = (check: Wrong) => checks('sound', [check], { on: clicks })
+  await expectOne(
+    /MR_PLAN_CHECK check "sound.unique_id": rows of "clicks" are set aside one by one/,
+    clicks,
+    hidden,
+    onStream(unique(clicks.id).quarantine()),
+  )
+  await expectOne(
+    /MR_PLAN_CHECK check "sound.between_ms": rows of "clicks" can be seen as they arrive/,
+    clicks,
+    hidden,
+    onStream(between(clicks.ms, 0, 1).block()),
+  )
+  const view = model('v', sql`SELECT id FROM orders`, { refresh: 'view' })
+  await expectOne(
+    /MR_PLAN_CHECK check "sound.unique_id": "v" is a view/,
+    orders,
+    view,
+    checks('sound', [unique((view as Wrong).id).block()], { on: view }),
+  )
+  const { manifest } = await compiled([orders, of(notNull(orders.id), notNull(orders.id), notNull(orders.customer))])
+  assert.deepEqual(
+    manifest.checks[0]?.checks.map(({ name }) => name),
+    ['sound.not_null_id', 'sound.not_null_id_2', 'sound.not_null_customer'],
+  )
+})
+
+test('access: roles, grants, policies, masks', async () => {
+  const analyst = role('analyst', { country: t.string(), level: t.int() })
+  const rows = (rule: Wrong, on: Wrong = customers) => policy('own', { on, to: analyst, rows: rule })
+  await expectOne(
+    /MR_PLAN_POLICY policy "own": role "analyst" has no attribute "contry" \| did you mean "country"/,
+    customers,
+    hidden,
+    analyst,
+    rows((row: Wrong, user: Wrong) => row.country.eq(user.contry)),
+  )
+  await expectOne(
+    /MR_PLAN_POLICY policy "own": "customers" has no column "contry" \| did you mean "country"/,
+    customers,
+    hidden,
+    analyst,
+    rows((row: Wrong, user: Wrong) => row.contry.eq(user.country)),
+  )
+  await expectOne(
+    /MR_PLAN_POLICY policy "own": "country" is string, the attribute "level" is int/,
+    customers,
+    hidden,
+    analyst,
+    rows((row: Wrong, user: Wrong) => row.country.eq(user.level)),
+  )
+  await expectOne(
+    /MR_PLAN_POLICY policy "own": its rule failed/,
+    customers,
+    hidden,
+    analyst,
+    rows(() => undefined),
+  )
+  await expectOne(
+    /MR_PLAN_UNKNOWN policy "own", on: table "orders" \(.*\) is not part of the project/,
+    customers,
+    hidden,
+    analyst,
+    rows((row: Wrong) => row.id.isNull(), orders),
+  )
+  await expectOne(
+    /MR_PLAN_UNKNOWN grant "g", to: role "analyst" \(.*\) is not part of the project/,
+    customers,
+    hidden,
+    grant('g', { to: [analyst], on: [customers] }),
+  )
+  await expectOne(
+    /MR_PLAN_POLICY grant "g": there is nothing called "marts.\*"/,
+    customers,
+    hidden,
+    analyst,
+    grant('g', { to: [analyst], on: ['marts.*'] }),
+  )
+  await expectOne(/MR_PLAN_POLICY masks "hidden" says nothing about the tag "email" \(customers.email\)/, customers, masks('hidden', {}))
+  await expectOne(
+    /MR_PLAN_POLICY masks "hidden": no column has the tag "phone"/,
+    customers,
+    masks('hidden', { email: 'hash', phone: 'last4' }),
+  )
+  await expectOne(
+    /MR_PLAN_POLICY masks "hidden": there is no mask "hsh" \| did you mean "hash"/,
+    customers,
+    masks('hidden', { email: 'hsh' as Wrong }),
+  )
+  await expectOne(
+    /warning MR_PLAN_POLICY columns are tagged as personal data \("email": customers.email\), but nothing masks them/,
+    customers,
+  )
+})
+
+test('policies become structured predicates with typed constants', async () => {
+  const analyst = role('analyst', { country: t.string() })
+  const own = policy('own', {
+    on: customers,
+    to: analyst,
+    rows: (row, user) => row.country.eq(user.country).and(row.id.in(['a', user.country]).or(row.email.isNull()).not()),
+  })
+  const { manifest } = await compiled([customers, hidden, analyst, own])
+  assert.deepEqual(manifest.policies[0]?.rows, {
+    kind: 'and',
+    of: [
+      { kind: 'compare', column: 'country', op: '=', value: { kind: 'attribute', name: 'country' } },
+      {
+        kind: 'not',
+        of: {
+          kind: 'or',
+          of: [
+            {
+              kind: 'in',
+              column: 'id',
+              values: [
+                { kind: 'constant', value: 'a', type: 'string' },
+                { kind: 'attribute', name: 'country' },
+              ],
+            },
+            { kind: 'null', column: 'email', negated: false },
+          ],
+        },
+      },
+    ],
+  })
+})
+
+test('endpoints: route, parameters, pages', async () => {
+  const of = (name: string, how: object) =>
+    endpoint(name as Wrong, { params: {}, sql: () => sql`SELECT id FROM ${orders}`, ...how } as Wrong)
+  await expectOne(
+    /MR_PLAN_ENDPOINT endpoint "GET \/a\/:zone": the parameter ":zone" of the path is not declared/,
+    orders,
+    of('GET /a/:zone', {}),
+  )
+  await expectOne(/MR_PLAN_ENDPOINT endpoint "POST \/a": this is not a route/, orders, of('POST /a', {}))
+  await expectOne(
+    /MR_PLAN_ENDPOINT endpoint "GET \/a": the parameter "nope" is not declared/,
+    orders,
+    of('GET /a', { sql: (p: Wrong) => sql`SELECT ${p.nope} AS x` }),
+  )
+  await expectOne(/MR_PLAN_ENDPOINT endpoint "GET \/a", page: there is no column "x"/, orders, of('GET /a', { page: { by: 'x' } }))
+  await expectOne(
+    /MR_PLAN_ENDPOINT endpoint "GET \/a": its sql function failed: boom/,
+    orders,
+    of('GET /a', {
+      sql: () => {
+        throw new Error('boom')
+      },
+    }),
+  )
+  await expectOne(
+    /MR_DEFINE_DUPLICATE endpoint "GET \/a\/:b" answers to the same requests as "GET \/a\/:c"/,
+    orders,
+    of('GET /a/:c', { params: { c: t.int() } }),
+    of('GET /a/:b', { params: { b: t.int() } }),
+  )
+  await expectOne(
+    /MR_PLAN_SQL endpoint "GET \/a": Cannot compare values of type/,
+    orders,
+    of('GET /a', { params: { day: t.date() }, sql: (p: Wrong) => sql`SELECT id FROM ${orders} WHERE amount > ${p.day}` }),
+  )
+})
+
+test('endpoints: parameters are bound and typed, values too, each parameter once', async () => {
+  const { manifest, ok } = await compiled([
+    {
+      orders,
+      search: endpoint('GET /orders/:id', {
+        params: { id: t.string(), since: t.timestamp().optional() },
+        sql: (p) => sql`SELECT id, placed FROM ${orders} WHERE id = ${p.id} AND amount > ${5} AND (placed > ${p.since} OR id = ${p.id})`,
+      }),
+    },
+  ])
+  assert.ok(ok)
+  const [route] = manifest.endpoints
+  assert.equal(
+    route?.sql.text,
+    'SELECT id, placed FROM "orders" WHERE id = CAST($1 AS VARCHAR) AND amount > CAST($2 AS INTEGER) AND (placed > CAST($3 AS TIMESTAMPTZ) OR id = CAST($1 AS VARCHAR))',
+  )
+  assert.deepEqual(route?.sql.params, [
+    { kind: 'request', name: 'id' },
+    { kind: 'value', value: 5, type: 'int' },
+    { kind: 'request', name: 'since' },
+  ])
+  assert.equal(route?.operation, 'search')
+  assert.deepEqual(
+    route?.result.fields.map(({ name, optional }) => [name, optional]),
+    [
+      ['id', false],
+      ['placed', false],
+    ],
+  )
+})
+
+test('jobs, alerts, dashboards', async () => {
+  const view = model('v', sql`SELECT id FROM orders`, { refresh: 'view' })
+  const full = model('m', sql`SELECT id FROM orders`)
+  await expectOne(/MR_PLAN_UNKNOWN job "j", run: model "m" \(.*\) is not part of the project/, orders, job('j', { run: [full] }))
+  await expectOne(/MR_PLAN_JOB job "j" runs "v", which is a view/, orders, view, job('j', { run: [view], every: '1 hour' }))
+  await expectOne(
+    /MR_PLAN_JOB job "j": "0 3 \* \*" is not a cron expression: it has 4 fields/,
+    orders,
+    full,
+    job('j', { run: [full], cron: '0 3 * *' }),
+  )
+  await expectOne(
+    /MR_PLAN_JOB job "j": "0 0 30 2 \*" is not a cron expression: it never comes/,
+    orders,
+    full,
+    job('j', { run: [full], cron: '0 0 30 2 *' }),
+  )
+  await expectOne(/MR_PLAN_JOB alert "a": "orders" has no freshness target/, orders, alert('a', { when: late(orders), to: [] }))
+  await expectOne(/MR_PLAN_UNKNOWN alert "a", when: job "j"/, orders, full, alert('a', { when: failed(job('j', { run: [full] })), to: [] }))
+  await expectOne(
+    /MR_PLAN_JOB alert "a": its SQL gives n BIGINT; an alert needs one boolean/,
+    orders,
+    alert('a', { when: sql`SELECT count(*) AS n FROM ${orders}`, to: [] }),
+  )
+  await expectOne(
+    /MR_DEFINE_COLUMN dashboard "d", tile "L": there is no column "z"/,
+    orders,
+    dashboard('d', [line('L', sql`SELECT 1 AS x, 2 AS y`, { x: 'x', y: 'z' })]),
+  )
+  await expectOne(/MR_DEFINE_VALUE dashboard "d", tile "N": a span of 13/, orders, dashboard('d', [number('N', orders, { span: 13 })]))
+  await expectOne(
+    /MR_PLAN_UNKNOWN dashboard "d", tile "H": table "orders"/,
+    dashboard('d', [heat('H', orders, { x: 'id', by: 'id', y: 'amount' })]),
+  )
+})
+
+test('definitions that were forgotten, and a project of nothing', async () => {
+  const forgotten = await compiled([orders], {
+    exported: [
+      { exportName: 'lost', definition: role('lost') },
+      { exportName: 'orders', definition: orders },
+    ],
+  })
+  assert.deepEqual(
+    forgotten.findings.map(({ severity, message }) => [severity, message]),
+    [['warning', 'role "lost" is exported (lost) but not part of the project']],
+  )
+  assert.ok(forgotten.ok)
+  await expectOne(/MR_LOAD_NO_PROJECT project "sample" .* defines nothing/)
+})

@@ -1,0 +1,88 @@
+// The data directory: where everything lives, who holds it, and how other commands find the process that does. The lock is
+// one of the operating system, held by SQLite through an open file: it ends with the process, however that ends.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { MillraceError } from '../core/errors.ts'
+
+/** What a running server writes for the command line, in `<data>/server.json`. */
+export interface ServerFile {
+  readonly url: string
+  readonly pid: number
+  readonly ports: Readonly<Record<string, number>>
+}
+
+export interface DataDirectory {
+  readonly path: string
+  readonly log: string
+  readonly lake: string
+  readonly checkpoints: string
+  readonly temp: string
+  readonly control: string
+  announce(server: ServerFile): void
+  /** Frees the lock. */
+  release(): void
+}
+
+/** Takes the directory for this process. @throws MR_DATA_LOCKED naming the process that has it. */
+export function takeDataDirectory(path: string): DataDirectory {
+  mkdirSync(path, { recursive: true })
+  const lock = new DatabaseSync(join(path, 'lock.db'))
+  try {
+    lock.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+  } catch {
+    lock.close()
+    const holder = readHolder(path)
+    throw new MillraceError('MR_DATA_LOCKED', `${path} is used by process ${holder ?? 'unknown'}`, {
+      fix: 'use that one, stop it, or choose another directory with --data',
+    })
+  }
+  writeFileSync(join(path, 'holder.pid'), `${process.pid}\n`)
+  rmSync(join(path, 'server.json'), { force: true })
+  const temp = join(path, 'temp')
+  rmSync(temp, { recursive: true, force: true })
+  for (const name of ['log', 'lake', 'checkpoints', 'temp']) mkdirSync(join(path, name), { recursive: true })
+  return {
+    path,
+    log: join(path, 'log'),
+    lake: join(path, 'lake'),
+    checkpoints: join(path, 'checkpoints'),
+    temp,
+    control: join(path, 'control.db'),
+    announce: (server) => writeFileSync(join(path, 'server.json'), `${JSON.stringify(server)}\n`),
+    release() {
+      rmSync(join(path, 'server.json'), { force: true })
+      rmSync(join(path, 'holder.pid'), { force: true })
+      lock.close()
+    },
+  }
+}
+
+function readHolder(path: string): string | undefined {
+  try {
+    return readFileSync(join(path, 'holder.pid'), 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}
+
+/** The server that runs on a data directory, if one has announced itself. */
+export function findServer(path: string): (ServerFile & { token: string | undefined }) | undefined {
+  try {
+    const server = JSON.parse(readFileSync(join(path, 'server.json'), 'utf8')) as ServerFile
+    return { ...server, token: readToken(path) }
+  } catch {
+    return undefined
+  }
+}
+
+/** The administrator's token that `dev` leaves for the command line, mode 0600. */
+export function readToken(path: string): string | undefined {
+  try {
+    return readFileSync(join(path, 'token'), 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}
+
+export const writeToken = (path: string, token: string): void => writeFileSync(join(path, 'token'), `${token}\n`, { mode: 0o600 })

@@ -1,0 +1,66 @@
+// Brings storage to a manifest: tables that are missing are made, shapes that grew are evolved, topics and readable
+// relations are opened. What cannot be done in place is refused with the reason.
+import type { Manifest, Relation } from '../define/manifest.ts'
+import { isLogged, lateName, lateShape, REJECTED_SHAPE, rejectedName, storedShape } from '../define/system-columns.ts'
+import type { RelationSpec, RelationStore } from '../engine/relations.ts'
+import type { Lake } from '../lake/open-lake.ts'
+import { schemaToShape } from '../lake/schema-mapping.ts'
+import type { CreateTable } from '../lake/types.ts'
+import type { Log } from '../log/log.ts'
+import { type Shape, sameType } from '../schema/type.ts'
+
+type Stored = RelationSpec & Pick<CreateTable, 'partition' | 'cluster'>
+
+/** Every table behind a manifest. */
+export function storedRelations(manifest: Manifest): Stored[] {
+  return manifest.relations.flatMap((relation): Stored[] => {
+    if (relation.kind === 'model' && relation.refresh === 'view') return []
+    const side = (name: string, shape: Shape, tailed: boolean): Stored => ({ name, shape, key: [], tailed, partition: [], cluster: [] })
+    const own = ownRelation(relation)
+    if (relation.kind === 'stream')
+      return [own, side(lateName(relation.name), lateShape(relation), true), side(rejectedName(relation.name), REJECTED_SHAPE, true)]
+    if (relation.kind === 'table' && relation.source.kind !== 'none')
+      return [own, side(rejectedName(relation.name), REJECTED_SHAPE, isLogged(relation))]
+    return [own]
+  })
+}
+
+function ownRelation(relation: Relation): Stored {
+  const isLive = relation.kind === 'model' && relation.refresh === 'live'
+  const key = relation.kind === 'table' && relation.source.kind === 'http' ? relation.key : []
+  const cluster = relation.cluster.length > 0 ? relation.cluster : relation.kind === 'stream' ? [] : relation.key
+  return {
+    name: relation.name,
+    shape: storedShape(relation),
+    key,
+    tailed: isLogged(relation) || isLive,
+    partition: relation.partition,
+    cluster,
+  }
+}
+
+export async function deployTables(lake: Lake, manifest: Manifest): Promise<void> {
+  const existing = new Map((await lake.tables()).map((table) => [table.name, table]))
+  for (const stored of storedRelations(manifest)) {
+    const table = existing.get(stored.name)
+    if (!table)
+      await lake.create({ name: stored.name, shape: stored.shape, partition: stored.partition, cluster: stored.cluster, key: stored.key })
+    else if (!isSameShape(schemaToShape(table.schema), stored.shape))
+      await lake.commit([{ table: stored.name, operation: 'append', add: [], remove: [], shape: stored.shape }])
+  }
+}
+
+const isSameShape = (a: Shape, b: Shape): boolean =>
+  a.fields.length === b.fields.length &&
+  a.fields.every(
+    (field, index) =>
+      field.name === b.fields[index]!.name && sameType(field.type, b.fields[index]!.type) && field.optional === b.fields[index]!.optional,
+  )
+
+/** Partitions of a logged relation's topic. */
+export const partitionsOf = (relation: Relation): number => (relation.kind === 'stream' ? relation.partitions : 1)
+
+export async function openRelations(log: Log, relations: RelationStore, manifest: Manifest): Promise<void> {
+  for (const relation of manifest.relations) if (isLogged(relation)) await log.ensureTopic(relation.name, partitionsOf(relation))
+  for (const stored of storedRelations(manifest)) await relations.add(stored)
+}

@@ -1,0 +1,113 @@
+// The pipelines of a manifest: one for each logged relation, each processor and each live model, independent of one another.
+import { createHash } from 'node:crypto'
+import { MillraceError } from '../core/errors.ts'
+import type { Manifest, ModelManifest, ProcessorManifest, StreamManifest } from '../define/manifest.ts'
+import { isLogged } from '../define/system-columns.ts'
+import type { SqlParser } from '../engine/ast.ts'
+import { compileLive } from '../engine/live-query.ts'
+import type { RelationStore } from '../engine/relations.ts'
+import { inlineConstants } from '../engine/sql-text.ts'
+import { Instant } from '../schema/instant.ts'
+import { compileScanner } from '../schema/scan/scanner.ts'
+import { Live } from '../stream/live.ts'
+import { Materialize } from '../stream/materialize.ts'
+import { Pipeline, type PipelineParts, type Sink } from '../stream/pipeline.ts'
+import { type OnRow, Process } from '../stream/process.ts'
+import { StreamSource } from '../stream/source.ts'
+import { partitionsOf } from './deploy.ts'
+import type { Settings } from './settings.ts'
+
+export interface RunningPipeline {
+  readonly pipeline: Pipeline
+  readonly source: StreamSource
+  readonly sink: Sink
+  /** The relation that it makes. */
+  readonly makes: string
+}
+
+export interface PipelinesParts extends PipelineParts {
+  readonly relations: RelationStore
+  readonly parser: SqlParser
+  readonly settings: Settings
+  /** User code of a processor. */
+  readonly onRow: (processor: string) => OnRow
+}
+
+const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
+
+export async function makePipelines(parts: PipelinesParts, manifest: Manifest): Promise<RunningPipeline[]> {
+  const streams = manifest.relations.filter(isLogged)
+  const processors = manifest.processors.map((processor) => processPipeline(parts, manifest, processor))
+  const live: RunningPipeline[] = []
+  for (const relation of manifest.relations)
+    if (relation.kind === 'model' && relation.refresh === 'live') live.push(await livePipeline(parts, manifest, relation))
+  return [...streams.map((relation) => materializePipeline(parts, relation as StreamManifest)), ...processors, ...live]
+}
+
+function build(
+  parts: PipelinesParts,
+  name: string,
+  topic: StreamManifest,
+  code: string,
+  makes: string,
+  sink: Sink,
+  scanner = compileScanner(topic.shape),
+): RunningPipeline {
+  const isKeyed = (topic as { kind: string }).kind === 'table'
+  const stream = { ...topic, partitions: partitionsOf(topic), latenessMs: isKeyed ? Number.MAX_SAFE_INTEGER / 1_000 : topic.latenessMs }
+  const source = new StreamSource(parts.log, stream, scanner)
+  const { flushMs, flushBytes, readBytes } = parts.settings
+  const pipeline = new Pipeline({ name, topic: topic.name, code, flushMs, flushBytes, readBytes }, parts, source, sink)
+  return { pipeline, source, sink, makes }
+}
+
+function materializePipeline(parts: PipelinesParts, relation: StreamManifest): RunningPipeline {
+  const isKeyed = (relation as { kind: string }).kind === 'table'
+  const sink = new Materialize({ name: relation.name, shape: relation.shape, keyed: isKeyed }, parts.relations)
+  return build(parts, `stream:${relation.name}`, relation, hash(relation.shape), relation.name, sink)
+}
+
+function streamOf(manifest: Manifest, name: string): StreamManifest {
+  const stream = manifest.relations.find((relation) => relation.name === name && relation.kind === 'stream')
+  if (!stream) throw new MillraceError('MR_PLAN_UNKNOWN', `there is no stream "${name}"`, { fix: 'run `millrace check`' })
+  return stream as StreamManifest
+}
+
+function processPipeline(parts: PipelinesParts, manifest: Manifest, processor: ProcessorManifest): RunningPipeline {
+  const input = streamOf(manifest, processor.from)
+  const output = streamOf(manifest, processor.name)
+  const sink = new Process({
+    log: parts.log,
+    processor,
+    input,
+    output,
+    on: parts.onRow(processor.name),
+    instant: (micros) => Instant.fromMicros(micros),
+  })
+  return build(parts, `process:${processor.name}`, input, hash(processor), processor.name, sink)
+}
+
+/** A changed definition is a new pipeline: it starts at the beginning of the log, and the table starts empty. */
+async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: ModelManifest): Promise<RunningPipeline> {
+  const statement = await parts.parser.parse(inlineConstants(model.sql))
+  const query = compileLive(
+    statement.node,
+    (name) => manifest.relations.find((relation) => relation.name === name && relation.kind === 'stream')?.shape,
+  )
+  const input = streamOf(manifest, query.stream)
+  const code = hash([query, model.shape])
+  const name = `live:${model.name}@${code}`
+  await startEmpty(parts, model, name)
+  return build(parts, name, input, code, model.name, new Live(model, query, input.shape, parts.relations))
+}
+
+async function startEmpty(parts: PipelinesParts, model: ModelManifest, pipeline: string): Promise<void> {
+  const { offsets } = await parts.catalog.progress(pipeline)
+  const table = await parts.lake.table(model.name)
+  if (offsets.length > 0 || !table.current) return
+  const files = await parts.lake.files(table)
+  if (files.length === 0) return
+  await parts.lake.commit([
+    { table: model.name, operation: 'delete', add: [], remove: files.map((file) => file.path), validateFrom: table.current.id },
+  ])
+}

@@ -1,0 +1,52 @@
+// Settings of a process, read once from the environment. Definitions never read it; secrets are resolved where they are used.
+import { MillraceError } from '../core/errors.ts'
+import type { Text } from '../define/manifest.ts'
+
+export interface Settings {
+  /** A tail is committed at this age or size, whichever comes first. */
+  readonly flushMs: number
+  readonly flushBytes: number
+  readonly readBytes: number
+  readonly bodyBytesMax: number
+  readonly queryTimeoutMs: number
+  readonly queryRowMax: number
+  readonly memoryLimitBytes: number
+  readonly threads: number | undefined
+  readonly logLevel: string
+  /** How often expiry and compaction look. */
+  readonly maintenanceMs: number
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+function number(environment: Environment, name: string, fallback: number): number {
+  const text = environment[name]
+  if (text === undefined || text === '') return fallback
+  const value = Number(text)
+  if (!Number.isFinite(value) || value < 0) throw new MillraceError('MR_ENVIRONMENT', `${name} is "${text}"`, { fix: 'set it to a number' })
+  return value
+}
+
+export function readSettings(environment: Environment): Settings {
+  return {
+    flushMs: number(environment, 'MILLRACE_FLUSH_MS', 60_000),
+    flushBytes: number(environment, 'MILLRACE_FLUSH_BYTES', 128 << 20),
+    readBytes: number(environment, 'MILLRACE_READ_BYTES', 2 << 20),
+    bodyBytesMax: number(environment, 'MILLRACE_BODY_BYTES', 16 << 20),
+    queryTimeoutMs: number(environment, 'MILLRACE_QUERY_TIMEOUT_MS', 60_000),
+    queryRowMax: number(environment, 'MILLRACE_QUERY_ROWS', 10_000),
+    memoryLimitBytes: number(environment, 'MILLRACE_MEMORY_BYTES', 4e9),
+    threads: environment['MILLRACE_THREADS'] ? number(environment, 'MILLRACE_THREADS', 2) : undefined,
+    logLevel: environment['MILLRACE_LOG'] ?? 'info',
+    maintenanceMs: number(environment, 'MILLRACE_MAINTENANCE_MS', 60_000),
+  }
+}
+
+/** The value of a text or of a reference into the environment. @throws MR_ENVIRONMENT when it is not set. */
+export function resolveText(environment: Environment, text: Text): string {
+  if (typeof text === 'string') return text
+  const value = environment[text.name] ?? text.fallback
+  if (value === undefined)
+    throw new MillraceError('MR_ENVIRONMENT', `the ${text.kind} ${text.name} is not set`, { fix: `set ${text.name} in the environment` })
+  return value
+}

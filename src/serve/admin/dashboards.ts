@@ -1,0 +1,55 @@
+// The console's dashboards: which there are, their layout, and one tile's rows at a time.
+import { MillraceError } from '../../core/errors.ts'
+import type { DashboardManifest } from '../../define/manifest.ts'
+import { flatCell } from '../../engine/cell.ts'
+import { inlineConstants } from '../../engine/sql-text.ts'
+import type { Caller } from '../answer.ts'
+import { freshnessOf, readMoment } from './freshness.ts'
+import type { AdminParts } from './parts.ts'
+import type { DashboardDetail, Dashboards, TileAnswer } from './types.ts'
+
+const ROWS_MAX = 5_000
+
+const mayOpen = (caller: Caller, dashboard: DashboardManifest): boolean =>
+  caller.isAdmin || dashboard.allow.some((role) => caller.roles.some((own) => own.name === role))
+
+function findDashboard(parts: AdminParts, caller: Caller, name: string): DashboardManifest {
+  const dashboard = parts.manifest().dashboards.find((candidate) => candidate.name === name)
+  if (!dashboard || !mayOpen(caller, dashboard))
+    throw new MillraceError('MR_NOT_FOUND', `there is no dashboard "${name}"`, { fix: 'see the list of dashboards' })
+  return dashboard
+}
+
+export function dashboards(parts: AdminParts, caller: Caller): Dashboards {
+  const open = parts.manifest().dashboards.filter((dashboard) => mayOpen(caller, dashboard))
+  return {
+    nowMs: parts.clock.nowMs(),
+    dashboards: open.map(({ name, title, at, tiles }) => ({
+      name,
+      title,
+      at,
+      tiles: tiles.length,
+      inputs: [...new Set(tiles.flatMap((tile) => tile.inputs))],
+    })),
+  }
+}
+
+export function dashboardDetail(parts: AdminParts, caller: Caller, name: string): DashboardDetail {
+  const { tiles, allow: _, ...dashboard } = findDashboard(parts, caller, name)
+  return { nowMs: parts.clock.nowMs(), dashboard, tiles: tiles.map(({ sql: _sql, ...tile }) => tile) }
+}
+
+export async function tileAnswer(parts: AdminParts, caller: Caller, name: string, index: number): Promise<TileAnswer> {
+  const tile = findDashboard(parts, caller, name).tiles[index]
+  if (!tile) throw new MillraceError('MR_NOT_FOUND', `dashboard "${name}" has no tile ${index}`, { fix: 'read the dashboard again' })
+  const answer = await parts.answerer.ask(caller, { sql: inlineConstants(tile.sql), surface: 'dashboard', rowMax: ROWS_MAX })
+  const moment = await readMoment(parts)
+  const relations = parts.manifest().relations.filter((relation) => tile.inputs.includes(relation.name))
+  return {
+    nowMs: moment.nowMs,
+    columns: answer.columns,
+    rows: answer.rows.map((row) => row.map((value, column) => flatCell(value, answer.columns[column]!.type))),
+    sources: relations.map((relation) => ({ relation: relation.name, freshness: freshnessOf(parts, relation, moment) })),
+    policy: { rowFilter: answer.rowFilter, masked: answer.masked },
+  }
+}

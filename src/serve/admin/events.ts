@@ -1,0 +1,40 @@
+// `GET /admin/events`: server-sent events that say which kinds of answers changed, at most once a second. They carry no
+// data: the console asks again, under the caller's policy.
+import type { FastifyReply } from 'fastify'
+import type { AdminParts } from './parts.ts'
+
+const GATHER_MS = 1_000
+const KEEP_OPEN_MS = 15_000
+
+export function streamEvents(parts: AdminParts, reply: FastifyReply): void {
+  const { raw } = reply
+  reply.hijack()
+  raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+  const send = (event: string, data: object): void => {
+    raw.write(`event: ${event}\ndata: ${JSON.stringify({ event, nowMs: parts.clock.nowMs(), ...data })}\n\n`)
+  }
+  send('hello', {})
+  const pending = new Map<string, readonly [string, string?]>()
+  let cancelSend: (() => void) | null = null
+  let cancelKeep = (): void => {}
+  const keepOpen = (): void => {
+    cancelKeep = parts.clock.after(KEEP_OPEN_MS, () => {
+      raw.write(': still here\n\n')
+      keepOpen()
+    })
+  }
+  keepOpen()
+  const stop = parts.onChange((key) => {
+    pending.set(key.join(':'), key)
+    cancelSend ??= parts.clock.after(GATHER_MS, () => {
+      cancelSend = null
+      send('changed', { keys: [...pending.values()] })
+      pending.clear()
+    })
+  })
+  raw.on('close', () => {
+    stop()
+    cancelSend?.()
+    cancelKeep()
+  })
+}

@@ -1,0 +1,145 @@
+// The console's lineage: sources, relations, processors, endpoints, dashboards, alerts and what feeds what.
+import type { Manifest, Relation } from '../../define/manifest.ts'
+import { storedShape } from '../../define/system-columns.ts'
+import type { CheckRecord } from '../../quality/history.ts'
+import { printType } from '../../schema/type.ts'
+import type { Caller } from '../answer.ts'
+import { freshnessOf, type Moment, readMoment } from './freshness.ts'
+import { type AdminParts, isVisible } from './parts.ts'
+import { checkCounts, findRelation } from './relations.ts'
+import type { Lineage, LineageNode } from './types.ts'
+
+interface Edge {
+  readonly from: string
+  readonly to: string
+}
+
+const relationId = (name: string): string => `relation:${name}`
+
+/** Every edge of the project, by node ids. */
+function edgesOf(manifest: Manifest): Edge[] {
+  const fromRelations = (inputs: readonly string[], to: string): Edge[] => inputs.map((input) => ({ from: relationId(input), to }))
+  return [
+    ...manifest.relations.flatMap((relation) => sourceEdges(manifest, relation)),
+    ...manifest.processors.flatMap((processor) => [{ from: relationId(processor.from), to: `processor:${processor.name}` }]),
+    ...manifest.endpoints.flatMap((endpoint) => fromRelations(endpoint.inputs, `endpoint:${endpoint.name}`)),
+    ...manifest.dashboards.flatMap((dashboard) =>
+      fromRelations([...new Set(dashboard.tiles.flatMap((tile) => tile.inputs))], `dashboard:${dashboard.name}`),
+    ),
+    ...manifest.alerts.flatMap((alert) => fromRelations(alertInputs(manifest, alert), `alert:${alert.name}`)),
+  ]
+}
+
+function alertInputs(manifest: Manifest, { when }: Manifest['alerts'][number]): string[] {
+  if (when.kind === 'checks') return manifest.checks.filter((set) => set.name === when.set).map((set) => set.on)
+  if (when.kind === 'late' || when.kind === 'rows') return [when.relation]
+  return when.kind === 'run' ? [when.asset] : []
+}
+
+function sourceEdges(manifest: Manifest, relation: Relation): Edge[] {
+  const to = relationId(relation.name)
+  if (relation.kind === 'model') return relation.inputs.map((input) => ({ from: relationId(input), to }))
+  if (relation.kind === 'stream' && relation.source === 'processor')
+    return [{ from: `processor:${relation.processor ?? relation.name}`, to }]
+  const kind = relation.kind === 'table' ? relation.source.kind : 'http'
+  return kind === 'none' ? [] : [{ from: sourceId(relation, manifest), to }]
+}
+
+const sourceId = (relation: Relation, _manifest: Manifest): string =>
+  relation.kind === 'table' && relation.source.kind === 'files' ? `source:files ${relation.name}` : `source:http ${relation.name}`
+
+export async function lineage(parts: AdminParts, caller: Caller, around?: { name: string; up: number; down: number }): Promise<Lineage> {
+  const moment = await readMoment(parts)
+  const latest = await parts.checks.latest()
+  const manifest = parts.manifest()
+  const nodes = allNodes(parts, caller, moment, latest)
+  const ids = new Set(nodes.map((node) => node.id))
+  const edges = edgesOf(manifest).filter((edge) => ids.has(edge.from) && ids.has(edge.to))
+  if (around) findRelation(parts, caller, around.name)
+  const kept = around ? near(relationId(around.name), edges, around.up, around.down) : ids
+  const late = new Set(nodes.filter((node) => node.freshness?.state === 'late').map((node) => node.id))
+  return {
+    nowMs: moment.nowMs,
+    nodes: nodes.filter((node) => kept.has(node.id)),
+    edges: edges
+      .filter((edge) => kept.has(edge.from) && kept.has(edge.to))
+      .map((edge) => ({ ...edge, stopped: late.has(edge.to) && late.has(edge.from) })),
+    columns: [],
+  }
+}
+
+function near(start: string, edges: readonly Edge[], up: number, down: number): Set<string> {
+  const kept = new Set([start])
+  const walk = (steps: number, next: (id: string) => string[]): void => {
+    let frontier = [start]
+    for (let step = 0; step < steps; step++) {
+      frontier = frontier.flatMap(next)
+      for (const id of frontier) kept.add(id)
+    }
+  }
+  walk(up, (id) => edges.filter((edge) => edge.to === id).map((edge) => edge.from))
+  walk(down, (id) => edges.filter((edge) => edge.from === id).map((edge) => edge.to))
+  return kept
+}
+
+function allNodes(parts: AdminParts, caller: Caller, moment: Moment, latest: readonly CheckRecord[]): LineageNode[] {
+  const manifest = parts.manifest()
+  const visible = manifest.relations.filter((relation) => isVisible(parts, caller, relation))
+  const names = new Set(visible.map((relation) => relation.name))
+  const plain = (kind: LineageNode['kind'], name: string, note: string, at: string): LineageNode => ({
+    id: `${kind}:${name}`,
+    kind,
+    name,
+    note,
+    at,
+    columns: [],
+  })
+  const sources = visible.flatMap((relation): LineageNode[] => {
+    if (relation.kind === 'model' || (relation.kind === 'stream' && relation.source === 'processor')) return []
+    const source = relation.kind === 'table' ? relation.source.kind : 'http'
+    return source === 'none'
+      ? []
+      : [
+          {
+            ...plain('source', `${source} ${relation.name}`, source === 'files' ? 'files' : 'POST /streams', relation.at),
+            id: sourceId(relation, manifest),
+          },
+        ]
+  })
+  const open = (inputs: readonly string[]): boolean => inputs.every((input) => names.has(input))
+  return [
+    ...sources,
+    ...visible.map((relation) => relationNode(parts, relation, moment, latest)),
+    ...manifest.processors
+      .filter((processor) => names.has(processor.from))
+      .map((processor) => plain('processor', processor.name, 'TypeScript', processor.at)),
+    ...manifest.endpoints
+      .filter((endpoint) => open(endpoint.inputs))
+      .map((endpoint) => plain('endpoint', endpoint.name, `GET ${endpoint.path}`, endpoint.at)),
+    ...manifest.dashboards
+      .filter((dashboard) => open(dashboard.tiles.flatMap((tile) => tile.inputs)))
+      .map((dashboard) => plain('dashboard', dashboard.name, `${dashboard.tiles.length} tiles`, dashboard.at)),
+    ...manifest.alerts
+      .filter((alert) => open(alertInputs(manifest, alert)))
+      .map((alert) => plain('alert', alert.name, alert.to.map((channel) => channel.kind).join(', '), alert.at)),
+  ]
+}
+
+function relationNode(parts: AdminParts, relation: Relation, moment: Moment, latest: readonly CheckRecord[]): LineageNode {
+  return {
+    id: relationId(relation.name),
+    kind: relation.kind,
+    name: relation.name,
+    note: relation.kind === 'model' ? relation.refresh : relation.kind === 'stream' ? relation.source : relation.source.kind,
+    freshness: freshnessOf(parts, relation, moment),
+    checks: checkCounts(parts, relation.name, latest),
+    at: relation.at,
+    ...(relation.doc ? { doc: relation.doc } : {}),
+    columns: storedShape(relation).fields.map((field) => ({
+      name: field.name,
+      type: printType(field.type),
+      ...(field.unit ? { unit: field.unit } : {}),
+      ...(field.pii ? { pii: field.pii } : {}),
+    })),
+  }
+}

@@ -1,0 +1,104 @@
+// The console's first page: is the data fresh and right, what needs somebody now, was anything lost.
+import { formatAge } from '../../core/duration.ts'
+import { assetsOf, downstream } from '../../orchestrate/graph.ts'
+import type { Caller } from '../answer.ts'
+import { type Moment, readMoment } from './freshness.ts'
+import type { AdminParts } from './parts.ts'
+import { summaries } from './relations.ts'
+import { runs } from './runs.ts'
+import { streams, totalConservation } from './streams.ts'
+import type { Attention, Overview, RelationSummary } from './types.ts'
+
+export async function overview(parts: AdminParts, caller: Caller): Promise<Overview> {
+  const moment = await readMoment(parts)
+  const relations = await summaries(parts, caller, moment)
+  return {
+    nowMs: moment.nowMs,
+    relations,
+    attention: attentionOf(parts, caller, relations, moment),
+    runs: (await runs(parts, caller, { hours: '720', limit: '6' })).runs,
+    conservation: totalConservation(parts, caller),
+  }
+}
+
+function attentionOf(parts: AdminParts, caller: Caller, relations: readonly RelationSummary[], moment: Moment): Attention[] {
+  const assets = assetsOf(parts.manifest())
+  const holds = (name: string): string[] => downstream(assets, [name]).map((asset) => asset.name)
+  const failed = relations.flatMap((relation): Attention[] => {
+    const step = moment.lastSteps.get(relation.name)
+    if (step?.status !== 'failed') return []
+    return [
+      {
+        kind: 'run',
+        severity: 'bad',
+        subject: relation.name,
+        relation: relation.name,
+        runId: step.runId,
+        sinceMs: step.startedMs ?? moment.nowMs,
+        detail: step.error?.message ?? 'The last run failed.',
+        holdsBack: holds(relation.name),
+      },
+    ]
+  })
+  const late = relations.flatMap((relation): Attention[] => {
+    const { state, asOfMs, targetMs, why } = relation.freshness
+    if (state !== 'late' || asOfMs === null || why?.kind === 'run' || why?.kind === 'source') return []
+    const detail = `${formatAge(moment.nowMs - asOfMs)} old${targetMs === null ? '' : `, target ${formatAge(targetMs)}`}${why?.on ? `; it waits for ${why.on}` : ''}.`
+    return [
+      {
+        kind: 'late',
+        severity: 'warn',
+        subject: relation.name,
+        relation: relation.name,
+        sinceMs: asOfMs + (targetMs ?? 0),
+        detail,
+        holdsBack: holds(relation.name),
+      },
+    ]
+  })
+  const checks = relations.flatMap((relation): Attention[] => {
+    const { checks: counts } = relation
+    if (!counts || counts.warned + counts.blocked + counts.quarantining === 0) return []
+    const failing = counts.warned + counts.blocked + counts.quarantining
+    return [
+      {
+        kind: 'check',
+        severity: counts.blocked > 0 ? 'bad' : 'warn',
+        subject: relation.name,
+        relation: relation.name,
+        sinceMs: counts.lastAtMs ?? moment.nowMs,
+        detail: `${failing} of ${counts.total} checks fail.`,
+        holdsBack: [],
+        ...(counts.setAside > 0 ? { rows: counts.setAside } : {}),
+      },
+    ]
+  })
+  const streamProblems = streams(parts, caller).streams.flatMap((stream): Attention[] => {
+    if (stream.stopped)
+      return [
+        {
+          kind: 'stopped',
+          severity: 'bad',
+          subject: stream.name,
+          relation: stream.name,
+          sinceMs: stream.stopped.sinceMs,
+          detail: `${stream.stopped.code} ${stream.stopped.message}`,
+          holdsBack: holds(stream.name),
+        },
+      ]
+    if (stream.conservation.rejected === 0) return []
+    return [
+      {
+        kind: 'rejected',
+        severity: 'warn',
+        subject: stream.name,
+        relation: stream.name,
+        sinceMs: moment.nowMs,
+        detail: `${stream.conservation.rejected} rows were rejected.`,
+        holdsBack: [],
+        rows: stream.conservation.rejected,
+      },
+    ]
+  })
+  return [...failed, ...streamProblems, ...checks, ...late].sort((a, b) => (a.severity === b.severity ? 0 : a.severity === 'bad' ? -1 : 1))
+}

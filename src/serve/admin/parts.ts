@@ -1,0 +1,66 @@
+// What the admin routes need from the rest: given by the runtime, so that the routes hold no state of their own.
+import type { Clock } from '../../core/clock.ts'
+import type { Manifest, Relation } from '../../define/manifest.ts'
+import type { RelationStore } from '../../engine/relations.ts'
+import type { Lake } from '../../lake/open-lake.ts'
+import type { Log } from '../../log/log.ts'
+import type { SeriesStore } from '../../observe/series.ts'
+import type { RunHistory } from '../../orchestrate/history.ts'
+import type { CheckHistory } from '../../quality/history.ts'
+import type { Catalog } from '../../store/catalog.ts'
+import type { StreamCounts } from '../../stream/materialize.ts'
+import type { Answerer, Caller } from '../answer.ts'
+
+/** A pipeline as the console shows it. */
+export interface PipelineFigures {
+  readonly name: string
+  readonly topic: string
+  readonly positions: readonly number[]
+  readonly committed: readonly number[]
+  readonly watermarksUs: readonly (number | null)[]
+  readonly counts: StreamCounts | null
+  readonly stopped: { readonly code: string; readonly message: string; readonly sinceMs: number } | null
+}
+
+export interface TokenInfo {
+  readonly id: string
+  readonly user: string
+  readonly roles: readonly string[]
+  readonly createdMs: number
+  readonly expiresMs: number | null
+  readonly revokedMs: number | null
+}
+
+export interface AdminParts {
+  readonly clock: Clock
+  readonly version: string
+  readonly environment: string
+  manifest(): Manifest
+  code(): string | null
+  readonly log: Log
+  readonly lake: Lake
+  readonly catalog: Catalog
+  readonly relations: RelationStore
+  readonly history: RunHistory
+  readonly checks: CheckHistory
+  readonly series: SeriesStore
+  readonly answerer: Answerer
+  pipelines(): readonly PipelineFigures[]
+  startRun(request: { assets: readonly string[]; checks: readonly string[]; full: boolean; by: string }): Promise<string>
+  /** Kinds of answers that changed; see AdminEvent. */
+  onChange(listener: (key: readonly [string, string?]) => void): () => void
+  readonly tokens: {
+    create(request: {
+      user: string
+      roles: readonly string[]
+      attributes: Readonly<Record<string, unknown>>
+      expiresInMs?: number
+    }): Promise<{ id: string; token: string }>
+    list(): Promise<readonly TokenInfo[]>
+    revoke(id: string): Promise<void>
+  }
+}
+
+/** Whether a caller may see that a relation exists. */
+export const isVisible = (parts: AdminParts, caller: Caller, relation: Relation): boolean =>
+  parts.answerer.access(caller, relation.name).readable

@@ -1,0 +1,57 @@
+// Questions under policy, as the routes use them: one interface for SQL, endpoints, tiles and the console's rows. Made in
+// the runtime from govern and the engine.
+import type { MillraceError } from '../core/errors.ts'
+import type { ResultSet } from '../engine/duckdb.ts'
+
+/** Who asks: a verified identity, possibly acting as a role of its own. */
+export interface Caller {
+  readonly user: string
+  readonly tokenId: string
+  readonly roles: readonly { readonly name: string; readonly attributes: Readonly<Record<string, unknown>> }[]
+  readonly isAdmin: boolean
+}
+
+export interface Question {
+  readonly sql: string
+  readonly params?: readonly unknown[] | Readonly<Record<string, unknown>>
+  /** 'committed' leaves the hot tail out. */
+  readonly freshness?: 'committed'
+  /** 'sql', 'rest', 'console', ...: for audit and metrics. */
+  readonly surface: string
+  readonly rowMax?: number
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+  /** The name of an endpoint or tile whose SQL runs with the rights of its definer over what the caller may read. */
+  readonly object?: string
+}
+
+export interface Answer extends ResultSet {
+  readonly snapshots: Readonly<Record<string, string | null>>
+  readonly tail: boolean
+  readonly rowFilter: boolean
+  readonly masked: readonly string[]
+  readonly durationMs: number
+  /** Changes when the answer may: snapshots, tails and the policy. */
+  readonly version: string
+}
+
+export interface Access {
+  readonly readable: boolean
+  readonly rowFilter: boolean
+  readonly masked: readonly string[]
+}
+
+export interface Answerer {
+  /** @throws MR_AUTH_MISSING, MR_AUTH_INVALID. `as`: act as another role, for administrators and holders of the role. */
+  authenticate(authorization: string | undefined, as?: { role: string; attributes: Readonly<Record<string, unknown>> }): Promise<Caller>
+  ask(caller: Caller, question: Question): Promise<Answer>
+  /** The answer as a file: CSV, NDJSON, Arrow, Parquet. */
+  export(caller: Caller, question: Question, format: 'ndjson' | 'csv' | 'arrow' | 'parquet'): Promise<AsyncIterable<Uint8Array>>
+  /** The version that `ask` would answer with, without asking: for ETag. */
+  version(caller: Caller, relations: readonly string[]): string
+  access(caller: Caller, relation: string): Access
+  mayWrite(caller: Caller, relation: string): boolean
+  /** Roles that the caller may act as. */
+  rolesOf(caller: Caller): readonly string[]
+  onDenied(listener: (error: MillraceError) => void): void
+}

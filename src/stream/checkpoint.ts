@@ -1,0 +1,53 @@
+// Checkpoint files: the state of a pipeline at a cut of its log, as compressed JSON, durable before the commit that names
+// it. Old ones are removed once a newer one is committed. PROTOCOL rules 13, 14 and 17.
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import type { Clock } from '../core/clock.ts'
+import type { Disk } from '../core/disk.ts'
+import { MillraceError } from '../core/errors.ts'
+import { parseJson, printJson } from '../core/json.ts'
+import { type Random, uuidV7 } from '../core/random.ts'
+
+export interface CheckpointStore {
+  /** Writes a new file; answers its location. */
+  write(pipeline: string, state: unknown): Promise<string>
+  read(location: string): Promise<unknown>
+  /** Removes every checkpoint of the pipeline but the committed one. */
+  prune(pipeline: string, keep: string): Promise<void>
+}
+
+export function openCheckpoints(disk: Disk, clock: Clock, random: Random, directory: string): CheckpointStore {
+  const folder = (pipeline: string): string => `${directory}/${pipeline.replaceAll(':', '.')}`
+  return {
+    async write(pipeline, state) {
+      await disk.makeDirectory(folder(pipeline))
+      const location = `${folder(pipeline)}/${uuidV7(clock.nowMs(), random)}.checkpoint`
+      await disk.writeNew(location, zstdCompressSync(Buffer.from(printJson({ version: 1, state }))))
+      return location
+    },
+    async read(location) {
+      try {
+        const { version, state } = parseJson(zstdDecompressSync(await disk.readFile(location)).toString('utf8')) as {
+          version: number
+          state: unknown
+        }
+        if (version !== 1)
+          throw new MillraceError('MR_STREAM_STATE', `checkpoint ${location} has version ${version}`, {
+            fix: 'run the version of Millrace that wrote it',
+          })
+        return state
+      } catch (cause) {
+        if (cause instanceof MillraceError) throw cause
+        throw new MillraceError('MR_STREAM_STATE', `checkpoint ${location} cannot be read`, {
+          cause,
+          fix: 'restore it from a backup, or run `millrace backfill` for the pipeline',
+        })
+      }
+    },
+    async prune(pipeline, keep) {
+      for (const name of await disk.list(folder(pipeline))) {
+        const location = `${folder(pipeline)}/${name}`
+        if (location !== keep) await disk.remove(location)
+      }
+    },
+  }
+}

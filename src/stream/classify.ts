@@ -1,0 +1,150 @@
+// Decides, record by record, whether a row is a duplicate, late, or out: a pure function of the partition's own prefix, so
+// every pipeline over a stream and every replay decides alike. PROTOCOL rules 6 to 9. One instance per partition.
+import type { StreamManifest } from '../define/manifest.ts'
+import type { BytesColumn, Column, ColumnBatch } from '../schema/batch.ts'
+
+/** Everything that a later record's fate depends on, except the dedupe keys, which are read again from the log. */
+export interface ClassifierState {
+  /** Microseconds; the highest event time that was allowed to advance it, minus the lateness. Null before the first row. */
+  readonly watermarkUs: number | null
+  readonly skewed: number
+}
+
+export interface Classified {
+  /** Rows of the batch that are out, deduplicated and late, as indexes in order. */
+  readonly out: Int32Array
+  readonly late: Int32Array
+  readonly duplicates: number
+  /** Watermark that each late row was behind, microseconds. */
+  readonly lateWatermarkUs: Float64Array
+  readonly skewed: number
+}
+
+export interface RecordTimes {
+  /** Append time of each row, milliseconds. */
+  readonly appendMs: Float64Array
+  /** True for rows that were re-driven: lateness and dedupe are skipped. */
+  readonly redriven: Uint8Array | null
+}
+
+export class Classifier {
+  readonly #timeIndex: number
+  readonly #latenessUs: number
+  readonly #maxSkewUs: number
+  readonly #dedupeIndexes: readonly number[]
+  readonly #withinMs: number
+  /** Last append time of each key, oldest first: a key is taken out and put back when seen again. */
+  readonly #seen = new Map<string, number>()
+  #watermarkUs: number | null = null
+  #skewed = 0
+
+  constructor(stream: Pick<StreamManifest, 'shape' | 'time' | 'latenessMs' | 'maxSkewMs' | 'dedupe'>) {
+    const indexOf = (name: string): number => stream.shape.fields.findIndex((field) => field.name === name)
+    this.#timeIndex = stream.time === undefined ? -1 : indexOf(stream.time)
+    this.#latenessUs = stream.latenessMs * 1_000
+    this.#maxSkewUs = stream.maxSkewMs === undefined ? Number.POSITIVE_INFINITY : stream.maxSkewMs * 1_000
+    this.#dedupeIndexes = (stream.dedupe?.by ?? []).map(indexOf)
+    this.#withinMs = stream.dedupe?.withinMs ?? 0
+  }
+
+  get watermarkUs(): number | null {
+    return this.#watermarkUs
+  }
+
+  save(): ClassifierState {
+    return { watermarkUs: this.#watermarkUs, skewed: this.#skewed }
+  }
+
+  restore(state: ClassifierState): void {
+    this.#watermarkUs = state.watermarkUs
+    this.#skewed = state.skewed
+  }
+
+  /** A recorded decision that the partition is idle: from here on it counts as if it had seen this watermark. */
+  advanceTo(watermarkUs: number): void {
+    if (this.#watermarkUs === null || watermarkUs > this.#watermarkUs) this.#watermarkUs = watermarkUs
+  }
+
+  /** Fills the dedupe keys from records before the committed offset; changes nothing else. */
+  remember(batch: ColumnBatch, appendMs: Float64Array): void {
+    if (this.#dedupeIndexes.length === 0) return
+    for (let row = 0; row < batch.rows; row++) this.#isDuplicate(batch, row, appendMs[row]!)
+  }
+
+  classify(batch: ColumnBatch, times: RecordTimes): Classified {
+    const out = new Int32Array(batch.rows)
+    const late: number[] = []
+    const lateWatermarkUs: number[] = []
+    const eventTimes = this.#timeIndex < 0 ? null : timesOf(batch.columns[this.#timeIndex]!)
+    let outCount = 0
+    let duplicates = 0
+    let skewed = 0
+    for (let row = 0; row < batch.rows; row++) {
+      const appendMs = times.appendMs[row]!
+      const redriven = times.redriven?.[row] === 1
+      if (this.#dedupeIndexes.length > 0 && this.#isDuplicate(batch, row, appendMs) && !redriven) {
+        duplicates++
+        continue
+      }
+      const eventUs = eventTimes ? eventTimes[row]! : appendMs * 1_000
+      if (!redriven && this.#watermarkUs !== null && eventUs < this.#watermarkUs) {
+        late.push(row)
+        lateWatermarkUs.push(this.#watermarkUs)
+        continue
+      }
+      out[outCount++] = row
+      if (eventUs > appendMs * 1_000 + this.#maxSkewUs) skewed++
+      else this.advanceTo(eventUs - this.#latenessUs)
+    }
+    this.#skewed += skewed
+    return {
+      out: out.subarray(0, outCount),
+      late: Int32Array.from(late),
+      duplicates,
+      lateWatermarkUs: Float64Array.from(lateWatermarkUs),
+      skewed,
+    }
+  }
+
+  /** Whether the key occurred within the horizon before; records this occurrence either way. */
+  #isDuplicate(batch: ColumnBatch, row: number, appendMs: number): boolean {
+    const key = this.#keyOf(batch, row)
+    const last = this.#seen.get(key)
+    if (last !== undefined) this.#seen.delete(key)
+    this.#seen.set(key, appendMs)
+    this.#forget(appendMs)
+    return last !== undefined && appendMs - last <= this.#withinMs
+  }
+
+  /** Drops a few keys beyond the horizon: at most two a call, which keeps up with at most one new key a call. */
+  #forget(appendMs: number): void {
+    let budget = 2
+    for (const [key, last] of this.#seen) {
+      if (budget-- === 0 || appendMs - last <= this.#withinMs) return
+      this.#seen.delete(key)
+    }
+  }
+
+  #keyOf(batch: ColumnBatch, row: number): string {
+    if (this.#dedupeIndexes.length === 1) return keyText(batch.columns[this.#dedupeIndexes[0]!]!, row)
+    return this.#dedupeIndexes.map((index) => `${keyText(batch.columns[index]!, row)}`).join('\u0000')
+  }
+}
+
+const timesOf = (column: Column): ArrayLike<number> => {
+  if (column.kind === 'integer' && column.big === null) return column.values
+  if (column.kind === 'number') return column.values
+  throw new TypeError('event times are held as exact doubles')
+}
+
+function keyText(column: Column, row: number): string {
+  if (column.nulls?.[row]) return '\u0001'
+  if (column.kind === 'bytes') return bytesText(column, row)
+  if (column.kind === 'integer' && column.big) return String(column.big[row])
+  return String(column.values[row])
+}
+
+function bytesText(column: BytesColumn, row: number): string {
+  const start = column.start[row]!
+  return Buffer.from(column.bytes.buffer, column.bytes.byteOffset + start, column.length[row]!).toString('latin1')
+}

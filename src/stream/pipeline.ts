@@ -1,0 +1,282 @@
+// The life of a pipeline: recover from the last commit, then read, apply and flush until stopped. What it does with rows is
+// its `Sink`. Everything between two commits is a function of (checkpoint, log): after any failure the pipeline starts
+// again from the commit. PROTOCOL rules 10 to 17.
+import type { Clock } from '../core/clock.ts'
+import { asMillraceError, type MillraceError } from '../core/errors.ts'
+import { type Random, uuidV7 } from '../core/random.ts'
+import type { Lake } from '../lake/open-lake.ts'
+import type { LakeTable, TableChange } from '../lake/types.ts'
+import type { Log } from '../log/log.ts'
+import type { Catalog } from '../store/catalog.ts'
+import type { CheckpointStore } from './checkpoint.ts'
+import type { Delivery, SourceState, StreamSource } from './source.ts'
+
+/** What was frozen at a cut of the log and goes into one commit. */
+export interface Cut {
+  /** JSON of the sink's state, as of the cut. */
+  readonly state: unknown
+  /** Writes the data files. May be called again when a commit failed. */
+  changes(): Promise<readonly TableChange[]>
+  /** The commit is durable: swap what readers see. */
+  publish(tables: readonly LakeTable[]): Promise<void>
+}
+
+export interface Sink {
+  /** Forgets everything and continues from a committed state; null = from nothing. */
+  restore(state: unknown): Promise<void>
+  apply(delivery: Delivery): Promise<void>
+  /** Called after each round of reads with the least watermark over all partitions, microseconds. */
+  tick(watermarkUs: number | null): Promise<void>
+  /** Bytes that wait for the next flush. */
+  readonly pendingBytes: number
+  readonly pendingRows: number
+  cut(): Promise<Cut>
+}
+
+export type StreamEvent =
+  | { readonly kind: 'applied'; readonly pipeline: string; readonly partition: number; readonly delivery: Delivery; readonly lag: number }
+  | {
+      readonly kind: 'flushed'
+      readonly pipeline: string
+      readonly tables: readonly string[]
+      readonly rows: number
+      readonly tookMs: number
+    }
+  | { readonly kind: 'failed'; readonly pipeline: string; readonly error: MillraceError; readonly againMs: number }
+
+export interface PipelineSettings {
+  readonly name: string
+  readonly topic: string
+  /** Fingerprint of the definition and the code: another one starts from the log's beginning or is refused by the caller. */
+  readonly code: string
+  readonly flushMs: number
+  readonly flushBytes: number
+  readonly readBytes: number
+}
+
+export interface PipelineParts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly lake: Lake
+  readonly catalog: Catalog
+  readonly checkpoints: CheckpointStore
+  readonly onEvent: (event: StreamEvent) => void
+}
+
+interface PipelineState {
+  readonly source: SourceState
+  readonly sink: unknown
+}
+
+const BACKOFF_MAX_MS = 10_000
+
+export class Pipeline {
+  readonly settings: PipelineSettings
+  readonly #parts: PipelineParts
+  readonly #source: StreamSource
+  readonly #sink: Sink
+  readonly #stop = new AbortController()
+  #generation = ''
+  #lastFlushMs = 0
+  #flushed: number[] = []
+  #flushing: Promise<void> | null = null
+  #flushError: unknown = null
+  #flushAsked: (() => void)[] = []
+  #wake: (() => void) | null = null
+  #done: Promise<void> = Promise.resolve()
+  #ready: Promise<void>
+  #isReady: () => void = () => {}
+
+  constructor(settings: PipelineSettings, parts: PipelineParts, source: StreamSource, sink: Sink) {
+    this.settings = settings
+    this.#parts = parts
+    this.#source = source
+    this.#sink = sink
+    this.#ready = new Promise((resolve) => {
+      this.#isReady = resolve
+    })
+  }
+
+  /** Next offsets to be read, by partition. */
+  get positions(): readonly number[] {
+    return this.#source.positions
+  }
+
+  get committed(): readonly number[] {
+    return this.#flushed
+  }
+
+  /** Event time up to which results are complete, microseconds. */
+  get watermarkUs(): number | null {
+    return this.#source.watermarkUs
+  }
+
+  /** Resolves once the state of the last commit is restored. */
+  get ready(): Promise<void> {
+    return this.#ready
+  }
+
+  start(): void {
+    this.#done = this.#run()
+  }
+
+  /** Commits all that was read, then stops. `flush: false` just stops, as a crash would. */
+  async stop(options: { flush: boolean }): Promise<void> {
+    if (options.flush) await this.flush().catch(() => {})
+    this.#stop.abort()
+    this.#wake?.()
+    await this.#done
+  }
+
+  /** Reads everything that is durable now and commits it. Rejects when the pipeline fails on the way. */
+  async flush(): Promise<void> {
+    const target = this.#source.positions.map((_, partition) => this.#parts.log.range(this.settings.topic, partition).end)
+    while (!this.#stop.signal.aborted && target.some((end, partition) => (this.#flushed[partition] ?? 0) < end)) {
+      await new Promise<void>((resolve) => {
+        this.#flushAsked.push(resolve)
+        this.#wake?.()
+      })
+    }
+  }
+
+  async #run(): Promise<void> {
+    let againMs = 100
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#recover()
+        this.#isReady()
+        await this.#loop(() => {
+          againMs = 100
+        })
+      } catch (error) {
+        if (this.#stop.signal.aborted) break
+        this.#parts.onEvent({ kind: 'failed', pipeline: this.settings.name, error: asMillraceError(error), againMs })
+        if (this.#flushing) await this.#flushing.catch(() => {})
+        this.#flushing = null
+        await this.#parts.clock.sleep(againMs, this.#stop.signal).catch(() => {})
+        againMs = Math.min(BACKOFF_MAX_MS, againMs * 2)
+      }
+    }
+    if (this.#flushing) await this.#flushing.catch(() => {})
+    for (const resolve of this.#flushAsked.splice(0)) resolve()
+  }
+
+  async #recover(): Promise<void> {
+    const { catalog, checkpoints, clock, random } = this.#parts
+    this.#generation = uuidV7(clock.nowMs(), random)
+    this.#flushError = null
+    await catalog.acquire(this.settings.name, this.#generation)
+    const { offsets, checkpoint } = await catalog.progress(this.settings.name)
+    const state = checkpoint && ((await checkpoints.read(checkpoint.location)) as PipelineState)
+    const next = this.#source.positions.map(
+      (_, partition) => offsets.find((row) => row.topic === this.settings.topic && row.partition === partition)?.next ?? 0,
+    )
+    await this.#source.restore(next, state?.source ?? null)
+    await this.#sink.restore(state?.sink ?? null)
+    this.#flushed = next
+    this.#lastFlushMs = clock.monotonicMs()
+  }
+
+  async #loop(onProgress: () => void): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      const didRead = await this.#readAll()
+      await this.#sink.tick(this.#source.watermarkUs)
+      if (this.#flushError) throw this.#flushError
+      if (this.#isFlushDue()) await this.#startFlush(onProgress)
+      if (!didRead) await this.#idle()
+    }
+  }
+
+  async #readAll(): Promise<boolean> {
+    let didRead = false
+    for (let partition = 0; partition < this.#source.positions.length; partition++) {
+      if (!this.#source.hasMore(partition)) continue
+      const delivery = await this.#source.read(partition, this.settings.readBytes)
+      if (!delivery) continue
+      didRead = true
+      await this.#sink.apply(delivery)
+      const lag = this.#parts.log.range(this.settings.topic, partition).end - delivery.next
+      this.#parts.onEvent({ kind: 'applied', pipeline: this.settings.name, partition, delivery, lag })
+    }
+    return didRead
+  }
+
+  get #hasUncommitted(): boolean {
+    return this.#source.positions.some((position, partition) => position > (this.#flushed[partition] ?? 0))
+  }
+
+  #isFlushDue(): boolean {
+    if (this.#flushing) return false
+    if (!this.#hasUncommitted) {
+      for (const resolve of this.#flushAsked.splice(0)) resolve()
+      return false
+    }
+    const isOld = this.#parts.clock.monotonicMs() - this.#lastFlushMs >= this.settings.flushMs
+    return isOld || this.#flushAsked.length > 0 || this.#sink.pendingBytes >= this.settings.flushBytes
+  }
+
+  /** Freezes the state at this point of the log; files and commit follow while reading goes on. */
+  async #startFlush(onProgress: () => void): Promise<void> {
+    const startedMs = this.#parts.clock.monotonicMs()
+    const offsets = [...this.#source.positions]
+    const source = this.#source.save()
+    const rows = this.#sink.pendingRows
+    const cut = await this.#sink.cut()
+    const asked = this.#flushAsked.splice(0)
+    this.#flushing = this.#commit(cut, offsets, source)
+      .then((tables) => {
+        this.#flushed = offsets
+        this.#lastFlushMs = this.#parts.clock.monotonicMs()
+        onProgress()
+        this.#parts.onEvent({ kind: 'flushed', pipeline: this.settings.name, tables, rows, tookMs: this.#lastFlushMs - startedMs })
+      })
+      .catch((error) => {
+        this.#flushError = error
+      })
+      .finally(() => {
+        this.#flushing = null
+        for (const resolve of asked) resolve()
+        this.#wake?.()
+      })
+  }
+
+  async #commit(cut: Cut, offsets: readonly number[], source: SourceState): Promise<string[]> {
+    const { checkpoints, lake } = this.#parts
+    const { name, topic, code } = this.settings
+    const changes = await cut.changes()
+    const state: PipelineState = { source, sink: cut.state }
+    const location = await checkpoints.write(name, state)
+    const tables = await lake.commit(changes, {
+      pipeline: {
+        name,
+        generation: this.#generation,
+        offsets: offsets.map((next, partition) => ({ topic, partition, next })),
+        checkpoint: { location, code },
+      },
+    })
+    await cut.publish(tables)
+    await checkpoints.prune(name, location)
+    return changes.map((change) => change.table)
+  }
+
+  /** Sleeps until a partition has more, a flush is due or asked for, or the pipeline stops. */
+  async #idle(): Promise<void> {
+    const waiting = new AbortController()
+    const flushInMs =
+      this.#hasUncommitted && !this.#flushing
+        ? Math.max(1, this.settings.flushMs - (this.#parts.clock.monotonicMs() - this.#lastFlushMs))
+        : null
+    const cancelTimer = flushInMs === null ? () => {} : this.#parts.clock.after(flushInMs, () => this.#wake?.())
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+      if (this.#stop.signal.aborted || this.#flushAsked.length > 0) resolve()
+      this.#source.positions.forEach((position, partition) => {
+        this.#parts.log.whenMore(this.settings.topic, partition, position, waiting.signal).then(resolve, resolve)
+      })
+    })
+    this.#wake = null
+    cancelTimer()
+    waiting.abort()
+  }
+}

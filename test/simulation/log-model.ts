@@ -1,0 +1,112 @@
+// The oracle of the log's simulation: what was sent, what was acknowledged, what was ever seen. It knows nothing of how
+// the log works; it holds the log to its promises. Records carry an id of their own in their only column.
+import assert from 'node:assert/strict'
+import type { Append, Appended, Log, LogBatch } from '../../src/log/log.ts'
+
+export const TOPIC = 'clicks'
+
+/** Ids of the records in a payload. */
+export const idsOf = (payload: Uint8Array): string[] =>
+  Buffer.from(payload)
+    .toString()
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { id: string }).id)
+
+export class LogModel {
+  /** `partition/offset` to the id that was acknowledged or read there: it can never change again. */
+  readonly #fixed = new Map<string, string>()
+  /** Ids whose append was acknowledged. */
+  readonly #acknowledged = new Map<string, string>()
+  readonly #emitted = new Map<string, number>()
+  #starts: number[] = []
+  acknowledgements = 0
+  checks = 0
+
+  /** An acknowledgement: every id has its place, now and forever. */
+  acknowledge(parts: readonly Append[], appended: readonly Appended[]): void {
+    assert.equal(appended.length, parts.length)
+    parts.forEach((part, number) => {
+      const { partition, first, last, duplicate } = appended[number]!
+      assert.equal(partition, part.partition)
+      // Of a repeated emission the log tells where the new rows are; rows it had before stand elsewhere.
+      const ids = duplicate && part.emission ? [] : idsOf(part.payload).slice(part.count - (last - first + 1))
+      if (!part.emission) assert.equal(last - first + 1, part.count)
+      for (const [at, id] of ids.entries()) this.#fix(partition, first + at, id, 'was acknowledged at')
+      if (part.emission) this.#note(partition, part.emission.pipeline, part.emission.first + part.count - 1)
+    })
+    this.acknowledgements++
+  }
+
+  /** A batch that a reader got. */
+  seen(batch: LogBatch): void {
+    const ids = idsOf(batch.payload)
+    assert.equal(ids.length, batch.count, 'a batch has as many lines as it says')
+    for (const [at, id] of ids.entries()) this.#fix(batch.partition, batch.baseOffset + at, id, 'was read at')
+  }
+
+  #fix(partition: number, offset: number, id: string, how: string): void {
+    const place = `${partition}/${offset}`
+    const before = this.#fixed.get(place) ?? id
+    assert.equal(id, before, `${id} ${how} ${place}, where ${before} was`)
+    this.#fixed.set(place, id)
+    const scope = `${partition} ${id}`
+    assert.equal(this.#acknowledged.get(scope) ?? place, place, `${id} ${how} ${place}, and is at ${this.#acknowledged.get(scope)} too`)
+    this.#acknowledged.set(scope, place)
+  }
+
+  #note(partition: number, pipeline: string, last: number): void {
+    const scope = `${partition} ${pipeline}`
+    this.#emitted.set(scope, Math.max(last, this.#emitted.get(scope) ?? -1))
+  }
+
+  /** Retention may remove what lies below `offset`. */
+  released(partition: number, offset: number): void {
+    this.#starts[partition] = Math.max(this.#starts[partition] ?? 0, offset)
+  }
+
+  /** Reads everything and compares. */
+  async check(log: Log, pipelines: readonly string[]): Promise<void> {
+    this.checks++
+    const partitions = log.topics()[0]?.partitions.length ?? 0
+    for (let partition = 0; partition < partitions; partition++) await this.#checkPartition(log, partition, pipelines)
+  }
+
+  async #checkPartition(log: Log, partition: number, pipelines: readonly string[]): Promise<void> {
+    const { start, end } = log.range(TOPIC, partition)
+    assert.ok(start <= (this.#starts[partition] ?? 0), `partition ${partition} starts at ${start}, which nobody released`)
+    const found = new Map<number, string>()
+    let lastMs = 0
+    for (let offset = start; offset < end; ) {
+      const batches = await log.read(TOPIC, partition, offset, 700)
+      assert.ok(batches.length > 0, 'a read below the end answers something')
+      for (const batch of batches) {
+        assert.equal(batch.baseOffset, offset, 'offsets have no gaps')
+        assert.ok(batch.appendTimeMs >= lastMs, 'append time never goes back')
+        lastMs = batch.appendTimeMs
+        this.seen(batch)
+        for (const [at, id] of idsOf(batch.payload).entries()) found.set(offset + at, id)
+        offset += batch.count
+      }
+    }
+    assert.equal(new Set(found.values()).size, found.size, 'no record stands twice')
+    this.#checkFixed(partition, start, found)
+    for (const pipeline of pipelines) this.#checkEmissions(log, partition, pipeline, [...found.values()])
+  }
+
+  #checkFixed(partition: number, start: number, found: ReadonlyMap<number, string>): void {
+    for (const [place, id] of this.#fixed) {
+      const [of, offset] = place.split('/').map(Number) as [number, number]
+      if (of === partition && offset >= start) assert.equal(found.get(offset), id, `${place} was acknowledged or read as ${id}`)
+    }
+  }
+
+  /** Numbers ascend one by one, and the log knows the last of them even when retention has removed it. */
+  #checkEmissions(log: Log, partition: number, pipeline: string, ids: readonly string[]): void {
+    const numbers = ids.filter((id) => id.startsWith(`${pipeline}-`)).map((id) => Number(id.split('-').at(-1)))
+    for (const [at, number] of numbers.entries()) assert.equal(number, numbers[0]! + at, `${pipeline} emits without gap or repetition`)
+    const last = log.lastEmission(TOPIC, partition, pipeline)
+    if (numbers.length > 0) assert.equal(last, numbers.at(-1), `${pipeline}'s last number`)
+    assert.ok(last >= (this.#emitted.get(`${partition} ${pipeline}`) ?? -1), `${pipeline}'s last number survives`)
+  }
+}
