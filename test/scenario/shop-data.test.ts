@@ -237,18 +237,50 @@ interface FraudRow {
 /** Options are no part of a relation's type. */
 const howOf = (relation: object): unknown => (relation as { $how: unknown }).$how
 
+/** One customer's state, in event time as the stream engine keeps it: cards of ten minutes, payments fading by 1/e a minute. */
+class Memory {
+  #cards = new Map<string, number>()
+  #weight = 0
+  #lastMs = 0
+  #nowMs = 0
+
+  at(nowMs: number): this {
+    this.#nowMs = nowMs
+    for (const [card, addedMs] of this.#cards) if (nowMs - addedMs >= 600_000) this.#cards.delete(card)
+    return this
+  }
+
+  handles() {
+    const memory = this
+    return {
+      cards: {
+        add: (card: string) => memory.#cards.set(card, memory.#nowMs),
+        get size() {
+          return memory.#cards.size
+        },
+      },
+      rate: {
+        tick() {
+          memory.#weight = memory.#weight * Math.exp((memory.#lastMs - memory.#nowMs) / 60_000) + 1
+          memory.#lastMs = memory.#nowMs
+        },
+        get value() {
+          return memory.#weight / 60
+        },
+      },
+    }
+  }
+}
+
 /** The suspects that the processor finds among payments in order. */
 function detect(payments: readonly Record<string, string>[]): FraudRow[] {
   const found: FraudRow[] = []
-  const states = new Map<string, unknown>()
+  const memories = new Map<string, Memory>()
   const { on } = howOf(suspects) as { on(row: unknown, state: unknown, context: unknown): void }
   for (const payment of payments) {
-    const seen = { epochMicros: BigInt(Date.parse(payment['seen']!)) * 1000n, toString: () => payment['seen']! }
-    const recent = {
-      get: () => states.get(payment['customer']!) ?? null,
-      set: (value: unknown) => states.set(payment['customer']!, value),
-    }
-    on({ ...payment, seen }, { recent }, { emit: (row: FraudRow) => found.push({ ...row, seen: String(row.seen) }) })
+    const memory = memories.get(payment['customer']!) ?? new Memory()
+    memories.set(payment['customer']!, memory)
+    on(payment, memory.at(Date.parse(payment['seen']!)).handles(), { emit: (row: FraudRow) => found.push(row) })
   }
   return found
 }
