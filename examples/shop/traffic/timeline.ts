@@ -12,7 +12,7 @@ export interface TimelineOptions {
   readonly seed: number
   /** The moment at which history ends, milliseconds since 1970. */
   readonly untilMs: number
-  /** How many of the 13 months are history. */
+  /** How many of the 13 months of orders are history; clicks of the same time (all 4.5 months of them from 5 on). */
   readonly months: number
   /** True: all rows of those months are history, which then ends up to a week before `untilMs`. False: it ends at `untilMs`
    *  to the minute, and up to a week of rows is left over for the live part. */
@@ -61,6 +61,8 @@ interface Source {
   readonly buyers: ClickOptions['buyers']
   readonly orderShiftMs: number
   readonly clickShiftMs: number
+  /** The first order, moved: days of clicks before it are left out. */
+  readonly firstMs: number
 }
 
 /** What events of `months` are made from; `chosen` are those that are history, and decide how far dates move. */
@@ -79,6 +81,7 @@ function sourceOf(options: TimelineOptions, months: readonly string[], chosen: r
     buyers: buyersOf(invoices, orderShiftMs),
     orderShiftMs,
     clickShiftMs: shiftOf(clicks.at(-1)!.dayMs + DAY, options),
+    firstMs: invoices[0]!.placedMs + orderShiftMs,
   }
 }
 
@@ -98,7 +101,11 @@ const customersOf = (paid: readonly { readonly customer: string }[]): string[] =
 
 /** All events from `fromMs` on, by time. */
 function* events(source: Source, months: readonly string[], fromMs: number, run: string): Generator<Event> {
-  const parts = [orderLines(source, months, fromMs, run), payments(source, months, run), clicks(source, fromMs, run)]
+  const parts = [
+    orderLines(source, months, fromMs, run),
+    payments(source, months, run),
+    clicks(source, Math.max(fromMs, source.firstMs), run),
+  ]
   for (const event of mergeByTime(parts)) {
     if (event.atMs > fromMs) yield* withFaults(event, source.faults, source.chance)
   }
