@@ -1,5 +1,6 @@
 // The routes of the console with their search parameters, all under /console. Pages other than the overview are loaded when
 // they are first wanted; hovering or focusing a link fetches page and data ahead.
+import type { FetchQueryOptions, QueryKey } from '@tanstack/react-query'
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router'
 import {
   dashboardQuery,
@@ -22,7 +23,10 @@ import { focusTitle } from './ui/head.tsx'
 import { Empty, ErrorNote } from './ui/note.tsx'
 import { Shell } from './ui/shell.tsx'
 
-const ahead = (query: Parameters<typeof queryClient.prefetchQuery>[0]): void => void queryClient.prefetchQuery(query)
+/** Fetches without waiting: the page shows its skeleton meanwhile. */
+function ahead<T, K extends QueryKey>(query: FetchQueryOptions<T, Error, T, K>): void {
+  void queryClient.prefetchQuery(query)
+}
 const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : undefined)
 const oneOf = <T extends string>(value: unknown, allowed: readonly T[]): T | undefined => allowed.find((one) => one === value)
 /** Leaves absent parameters out of the address. */
