@@ -10,7 +10,7 @@ import { Icon, kindIcon } from '../ui/icon.tsx'
 import { relationWords } from '../ui/words.ts'
 import { type ColumnEdge, closure, onPath } from './graph.ts'
 
-const WIDTH = 154
+const WIDTH = 164
 const TOP = 47
 const ROW = 25
 
@@ -50,20 +50,18 @@ function AssetNode({ data }: NodeProps<FlowNode>) {
         <b className="cut" title={node.name}>
           {node.name}
         </b>
-        <span className={wrong === null ? '' : `c-${wrong.tone}`} title={wrong?.word}>
-          {wrong === null ? null : (
-            <>
-              <Icon name={wrong.tone === 'bad' ? 'bad' : 'warn'} size={12} />
-              <span className="sr">{wrong.word}</span>
-            </>
-          )}
-        </span>
+        {wrong === null ? null : (
+          <span className={`mark c-${wrong.tone}`} title={wrong.word}>
+            <Icon name={wrong.tone === 'bad' ? 'bad' : 'warn'} size={12} />
+            <span className="sr">{wrong.word}</span>
+          </span>
+        )}
         <small className="cut">{node.note}</small>
         <span className="v">{node.freshness === undefined ? null : <FreshAge of={node.freshness} short />}</span>
       </div>
       {columns.length === 0 ? null : (
         <div className="ln-cols">
-          {columns.map((column, index) => (
+          {columns.map((column) => (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the same columns are buttons in the panel beside the graph
             // biome-ignore lint/a11y/noStaticElementInteractions: as above
             <div
@@ -74,7 +72,7 @@ function AssetNode({ data }: NodeProps<FlowNode>) {
                 onChoose(node.id, column.name)
               }}
             >
-              <Handle type="target" position={Position.Left} id={`in ${column.name}`} style={{ top: 12 + index * 0 }} isConnectable={false} />
+              <Handle type="target" position={Position.Left} id={`in ${column.name}`} style={{ top: 12 }} isConnectable={false} />
               <Handle type="source" position={Position.Right} id={`out ${column.name}`} style={{ top: 12 }} isConnectable={false} />
               <span className="mono">{column.name}</span>
               <span>{column.type.replace(/\(.*/, '')}</span>

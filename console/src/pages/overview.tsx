@@ -182,7 +182,7 @@ export function OverviewPage() {
         <div className="stack">
           <RelationTable relations={overview.relations} search={search} at="/" />
           {overview.conservation === null ? null : (
-            <Card title="Was any event lost?" beside={overview.conservation.sinceMs === null ? 'all streams' : 'all streams, last 24 h'} className={balances(overview.conservation) ? '' : 'torn'}>
+            <Card title="Was any event lost?" controls={<span className="muted s12">{overview.conservation.sinceMs === null ? 'all streams' : 'all streams, last 24 h'}</span>} className={balances(overview.conservation) ? '' : 'torn'}>
               <div className="in">
                 <ConservationLine of={overview.conservation} />
               </div>

@@ -156,15 +156,15 @@ function keepFacts(of: RelationDetail): [string, ReactNode][] {
   const facts: [string, ReactNode][] = []
   if (manifest.kind === 'model') {
     facts.push(['Refresh', manifest.by === undefined ? manifest.refresh : `by ${manifest.by}${manifest.key.length > 0 ? `; key ${manifest.key.join(', ')}` : ''}`])
-    facts.push(['When', manifest.refresh === 'live' ? 'live' : manifest.refresh === 'view' ? 'at each read' : manifest.freshMs === undefined ? 'when its inputs commit' : `within ${formatDuration(manifest.freshMs, 'short')} of a commit`])
+    facts.push(['When', manifest.refresh === 'live' ? 'live' : manifest.refresh === 'view' ? 'at each read' : manifest.freshMs === undefined ? 'when its inputs commit' : `within ${formatDuration(manifest.freshMs)} of a commit`])
     if (manifest.onChange !== undefined) facts.push(['If inputs change', manifest.onChange === 'recompute' ? `recompute the touched ${manifest.by === undefined ? 'parts' : 'intervals'}` : 'keep what was computed'])
     facts.push(['Reads', manifest.inputs.map((input, index) => [index === 0 ? '' : ', ', <Link key={input} className="link" to="/data/$relation" params={{ relation: input }}>{input}</Link>])])
   } else if (manifest.kind === 'stream') {
     facts.push(['Source', manifest.source === 'http' ? 'HTTP' : `processor ${manifest.processor ?? ''}`])
     facts.push(['Partitions', `${manifest.partitions}${manifest.key === undefined ? ', round robin' : `, by ${manifest.key}`}`])
-    if (manifest.time !== undefined) facts.push(['Event time', `${manifest.time}, lateness ${formatDuration(manifest.latenessMs, 'short')}`])
-    if (manifest.dedupe !== undefined) facts.push(['Deduplicated', `by ${manifest.dedupe.by.join(', ')} within ${formatDuration(manifest.dedupe.withinMs, 'short')}`])
-    facts.push(['Log kept', formatDuration(manifest.keep.logMs, 'short')])
+    if (manifest.time !== undefined) facts.push(['Event time', `${manifest.time}, lateness ${formatDuration(manifest.latenessMs)}`])
+    if (manifest.dedupe !== undefined) facts.push(['Deduplicated', `by ${manifest.dedupe.by.join(', ')} within ${formatDuration(manifest.dedupe.withinMs)}`])
+    facts.push(['Log kept', formatDuration(manifest.keep.logMs)])
   } else {
     const source = manifest.source
     facts.push(['Source', source.kind === 'files' ? `${source.format} files` : source.kind === 'http' ? 'HTTP, by key' : 'none'])
@@ -185,7 +185,7 @@ function keepFacts(of: RelationDetail): [string, ReactNode][] {
     ])
   const partition = manifest.partition.map((rule) => (rule.transform === 'identity' ? rule.column : `${rule.transform}(${rule.column})`)).join(', ')
   facts.push(['Partition', [partition || 'none', relation.files === null ? null : plural(relation.files, 'file'), relation.bytes === null ? null : formatBytes(relation.bytes)].filter(Boolean).join(' · ')])
-  if (manifest.keep.tableMs !== undefined) facts.push(['Rows kept', formatDuration(manifest.keep.tableMs, 'short')])
+  if (manifest.keep.tableMs !== undefined) facts.push(['Rows kept', formatDuration(manifest.keep.tableMs)])
   return facts
 }
 

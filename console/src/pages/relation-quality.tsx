@@ -45,7 +45,7 @@ function Dimensions({ page }: { readonly page: QualityPage }) {
         <dt>Timeliness</dt>
         <dd>
           {page.freshShare === null ? <span className="muted">–</span> : formatShare(page.freshShare)}
-          <small>{page.targetMs === null ? 'no target' : `of 30 days within ${formatDuration(page.targetMs, 'short')}`}</small>
+          <small>{page.targetMs === null ? 'no target' : `of 30 days within ${formatDuration(page.targetMs)}`}</small>
         </dd>
       </div>
     </dl>

@@ -97,7 +97,7 @@ export function RelationSnapshots() {
       {(page) => (
         <>
           <p className="muted s12 num" style={{ marginBottom: 12 }}>
-            {[page.keepMs === null ? null : `kept ${formatDuration(page.keepMs, 'short')}`, plural(page.total, 'snapshot'), page.bytes === null ? null : formatBytes(page.bytes)].filter(Boolean).join(' · ')}
+            {[page.keepMs === null ? null : `kept ${formatDuration(page.keepMs)}`, plural(page.total, 'snapshot'), page.bytes === null ? null : formatBytes(page.bytes)].filter(Boolean).join(' · ')}
           </p>
           <Card label="Snapshots">{page.snapshots.length === 0 ? <Empty title={`${name} has no snapshot yet.`} /> : <Rows name={name} snapshots={page.snapshots} />}</Card>
         </>

@@ -62,7 +62,7 @@ function Why({ of }: { readonly of: RelationDetail }) {
   const words = { source: 'its source is down', run: 'its last run failed', waits: `it waits for ${fresh.why?.on ?? 'an input'}` }
   return (
     <p className="s12 c-bad" style={{ marginBottom: 8 }}>
-      Late{fresh.targetMs === null ? '' : `, target ${formatDuration(fresh.targetMs, 'short')}`}
+      Late{fresh.targetMs === null ? '' : `, target ${formatDuration(fresh.targetMs)}`}
       {fresh.why === undefined ? '. ' : `: ${words[fresh.why.kind]}. `}
       {fresh.why?.runId === undefined ? null : (
         <Link className="link" to="/runs/$id" params={{ id: fresh.why.runId }}>

@@ -170,11 +170,11 @@ export function RunView({ id, step, title }: { readonly id: string; readonly ste
         <Card
           title="Steps"
           count={of.steps.length}
-          beside={
-            <>
+          controls={
+            <span className="muted s12 num cut hide-m">
               <Time at={of.run.startedAtMs} /> to {of.run.endedAtMs === null ? 'now' : <Time at={of.run.endedAtMs} />} · {of.run.trigger}
               {of.code === null ? '' : ` · code ${of.code}`}
-            </>
+            </span>
           }
         >
           {of.steps.length === 0 ? <Empty title="This run has no step yet." /> : <Timeline steps={of.steps} nowMs={serverNow()} chosen={chosen} onChoose={(name) => void navigate({ to: '/runs/$id', params: { id }, search: (old) => ({ ...old, step: name }), replace: true })} />}

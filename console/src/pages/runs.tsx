@@ -66,7 +66,7 @@ function Item({ run, chosen, search }: { readonly run: RunSummary; readonly chos
       <span className="r s12 t2">
         <Time at={run.startedAtMs} how="minute" />
         <br />
-        <span className="muted">{run.endedAtMs === null ? formatAge(now - run.startedAtMs) : formatDuration(run.endedAtMs - run.startedAtMs)}</span>
+        <span className="muted">{run.endedAtMs === null ? formatAge(now - run.startedAtMs) : formatDuration(run.endedAtMs - run.startedAtMs, 'measured')}</span>
       </span>
     </Link>
   )

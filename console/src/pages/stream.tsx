@@ -27,8 +27,8 @@ function tagsOf(of: StreamDetail): string[] {
   return [
     of.stream.source,
     ...(of.key === null ? [] : [`key ${of.key}`]),
-    ...(of.time === null ? [] : [`lateness ${formatDuration(of.latenessMs, 'short')}`]),
-    ...(of.maxSkewMs === null ? [] : [`max skew ${formatDuration(of.maxSkewMs, 'short')}`]),
+    ...(of.time === null ? [] : [`lateness ${formatDuration(of.latenessMs)}`]),
+    ...(of.maxSkewMs === null ? [] : [`max skew ${formatDuration(of.maxSkewMs)}`]),
     ...(of.owner === null ? [] : [`owner ${of.owner}`]),
   ]
 }
@@ -210,7 +210,7 @@ export function StreamPage() {
       )}
       <Charts of={of} />
       <div className="grid cons cols-side" style={{ gridTemplateColumns: 'minmax(0, 1fr) 392px', alignItems: 'start', marginBottom: 16 }}>
-        <Card title="Was any event lost?" beside={of.stream.conservation.sinceMs === null ? 'since the beginning' : `last ${formatDuration(serverNow() - of.stream.conservation.sinceMs, 'short')}`} controls={<Balance of={of.stream.conservation} />} className={balances(of.stream.conservation) ? '' : 'torn'}>
+        <Card title="Was any event lost?" beside={of.stream.conservation.sinceMs === null ? 'since the beginning' : `last ${formatDuration(Math.round((serverNow() - of.stream.conservation.sinceMs) / 60_000) * 60_000, 'short')}`} controls={<Balance of={of.stream.conservation} />} className={balances(of.stream.conservation) ? '' : 'torn'}>
           <Conservation of={of.stream.conservation} />
         </Card>
         <Partitions of={of} />

@@ -2,7 +2,6 @@
 // with its factor. When it does not balance it says by how many, and where.
 import type { Conservation as Counters } from '../../../src/serve/admin/types.ts'
 import { formatCount, formatNumber } from './format.ts'
-import { Num } from './num.tsx'
 import { State } from './state.tsx'
 
 const PARTS = [
@@ -61,17 +60,13 @@ export function Conservation({ of }: { readonly of: Counters }) {
     <div className="in" style={{ display: 'grid', gap: 12, paddingBottom: 14 }}>
       <div className="eq num">
         <div>
-          <b>
-            <Num value={of.in} />
-          </b>
+          <b>{formatCount(of.in)}</b>
           <span>in</span>
         </div>
         {PARTS.flatMap(([name, color], index) => [
           <em key={`${name} sign`}>{index === 0 ? '=' : '+'}</em>,
           <div key={name}>
-            <b>
-              <Num value={of[name]} />
-            </b>
+            <b>{formatCount(of[name])}</b>
             <span>
               <i style={{ background: color }} />
               {name}

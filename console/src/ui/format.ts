@@ -55,16 +55,17 @@ export function formatShare(share: number): string {
 
 export const formatRate = (perSecond: number): string => `${formatNumber(perSecond, perSecond < 100 ? 1 : 0)} /s`
 
-/** A length of time in at most two units ('1 h 36 min'), one with `short`; '0.2 s' below a second, '41 ms' with `fine`. */
-export function formatDuration(ms: number, how: 'long' | 'short' | 'fine' = 'long'): string {
+/**
+ * A length of time in at most two units ('1 h 36 min', '2 d 3 h' from 48 h on), one with `short`; '0.2 s' below a second.
+ * `measured` keeps a digit below a minute ('16.3 s', '4.0 s'); `fine` is that, with milliseconds below a second ('41 ms').
+ */
+export function formatDuration(ms: number, how: 'long' | 'short' | 'fine' | 'measured' = 'long'): string {
   const value = Math.max(0, ms)
   if (how === 'fine' && value < 1000) return `${formatNumber(value, value < 10 ? 1 : 0)} ms`
-  if (value < 10_000) {
-    const seconds = Math.round(value / 100) / 10
-    return value < 1000 || how !== 'short' ? `${formatNumber(seconds, 1)} s` : `${Math.round(value / 1000)} s`
-  }
+  if (value < 60_000 && (how === 'fine' || how === 'measured')) return `${(Math.round(value / 100) / 10).toFixed(1).replace('.', POINT)} s`
+  if (value < 10_000) return value < 1000 || how !== 'short' ? `${formatNumber(Math.round(value / 100) / 10, 1)} s` : `${Math.round(value / 1000)} s`
   const units: [string, number][] = [
-    ['d', 86_400_000],
+    ...(value >= 2 * 86_400_000 ? ([['d', 86_400_000]] as [string, number][]) : []),
     ['h', 3_600_000],
     ['min', 60_000],
     ['s', 1000],

@@ -20,6 +20,13 @@ export function axisNumber(value: number): string {
 
 const { bars } = uPlot.paths
 
+/** Half a bar more at both ends, so that the first and the last are whole. */
+function roomForBars(props: ChartProps, low: number, high: number): uPlot.Range.MinMax {
+  const count = props.x.values.length
+  const half = props.kind === 'bar' && count > 1 ? ((high - low) / (count - 1)) * 0.6 : 0
+  return [low - half, high + half]
+}
+
 function options(props: ChartProps, width: number, zone: 'UTC' | 'local', onCursor: (index: number | null, left: number) => void): uPlot.Options {
   const font = '11px "Inter Variable", Inter, sans-serif'
   const grid = { stroke: color('--chart-grid'), width: 1 }
@@ -33,7 +40,7 @@ function options(props: ChartProps, width: number, zone: 'UTC' | 'local', onCurs
     padding: [8, 8, 0, 0],
     tzDate: (ts) => (zone === 'UTC' ? uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC') : new Date(ts * 1000)),
     cursor: { y: false, points: { show: props.kind === 'line' }, drag: { x: false, y: false }, ...(props.sync === undefined ? {} : { sync: { key: props.sync } }) },
-    scales: { x: { time: words === null, ...(words === null ? {} : { range: [-0.6, words.length - 0.4] as uPlot.Range.MinMax }) }, y: { range: (_, low, high) => [Math.min(0, low), high <= 0 && low >= 0 ? 1 : high * 1.08] } },
+    scales: { x: { time: words === null, range: words === null ? (_, low, high) => roomForBars(props, low, high) : [-0.6, words.length - 0.4] }, y: { range: (_, low, high) => [Math.min(0, low), high <= 0 && low >= 0 ? 1 : high * 1.08] } },
     axes: [
       {
         ...axis,

@@ -32,13 +32,13 @@ function SourceAge({ of }: { readonly of: Freshness }) {
   if (of.state === 'late')
     return (
       <State tone="bad" size={12}>
-        <FreshAge of={of} /> old
+        <FreshAge of={of} short /> old
       </State>
     )
   if (of.lagMs !== undefined) return <>live</>
   return (
     <>
-      <FreshAge of={of} /> ago
+      <FreshAge of={of} short /> ago
     </>
   )
 }

@@ -20,5 +20,5 @@ export function Age({ at, short = false }: { readonly at: number; readonly short
 
 /** A length of time that does not tick; `fine` shows milliseconds. */
 export function Span({ ms, fine = false }: { readonly ms: number; readonly fine?: boolean }) {
-  return <span className="num">{formatDuration(ms, fine ? 'fine' : 'long')}</span>
+  return <span className="num">{formatDuration(ms, fine ? 'fine' : 'measured')}</span>
 }

@@ -20,6 +20,9 @@ export function axisTicks(lengthMs: number): readonly number[] {
   return Array.from({ length: Math.floor(lengthMs / step) + 1 }, (_, index) => index * step).filter((tick) => tick < lengthMs * 0.96)
 }
 
+/** Seconds up to two minutes, so that neighbours differ. */
+const axisText = (tick: number, lengthMs: number): string => (tick === 0 ? '0 s' : lengthMs < 3000 ? formatDuration(tick, 'fine') : lengthMs < 150_000 ? `${formatCount(tick / 1000)} s` : formatDuration(tick))
+
 function Track({ step, axis, nowMs }: { readonly step: RunStep; readonly axis: Axis; readonly nowMs: number }) {
   if (step.startedAtMs === null)
     return (
@@ -36,7 +39,7 @@ function Track({ step, axis, nowMs }: { readonly step: RunStep; readonly axis: A
         const next = tries[index + 1]
         return (
           <span key={one.startedAtMs}>
-            <span className="sg" style={{ ...place(one.startedAtMs, end), background: one.error === null ? FILL[step.state] : 'var(--bad)' }} title={one.error ?? formatDuration(end - one.startedAtMs)} />
+            <span className="sg" style={{ ...place(one.startedAtMs, end), background: one.error === null ? FILL[step.state] : 'var(--bad)' }} title={one.error ?? formatDuration(end - one.startedAtMs, 'measured')} />
             {next === undefined ? null : (
               <span className="sg wt" style={place(end, next.startedAtMs)} title="wait before the next try">
                 {formatDuration(next.startedAtMs - end, 'short')}
@@ -51,7 +54,7 @@ function Track({ step, axis, nowMs }: { readonly step: RunStep; readonly axis: A
 
 function stepTime(step: RunStep, nowMs: number): string {
   if (step.state === 'failed' || step.state === 'skipped' || step.state === 'waiting') return step.state
-  return step.startedAtMs === null ? '' : formatDuration((step.endedAtMs ?? nowMs) - step.startedAtMs)
+  return step.startedAtMs === null ? '' : formatDuration((step.endedAtMs ?? nowMs) - step.startedAtMs, 'measured')
 }
 
 export function Timeline({ steps, nowMs, chosen, onChoose }: { readonly steps: readonly RunStep[]; readonly nowMs: number; readonly chosen: string | null; readonly onChoose: (name: string) => void }) {
@@ -66,7 +69,7 @@ export function Timeline({ steps, nowMs, chosen, onChoose }: { readonly steps: r
         <span className="ax num">
           {axisTicks(axis.lengthMs).map((tick) => (
             <span key={tick} style={{ left: `${(tick / axis.lengthMs) * 100}%` }}>
-              {tick === 0 ? '0 s' : formatDuration(tick, axis.lengthMs < 1000 ? 'fine' : 'short')}
+              {axisText(tick, axis.lengthMs)}
             </span>
           ))}
         </span>
