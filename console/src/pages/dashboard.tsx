@@ -33,7 +33,7 @@ function NumberTile({ tile, answer }: { readonly tile: Tile; readonly answer: Ti
         {tile.unit === undefined ? '' : `, ${tile.unit}`}
       </div>
       <div className="big">{row?.[figure] == null ? <span className="muted">–</span> : formatCell(row[figure] ?? null, answer.columns[figure]?.type ?? '')}</div>
-      <div className="s12 t2 num cut">{more.join(' · ') || '\u00a0'}</div>
+      <div className="s12 t2 num">{more.join(' · ') || '\u00a0'}</div>
     </>
   )
 }

@@ -13,6 +13,8 @@ import { type ColumnEdge, closure, onPath } from './graph.ts'
 const WIDTH = 164
 const TOP = 47
 const ROW = 25
+/** Room for the key and the buttons below. */
+const FIT = { maxZoom: 1, padding: { top: '16px', left: '20px', right: '20px', bottom: '60px' } } as const
 
 interface Shown {
   readonly node: LineageNode
@@ -139,7 +141,7 @@ function Flow(props: GraphProps) {
   )
   // biome-ignore lint/correctness/useExhaustiveDependencies: fits again when the graph's shape changes
   useEffect(() => {
-    const frame = requestAnimationFrame(() => void flow.fitView({ maxZoom: 1, padding: 0.06 }))
+    const frame = requestAnimationFrame(() => void flow.fitView(FIT))
     return () => cancelAnimationFrame(frame)
   }, [shape, flow])
   const walk = (event: KeyboardEvent): void => {
@@ -179,7 +181,7 @@ function Flow(props: GraphProps) {
         <button type="button" className="btn sm icon" aria-label="Zoom out" onClick={() => void flow.zoomOut()}>
           <Icon name="minus" size={13} />
         </button>
-        <button type="button" className="btn sm" onClick={() => void flow.fitView({ maxZoom: 1, padding: 0.06 })}>
+        <button type="button" className="btn sm" onClick={() => void flow.fitView(FIT)}>
           Fit
         </button>
       </div>

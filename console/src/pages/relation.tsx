@@ -38,15 +38,15 @@ const TABS = [
 
 function Tabs({ name, of }: { readonly name: string; readonly of: RelationDetail }) {
   const path = useRouterState({ select: (state) => state.location.pathname })
-  const last = decodeURIComponent(path.split('/').filter((part) => part !== '').at(-1) ?? '')
+  const last = path.split('/').filter((part) => part !== '' && part !== 'console')[2] ?? ''
   const counts: Record<string, number | null> = { Rows: of.relation.rows, Schema: of.manifest.shape.fields.length, Quality: of.counts.checks, Snapshots: of.counts.snapshots }
   return (
     <nav className="tabs" aria-label={name} style={{ marginBottom: 'var(--s4)' }}>
       {TABS.map((tab) => {
-        const suffix = tab.to.split('/')[3] ?? name
+        const suffix = tab.to.split('/')[3] ?? ''
         const count = counts[tab.name]
         return (
-          <Link key={tab.to} to={tab.to} params={{ relation: name }} activeProps={{}} aria-current={last === suffix ? 'page' : undefined} resetScroll={false}>
+          <Link key={tab.to} to={tab.to} params={{ relation: name }} activeProps={{}} activeOptions={{ exact: true }} aria-current={last === suffix ? 'page' : undefined} resetScroll={false}>
             {tab.name}
             {count == null ? null : <span className="n">{formatCount(count)}</span>}
           </Link>

@@ -50,7 +50,7 @@ function Item({ run, chosen, search }: { readonly run: RunSummary; readonly chos
   const now = useNow()
   const words = runWords(run.state)
   return (
-    <Link className="ri" to="/runs/$id" params={{ id: run.id }} search={{ ...search, step: undefined }} aria-current={chosen ? 'true' : undefined} activeProps={{}} data-row="" {...(chosen ? { 'data-here': '' } : {})}>
+    <Link className="ri" to="/runs/$id" params={{ id: run.id }} search={{ ...search, step: undefined }} aria-current={chosen ? 'true' : undefined} activeProps={{}} activeOptions={{ exact: true, includeSearch: false }} data-row="" {...(chosen ? { 'data-here': '' } : {})}>
       <span>
         <StateIcon {...words} />
       </span>

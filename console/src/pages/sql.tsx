@@ -135,7 +135,7 @@ export function SqlPage() {
   }, [search.q])
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, when a link asks for it and its text is in the tab
   useEffect(() => {
-    if (search.run && search.q === tab.text) query.mutate()
+    if (search.run && search.q === tab.text) run()
   }, [search.run, search.q === tab.text])
   const rows = (data: Answered): string => [data.answer.columns.map((column) => column.name).join('\t'), ...data.answer.rows.map((row) => row.map((value) => value ?? '').join('\t'))].join('\n')
   const catalog = Object.fromEntries(relations.map((one) => [one.name, one.columns.map((column) => column.name)]))

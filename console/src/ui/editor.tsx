@@ -11,7 +11,8 @@ import { useEffect, useRef } from 'react'
 
 const DuckDB = SQLDialect.define({
   ...PostgreSQL.spec,
-  keywords: `${PostgreSQL.spec.keywords ?? ''} qualify pivot unpivot asof positional sample exclude replace macro describe summarize semi anti`,
+  // Words that are names of columns far more often than keywords.
+  keywords: `${(PostgreSQL.spec.keywords ?? '').replace(/\b(year|month|day|hour|minute|second|name|type|source|data|value|location|zone|level|state)\b/g, '')} qualify pivot unpivot asof positional sample exclude replace macro describe summarize semi anti`,
   types: `${PostgreSQL.spec.types ?? ''} hugeint tinyint ubigint uinteger usmallint utinyint double varchar blob map struct list`,
 })
 

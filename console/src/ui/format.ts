@@ -53,7 +53,7 @@ export function formatShare(share: number): string {
   return `${formatNumber(percent, 1)} %`
 }
 
-export const formatRate = (perSecond: number): string => `${formatNumber(perSecond, perSecond < 100 ? 1 : 0)} /s`
+export const formatRate = (perSecond: number): string => `${formatNumber(perSecond, perSecond < 1 ? 2 : perSecond < 100 ? 1 : 0)} /s`
 
 /**
  * A length of time in at most two units ('1 h 36 min', '2 d 3 h' from 48 h on), one with `short`; '0.2 s' below a second.

@@ -42,7 +42,7 @@ export function Icon({ name, size = 14 }: { readonly name: IconName; readonly si
       viewBox="0 0 16 16"
       fill="none"
       stroke="currentColor"
-      strokeWidth={1.4}
+      strokeWidth={name === 'more' ? 1.9 : 1.4}
       strokeLinecap="round"
       strokeLinejoin="round"
       aria-hidden="true"

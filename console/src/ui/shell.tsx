@@ -36,7 +36,7 @@ function Count({ of, session }: { readonly of: string; readonly session: Session
 function NavLink({ of, here, session }: { readonly of: string; readonly here: string; readonly session: Session | undefined }) {
   const page = PAGES[of]!
   return (
-    <Link to={page.to} aria-current={here === page.to ? 'page' : undefined} activeProps={{}} title={page.name}>
+    <Link to={page.to} aria-current={here === page.to ? 'page' : undefined} activeProps={{}} activeOptions={{ exact: true }} title={page.name}>
       <Icon name={ICONS[of]!} size={16} />
       <span className="lb">{page.name}</span>
       <Count of={of} session={session} />
@@ -198,7 +198,7 @@ function TabBar({ here, session }: { readonly here: string; readonly session: Se
       {['o', 'd', 'r', 'q'].map((key) => {
         const page = PAGES[key]!
         return (
-          <Link key={key} to={page.to} activeProps={{}} aria-current={here === page.to ? 'page' : undefined}>
+          <Link key={key} to={page.to} activeProps={{}} activeOptions={{ exact: true }} aria-current={here === page.to ? 'page' : undefined}>
             <Icon name={ICONS[key]!} size={18} />
             {page.name}
           </Link>
