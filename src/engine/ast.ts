@@ -131,10 +131,52 @@ function withoutLocations<T>(value: T): T {
   return parseJsonVerbatim(JSON.stringify(value, (key, inner) => (key === 'query_location' ? 0 : inner))) as T
 }
 
-/** Equal for trees that mean the same: places are left out, and wrappers that the printer adds around VALUES. */
+const IGNORED = new Set(['query_location', 'named_param_map'])
+
+/**
+ * Equal for trees that mean the same. Left out: places, the order in which parameters were met (they are bound by name), and
+ * the subquery that the printer puts around VALUES.
+ */
 function canonical(statement: Statement): string {
-  return JSON.stringify(statement, (key, value) => (key === 'query_location' ? undefined : value))
+  return JSON.stringify(statement, (key, value) => (IGNORED.has(key) ? undefined : (valuesInside(value) ?? value)))
 }
+
+/** The VALUES of `(SELECT * FROM (VALUES ...) AS name) AS name`. */
+function valuesInside(value: unknown): Node | undefined {
+  const outer = value as Node | null
+  if (outer?.type !== 'SUBQUERY' || outer.class !== undefined || outer['sample'] || (outer['column_name_alias'] as unknown[]).length > 0)
+    return undefined
+  const { from_table: inner, ...rest } = (outer['subquery'] as Statement).node as Node & { from_table?: Node }
+  if (inner?.type !== 'EXPRESSION_LIST' || inner.alias !== outer.alias) return undefined
+  return JSON.stringify(rest, (key, member) => (key === 'query_location' ? undefined : member)) === SELECT_ALL ? inner : undefined
+}
+
+const SELECT_ALL = JSON.stringify({
+  type: 'SELECT_NODE',
+  modifiers: [],
+  cte_map: { map: [] },
+  select_list: [
+    {
+      class: 'STAR',
+      type: 'STAR',
+      alias: '',
+      relation_name: '',
+      exclude_list: [],
+      replace_list: [],
+      columns: false,
+      expr: null,
+      qualified_exclude_list: [],
+      rename_list: [],
+    },
+  ],
+  where_clause: null,
+  group_expressions: [],
+  group_sets: [],
+  aggregate_handling: 'STANDARD_HANDLING',
+  having: null,
+  sample: null,
+  qualify: null,
+})
 
 /** Base tables that are not names of CTEs in scope, with DuckDB's scoping: a CTE sees those before it, not itself. */
 export function relationsOf(statement: Statement): RelationRef[] {
