@@ -27,10 +27,12 @@ import { Shell } from './ui/shell.tsx'
 function ahead<T, K extends QueryKey>(query: FetchQueryOptions<T, Error, T, K>): void {
   void queryClient.prefetchQuery(query)
 }
-const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : undefined)
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : undefined
 const oneOf = <T extends string>(value: unknown, allowed: readonly T[]): T | undefined => allowed.find((one) => one === value)
 /** Leaves absent parameters out of the address. */
-const present = <T extends object>(search: T): T => Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as T
+const present = <T extends object>(search: T): T =>
+  Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as T
 
 export interface TableSearch {
   kind?: 'stream' | 'table' | 'model' | undefined
@@ -38,7 +40,11 @@ export interface TableSearch {
   sort?: 'name' | 'age' | 'rows' | 'state' | undefined
 }
 const tableSearch = (search: Record<string, unknown>): TableSearch =>
-  present({ kind: oneOf(search['kind'], ['stream', 'table', 'model'] as const), owner: text(search['owner']), sort: oneOf(search['sort'], ['name', 'age', 'rows', 'state'] as const) })
+  present({
+    kind: oneOf(search['kind'], ['stream', 'table', 'model'] as const),
+    owner: text(search['owner']),
+    sort: oneOf(search['sort'], ['name', 'age', 'rows', 'state'] as const),
+  })
 
 export interface RowsSearch {
   snapshot?: string | undefined
@@ -52,7 +58,11 @@ export interface RunsSearch {
   step?: string | undefined
 }
 const runsSearch = (search: Record<string, unknown>): RunsSearch =>
-  present({ state: oneOf(search['state'], ['failed', 'running', 'done'] as const), hours: [1, 24, 168].find((hours) => hours === Number(search['hours'])), step: text(search['step']) })
+  present({
+    state: oneOf(search['state'], ['failed', 'running', 'done'] as const),
+    hours: [1, 24, 168].find((hours) => hours === Number(search['hours'])),
+    step: text(search['step']),
+  })
 export interface LineageSearch {
   node?: string | undefined
   column?: string | undefined
@@ -67,7 +77,13 @@ const root = createRootRoute({
   errorComponent: ({ error, reset }) => <ErrorNote error={error} again={reset} />,
 })
 
-const overview = createRoute({ getParentRoute: () => root, path: '/', component: OverviewPage, validateSearch: tableSearch, loader: () => ahead(overviewQuery()) })
+const overview = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  component: OverviewPage,
+  validateSearch: tableSearch,
+  loader: () => ahead(overviewQuery()),
+})
 const data = createRoute({
   getParentRoute: () => root,
   path: 'data',
@@ -76,14 +92,28 @@ const data = createRoute({
   loader: () => ahead(relationsQuery()),
 })
 const relationModule = () => import('./pages/relation.tsx')
-const relation = createRoute({ getParentRoute: () => root, path: 'data/$relation', component: lazyRouteComponent(relationModule, 'RelationPage'), loader: ({ params }) => ahead(relationQuery(params.relation)) })
-const relationOverview = createRoute({ getParentRoute: () => relation, path: '/', component: lazyRouteComponent(() => import('./pages/relation-overview.tsx'), 'RelationOverview') })
+const relation = createRoute({
+  getParentRoute: () => root,
+  path: 'data/$relation',
+  component: lazyRouteComponent(relationModule, 'RelationPage'),
+  loader: ({ params }) => ahead(relationQuery(params.relation)),
+})
+const relationOverview = createRoute({
+  getParentRoute: () => relation,
+  path: '/',
+  component: lazyRouteComponent(() => import('./pages/relation-overview.tsx'), 'RelationOverview'),
+})
 const relationRows = createRoute({
   getParentRoute: () => relation,
   path: 'rows',
   component: lazyRouteComponent(() => import('./pages/relation-rows.tsx'), 'RelationRows'),
   validateSearch: (search: Record<string, unknown>): RowsSearch =>
-    present({ snapshot: text(search['snapshot']), order: text(search['order']), desc: search['desc'] === true ? true : undefined, filter: text(search['filter']) }),
+    present({
+      snapshot: text(search['snapshot']),
+      order: text(search['order']),
+      desc: search['desc'] === true ? true : undefined,
+      filter: text(search['filter']),
+    }),
 })
 const relationSchema = createRoute({
   getParentRoute: () => relation,
@@ -117,16 +147,28 @@ const lineage = createRoute({
   validateSearch: lineageSearch,
   loader: () => ahead(lineageQuery()),
 })
-const streams = createRoute({ getParentRoute: () => root, path: 'streams', component: lazyRouteComponent(() => import('./pages/streams.tsx'), 'StreamsPage'), loader: () => ahead(streamsQuery()) })
+const streams = createRoute({
+  getParentRoute: () => root,
+  path: 'streams',
+  component: lazyRouteComponent(() => import('./pages/streams.tsx'), 'StreamsPage'),
+  loader: () => ahead(streamsQuery()),
+})
 const stream = createRoute({
   getParentRoute: () => root,
   path: 'streams/$name',
   component: lazyRouteComponent(() => import('./pages/stream.tsx'), 'StreamPage'),
-  validateSearch: (search: Record<string, unknown>): { range?: '24h' | '7d' | undefined } => present({ range: oneOf(search['range'], ['24h', '7d'] as const) }),
+  validateSearch: (search: Record<string, unknown>): { range?: '24h' | '7d' | undefined } =>
+    present({ range: oneOf(search['range'], ['24h', '7d'] as const) }),
   loader: ({ params }) => ahead(streamQuery(params.name, '1h')),
 })
 const runsModule = () => import('./pages/runs.tsx')
-const runs = createRoute({ getParentRoute: () => root, path: 'runs', component: lazyRouteComponent(runsModule, 'RunsPage'), validateSearch: runsSearch, loader: () => ahead(runsQuery(undefined, 24)) })
+const runs = createRoute({
+  getParentRoute: () => root,
+  path: 'runs',
+  component: lazyRouteComponent(runsModule, 'RunsPage'),
+  validateSearch: runsSearch,
+  loader: () => ahead(runsQuery(undefined, 24)),
+})
 const run = createRoute({
   getParentRoute: () => root,
   path: 'runs/$id',
@@ -141,10 +183,16 @@ const sql = createRoute({
   getParentRoute: () => root,
   path: 'sql',
   component: lazyRouteComponent(() => import('./pages/sql.tsx'), 'SqlPage'),
-  validateSearch: (search: Record<string, unknown>): { q?: string | undefined; run?: boolean | undefined } => present({ q: text(search['q']), run: search['run'] === true ? true : undefined }),
+  validateSearch: (search: Record<string, unknown>): { q?: string | undefined; run?: boolean | undefined } =>
+    present({ q: text(search['q']), run: search['run'] === true ? true : undefined }),
   loader: () => ahead(relationsQuery()),
 })
-const dashboards = createRoute({ getParentRoute: () => root, path: 'dashboards', component: lazyRouteComponent(() => import('./pages/dashboards.tsx'), 'DashboardsPage'), loader: () => ahead(dashboardsQuery()) })
+const dashboards = createRoute({
+  getParentRoute: () => root,
+  path: 'dashboards',
+  component: lazyRouteComponent(() => import('./pages/dashboards.tsx'), 'DashboardsPage'),
+  loader: () => ahead(dashboardsQuery()),
+})
 const dashboard = createRoute({
   getParentRoute: () => root,
   path: 'dashboards/$name',

@@ -24,7 +24,12 @@ function tagsOf(of: RelationDetail): string[] {
         ? `table · ${manifest.source.kind === 'files' ? manifest.source.format : manifest.source.kind}`
         : `stream · ${manifest.source}`
   const key = manifest.kind === 'stream' ? (manifest.key === undefined ? [] : [manifest.key]) : manifest.key
-  return [how, ...(key.length > 0 && manifest.kind !== 'model' ? [`key ${key.join(', ')}`] : []), ...(relation.owner === null ? [] : [`owner ${relation.owner}`]), ...relation.tags]
+  return [
+    how,
+    ...(key.length > 0 && manifest.kind !== 'model' ? [`key ${key.join(', ')}`] : []),
+    ...(relation.owner === null ? [] : [`owner ${relation.owner}`]),
+    ...relation.tags,
+  ]
 }
 
 const TABS = [
@@ -39,14 +44,27 @@ const TABS = [
 function Tabs({ name, of }: { readonly name: string; readonly of: RelationDetail }) {
   const path = useRouterState({ select: (state) => state.location.pathname })
   const last = path.split('/').filter((part) => part !== '' && part !== 'console')[2] ?? ''
-  const counts: Record<string, number | null> = { Rows: of.relation.rows, Schema: of.manifest.shape.fields.length, Quality: of.counts.checks, Snapshots: of.counts.snapshots }
+  const counts: Record<string, number | null> = {
+    Rows: of.relation.rows,
+    Schema: of.manifest.shape.fields.length,
+    Quality: of.counts.checks,
+    Snapshots: of.counts.snapshots,
+  }
   return (
     <nav className="tabs" aria-label={name} style={{ marginBottom: 'var(--s4)' }}>
       {TABS.map((tab) => {
         const suffix = tab.to.split('/')[3] ?? ''
         const count = counts[tab.name]
         return (
-          <Link key={tab.to} to={tab.to} params={{ relation: name }} activeProps={{}} activeOptions={{ exact: true }} aria-current={last === suffix ? 'page' : undefined} resetScroll={false}>
+          <Link
+            key={tab.to}
+            to={tab.to}
+            params={{ relation: name }}
+            activeProps={{}}
+            activeOptions={{ exact: true }}
+            aria-current={last === suffix ? 'page' : undefined}
+            resetScroll={false}
+          >
             {tab.name}
             {count == null ? null : <span className="n">{formatCount(count)}</span>}
           </Link>

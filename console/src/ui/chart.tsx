@@ -27,7 +27,9 @@ export interface ChartProps {
 }
 
 const words = (props: ChartProps, index: number, zone: 'UTC' | 'local'): string =>
-  props.x.kind === 'words' ? (props.x.values[index] ?? '') : formatTime(props.x.values[index] ?? 0, 0, zone).slice(0, props.days === true ? 10 : 16)
+  props.x.kind === 'words'
+    ? (props.x.values[index] ?? '')
+    : formatTime(props.x.values[index] ?? 0, 0, zone).slice(0, props.days === true ? 10 : 16)
 
 /** 'revenue by day: last 32,131, from 11,200 to 112,000 over 61 points'. */
 export function chartSummary(title: string, props: ChartProps): string {
