@@ -226,7 +226,7 @@ const VALUES: { [K in Type['kind']]: Maker<K> } = {
 const stringOf = (dice: Dice): string => (dice.chance(0.3) ? dice.pick(STRINGS) : `s${dice.digits(dice.below(30))}`)
 
 function uuidOf(dice: Dice): string {
-  const hex = Array.from({ length: 32 }, () => dice.pick([...'0123456789abcdef'])).join('')
+  const hex = Array.from({ length: 4 }, () => dice.below(0x100000000).toString(16).padStart(8, '0')).join('')
   const uuid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
   if (dice.chance(0.03)) return uuid.toUpperCase()
   if (dice.chance(0.02)) return dice.pick([uuid.replace('-', ''), `${uuid}0`, uuid.slice(1), uuid.replace(/.$/, 'g'), `{${uuid}}`])

@@ -95,6 +95,8 @@ function checkColumns(shape: Shape, columns: readonly string[] = []): void {
 /** How often an unknown layout must be met before a loop is generated for it, and how many loops are kept. */
 const LEARN_AFTER = 16
 const MAX_LAYOUTS = 8
+/** V8 does not optimise the loop of a wider shape, which then is slower than the exact path. */
+const MAX_LOOP_FIELDS = 96
 
 /** A plan and what was learnt. */
 interface Reader {
@@ -111,6 +113,7 @@ interface Reader {
 function newReader(plan: Plan): Reader {
   const padding = lookAhead(Math.max(0, ...plan.slots.map((slot) => slot.key.length * 6)))
   const reader: Reader = { plan, padding, layouts: [], loops: [], current: 0, missed: 0 }
+  if (plan.slots.length > MAX_LOOP_FIELDS) return reader
   addLayout(reader, { entries: plan.slots.map((slot) => entryOf(plan, slot.index)), spaced: false })
   return reader
 }
@@ -132,7 +135,7 @@ function scan(reader: Reader, bytes: Buffer): Scan {
   let at = 0
   while (at < bytes.length) {
     if (state.row === state.capacity) grow(state, bytes.length, at)
-    const next = at < safe ? runLoops(reader, state, at, safe) : at
+    const next = at < safe && bytes[at] === 0x7b ? runLoops(reader, state, at, safe) : at
     at = next > at ? next : readLine(reader, state, at, valid, rejects)
   }
   const { side, lines, lineStart, lineEnd, row, line } = state
@@ -207,7 +210,8 @@ function checkLine(plan: Plan, bytes: Buffer, start: number, end: number, valid:
 /** Takes note of the layout of the row just read; generates a loop when such rows keep coming. */
 function learn(reader: Reader, state: ScanState): void {
   const { layouts, plan } = reader
-  if (state.style === 'other' || state.orderLength > state.order.length || layouts.length >= MAX_LAYOUTS) return
+  if (layouts.length === 0 || layouts.length === MAX_LAYOUTS) return
+  if (state.style === 'other' || state.orderLength > state.order.length) return
   const order = state.order.subarray(0, state.orderLength)
   if (order.includes(-1)) return
   const spaced = state.style === 'spaced'
