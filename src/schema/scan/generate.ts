@@ -62,8 +62,7 @@ function lineEnd(state: ScanState, at: number): number {
   return end < 0 ? state.bytes.length : end
 }
 
-/** The text of the loop; exported for the curious and for tests. */
-export function loopText(plan: Plan, layout: Layout): string {
+function loopText(plan: Plan, layout: Layout): string {
   const lanes = plan.slots.filter((slot) => slot.lane >= 0)
   return `'use strict'
 const { exact, skip, readDate, readTime, readTimestamp, uuidForm, powers } = kit

@@ -4,7 +4,7 @@
 import { DAY_MICROS, daysInMonth, daysOf } from '../calendar.ts'
 
 /** Returned in place of a position: the text does not have the form. */
-export const NO_FORM = -1
+const NO_FORM = -1
 /** Two digits, or a number that is no valid part of any date or time. */
 function pair(bytes: Uint8Array, at: number): number {
   const tens = bytes[at]! - 0x30

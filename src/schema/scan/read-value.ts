@@ -34,6 +34,15 @@ export function readValue(state: ScanState, slot: Slot, at: number, end: number,
   return readKind(state, slot, at, end, row)
 }
 
+/**
+ * What each type takes (everything else is MR_ROW_TYPE, or MR_ROW_RANGE where only the value is the matter):
+ * - boolean: true, false. int: a number in any spelling of an integer, such as `1.0` or `1e3`.
+ * - long: as int, or a string of digits. decimal: a number or a string with one; zeros beyond the scale are no loss.
+ * - float, double: a number (rounded to the nearest; an overflow is MR_ROW_RANGE), or "NaN", "Infinity", "-Infinity".
+ * - date, time, timestamp: strings, see `read-time.ts`; never a number of milliseconds, whose unit one would have to guess.
+ * - string: any text, U+0000 included. uuid: the 36 characters, kept in lower case. enum: one of its values (MR_ROW_ENUM).
+ * - binary: base64 with padding. json: any value; its text is kept as written.
+ */
 function readKind(state: ScanState, slot: Slot, at: number, end: number, row: number): number {
   const type = slot.type
   switch (type.kind) {

@@ -61,7 +61,7 @@ export interface ScannerOptions {
   readonly maxRowBytes?: number
 }
 
-/** The scanner of a shape. Values are accepted exactly or rejected, see docs of the types in `read-value.ts`. */
+/** The scanner of a shape. Values are kept exactly or the row is rejected; `readKind` in `read-value.ts` lists what each type takes. */
 export function compileScanner(shape: Shape, options: ScannerOptions = {}): Scanner {
   const ignoreUnknown = options.unknown === 'ignore'
   const maxRowBytes = options.maxRowBytes ?? 1_048_576
@@ -143,10 +143,10 @@ function scan(reader: Reader, bytes: Buffer): Scan {
   return { batch: finishLanes(reader.plan.wanted, state.lanes, row, joined), lines, lineStart, lineEnd, rejects, lineCount: line }
 }
 
-/** Enough for lines as long as the first, and some. */
+/** Enough for lines as long as the first, and some; a tiny first line must not make it reserve much for nothing. */
 function guessRows(bytes: Buffer): number {
   const first = bytes.indexOf(10)
-  return first < 0 ? 1 : Math.ceil((bytes.length / (first + 1)) * 1.05) + 8
+  return first < 0 ? 1 : Math.ceil((bytes.length / Math.max(32, first + 1)) * 1.05) + 8
 }
 
 /** Room for as many more rows as the density so far lets expect. */
