@@ -54,9 +54,16 @@ export class MetadataFiles {
 
   /** The files of a manifest, deleted ones included. */
   entries(manifest: ManifestFile, table: Pick<LakeTable, 'schema' | 'schemas' | 'specs'>): Promise<readonly ManifestEntry[]> {
-    return this.#manifests.get(manifest.path, async () =>
-      readManifest(await this.#read(manifest.path), manifest, contextOf(table, manifest.specId)),
-    )
+    return this.#manifests.get(manifest.path, async () => {
+      const bytes = await this.#read(manifest.path)
+      // Cut at the end of a block it would still be a whole Avro file, with fewer entries.
+      if (bytes.length !== manifest.sizeBytes) {
+        throw new MillraceError('MR_LAKE_CORRUPT', `${manifest.path} has ${bytes.length} bytes instead of ${manifest.sizeBytes}`, {
+          fix: 'restore the file from a backup, or read an earlier snapshot',
+        })
+      }
+      return readManifest(bytes, manifest, contextOf(table, manifest.specId))
+    })
   }
 
   async #read(location: string): Promise<Buffer> {

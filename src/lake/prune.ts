@@ -147,20 +147,20 @@ function mayMatch(op: PruneTerm['op'], literals: readonly Literal[] | null, rang
   return literals.every((literal) => mayCompare(op, literal, range))
 }
 
+// The literal is a range: what is below it is below its high end, what is above it is above its low end.
 function mayCompare(op: '=' | '<' | '<=' | '>' | '>=', literal: Literal, { lower, upper, mayBeNan }: Range): boolean {
-  const strict = literal.exact !== undefined
-  const below = (): boolean => lower === undefined || compare(lower, literal.high) <= 0
-  const above = (): boolean => upper === undefined || mayBeNan || compare(upper, literal.low) >= 0
+  const toHigh = lower === undefined ? -1 : compare(lower, literal.high)
+  const toLow = upper === undefined ? 1 : compare(upper, literal.low)
   switch (op) {
     case '=':
-      return (lower === undefined || compare(lower, literal.high) <= 0) && (upper === undefined || compare(upper, literal.low) >= 0)
+      return toHigh <= 0 && toLow >= 0
     case '<':
-      return strict ? lower === undefined || compare(lower, literal.high) < 0 : below()
+      return toHigh < 0
     case '<=':
-      return below()
+      return toHigh <= 0
     case '>':
-      return strict && !mayBeNan ? upper === undefined || compare(upper, literal.low) > 0 : above()
+      return toLow > 0 || mayBeNan
     case '>=':
-      return above()
+      return toLow >= 0 || mayBeNan
   }
 }

@@ -19,12 +19,15 @@ import { live, type Mortal, mortalDisk } from './mortal-disk.ts'
 const START_MS = 1_750_000_000_000
 const ORPHAN_MS = 10 * 60_000
 const TABLES = ['orders', 'clicks', 'daily'] as const
+const ANSWER_LOST = 'the connection to the catalog broke'
 const SHAPE: Shape = { fields: [{ name: 'id', type: { kind: 'long' }, optional: false }] }
 const SEEDS = process.env['MILLRACE_TEST_SEED']
   ? [Number(process.env['MILLRACE_TEST_SEED'])]
   : Array.from({ length: process.env['MILLRACE_TEST_ALL'] ? 10_000 : 100 }, (_, seed) => seed + 1)
 
 const pick = <T>(random: Random, choices: readonly T[]): T => choices[integer(random, choices.length)]!
+
+const sumOf = (files: readonly DataFile[]): number => files.reduce((sum, file) => sum + file.rows, 0)
 
 /** What a commit was meant to do; found again in the catalog's log by its id, which travels as a cursor. */
 interface Intent {
@@ -39,7 +42,8 @@ interface Intent {
 interface Process {
   readonly mortal: Mortal
   readonly lake: Lake
-  readonly generation: string
+  /** Owner of the pipeline while nobody else has taken over. */
+  generation: string
 }
 
 class World {
@@ -51,7 +55,7 @@ class World {
   readonly #intents = new Map<string, Intent>()
   readonly #acknowledged = new Set<string>()
   #disk: FakeDisk
-  #generation = 'g0'
+  #generations = 0
   #files = 0
   counts = { committed: 0, crashes: 0, refused: 0 }
 
@@ -75,7 +79,7 @@ class World {
       catalog: this.#catalogOf(mortal, this.#disk),
       directory: '/srv/data/lake',
     })
-    return { mortal, lake, generation: this.#generation }
+    return { mortal, lake, generation: 'nobody' }
   }
 
   #catalogOf(mortal: Mortal, disk: FakeDisk): Catalog {
@@ -94,6 +98,7 @@ class World {
         const outcome = await this.#model.commit(request)
         if (outcome.kind === 'committed') this.#log.push(request)
         point()
+        if (integer(this.random, 40) === 0) throw new Error(ANSWER_LOST)
         return outcome
       },
     }
@@ -101,7 +106,7 @@ class World {
 
   async run(): Promise<void> {
     await this.#createTables()
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 3; round++) {
       await this.#round()
       await this.#check()
       await this.clock.advance(pick(this.random, [0, 1_000, 2 * ORPHAN_MS]))
@@ -129,14 +134,12 @@ class World {
     if (integer(this.random, 2) === 0) this.#disk.crashAt(1 + integer(this.random, calls))
     if (integer(this.random, 3) === 0)
       this.#disk.failAt(1 + integer(this.random, calls), pick<DiskFault>(this.random, ['EIO', 'ENOSPC', 'short']))
+    if (integer(this.random, 4) === 0)
+      this.#disk.failAt(1 + integer(this.random, 8), 'EIO', (call) => call.operation === 'sync' && call.path.endsWith('.parquet'))
   }
 
   async #round(): Promise<void> {
     this.#armDisk(600)
-    if (integer(this.random, 2) === 0) {
-      this.#generation = `g${integer(this.random, 1e9)}`
-      await this.#model.acquire('pipeline', this.#generation)
-    }
     const processes = Array.from({ length: 1 + integer(this.random, 3) }, () =>
       this.#spawn(pick(this.random, [Number.POSITIVE_INFINITY, 20 + integer(this.random, 300)])),
     )
@@ -168,8 +171,10 @@ class World {
       this.counts.refused++
       return true
     }
-    // A snapshot that another process expired while this one read it.
-    if (error instanceof MillraceError && error.code === 'MR_LAKE_CORRUPT' && error.message.endsWith('is missing')) return true
+    // A snapshot that another process expired while this one read it; a data file that could not be synced before.
+    if (error instanceof MillraceError && error.code === 'MR_LAKE_CORRUPT' && /is missing$|must not be trusted$/.test(error.message))
+      return true
+    if ((error as Error).message === ANSWER_LOST) return true
     if (/^(EIO|ENOSPC)$/.test((error as NodeJS.ErrnoException).code ?? '')) return true
     throw error
   }
@@ -177,12 +182,14 @@ class World {
   async #operate(process: Process): Promise<void> {
     const { lake } = process
     const name = pick(this.random, TABLES)
-    switch (integer(this.random, 8)) {
+    switch (integer(this.random, 9)) {
       case 0:
       case 1:
         return this.#append(process, [name])
       case 2:
         return this.#append(process, ['orders', 'clicks'])
+      case 8:
+        return integer(this.random, 2) === 0 ? this.#takeOver(process) : this.#append(process, ['daily'])
       case 3:
         return this.#rewrite(process, name, 'overwrite')
       case 4:
@@ -198,6 +205,12 @@ class World {
     }
   }
 
+  async #takeOver(process: Process): Promise<void> {
+    const generation = `g${++this.#generations}`
+    await process.lake.catalog.acquire('pipeline', generation)
+    process.generation = generation
+  }
+
   async #append(process: Process, names: readonly string[]): Promise<void> {
     const changes: TableChange[] = []
     let rows = 0
@@ -206,7 +219,7 @@ class World {
       rows += file.rows
       changes.push({ table: name, operation: 'append', add: [file], remove: [] })
     }
-    await this.#commit(process, { changes, readAt: new Map(), rows })
+    await this.#commit(process, { changes, readAt: new Map(), rows: process.generation === 'nobody' ? 0 : rows })
   }
 
   /** Replaces one live file (overwrite) or makes one of two (replace), as of a snapshot that may be old by then. */
@@ -216,8 +229,7 @@ class World {
     const live = await lake.files(table)
     if (live.length < 2) return
     const remove = live.slice(0, operation === 'replace' ? 2 : 1)
-    const rows = remove.reduce((sum, file) => sum + file.rows, 0)
-    const add = [await this.#write(lake, table, rows)]
+    const add = [await this.#write(lake, table, sumOf(remove))]
     const change: TableChange = { table: name, operation, add, remove: remove.map((file) => file.path) }
     const readAt = new Map(operation === 'overwrite' ? [[name, table.current ? String(table.current.id) : null]] : [])
     const validated = operation === 'overwrite' ? { ...change, validateFrom: table.current?.id ?? null } : change
@@ -236,18 +248,20 @@ class World {
     return fakeDataFile(this.#disk, lake, table, { name: integer(this.random, 2) === 0 ? name : `w-${name}/p=1/${name}`, rows })
   }
 
+  /** Appends of an owner are the pipeline's and move its offset; a failed commit is sometimes tried again with the same files. */
   async #commit(process: Process, plan: Omit<Intent, 'id'>): Promise<void> {
     const id = `c${this.#intents.size}`
     this.#intents.set(id, { ...plan, id })
-    const next = await this.#nextOffset()
+    const next = (await this.#model.progress('pipeline')).offsets[0]?.next ?? 0
     const pipeline = { name: 'pipeline', generation: process.generation, offsets: [{ topic: 't', partition: 0, next: next + plan.rows }] }
-    await process.lake.commit(plan.changes, { cursors: [{ name: 'commit', value: id }], ...(plan.rows > 0 ? { pipeline } : {}) })
+    try {
+      await process.lake.commit(plan.changes, { cursors: [{ name: 'commit', value: id }], ...(plan.rows > 0 ? { pipeline } : {}) })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EIO' || integer(this.random, 2) === 0) throw error
+      return this.#commit(process, plan)
+    }
     this.#acknowledged.add(id)
     this.counts.committed++
-  }
-
-  async #nextOffset(): Promise<number> {
-    return (await this.#model.progress('pipeline')).offsets[0]?.next ?? 0
   }
 
   // ---- what must hold
@@ -257,7 +271,7 @@ class World {
     const ids = committed.map((intent) => intent.id)
     assert.equal(new Set(ids).size, ids.length, 'a commit is made once')
     for (const id of this.#acknowledged) assert.ok(ids.includes(id), `${id} was acknowledged and is gone`)
-    this.#checkOffsets()
+    await this.#checkOffsets()
     const { lake } = this.#spawn()
     for (const name of TABLES) {
       const table = await lake.table(name)
@@ -266,25 +280,21 @@ class World {
     }
   }
 
-  /** Each commit of the pipeline set the offset that stands in its request: the last one is what recovery starts from. */
-  #checkOffsets(): void {
-    const requests = this.#log.filter((request) => request.pipeline)
-    const generations = new Set(requests.map((request) => request.pipeline!.generation))
-    assert.ok(!generations.has('g0'), 'a pipeline that nobody acquired committed')
-    let owner = ''
-    const seen = new Set<string>()
-    for (const { pipeline } of requests) {
-      if (pipeline!.generation === owner) continue
-      assert.ok(!seen.has(pipeline!.generation), 'a fenced owner committed after another had taken over')
-      owner = pipeline!.generation
-      seen.add(owner)
+  /** The offset moved with each commit of the pipeline by exactly its rows: no zombie, no commit without its offset. */
+  async #checkOffsets(): Promise<void> {
+    let next = 0
+    for (const { pipeline, cursors } of this.#log) {
+      if (!pipeline) continue
+      next += this.#intents.get(cursors![0]!.value)!.rows
+      assert.equal(pipeline.offsets[0]!.next, next)
     }
+    assert.equal((await this.#model.progress('pipeline')).offsets[0]?.next ?? 0, next)
   }
 
   /** Replays the catalog's log: removed files were live, an overwrite missed no added row, and the result is what is there. */
   async #checkHistory(lake: Lake, table: LakeTable, committed: readonly Intent[]): Promise<void> {
     let live = new Set<string>()
-    let [snapshots, rows] = [0, 0]
+    let snapshots = 0
     const moves = this.#log.filter((request) => request.tables.some((move) => move.name === table.name))
     let before: string | null = null
     let snapshotId: string | null = null
@@ -301,7 +311,6 @@ class World {
       if (readAt !== undefined) assert.equal(addedSince.get(readAt), added, `${intent.id} did not see rows that were added`)
       for (const path of change.remove) assert.ok(live.delete(path), `${intent.id} removed ${path}, which was not live`)
       live = new Set([...live, ...change.add.map((file) => file.path)])
-      rows += intent.rows === 0 ? 0 : change.add.reduce((sum, file) => sum + file.rows, 0)
       if (change.operation !== 'replace') added++
       snapshotId = move.snapshotId
       addedSince.set(snapshotId, added)
@@ -315,9 +324,10 @@ class World {
       kept,
       [...kept].sort((a, b) => a - b),
     )
+    for (const ref of Object.keys(table.refs)) lake.snapshotAt(table, { tag: ref })
     const files = await lake.files(table)
     assert.deepEqual(files.map((file) => file.path).sort(), [...live].sort())
-    assert.equal(Number(table.current?.summary['total-records'] ?? 0), rows, 'no row is lost or doubled')
+    assert.equal(Number(table.current?.summary['total-records'] ?? 0), sumOf(files), 'no row is lost or doubled')
   }
 
   async #checkContent(files: readonly DataFile[]): Promise<void> {
@@ -354,20 +364,23 @@ test(`${SEEDS.length} histories with crashes: whole commits, one line, offsets w
     }
     for (const key of ['committed', 'crashes', 'refused'] as const) totals[key] += world.counts[key]
   }
-  console.error(totals)
   if (SEEDS.length < 100) return
-  assert.ok(totals.committed > 5 * SEEDS.length && totals.crashes > SEEDS.length && totals.refused > SEEDS.length, JSON.stringify(totals))
+  assert.ok(
+    totals.committed > 3 * SEEDS.length && totals.crashes > SEEDS.length && totals.refused > SEEDS.length / 4,
+    JSON.stringify(totals),
+  )
 })
 
-test('16 writers with 50 appends each: 800 snapshots, contiguous, no row lost', async () => {
+test('16 writers in 2 processes with 50 appends each: 800 snapshots, contiguous, no row lost', async () => {
   const clock = new VirtualClock(START_MS)
   const random = seededRandom(7)
   const disk = new FakeDisk(random)
   const catalog = modelCatalog()
-  const lakes = Array.from({ length: 16 }, (_, i) => openLake({ disk, clock, random: seededRandom(100 + i), catalog, directory: '/lake' }))
+  const lakes = Array.from({ length: 2 }, (_, i) => openLake({ disk, clock, random: seededRandom(100 + i), catalog, directory: '/lake' }))
   const table = await lakes[0]!.create({ name: 'orders', shape: SHAPE, partition: [], cluster: [], key: [] })
-  let open = lakes.length
-  const writers = lakes.map(async (lake, writer) => {
+  let open = 16
+  const writers = Array.from({ length: 16 }, async (_, writer) => {
+    const lake = lakes[writer % 2]!
     for (let i = 0; i < 50; i++) {
       const file = await fakeDataFile(disk, lake, table, { name: `w${writer}-${i}`, rows: 1 })
       await lake.commit([{ table: 'orders', operation: 'append', add: [file], remove: [] }])
