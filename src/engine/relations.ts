@@ -2,6 +2,7 @@
 // front of it. A reader pins one (snapshot, tail) pair; a flush swaps both in one assignment, and a tail generation goes only
 // when no pin holds it. PROTOCOL rule 16.
 import { MillraceError } from '../core/errors.ts'
+import { schemaOf } from '../lake/list-files.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { LakeSnapshot, LakeTable, PruneTerm, TableChange } from '../lake/types.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
@@ -227,7 +228,8 @@ export class RelationStore {
     try {
       const snapshot = this.#snapshot(visible.table, options.at)
       if (visible.table && snapshot) unpin = this.#lake.pin(visible.table, snapshot)
-      const files = visible.table && snapshot ? await this.#lake.files(visible.table, snapshot, options.prune) : []
+      const files =
+        visible.table && snapshot ? await this.#lake.files(visible.table, snapshot, prunable(visible.table, snapshot, options)) : []
       const sources = tails.filter((generation) => generation.rows > 0 || generation.isOpen)
       const isEmpty = files.length === 0 && sources.length === 0
       return {
@@ -255,6 +257,10 @@ export class RelationStore {
       : this.#lake.snapshotAt(table, { tag: at.version! })
   }
 }
+
+/** Files of an earlier snapshot are pruned by the names of its own schema, which the terms may not mean. */
+const prunable = (table: LakeTable, snapshot: LakeSnapshot, { prune = [] }: PinOptions): readonly PruneTerm[] =>
+  schemaOf(table, snapshot).id === table.schema.id ? prune : []
 
 const prunedVersion = (prune: readonly PruneTerm[]): string =>
   JSON.stringify(prune, (_key, value) => (typeof value === 'bigint' ? value.toString() : value))

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../core/clock.ts'
+import type { LakeTable } from '../lake/types.ts'
 import { type Column, type ColumnBatch, laneOf } from '../schema/batch.ts'
 import type { Field, Type } from '../schema/type.ts'
 import { type Engine, type EngineOptions, openEngine, type Session } from './duckdb.ts'
@@ -77,4 +78,44 @@ function columnOf(kind: Column['kind'], values: readonly LaneValue[]): Column {
   const bytes = new Uint8Array(at)
   for (const [row, part] of parts.entries()) bytes.set(part, start[row]!)
   return { kind, bytes, start, length: Int32Array.from(parts, (part) => part.length), nulls }
+}
+
+export interface TestTable {
+  /** Iceberg type by column name; ids count from 1. */
+  readonly columns: Readonly<Record<string, string>>
+  /** `{ seen_day: ['seen', 'day'] }` */
+  readonly partitions?: Readonly<Record<string, readonly [column: string, transform: string]>>
+  readonly sort?: readonly string[]
+}
+
+/** A table that nobody committed, to write files of. */
+export function lakeTable({ columns, partitions = {}, sort = [] }: TestTable): LakeTable {
+  const fields = Object.entries(columns).map(([name, type], index) => ({ id: index + 1, name, type, required: false }))
+  const idOf = (column: string): number => fields.find(({ name }) => name === column)!.id
+  const schema = { id: 0, fields, identifierIds: [] }
+  const spec = {
+    id: 0,
+    fields: Object.entries(partitions).map(([name, [column, transform]], index) => ({
+      sourceId: idOf(column),
+      fieldId: 1000 + index,
+      name,
+      transform,
+    })),
+  }
+  return {
+    name: 't',
+    uuid: 'u',
+    location: 'file:///none',
+    metadataLocation: 'file:///none',
+    schema,
+    schemas: [schema],
+    spec,
+    specs: [spec],
+    sort: sort.map(idOf),
+    properties: {},
+    snapshots: [],
+    current: null,
+    refs: {},
+    log: [],
+  }
 }
