@@ -83,6 +83,7 @@ export const ERRORS = {
   MR_ACCESS_UNKNOWN_ROLE: entry('The role does not exist', 400),
   MR_ACCESS_ATTRIBUTE: entry('An attribute of the role is missing or unknown', 400),
   MR_ACCESS_ORIGIN: entry('The request comes from an origin that is not allowed', 403),
+  MR_ACCESS_BUDGET: entry('Too many queries of a caller with restricted access failed', 429, true),
 
   // ingest
   MR_INGEST_UNKNOWN_STREAM: entry('The stream does not exist', 404),

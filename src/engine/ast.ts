@@ -167,29 +167,27 @@ function checkParameterNames(statement: Statement): void {
   })
 }
 
-/** Equal for trees that mean the same: without places, and without the wrapper that the printer adds around VALUES. */
+const IGNORED = new Set(['query_location', 'named_param_map'])
+
+/**
+ * Equal for trees that mean the same. Left out: places, the order in which parameters were met (they are bound by name), and
+ * the subquery that the printer puts around VALUES.
+ */
 function canonical(statement: Statement): string {
-  return JSON.stringify(statement, (key, value) => (key === 'query_location' ? undefined : (wrappedValues(value) ?? value)))
+  return JSON.stringify(statement, (key, value) => (IGNORED.has(key) ? undefined : (valuesInside(value) ?? value)))
 }
 
-/** `VALUES ...` is printed as `(VALUES ...) AS valueslist`, which reads back as a subquery of that name. */
-function wrappedValues(value: unknown): unknown {
-  const node = value as Node | null
-  if (node?.type !== 'SUBQUERY' || node.alias !== VALUES_ALIAS || node['sample'] !== null || !('subquery' in node)) return undefined
-  if ((node['column_name_alias'] as unknown[] | undefined)?.length !== 0) return undefined
-  const inner = (node['subquery'] as Statement).node
-  const from = inner['from_table'] as Node | null
-  if (from?.type !== 'EXPRESSION_LIST' || from.alias !== VALUES_ALIAS) return undefined
-  const isBare = shapeOf({ ...inner, from_table: null }) === BARE_SELECT
-  return isBare ? from : undefined
+/** The VALUES of `(SELECT * FROM (VALUES ...) AS name) AS name`. */
+function valuesInside(value: unknown): Node | undefined {
+  const outer = value as Node | null
+  if (outer?.type !== 'SUBQUERY' || outer.class !== undefined || outer['sample'] || (outer['column_name_alias'] as unknown[]).length > 0)
+    return undefined
+  const { from_table: inner, ...rest } = (outer['subquery'] as Statement).node as Node & { from_table?: Node }
+  if (inner?.type !== 'EXPRESSION_LIST' || inner.alias !== outer.alias) return undefined
+  return JSON.stringify(rest, (key, member) => (key === 'query_location' ? undefined : member)) === SELECT_ALL ? inner : undefined
 }
 
-const VALUES_ALIAS = 'valueslist'
-
-const shapeOf = (node: Node): string => JSON.stringify(node, (key, value) => (key === 'query_location' ? undefined : value))
-
-/** `SELECT *` of one FROM item and nothing else. */
-const BARE_SELECT = JSON.stringify({
+const SELECT_ALL = JSON.stringify({
   type: 'SELECT_NODE',
   modifiers: [],
   cte_map: { map: [] },
@@ -207,7 +205,6 @@ const BARE_SELECT = JSON.stringify({
       rename_list: [],
     },
   ],
-  from_table: null,
   where_clause: null,
   group_expressions: [],
   group_sets: [],

@@ -16,10 +16,10 @@ import {
 } from '@duckdb/node-api'
 import { MillraceError } from '../core/errors.ts'
 
-export type SqlScalar = string | number | bigint | boolean | null
-export type SqlValue = SqlScalar | readonly SqlScalar[]
+export type SqlValue = string | number | bigint | boolean | null
+export type SqlArgument = SqlValue | readonly SqlValue[]
 /** Positional (`$1`, `?`) or named (`$name`). */
-export type SqlValues = readonly SqlValue[] | Readonly<Record<string, SqlValue>>
+export type SqlValues = readonly SqlArgument[] | Readonly<Record<string, SqlArgument>>
 
 export const hasValues = (values: SqlValues | undefined): values is SqlValues => values !== undefined && Object.keys(values).length > 0
 
@@ -43,7 +43,7 @@ const refuse = (what: string, names: readonly string[]): MillraceError =>
     fix: names.length > 0 ? `give values for ${names.map((name) => `$${name}`).join(', ')}` : 'send no parameters',
   })
 
-function typeOf(value: SqlValue, name: string): DuckDBType {
+function typeOf(value: SqlArgument, name: string): DuckDBType {
   switch (typeof value) {
     case 'string':
       return VARCHAR
@@ -64,7 +64,7 @@ function typeOf(value: SqlValue, name: string): DuckDBType {
 const NUMERIC: readonly DuckDBType[] = [INTEGER, BIGINT, HUGEINT, DOUBLE]
 
 /** One type for all members of a list. */
-function widest(values: readonly SqlScalar[], name: string): DuckDBType {
+function widest(values: readonly SqlValue[], name: string): DuckDBType {
   const types = new Set(values.filter((value) => value !== null).map((value) => typeOf(value, name)))
   if (types.size === 0) return VARCHAR
   if (types.size === 1) return [...types][0]!
@@ -72,9 +72,8 @@ function widest(values: readonly SqlScalar[], name: string): DuckDBType {
   throw refuse(`the list for parameter $${name} mixes types`, [name])
 }
 
-function boundValue(value: SqlValue, type: DuckDBType): DuckDBValue {
-  if (Array.isArray(value))
-    return listValue(value.map((inner: SqlScalar) => boundValue(inner, (type as ReturnType<typeof LIST>).valueType)))
+function boundValue(value: SqlArgument, type: DuckDBType): DuckDBValue {
+  if (Array.isArray(value)) return listValue(value.map((inner: SqlValue) => boundValue(inner, (type as ReturnType<typeof LIST>).valueType)))
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value as DuckDBValue
   if (type === BIGINT || type === HUGEINT) return BigInt(value as number | bigint)
   return Number(value)

@@ -19,7 +19,7 @@ import { Slots } from './slots.ts'
 import { quoteText } from './sql-text.ts'
 import { watch } from './watch.ts'
 
-export type { SqlScalar, SqlValue, SqlValues } from './bind-values.ts'
+export type { SqlArgument, SqlValue, SqlValues } from './bind-values.ts'
 
 export interface EngineOptions {
   readonly clock: Clock

@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto'
 import type { Manifest, MaskKind, PredicateManifest, PredicateValue, Relation } from '../define/manifest.ts'
 import { lateName, lateShape, REJECTED_SHAPE, rejectedName, storedShape } from '../define/system-columns.ts'
-import { literal, quoteName } from '../engine/sql-text.ts'
-import type { Field, Shape } from '../schema/type.ts'
+import { quoteName, quoteText } from '../engine/sql-text.ts'
+import { toDuckType } from '../schema/duckdb.ts'
+import { type Field, fieldOf, type Shape } from '../schema/type.ts'
 import type { HeldRole, Identity } from './identity.ts'
 
 export interface Decision {
@@ -37,8 +38,11 @@ export function findOwned(manifest: Manifest, name: string): Owned | undefined {
   return undefined
 }
 
-export const grantsTo = (on: readonly string[], name: string): boolean =>
-  on.some((pattern) => pattern === '*' || pattern === name || (pattern.endsWith('.*') && name.startsWith(pattern.slice(0, -1))))
+/** Whether a grant's list names the relation: by name, by namespace (`main` has no prefix), or with everything. */
+export function grantsTo(on: readonly string[], name: string): boolean {
+  const namespace = name.includes('.') ? name.slice(0, name.indexOf('.')) : 'main'
+  return on.some((pattern) => pattern === '*' || pattern === name || pattern === `${namespace}.*`)
+}
 
 export function decide(manifest: Manifest, identity: Identity, name: string): Decision {
   const owned = findOwned(manifest, name)
@@ -48,7 +52,7 @@ export function decide(manifest: Manifest, identity: Identity, name: string): De
     manifest.grants.some((grant) => grant.privilege === 'read' && grant.to.includes(role.name) && grantsTo(grant.on, owned.owner.name)),
   )
   if (granting.length === 0) return DENIED
-  const filters = granting.map((role) => roleFilter(manifest, role, owned.owner.name))
+  const filters = granting.map((role) => roleFilter(manifest, role, owned.owner))
   const rowFilter = filters.includes(null) ? null : [...new Set(filters)].map((filter) => `(${filter})`).join(' OR ')
   const masks = new Map<string, MaskKind>()
   for (const field of storedShape(owned.owner).fields) {
@@ -78,9 +82,9 @@ function seal(rowFilter: string | null, masks: ReadonlyMap<string, MaskKind>): D
 }
 
 /** Every policy for the role narrows; null = no policy, every row. */
-function roleFilter(manifest: Manifest, role: HeldRole, relation: string): string | null {
-  const policies = manifest.policies.filter((policy) => policy.on === relation && policy.to === role.name)
-  return policies.length === 0 ? null : policies.map((policy) => printPredicate(policy.rows, role)).join(' AND ')
+function roleFilter(manifest: Manifest, role: HeldRole, relation: Relation): string | null {
+  const policies = manifest.policies.filter((policy) => policy.on === relation.name && policy.to === role.name)
+  return policies.length === 0 ? null : policies.map((policy) => `(${printPredicate(policy.rows, role, relation.shape)})`).join(' AND ')
 }
 
 /** From most to least visible. */
@@ -96,29 +100,59 @@ function fieldMask(manifest: Manifest, roles: readonly HeldRole[], field: Field)
   return perRole.reduce((most, kind) => (VISIBILITY.indexOf(kind) < VISIBILITY.indexOf(most) ? kind : most))
 }
 
-function printPredicate(predicate: PredicateManifest, role: HeldRole): string {
+function printPredicate(predicate: PredicateManifest, role: HeldRole, shape: Shape): string {
   switch (predicate.kind) {
-    case 'compare':
-      return `${quoteName(predicate.column)} ${predicate.op} ${printValue(predicate.value, role)}`
-    case 'in':
-      return predicate.values.length === 0
-        ? 'false'
-        : `${quoteName(predicate.column)} IN (${predicate.values.map((value) => printValue(value, role)).join(', ')})`
-    case 'null':
-      return `${quoteName(predicate.column)} IS ${predicate.negated ? 'NOT ' : ''}NULL`
+    case 'and':
+    case 'or':
+      if (predicate.of.length === 0) return predicate.kind === 'and' ? 'true' : 'false'
+      return `(${predicate.of.map((inner) => printPredicate(inner, role, shape)).join(predicate.kind === 'and' ? ' AND ' : ' OR ')})`
     case 'not':
-      return `NOT (${printPredicate(predicate.of, role)})`
+      return `(NOT ${printPredicate(predicate.of, role, shape)})`
     default:
-      return `(${predicate.of.map((inner) => printPredicate(inner, role)).join(predicate.kind === 'and' ? ' AND ' : ' OR ')})`
+      return `(${printTest(predicate, role, shape)})`
   }
 }
 
-/** An attribute that the role does not carry is NULL: comparisons with it are not true, so nothing is shown by mistake. */
-function printValue(value: PredicateValue, role: HeldRole): string {
-  if (value.kind === 'constant') return literal(value.value)
-  const held = role.attributes[value.name]
-  if (Array.isArray(held)) return held.length === 0 ? 'NULL' : held.map((item) => literal(item as string)).join(', ')
-  return typeof held === 'string' || typeof held === 'number' || typeof held === 'boolean' ? literal(held) : 'NULL'
+type Test = Exclude<PredicateManifest, { kind: 'and' | 'or' | 'not' }>
+
+function printTest(test: Test, role: HeldRole, shape: Shape): string {
+  const field = fieldOf(shape, test.column)
+  if (!field) return 'NULL::BOOLEAN'
+  const column = quoteName(field.name)
+  if (test.kind === 'null') return `${column} IS ${test.negated ? 'NOT ' : ''}NULL`
+  if (test.kind === 'compare') return `${column} ${test.op} ${typedLiteral(field, valueOf(test.value, role))}`
+  const values = test.values.map((value) => valueOf(value, role)).flatMap((value) => (Array.isArray(value) ? value : [value]))
+  return values.length === 0 ? 'false' : `${column} IN (${values.map((value) => typedLiteral(field, value)).join(', ')})`
+}
+
+const valueOf = (value: PredicateValue, role: HeldRole): unknown =>
+  value.kind === 'constant' ? value.value : Object.hasOwn(role.attributes, value.name) ? role.attributes[value.name] : null
+
+/**
+ * A value as SQL of the column's type. What is missing or does not fit is NULL: no comparison with it is true, nor is its
+ * negation, so a mistake hides rows and never shows them.
+ */
+function typedLiteral({ type }: Field, value: unknown): string {
+  const text = typeof value === 'string' ? value : typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
+  if (text === null) return 'NULL'
+  switch (type.kind) {
+    case 'string':
+    case 'enum':
+    case 'json':
+      return `${quoteText(text)}::VARCHAR`
+    case 'int':
+    case 'long':
+    case 'decimal':
+    case 'float':
+    case 'double':
+      return /^-?\d{1,38}(\.\d{1,38})?$/.test(text) && text.length <= 39 ? text : 'NULL'
+    case 'boolean':
+      return text === 'true' || text === 'false' ? text : 'NULL'
+    case 'binary':
+      return 'NULL'
+    default:
+      return `TRY_CAST(${quoteText(text)} AS ${toDuckType(type)})`
+  }
 }
 
 /** May the identity append to this stream or table over HTTP? */

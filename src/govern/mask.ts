@@ -1,6 +1,7 @@
 // Masks as SQL: a masked column keeps its name and type, and equal values stay equal under `hash`, so that joins work. The
 // key of the hash is in a table that no question can reach, never in the text of a view.
 import type { MaskKind } from '../define/manifest.ts'
+import type { Session } from '../engine/duckdb.ts'
 import { quoteName } from '../engine/sql-text.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import type { Field } from '../schema/type.ts'
@@ -23,19 +24,27 @@ export function maskSql(field: Field, mask: MaskKind): string {
     case 'null':
       return nothing
     case 'hash':
-      if (isText) return `CASE WHEN ${column} IS NULL THEN NULL ELSE left(${hmac(column)}, 32) END`
+      if (isText && field.type.kind !== 'json') return `CASE WHEN ${column} IS NULL THEN NULL ELSE left(${hmac(column)}, 32) END`
       return type === 'UUID'
         ? `CASE WHEN ${column} IS NULL THEN NULL ELSE CAST(left(${hmac(`CAST(${column} AS VARCHAR)`)}, 32) AS UUID) END`
         : nothing
     case 'redact':
-      return isText ? `CASE WHEN ${column} IS NULL THEN NULL ELSE '***' END` : nothing
+      return isText && field.type.kind !== 'json' ? `CASE WHEN ${column} IS NULL THEN NULL ELSE '***' END` : nothing
     case 'last4':
-      return isText
+      return isText && field.type.kind !== 'json'
         ? `CASE WHEN ${column} IS NULL THEN NULL WHEN length(${column}) <= 4 THEN '***' ELSE '***' || right(${column}, 4) END`
         : nothing
     case 'year':
       return type === 'DATE' || type === 'TIMESTAMPTZ' ? `CAST(date_trunc('year', ${column}) AS ${type})` : nothing
   }
+}
+
+/** Puts the key where `hash` reads it. */
+export async function storeMaskKey(session: Session, key: Uint8Array): Promise<void> {
+  const { ipad, opad } = padsOf(key)
+  await session.run('CREATE SCHEMA IF NOT EXISTS memory.govern')
+  await session.run(`CREATE OR REPLACE TABLE ${KEY_TABLE} (ipad BLOB, opad BLOB)`)
+  await session.run(`INSERT INTO ${KEY_TABLE} VALUES (unhex('${ipad.toString('hex')}'), unhex('${opad.toString('hex')}'))`)
 }
 
 /** Inner and outer pads of a key of at most 64 bytes. */

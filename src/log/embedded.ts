@@ -25,7 +25,13 @@ export interface EmbeddedLogOptions {
   readonly pendingBytesMax?: number
   /** How long a key is remembered. Default 24 hours. */
   readonly idempotencyMs?: number
+  /**
+   * Of batches above 4 KB. Default 'none': on two cores 1.3 M events/s at 1.6 M a CPU-second without, 0.8 M at 0.7 M with
+   * zstd-1 on the thread pool; reading 3.5 M against 1.9 M events/s (100-event blocks of 250-byte events, bench/log.ts). One
+   * core that does everything at 500,000 events/s has no 0.4 core for it. zstd makes the log four to five times smaller.
+   */
   readonly compression?: 'zstd' | 'none'
+  /** Told after the fact; must not throw. */
   readonly onEvent?: (event: LogEvent) => void
 }
 
@@ -276,7 +282,7 @@ class EmbeddedLog implements Log {
 
   async read(topic: string, partition: number, from: number, maxBytes: number): Promise<readonly LogBatch[]> {
     this.#refuseClosed()
-    return this.#partition(topic, partition).read(from, maxBytes)
+    return this.#partition(topic, partition).reader.read(from, maxBytes)
   }
 
   range(topic: string, partition: number): PartitionRange {
@@ -289,7 +295,7 @@ class EmbeddedLog implements Log {
 
   async offsetAt(topic: string, partition: number, timeMs: number): Promise<number> {
     this.#refuseClosed()
-    return this.#partition(topic, partition).offsetAt(timeMs)
+    return this.#partition(topic, partition).reader.offsetAt(timeMs)
   }
 
   lastEmission(topic: string, partition: number, pipeline: string): number {

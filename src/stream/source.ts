@@ -289,10 +289,10 @@ function joinColumn(parts: readonly (readonly [Column, number])[]): Column {
   const first = parts[0]?.[0]
   const nulls = parts.some(([column]) => column.nulls) ? new Uint8Array(rows) : null
   let at = 0
-  if (nulls)
-    for (const [column, count] of parts)
-      if (column.nulls) nulls.set(column.nulls.subarray(0, count), (at += count) - count)
-      else at += count
+  for (const [column, count] of parts) {
+    if (nulls && column.nulls) nulls.set(column.nulls.subarray(0, count), at)
+    at += count
+  }
   if (!first || first.kind === 'number') {
     return {
       kind: 'number',

@@ -52,7 +52,7 @@ class Run {
   async live(): Promise<number> {
     await this.#disk.makeDirectory('/data')
     for (let life = 0; life < 3; life++) {
-      if (integer(this.#random, 4) > 0) this.#disk.crashAt(1 + integer(this.#random, 400))
+      if (integer(this.#random, 4) > 0) this.#disk.crashAt(1 + integer(this.#random, pick(this.#random, [40, 400])))
       if (integer(this.#random, 2) === 0)
         this.#disk.failAt(1 + integer(this.#random, 300), pick<DiskFault>(this.#random, ['EIO', 'ENOSPC', 'short']))
       await this.#process(18)
@@ -78,7 +78,7 @@ class Run {
     } catch (error) {
       this.#forgive(error)
     }
-    this.#disk = this.#disk.isCrashed || integer(this.#random, 2) === 0 ? this.#disk.crash() : this.#disk.kill()
+    this.#disk = integer(this.#random, 2) === 0 ? this.#disk.crash() : this.#disk.kill()
   }
 
   /** A crash or a fault of the disk explains an error of ours, but never a broken promise. */

@@ -1,0 +1,56 @@
+// What a caller is told when a question fails. To somebody from whom a policy hides something, an error of the engine while
+// it reads rows could tell about them: such errors get constant words, and only so many in ten minutes, since each still
+// tells one bit. The true message belongs into the audit trail.
+import type { Clock } from '../core/clock.ts'
+import { MillraceError } from '../core/errors.ts'
+import type { Secured } from './secure.ts'
+
+const BUDGET = 20
+const WINDOW_MS = 600_000
+
+/** Codes whose message can hold a value of a row. Those of parsing and binding come before any row is read. */
+const SAYS_VALUES: ReadonlySet<string> = new Set(['MR_SQL_RUNTIME', 'MR_ENGINE', 'MR_INTERNAL', 'MR_SQL_TYPE'])
+
+/** Whether a policy hides rows or values from the caller in this question. */
+export const isRestricted = (secured: Pick<Secured, 'rowFilter' | 'masked'> | undefined): boolean =>
+  secured !== undefined && (secured.rowFilter || secured.masked.length > 0)
+
+/** Whether the failure counts against the budget: it happened while rows were read. */
+export const tellsOneBit = (error: MillraceError): boolean => SAYS_VALUES.has(error.code) || error.code === 'MR_SQL_MEMORY'
+
+/** The error as a restricted caller may see it: the same words whatever the rows hold. `id` finds the record in the audit trail. */
+export function withoutValues(error: MillraceError, id: string): MillraceError {
+  if (!SAYS_VALUES.has(error.code)) return error
+  return new MillraceError('MR_SQL_RUNTIME', `the query failed while running (${id}); the audit trail has the details`, {
+    fix: 'check casts and arithmetic, use TRY_CAST, or ask an administrator for the details',
+  })
+}
+
+/** Failures of each restricted caller in the last ten minutes, in the memory of one process. */
+export class FailureBudget {
+  readonly #clock: Clock
+  readonly #failures = new Map<string, number[]>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  #recent(caller: string): number[] {
+    const recent = (this.#failures.get(caller) ?? []).filter((atMs) => this.#clock.nowMs() - atMs < WINDOW_MS)
+    if (recent.length === 0) this.#failures.delete(caller)
+    else this.#failures.set(caller, recent)
+    return recent
+  }
+
+  /** @throws MR_ACCESS_BUDGET when the caller has used it up. */
+  check(caller: string): void {
+    if (this.#recent(caller).length < BUDGET) return
+    throw new MillraceError('MR_ACCESS_BUDGET', `${BUDGET} queries failed within ten minutes; wait some minutes`, {
+      fix: 'correct the query before asking again',
+    })
+  }
+
+  spend(caller: string): void {
+    this.#failures.set(caller, [...this.#recent(caller), this.#clock.nowMs()])
+  }
+}
