@@ -145,6 +145,10 @@ const FORMS: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
     ['VARCHAR', "'a' LIKE # ESCAPE '\\'"],
     ['VARCHAR', "'a' ILIKE # ESCAPE '\\'"],
   ],
+  LAMBDA: [
+    ['VARCHAR', 'list_transform([#], x -> CAST(x AS INTEGER))'],
+    ['BIGINT', 'list_filter([#], x -> x * 4 > 0)'],
+  ],
   COLLATE: [
     ['VARCHAR', "(# COLLATE NOCASE) = 'x'"],
     ['VARCHAR', "(# COLLATE de) = 'x'"],
@@ -168,7 +172,7 @@ const isBinding = (error: string): boolean => /^(Binder|Parser|Catalog|Not imple
 
 /** The error, or the count as text. */
 async function outcome(sql: string, on: DuckDBConnection = connection): Promise<{ error: string | null; value: string }> {
-  const timer = setTimeout(() => on.interrupt(), 5_000)
+  const timer = setTimeout(() => on.interrupt(), 1_500)
   try {
     const rows = (await on.runAndReadAll(sql)).getRowsJson()
     return { error: null, value: JSON.stringify(rows) }
@@ -299,7 +303,10 @@ for (const overload of await overloads()) {
   }
   safe.add(overload.name)
   if (only !== undefined && overload.name !== only) continue
+  const startedMs = performance.now()
   const { tried, leaks } = await verdictOf(overload)
+  const tookMs = performance.now() - startedMs
+  if (tookMs > 10_000) console.error(`${overload.name}(${overload.types.join(', ')}) took ${Math.round(tookMs / 1_000)} s`)
   counts.tried += tried
   if (tried > 0) reached.add(overload.name)
   if (leaks.length > 0)
