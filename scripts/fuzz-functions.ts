@@ -157,6 +157,7 @@ const FORMS: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
 }
 
 const ROWS = 6_000
+const AGGREGATE_OVERLOADS = 8
 const directory = tmpdir()
 const instance = await DuckDBInstance.create(':memory:', {
   threads: '2',
@@ -270,7 +271,7 @@ async function verdictOf(overload: Overload): Promise<{ tried: number; leaks: re
   if (overload.types.length === 0) return { tried: 1, leaks: [] }
   const leaks: string[] = []
   let tried = 0
-  for (const { types, args } of await workingCalls(overload, 4))
+  for (const { types, args } of await workingCalls(overload, overload.kind === 'aggregate' ? 1 : 4))
     for (const [position, type] of types.entries())
       for (const bad of VALUES[type]!.bad) {
         tried++
@@ -296,6 +297,7 @@ async function overloads(): Promise<Overload[]> {
 const [safe, strict, denied] = [new Set<string>(), new Map<string, string>(), new Set<string>()]
 const counts = { tried: 0 }
 const reached = new Set<string>()
+const seen = new Map<string, number>()
 for (const overload of await overloads()) {
   if (isDenied(overload.name)) {
     denied.add(overload.name)
@@ -303,6 +305,10 @@ for (const overload of await overloads()) {
   }
   safe.add(overload.name)
   if (only !== undefined && overload.name !== only) continue
+  // Aggregates see rows after the policy; a few of their many overloads show whether one looks at statistics.
+  const nth = (seen.get(overload.name) ?? 0) + 1
+  seen.set(overload.name, nth)
+  if (overload.kind === 'aggregate' && nth > AGGREGATE_OVERLOADS) continue
   const startedMs = performance.now()
   const { tried, leaks } = await verdictOf(overload)
   const tookMs = performance.now() - startedMs

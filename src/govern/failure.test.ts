@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VirtualClock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
-import { FailureBudget, isRestricted, tellsOneBit, withoutValues } from './failure.ts'
+import { FailureBudget, tellsOneBit, withoutValues } from './failure.ts'
 
 test('messages of running queries are replaced, those of binding stay', () => {
   const told = (message: string) => withoutValues(new MillraceError('MR_SQL_RUNTIME', message), 'q7')
@@ -15,9 +15,6 @@ test('messages of running queries are replaced, those of binding stay', () => {
   const unknown = new MillraceError('MR_SQL_UNKNOWN', 'there is no relation "x"')
   assert.equal(withoutValues(unknown, 'q7'), unknown)
   assert.equal(tellsOneBit(unknown), false)
-  assert.equal(isRestricted({ rowFilter: false, masked: [] }), false)
-  assert.equal(isRestricted({ rowFilter: false, masked: ['email'] }), true)
-  assert.equal(isRestricted(undefined), false)
 })
 
 test('twenty failures in ten minutes, for each caller', async () => {

@@ -480,6 +480,20 @@ test('failing on purpose tells nothing about hidden rows', async () => {
   assert.ok(answered > (ORACLES.length * SHAPES.length) / 2, `only ${answered} are answered: the others test nothing`)
 })
 
+test('a view of the project hides what it leaves out just as a policy does', async () => {
+  const guest = caller(['guest'])
+  await assert.rejects(shop.ask(guest, 'SELECT * FROM orders'), { code: 'MR_SQL_UNKNOWN' })
+  for (const oracle of [
+    "regexp_matches('a', note)",
+    "substr('abc', number) IS NOT NULL",
+    '[x FOR x IN [note] IF CAST(x AS INTEGER) > 0] IS NOT NULL',
+  ])
+    assert.ok(Number(await shop.one(guest, `SELECT count(*) FROM french WHERE ${oracle} OR true`)) > 10_000)
+  const secured = await shop.guard.secure(guest, 'SELECT id FROM french')
+  assert.deepEqual([secured.rowFilter, secured.isRestricted, secured.relations], [false, true, ['french']])
+  await secured.release()
+})
+
 test('a filter, a window, a sample or an aggregate does not see hidden rows', async () => {
   assert.equal(
     await shop.one(FRANCE, 'SELECT max(id) FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM orders) WHERE n = 10005'),
