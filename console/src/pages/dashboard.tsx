@@ -14,7 +14,6 @@ import { Empty, ErrorNote } from '../ui/note.tsx'
 import { TileFrame } from '../ui/tile-frame.tsx'
 
 type Tile = DashboardDetail['tiles'][number]
-const HEIGHT: Record<Tile['kind'], number> = { number: 66, line: 178, bar: 178, table: 196, heat: 190 }
 const COLORS = ['--chart-1', '--chart-2', '--chart-3']
 const TABLE_ROWS = 6
 
@@ -97,8 +96,8 @@ function TileView({ dashboard, tile, index }: { readonly dashboard: string; read
   const heat = tile.kind === 'heat' && query.data !== undefined && query.data.rows.length > 0
   return (
     <TileFrame title={tile.kind === 'number' ? undefined : tile.title} beside={heat ? <HeatKey most={heatData(tile, query.data!).most} /> : tile.unit} span={tile.span} small={tile.kind === 'number'} sources={query.data?.sources ?? []} note={note}>
-      <div style={{ minHeight: HEIGHT[tile.kind], ...(tile.kind === 'table' ? { margin: '0 -16px' } : {}) }}>
-        <Answer query={query} rows={tile.kind === 'number' ? 2 : 6}>
+      <div className={`tile-body ${tile.kind}`}>
+        <Answer query={query} rows={tile.kind === 'number' ? 2 : tile.kind === 'table' ? 6 : 4}>
           {(answer) => body(tile, answer)}
         </Answer>
       </div>

@@ -84,6 +84,9 @@ export function formatAge(ms: number): string {
   return ms >= 1000 && ms < 10_000 ? `${Math.floor(ms / 1000)} s` : formatDuration(ms)
 }
 
+/** A ticking age with every number two digits wide (figure spaces), so that a right-aligned one does not move at 10. */
+export const steady = (age: string): string => age.replace(/(^| )(\d)(?= (?:s|min|h)\b)/g, '$1\u2007$2')
+
 export type Zone = 'UTC' | 'local'
 
 const pad = (value: number, width = 2): string => String(value).padStart(width, '0')

@@ -153,12 +153,16 @@ function CutOff() {
 }
 
 function Choices<K extends keyof Preferences>({ of, options }: { readonly of: K; readonly options: readonly (readonly [Preferences[K], string])[] }) {
-  const chosen = usePreferences()
-  return options.map(([value, text]) => (
-    <Menu.Item key={text} role="menuitemradio" aria-checked={chosen[of] === value} onClick={() => setPreferences({ [of]: value })} closeMenuOnClick={false}>
-      {text}
-    </Menu.Item>
-  ))
+  const chosen = usePreferences()[of]
+  return (
+    <Menu.RadioGroup value={String(chosen)} onChange={(text) => setPreferences({ [of]: options.find(([value]) => String(value) === text)?.[0] ?? chosen })}>
+      {options.map(([value, text]) => (
+        <Menu.RadioItem key={text} value={String(value)}>
+          {text}
+        </Menu.RadioItem>
+      ))}
+    </Menu.RadioGroup>
+  )
 }
 
 function Settings({ children, session, more }: { readonly children: ReactNode; readonly session: Session | undefined; readonly more?: ReactNode }) {
