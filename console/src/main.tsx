@@ -28,7 +28,10 @@ const WAIT_MS = 400
 /** The faces and who is asking, before the first paint, so that nothing moves when they arrive; not for longer than a blink. */
 async function loadFirst(): Promise<void> {
   const faces = ['400 13px "Inter Variable"', '12px "JetBrains Mono Variable"'].map((face) => document.fonts.load(face))
-  await Promise.race([Promise.allSettled([...faces, queryClient.prefetchQuery(sessionQuery())]), new Promise((resolve) => setTimeout(resolve, WAIT_MS))])
+  await Promise.race([
+    Promise.allSettled([...faces, queryClient.prefetchQuery(sessionQuery())]),
+    new Promise((resolve) => setTimeout(resolve, WAIT_MS)),
+  ])
 }
 
 takeToken()

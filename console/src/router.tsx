@@ -19,6 +19,7 @@ import {
   streamsQuery,
 } from './api/queries.ts'
 import { OverviewPage } from './pages/overview.tsx'
+import { lineageSearch, oneOf, present, type RowsSearch, runsSearch, tableSearch, text } from './search.ts'
 import { focusTitle } from './ui/head.tsx'
 import { Empty, ErrorNote } from './ui/note.tsx'
 import { Shell } from './ui/shell.tsx'
@@ -27,47 +28,19 @@ import { Shell } from './ui/shell.tsx'
 function ahead<T, K extends QueryKey>(query: FetchQueryOptions<T, Error, T, K>): void {
   void queryClient.prefetchQuery(query)
 }
-const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : undefined)
-const oneOf = <T extends string>(value: unknown, allowed: readonly T[]): T | undefined => allowed.find((one) => one === value)
-/** Leaves absent parameters out of the address. */
-const present = <T extends object>(search: T): T => Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as T
-
-export interface TableSearch {
-  kind?: 'stream' | 'table' | 'model' | undefined
-  owner?: string | undefined
-  sort?: 'name' | 'age' | 'rows' | 'state' | undefined
-}
-const tableSearch = (search: Record<string, unknown>): TableSearch =>
-  present({ kind: oneOf(search['kind'], ['stream', 'table', 'model'] as const), owner: text(search['owner']), sort: oneOf(search['sort'], ['name', 'age', 'rows', 'state'] as const) })
-
-export interface RowsSearch {
-  snapshot?: string | undefined
-  order?: string | undefined
-  desc?: boolean | undefined
-  filter?: string | undefined
-}
-export interface RunsSearch {
-  state?: 'failed' | 'running' | 'done' | undefined
-  hours?: number | undefined
-  step?: string | undefined
-}
-const runsSearch = (search: Record<string, unknown>): RunsSearch =>
-  present({ state: oneOf(search['state'], ['failed', 'running', 'done'] as const), hours: [1, 24, 168].find((hours) => hours === Number(search['hours'])), step: text(search['step']) })
-export interface LineageSearch {
-  node?: string | undefined
-  column?: string | undefined
-  mode?: 'columns' | undefined
-}
-const lineageSearch = (search: Record<string, unknown>): LineageSearch =>
-  present({ node: text(search['node']), column: text(search['column']), mode: oneOf(search['mode'], ['columns'] as const) })
-
 const root = createRootRoute({
   component: Shell,
   notFoundComponent: () => <Empty title="There is nothing at this address." />,
   errorComponent: ({ error, reset }) => <ErrorNote error={error} again={reset} />,
 })
 
-const overview = createRoute({ getParentRoute: () => root, path: '/', component: OverviewPage, validateSearch: tableSearch, loader: () => ahead(overviewQuery()) })
+const overview = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  component: OverviewPage,
+  validateSearch: tableSearch,
+  loader: () => ahead(overviewQuery()),
+})
 const data = createRoute({
   getParentRoute: () => root,
   path: 'data',
@@ -76,14 +49,28 @@ const data = createRoute({
   loader: () => ahead(relationsQuery()),
 })
 const relationModule = () => import('./pages/relation.tsx')
-const relation = createRoute({ getParentRoute: () => root, path: 'data/$relation', component: lazyRouteComponent(relationModule, 'RelationPage'), loader: ({ params }) => ahead(relationQuery(params.relation)) })
-const relationOverview = createRoute({ getParentRoute: () => relation, path: '/', component: lazyRouteComponent(() => import('./pages/relation-overview.tsx'), 'RelationOverview') })
+const relation = createRoute({
+  getParentRoute: () => root,
+  path: 'data/$relation',
+  component: lazyRouteComponent(relationModule, 'RelationPage'),
+  loader: ({ params }) => ahead(relationQuery(params.relation)),
+})
+const relationOverview = createRoute({
+  getParentRoute: () => relation,
+  path: '/',
+  component: lazyRouteComponent(() => import('./pages/relation-overview.tsx'), 'RelationOverview'),
+})
 const relationRows = createRoute({
   getParentRoute: () => relation,
   path: 'rows',
   component: lazyRouteComponent(() => import('./pages/relation-rows.tsx'), 'RelationRows'),
   validateSearch: (search: Record<string, unknown>): RowsSearch =>
-    present({ snapshot: text(search['snapshot']), order: text(search['order']), desc: search['desc'] === true ? true : undefined, filter: text(search['filter']) }),
+    present({
+      snapshot: text(search['snapshot']),
+      order: text(search['order']),
+      desc: search['desc'] === true ? true : undefined,
+      filter: text(search['filter']),
+    }),
 })
 const relationSchema = createRoute({
   getParentRoute: () => relation,
@@ -117,16 +104,28 @@ const lineage = createRoute({
   validateSearch: lineageSearch,
   loader: () => ahead(lineageQuery()),
 })
-const streams = createRoute({ getParentRoute: () => root, path: 'streams', component: lazyRouteComponent(() => import('./pages/streams.tsx'), 'StreamsPage'), loader: () => ahead(streamsQuery()) })
+const streams = createRoute({
+  getParentRoute: () => root,
+  path: 'streams',
+  component: lazyRouteComponent(() => import('./pages/streams.tsx'), 'StreamsPage'),
+  loader: () => ahead(streamsQuery()),
+})
 const stream = createRoute({
   getParentRoute: () => root,
   path: 'streams/$name',
   component: lazyRouteComponent(() => import('./pages/stream.tsx'), 'StreamPage'),
-  validateSearch: (search: Record<string, unknown>): { range?: '24h' | '7d' | undefined } => present({ range: oneOf(search['range'], ['24h', '7d'] as const) }),
+  validateSearch: (search: Record<string, unknown>): { range?: '24h' | '7d' | undefined } =>
+    present({ range: oneOf(search['range'], ['24h', '7d'] as const) }),
   loader: ({ params }) => ahead(streamQuery(params.name, '1h')),
 })
 const runsModule = () => import('./pages/runs.tsx')
-const runs = createRoute({ getParentRoute: () => root, path: 'runs', component: lazyRouteComponent(runsModule, 'RunsPage'), validateSearch: runsSearch, loader: () => ahead(runsQuery(undefined, 24)) })
+const runs = createRoute({
+  getParentRoute: () => root,
+  path: 'runs',
+  component: lazyRouteComponent(runsModule, 'RunsPage'),
+  validateSearch: runsSearch,
+  loader: () => ahead(runsQuery(undefined, 24)),
+})
 const run = createRoute({
   getParentRoute: () => root,
   path: 'runs/$id',
@@ -141,10 +140,16 @@ const sql = createRoute({
   getParentRoute: () => root,
   path: 'sql',
   component: lazyRouteComponent(() => import('./pages/sql.tsx'), 'SqlPage'),
-  validateSearch: (search: Record<string, unknown>): { q?: string | undefined; run?: boolean | undefined } => present({ q: text(search['q']), run: search['run'] === true ? true : undefined }),
+  validateSearch: (search: Record<string, unknown>): { q?: string | undefined; run?: boolean | undefined } =>
+    present({ q: text(search['q']), run: search['run'] === true ? true : undefined }),
   loader: () => ahead(relationsQuery()),
 })
-const dashboards = createRoute({ getParentRoute: () => root, path: 'dashboards', component: lazyRouteComponent(() => import('./pages/dashboards.tsx'), 'DashboardsPage'), loader: () => ahead(dashboardsQuery()) })
+const dashboards = createRoute({
+  getParentRoute: () => root,
+  path: 'dashboards',
+  component: lazyRouteComponent(() => import('./pages/dashboards.tsx'), 'DashboardsPage'),
+  loader: () => ahead(dashboardsQuery()),
+})
 const dashboard = createRoute({
   getParentRoute: () => root,
   path: 'dashboards/$name',

@@ -75,7 +75,12 @@ interface Tab {
 /** A tab that is signed in. `expected` complaints (a refused answer, say) are left out. */
 async function openTab(options: { theme?: 'light' | 'dark'; width?: number; expected?: RegExp } = {}): Promise<Tab> {
   const { theme = 'light', width = 1280, expected = /(?!)/ } = options
-  const context = await browser.newContext({ viewport: { width, height: width < 700 ? 844 : 800 }, colorScheme: theme, locale: 'en-GB', reducedMotion: 'reduce' })
+  const context = await browser.newContext({
+    viewport: { width, height: width < 700 ? 844 : 800 },
+    colorScheme: theme,
+    locale: 'en-GB',
+    reducedMotion: 'reduce',
+  })
   const page = await context.newPage()
   page.setDefaultTimeout(STEP_MS)
   watchRequests(page)
@@ -110,7 +115,9 @@ async function settled(page: Page): Promise<void> {
   const deadline = performance.now() + SETTLE_MS
   for (let quiet = 0; quiet < 2; ) {
     assert.ok(performance.now() < deadline, `${page.url()} did not settle`)
-    const ready = await page.evaluate(`document.querySelector('h1') !== null && document.querySelector('.late-show') === null && document.fonts.status === 'loaded'`)
+    const ready = await page.evaluate(
+      `document.querySelector('h1') !== null && document.querySelector('.late-show, .chart-box:not(:has(canvas, table))') === null && document.fonts.status === 'loaded'`,
+    )
     quiet = ready === true && underWay.get(page)?.size === 0 ? quiet + 1 : 0
     await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
   }
@@ -120,7 +127,8 @@ const visit = async (page: Page, path: string): Promise<void> => {
   await page.goto(`${fixture.url}/console${path}`)
   await settled(page)
 }
-const textOf = async (page: Page, selector: string): Promise<string> => (await page.locator(selector).first().innerText()).replace(/\s+/g, ' ')
+const textOf = async (page: Page, selector: string): Promise<string> =>
+  (await page.locator(selector).first().innerText()).replace(/\s+/g, ' ')
 /** Sum of layout shifts since the page was loaded, or since `fromMs`. */
 const shiftOf = async (page: Page, from = 0): Promise<{ sum: number; what: string }> => {
   const shifts = ((await page.evaluate('window.shifts')) as [number, number, string][]).filter(([, at]) => at >= from)
@@ -136,7 +144,9 @@ for (const width of WIDTHS)
       await visit(page, path)
       const shift = await shiftOf(page)
       assert.ok(shift.sum < SHIFT, `${name} shifts by ${shift.sum}: ${shift.what}`)
-      const size = (await page.evaluate('[document.documentElement.scrollWidth, window.innerWidth, document.querySelectorAll("h1").length, document.querySelectorAll("main").length]')) as number[]
+      const size = (await page.evaluate(
+        '[document.documentElement.scrollWidth, window.innerWidth, document.querySelectorAll("h1").length, document.querySelectorAll("main").length]',
+      )) as number[]
       assert.ok(size[0]! <= size[1]!, `${name} scrolls sideways: ${size[0]} > ${size[1]}`)
       assert.deepEqual(size.slice(2), [1, 1], `${name} has one h1 and one main`)
       for (const theme of THEMES) {
@@ -210,7 +220,8 @@ test('three questions from the first page in at most three clicks', { skip }, as
 
 test('keys alone: pages, rows, tabs, filter, finder, list of keys; the title takes the focus', { skip }, async () => {
   const { page, context, complaints } = await openTab()
-  const focused = (): Promise<string> => page.evaluate('document.activeElement.tagName + " " + document.activeElement.innerText') as Promise<string>
+  const focused = (): Promise<string> =>
+    page.evaluate('document.activeElement.tagName + " " + document.activeElement.innerText') as Promise<string>
   await page.keyboard.press('g')
   await page.keyboard.press('d')
   await page.getByRole('heading', { level: 1, name: 'Data' }).waitFor()
@@ -258,7 +269,14 @@ test('live: figures change in place, new runs wait, nothing moves', { skip }, as
   fixture.bump()
   fixture.change([['run']])
   await page.getByRole('button', { name: '1 new run' }).waitFor()
-  assert.equal(await page.locator('.ri').first().innerText().then((text) => text.includes('4816')), true)
+  assert.equal(
+    await page
+      .locator('.ri')
+      .first()
+      .innerText()
+      .then((text) => text.includes('4816')),
+    true,
+  )
   await page.keyboard.press('.')
   await page.locator('.ri', { hasText: '4817' }).waitFor()
   assert.deepEqual(complaints, [])

@@ -8,15 +8,21 @@ export type Colour = readonly [number, number, number, number]
 export function parseColour(text: string): Colour | null {
   const hex = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(text)
   if (hex) return [Number.parseInt(hex[1]!, 16), Number.parseInt(hex[2]!, 16), Number.parseInt(hex[3]!, 16), 1]
-  const numbers = /^rgba?\(([^)]+)\)$/.exec(text)?.[1]?.split(/[\s,/]+/).map(Number)
+  const numbers = /^rgba?\(([^)]+)\)$/
+    .exec(text)?.[1]
+    ?.split(/[\s,/]+/)
+    .map(Number)
   return numbers === undefined || numbers.length < 3 ? null : [numbers[0]!, numbers[1]!, numbers[2]!, numbers[3] ?? 1]
 }
 
 /** `top` over an opaque `ground`. */
-export const over = (top: Colour, ground: Colour): Colour => [0, 1, 2].map((at) => top[at]! * top[3] + ground[at]! * (1 - top[3])).concat(1) as unknown as Colour
+export const over = (top: Colour, ground: Colour): Colour =>
+  [0, 1, 2].map((at) => top[at]! * top[3] + ground[at]! * (1 - top[3])).concat(1) as unknown as Colour
 
 function luminance(colour: Colour): number {
-  const [red, green, blue] = colour.slice(0, 3).map((value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4))
+  const [red, green, blue] = colour
+    .slice(0, 3)
+    .map((value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4))
   return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!
 }
 
@@ -58,7 +64,9 @@ export async function weakTexts(page: Page): Promise<{ readonly weak: readonly s
     const layers = one.grounds.map(parseColour).filter((colour) => colour !== null)
     const ground = layers.reduceRight<Colour>((below, layer) => over(layer, below), [255, 255, 255, 1])
     const ratio = contrast(over(parseColour(one.colour) ?? [0, 0, 0, 1], ground), ground)
-    return ratio >= 4.5 ? [] : [`"${one.text}" in ${one.where}: ${ratio.toFixed(2)} (${one.colour} on ${ground.slice(0, 3).map(Math.round)})`]
+    return ratio >= 4.5
+      ? []
+      : [`"${one.text}" in ${one.where}: ${ratio.toFixed(2)} (${one.colour} on ${ground.slice(0, 3).map(Math.round)})`]
   })
   return { weak: [...new Set(weak)], looked: seen.length }
 }

@@ -11,9 +11,16 @@ import * as shop from './fixture-data.ts'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const dist = join(root, 'console', 'dist')
-const TYPES: Record<string, string> = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.woff2': 'font/woff2', '.svg': 'image/svg+xml' }
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.woff2': 'font/woff2',
+  '.svg': 'image/svg+xml',
+}
 /** What the product sends with the console. Styles may be inline: React, CodeMirror and xyflow set them. */
-export const CONTENT_SECURITY_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+export const CONTENT_SECURITY_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 export const TOKEN = 'fixture-token'
 
 /** `shop`: all is there. `empty`: a project without anything. `refused`: every answer is 403. `failing`: every answer is 500. */
@@ -23,7 +30,10 @@ export type Scenario = 'shop' | 'empty' | 'refused' | 'failing'
 export async function buildConsole(force = false): Promise<void> {
   if (!force && existsSync(join(dist, 'index.html'))) return
   const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js')
-  const child: ChildProcess = spawn(process.execPath, [vite, 'build', '--logLevel', 'warn'], { cwd: join(root, 'console'), stdio: ['ignore', 'inherit', 'inherit'] })
+  const child: ChildProcess = spawn(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
+    cwd: join(root, 'console'),
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   const code = await new Promise<number | null>((resolve) => child.on('exit', resolve))
   if (code !== 0) throw new Error(`vite build ended with ${code}`)
 }
@@ -44,7 +54,12 @@ export interface Fixture {
 }
 
 const forbidden: Problem = { status: 403, code: 'MR_ACCESS_DENIED', detail: 'analyst has no grant on it. The owner is payments-team.' }
-const unknown: Problem = { status: 404, code: 'MR_NOT_FOUND', detail: 'There is nothing of this name, or you may not see it.', fix: 'look at the list of relations' }
+const unknown: Problem = {
+  status: 404,
+  code: 'MR_NOT_FOUND',
+  detail: 'There is nothing of this name, or you may not see it.',
+  fix: 'look at the list of relations',
+}
 
 interface State {
   scenario: Scenario
@@ -66,7 +81,9 @@ function listOf(kind: string, state: State): object | null {
   const newRuns = Array.from({ length: state.extra === 0 ? 0 : 1 }, () => ({ ...shop.runs[1]!, id: '4817' }))
   switch (kind) {
     case 'session':
-      return state.scenario === 'empty' ? { ...shop.session, counts: { relations: 0, streams: 0, dashboards: 0, failing: 0 } } : shop.session
+      return state.scenario === 'empty'
+        ? { ...shop.session, counts: { relations: 0, streams: 0, dashboards: 0, failing: 0 } }
+        : shop.session
     case 'overview':
       return { relations, attention: shop.attention, runs: shop.runs.slice(1, 7), conservation: shop.allStreams }
     case 'relations':
@@ -78,7 +95,17 @@ function listOf(kind: string, state: State): object | null {
     case 'runs':
       return { runs: [...newRuns, ...shop.runs], total: 412 + newRuns.length, failed: 6, buckets: shop.buckets, next: null }
     case 'dashboards':
-      return { dashboards: [{ name: 'operations', title: 'operations', at: 'dashboards.ts:1', tiles: 8, inputs: ['daily_revenue', 'orders', 'suspects', 'order_facts'] }] }
+      return {
+        dashboards: [
+          {
+            name: 'operations',
+            title: 'operations',
+            at: 'dashboards.ts:1',
+            tiles: 8,
+            inputs: ['daily_revenue', 'orders', 'suspects', 'order_facts'],
+          },
+        ],
+      }
     default:
       return null
   }
@@ -101,7 +128,7 @@ function oneOf(kind: string, name: string, part: string | undefined, search: URL
     case 'snapshots':
       return shop.snapshotsPage()
     case 'lineage':
-      return shop.lineage
+      return shop.lineageAround(name)
     default:
       return null
   }
@@ -121,8 +148,17 @@ const sendProblem = (response: ServerResponse, problem: Problem): void => {
 function serveFile(path: string, response: ServerResponse): void {
   const wanted = normalize(path).replace(/^\/console\/?/, '')
   const file = join(dist, extname(wanted) === '' ? 'index.html' : wanted)
-  if (!file.startsWith(dist) || !existsSync(file)) return sendProblem(response, unknown)
-  response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'content-security-policy': CONTENT_SECURITY_POLICY, 'x-content-type-options': 'nosniff' }).end(readFileSync(file))
+  if (!file.startsWith(dist) || !existsSync(file)) {
+    sendProblem(response, unknown)
+    return
+  }
+  response
+    .writeHead(200, {
+      'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+      'content-security-policy': CONTENT_SECURITY_POLICY,
+      'x-content-type-options': 'nosniff',
+    })
+    .end(readFileSync(file))
 }
 
 const readBody = async (request: IncomingMessage): Promise<string> => {
@@ -141,22 +177,38 @@ export async function startFixture(port = 0): Promise<Fixture> {
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? '/', 'http://localhost')
     if (url.pathname.startsWith('/console')) return serveFile(url.pathname, response)
-    if (request.headers.authorization !== `Bearer ${TOKEN}`) return sendProblem(response, { status: 401, code: 'MR_AUTH_MISSING', detail: 'The request carries no valid token.' })
+    if (request.headers.authorization !== `Bearer ${TOKEN}`)
+      return sendProblem(response, { status: 401, code: 'MR_AUTH_MISSING', detail: 'The request carries no valid token.' })
     if (url.pathname === '/admin/events') {
-      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }).write(`event: hello\ndata: ${JSON.stringify({ nowMs: nowMs() })}\n\n`)
+      response
+        .writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+        .write(`event: hello\ndata: ${JSON.stringify({ nowMs: nowMs() })}\n\n`)
       streams.add(response)
       response.on('close', () => streams.delete(response))
       return
     }
     const always = url.pathname === '/admin/session'
     if (state.scenario === 'refused' && !always) return sendProblem(response, forbidden)
-    if (state.scenario === 'failing' && !always) return sendProblem(response, { status: 500, code: 'MR_INTERNAL', detail: 'The control store could not be read.', fix: 'look at the log of the server' })
-    const send = (body: object): void => void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ ...body, nowMs: nowMs() }))
+    if (state.scenario === 'failing' && !always)
+      return sendProblem(response, {
+        status: 500,
+        code: 'MR_INTERNAL',
+        detail: 'The control store could not be read.',
+        fix: 'look at the log of the server',
+      })
+    const send = (body: object): void =>
+      void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ ...body, nowMs: nowMs() }))
     if (request.method === 'POST') {
       const body: unknown = JSON.parse((await readBody(request)) || '{}')
       if (url.pathname === '/sql') {
         const { sql } = body as { sql: string }
-        if (sql.includes('nonsense')) return sendProblem(response, { status: 400, code: 'MR_SQL_SYNTAX', detail: 'syntax error at or near "nonsense", line 1', fix: 'write one SELECT' })
+        if (sql.includes('nonsense'))
+          return sendProblem(response, {
+            status: 400,
+            code: 'MR_SQL_SYNTAX',
+            detail: 'syntax error at or near "nonsense", line 1',
+            fix: 'write one SELECT',
+          })
         return send(shop.sqlAs(sql, (request.headers['millrace-as'] as string | undefined) ?? null))
       }
       state.started.push(body)

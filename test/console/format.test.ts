@@ -3,7 +3,19 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { closure, columnPath, onPath, sourceFirst } from '../../console/src/pages/graph.ts'
-import { familyOf, formatAge, formatBytes, formatCell, formatCount, formatDecimal, formatDuration, formatShare, formatShort, formatTime, steady } from '../../console/src/ui/format.ts'
+import {
+  familyOf,
+  formatAge,
+  formatBytes,
+  formatCell,
+  formatCount,
+  formatDecimal,
+  formatDuration,
+  formatShare,
+  formatShort,
+  formatTime,
+  steady,
+} from '../../console/src/ui/format.ts'
 import { lineage } from './fixture-data.ts'
 
 /** The console writes as the reader's locale does; what is expected here is English. */
@@ -77,7 +89,10 @@ test('lineage: what stands before and after, and which columns make one', () => 
   assert.ok(onPath(path.columns, 'relation:orders', 'amount'))
   assert.ok(onPath(path.columns, 'dashboard:operations', 'revenue'))
   assert.ok(!onPath(path.columns, 'relation:daily_revenue', 'day'))
-  assert.deepEqual(path.edges.filter((edge) => edge.role === 'value').map((edge) => `${edge.from.node}.${edge.from.column}`), ['relation:orders.amount', 'relation:daily_revenue.revenue', 'relation:daily_revenue.revenue'])
+  assert.deepEqual(
+    path.edges.filter((edge) => edge.role === 'value').map((edge) => `${edge.from.node}.${edge.from.column}`),
+    ['relation:orders.amount', 'relation:daily_revenue.revenue', 'relation:daily_revenue.revenue'],
+  )
   const order = sourceFirst(lineage).map((node) => node.id)
   for (const edge of lineage.edges) assert.ok(order.indexOf(edge.from) < order.indexOf(edge.to), `${edge.from} stands before ${edge.to}`)
 })

@@ -16,7 +16,11 @@ function tokensOf(selector: string): Record<string, string> {
   return Object.fromEntries([...block.matchAll(/--([\w-]+):\s*(#[0-9a-f]{6})\b/g)].map((match) => [match[1]!, match[2]!]))
 }
 
-const THEMES = { light: tokensOf(':root {'), dark: tokensOf(':root[data-theme="dark"]'), 'dark by the system': tokensOf(':root:not([data-theme="light"])') }
+const THEMES = {
+  light: tokensOf(':root {'),
+  dark: tokensOf(':root[data-theme="dark"]'),
+  'dark by the system': tokensOf(':root:not([data-theme="light"])'),
+}
 const TEXT = ['text', 'text-2', 'text-3', 'accent', 'ok', 'warn', 'bad', 'idle']
 const PAIRS: [text: string, ground: string][] = [
   ...TEXT.flatMap((text): [string, string][] => ['bg', 'bg-raised', 'bg-sunken'].map((ground) => [text, ground])),
@@ -45,7 +49,8 @@ for (const [theme, tokens] of Object.entries(THEMES))
       return contrast(parseColour(tokens[one]!)!, parseColour(tokens[ground]!)!)
     }
     for (const [text, ground] of PAIRS) assert.ok(ratio(text, ground) >= 4.5, `${text} on ${ground}: ${ratio(text, ground).toFixed(2)}`)
-    for (const [series, ground] of SERIES) assert.ok(ratio(series, ground) >= 3, `${series} on ${ground}: ${ratio(series, ground).toFixed(2)}`)
+    for (const [series, ground] of SERIES)
+      assert.ok(ratio(series, ground) >= 3, `${series} on ${ground}: ${ratio(series, ground).toFixed(2)}`)
   })
 
 test('the two dark blocks are the same', () => {

@@ -35,7 +35,11 @@ export function requestHeaders(acting?: Acting | null): Record<string, string> {
 }
 
 async function asProblem(response: Response): Promise<Problem> {
-  const fallback = { status: response.status, code: `HTTP ${response.status}`, detail: response.statusText || 'The server refused the request.' }
+  const fallback = {
+    status: response.status,
+    code: `HTTP ${response.status}`,
+    detail: response.statusText || 'The server refused the request.',
+  }
   const body: unknown = await response.json().catch(() => null)
   return body !== null && typeof body === 'object' ? { ...fallback, ...(body as Partial<Problem>) } : fallback
 }

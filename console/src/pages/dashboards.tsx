@@ -21,7 +21,10 @@ export function DashboardsPage() {
             {data.dashboards.length === 0 ? (
               <Empty title="There is no dashboard that you may open.">
                 <p className="t2">
-                  Export one: <span className="mono">dashboard('operations', [number('Orders today', sql`...`)], {'{'} allow: [analyst] {'}'})</span>
+                  Export one:{' '}
+                  <span className="mono">
+                    dashboard('operations', [number('Orders today', sql`...`)], {'{'} allow: [analyst] {'}'})
+                  </span>
                 </p>
               </Empty>
             ) : (
@@ -29,9 +32,15 @@ export function DashboardsPage() {
                 <thead>
                   <tr>
                     <th scope="col">Dashboard</th>
-                    <th scope="col" className="r">Tiles</th>
-                    <th scope="col" className="hide-m">Reads</th>
-                    <th scope="col" className="hide-m">Defined at</th>
+                    <th scope="col" className="r">
+                      Tiles
+                    </th>
+                    <th scope="col" className="hide-m">
+                      Reads
+                    </th>
+                    <th scope="col" className="hide-m">
+                      Defined at
+                    </th>
                   </tr>
                 </thead>
                 <tbody>

@@ -24,7 +24,10 @@ export function closure(graph: Pick<Lineage, 'edges'>, start: string, way: 'up' 
 }
 
 /** Every column edge on a path into or out of `start`. Beyond a `filter` edge upstream everything is a filter. */
-export function columnPath(graph: Pick<Lineage, 'columns'>, start: ColumnRef): { readonly edges: readonly ColumnEdge[]; readonly columns: ReadonlySet<string> } {
+export function columnPath(
+  graph: Pick<Lineage, 'columns'>,
+  start: ColumnRef,
+): { readonly edges: readonly ColumnEdge[]; readonly columns: ReadonlySet<string> } {
   const edges = new Map<string, ColumnEdge>()
   const columns = new Set([key(start)])
   const walk = (at: ColumnRef, way: 'up' | 'down', role: ColumnEdge['role']): void => {

@@ -1,7 +1,17 @@
 // The graph: nodes laid out in layers by dagre, drawn by xyflow. Positions depend on the graph alone, so that nothing moves
 // when states change. Arrow keys walk along its edges.
 import Dagre from '@dagrejs/dagre'
-import { type Edge, Handle, MarkerType, type Node, type NodeProps, Position, ReactFlow, ReactFlowProvider, useReactFlow } from '@xyflow/react'
+import {
+  type Edge,
+  Handle,
+  MarkerType,
+  type Node,
+  type NodeProps,
+  Position,
+  ReactFlow,
+  ReactFlowProvider,
+  useReactFlow,
+} from '@xyflow/react'
 import '@xyflow/react/dist/base.css'
 import { type KeyboardEvent, useEffect, useMemo } from 'react'
 import type { Lineage, LineageNode } from '../../../src/serve/admin/types.ts'
@@ -105,11 +115,25 @@ function place(graph: Lineage, heightOf: (node: LineageNode) => number): Map<str
 
 function edgesOf({ graph, path, open, chosen }: GraphProps): Edge[] {
   const detailed = new Set(path.edges.map((edge) => `${edge.from.node} ${edge.to.node}`))
-  const handle = (side: 'in' | 'out', node: string, column: string): string => (open.has(node) && graph.nodes.find((one) => one.id === node)?.columns.some((one) => one.name === column) ? `${side} ${column}` : side)
-  const near = chosen === null || path.edges.length > 0 ? new Set<string>() : new Set([chosen, ...closure(graph, chosen, 'up'), ...closure(graph, chosen, 'down')])
+  const handle = (side: 'in' | 'out', node: string, column: string): string =>
+    open.has(node) && graph.nodes.find((one) => one.id === node)?.columns.some((one) => one.name === column) ? `${side} ${column}` : side
+  const near =
+    chosen === null || path.edges.length > 0
+      ? new Set<string>()
+      : new Set([chosen, ...closure(graph, chosen, 'up'), ...closure(graph, chosen, 'down')])
   const plain = graph.edges
     .filter((edge) => !detailed.has(`${edge.from} ${edge.to}`))
-    .map((edge): Edge => ({ id: `${edge.from} ${edge.to}`, source: edge.from, target: edge.to, sourceHandle: 'out', targetHandle: 'in', className: edge.stopped ? 'stopped' : near.has(edge.from) && near.has(edge.to) ? 'value' : '', focusable: false }))
+    .map(
+      (edge): Edge => ({
+        id: `${edge.from} ${edge.to}`,
+        source: edge.from,
+        target: edge.to,
+        sourceHandle: 'out',
+        targetHandle: 'in',
+        className: edge.stopped ? 'stopped' : near.has(edge.from) && near.has(edge.to) ? 'value' : '',
+        focusable: false,
+      }),
+    )
   const fine = path.edges.map(
     (edge): Edge => ({
       id: `${edge.from.node} ${edge.from.column} ${edge.to.node} ${edge.to.column}`,
@@ -129,14 +153,24 @@ function Flow(props: GraphProps) {
   const flow = useReactFlow()
   const shape = JSON.stringify([graph.nodes.map((node) => node.id), graph.edges.map((edge) => [edge.from, edge.to]), [...open]])
   // biome-ignore lint/correctness/useExhaustiveDependencies: `shape` is all of the graph that positions depend on
-  const places = useMemo(() => place(graph, (node) => TOP + (open.has(node.id) && node.columns.length > 0 ? 8 + node.columns.length * ROW : 0)), [shape])
+  const places = useMemo(
+    () => place(graph, (node) => TOP + (open.has(node.id) && node.columns.length > 0 ? 8 + node.columns.length * ROW : 0)),
+    [shape],
+  )
   const nodes = graph.nodes.map(
     (node): FlowNode => ({
       id: node.id,
       type: 'asset',
       position: places.get(node.id) ?? { x: 0, y: 0 },
       ariaLabel: `${node.kind} ${node.name}`,
-      data: { node, columns: open.has(node.id) ? node.columns : [], chosen: node.id === chosen, path: [...path.columns].some((one) => one.startsWith(`${node.id}\n`)), marked: path.columns, onChoose },
+      data: {
+        node,
+        columns: open.has(node.id) ? node.columns : [],
+        chosen: node.id === chosen,
+        path: [...path.columns].some((one) => one.startsWith(`${node.id}\n`)),
+        marked: path.columns,
+        onChoose,
+      },
     }),
   )
   // biome-ignore lint/correctness/useExhaustiveDependencies: fits again when the graph's shape changes
@@ -149,7 +183,12 @@ function Flow(props: GraphProps) {
     if (id === null) return
     if (event.key === 'Enter') onChoose(id)
     const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
-    const next = way === 1 ? graph.edges.find((edge) => edge.from === id)?.to : way === -1 ? graph.edges.find((edge) => edge.to === id)?.from : undefined
+    const next =
+      way === 1
+        ? graph.edges.find((edge) => edge.from === id)?.to
+        : way === -1
+          ? graph.edges.find((edge) => edge.to === id)?.from
+          : undefined
     if (next === undefined) return
     event.preventDefault()
     document.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(next)}"]`)?.focus()

@@ -29,20 +29,51 @@ export function pathOf(graph: Lineage, chosen: Chosen): { edges: readonly Column
 /** In column mode the chosen node and the nodes with columns on the path are open. */
 function openNodes(graph: Lineage, chosen: Chosen, path: { readonly columns: ReadonlySet<string> }): Set<string> {
   if (!chosen.columns || chosen.node === null) return new Set()
-  return new Set([chosen.node, ...graph.nodes.map((node) => node.id).filter((id) => id.startsWith('relation:') && [...path.columns].some((one) => one.startsWith(`${id}\n`)))])
+  return new Set([
+    chosen.node,
+    ...graph.nodes
+      .map((node) => node.id)
+      .filter((id) => id.startsWith('relation:') && [...path.columns].some((one) => one.startsWith(`${id}\n`))),
+  ])
 }
 
 /** In an open node other than the chosen one, only the columns on the path are worth their room. */
 function trimmed(graph: Lineage, chosen: Chosen, path: { readonly columns: ReadonlySet<string> }): Lineage {
-  return { ...graph, nodes: graph.nodes.map((node) => (node.id === chosen.node ? node : { ...node, columns: node.columns.filter((column) => path.columns.has(`${node.id}\n${column.name}`)) })) }
+  return {
+    ...graph,
+    nodes: graph.nodes.map((node) =>
+      node.id === chosen.node
+        ? node
+        : { ...node, columns: node.columns.filter((column) => path.columns.has(`${node.id}\n${column.name}`)) },
+    ),
+  }
 }
 
-export function GraphBox({ graph, chosen, onChoose, small = false }: { readonly graph: Lineage; readonly chosen: Chosen; readonly onChoose: OnChoose; readonly small?: boolean }) {
+export function GraphBox({
+  graph,
+  chosen,
+  onChoose,
+  small = false,
+}: {
+  readonly graph: Lineage
+  readonly chosen: Chosen
+  readonly onChoose: OnChoose
+  readonly small?: boolean
+}) {
   const path = pathOf(graph, chosen)
   return (
-    <div className={`lin-box hide-m ${small ? 'small' : ''}`} style={{ background: 'radial-gradient(var(--line) 1px, transparent 1px) 0 0 / 16px 16px' }}>
+    <div
+      className={`lin-box hide-m ${small ? 'small' : ''}`}
+      style={{ background: 'radial-gradient(var(--line) 1px, transparent 1px) 0 0 / 16px 16px' }}
+    >
       <Suspense fallback={null}>
-        <Graph graph={trimmed(graph, chosen, path)} chosen={chosen.node} path={path} open={openNodes(graph, chosen, path)} onChoose={onChoose} />
+        <Graph
+          graph={trimmed(graph, chosen, path)}
+          chosen={chosen.node}
+          path={path}
+          open={openNodes(graph, chosen, path)}
+          onChoose={onChoose}
+        />
       </Suspense>
       <div className="key">
         <span>
@@ -73,11 +104,20 @@ export function PathList({ graph, chosen, onChoose }: { readonly graph: Lineage;
   const node = chosen.node
   const path = pathOf(graph, chosen)
   const near = node === null ? null : new Set([node, ...closure(graph, node, 'up'), ...closure(graph, node, 'down')])
-  const columnsOf = (id: string): string[] => [...path.columns].filter((one) => one.startsWith(`${id}\n`)).map((one) => one.slice(id.length + 1))
-  const shown = sourceFirst(graph).filter((one) => (path.edges.length > 0 ? columnsOf(one.id).length > 0 : near === null || near.has(one.id)))
+  const columnsOf = (id: string): string[] =>
+    [...path.columns].filter((one) => one.startsWith(`${id}\n`)).map((one) => one.slice(id.length + 1))
+  const shown = sourceFirst(graph).filter((one) =>
+    path.edges.length > 0 ? columnsOf(one.id).length > 0 : near === null || near.has(one.id),
+  )
   return (
     <>
-      <p className="muted s12">{chosen.column === null ? (node === null ? 'Everything, source first' : 'Path of one relation, source first') : 'Path of one column, source first'}</p>
+      <p className="muted s12">
+        {chosen.column === null
+          ? node === null
+            ? 'Everything, source first'
+            : 'Path of one relation, source first'
+          : 'Path of one column, source first'}
+      </p>
       <ul className="path-list">
         {shown.map((one) => {
           const columns = columnsOf(one.id)
@@ -120,7 +160,17 @@ function Pairs({ pairs }: { readonly pairs: readonly (readonly [key: string, nam
 
 const nameOf = (graph: Lineage, id: string): string => graph.nodes.find((node) => node.id === id)?.name ?? id
 
-function ColumnPanel({ graph, node, column, onChoose }: { readonly graph: Lineage; readonly node: LineageNode; readonly column: LineageNode['columns'][number]; readonly onChoose: OnChoose }) {
+function ColumnPanel({
+  graph,
+  node,
+  column,
+  onChoose,
+}: {
+  readonly graph: Lineage
+  readonly node: LineageNode
+  readonly column: LineageNode['columns'][number]
+  readonly onChoose: OnChoose
+}) {
   const into = graph.columns.filter((edge) => edge.to.node === node.id && edge.to.column === column.name)
   const out = graph.columns.filter((edge) => edge.from.node === node.id && edge.from.column === column.name)
   const link = (id: string, name: string) => (
@@ -158,7 +208,13 @@ function ColumnPanel({ graph, node, column, onChoose }: { readonly graph: Lineag
       </div>
       <div>
         <h3>Goes to</h3>
-        <Pairs pairs={out.map((edge) => [`${edge.to.node} ${edge.to.column}`, link(edge.to.node, edge.to.column), graph.nodes.find((one) => one.id === edge.to.node)?.kind ?? ''])} />
+        <Pairs
+          pairs={out.map((edge) => [
+            `${edge.to.node} ${edge.to.column}`,
+            link(edge.to.node, edge.to.column),
+            graph.nodes.find((one) => one.id === edge.to.node)?.kind ?? '',
+          ])}
+        />
       </div>
     </>
   )
@@ -190,7 +246,11 @@ function NodePanel({ graph, node, onChoose }: { readonly graph: Lineage; readonl
             </Link>
           ) : null}
         </div>
-        {node.doc === undefined ? null : <p className="s12 t2" style={{ marginTop: 6 }}>{node.doc}</p>}
+        {node.doc === undefined ? null : (
+          <p className="s12 t2" style={{ marginTop: 6 }}>
+            {node.doc}
+          </p>
+        )}
       </div>
       {node.columns.length === 0 ? null : (
         <div>
@@ -218,14 +278,24 @@ function NodePanel({ graph, node, onChoose }: { readonly graph: Lineage; readonl
   )
 }
 
-export function LineagePanel({ graph, chosen, onChoose }: { readonly graph: Lineage; readonly chosen: Chosen; readonly onChoose: OnChoose }) {
+export function LineagePanel({
+  graph,
+  chosen,
+  onChoose,
+}: {
+  readonly graph: Lineage
+  readonly chosen: Chosen
+  readonly onChoose: OnChoose
+}) {
   const node = graph.nodes.find((one) => one.id === chosen.node)
   const column = node?.columns.find((one) => one.name === chosen.column)
   return (
     <aside className="side col" aria-label="Chosen">
       {node === undefined ? (
         <div>
-          <p className="t2">Choose a relation to see where it comes from and what it goes to; then one of its columns to see what makes the value.</p>
+          <p className="t2">
+            Choose a relation to see where it comes from and what it goes to; then one of its columns to see what makes the value.
+          </p>
         </div>
       ) : column === undefined ? (
         <NodePanel graph={graph} node={node} onChoose={onChoose} />

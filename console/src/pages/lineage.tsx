@@ -14,7 +14,11 @@ export function LineagePage() {
   const navigate = useNavigate()
   const query = useQuery(lineageQuery())
   const chosen = { node: search.node ?? null, column: search.column ?? null, columns: search.mode === 'columns' }
-  const onChoose: OnChoose = (node, column) => void navigate({ to: '/lineage', search: column === undefined ? { node, ...(search.mode ? { mode: search.mode } : {}) } : { node, column, mode: 'columns' } })
+  const onChoose: OnChoose = (node, column) =>
+    void navigate({
+      to: '/lineage',
+      search: column === undefined ? { node, ...(search.mode ? { mode: search.mode } : {}) } : { node, column, mode: 'columns' },
+    })
   const name = query.data?.nodes.find((node) => node.id === chosen.node)?.name
   return (
     <>
@@ -36,7 +40,16 @@ export function LineagePage() {
             { value: 'relations', label: 'Relations' },
             { value: 'columns', label: 'Columns' },
           ]}
-          onChange={(value) => void navigate({ to: '/lineage', search: { ...(search.node ? { node: search.node } : {}), ...(value === 'columns' ? { mode: 'columns' as const, ...(search.column ? { column: search.column } : {}) } : {}) }, replace: true })}
+          onChange={(value) =>
+            void navigate({
+              to: '/lineage',
+              search: {
+                ...(search.node ? { node: search.node } : {}),
+                ...(value === 'columns' ? { mode: 'columns' as const, ...(search.column ? { column: search.column } : {}) } : {}),
+              },
+              replace: true,
+            })
+          }
         />
       </div>
       <Answer query={query} rows={12}>

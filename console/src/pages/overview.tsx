@@ -2,12 +2,12 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useSearch } from '@tanstack/react-router'
 import type { Attention, Overview, RunSummary } from '../../../src/serve/admin/types.ts'
+import { serverNow } from '../api/clock.ts'
+import { usePreferences } from '../api/preferences.ts'
 import { overviewQuery, sessionQuery } from '../api/queries.ts'
 import { Answer, Skeleton } from '../ui/answer.tsx'
 import { balances, ConservationLine, missing } from '../ui/conservation.tsx'
 import { formatCount, formatTime, plural } from '../ui/format.ts'
-import { serverNow } from '../api/clock.ts'
-import { usePreferences } from '../api/preferences.ts'
 import { Title } from '../ui/head.tsx'
 import { Empty } from '../ui/note.tsx'
 import { RunAgain } from '../ui/run-again.tsx'
@@ -30,11 +30,21 @@ function Sentence({ of }: { readonly of: Overview }) {
   if (sources.length > 0) {
     const start = sources.length === 1 ? 'One source is down' : `${sources.length} sources are down`
     const when = since === undefined ? '' : ` since ${formatTime(since, serverNow(), zone, 'minute')}`
-    const held = waits.length === 0 ? '' : ` and ${sources.length === 1 ? 'holds' : 'hold'} back ${waits.length === 1 ? 'one model' : `${waits.length} models`}`
+    const held =
+      waits.length === 0
+        ? ''
+        : ` and ${sources.length === 1 ? 'holds' : 'hold'} back ${waits.length === 1 ? 'one model' : `${waits.length} models`}`
     parts.push(`${start}${when}${held}.`)
-  } else if (late.length > 0) parts.push(`Late: ${late.map((one) => one.name).slice(0, 3).join(', ')}${late.length > 3 ? ` and ${late.length - 3} more` : ''}.`)
+  } else if (late.length > 0)
+    parts.push(
+      `Late: ${late
+        .map((one) => one.name)
+        .slice(0, 3)
+        .join(', ')}${late.length > 3 ? ` and ${late.length - 3} more` : ''}.`,
+    )
   const counters = of.conservation
-  if (counters !== null) parts.push(balances(counters) ? 'No event was lost.' : `The streams' counters are off by ${formatCount(Math.abs(missing(counters)))}.`)
+  if (counters !== null)
+    parts.push(balances(counters) ? 'No event was lost.' : `The streams' counters are off by ${formatCount(Math.abs(missing(counters)))}.`)
   return <p className="sub">{parts.join(' ') || 'Nothing is late and no stream is defined.'}</p>
 }
 
@@ -45,7 +55,13 @@ function Heading({ of }: { readonly of: Overview }) {
   const warns = of.relations.reduce((sum, one) => sum + (one.checks === null ? 0 : one.checks.total - one.checks.passed), 0)
   return (
     <div className="head">
-      <Title name="Overview">{total === 0 ? 'There is no relation yet' : fresh === total ? `All ${total} relations are fresh` : `${fresh} of ${total} relations are fresh`}</Title>
+      <Title name="Overview">
+        {total === 0
+          ? 'There is no relation yet'
+          : fresh === total
+            ? `All ${total} relations are fresh`
+            : `${fresh} of ${total} relations are fresh`}
+      </Title>
       {late > 0 ? (
         <State pill tone="bad">
           {late} late
@@ -100,7 +116,10 @@ function Problems({ all, mayRun }: { readonly all: readonly Attention[]; readonl
       ) : (
         <div className="in" style={{ display: 'grid', gap: 10 }}>
           {all.slice(0, SHOWN).map((one, index) => (
-            <div key={`${one.kind} ${one.subject}`} style={index === 0 ? undefined : { borderTop: '1px solid var(--line)', paddingTop: 10 }}>
+            <div
+              key={`${one.kind} ${one.subject}`}
+              style={index === 0 ? undefined : { borderTop: '1px solid var(--line)', paddingTop: 10 }}
+            >
               <div className="row">
                 <State tone={one.severity}>{title(one)}</State>
                 <span className="sp" />
@@ -110,7 +129,9 @@ function Problems({ all, mayRun }: { readonly all: readonly Attention[]; readonl
               </div>
               <p className="s12 t2 wrap-text" style={{ margin: '2px 0 6px' }}>
                 {one.detail}
-                {one.holdsBack.length === 0 ? null : ` Holds back ${one.holdsBack.slice(0, 2).join(' and ')}${one.holdsBack.length > 2 ? ` and ${one.holdsBack.length - 2} more` : ''}.`}
+                {one.holdsBack.length === 0
+                  ? null
+                  : ` Holds back ${one.holdsBack.slice(0, 2).join(' and ')}${one.holdsBack.length > 2 ? ` and ${one.holdsBack.length - 2} more` : ''}.`}
               </p>
               <Action of={one} mayRun={mayRun} />
             </div>
@@ -182,7 +203,13 @@ export function OverviewPage() {
         <div className="stack">
           <RelationTable relations={overview.relations} search={search} at="/" />
           {overview.conservation === null ? null : (
-            <Card title="Was any event lost?" controls={<span className="muted s12">{overview.conservation.sinceMs === null ? 'all streams' : 'all streams, last 24 h'}</span>} className={balances(overview.conservation) ? '' : 'torn'}>
+            <Card
+              title="Was any event lost?"
+              controls={
+                <span className="muted s12">{overview.conservation.sinceMs === null ? 'all streams' : 'all streams, last 24 h'}</span>
+              }
+              className={balances(overview.conservation) ? '' : 'torn'}
+            >
               <div className="in">
                 <ConservationLine of={overview.conservation} />
               </div>

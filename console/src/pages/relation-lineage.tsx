@@ -8,7 +8,17 @@ import { Segments } from '../ui/choice.tsx'
 import { Card } from '../ui/tile-frame.tsx'
 import { GraphBox, type OnChoose, PathList } from './lineage-parts.tsx'
 
-function Columns({ graph, id, chosen, onChoose }: { readonly graph: Lineage; readonly id: string; readonly chosen: string | null; readonly onChoose: OnChoose }) {
+function Columns({
+  graph,
+  id,
+  chosen,
+  onChoose,
+}: {
+  readonly graph: Lineage
+  readonly id: string
+  readonly chosen: string | null
+  readonly onChoose: OnChoose
+}) {
   const node = graph.nodes.find((one) => one.id === id)
   const nameOf = (other: string): string => graph.nodes.find((one) => one.id === other)?.name ?? other
   return (
@@ -19,14 +29,24 @@ function Columns({ graph, id, chosen, onChoose }: { readonly graph: Lineage; rea
             <tr>
               <th scope="col">Column</th>
               <th scope="col">Made from</th>
-              <th scope="col" className="hide-m">How</th>
-              <th scope="col" className="hide-m">Goes to</th>
+              <th scope="col" className="hide-m">
+                How
+              </th>
+              <th scope="col" className="hide-m">
+                Goes to
+              </th>
             </tr>
           </thead>
           <tbody>
             {node?.columns.map((column) => {
               const from = graph.columns.filter((edge) => edge.to.node === id && edge.to.column === column.name && edge.role === 'value')
-              const to = [...new Set(graph.columns.filter((edge) => edge.from.node === id && edge.from.column === column.name).map((edge) => nameOf(edge.to.node)))]
+              const to = [
+                ...new Set(
+                  graph.columns
+                    .filter((edge) => edge.from.node === id && edge.from.column === column.name)
+                    .map((edge) => nameOf(edge.to.node)),
+                ),
+              ]
               return (
                 <tr key={column.name} data-selected={column.name === chosen}>
                   <td>
@@ -56,7 +76,14 @@ export function RelationLineage() {
   const columns = search.mode === 'columns'
   const chosen = { node: own, column: search.column ?? null, columns }
   const onChoose: OnChoose = (node, column) => {
-    if (node === own) void navigate({ to: '/data/$relation/lineage', params: { relation: name }, search: column === undefined ? {} : { column, mode: 'columns' }, replace: true, resetScroll: false })
+    if (node === own)
+      void navigate({
+        to: '/data/$relation/lineage',
+        params: { relation: name },
+        search: column === undefined ? {} : { column, mode: 'columns' },
+        replace: true,
+        resetScroll: false,
+      })
     else void navigate({ to: '/lineage', search: column === undefined ? { node } : { node, column, mode: 'columns' } })
   }
   return (
@@ -69,10 +96,22 @@ export function RelationLineage() {
             { value: 'relations', label: 'Relations' },
             { value: 'columns', label: 'Columns' },
           ]}
-          onChange={(value) => void navigate({ to: '/data/$relation/lineage', params: { relation: name }, search: value === 'columns' ? { mode: 'columns' } : {}, replace: true, resetScroll: false })}
+          onChange={(value) =>
+            void navigate({
+              to: '/data/$relation/lineage',
+              params: { relation: name },
+              search: value === 'columns' ? { mode: 'columns' } : {},
+              replace: true,
+              resetScroll: false,
+            })
+          }
         />
         <span className="sp" />
-        <Link className="btn sm" to="/lineage" search={{ node: own, ...(search.column ? { column: search.column, mode: 'columns' as const } : {}) }}>
+        <Link
+          className="btn sm"
+          to="/lineage"
+          search={{ node: own, ...(search.column ? { column: search.column, mode: 'columns' as const } : {}) }}
+        >
           Open full graph
         </Link>
       </div>

@@ -42,19 +42,49 @@ function Figures({ of }: { readonly of: RelationDetail }) {
   const limited = of.readers.filter((reader) => reader.limited)
   return (
     <dl className="kpis" style={{ margin: '0 0 16px' }}>
-      <Figure name="Data age" below={`target ${targetWord(relation.freshness)}${of.freshShare === null ? '' : `, ${formatShare(of.freshShare)} met`}`}>
+      <Figure
+        name="Data age"
+        below={`target ${targetWord(relation.freshness)}${of.freshShare === null ? '' : `, ${formatShare(of.freshShare)} met`}`}
+      >
         <FreshAge of={relation.freshness} />
       </Figure>
-      <Figure name="Rows" below={[of.rowsToday === null ? null : `+${formatCount(of.rowsToday)} today`, relation.bytes === null ? null : formatBytes(relation.bytes)].filter(Boolean).join(' · ') || 'counted at each commit'}>
+      <Figure
+        name="Rows"
+        below={
+          [
+            of.rowsToday === null ? null : `+${formatCount(of.rowsToday)} today`,
+            relation.bytes === null ? null : formatBytes(relation.bytes),
+          ]
+            .filter(Boolean)
+            .join(' · ') || 'counted at each commit'
+        }
+      >
         <Num value={relation.rows} />
       </Figure>
-      <Figure name="Checks" below={checks?.lastAtMs == null ? 'none has run' : <>last run <Time at={checks.lastAtMs} /></>}>
+      <Figure
+        name="Checks"
+        below={
+          checks?.lastAtMs == null ? (
+            'none has run'
+          ) : (
+            <>
+              last run <Time at={checks.lastAtMs} />
+            </>
+          )
+        }
+      >
         {checks === null ? 'none' : `${formatCount(checks.passed)} of ${formatCount(checks.total)}`}
       </Figure>
-      <Figure name="Who may read" below={limited.length === 0 ? 'all rows and columns' : `${limited.map((reader) => reader.role).join(', ')}: in part`}>
+      <Figure
+        name="Who may read"
+        below={limited.length === 0 ? 'all rows and columns' : `${limited.map((reader) => reader.role).join(', ')}: in part`}
+      >
         {plural(of.readers.length, 'role')}
       </Figure>
-      <Figure name="Cost, 24 h" below={of.cost === null ? 'not measured' : `${formatBytes(of.cost.readBytes)} read · ${formatBytes(of.cost.writtenBytes)} written`}>
+      <Figure
+        name="Cost, 24 h"
+        below={of.cost === null ? 'not measured' : `${formatBytes(of.cost.readBytes)} read · ${formatBytes(of.cost.writtenBytes)} written`}
+      >
         {of.cost === null ? <span className="muted">–</span> : `${formatDuration(of.cost.cpuMs).replace(/ s$/, ' CPU s')}`}
       </Figure>
     </dl>
@@ -76,13 +106,23 @@ const asNumber = (value: Cell | undefined): number | null => (value == null ? nu
 function ByDay({ of, day }: { readonly of: RelationDetail; readonly day: Field }) {
   const name = of.relation.name
   const keys = of.manifest.kind === 'stream' ? [] : of.manifest.key
-  const fields = of.manifest.shape.fields.filter((field) => NUMERIC.includes(field.type.kind) && !keys.includes(field.name)).slice(0, MEASURES)
+  const fields = of.manifest.shape.fields
+    .filter((field) => NUMERIC.includes(field.type.kind) && !keys.includes(field.name))
+    .slice(0, MEASURES)
   const options = ['rows', ...fields.map((field) => field.name)]
   const [chosen, setChosen] = useState(options.at(-1) ?? 'rows')
   const column = quoteColumn(day.name)
-  const since = of.manifest.kind === 'stream' ? ` WHERE ${column} >= TIMESTAMP '${new Date(Math.floor((serverNow() - DAYS * 86_400_000) / 86_400_000) * 86_400_000).toISOString().slice(0, 10)}'` : ` WHERE ${column} IS NOT NULL`
+  const since =
+    of.manifest.kind === 'stream'
+      ? ` WHERE ${column} >= TIMESTAMP '${new Date(Math.floor((serverNow() - DAYS * 86_400_000) / 86_400_000) * 86_400_000).toISOString().slice(0, 10)}'`
+      : ` WHERE ${column} IS NOT NULL`
   const sums = fields.map((field) => `, sum(${quoteColumn(field.name)})`).join('')
-  const query = useQuery(sqlQuery(name, `SELECT CAST(${column} AS DATE) AS day, count(*)${sums} FROM ${quoteName(name)}${since} GROUP BY 1 ORDER BY 1 DESC LIMIT ${DAYS}`))
+  const query = useQuery(
+    sqlQuery(
+      name,
+      `SELECT CAST(${column} AS DATE) AS day, count(*)${sums} FROM ${quoteName(name)}${since} GROUP BY 1 ORDER BY 1 DESC LIMIT ${DAYS}`,
+    ),
+  )
   const unit = fields.find((field) => field.name === chosen)?.unit
   const index = 1 + options.indexOf(chosen)
   const title = `${chosen} by day`
@@ -90,7 +130,9 @@ function ByDay({ of, day }: { readonly of: RelationDetail; readonly day: Field }
     <Card
       title={title}
       beside={[unit, `last ${DAYS} days with rows`].filter(Boolean).join(', ')}
-      controls={<Segments label="Measure" value={chosen} onChange={setChosen} options={options.map((value) => ({ value, label: value }))} />}
+      controls={
+        <Segments label="Measure" value={chosen} onChange={setChosen} options={options.map((value) => ({ value, label: value }))} />
+      }
     >
       <div className="in" style={{ minHeight: 214 }}>
         <Answer query={query} rows={6}>
@@ -117,7 +159,8 @@ function ByDay({ of, day }: { readonly of: RelationDetail; readonly day: Field }
 
 function Latest({ name, of }: { readonly name: string; readonly of: RelationDetail }) {
   const query = useQuery(rowsQuery(name, { limit: LATEST }))
-  const from = of.snapshot === null ? (of.tail ? 'hot tail' : '') : `snapshot ${formatCount(of.snapshot.sequence)}${of.tail ? ' and hot tail' : ''}`
+  const from =
+    of.snapshot === null ? (of.tail ? 'hot tail' : '') : `snapshot ${formatCount(of.snapshot.sequence)}${of.tail ? ' and hot tail' : ''}`
   return (
     <Card
       title="Latest rows"
@@ -129,7 +172,13 @@ function Latest({ name, of }: { readonly name: string; readonly of: RelationDeta
       }
     >
       <Answer query={query} rows={6}>
-        {(page) => (page.rows.length === 0 ? <Empty title={`No rows in ${name} yet.`} /> : <Grid columns={page.columns} rows={page.rows.slice(0, LATEST)} masked={page.policy.masked} />)}
+        {(page) =>
+          page.rows.length === 0 ? (
+            <Empty title={`No rows in ${name} yet.`} />
+          ) : (
+            <Grid columns={page.columns} rows={page.rows.slice(0, LATEST)} masked={page.policy.masked} />
+          )
+        }
       </Answer>
     </Card>
   )
@@ -142,7 +191,14 @@ function Definition({ of }: { readonly of: RelationDetail }) {
       ? manifest.sql.text
       : `${manifest.kind}('${manifest.name}', {\n${manifest.shape.fields.map((field) => `  ${field.name}: ${field.type.kind}${field.optional ? '?' : ''}`).join(',\n')}\n})`
   return (
-    <Card title="Definition" controls={<span className="s12"><At at={manifest.at} /></span>}>
+    <Card
+      title="Definition"
+      controls={
+        <span className="s12">
+          <At at={manifest.at} />
+        </span>
+      }
+    >
       <div className="in">
         <Code text={text} />
       </div>
@@ -155,21 +211,54 @@ function keepFacts(of: RelationDetail): [string, ReactNode][] {
   const { manifest, relation } = of
   const facts: [string, ReactNode][] = []
   if (manifest.kind === 'model') {
-    facts.push(['Refresh', manifest.by === undefined ? manifest.refresh : `by ${manifest.by}${manifest.key.length > 0 ? `; key ${manifest.key.join(', ')}` : ''}`])
-    facts.push(['When', manifest.refresh === 'live' ? 'live' : manifest.refresh === 'view' ? 'at each read' : manifest.freshMs === undefined ? 'when its inputs commit' : `within ${formatDuration(manifest.freshMs)} of a commit`])
-    if (manifest.onChange !== undefined) facts.push(['If inputs change', manifest.onChange === 'recompute' ? `recompute the touched ${manifest.by === undefined ? 'parts' : 'intervals'}` : 'keep what was computed'])
-    facts.push(['Reads', manifest.inputs.map((input, index) => [index === 0 ? '' : ', ', <Link key={input} className="link" to="/data/$relation" params={{ relation: input }}>{input}</Link>])])
+    facts.push([
+      'Refresh',
+      manifest.by === undefined
+        ? manifest.refresh
+        : `by ${manifest.by}${manifest.key.length > 0 ? `; key ${manifest.key.join(', ')}` : ''}`,
+    ])
+    facts.push([
+      'When',
+      manifest.refresh === 'live'
+        ? 'live'
+        : manifest.refresh === 'view'
+          ? 'at each read'
+          : manifest.freshMs === undefined
+            ? 'when its inputs commit'
+            : `within ${formatDuration(manifest.freshMs)} of a commit`,
+    ])
+    if (manifest.onChange !== undefined)
+      facts.push([
+        'If inputs change',
+        manifest.onChange === 'recompute'
+          ? `recompute the touched ${manifest.by === undefined ? 'parts' : 'intervals'}`
+          : 'keep what was computed',
+      ])
+    facts.push([
+      'Reads',
+      manifest.inputs.map((input, index) => [
+        index === 0 ? '' : ', ',
+        <Link key={input} className="link" to="/data/$relation" params={{ relation: input }}>
+          {input}
+        </Link>,
+      ]),
+    ])
   } else if (manifest.kind === 'stream') {
     facts.push(['Source', manifest.source === 'http' ? 'HTTP' : `processor ${manifest.processor ?? ''}`])
     facts.push(['Partitions', `${manifest.partitions}${manifest.key === undefined ? ', round robin' : `, by ${manifest.key}`}`])
     if (manifest.time !== undefined) facts.push(['Event time', `${manifest.time}, lateness ${formatDuration(manifest.latenessMs)}`])
-    if (manifest.dedupe !== undefined) facts.push(['Deduplicated', `by ${manifest.dedupe.by.join(', ')} within ${formatDuration(manifest.dedupe.withinMs)}`])
+    if (manifest.dedupe !== undefined)
+      facts.push(['Deduplicated', `by ${manifest.dedupe.by.join(', ')} within ${formatDuration(manifest.dedupe.withinMs)}`])
     facts.push(['Log kept', formatDuration(manifest.keep.logMs)])
   } else {
     const source = manifest.source
     facts.push(['Source', source.kind === 'files' ? `${source.format} files` : source.kind === 'http' ? 'HTTP, by key' : 'none'])
     facts.push(['Load', manifest.load])
-    if (source.kind === 'files' && (source.everyMs !== undefined || source.cron !== undefined)) facts.push(['When', source.everyMs === undefined ? `cron ${source.cron} ${source.zone ?? ''}` : `every ${formatDuration(source.everyMs)}`])
+    if (source.kind === 'files' && (source.everyMs !== undefined || source.cron !== undefined))
+      facts.push([
+        'When',
+        source.everyMs === undefined ? `cron ${source.cron} ${source.zone ?? ''}` : `every ${formatDuration(source.everyMs)}`,
+      ])
     if (manifest.key.length > 0) facts.push(['Key', manifest.key.join(', ')])
   }
   if (of.lastRun !== null)
@@ -180,11 +269,27 @@ function keepFacts(of: RelationDetail): [string, ReactNode][] {
           {of.lastRun.id}
         </Link>
         {of.lastRun.note === null ? ` · ${runWords(of.lastRun.state).word}` : ` · ${of.lastRun.note}`}
-        {of.lastRun.durationMs === null ? null : <> · <Span ms={of.lastRun.durationMs} /></>}
+        {of.lastRun.durationMs === null ? null : (
+          <>
+            {' '}
+            · <Span ms={of.lastRun.durationMs} />
+          </>
+        )}
       </>,
     ])
-  const partition = manifest.partition.map((rule) => (rule.transform === 'identity' ? rule.column : `${rule.transform}(${rule.column})`)).join(', ')
-  facts.push(['Partition', [partition || 'none', relation.files === null ? null : plural(relation.files, 'file'), relation.bytes === null ? null : formatBytes(relation.bytes)].filter(Boolean).join(' · ')])
+  const partition = manifest.partition
+    .map((rule) => (rule.transform === 'identity' ? rule.column : `${rule.transform}(${rule.column})`))
+    .join(', ')
+  facts.push([
+    'Partition',
+    [
+      partition || 'none',
+      relation.files === null ? null : plural(relation.files, 'file'),
+      relation.bytes === null ? null : formatBytes(relation.bytes),
+    ]
+      .filter(Boolean)
+      .join(' · '),
+  ])
   if (manifest.keep.tableMs !== undefined) facts.push(['Rows kept', formatDuration(manifest.keep.tableMs)])
   return facts
 }

@@ -15,7 +15,10 @@ import { checkText, checkWords, type Dimension, dimensionOf, severityWord } from
 import { quoteName } from './sql-text.ts'
 
 /** Share of rows without a failure in one dimension: the worst check decides. Null when no check measures it. */
-export function dimensionShare(results: readonly CheckResult[], dimension: Dimension): { share: number; found: number; of: number; checks: number } | null {
+export function dimensionShare(
+  results: readonly CheckResult[],
+  dimension: Dimension,
+): { share: number; found: number; of: number; checks: number } | null {
   const measured = results.filter((one) => dimensionOf(one.check.rule) === dimension && one.found !== null && one.of !== null && one.of > 0)
   if (measured.length === 0) return null
   const worst = measured.reduce((a, b) => (b.found! / b.of! > a.found! / a.of! ? b : a))
@@ -31,7 +34,13 @@ function Dimensions({ page }: { readonly page: QualityPage }) {
         <dt>{dimension.charAt(0).toUpperCase() + dimension.slice(1)}</dt>
         <dd>
           {known === null ? <span className="muted">–</span> : formatShare(known.share)}
-          <small>{known === null ? 'no check' : known.found === 0 ? `${plural(known.checks, 'check')}, no row fails` : `${formatCount(known.found)} of ${formatCount(known.of)} rows`}</small>
+          <small>
+            {known === null
+              ? 'no check'
+              : known.found === 0
+                ? `${plural(known.checks, 'check')}, no row fails`
+                : `${formatCount(known.found)} of ${formatCount(known.of)} rows`}
+          </small>
         </dd>
       </div>
     )
@@ -75,10 +84,18 @@ function Results({ set, name, mayRun }: { readonly set: QualityPage['sets'][numb
             <tr>
               <th scope="col">Result</th>
               <th scope="col">Check</th>
-              <th scope="col" className="hide-m">If it fails</th>
-              <th scope="col" className="r hide-m">Found</th>
-              <th scope="col" className="hide-m">Dimension</th>
-              <th scope="col" className="hide-m">30 days</th>
+              <th scope="col" className="hide-m">
+                If it fails
+              </th>
+              <th scope="col" className="r hide-m">
+                Found
+              </th>
+              <th scope="col" className="hide-m">
+                Dimension
+              </th>
+              <th scope="col" className="hide-m">
+                30 days
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -119,7 +136,10 @@ export function RelationQuality() {
           <Card label="Checks">
             <Empty title={`No check is defined on ${name}.`}>
               <p className="t2">
-                Export one: <span className="mono">checks('sound_{name}', {name}, [notNull({name}.id)])</span>
+                Export one:{' '}
+                <span className="mono">
+                  checks('sound_{name}', {name}, [notNull({name}.id)])
+                </span>
               </p>
             </Empty>
           </Card>
@@ -134,7 +154,11 @@ export function RelationQuality() {
                 <Card
                   title={`Quarantined by ${page.setAside.check}`}
                   controls={
-                    <Link className="btn sm hide-m" to="/sql" search={{ q: `SELECT *\nFROM ${quoteName(`${name}__rejected`)}\nORDER BY _ingested_at DESC\nLIMIT 100` }}>
+                    <Link
+                      className="btn sm hide-m"
+                      to="/sql"
+                      search={{ q: `SELECT *\nFROM ${quoteName(`${name}__rejected`)}\nORDER BY _ingested_at DESC\nLIMIT 100` }}
+                    >
                       Open in SQL
                     </Link>
                   }

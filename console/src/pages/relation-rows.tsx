@@ -4,14 +4,14 @@ import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { exportSql } from '../api/client.ts'
 import { relationQuery, rowsQuery, snapshotsQuery } from '../api/queries.ts'
-import type { RowsSearch } from '../router.tsx'
+import type { RowsSearch } from '../search.ts'
 import { Answer } from '../ui/answer.tsx'
 import { FieldMenu } from '../ui/choice.tsx'
-import { saveFile } from '../ui/save-file.ts'
 import { formatCount, formatDuration, plural } from '../ui/format.ts'
 import { Grid } from '../ui/grid.tsx'
 import { Icon } from '../ui/icon.tsx'
 import { Empty } from '../ui/note.tsx'
+import { saveFile } from '../ui/save-file.ts'
 import { Card } from '../ui/tile-frame.tsx'
 import { quoteName } from './sql-text.ts'
 
@@ -29,9 +29,21 @@ export function parseFilter(text: string, columns: readonly string[]): string | 
   return null
 }
 
-const filterText = (filter: string): string => filter.replace(/^([^:]*):([^:]*):(.*)$/, (_, column: string, op: string, value: string) => `${column} ${op === 'contains' ? '~' : op} ${value}`)
+const filterText = (filter: string): string =>
+  filter.replace(
+    /^([^:]*):([^:]*):(.*)$/,
+    (_, column: string, op: string, value: string) => `${column} ${op === 'contains' ? '~' : op} ${value}`,
+  )
 
-function Filters({ columns, search, set }: { readonly columns: readonly string[]; readonly search: RowsSearch; readonly set: (change: RowsSearch) => void }) {
+function Filters({
+  columns,
+  search,
+  set,
+}: {
+  readonly columns: readonly string[]
+  readonly search: RowsSearch
+  readonly set: (change: RowsSearch) => void
+}) {
   const [text, setText] = useState('')
   const [wrong, setWrong] = useState(false)
   return (
@@ -53,7 +65,16 @@ function Filters({ columns, search, set }: { readonly columns: readonly string[]
           set({ filter })
         }}
       >
-        <input className="field" data-filter="" style={{ width: 190 }} aria-label="Filter" aria-invalid={wrong} placeholder={`Filter, as ${columns[0] ?? 'column'} = value`} value={text} onChange={(event) => setText(event.target.value)} />
+        <input
+          className="field"
+          data-filter=""
+          style={{ width: 190 }}
+          aria-label="Filter"
+          aria-invalid={wrong}
+          placeholder={`Filter, as ${columns[0] ?? 'column'} = value`}
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
       </form>
       {wrong ? <span className="s12 c-bad">Write a column, one of {OPS.join(' ')}, and a value.</span> : null}
     </>
@@ -65,10 +86,22 @@ export function RelationRows() {
   const search = useSearch({ from: '/data/$relation/rows' })
   const navigate = useNavigate()
   const relation = useQuery(relationQuery(name)).data
-  const query = useQuery(rowsQuery(name, { ...(search.snapshot ? { snapshot: search.snapshot } : {}), ...(search.order ? { order: search.order } : {}), ...(search.desc ? { desc: true } : {}), ...(search.filter ? { filters: [search.filter] } : {}) }))
+  const query = useQuery(
+    rowsQuery(name, {
+      ...(search.snapshot ? { snapshot: search.snapshot } : {}),
+      ...(search.order ? { order: search.order } : {}),
+      ...(search.desc ? { desc: true } : {}),
+      ...(search.filter ? { filters: [search.filter] } : {}),
+    }),
+  )
   const snapshots = useQuery(snapshotsQuery(name)).data?.snapshots ?? []
   const set = (change: RowsSearch): void =>
-    void navigate({ to: '/data/$relation/rows', params: { relation: name }, search: Object.fromEntries(Object.entries({ ...search, ...change }).filter(([, value]) => value !== undefined)), replace: true })
+    void navigate({
+      to: '/data/$relation/rows',
+      params: { relation: name },
+      search: Object.fromEntries(Object.entries({ ...search, ...change }).filter(([, value]) => value !== undefined)),
+      replace: true,
+    })
   const sortBy = (column: string): void => {
     if (search.order !== column) set({ order: column, desc: true })
     else if (search.desc) set({ desc: undefined })
@@ -76,7 +109,8 @@ export function RelationRows() {
   }
   const columns = relation?.manifest.shape.fields.map((field) => field.name) ?? []
   const at = search.snapshot === undefined ? '' : ` AT (VERSION => ${search.snapshot})`
-  const save = async (): Promise<void> => saveFile(await exportSql({ sql: `SELECT * FROM ${quoteName(name)}${at}` }, 'text/csv'), `${name}.csv`)
+  const save = async (): Promise<void> =>
+    saveFile(await exportSql({ sql: `SELECT * FROM ${quoteName(name)}${at}` }, 'text/csv'), `${name}.csv`)
   return (
     <>
       <div className="row wrap" style={{ marginBottom: 12 }}>
@@ -87,7 +121,10 @@ export function RelationRows() {
             wide
             label="As of"
             value={search.snapshot ?? 'now'}
-            options={[{ value: 'now', label: relation?.tail ? 'now, with hot tail' : 'now' }, ...snapshots.slice(0, 12).map((one) => ({ value: one.id, label: `snapshot ${formatCount(one.sequence)}` }))]}
+            options={[
+              { value: 'now', label: relation?.tail ? 'now, with hot tail' : 'now' },
+              ...snapshots.slice(0, 12).map((one) => ({ value: one.id, label: `snapshot ${formatCount(one.sequence)}` })),
+            ]}
             onChange={(value) => set({ snapshot: value === 'now' ? undefined : value })}
           />
         )}
@@ -108,12 +145,22 @@ export function RelationRows() {
               </Empty>
             ) : (
               <>
-                <Grid columns={page.columns} rows={page.rows} masked={page.policy.masked} sort={search.order === undefined ? null : { column: search.order, desc: search.desc === true }} onSort={sortBy} />
+                <Grid
+                  columns={page.columns}
+                  rows={page.rows}
+                  masked={page.policy.masked}
+                  sort={search.order === undefined ? null : { column: search.order, desc: search.desc === true }}
+                  onSort={sortBy}
+                />
                 <footer className="num">
-                  {page.matched === null ? plural(page.rows.length, 'row') : `${plural(page.matched, 'row')}${page.total === null ? '' : ` of ${formatCount(page.total)}`} match`}
-                  {page.matched !== null && page.rows.length < page.matched ? `, the first ${formatCount(page.rows.length)} shown` : ''} · {formatDuration(page.durationMs, 'fine')} · read from{' '}
+                  {page.matched === null
+                    ? plural(page.rows.length, 'row')
+                    : `${plural(page.matched, 'row')}${page.total === null ? '' : ` of ${formatCount(page.total)}`} match`}
+                  {page.matched !== null && page.rows.length < page.matched ? `, the first ${formatCount(page.rows.length)} shown` : ''} ·{' '}
+                  {formatDuration(page.durationMs, 'fine')} · read from{' '}
                   {page.snapshot === null ? 'the log' : `snapshot ${formatCount(page.snapshot.sequence)}`}
-                  {page.tail ? ' and the hot tail' : ''} · {page.policy.rowFilter ? 'a row filter applies' : 'no row filter'}, {page.policy.masked.length === 0 ? 'no mask' : `masked: ${page.policy.masked.join(', ')}`}
+                  {page.tail ? ' and the hot tail' : ''} · {page.policy.rowFilter ? 'a row filter applies' : 'no row filter'},{' '}
+                  {page.policy.masked.length === 0 ? 'no mask' : `masked: ${page.policy.masked.join(', ')}`}
                 </footer>
               </>
             )

@@ -12,7 +12,21 @@ import { State } from '../ui/state.tsx'
 import { Card } from '../ui/tile-frame.tsx'
 import { Time } from '../ui/time.tsx'
 
-const TYPES: Record<string, string> = { boolean: 'boolean', int: 'number', float: 'number', double: 'number', long: 'bigint', decimal: 'Decimal', timestamp: 'Instant', date: 'string', time: 'string', string: 'string', uuid: 'string', binary: 'Uint8Array', json: 'unknown' }
+const TYPES: Record<string, string> = {
+  boolean: 'boolean',
+  int: 'number',
+  float: 'number',
+  double: 'number',
+  long: 'bigint',
+  decimal: 'Decimal',
+  timestamp: 'Instant',
+  date: 'string',
+  time: 'string',
+  string: 'string',
+  uuid: 'string',
+  binary: 'Uint8Array',
+  json: 'unknown',
+}
 
 /** The row as a TypeScript interface. */
 export function asTypeScript(name: string, columns: readonly ColumnDetail[]): string {
@@ -68,7 +82,9 @@ function ColumnRow({ of }: { readonly of: ColumnDetail }) {
       <td className="r hide-m">{profile?.distinct == null ? dash : formatCount(profile.distinct)}</td>
       <td className="r hide-m">{profile?.least == null ? dash : formatCell(profile.least, of.type)}</td>
       <td className="r hide-m">{profile?.greatest == null ? dash : formatCell(profile.greatest, of.type)}</td>
-      <td className="hide-m">{profile?.spread == null ? dash : <Spark values={profile.spread} label={`spread in ${profile.spread.length} bins`} width={64} />}</td>
+      <td className="hide-m">
+        {profile?.spread == null ? dash : <Spark values={profile.spread} label={`spread in ${profile.spread.length} bins`} width={64} />}
+      </td>
       <td className="hide-m mono s12">{of.from.length === 0 ? dash : <Origin from={of.from} />}</td>
     </tr>
   )
@@ -83,7 +99,15 @@ function Columns({ name, page }: { readonly name: string; readonly page: SchemaP
   return (
     <Card
       title={plural(page.columns.length, 'column')}
-      beside={page.profiledAtMs === null ? 'not profiled' : <>profile of <Time at={page.profiledAtMs} how="minute" /></>}
+      beside={
+        page.profiledAtMs === null ? (
+          'not profiled'
+        ) : (
+          <>
+            profile of <Time at={page.profiledAtMs} how="minute" />
+          </>
+        )
+      }
       controls={
         <button type="button" className="btn sm" onClick={() => void copy()}>
           {copied ? 'Copied' : 'Copy as TypeScript'}
@@ -97,12 +121,24 @@ function Columns({ name, page }: { readonly name: string; readonly page: SchemaP
               <th scope="col">Column</th>
               <th scope="col">Type</th>
               <th scope="col">Tags</th>
-              <th scope="col" className="hide-m">Empty</th>
-              <th scope="col" className="r hide-m">Distinct</th>
-              <th scope="col" className="r hide-m">Least</th>
-              <th scope="col" className="r hide-m">Greatest</th>
-              <th scope="col" className="hide-m">Spread</th>
-              <th scope="col" className="hide-m">Comes from</th>
+              <th scope="col" className="hide-m">
+                Empty
+              </th>
+              <th scope="col" className="r hide-m">
+                Distinct
+              </th>
+              <th scope="col" className="r hide-m">
+                Least
+              </th>
+              <th scope="col" className="r hide-m">
+                Greatest
+              </th>
+              <th scope="col" className="hide-m">
+                Spread
+              </th>
+              <th scope="col" className="hide-m">
+                Comes from
+              </th>
             </tr>
           </thead>
           <tbody>

@@ -12,7 +12,8 @@ import { Card } from '../ui/tile-frame.tsx'
 import { Time } from '../ui/time.tsx'
 import { quoteName } from './sql-text.ts'
 
-const change = (of: SnapshotInfo): string => `${of.added === null ? '' : `+${formatCount(of.added)}`} ${of.removed === null ? '' : `\u2212${formatCount(of.removed)}`}`.trim()
+const change = (of: SnapshotInfo): string =>
+  `${of.added === null ? '' : `+${formatCount(of.added)}`} ${of.removed === null ? '' : `\u2212${formatCount(of.removed)}`}`.trim()
 
 function Rows({ name, snapshots }: { readonly name: string; readonly snapshots: readonly SnapshotInfo[] }) {
   const held = useHeld(snapshots, (one) => one.id, name)
@@ -30,12 +31,24 @@ function Rows({ name, snapshots }: { readonly name: string; readonly snapshots: 
             <tr>
               <th scope="col">Snapshot</th>
               <th scope="col">Committed</th>
-              <th scope="col" className="hide-m">By</th>
-              <th scope="col" className="r">Rows + −</th>
-              <th scope="col" className="r hide-m">Rows</th>
-              <th scope="col" className="hide-m">Read from</th>
-              <th scope="col" className="hide-m">Code</th>
-              <th scope="col" className="hide-m">Note</th>
+              <th scope="col" className="hide-m">
+                By
+              </th>
+              <th scope="col" className="r">
+                Rows + −
+              </th>
+              <th scope="col" className="r hide-m">
+                Rows
+              </th>
+              <th scope="col" className="hide-m">
+                Read from
+              </th>
+              <th scope="col" className="hide-m">
+                Code
+              </th>
+              <th scope="col" className="hide-m">
+                Note
+              </th>
               <th scope="col" className="hide-m">
                 <span className="sr">Actions</span>
               </th>
@@ -63,14 +76,20 @@ function Rows({ name, snapshots }: { readonly name: string; readonly snapshots: 
                 <td className="r hide-m">
                   <Num value={one.rows} />
                 </td>
-                <td className="hide-m t2 num">{one.inputs.map((input) => `${input.relation} ${formatCount(input.sequence)}`).join(' · ')}</td>
+                <td className="hide-m t2 num">
+                  {one.inputs.map((input) => `${input.relation} ${formatCount(input.sequence)}`).join(' · ')}
+                </td>
                 <td className="hide-m mono s12">{one.code ?? ''}</td>
                 <td className="hide-m t2">{one.note ?? ''}</td>
                 <td className="hide-m">
                   {one.id === newest ? (
                     <span className="tag">now</span>
                   ) : (
-                    <Link className="link" to="/sql" search={{ q: `SELECT *\nFROM ${quoteName(name)} AT (VERSION => ${one.id})\nLIMIT 100` }}>
+                    <Link
+                      className="link"
+                      to="/sql"
+                      search={{ q: `SELECT *\nFROM ${quoteName(name)} AT (VERSION => ${one.id})\nLIMIT 100` }}
+                    >
                       Query
                     </Link>
                   )}{' '}
@@ -97,9 +116,21 @@ export function RelationSnapshots() {
       {(page) => (
         <>
           <p className="muted s12 num" style={{ marginBottom: 12 }}>
-            {[page.keepMs === null ? null : `kept ${formatDuration(page.keepMs)}`, plural(page.total, 'snapshot'), page.bytes === null ? null : formatBytes(page.bytes)].filter(Boolean).join(' · ')}
+            {[
+              page.keepMs === null ? null : `kept ${formatDuration(page.keepMs)}`,
+              plural(page.total, 'snapshot'),
+              page.bytes === null ? null : formatBytes(page.bytes),
+            ]
+              .filter(Boolean)
+              .join(' · ')}
           </p>
-          <Card label="Snapshots">{page.snapshots.length === 0 ? <Empty title={`${name} has no snapshot yet.`} /> : <Rows name={name} snapshots={page.snapshots} />}</Card>
+          <Card label="Snapshots">
+            {page.snapshots.length === 0 ? (
+              <Empty title={`${name} has no snapshot yet.`} />
+            ) : (
+              <Rows name={name} snapshots={page.snapshots} />
+            )}
+          </Card>
         </>
       )}
     </Answer>

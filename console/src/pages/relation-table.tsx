@@ -4,7 +4,7 @@ import { Link, useNavigate } from '@tanstack/react-router'
 import { Fragment } from 'react'
 import type { RelationSummary } from '../../../src/serve/admin/types.ts'
 import { serverNow } from '../api/clock.ts'
-import type { TableSearch } from '../router.tsx'
+import type { TableSearch } from '../search.ts'
 import { FieldMenu } from '../ui/choice.tsx'
 import { formatBytes } from '../ui/format.ts'
 import { FreshAge, FreshTarget } from '../ui/freshness.tsx'
@@ -61,10 +61,16 @@ function RelationRow({ of, wide }: { readonly of: RelationSummary; readonly wide
   const failing = checks !== null && checks.passed < checks.total
   const navigate = useNavigate()
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the row widens its own link's target, which takes the keyboard
     <tr className="go" onClick={() => void navigate({ to: '/data/$relation', params: { relation: of.name } })}>
       <td>
-        <Link className="row" to="/data/$relation" params={{ relation: of.name }} title={`${of.kind}, ${of.how}`} data-row="" onClick={(event) => event.stopPropagation()}>
+        <Link
+          className="row"
+          to="/data/$relation"
+          params={{ relation: of.name }}
+          title={`${of.kind}, ${of.how}`}
+          data-row=""
+          onClick={(event) => event.stopPropagation()}
+        >
           <span className="muted">
             <Icon name={kindIcon(of.kind, of.how)} />
           </span>
@@ -92,20 +98,40 @@ function RelationRow({ of, wide }: { readonly of: RelationSummary; readonly wide
           <td className="hide-m t2">{of.owner ?? ''}</td>
         </>
       ) : null}
-      <td className="hide-m">{of.arrivals.length === 0 ? null : <Spark values={of.arrivals} label={`rows in by hour: ${of.arrivals.join(', ')}`} />}</td>
-      <td className={`r hide-m ${failing ? 'c-warn m5' : ''}`}>{checks === null ? <span className="muted">none</span> : `${checks.passed}/${checks.total}`}</td>
+      <td className="hide-m">
+        {of.arrivals.length === 0 ? null : <Spark values={of.arrivals} label={`rows in by hour: ${of.arrivals.join(', ')}`} />}
+      </td>
+      <td className={`r hide-m ${failing ? 'c-warn m5' : ''}`}>
+        {checks === null ? <span className="muted">none</span> : `${checks.passed}/${checks.total}`}
+      </td>
     </tr>
   )
 }
 
-export function RelationTable({ relations, search, at, wide = false }: { readonly relations: readonly RelationSummary[]; readonly search: TableSearch; readonly at: '/' | '/data'; readonly wide?: boolean }) {
+export function RelationTable({
+  relations,
+  search,
+  at,
+  wide = false,
+}: {
+  readonly relations: readonly RelationSummary[]
+  readonly search: TableSearch
+  readonly at: '/' | '/data'
+  readonly wide?: boolean
+}) {
   const navigate = useNavigate()
-  const set = (change: TableSearch): void => void navigate({ to: at, search: (old) => clean({ ...(old as TableSearch), ...change }), replace: true })
+  const set = (change: TableSearch): void =>
+    void navigate({ to: at, search: (old) => clean({ ...(old as TableSearch), ...change }), replace: true })
   const owners = [...new Set(relations.flatMap((one) => (one.owner === null ? [] : [one.owner])))].sort()
-  const matching = relations.filter((one) => (search.kind === undefined || one.kind === search.kind) && (search.owner === undefined || one.owner === search.owner))
+  const matching = relations.filter(
+    (one) => (search.kind === undefined || one.kind === search.kind) && (search.owner === undefined || one.owner === search.owner),
+  )
   const sorted = search.sort === undefined ? matching : matching.toSorted(compare(search.sort))
   const held = useHeld(sorted, (one) => one.name, JSON.stringify(search))
-  const groups = search.sort === undefined ? GROUPS.map((name) => ({ name, rows: held.rows.filter((one) => groupOf(one) === name) })) : [{ name: '', rows: held.rows }]
+  const groups =
+    search.sort === undefined
+      ? GROUPS.map((name) => ({ name, rows: held.rows.filter((one) => groupOf(one) === name) }))
+      : [{ name: '', rows: held.rows }]
   const columns = wide ? 10 : 7
   return (
     <Card
@@ -128,16 +154,28 @@ export function RelationTable({ relations, search, at, wide = false }: { readonl
             onChange={(value) => set({ kind: value === 'any' ? undefined : value })}
           />
           {owners.length === 0 ? null : (
-            <FieldMenu wide label="Owner" value={search.owner ?? 'any'} options={['any', ...owners].map((value) => ({ value, label: value }))} onChange={(value) => set({ owner: value === 'any' ? undefined : value })} />
+            <FieldMenu
+              wide
+              label="Owner"
+              value={search.owner ?? 'any'}
+              options={['any', ...owners].map((value) => ({ value, label: value }))}
+              onChange={(value) => set({ owner: value === 'any' ? undefined : value })}
+            />
           )}
-          <FieldMenu label="Sort" value={search.sort ?? 'project'} options={SORTS} onChange={(value) => set({ sort: value === 'project' ? undefined : value })} />
+          <FieldMenu
+            label="Sort"
+            value={search.sort ?? 'project'}
+            options={SORTS}
+            onChange={(value) => set({ sort: value === 'project' ? undefined : value })}
+          />
         </>
       }
     >
       {relations.length === 0 ? (
         <Empty title="There is no relation yet.">
           <p className="t2">
-            Export a <span className="mono">stream</span>, <span className="mono">table</span> or <span className="mono">model</span> from the project's entry file; it appears here when it is saved.
+            Export a <span className="mono">stream</span>, <span className="mono">table</span> or <span className="mono">model</span> from
+            the project's entry file; it appears here when it is saved.
           </p>
         </Empty>
       ) : matching.length === 0 ? (
@@ -213,4 +251,5 @@ export function RelationTable({ relations, search, at, wide = false }: { readonl
   )
 }
 
-const clean = (search: TableSearch): TableSearch => Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as TableSearch
+const clean = (search: TableSearch): TableSearch =>
+  Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as TableSearch

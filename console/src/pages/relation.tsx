@@ -1,6 +1,7 @@
 // `/data/$relation`: title, state, actions and tabs; each tab is its own route below.
 import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useParams, useRouterState } from '@tanstack/react-router'
+import { useEffect, useRef } from 'react'
 import type { RelationDetail } from '../../../src/serve/admin/types.ts'
 import { relationQuery, sessionQuery } from '../api/queries.ts'
 import { Skeleton } from '../ui/answer.tsx'
@@ -24,7 +25,12 @@ function tagsOf(of: RelationDetail): string[] {
         ? `table · ${manifest.source.kind === 'files' ? manifest.source.format : manifest.source.kind}`
         : `stream · ${manifest.source}`
   const key = manifest.kind === 'stream' ? (manifest.key === undefined ? [] : [manifest.key]) : manifest.key
-  return [how, ...(key.length > 0 && manifest.kind !== 'model' ? [`key ${key.join(', ')}`] : []), ...(relation.owner === null ? [] : [`owner ${relation.owner}`]), ...relation.tags]
+  return [
+    how,
+    ...(key.length > 0 && manifest.kind !== 'model' ? [`key ${key.join(', ')}`] : []),
+    ...(relation.owner === null ? [] : [`owner ${relation.owner}`]),
+    ...relation.tags,
+  ]
 }
 
 const TABS = [
@@ -39,14 +45,30 @@ const TABS = [
 function Tabs({ name, of }: { readonly name: string; readonly of: RelationDetail }) {
   const path = useRouterState({ select: (state) => state.location.pathname })
   const last = path.split('/').filter((part) => part !== '' && part !== 'console')[2] ?? ''
-  const counts: Record<string, number | null> = { Rows: of.relation.rows, Schema: of.manifest.shape.fields.length, Quality: of.counts.checks, Snapshots: of.counts.snapshots }
+  const counts: Record<string, number | null> = {
+    Rows: of.relation.rows,
+    Schema: of.manifest.shape.fields.length,
+    Quality: of.counts.checks,
+    Snapshots: of.counts.snapshots,
+  }
+  const bar = useRef<HTMLElement>(null)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: on small screens the chosen tab may stand outside the bar
+  useEffect(() => bar.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [path])
   return (
-    <nav className="tabs" aria-label={name} style={{ marginBottom: 'var(--s4)' }}>
+    <nav ref={bar} className="tabs" aria-label={name} style={{ marginBottom: 'var(--s4)' }}>
       {TABS.map((tab) => {
         const suffix = tab.to.split('/')[3] ?? ''
         const count = counts[tab.name]
         return (
-          <Link key={tab.to} to={tab.to} params={{ relation: name }} activeProps={{}} activeOptions={{ exact: true }} aria-current={last === suffix ? 'page' : undefined} resetScroll={false}>
+          <Link
+            key={tab.to}
+            to={tab.to}
+            params={{ relation: name }}
+            activeProps={{}}
+            activeOptions={{ exact: true }}
+            aria-current={last === suffix ? 'page' : undefined}
+            resetScroll={false}
+          >
             {tab.name}
             {count == null ? null : <span className="n">{formatCount(count)}</span>}
           </Link>

@@ -14,8 +14,8 @@ import { Empty, ErrorNote, Fix, Note } from '../ui/note.tsx'
 import { RunAgain } from '../ui/run-again.tsx'
 import { State } from '../ui/state.tsx'
 import { Card } from '../ui/tile-frame.tsx'
-import { Timeline } from '../ui/timeline.tsx'
 import { Time } from '../ui/time.tsx'
+import { Timeline } from '../ui/timeline.tsx'
 import { capital, runWords } from '../ui/words.ts'
 
 /** '1 of 9 steps failed, 2 were skipped, 6 are done. Resuming runs 3 steps and repeats none.' */
@@ -23,7 +23,11 @@ export function runSentence(of: RunDetail): string {
   const { total, done, failed, skipped } = of.run.steps
   if (of.run.state === 'running' || of.run.state === 'queued') return `${done} of ${plural(total, 'step')} done.`
   if (failed === 0) return `All ${plural(total, 'step')} done.`
-  const parts = [`${failed} of ${plural(total, 'step')} failed`, ...(skipped > 0 ? [`${skipped} ${skipped === 1 ? 'was' : 'were'} skipped`] : []), ...(done > 0 ? [`${done} ${done === 1 ? 'is' : 'are'} done`] : [])]
+  const parts = [
+    `${failed} of ${plural(total, 'step')} failed`,
+    ...(skipped > 0 ? [`${skipped} ${skipped === 1 ? 'was' : 'were'} skipped`] : []),
+    ...(done > 0 ? [`${done} ${done === 1 ? 'is' : 'are'} done`] : []),
+  ]
   return `${parts.join(', ')}.${of.mayResume ? ` Resuming runs ${plural(failed + skipped, 'step')} and repeats none.` : ''}`
 }
 
@@ -49,6 +53,7 @@ function Failure({ of }: { readonly of: RunDetail }) {
 function Log({ of }: { readonly of: RunStep }) {
   if (of.log.length === 0) return <span className="muted">This step logged nothing.</span>
   return of.log.map((line, index) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: a log only grows, and lines may repeat
     <div className="lg" key={`${line.atMs} ${index}`}>
       <span className="muted">
         <Time at={line.atMs} how="milli" />
@@ -84,7 +89,15 @@ function Effects({ of }: { readonly of: RunStep }) {
 function Statement({ of }: { readonly of: RunStep }) {
   if (of.sql === null) return <span className="muted">This step ran no SQL.</span>
   const query = of.query
-  const facts = query === null ? [] : [query.cpuMs === null ? null : `${formatDuration(query.cpuMs, 'fine')} CPU`, query.rowsRead === null ? null : `${formatCount(query.rowsRead)} rows read`, query.readBytes === null ? null : `${formatBytes(query.readBytes)} read`, query.peakBytes === null ? null : `${formatBytes(query.peakBytes)} peak memory`]
+  const facts =
+    query === null
+      ? []
+      : [
+          query.cpuMs === null ? null : `${formatDuration(query.cpuMs, 'fine')} CPU`,
+          query.rowsRead === null ? null : `${formatCount(query.rowsRead)} rows read`,
+          query.readBytes === null ? null : `${formatBytes(query.readBytes)} read`,
+          query.peakBytes === null ? null : `${formatBytes(query.peakBytes)} peak memory`,
+        ]
   return (
     <div style={{ display: 'grid', gap: 8 }}>
       <Code text={of.sql} />
@@ -160,7 +173,9 @@ export function RunView({ id, step, title }: { readonly id: string; readonly ste
         </State>
         <span className="sp" />
         {mayRun && of.mayResume ? <RunAgain resume={id} label="Resume from failure" primary icon /> : null}
-        {mayRun && assets.length > 0 && of.run.endedAtMs !== null ? <RunAgain assets={[...new Set(assets)]} label="Run all again" className="hide-m" /> : null}
+        {mayRun && assets.length > 0 && of.run.endedAtMs !== null ? (
+          <RunAgain assets={[...new Set(assets)]} label="Run all again" className="hide-m" />
+        ) : null}
       </div>
       <p className="sub" style={{ marginBottom: 12 }}>
         {runSentence(of)}
@@ -177,7 +192,18 @@ export function RunView({ id, step, title }: { readonly id: string; readonly ste
             </span>
           }
         >
-          {of.steps.length === 0 ? <Empty title="This run has no step yet." /> : <Timeline steps={of.steps} nowMs={serverNow()} chosen={chosen} onChoose={(name) => void navigate({ to: '/runs/$id', params: { id }, search: (old) => ({ ...old, step: name }), replace: true })} />}
+          {of.steps.length === 0 ? (
+            <Empty title="This run has no step yet." />
+          ) : (
+            <Timeline
+              steps={of.steps}
+              nowMs={serverNow()}
+              chosen={chosen}
+              onChoose={(name) =>
+                void navigate({ to: '/runs/$id', params: { id }, search: (old) => ({ ...old, step: name }), replace: true })
+              }
+            />
+          )}
         </Card>
         {open === undefined ? null : <Step key={open.name} of={open} />}
       </div>

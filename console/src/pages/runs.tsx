@@ -2,10 +2,10 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
-import type { Runs, RunSummary } from '../../../src/serve/admin/types.ts'
+import type { RunSummary, Runs } from '../../../src/serve/admin/types.ts'
 import { useNow } from '../api/clock.ts'
 import { runsQuery } from '../api/queries.ts'
-import type { RunsSearch } from '../router.tsx'
+import type { RunsSearch } from '../search.ts'
 import { Answer } from '../ui/answer.tsx'
 import { FieldMenu } from '../ui/choice.tsx'
 import { formatAge, formatDuration, plural } from '../ui/format.ts'
@@ -36,10 +36,26 @@ function Buckets({ of, hours }: { readonly of: Runs; readonly hours: number }) {
         <span className="sp" />
         {of.failed > 0 ? <span className="c-bad m5">{of.failed} failed</span> : <span>none failed</span>}
       </div>
-      <svg viewBox="0 0 280 22" width="100%" height="22" preserveAspectRatio="none" role="img" aria-label={`${of.total} runs, ${of.failed} failed`}>
+      <svg
+        viewBox="0 0 280 22"
+        width="100%"
+        height="22"
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${of.total} runs, ${of.failed} failed`}
+      >
         {of.buckets.map((bucket, index) => {
           const tall = bucket.runs === 0 ? 1 : Math.max(3, (bucket.runs / most) * 22)
-          return <rect key={bucket.startMs} x={index * wide} y={22 - tall} width={Math.max(1, wide - 1)} height={tall} fill={bucket.failed > 0 ? 'var(--bad)' : 'var(--chart-3)'} />
+          return (
+            <rect
+              key={bucket.startMs}
+              x={index * wide}
+              y={22 - tall}
+              width={Math.max(1, wide - 1)}
+              height={tall}
+              fill={bucket.failed > 0 ? 'var(--bad)' : 'var(--chart-3)'}
+            />
+          )
         })}
       </svg>
     </div>
@@ -50,7 +66,17 @@ function Item({ run, chosen, search }: { readonly run: RunSummary; readonly chos
   const now = useNow()
   const words = runWords(run.state)
   return (
-    <Link className="ri" to="/runs/$id" params={{ id: run.id }} search={{ ...search, step: undefined }} aria-current={chosen ? 'true' : undefined} activeProps={{}} activeOptions={{ exact: true, includeSearch: false }} data-row="" {...(chosen ? { 'data-here': '' } : {})}>
+    <Link
+      className="ri"
+      to="/runs/$id"
+      params={{ id: run.id }}
+      search={{ ...search, step: undefined }}
+      aria-current={chosen ? 'true' : undefined}
+      activeProps={{}}
+      activeOptions={{ exact: true, includeSearch: false }}
+      data-row=""
+      {...(chosen ? { 'data-here': '' } : {})}
+    >
       <span>
         <StateIcon {...words} />
       </span>
@@ -66,13 +92,25 @@ function Item({ run, chosen, search }: { readonly run: RunSummary; readonly chos
       <span className="r s12 t2">
         <Time at={run.startedAtMs} how="minute" />
         <br />
-        <span className="muted">{run.endedAtMs === null ? formatAge(now - run.startedAtMs) : formatDuration(run.endedAtMs - run.startedAtMs, 'measured')}</span>
+        <span className="muted">
+          {run.endedAtMs === null ? formatAge(now - run.startedAtMs) : formatDuration(run.endedAtMs - run.startedAtMs, 'measured')}
+        </span>
       </span>
     </Link>
   )
 }
 
-function List({ of, chosen, search, hours }: { readonly of: Runs; readonly chosen: string | null; readonly search: RunsSearch; readonly hours: number }) {
+function List({
+  of,
+  chosen,
+  search,
+  hours,
+}: {
+  readonly of: Runs
+  readonly chosen: string | null
+  readonly search: RunsSearch
+  readonly hours: number
+}) {
   const held = useHeld(of.runs, (run) => run.id, `${search.state ?? ''} ${hours}`)
   return (
     <>
@@ -107,7 +145,12 @@ function RunsSplit({ id, search }: { readonly id: string | null; readonly search
   const proposed = (runs.find((run) => run.state === 'failed' || run.state === 'partial') ?? runs[0])?.id ?? null
   if (id === null && first === null && proposed !== null) setFirst(proposed)
   const chosen = id ?? first
-  const set = (change: RunsSearch): void => void navigate({ to: '/runs', search: Object.fromEntries(Object.entries({ ...search, step: undefined, ...change }).filter(([, value]) => value !== undefined)), replace: true })
+  const set = (change: RunsSearch): void =>
+    void navigate({
+      to: '/runs',
+      search: Object.fromEntries(Object.entries({ ...search, step: undefined, ...change }).filter(([, value]) => value !== undefined)),
+      replace: true,
+    })
   return (
     <div className="split">
       <section className={`rl ${id === null ? '' : 'hide-m'}`} aria-label="Runs">
@@ -131,14 +174,23 @@ function RunsSplit({ id, search }: { readonly id: string | null; readonly search
             ]}
             onChange={(value) => set({ state: value === 'any' ? undefined : value })}
           />
-          <FieldMenu label="Last" value={String(hours)} options={WINDOWS} onChange={(value) => set({ hours: value === '24' ? undefined : Number(value) })} />
+          <FieldMenu
+            label="Last"
+            value={String(hours)}
+            options={WINDOWS}
+            onChange={(value) => set({ hours: value === '24' ? undefined : Number(value) })}
+          />
         </div>
         <Answer query={query} rows={14}>
           {(of) => <List of={of} chosen={chosen} search={search} hours={hours} />}
         </Answer>
       </section>
       <section className={`rd ${id === null ? 'hide-m' : ''}`} aria-label="Run">
-        {chosen === null ? <Empty title="No run is chosen." /> : <RunView key={chosen} id={chosen} step={search.step ?? null} title={id !== null} />}
+        {chosen === null ? (
+          <Empty title="No run is chosen." />
+        ) : (
+          <RunView key={chosen} id={chosen} step={search.step ?? null} title={id !== null} />
+        )}
       </section>
     </div>
   )

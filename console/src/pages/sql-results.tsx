@@ -1,7 +1,8 @@
 // The answer to a query: rows, a chart of them, a profile of each column; below, what it was read from and what the policy did.
 import { useState } from 'react'
 import type { Cell, SqlAnswer } from '../../../src/serve/admin/types.ts'
-import { Chart, type ChartSeries } from '../ui/chart.tsx'
+import { Chart } from '../ui/chart.tsx'
+import type { ChartSeries } from '../ui/chart-props.ts'
 import { Segments } from '../ui/choice.tsx'
 import { familyOf, formatBytes, formatCell, formatCount, formatDuration, formatShare, plural } from '../ui/format.ts'
 import { Grid } from '../ui/grid.tsx'
@@ -20,15 +21,36 @@ const isNumber = (type: string): boolean => familyOf(type) === 'number' || famil
 function AnswerChart({ answer }: { readonly answer: SqlAnswer }) {
   const x = answer.columns.findIndex((column) => !isNumber(column.type))
   const ys = answer.columns.flatMap((column, index) => (isNumber(column.type) && index !== x ? [index] : [])).slice(0, COLORS.length)
-  if (x < 0 || ys.length === 0 || answer.rows.length === 0) return <Empty title="A chart needs a column of words or times and one of numbers." />
+  if (x < 0 || ys.length === 0 || answer.rows.length === 0)
+    return <Empty title="A chart needs a column of words or times and one of numbers." />
   const family = familyOf(answer.columns[x]!.type)
   const timed = family === 'instant' || family === 'date'
   const rows = timed ? answer.rows.toSorted((a, b) => String(a[x]).localeCompare(String(b[x]))) : answer.rows.slice(0, 60)
-  const series = ys.map((index, at): ChartSeries => ({ name: answer.columns[index]!.name, color: COLORS[at]!, dashed: timed && at > 0, area: timed && at === 0, values: rows.map((row) => (row[index] === null ? null : Number(row[index]))) }))
-  const axis = timed ? { kind: 'time' as const, values: rows.map((row) => Date.parse(family === 'date' ? `${String(row[x]).slice(0, 10)}T00:00:00Z` : String(row[x]))) } : { kind: 'words' as const, values: rows.map((row) => String(row[x])) }
+  const series = ys.map(
+    (index, at): ChartSeries => ({
+      name: answer.columns[index]!.name,
+      color: COLORS[at]!,
+      dashed: timed && at > 0,
+      area: timed && at === 0,
+      values: rows.map((row) => (row[index] === null ? null : Number(row[index]))),
+    }),
+  )
+  const axis = timed
+    ? {
+        kind: 'time' as const,
+        values: rows.map((row) => Date.parse(family === 'date' ? `${String(row[x]).slice(0, 10)}T00:00:00Z` : String(row[x]))),
+      }
+    : { kind: 'words' as const, values: rows.map((row) => String(row[x])) }
   return (
     <div style={{ padding: 16 }}>
-      <Chart title="Answer" kind={timed ? 'line' : 'bar'} height={260} x={axis} series={timed ? series : series.slice(0, 1)} days={family === 'date'} />
+      <Chart
+        title="Answer"
+        kind={timed ? 'line' : 'bar'}
+        height={260}
+        x={axis}
+        series={timed ? series : series.slice(0, 1)}
+        days={family === 'date'}
+      />
     </div>
   )
 }
@@ -44,11 +66,21 @@ function Profile({ answer }: { readonly answer: SqlAnswer }) {
         <thead>
           <tr>
             <th scope="col">Column</th>
-            <th scope="col" className="hide-m">Type</th>
-            <th scope="col" className="r">Empty</th>
-            <th scope="col" className="r">Distinct</th>
-            <th scope="col" className="r hide-m">Least</th>
-            <th scope="col" className="r hide-m">Greatest</th>
+            <th scope="col" className="hide-m">
+              Type
+            </th>
+            <th scope="col" className="r">
+              Empty
+            </th>
+            <th scope="col" className="r">
+              Distinct
+            </th>
+            <th scope="col" className="r hide-m">
+              Least
+            </th>
+            <th scope="col" className="r hide-m">
+              Greatest
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -74,11 +106,21 @@ function Profile({ answer }: { readonly answer: SqlAnswer }) {
 
 /** 'daily_revenue snapshot 3214 + hot tail'. Ids of 63 bits are shortened; the title has them whole. */
 export function readFrom(answer: SqlAnswer): string {
-  const parts = Object.entries(answer.snapshots).map(([name, id]) => `${name} snapshot ${id.length > 8 ? `…${id.slice(-6)}` : formatCount(Number(id))}`)
+  const parts = Object.entries(answer.snapshots).map(
+    ([name, id]) => `${name} snapshot ${id.length > 8 ? `…${id.slice(-6)}` : formatCount(Number(id))}`,
+  )
   return `${parts.join(', ') || 'no table'}${answer.tail ? ' + hot tail' : ''}`
 }
 
-export function Results({ of, onCopy, onExport }: { readonly of: Answered; readonly onCopy: () => void; readonly onExport: (accept: string, ending: string) => void }) {
+export function Results({
+  of,
+  onCopy,
+  onExport,
+}: {
+  readonly of: Answered
+  readonly onCopy: () => void
+  readonly onExport: (accept: string, ending: string) => void
+}) {
   const [part, setPart] = useState<'rows' | 'chart' | 'profile'>('rows')
   const { answer } = of
   const read = answer.readBytes === undefined ? '' : ` · ${formatBytes(answer.readBytes)} read`
@@ -129,11 +171,20 @@ export function Results({ of, onCopy, onExport }: { readonly of: Answered; reado
       )}
       <div className="statusline">
         <State tone="ok">Exact</State>
-        <span className="cut" title={Object.entries(answer.snapshots).map(([name, id]) => `${name} ${id}`).join(', ')}>
+        <span
+          className="cut"
+          title={Object.entries(answer.snapshots)
+            .map(([name, id]) => `${name} ${id}`)
+            .join(', ')}
+        >
           {readFrom(answer)}
         </span>
         <span className="sp" />
-        <span>{policy === undefined ? `as ${of.as}` : `${policy.rowFilter ? 'a row filter applies' : 'no row filter'}, ${policy.masked.length === 0 ? 'no mask' : `masked: ${policy.masked.join(', ')}`}`}</span>
+        <span>
+          {policy === undefined
+            ? `as ${of.as}`
+            : `${policy.rowFilter ? 'a row filter applies' : 'no row filter'}, ${policy.masked.length === 0 ? 'no mask' : `masked: ${policy.masked.join(', ')}`}`}
+        </span>
       </div>
     </>
   )

@@ -45,7 +45,10 @@ export function openText(desk: SqlDesk, text: string): SqlDesk {
   return { ...desk, tabs: [...desk.tabs, { id, name: nameOf(text, `Query ${id}`), text }], open: id }
 }
 
-export const editText = (desk: SqlDesk, text: string): SqlDesk => ({ ...desk, tabs: desk.tabs.map((tab) => (tab.id === desk.open ? { ...tab, text, name: nameOf(text, `Query ${tab.id}`) } : tab)) })
+export const editText = (desk: SqlDesk, text: string): SqlDesk => ({
+  ...desk,
+  tabs: desk.tabs.map((tab) => (tab.id === desk.open ? { ...tab, text, name: nameOf(text, `Query ${tab.id}`) } : tab)),
+})
 
 export function closeTab(desk: SqlDesk, id: number): SqlDesk {
   const tabs = desk.tabs.filter((tab) => tab.id !== id)
@@ -53,4 +56,7 @@ export function closeTab(desk: SqlDesk, id: number): SqlDesk {
   return { ...desk, tabs: kept, open: desk.open === id ? kept.at(-1)!.id : desk.open }
 }
 
-export const remember = (desk: SqlDesk, text: string): SqlDesk => ({ ...desk, history: [text, ...desk.history.filter((one) => one !== text)].slice(0, HISTORY) })
+export const remember = (desk: SqlDesk, text: string): SqlDesk => ({
+  ...desk,
+  history: [text, ...desk.history.filter((one) => one !== text)].slice(0, HISTORY),
+})

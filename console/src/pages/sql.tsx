@@ -19,18 +19,43 @@ import { quoteColumn, quoteName } from './sql-text.ts'
 const Editor = lazy(() => import('../ui/editor.tsx'))
 const HISTORY_SHOWN = 20
 
-function Tree({ relations, desk, onOpen }: { readonly relations: readonly RelationSummary[]; readonly desk: SqlDesk; readonly onOpen: (text: string) => void }) {
+function Tree({
+  relations,
+  desk,
+  onOpen,
+}: {
+  readonly relations: readonly RelationSummary[]
+  readonly desk: SqlDesk
+  readonly onOpen: (text: string) => void
+}) {
   const [filter, setFilter] = useState('')
   const [open, setOpen] = useState<readonly string[]>([])
   const toggle = (name: string): void => setOpen(open.includes(name) ? open.filter((one) => one !== name) : [...open, name])
   const wanted = filter.trim().toLowerCase()
-  const shown = relations.filter((one) => one.name.toLowerCase().includes(wanted) || one.columns.some((column) => column.name.toLowerCase().includes(wanted))).toSorted((a, b) => a.name.localeCompare(b.name))
+  const shown = relations
+    .filter((one) => one.name.toLowerCase().includes(wanted) || one.columns.some((column) => column.name.toLowerCase().includes(wanted)))
+    .toSorted((a, b) => a.name.localeCompare(b.name))
   return (
     <aside className="tree" aria-label="Relations">
-      <input className="field" data-filter="" style={{ width: '100%', marginBottom: 6 }} placeholder="Filter" aria-label="Filter relations" value={filter} onChange={(event) => setFilter(event.target.value)} />
+      <input
+        className="field"
+        data-filter=""
+        style={{ width: '100%', marginBottom: 6 }}
+        placeholder="Filter"
+        aria-label="Filter relations"
+        value={filter}
+        onChange={(event) => setFilter(event.target.value)}
+      />
       {shown.map((one) => (
         <div key={one.name}>
-          <button type="button" className="tn rel" style={{ paddingLeft: 8 }} aria-expanded={open.includes(one.name)} onClick={() => toggle(one.name)} onDoubleClick={() => onOpen(`SELECT *\nFROM ${quoteName(one.name)}\nLIMIT 100`)}>
+          <button
+            type="button"
+            className="tn rel"
+            style={{ paddingLeft: 8 }}
+            aria-expanded={open.includes(one.name)}
+            onClick={() => toggle(one.name)}
+            onDoubleClick={() => onOpen(`SELECT *\nFROM ${quoteName(one.name)}\nLIMIT 100`)}
+          >
             <Icon name={kindIcon(one.kind, one.how)} />
             <span className="cut">{one.name}</span>
             <span className="sp" />
@@ -38,7 +63,17 @@ function Tree({ relations, desk, onOpen }: { readonly relations: readonly Relati
           </button>
           {open.includes(one.name)
             ? one.columns.map((column) => (
-                <button type="button" key={column.name} className="tn leaf" style={{ paddingLeft: 30 }} onClick={() => onOpen(`SELECT ${quoteColumn(column.name)}, count(*)\nFROM ${quoteName(one.name)}\nGROUP BY 1\nORDER BY 2 DESC\nLIMIT 100`)}>
+                <button
+                  type="button"
+                  key={column.name}
+                  className="tn leaf"
+                  style={{ paddingLeft: 30 }}
+                  onClick={() =>
+                    onOpen(
+                      `SELECT ${quoteColumn(column.name)}, count(*)\nFROM ${quoteName(one.name)}\nGROUP BY 1\nORDER BY 2 DESC\nLIMIT 100`,
+                    )
+                  }
+                >
                   <span className="mono cut">{column.name}</span>
                   <span className="sp" />
                   <span className="s11 muted">{column.type.replace(/\(.*/, '')}</span>
@@ -69,7 +104,12 @@ function Tabs({ desk, set }: { readonly desk: SqlDesk; readonly set: (desk: SqlD
     <div className="qt hide-m">
       {desk.tabs.map((tab) => (
         <span key={tab.id} className={tab.id === desk.open ? 'on' : ''}>
-          <button type="button" className="plain" aria-current={tab.id === desk.open ? 'true' : undefined} onClick={() => set({ ...desk, open: tab.id })}>
+          <button
+            type="button"
+            className="plain"
+            aria-current={tab.id === desk.open ? 'true' : undefined}
+            onClick={() => set({ ...desk, open: tab.id })}
+          >
             {tab.name}
           </button>
           <button type="button" className="plain" aria-label={`Close ${tab.name}`} onClick={() => set(closeTab(desk, tab.id))}>
@@ -78,7 +118,12 @@ function Tabs({ desk, set }: { readonly desk: SqlDesk; readonly set: (desk: SqlD
         </span>
       ))}
       <span>
-        <button type="button" className="plain" aria-label="New query" onClick={() => set({ ...desk, tabs: [...desk.tabs, newTab(desk)], open: newTab(desk).id })}>
+        <button
+          type="button"
+          className="plain"
+          aria-label="New query"
+          onClick={() => set({ ...desk, tabs: [...desk.tabs, newTab(desk)], open: newTab(desk).id })}
+        >
           <Icon name="plus" size={13} />
         </button>
       </span>
@@ -91,9 +136,25 @@ function newTab(desk: SqlDesk) {
   return { id, name: `Query ${id}`, text: '' }
 }
 
-function Attributes({ role, values, set }: { readonly role: RoleChoice | undefined; readonly values: Readonly<Record<string, string>>; readonly set: (values: Record<string, string>) => void }) {
+function Attributes({
+  role,
+  values,
+  set,
+}: {
+  readonly role: RoleChoice | undefined
+  readonly values: Readonly<Record<string, string>>
+  readonly set: (values: Record<string, string>) => void
+}) {
   return role?.attributes.map((attribute) => (
-    <input key={attribute.name} className="field" style={{ width: 130 }} placeholder={`${attribute.name}, ${attribute.type}`} aria-label={`Attribute ${attribute.name}`} value={values[attribute.name] ?? ''} onChange={(event) => set({ ...values, [attribute.name]: event.target.value })} />
+    <input
+      key={attribute.name}
+      className="field"
+      style={{ width: 130 }}
+      placeholder={`${attribute.name}, ${attribute.type}`}
+      aria-label={`Attribute ${attribute.name}`}
+      value={values[attribute.name] ?? ''}
+      onChange={(event) => set({ ...values, [attribute.name]: event.target.value })}
+    />
   ))
 }
 
@@ -137,7 +198,11 @@ export function SqlPage() {
   useEffect(() => {
     if (search.run && search.q === tab.text) run()
   }, [search.run, search.q === tab.text])
-  const rows = (data: Answered): string => [data.answer.columns.map((column) => column.name).join('\t'), ...data.answer.rows.map((row) => row.map((value) => value ?? '').join('\t'))].join('\n')
+  const rows = (data: Answered): string =>
+    [
+      data.answer.columns.map((column) => column.name).join('\t'),
+      ...data.answer.rows.map((row) => row.map((value) => value ?? '').join('\t')),
+    ].join('\n')
   const catalog = Object.fromEntries(relations.map((one) => [one.name, one.columns.map((column) => column.name)]))
   return (
     <div className="sq">
@@ -165,7 +230,11 @@ export function SqlPage() {
               query.reset()
             }}
           />
-          <Attributes role={acting === null ? undefined : session?.roles.find((one) => one.name === role)} values={attributes} set={setAttributes} />
+          <Attributes
+            role={acting === null ? undefined : session?.roles.find((one) => one.name === role)}
+            values={attributes}
+            set={setAttributes}
+          />
           <FieldMenu
             label="At"
             value={committed ? 'committed' : 'now'}

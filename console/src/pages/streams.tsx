@@ -21,7 +21,6 @@ function Row({ of }: { readonly of: StreamSummary }) {
   const words = streamWords(of)
   const counters = of.conservation
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the row widens its own link's target, which takes the keyboard
     <tr className="go" onClick={() => void navigate({ to: '/streams/$name', params: { name: of.name } })}>
       <td>
         <Link className="row" to="/streams/$name" params={{ name: of.name }} data-row="" onClick={(event) => event.stopPropagation()}>
@@ -68,7 +67,8 @@ export function StreamsPage() {
             {data.streams.length === 0 ? (
               <Empty title="There is no stream yet.">
                 <p className="t2">
-                  Export a <span className="mono">stream('clicks', ...)</span> from the project; then send it rows with <span className="mono">POST /streams/clicks</span>.
+                  Export a <span className="mono">stream('clicks', ...)</span> from the project; then send it rows with{' '}
+                  <span className="mono">POST /streams/clicks</span>.
                 </p>
               </Empty>
             ) : (
@@ -77,13 +77,27 @@ export function StreamsPage() {
                   <tr>
                     <th scope="col">Stream</th>
                     <th scope="col">State</th>
-                    <th scope="col" className="r">In</th>
-                    <th scope="col" className="r hide-m">Lag, p99</th>
-                    <th scope="col" className="r hide-m">Watermark behind</th>
-                    <th scope="col" className="r hide-m">In, 24 h</th>
-                    <th scope="col" className="r hide-m">Late</th>
-                    <th scope="col" className="r hide-m">Rejected</th>
-                    <th scope="col" className="hide-m">Conservation</th>
+                    <th scope="col" className="r">
+                      In
+                    </th>
+                    <th scope="col" className="r hide-m">
+                      Lag, p99
+                    </th>
+                    <th scope="col" className="r hide-m">
+                      Watermark behind
+                    </th>
+                    <th scope="col" className="r hide-m">
+                      In, 24 h
+                    </th>
+                    <th scope="col" className="r hide-m">
+                      Late
+                    </th>
+                    <th scope="col" className="r hide-m">
+                      Rejected
+                    </th>
+                    <th scope="col" className="hide-m">
+                      Conservation
+                    </th>
                   </tr>
                 </thead>
                 <tbody>

@@ -21,7 +21,17 @@ export function Skeleton({ rows = 4, height }: { readonly rows?: number; readonl
   )
 }
 
-export function Answer<T>({ query, rows, height, children }: { readonly query: UseQueryResult<T>; readonly rows?: number; readonly height?: number; readonly children: (data: T) => ReactNode }) {
+export function Answer<T>({
+  query,
+  rows,
+  height,
+  children,
+}: {
+  readonly query: UseQueryResult<T>
+  readonly rows?: number
+  readonly height?: number
+  readonly children: (data: T) => ReactNode
+}) {
   if (query.data !== undefined) return <>{children(query.data)}</>
   if (query.isError) return <ErrorNote error={query.error} again={() => void query.refetch()} />
   return <Skeleton {...(rows === undefined ? {} : { rows })} {...(height === undefined ? {} : { height })} />

@@ -7,7 +7,19 @@ export interface Option<T extends string> {
   readonly label: string
 }
 
-export function Segments<T extends string>({ label, options, value, onChange, wide = false }: { readonly label: string; readonly options: readonly Option<T>[]; readonly value: T; readonly onChange: (value: T) => void; readonly wide?: boolean }) {
+export function Segments<T extends string>({
+  label,
+  options,
+  value,
+  onChange,
+  wide = false,
+}: {
+  readonly label: string
+  readonly options: readonly Option<T>[]
+  readonly value: T
+  readonly onChange: (value: T) => void
+  readonly wide?: boolean
+}) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset would bring its own box; the group is a row of toggle buttons
     <div className={wide ? 'seg hide-m' : 'seg'} role="group" aria-label={label}>

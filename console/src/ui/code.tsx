@@ -18,7 +18,15 @@ export function Code({ text }: { readonly text: string }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls sideways must be reachable by keyboard
     <pre className="code" tabIndex={0}>
-      {out.map((part) => (part.className === '' ? part.text : <span key={part.at} className={part.className}>{part.text}</span>))}
+      {out.map((part) =>
+        part.className === '' ? (
+          part.text
+        ) : (
+          <span key={part.at} className={part.className}>
+            {part.text}
+          </span>
+        ),
+      )}
     </pre>
   )
 }

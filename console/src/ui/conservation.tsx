@@ -23,7 +23,8 @@ function Torn({ of }: { readonly of: Counters }) {
   if (balances(of)) return null
   return (
     <p className="s12 c-bad">
-      {of.unbalanced.map((part) => `${part.stream}, partition ${part.partition}: off by ${formatCount(part.by)}`).join('; ') || 'The sums of the partitions differ.'}
+      {of.unbalanced.map((part) => `${part.stream}, partition ${part.partition}: off by ${formatCount(part.by)}`).join('; ') ||
+        'The sums of the partitions differ.'}
     </p>
   )
 }

@@ -24,11 +24,30 @@ export function Finder({ onClose }: { readonly onClose: () => void }) {
   const wanted = text.trim().toLowerCase()
   const all: Found[] = [
     ...Object.values(PAGES).map((page): Found => ({ href: page.to, text: page.name, note: 'page', icon: 'right' })),
-    ...relations.map((relation): Found => ({ href: `/data/${relation.name}`, text: relation.name, note: relation.kind, icon: kindIcon(relation.kind, relation.how) })),
-    ...(wanted === '' ? [] : relations.flatMap((relation) => relation.columns.map((column): Found => ({ href: `/data/${relation.name}/schema`, text: `${relation.name}.${column.name}`, note: column.type, icon: 'right' })))),
+    ...relations.map(
+      (relation): Found => ({
+        href: `/data/${relation.name}`,
+        text: relation.name,
+        note: relation.kind,
+        icon: kindIcon(relation.kind, relation.how),
+      }),
+    ),
+    ...(wanted === ''
+      ? []
+      : relations.flatMap((relation) =>
+          relation.columns.map(
+            (column): Found => ({
+              href: `/data/${relation.name}/schema`,
+              text: `${relation.name}.${column.name}`,
+              note: column.type,
+              icon: 'right',
+            }),
+          ),
+        )),
   ]
   const found = all.filter((one) => one.text.toLowerCase().includes(wanted)).slice(0, LIMIT)
-  if (/^[\w-]+$/.test(wanted) && /\d/.test(wanted)) found.push({ href: `/runs/${wanted}`, text: `Run ${wanted}`, note: 'run', icon: 'runs' })
+  if (/^[\w-]+$/.test(wanted) && /\d/.test(wanted))
+    found.push({ href: `/runs/${wanted}`, text: `Run ${wanted}`, note: 'run', icon: 'runs' })
   const open = (one: Found | undefined): void => {
     if (one === undefined) return
     onClose()
@@ -42,7 +61,16 @@ export function Finder({ onClose }: { readonly onClose: () => void }) {
     return true
   }
   return (
-    <Modal opened onClose={onClose} withCloseButton={false} transitionProps={{ duration: 0 }} padding="sm" size={520} yOffset="12vh" aria-label="Find">
+    <Modal
+      opened
+      onClose={onClose}
+      withCloseButton={false}
+      transitionProps={{ duration: 0 }}
+      padding="sm"
+      size={520}
+      yOffset="12vh"
+      aria-label="Find"
+    >
       <input
         className="field"
         style={{ width: '100%', height: 36, fontSize: 14 }}
@@ -77,7 +105,11 @@ export function Finder({ onClose }: { readonly onClose: () => void }) {
             </a>
           </li>
         ))}
-        {found.length === 0 ? <li className="muted" style={{ padding: 8 }}>Nothing has this name.</li> : null}
+        {found.length === 0 ? (
+          <li className="muted" style={{ padding: 8 }}>
+            Nothing has this name.
+          </li>
+        ) : null}
       </ul>
     </Modal>
   )

@@ -34,7 +34,13 @@ const look = EditorView.theme({
   '.cm-activeLine': { backgroundColor: 'var(--bg-hover)' },
   '.cm-activeLineGutter': { backgroundColor: 'var(--bg-hover)', color: 'var(--text)' },
   '&.cm-focused .cm-selectionBackground, .cm-selectionBackground, ::selection': { backgroundColor: 'var(--bg-selected)' },
-  '.cm-tooltip': { backgroundColor: 'var(--bg-raised)', border: '1px solid var(--line)', borderRadius: '6px', boxShadow: 'var(--shadow-pop)', color: 'var(--text)' },
+  '.cm-tooltip': {
+    backgroundColor: 'var(--bg-raised)',
+    border: '1px solid var(--line)',
+    borderRadius: '6px',
+    boxShadow: 'var(--shadow-pop)',
+    color: 'var(--text)',
+  },
   '.cm-tooltip.cm-tooltip-autocomplete > ul > li[aria-selected]': { backgroundColor: 'var(--bg-selected)', color: 'var(--text)' },
   '.cm-matchingBracket': { backgroundColor: 'var(--accent-soft) !important', outline: 'none' },
 })
@@ -47,7 +53,12 @@ export interface EditorProps {
   readonly catalog: Readonly<Record<string, readonly string[]>>
 }
 
-const language = (catalog: EditorProps['catalog']) => sql({ dialect: DuckDB, schema: Object.fromEntries(Object.entries(catalog).map(([name, columns]) => [name, [...columns]])), upperCaseKeywords: true })
+const language = (catalog: EditorProps['catalog']) =>
+  sql({
+    dialect: DuckDB,
+    schema: Object.fromEntries(Object.entries(catalog).map(([name, columns]) => [name, [...columns]])),
+    upperCaseKeywords: true,
+  })
 
 export default function Editor({ text, onChange, onRun, catalog }: EditorProps) {
   const box = useRef<HTMLDivElement>(null)
@@ -59,12 +70,16 @@ export default function Editor({ text, onChange, onRun, catalog }: EditorProps) 
   // biome-ignore lint/correctness/useExhaustiveDependencies: one editor for the life of the page; text and catalog follow below
   useEffect(() => {
     if (box.current === null) return
+    const runLatest = (): boolean => {
+      latest.current.onRun()
+      return true
+    }
     const editor = new EditorView({
       parent: box.current,
       state: EditorState.create({
         doc: text,
         extensions: [
-          keymap.of([{ key: 'Mod-Enter', preventDefault: true, run: () => (latest.current.onRun(), true) }]),
+          keymap.of([{ key: 'Mod-Enter', preventDefault: true, run: runLatest }]),
           lineNumbers(),
           history(),
           highlightActiveLine(),

@@ -63,7 +63,8 @@ export function formatDuration(ms: number, how: 'long' | 'short' | 'fine' | 'mea
   const value = Math.max(0, ms)
   if (how === 'fine' && value < 1000) return `${formatNumber(value, value < 10 ? 1 : 0)} ms`
   if (value < 60_000 && (how === 'fine' || how === 'measured')) return `${(Math.round(value / 100) / 10).toFixed(1).replace('.', POINT)} s`
-  if (value < 10_000) return value < 1000 || how !== 'short' ? `${formatNumber(Math.round(value / 100) / 10, 1)} s` : `${Math.round(value / 1000)} s`
+  if (value < 10_000)
+    return value < 1000 || how !== 'short' ? `${formatNumber(Math.round(value / 100) / 10, 1)} s` : `${Math.round(value / 1000)} s`
   const units: [string, number][] = [
     ...(value >= 2 * 86_400_000 ? ([['d', 86_400_000]] as [string, number][]) : []),
     ['h', 3_600_000],
@@ -84,8 +85,8 @@ export function formatAge(ms: number): string {
   return ms >= 1000 && ms < 10_000 ? `${Math.floor(ms / 1000)} s` : formatDuration(ms)
 }
 
-/** A ticking age with every number two digits wide (figure spaces), so that a right-aligned one does not move at 10. */
-export const steady = (age: string): string => age.replace(/(^| )(\d)(?= (?:s|min|h)\b)/g, '$1\u2007$2')
+/** A ticking age whose second number is two digits wide (figure space), so that a right-aligned one does not move at 10. */
+export const steady = (age: string): string => age.replace(/ (\d)(?= \w+$)/, ' \u2007$1')
 
 export type Zone = 'UTC' | 'local'
 
@@ -146,6 +147,7 @@ export function formatCell(value: Cell, type: string): string {
 }
 
 /** The family's short name beside a column: 'decimal(38, 2)' as 'decimal'. */
-export const shortType = (type: string): string => type.toLowerCase().replace(/\(.*/, '').replace('varchar', 'string').replace('bigint', 'long')
+export const shortType = (type: string): string =>
+  type.toLowerCase().replace(/\(.*/, '').replace('varchar', 'string').replace('bigint', 'long')
 
 export const plural = (count: number, one: string, many = `${one}s`): string => `${formatCount(count)} ${count === 1 ? one : many}`

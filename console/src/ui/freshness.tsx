@@ -15,7 +15,8 @@ export function FreshAge({ of, short = false }: { readonly of: Freshness; readon
   )
 }
 
-export const targetWord = (of: Freshness): string => (of.targetMs === null ? (of.lagMs === undefined ? 'none' : 'live') : formatDuration(of.targetMs))
+export const targetWord = (of: Freshness): string =>
+  of.targetMs === null ? (of.lagMs === undefined ? 'none' : 'live') : formatDuration(of.targetMs)
 
 export function FreshTarget({ of }: { readonly of: Freshness }) {
   const now = useNow()

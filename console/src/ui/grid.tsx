@@ -39,7 +39,11 @@ const isRight = (type: string): boolean => familyOf(type) === 'number' || family
 function Value({ value, info, masked }: { readonly value: Cell; readonly info: ColumnInfo; readonly masked: boolean }) {
   if (value === null) return <span className="muted">null</span>
   const text = formatCell(value, info.type)
-  return masked ? <Masked text={text} /> : <span title={text.length > 60 ? String(value) : undefined}>{text.length > 200 ? `${text.slice(0, 200)}…` : text}</span>
+  return masked ? (
+    <Masked text={text} />
+  ) : (
+    <span title={text.length > 60 ? String(value) : undefined}>{text.length > 200 ? `${text.slice(0, 200)}…` : text}</span>
+  )
 }
 
 export function Grid({ columns, rows, masked = [], sort = null, onSort, numbered = false, height, types = false, keep = 99 }: GridProps) {
@@ -60,7 +64,13 @@ export function Grid({ columns, rows, masked = [], sort = null, onSort, numbered
   const table = useTable({ features, columns: defs, data: rows as Row[] })
   const all = table.getRowModel().rows
   const virtual = all.length > VIRTUAL_FROM
-  const virtualizer = useVirtualizer({ count: all.length, getScrollElement: () => box.current, estimateSize: () => ROW_PX, overscan: 12, enabled: virtual })
+  const virtualizer = useVirtualizer({
+    count: all.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW_PX,
+    overscan: 12,
+    enabled: virtual,
+  })
   const items = virtual ? virtualizer.getVirtualItems() : []
   const above = items[0]?.start ?? 0
   const below = virtual ? virtualizer.getTotalSize() - (items.at(-1)?.end ?? 0) : 0
@@ -69,7 +79,12 @@ export function Grid({ columns, rows, masked = [], sort = null, onSort, numbered
   const wide = columns.length + (numbered ? 1 : 0)
   const boxHeight = height === 'fill' ? undefined : (height ?? (virtual ? 560 : undefined))
   return (
-    <div ref={box} className={`gridbox ${height === 'fill' ? 'fill' : ''}`} style={boxHeight === undefined ? undefined : { maxHeight: boxHeight }} tabIndex={-1}>
+    <div
+      ref={box}
+      className={`gridbox ${height === 'fill' ? 'fill' : ''}`}
+      style={boxHeight === undefined ? undefined : { maxHeight: boxHeight }}
+      tabIndex={-1}
+    >
       <table className="tight">
         <thead>
           {table.getHeaderGroups().map((group) => (
@@ -83,7 +98,12 @@ export function Grid({ columns, rows, masked = [], sort = null, onSort, numbered
                 const info = columns[index]!
                 const sorted = sort?.column === info.name
                 return (
-                  <th scope="col" key={header.id} className={`${isRight(info.type) ? 'r' : ''} ${hide(index)}`} aria-sort={sorted ? (sort.desc ? 'descending' : 'ascending') : undefined}>
+                  <th
+                    scope="col"
+                    key={header.id}
+                    className={`${isRight(info.type) ? 'r' : ''} ${hide(index)}`}
+                    aria-sort={sorted ? (sort.desc ? 'descending' : 'ascending') : undefined}
+                  >
                     {onSort === undefined ? (
                       <Head info={info} types={types} />
                     ) : (
@@ -125,7 +145,7 @@ function cellClass(info: ColumnInfo): string {
 
 function Gap({ height, wide }: { readonly height: number; readonly wide: number }) {
   return (
-    <tr aria-hidden="true">
+    <tr>
       <td colSpan={wide} style={{ height, padding: 0, border: 0 }} />
     </tr>
   )

@@ -11,7 +11,15 @@ export function focusTitle(): void {
   else title.focus({ preventScroll: true })
 }
 
-export function Title({ children, small = false, name }: { readonly children: ReactNode; readonly small?: boolean; /** For the window's title. */ readonly name: string }) {
+export function Title({
+  children,
+  small = false,
+  name,
+}: {
+  readonly children: ReactNode
+  readonly small?: boolean /** For the window's title. */
+  readonly name: string
+}) {
   const title = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     document.title = `${name} · Millrace`

@@ -9,7 +9,8 @@ export interface HeatData {
   readonly most: number
 }
 
-const shade = (value: number | null, most: number): string => `var(--heat-${value === null || value <= 0 ? 0 : Math.min(5, 1 + Math.floor((value / most) * 4.999))})`
+const shade = (value: number | null, most: number): string =>
+  `var(--heat-${value === null || value <= 0 ? 0 : Math.min(5, 1 + Math.floor((value / most) * 4.999))})`
 
 export function HeatKey({ most }: { readonly most: number }) {
   return (
@@ -26,12 +27,23 @@ export function HeatKey({ most }: { readonly most: number }) {
 export function Heat({ data, label }: { readonly data: HeatData; readonly label: string }) {
   const every = Math.ceil(data.columns.length / 8)
   return (
-    <div className="heat" role="img" aria-label={`${label}: ${data.rows.length} rows, ${data.columns.length} columns, highest ${formatNumber(data.most, 1)}`} style={{ gridTemplateColumns: `minmax(28px, max-content) repeat(${data.columns.length}, minmax(0, 1fr))` }}>
+    <div
+      className="heat"
+      role="img"
+      aria-label={`${label}: ${data.rows.length} rows, ${data.columns.length} columns, highest ${formatNumber(data.most, 1)}`}
+      style={{ gridTemplateColumns: `minmax(28px, max-content) repeat(${data.columns.length}, minmax(0, 1fr))` }}
+    >
       {data.rows.flatMap((row) => [
         <span key={row}>{row}</span>,
         ...data.columns.map((column) => {
           const value = data.at(row, column)
-          return <i key={`${row} ${column}`} style={{ background: shade(value, data.most) }} title={`${row} ${column}: ${value === null ? 'none' : formatNumber(value, 2)}`} />
+          return (
+            <i
+              key={`${row} ${column}`}
+              style={{ background: shade(value, data.most) }}
+              title={`${row} ${column}: ${value === null ? 'none' : formatNumber(value, 2)}`}
+            />
+          )
         }),
       ])}
       <span />

@@ -2,7 +2,9 @@
 // `[ ]` along tabs, `.` applies waiting rows, `?` lists all, Ctrl K finds. Single keys can be turned off.
 import { preferences } from '../api/preferences.ts'
 
-export const PAGES: Readonly<Record<string, { readonly to: '/' | '/data' | '/lineage' | '/streams' | '/runs' | '/sql' | '/dashboards'; readonly name: string }>> = {
+export const PAGES: Readonly<
+  Record<string, { readonly to: '/' | '/data' | '/lineage' | '/streams' | '/runs' | '/sql' | '/dashboards'; readonly name: string }>
+> = {
   o: { to: '/', name: 'Overview' },
   d: { to: '/data', name: 'Data' },
   l: { to: '/lineage', name: 'Lineage' },
@@ -29,7 +31,8 @@ export interface KeyActions {
   readonly help: () => void
 }
 
-const typing = (target: EventTarget | null): boolean => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+const typing = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
 
 function step(selector: string, by: number): HTMLElement | undefined {
   const all = [...document.querySelectorAll<HTMLElement>(selector)].filter((element) => element.offsetParent !== null)

@@ -4,8 +4,8 @@ import { useEffect, useRef, useState } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { usePreferences } from '../api/preferences.ts'
+import type { ChartProps } from './chart-props.ts'
 import { formatNumber, formatTime } from './format.ts'
-import type { ChartProps } from './chart.tsx'
 
 const color = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
@@ -27,7 +27,12 @@ function roomForBars(props: ChartProps, low: number, high: number): uPlot.Range.
   return [low - half, high + half]
 }
 
-function options(props: ChartProps, width: number, zone: 'UTC' | 'local', onCursor: (index: number | null, left: number) => void): uPlot.Options {
+function options(
+  props: ChartProps,
+  width: number,
+  zone: 'UTC' | 'local',
+  onCursor: (index: number | null, left: number) => void,
+): uPlot.Options {
   const font = '11px "Inter Variable", Inter, sans-serif'
   const grid = { stroke: color('--chart-grid'), width: 1 }
   const ticks = { show: false }
@@ -39,8 +44,16 @@ function options(props: ChartProps, width: number, zone: 'UTC' | 'local', onCurs
     legend: { show: false },
     padding: [8, 8, 0, 0],
     tzDate: (ts) => (zone === 'UTC' ? uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC') : new Date(ts * 1000)),
-    cursor: { y: false, points: { show: props.kind === 'line' }, drag: { x: false, y: false }, ...(props.sync === undefined ? {} : { sync: { key: props.sync } }) },
-    scales: { x: { time: words === null, range: words === null ? (_, low, high) => roomForBars(props, low, high) : [-0.6, words.length - 0.4] }, y: { range: (_, low, high) => [Math.min(0, low), high <= 0 && low >= 0 ? 1 : high * 1.08] } },
+    cursor: {
+      y: false,
+      points: { show: props.kind === 'line' },
+      drag: { x: false, y: false },
+      ...(props.sync === undefined ? {} : { sync: { key: props.sync } }),
+    },
+    scales: {
+      x: { time: words === null, range: words === null ? (_, low, high) => roomForBars(props, low, high) : [-0.6, words.length - 0.4] },
+      y: { range: (_, low, high) => [Math.min(0, low), high <= 0 && low >= 0 ? 1 : high * 1.08] },
+    },
     axes: [
       {
         ...axis,
@@ -70,8 +83,22 @@ function options(props: ChartProps, width: number, zone: 'UTC' | 'local', onCurs
       {},
       ...props.series.map((series): uPlot.Series => {
         const stroke = color(series.color)
-        if (props.kind === 'bar') return { stroke, fill: stroke, width: 0, points: { show: false }, ...(bars ? { paths: bars({ size: [0.8, 40], radius: 0.08 }) } : {}) }
-        return { stroke, width: 1.5, points: { show: false }, spanGaps: false, ...(series.dashed ? { dash: [4, 3] } : {}), ...(series.area ? { fill: color('--chart-1-soft') } : {}) }
+        if (props.kind === 'bar')
+          return {
+            stroke,
+            fill: stroke,
+            width: 0,
+            points: { show: false },
+            ...(bars ? { paths: bars({ size: [0.8, 40], radius: 0.08 }) } : {}),
+          }
+        return {
+          stroke,
+          width: 1.5,
+          points: { show: false },
+          spanGaps: false,
+          ...(series.dashed ? { dash: [4, 3] } : {}),
+          ...(series.area ? { fill: color('--chart-1-soft') } : {}),
+        }
       }),
     ],
     hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null, plot.cursor.left ?? 0)] },
@@ -84,8 +111,19 @@ export default function Plot(props: ChartProps) {
   const [dark, setDark] = useState(0)
   const [at, setAt] = useState<{ index: number; left: number } | null>(null)
   const plot = useRef<uPlot | null>(null)
-  const data = [props.x.kind === 'words' ? props.x.values.map((_, index) => index) : props.x.values.map((ms) => ms / 1000), ...props.series.map((series) => [...series.values])] as uPlot.AlignedData
-  const shape = JSON.stringify([props.kind, props.height, props.series.map((series) => [series.name, series.color]), props.x.kind === 'words' ? props.x.values : 0, theme, zone, dark])
+  const data = [
+    props.x.kind === 'words' ? props.x.values.map((_, index) => index) : props.x.values.map((ms) => ms / 1000),
+    ...props.series.map((series) => [...series.values]),
+  ] as uPlot.AlignedData
+  const shape = JSON.stringify([
+    props.kind,
+    props.height,
+    props.series.map((series) => [series.name, series.color]),
+    props.x.kind === 'words' ? props.x.values : 0,
+    theme,
+    zone,
+    dark,
+  ])
 
   useEffect(() => {
     const media = window.matchMedia('(prefers-color-scheme: dark)')
@@ -126,8 +164,21 @@ export default function Plot(props: ChartProps) {
   )
 }
 
-function Tip({ props, index, left, zone }: { readonly props: ChartProps; readonly index: number; readonly left: number; readonly zone: 'UTC' | 'local' }) {
-  const head = props.x.kind === 'words' ? props.x.values[index] : formatTime(props.x.values[index] ?? 0, props.x.values.at(-1) ?? 0, zone, props.days === true ? 'usual' : 'minute')
+function Tip({
+  props,
+  index,
+  left,
+  zone,
+}: {
+  readonly props: ChartProps
+  readonly index: number
+  readonly left: number
+  readonly zone: 'UTC' | 'local'
+}) {
+  const head =
+    props.x.kind === 'words'
+      ? props.x.values[index]
+      : formatTime(props.x.values[index] ?? 0, props.x.values.at(-1) ?? 0, zone, props.days === true ? 'usual' : 'minute')
   return (
     <div className="tip" style={{ left: Math.max(0, left - 20), top: 0 }}>
       <div className="muted">{props.days === true ? head?.slice(0, 10) : head}</div>

@@ -24,7 +24,8 @@ export function RunAgain({ label, assets, checks, resume, ghost = false, primary
       const body: RunRequest = { ...(assets ? { assets } : {}), ...(checks ? { checks } : {}) }
       return resume === undefined ? postJson('/admin/runs', body) : postJson(`/admin/runs/${encodeURIComponent(resume)}/resume`, {})
     },
-    onSuccess: () => void queryClient.invalidateQueries({ predicate: (query) => ['runs', 'run', 'overview'].includes(String(query.queryKey[0])) }),
+    onSuccess: () =>
+      void queryClient.invalidateQueries({ predicate: (query) => ['runs', 'run', 'overview'].includes(String(query.queryKey[0])) }),
   })
   if (start.data !== undefined)
     return (
@@ -34,7 +35,13 @@ export function RunAgain({ label, assets, checks, resume, ghost = false, primary
     )
   return (
     <>
-      <button type="button" className={`btn sm ${ghost ? 'ghost' : ''} ${primary ? 'pri' : ''} ${className}`} disabled={start.isPending} onClick={() => start.mutate()} title={start.error?.message}>
+      <button
+        type="button"
+        className={`btn sm ${ghost ? 'ghost' : ''} ${primary ? 'pri' : ''} ${className}`}
+        disabled={start.isPending}
+        onClick={() => start.mutate()}
+        title={start.error?.message}
+      >
         {icon ? <Icon name="play" size={13} /> : null}
         {label}
       </button>

@@ -36,7 +36,13 @@ function Count({ of, session }: { readonly of: string; readonly session: Session
 function NavLink({ of, here, session }: { readonly of: string; readonly here: string; readonly session: Session | undefined }) {
   const page = PAGES[of]!
   return (
-    <Link to={page.to} aria-current={here === page.to ? 'page' : undefined} activeProps={{}} activeOptions={{ exact: true }} title={page.name}>
+    <Link
+      to={page.to}
+      aria-current={here === page.to ? 'page' : undefined}
+      activeProps={{}}
+      activeOptions={{ exact: true }}
+      title={page.name}
+    >
       <Icon name={ICONS[of]!} size={16} />
       <span className="lb">{page.name}</span>
       <Count of={of} session={session} />
@@ -71,7 +77,14 @@ function Nav({ here, session }: { readonly here: string; readonly session: Sessi
   )
 }
 
-const TOP: Record<string, string> = { data: 'Data', lineage: 'Lineage', streams: 'Streams', runs: 'Runs', sql: 'SQL', dashboards: 'Dashboards' }
+const TOP: Record<string, string> = {
+  data: 'Data',
+  lineage: 'Lineage',
+  streams: 'Streams',
+  runs: 'Runs',
+  sql: 'SQL',
+  dashboards: 'Dashboards',
+}
 
 function Crumb({ parts, session }: { readonly parts: readonly string[]; readonly session: Session | undefined }) {
   const top = parts[0] === undefined ? 'Overview' : (TOP[parts[0]] ?? parts[0])
@@ -118,13 +131,21 @@ function LiveMark() {
   const clock = formatTime(now, now, zone, 'clock')
   if (live.state === 'paused')
     return (
-      <button type="button" className="live paused hide-m plain" onClick={() => setPaused(false)} title="Figures are frozen; press to go on">
+      <button
+        type="button"
+        className="live paused hide-m plain"
+        onClick={() => setPaused(false)}
+        title="Figures are frozen; press to go on"
+      >
         <i />
         Paused since {formatTime(live.sinceMs, now, zone, 'clock')}
       </button>
     )
   return (
-    <span className={`live hide-m ${live.state === 'cut' ? 'cut' : ''}`} title={live.state === 'live' ? 'Connected; figures update as commits arrive' : 'Not connected'}>
+    <span
+      className={`live hide-m ${live.state === 'cut' ? 'cut' : ''}`}
+      title={live.state === 'live' ? 'Connected; figures update as commits arrive' : 'Not connected'}
+    >
       <i />
       {live.state === 'live' ? 'Live' : live.state === 'cut' ? 'Cut off' : 'Connecting'} · {clock} {zoneText}
     </span>
@@ -143,7 +164,8 @@ function CutOff() {
         <span>Not connected for {formatDuration(now - live.sinceMs, 'short')}</span>
       </span>
       <span className="t2">
-        Figures are of {formatTime(live.sinceMs, now, zone, 'clock')}. Trying again in {formatDuration(Math.max(0, live.nextTryMs - now), 'short')}.
+        Figures are of {formatTime(live.sinceMs, now, zone, 'clock')}. Trying again in{' '}
+        {formatDuration(Math.max(0, live.nextTryMs - now), 'short')}.
       </span>
       <button type="button" className="link s12" onClick={tryNow}>
         Try now
@@ -152,10 +174,19 @@ function CutOff() {
   )
 }
 
-function Choices<K extends keyof Preferences>({ of, options }: { readonly of: K; readonly options: readonly (readonly [Preferences[K], string])[] }) {
+function Choices<K extends keyof Preferences>({
+  of,
+  options,
+}: {
+  readonly of: K
+  readonly options: readonly (readonly [Preferences[K], string])[]
+}) {
   const chosen = usePreferences()[of]
   return (
-    <Menu.RadioGroup value={String(chosen)} onChange={(text) => setPreferences({ [of]: options.find(([value]) => String(value) === text)?.[0] ?? chosen })}>
+    <Menu.RadioGroup
+      value={String(chosen)}
+      onChange={(text) => setPreferences({ [of]: options.find(([value]) => String(value) === text)?.[0] ?? chosen })}
+    >
       {options.map(([value, text]) => (
         <Menu.RadioItem key={text} value={String(value)}>
           {text}
@@ -165,7 +196,15 @@ function Choices<K extends keyof Preferences>({ of, options }: { readonly of: K;
   )
 }
 
-function Settings({ children, session, more }: { readonly children: ReactNode; readonly session: Session | undefined; readonly more?: ReactNode }) {
+function Settings({
+  children,
+  session,
+  more,
+}: {
+  readonly children: ReactNode
+  readonly session: Session | undefined
+  readonly more?: ReactNode
+}) {
   return (
     <Menu position="bottom-end" shadow="none" transitionProps={{ duration: 0 }} width={220}>
       <Menu.Target>{children}</Menu.Target>
@@ -175,11 +214,30 @@ function Settings({ children, session, more }: { readonly children: ReactNode; r
           {session?.user} · {session?.role}
         </Menu.Label>
         <Menu.Label>Theme</Menu.Label>
-        <Choices of="theme" options={[['system', 'As the system'], ['light', 'Light'], ['dark', 'Dark']]} />
+        <Choices
+          of="theme"
+          options={[
+            ['system', 'As the system'],
+            ['light', 'Light'],
+            ['dark', 'Dark'],
+          ]}
+        />
         <Menu.Label>Times</Menu.Label>
-        <Choices of="zone" options={[['UTC', 'UTC'], ['local', zoneName()]]} />
+        <Choices
+          of="zone"
+          options={[
+            ['UTC', 'UTC'],
+            ['local', zoneName()],
+          ]}
+        />
         <Menu.Label>Single-key shortcuts</Menu.Label>
-        <Choices of="shortcuts" options={[[true, 'On'], [false, 'Off']]} />
+        <Choices
+          of="shortcuts"
+          options={[
+            [true, 'On'],
+            [false, 'Off'],
+          ]}
+        />
         <Menu.Item
           onClick={() => {
             dropToken()
@@ -202,7 +260,13 @@ function TabBar({ here, session }: { readonly here: string; readonly session: Se
       {['o', 'd', 'r', 'q'].map((key) => {
         const page = PAGES[key]!
         return (
-          <Link key={key} to={page.to} activeProps={{}} activeOptions={{ exact: true }} aria-current={here === page.to ? 'page' : undefined}>
+          <Link
+            key={key}
+            to={page.to}
+            activeProps={{}}
+            activeOptions={{ exact: true }}
+            aria-current={here === page.to ? 'page' : undefined}
+          >
             <Icon name={ICONS[key]!} size={18} />
             {page.name}
           </Link>
@@ -232,7 +296,10 @@ export function Shell() {
   const [dialog, setDialog] = useState<'find' | 'keys' | null>(null)
   const parts = path.split('/').filter((part) => part !== '' && part !== 'console')
   const here = parts[0] === undefined ? '/' : `/${parts[0]}`
-  useEffect(() => listenToKeys({ go: (to) => void navigate({ to }), find: () => setDialog('find'), help: () => setDialog('keys') }), [navigate])
+  useEffect(
+    () => listenToKeys({ go: (to) => void navigate({ to }), find: () => setDialog('find'), help: () => setDialog('keys') }),
+    [navigate],
+  )
   if (session.error instanceof ApiError && session.error.status === 401) return <SignIn message={session.error.message} />
   const flush = here === '/runs' || here === '/sql' || here === '/lineage'
   return (

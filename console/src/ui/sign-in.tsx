@@ -13,7 +13,8 @@ export function SignIn({ message }: { readonly message: string }) {
         <Title name="Sign in">You are not signed in</Title>
       </div>
       <p className="sub">
-        {message} <span className="mono">millrace dev</span> prints the console's address with a token; <span className="mono">millrace token create</span> makes another.
+        {message} <span className="mono">millrace dev</span> prints the console's address with a token;{' '}
+        <span className="mono">millrace token create</span> makes another.
       </p>
       <form
         className="row"
@@ -23,7 +24,16 @@ export function SignIn({ message }: { readonly message: string }) {
           window.location.reload()
         }}
       >
-        <input className="field sp" style={{ height: 30 }} type="password" aria-label="Token" placeholder="Token" autoComplete="off" value={token} onChange={(event) => setText(event.target.value)} />
+        <input
+          className="field sp"
+          style={{ height: 30 }}
+          type="password"
+          aria-label="Token"
+          placeholder="Token"
+          autoComplete="off"
+          value={token}
+          onChange={(event) => setText(event.target.value)}
+        />
         <button type="submit" className="btn pri" disabled={token.trim() === ''}>
           Sign in
         </button>

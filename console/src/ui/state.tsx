@@ -12,7 +12,17 @@ export interface StateWords {
   readonly more?: string
 }
 
-export function State({ tone, children, pill = false, size }: { readonly tone: Tone; readonly children: ReactNode; readonly pill?: boolean; readonly size?: number }) {
+export function State({
+  tone,
+  children,
+  pill = false,
+  size,
+}: {
+  readonly tone: Tone
+  readonly children: ReactNode
+  readonly pill?: boolean
+  readonly size?: number
+}) {
   return (
     <span className={pill ? `pill ${tone}` : `st ${tone}`}>
       <Icon name={tone as IconName} size={size ?? (pill ? 12 : 14)} />

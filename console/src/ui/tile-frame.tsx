@@ -6,7 +6,23 @@ import type { Freshness } from '../../../src/serve/admin/types.ts'
 import { FreshAge } from './freshness.tsx'
 import { State } from './state.tsx'
 
-export function Card({ title, count, beside, controls, children, className = '', label }: { readonly title?: ReactNode; readonly count?: ReactNode; readonly beside?: ReactNode; readonly controls?: ReactNode; readonly children: ReactNode; readonly className?: string; readonly label?: string }) {
+export function Card({
+  title,
+  count,
+  beside,
+  controls,
+  children,
+  className = '',
+  label,
+}: {
+  readonly title?: ReactNode
+  readonly count?: ReactNode
+  readonly beside?: ReactNode
+  readonly controls?: ReactNode
+  readonly children: ReactNode
+  readonly className?: string
+  readonly label?: string
+}) {
   return (
     <section className={`card ${className}`} aria-label={label}>
       {title === undefined ? null : (
@@ -44,7 +60,23 @@ function SourceAge({ of }: { readonly of: Freshness }) {
 }
 
 /** A dashboard tile. `span` is its width in twelfths. */
-export function TileFrame({ title, beside, span, small = false, sources, note, children }: { readonly title?: string | undefined; readonly beside?: ReactNode; readonly span: number; readonly small?: boolean; readonly sources: readonly Source[]; readonly note?: string | undefined; readonly children: ReactNode }) {
+export function TileFrame({
+  title,
+  beside,
+  span,
+  small = false,
+  sources,
+  note,
+  children,
+}: {
+  readonly title?: string | undefined
+  readonly beside?: ReactNode
+  readonly span: number
+  readonly small?: boolean
+  readonly sources: readonly Source[]
+  readonly note?: string | undefined
+  readonly children: ReactNode
+}) {
   return (
     <section className={`card tile ${small ? 'small' : ''}`} style={{ gridColumn: `span ${span}` }}>
       {title === undefined ? null : (

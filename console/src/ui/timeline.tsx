@@ -5,7 +5,13 @@ import { formatCount, formatDuration } from './format.ts'
 import { StateIcon, type Tone } from './state.tsx'
 
 const TONES: Record<RunStep['state'], Tone> = { waiting: 'idle', running: 'run', done: 'ok', failed: 'bad', skipped: 'idle' }
-const FILL: Record<RunStep['state'], string> = { waiting: 'var(--chart-3)', running: 'var(--accent)', done: 'var(--chart-1)', failed: 'var(--bad)', skipped: 'var(--chart-3)' }
+const FILL: Record<RunStep['state'], string> = {
+  waiting: 'var(--chart-3)',
+  running: 'var(--accent)',
+  done: 'var(--chart-1)',
+  failed: 'var(--bad)',
+  skipped: 'var(--chart-3)',
+}
 
 interface Axis {
   readonly startMs: number
@@ -21,7 +27,14 @@ export function axisTicks(lengthMs: number): readonly number[] {
 }
 
 /** Seconds up to two minutes, so that neighbours differ. */
-const axisText = (tick: number, lengthMs: number): string => (tick === 0 ? '0 s' : lengthMs < 3000 ? formatDuration(tick, 'fine') : lengthMs < 150_000 ? `${formatCount(tick / 1000)} s` : formatDuration(tick))
+const axisText = (tick: number, lengthMs: number): string =>
+  tick === 0
+    ? '0 s'
+    : lengthMs < 3000
+      ? formatDuration(tick, 'fine')
+      : lengthMs < 150_000
+        ? `${formatCount(tick / 1000)} s`
+        : formatDuration(tick)
 
 function Track({ step, axis, nowMs }: { readonly step: RunStep; readonly axis: Axis; readonly nowMs: number }) {
   if (step.startedAtMs === null)
@@ -30,7 +43,10 @@ function Track({ step, axis, nowMs }: { readonly step: RunStep; readonly axis: A
         {step.waitsOn.length === 0 ? 'not started' : `not started, waits on ${step.waitsOn.join(', ')}`}
       </span>
     )
-  const place = (from: number, to: number) => ({ left: `${((from - axis.startMs) / axis.lengthMs) * 100}%`, width: `${(Math.max(0, to - from) / axis.lengthMs) * 100}%` })
+  const place = (from: number, to: number) => ({
+    left: `${((from - axis.startMs) / axis.lengthMs) * 100}%`,
+    width: `${(Math.max(0, to - from) / axis.lengthMs) * 100}%`,
+  })
   const tries = step.tries.length > 0 ? step.tries : [{ startedAtMs: step.startedAtMs, endedAtMs: step.endedAtMs, error: null }]
   return (
     <>
@@ -39,7 +55,11 @@ function Track({ step, axis, nowMs }: { readonly step: RunStep; readonly axis: A
         const next = tries[index + 1]
         return (
           <span key={one.startedAtMs}>
-            <span className="sg" style={{ ...place(one.startedAtMs, end), background: one.error === null ? FILL[step.state] : 'var(--bad)' }} title={one.error ?? formatDuration(end - one.startedAtMs, 'measured')} />
+            <span
+              className="sg"
+              style={{ ...place(one.startedAtMs, end), background: one.error === null ? FILL[step.state] : 'var(--bad)' }}
+              title={one.error ?? formatDuration(end - one.startedAtMs, 'measured')}
+            />
             {next === undefined ? null : (
               <span className="sg wt" style={place(end, next.startedAtMs)} title="wait before the next try">
                 {formatDuration(next.startedAtMs - end, 'short')}
@@ -57,7 +77,17 @@ function stepTime(step: RunStep, nowMs: number): string {
   return step.startedAtMs === null ? '' : formatDuration((step.endedAtMs ?? nowMs) - step.startedAtMs, 'measured')
 }
 
-export function Timeline({ steps, nowMs, chosen, onChoose }: { readonly steps: readonly RunStep[]; readonly nowMs: number; readonly chosen: string | null; readonly onChoose: (name: string) => void }) {
+export function Timeline({
+  steps,
+  nowMs,
+  chosen,
+  onChoose,
+}: {
+  readonly steps: readonly RunStep[]
+  readonly nowMs: number
+  readonly chosen: string | null
+  readonly onChoose: (name: string) => void
+}) {
   const started = steps.flatMap((step) => (step.startedAtMs === null ? [] : [step.startedAtMs]))
   const ended = steps.flatMap((step) => (step.startedAtMs === null ? [] : [step.endedAtMs ?? nowMs]))
   const startMs = Math.min(...started, nowMs)
@@ -87,7 +117,11 @@ export function Timeline({ steps, nowMs, chosen, onChoose }: { readonly steps: r
             <Track step={step} axis={axis} nowMs={nowMs} />
           </span>
           <span className="r num hide-m">{step.rows === null ? '' : formatCount(step.rows)}</span>
-          <span className={`r num ${step.state === 'failed' ? 'c-bad m5' : step.state === 'done' || step.state === 'running' ? '' : 'muted'}`}>{stepTime(step, nowMs)}</span>
+          <span
+            className={`r num ${step.state === 'failed' ? 'c-bad m5' : step.state === 'done' || step.state === 'running' ? '' : 'muted'}`}
+          >
+            {stepTime(step, nowMs)}
+          </span>
         </button>
       ))}
     </>

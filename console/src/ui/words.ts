@@ -59,7 +59,9 @@ export function checkText(rule: CheckManifest['rule']): string {
     case 'between':
       return `between(${rule.column}, ${rule.min ?? 'any'}, ${rule.max ?? 'any'})`
     case 'in':
-      return rule.values.length > 3 ? `oneOf(${rule.column}, ${rule.values.length} values)` : `oneOf(${rule.column}, ${rule.values.join(', ')})`
+      return rule.values.length > 3
+        ? `oneOf(${rule.column}, ${rule.values.length} values)`
+        : `oneOf(${rule.column}, ${rule.values.join(', ')})`
     case 'matches':
       return `matches(${rule.column}, "${rule.pattern}")`
     case 'references':
@@ -86,7 +88,8 @@ export function dimensionOf(rule: CheckManifest['rule']): Dimension {
   return 'validity'
 }
 
-export const severityWord = (severity: CheckManifest['severity']): string => ({ warn: 'Warns', block: 'Blocks', quarantine: 'Quarantines' })[severity]
+export const severityWord = (severity: CheckManifest['severity']): string =>
+  ({ warn: 'Warns', block: 'Blocks', quarantine: 'Quarantines' })[severity]
 
 export function checkWords(result: CheckResult): { tone: Tone; word: string } {
   const found = result.found ?? 0
