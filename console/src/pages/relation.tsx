@@ -53,7 +53,9 @@ function Tabs({ name, of }: { readonly name: string; readonly of: RelationDetail
   }
   const bar = useRef<HTMLElement>(null)
   // biome-ignore lint/correctness/useExhaustiveDependencies: on small screens the chosen tab may stand outside the bar
-  useEffect(() => bar.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [path])
+  useEffect(() => {
+    bar.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [path])
   return (
     <nav ref={bar} className="tabs" aria-label={name} style={{ marginBottom: 'var(--s4)' }}>
       {TABS.map((tab) => {
