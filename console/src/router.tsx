@@ -19,6 +19,7 @@ import {
   streamsQuery,
 } from './api/queries.ts'
 import { OverviewPage } from './pages/overview.tsx'
+import { lineageSearch, oneOf, present, type RowsSearch, runsSearch, tableSearch, text } from './search.ts'
 import { focusTitle } from './ui/head.tsx'
 import { Empty, ErrorNote } from './ui/note.tsx'
 import { Shell } from './ui/shell.tsx'
@@ -27,6 +28,7 @@ import { Shell } from './ui/shell.tsx'
 function ahead<T, K extends QueryKey>(query: FetchQueryOptions<T, Error, T, K>): void {
   void queryClient.prefetchQuery(query)
 }
+<<<<<<< HEAD
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : undefined
 const oneOf = <T extends string>(value: unknown, allowed: readonly T[]): T | undefined => allowed.find((one) => one === value)
@@ -71,6 +73,8 @@ export interface LineageSearch {
 const lineageSearch = (search: Record<string, unknown>): LineageSearch =>
   present({ node: text(search['node']), column: text(search['column']), mode: oneOf(search['mode'], ['columns'] as const) })
 
+=======
+>>>>>>> console
 const root = createRootRoute({
   component: Shell,
   notFoundComponent: () => <Empty title="There is nothing at this address." />,

@@ -128,7 +128,7 @@ function oneOf(kind: string, name: string, part: string | undefined, search: URL
     case 'snapshots':
       return shop.snapshotsPage()
     case 'lineage':
-      return shop.lineage
+      return shop.lineageAround(name)
     default:
       return null
   }
@@ -148,7 +148,14 @@ const sendProblem = (response: ServerResponse, problem: Problem): void => {
 function serveFile(path: string, response: ServerResponse): void {
   const wanted = normalize(path).replace(/^\/console\/?/, '')
   const file = join(dist, extname(wanted) === '' ? 'index.html' : wanted)
+<<<<<<< HEAD
   if (!file.startsWith(dist) || !existsSync(file)) return sendProblem(response, unknown)
+=======
+  if (!file.startsWith(dist) || !existsSync(file)) {
+    sendProblem(response, unknown)
+    return
+  }
+>>>>>>> console
   response
     .writeHead(200, {
       'content-type': TYPES[extname(file)] ?? 'application/octet-stream',

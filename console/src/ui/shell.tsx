@@ -181,6 +181,7 @@ function Choices<K extends keyof Preferences>({
   readonly of: K
   readonly options: readonly (readonly [Preferences[K], string])[]
 }) {
+<<<<<<< HEAD
   const chosen = usePreferences()
   return options.map(([value, text]) => (
     <Menu.Item
@@ -193,6 +194,21 @@ function Choices<K extends keyof Preferences>({
       {text}
     </Menu.Item>
   ))
+=======
+  const chosen = usePreferences()[of]
+  return (
+    <Menu.RadioGroup
+      value={String(chosen)}
+      onChange={(text) => setPreferences({ [of]: options.find(([value]) => String(value) === text)?.[0] ?? chosen })}
+    >
+      {options.map(([value, text]) => (
+        <Menu.RadioItem key={text} value={String(value)}>
+          {text}
+        </Menu.RadioItem>
+      ))}
+    </Menu.RadioGroup>
+  )
+>>>>>>> console
 }
 
 function Settings({
