@@ -5,7 +5,7 @@ import type { ProcessorManifest, StreamManifest } from '../define/manifest.ts'
 import type { Append, Log } from '../log/log.ts'
 import { encodeRefusals, type Refusal } from '../log/refusal.ts'
 import type { Instant } from '../schema/instant.ts'
-import { hashPartition } from '../schema/partition-hash.ts'
+import { partitionOf } from '../schema/partition-hash.ts'
 import type { Cut, Sink } from './pipeline.ts'
 import type { Delivery } from './source.ts'
 import { type KeyedState, keyedState } from './state.ts'
@@ -120,7 +120,7 @@ export class Process implements Sink {
     const { output, processor } = this.#parts
     const line = encodeRow(output.shape, out, processor.name)
     const key = this.#outputKey === undefined ? undefined : (out[this.#outputKey] as Value | null)
-    return { line, partition: key === undefined ? 0 : hashPartition(String(key ?? ''), output.partitions) }
+    return { line, partition: key === undefined ? 0 : partitionOfText(String(key ?? ''), output.partitions) }
   }
 
   async #append(partition: number, next: Map<string, number>, rows: readonly Emitted[], refusals: readonly Refusal[]): Promise<void> {
@@ -178,6 +178,12 @@ export class Process implements Sink {
     const state = JSON.parse(JSON.stringify({ partitions })) as unknown
     return { state, changes: async () => [], publish: async () => {} }
   }
+}
+
+/** As the door chooses it for the same key. */
+function partitionOfText(key: string, partitions: number): number {
+  const bytes = Buffer.from(key)
+  return partitionOf(bytes, 0, bytes.length, partitions)
 }
 
 function refusalOf(processor: string, input: Record<string, Value | null>, error: unknown, partition: number, offset: number): Refusal {

@@ -21,7 +21,7 @@ function toValue(type: Type, raw: ReturnType<typeof valueAt>): Value | null {
   if (raw === null) return null
   switch (type.kind) {
     case 'decimal':
-      return typeof raw === 'bigint' ? Decimal.fromUnscaled(raw, type.scale) : Decimal.from(String(raw))
+      return typeof raw === 'bigint' ? new Decimal(raw, type.scale) : Decimal.from(String(raw))
     case 'timestamp':
       return Instant.fromMicros(Number(raw))
     case 'date':

@@ -148,14 +148,10 @@ const sendProblem = (response: ServerResponse, problem: Problem): void => {
 function serveFile(path: string, response: ServerResponse): void {
   const wanted = normalize(path).replace(/^\/console\/?/, '')
   const file = join(dist, extname(wanted) === '' ? 'index.html' : wanted)
-<<<<<<< HEAD
-  if (!file.startsWith(dist) || !existsSync(file)) return sendProblem(response, unknown)
-=======
   if (!file.startsWith(dist) || !existsSync(file)) {
     sendProblem(response, unknown)
     return
   }
->>>>>>> console
   response
     .writeHead(200, {
       'content-type': TYPES[extname(file)] ?? 'application/octet-stream',

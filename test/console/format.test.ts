@@ -14,10 +14,7 @@ import {
   formatShare,
   formatShort,
   formatTime,
-<<<<<<< HEAD
-=======
   steady,
->>>>>>> console
 } from '../../console/src/ui/format.ts'
 import { lineage } from './fixture-data.ts'
 

@@ -157,13 +157,8 @@ function TileView({ dashboard, tile, index }: { readonly dashboard: string; read
       sources={query.data?.sources ?? []}
       note={note}
     >
-<<<<<<< HEAD
-      <div style={{ minHeight: HEIGHT[tile.kind], ...(tile.kind === 'table' ? { margin: '0 -16px' } : {}) }}>
-        <Answer query={query} rows={tile.kind === 'number' ? 2 : 6}>
-=======
       <div className={`tile-body of-${tile.kind}`}>
         <Answer query={query} rows={tile.kind === 'number' ? 2 : tile.kind === 'table' ? 6 : 4}>
->>>>>>> console
           {(answer) => body(tile, answer)}
         </Answer>
       </div>

@@ -51,14 +51,11 @@ function Tabs({ name, of }: { readonly name: string; readonly of: RelationDetail
     Quality: of.counts.checks,
     Snapshots: of.counts.snapshots,
   }
-<<<<<<< HEAD
-=======
   const bar = useRef<HTMLElement>(null)
   // biome-ignore lint/correctness/useExhaustiveDependencies: on small screens the chosen tab may stand outside the bar
   useEffect(() => {
     bar.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
   }, [path])
->>>>>>> console
   return (
     <nav ref={bar} className="tabs" aria-label={name} style={{ marginBottom: 'var(--s4)' }}>
       {TABS.map((tab) => {

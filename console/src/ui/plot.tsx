@@ -4,11 +4,7 @@ import { useEffect, useRef, useState } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { usePreferences } from '../api/preferences.ts'
-<<<<<<< HEAD
-import type { ChartProps } from './chart.tsx'
-=======
 import type { ChartProps } from './chart-props.ts'
->>>>>>> console
 import { formatNumber, formatTime } from './format.ts'
 
 const color = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()

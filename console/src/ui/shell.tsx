@@ -181,20 +181,6 @@ function Choices<K extends keyof Preferences>({
   readonly of: K
   readonly options: readonly (readonly [Preferences[K], string])[]
 }) {
-<<<<<<< HEAD
-  const chosen = usePreferences()
-  return options.map(([value, text]) => (
-    <Menu.Item
-      key={text}
-      role="menuitemradio"
-      aria-checked={chosen[of] === value}
-      onClick={() => setPreferences({ [of]: value })}
-      closeMenuOnClick={false}
-    >
-      {text}
-    </Menu.Item>
-  ))
-=======
   const chosen = usePreferences()[of]
   return (
     <Menu.RadioGroup
@@ -208,7 +194,6 @@ function Choices<K extends keyof Preferences>({
       ))}
     </Menu.RadioGroup>
   )
->>>>>>> console
 }
 
 function Settings({
