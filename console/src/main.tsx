@@ -1,6 +1,7 @@
 // Starts the console: token out of the address, theme on <html>, fonts and session, then the router; the event stream runs beside it.
 import '@fontsource-variable/inter'
 import '@fontsource-variable/jetbrains-mono'
+import '@mantine/core/styles/default-css-variables.css'
 import '@mantine/core/styles/UnstyledButton.css'
 import '@mantine/core/styles/CloseButton.css'
 import '@mantine/core/styles/Overlay.css'

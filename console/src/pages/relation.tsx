@@ -1,7 +1,7 @@
 // `/data/$relation`: title, state, actions and tabs; each tab is its own route below.
 import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useParams, useRouterState } from '@tanstack/react-router'
-import { useEffect, useRef } from 'react'
+import { Fragment, useEffect, useRef } from 'react'
 import type { RelationDetail } from '../../../src/serve/admin/types.ts'
 import { relationQuery, sessionQuery } from '../api/queries.ts'
 import { Skeleton } from '../ui/answer.tsx'
@@ -139,7 +139,10 @@ export function RelationPage() {
       </p>
       <Why of={of} />
       <Tabs name={name} of={of} />
-      <Outlet />
+      {/* Another relation is another page: nothing of the last one may stay under the new title. */}
+      <Fragment key={name}>
+        <Outlet />
+      </Fragment>
     </>
   )
 }

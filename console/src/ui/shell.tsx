@@ -227,7 +227,7 @@ function Settings({
           of="zone"
           options={[
             ['UTC', 'UTC'],
-            ['local', zoneName()],
+            ['local', `Local, ${zoneName()}`],
           ]}
         />
         <Menu.Label>Single-key shortcuts</Menu.Label>
