@@ -15,7 +15,7 @@ import { RelationStore } from '../engine/relations.ts'
 import { openAudit } from '../govern/audit.ts'
 import { ADMIN } from '../govern/identity.ts'
 import { openGuard } from '../govern/secure.ts'
-import { openTokens } from '../govern/token.ts'
+import { openTokens, type Tokens } from '../govern/token.ts'
 import { openLake } from '../lake/open-lake.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
 import { Alerts } from '../observe/alerts.ts'
@@ -35,7 +35,7 @@ import { openCheckpoints } from '../stream/checkpoint.ts'
 import type { StreamEvent } from '../stream/pipeline.ts'
 import type { OnRow } from '../stream/process.ts'
 import { makeAnswerer } from './answerer.ts'
-import { takeDataDirectory, writeToken } from './data-directory.ts'
+import { readToken, takeDataDirectory, writeToken } from './data-directory.ts'
 import { deployTables, openRelations } from './deploy.ts'
 import { openLogger } from './logger.ts'
 import { makePipelines, type RunningPipeline } from './pipelines.ts'
@@ -101,6 +101,21 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     for (const close of closers.reverse()) await Promise.resolve(close()).catch(() => {})
     throw error
   }
+}
+
+/** The token of an earlier start while it is valid: idempotency keys are scoped by token and must outlive a restart. */
+async function administratorToken(tokens: Tokens, path: string): Promise<string> {
+  const known = readToken(path)
+  const isValid =
+    known !== undefined &&
+    (await tokens.verify(known).then(
+      (identity) => identity.isAdmin,
+      () => false,
+    ))
+  if (isValid) return known
+  const { token } = await tokens.create({ user: 'administrator', roles: [ADMIN], attributes: {} })
+  writeToken(path, token)
+  return token
 }
 
 type ChangedKey = { readonly kind: 'changed'; readonly key: readonly [string, string?] }
@@ -258,8 +273,7 @@ async function compose(
   for (const { pipeline } of pipelines) pipeline.start()
   await Promise.all(pipelines.map(({ pipeline }) => pipeline.ready))
 
-  const { token } = await tokens.create({ user: 'administrator', roles: [ADMIN], attributes: {}, expiresInMs: 30 * 86_400_000 })
-  writeToken(directory.path, token)
+  const token = await administratorToken(tokens, directory.path)
   const startRun = async (request: {
     assets: readonly string[]
     checks: readonly string[]
