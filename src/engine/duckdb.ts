@@ -1,6 +1,7 @@
 // The driver of DuckDB: one locked in-memory instance a process, sessions on it, and the traps of the package closed here:
 // streams that end silently, errors as text, long queries that hold threads, interrupts that come too early to be seen.
 // It runs what it is given; whoever runs users' SQL goes through govern.
+import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import {
   type DuckDBConnection,
@@ -25,7 +26,7 @@ export interface EngineOptions {
   readonly clock: Clock
   /** The only directories that statements can read and write. */
   readonly directories: readonly string[]
-  /** Where large sorts and joins spill to. */
+  /** Where large sorts and joins spill to; exports lie in a directory of their own in it, which is emptied at the start. */
   readonly tempDirectory: string
   readonly memoryLimitBytes?: number
   readonly threads?: number
@@ -78,6 +79,8 @@ export interface Session {
   /** For bulk appends and functions of our own. */
   readonly connection: DuckDBConnection
   readonly clock: Clock
+  /** Statements may write here too; it may not exist yet. */
+  readonly exportDirectory: string
   close(): void
 }
 
@@ -103,7 +106,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     temp_directory: options.tempDirectory,
   })
   const first = await instance.connect()
-  const directories = options.directories.map((path) => quoteText(path.endsWith('/') ? path : `${path}/`))
+  const exportDirectory = `${options.tempDirectory}/export`
+  await rm(exportDirectory, { recursive: true, force: true })
+  const directories = [...options.directories, exportDirectory].map((path) => quoteText(path.endsWith('/') ? path : `${path}/`))
   const setup = [
     "SET GLOBAL TimeZone = 'UTC'",
     `SET allowed_directories = [${directories.join(', ')}]`,
@@ -115,7 +120,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const slots = new Slots(options.concurrency ?? defaultConcurrency())
   return {
     clock: options.clock,
-    session: async () => openSession(await instance.connect(), slots, options.clock),
+    session: async () => openSession(await instance.connect(), slots, options.clock, exportDirectory),
     close() {
       first.closeSync()
       instance.closeSync()
@@ -123,7 +128,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-function openSession(connection: DuckDBConnection, slots: Slots, clock: Clock): Session {
+function openSession(connection: DuckDBConnection, slots: Slots, clock: Clock, exportDirectory: string): Session {
   const guarded = (options: QueryOptions): Guarded => openGuard(connection, slots, clock, options)
   const once = async <T>(text: string, before: number, options: QueryOptions, action: () => Promise<T>): Promise<T> => {
     const guard = guarded(options)
@@ -139,6 +144,7 @@ function openSession(connection: DuckDBConnection, slots: Slots, clock: Clock): 
   return {
     connection,
     clock,
+    exportDirectory,
     run: (sql, values, options = {}) => once(sql, 0, options, async () => void (await execute(connection, sql, values))),
     rows(sql, values, options = {}) {
       const { rowMax } = options
