@@ -64,6 +64,8 @@ export interface QueryOptions {
   /** Waiting for a free slot counts. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
+  /** The part of the SQL that the user wrote: positions of errors are given in it. */
+  readonly source?: string
 }
 
 /** A connection. One statement at a time: a second one would end a stream that is being read. */
@@ -130,27 +132,27 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 
 function openSession(connection: DuckDBConnection, slots: Slots, clock: Clock, exportDirectory: string): Session {
   const guarded = (options: QueryOptions): Guarded => openGuard(connection, slots, clock, options)
-  const once = async <T>(text: string, before: number, options: QueryOptions, action: () => Promise<T>): Promise<T> => {
+  const once = async <T>(text: string, source: string, options: QueryOptions, action: () => Promise<T>): Promise<T> => {
     const guard = guarded(options)
     try {
       return await guard.step(action)
     } catch (cause) {
-      throw guard.reason(cause) ?? engineError(cause, text, before)
+      throw guard.reason() ?? engineError(cause, text, options.source ?? source)
     } finally {
       guard.end()
     }
   }
-  const pages = (sql: string, values?: SqlValues, options: QueryOptions = {}) => streamPages(connection, guarded(options), sql, values)
+  const pages = (sql: string, values?: SqlValues, options: QueryOptions = {}) =>
+    streamPages(connection, guarded(options), sql, values, options.source)
   return {
     connection,
     clock,
     exportDirectory,
-    run: (sql, values, options = {}) => once(sql, 0, options, async () => void (await execute(connection, sql, values))),
+    run: (sql, values, options = {}) => once(sql, sql, options, async () => void (await execute(connection, sql, values))),
     rows(sql, values, options = {}) {
       const { rowMax } = options
-      const before = rowMax === undefined ? '' : 'SELECT * FROM ('
-      const text = rowMax === undefined ? sql : `${before}${sql}\n) LIMIT ${rowMax + 1}`
-      return once(sql, before.length, options, async () => collect(await execute(connection, text, values), rowMax))
+      const text = rowMax === undefined ? sql : `SELECT * FROM (${sql}\n) LIMIT ${rowMax + 1}`
+      return once(text, sql, options, async () => collect(await execute(connection, text, values), rowMax))
     },
     async *stream(sql, values, options) {
       for await (const { columns, chunk, rowCount } of pages(sql, values, options))
@@ -199,10 +201,10 @@ async function* streamPages(
   guard: Guarded,
   sql: string,
   values: SqlValues | undefined,
+  source = sql,
 ): AsyncGenerator<Page> {
   // The package ends a failed stream as if it were complete; a last row that only a complete one has tells them apart.
-  const before = `SELECT *, false AS ${END_MARK} FROM (`
-  const marked = `${before}${sql}\n) UNION ALL BY NAME SELECT true AS ${END_MARK}`
+  const marked = `SELECT *, false AS ${END_MARK} FROM (${sql}\n) UNION ALL BY NAME SELECT true AS ${END_MARK}`
   try {
     const result = await guard.step(() => openStream(connection, marked, values))
     const columns = columnsOf(result).slice(0, -1)
@@ -216,7 +218,7 @@ async function* streamPages(
       if (isEnd) return
     }
   } catch (cause) {
-    throw guard.reason(cause) ?? engineError(cause, sql, before.length)
+    throw guard.reason() ?? engineError(cause, marked, source)
   } finally {
     guard.end()
   }
@@ -237,7 +239,7 @@ interface Guarded {
   /** Runs one native call in a slot. */
   step<T>(action: () => Promise<T>): Promise<T>
   /** Why the caller's own limits ended it, if they did. */
-  reason(cause?: unknown): MillraceError | undefined
+  reason(): MillraceError | undefined
   end(): void
 }
 
