@@ -140,10 +140,32 @@ export function isoMicros(micros: bigint): string {
   return `${date.toISOString().slice(0, -1)}${String(rest).padStart(3, '0')}Z`
 }
 
+const FIRST_DAY = -719_528
+const LAST_DAY = 2_932_896
+
 /** `2026-01-02`; 'infinity' and '-infinity'. */
 export function isoDate(days: number): string {
+  if (days < FIRST_DAY || days > LAST_DAY) return farDate(days)
+  // Years that begin in March, in eras of 400 (https://howardhinnant.github.io/date_algorithms.html); a Date costs ten times as much.
+  const shifted = days + 719_468
+  const era = Math.floor(shifted / 146_097)
+  const dayOfEra = shifted - era * 146_097
+  const yearOfEra = Math.floor(
+    (dayOfEra - Math.floor(dayOfEra / 1_460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
+  )
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
+  const fromMarch = Math.floor((5 * dayOfYear + 2) / 153)
+  const month = fromMarch < 10 ? fromMarch + 3 : fromMarch - 9
+  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+  const yearText = year < 1000 ? String(year).padStart(4, '0') : String(year)
+  return `${yearText}-${two(month)}-${two(dayOfYear - Math.floor((153 * fromMarch + 2) / 5) + 1)}`
+}
+
+/** Beyond the years of four digits. */
+function farDate(days: number): string {
   const date = new Date(days * DAY_MS)
-  return Number.isNaN(date.getTime()) ? (days > 0 ? 'infinity' : '-infinity') : date.toISOString().slice(0, 10)
+  if (Number.isNaN(date.getTime())) return days > 0 ? 'infinity' : '-infinity'
+  return date.toISOString().slice(0, -14)
 }
 
 export interface CellOptions {

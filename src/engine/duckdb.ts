@@ -1,6 +1,7 @@
 // The driver of DuckDB: one locked in-memory instance a process, sessions on it, and the traps of the package closed here:
 // streams that end silently, errors as text, long queries that hold threads, interrupts that come too early to be seen.
 // It runs what it is given; whoever runs users' SQL goes through govern.
+import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import {
   type DuckDBConnection,
@@ -25,7 +26,7 @@ export interface EngineOptions {
   readonly clock: Clock
   /** The only directories that statements can read and write. */
   readonly directories: readonly string[]
-  /** Where large sorts and joins spill to. */
+  /** Where large sorts and joins spill to; exports lie in a directory of their own in it, which is emptied at the start. */
   readonly tempDirectory: string
   readonly memoryLimitBytes?: number
   readonly threads?: number
@@ -63,6 +64,8 @@ export interface QueryOptions {
   /** Waiting for a free slot counts. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
+  /** The part of the SQL that the user wrote: positions of errors are given in it. */
+  readonly source?: string
 }
 
 /** A connection. One statement at a time: a second one would end a stream that is being read. */
@@ -78,6 +81,8 @@ export interface Session {
   /** For bulk appends and functions of our own. */
   readonly connection: DuckDBConnection
   readonly clock: Clock
+  /** Statements may write here too; it may not exist yet. */
+  readonly exportDirectory: string
   close(): void
 }
 
@@ -103,7 +108,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     temp_directory: options.tempDirectory,
   })
   const first = await instance.connect()
-  const directories = options.directories.map((path) => quoteText(path.endsWith('/') ? path : `${path}/`))
+  const exportDirectory = `${options.tempDirectory}/export`
+  await rm(exportDirectory, { recursive: true, force: true })
+  const directories = [...options.directories, exportDirectory].map((path) => quoteText(path.endsWith('/') ? path : `${path}/`))
   const setup = [
     "SET GLOBAL TimeZone = 'UTC'",
     `SET allowed_directories = [${directories.join(', ')}]`,
@@ -115,7 +122,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const slots = new Slots(options.concurrency ?? defaultConcurrency())
   return {
     clock: options.clock,
-    session: async () => openSession(await instance.connect(), slots, options.clock),
+    session: async () => openSession(await instance.connect(), slots, options.clock, exportDirectory),
     close() {
       first.closeSync()
       instance.closeSync()
@@ -123,28 +130,29 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-function openSession(connection: DuckDBConnection, slots: Slots, clock: Clock): Session {
+function openSession(connection: DuckDBConnection, slots: Slots, clock: Clock, exportDirectory: string): Session {
   const guarded = (options: QueryOptions): Guarded => openGuard(connection, slots, clock, options)
-  const once = async <T>(text: string, before: number, options: QueryOptions, action: () => Promise<T>): Promise<T> => {
+  const once = async <T>(text: string, source: string, options: QueryOptions, action: () => Promise<T>): Promise<T> => {
     const guard = guarded(options)
     try {
       return await guard.step(action)
     } catch (cause) {
-      throw guard.reason(cause) ?? engineError(cause, text, before)
+      throw guard.reason() ?? engineError(cause, text, options.source ?? source)
     } finally {
       guard.end()
     }
   }
-  const pages = (sql: string, values?: SqlValues, options: QueryOptions = {}) => streamPages(connection, guarded(options), sql, values)
+  const pages = (sql: string, values?: SqlValues, options: QueryOptions = {}) =>
+    streamPages(connection, guarded(options), sql, values, options.source)
   return {
     connection,
     clock,
-    run: (sql, values, options = {}) => once(sql, 0, options, async () => void (await execute(connection, sql, values))),
+    exportDirectory,
+    run: (sql, values, options = {}) => once(sql, sql, options, async () => void (await execute(connection, sql, values))),
     rows(sql, values, options = {}) {
       const { rowMax } = options
-      const before = rowMax === undefined ? '' : 'SELECT * FROM ('
-      const text = rowMax === undefined ? sql : `${before}${sql}\n) LIMIT ${rowMax + 1}`
-      return once(sql, before.length, options, async () => collect(await execute(connection, text, values), rowMax))
+      const text = rowMax === undefined ? sql : `SELECT * FROM (${sql}\n) LIMIT ${rowMax + 1}`
+      return once(text, sql, options, async () => collect(await execute(connection, text, values), rowMax))
     },
     async *stream(sql, values, options) {
       for await (const { columns, chunk, rowCount } of pages(sql, values, options))
@@ -193,10 +201,10 @@ async function* streamPages(
   guard: Guarded,
   sql: string,
   values: SqlValues | undefined,
+  source = sql,
 ): AsyncGenerator<Page> {
   // The package ends a failed stream as if it were complete; a last row that only a complete one has tells them apart.
-  const before = `SELECT *, false AS ${END_MARK} FROM (`
-  const marked = `${before}${sql}\n) UNION ALL BY NAME SELECT true AS ${END_MARK}`
+  const marked = `SELECT *, false AS ${END_MARK} FROM (${sql}\n) UNION ALL BY NAME SELECT true AS ${END_MARK}`
   try {
     const result = await guard.step(() => openStream(connection, marked, values))
     const columns = columnsOf(result).slice(0, -1)
@@ -210,7 +218,7 @@ async function* streamPages(
       if (isEnd) return
     }
   } catch (cause) {
-    throw guard.reason(cause) ?? engineError(cause, sql, before.length)
+    throw guard.reason() ?? engineError(cause, marked, source)
   } finally {
     guard.end()
   }
@@ -231,7 +239,7 @@ interface Guarded {
   /** Runs one native call in a slot. */
   step<T>(action: () => Promise<T>): Promise<T>
   /** Why the caller's own limits ended it, if they did. */
-  reason(cause?: unknown): MillraceError | undefined
+  reason(): MillraceError | undefined
   end(): void
 }
 

@@ -32,8 +32,8 @@ const CLASSES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 /** Binder errors that are about names, by subtype or, where it has none, by message. */
 const UNKNOWN_NAME = /^(Referenced (column|table)|Ambiguous reference|Table ".*" does not have a column|Values list ".*" does not have)/
 
-/** `text`: the user's SQL; `before`: length of the plain text that stood in front of it. Positions are given in `text`. */
-export function engineError(cause: unknown, text: string, before = 0): MillraceError {
+/** `text`: what was run; `source`: the part of it that the user wrote, in which the position is given, if it is in there. */
+export function engineError(cause: unknown, text: string, source = text): MillraceError {
   if (cause instanceof MillraceError) return cause
   const full = cause instanceof Error ? cause.message : String(cause)
   if (/No space left on device/.test(full)) return new MillraceError('MR_DATA_FULL', 'the disk is full', { cause, fix: 'free disk space' })
@@ -43,8 +43,8 @@ export function engineError(cause: unknown, text: string, before = 0): MillraceE
     return new MillraceError('MR_ENGINE', firstLine(raw.exception_message), { cause, fix: 'if the query is right, please report this' })
   const isName = raw.exception_type === 'Binder' && (raw.error_subtype === 'COLUMN_NOT_FOUND' || UNKNOWN_NAME.test(raw.exception_message))
   const [code, fix] = isName ? CLASSES['Catalog']! : known
-  const place =
-    raw.position === undefined ? '' : placeOf(text, Number(raw.position) - before, raw.exception_type === 'Parser' ? 'characters' : 'bytes')
+  const unit = raw.exception_type === 'Parser' ? 'characters' : 'bytes'
+  const place = raw.position === undefined ? '' : placeOf(text, Number(raw.position), unit, source)
   return new MillraceError(code, `${describe(raw.exception_message)}${place}`, { cause, fix })
 }
 
@@ -74,11 +74,14 @@ function describe(message: string): string {
   return hint === undefined ? first! : `${first} ${hint}`
 }
 
-/** ` (line 2, column 5)` of an offset into the text; empty when it is not within it. DuckDB's parser counts characters, its binder bytes. */
-export function placeOf(text: string, offset: number, unit: 'bytes' | 'characters'): string {
-  const units = unit === 'bytes' ? Buffer.from(text) : Array.from(text)
-  if (!(offset >= 0 && offset <= units.length)) return ''
-  const before = units instanceof Buffer ? units.subarray(0, offset).toString() : units.slice(0, offset).join('')
-  const lines = before.split('\n')
+/**
+ * ` (line 2, column 5)` in `source`, of an offset into `text`; empty when it is outside. DuckDB's parser counts characters,
+ * its binder bytes.
+ */
+export function placeOf(text: string, offset: number, unit: 'bytes' | 'characters', source = text): string {
+  const before = unit === 'bytes' ? Buffer.from(text).subarray(0, offset).toString() : Array.from(text).slice(0, offset).join('')
+  const start = text.indexOf(source)
+  if (start < 0 || before.length < start || before.length > start + source.length) return ''
+  const lines = before.slice(start).split('\n')
   return ` (line ${lines.length}, column ${Array.from(lines.at(-1)!).length + 1})`
 }

@@ -1,9 +1,12 @@
-// Results as files: NDJSON and CSV row by row, Parquet by DuckDB's own writer, Arrow through its package. Everything streams
-// but Parquet, which needs the whole file before its footer.
-import { MillraceError } from '../core/errors.ts'
-import { optional } from '../core/optional.ts'
-import { cellOf, type Plain } from './cell.ts'
-import type { QueryOptions, ResultSet, Session, SqlValues } from './duckdb.ts'
+// Results as files: NDJSON, CSV and Arrow page by page; Parquet by DuckDB's own writer, into a temporary file first, because
+// its footer comes last.
+import { createReadStream } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { systemRandom, uuidV7 } from '../core/random.ts'
+import type { QueryOptions, Session, SqlValues } from './duckdb.ts'
+import { encodeArrow } from './encode/arrow-stream.ts'
+import { CSV, encodeText, NDJSON } from './encode/text-rows.ts'
+import { quoteName, quoteText } from './sql-text.ts'
 
 export type ExportFormat = 'ndjson' | 'csv' | 'arrow' | 'parquet'
 
@@ -14,103 +17,97 @@ export const MEDIA_TYPES: Readonly<Record<ExportFormat, string>> = {
   parquet: 'application/vnd.apache.parquet',
 }
 
-interface Source {
+export interface ExportSource {
   readonly sql: string
   readonly session: Session
   release(): Promise<void>
 }
 
-/** Rows of `source.sql`, encoded; the source is released at the end, also when the reader goes away. */
-export async function* exportRows(
-  source: Source,
+export interface ExportOptions extends Omit<QueryOptions, 'rowMax'> {
+  /** `numbers=string`: in NDJSON, every number as text. */
+  readonly numbersAsText?: boolean
+}
+
+/**
+ * Rows of `source.sql`, encoded. Resolves when the first bytes are there, so that errors of the query itself come before any
+ * of the answer. The source is released at the end, also when the reader goes away.
+ */
+export async function exportRows(
+  source: ExportSource,
   format: ExportFormat,
   values: SqlValues | undefined,
-  options: QueryOptions,
-): AsyncGenerator<Uint8Array> {
+  options: ExportOptions = {},
+): Promise<AsyncIterableIterator<Uint8Array, undefined>> {
+  const bytes = released(source, encode(source, format, values, options))
+  const first = await bytes.next()
+  let isFirst = true
+  const iterator: AsyncIterableIterator<Uint8Array, undefined> = {
+    next() {
+      if (!isFirst) return bytes.next()
+      isFirst = false
+      return Promise.resolve(first)
+    },
+    return: () => bytes.return(undefined),
+    [Symbol.asyncIterator]: () => iterator,
+  }
+  return iterator
+}
+
+async function* released(source: ExportSource, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
   try {
-    if (format === 'parquet')
-      throw new MillraceError('MR_INGEST_MEDIA', 'Parquet is not offered here', {
-        fix: 'ask for application/vnd.apache.arrow.stream or text/csv',
-      })
-    if (format === 'arrow') yield* exportArrow(source, values, options)
-    else yield* exportText(source, format, values, options)
+    yield* bytes
   } finally {
     await source.release()
   }
 }
 
-async function* exportText(
-  source: Source,
-  format: 'ndjson' | 'csv',
+function encode(
+  { sql, session }: ExportSource,
+  format: ExportFormat,
   values: SqlValues | undefined,
-  options: QueryOptions,
-): AsyncGenerator<Uint8Array> {
-  let isFirst = true
-  for await (const part of source.session.stream(source.sql, values, options)) {
-    const lines = format === 'csv' ? csvLines(part, isFirst) : ndjsonLines(part)
-    isFirst = false
-    yield Buffer.from(lines)
+  options: ExportOptions,
+): AsyncIterable<Uint8Array> {
+  switch (format) {
+    case 'ndjson':
+      return encodeText(session.pages(sql, values, options), { ...NDJSON, numbersAsText: options.numbersAsText ?? false })
+    case 'csv':
+      return encodeText(session.pages(sql, values, options), CSV)
+    case 'arrow':
+      return encodeArrow(session.pages(sql, values, options))
+    case 'parquet':
+      return parquetFile(session, sql, values, options)
   }
-  if (isFirst && format === 'csv')
-    yield Buffer.from(csvLines(await source.session.rows(`SELECT * FROM (${source.sql}) LIMIT 0`, values), true))
 }
 
-function ndjsonLines({ columns, rows }: ResultSet): string {
-  return rows
-    .map((row) => `${JSON.stringify(Object.fromEntries(columns.map((column, index) => [column.name, cellOf(row[index], column.type)])))}\n`)
-    .join('')
+/** Types that DuckDB would write with less than they hold, or that few readers know. */
+const PARQUET_CASTS: Readonly<Record<string, string>> = {
+  HUGEINT: 'DECIMAL(38, 0)',
+  UHUGEINT: 'DECIMAL(38, 0)',
+  UBIGINT: 'DECIMAL(20, 0)',
+  INTERVAL: 'VARCHAR',
+  BIT: 'VARCHAR',
+  BIGNUM: 'VARCHAR',
+  'TIME WITH TIME ZONE': 'VARCHAR',
 }
 
-/** RFC 4180: quotes where needed, CRLF. */
-function csvLines({ columns, rows }: ResultSet, withHeader: boolean): string {
-  const header = withHeader ? `${columns.map((column) => csvField(column.name)).join(',')}\r\n` : ''
-  return header + rows.map((row) => `${row.map((value, index) => csvField(textOf(value, columns[index]!.type))).join(',')}\r\n`).join('')
-}
-
-function textOf(value: Plain, type: string): string {
-  const cell = cellOf(value, type, { numbersAsText: true })
-  return cell === null ? '' : typeof cell === 'object' ? JSON.stringify(cell) : String(cell)
-}
-
-const csvField = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
-
-type Arrow = typeof import('apache-arrow')
-
-async function* exportArrow(source: Source, values: SqlValues | undefined, options: QueryOptions): AsyncGenerator<Uint8Array> {
-  const arrow = await optional<Arrow>('apache-arrow', 'the Arrow format')
-  const { columns, rows } = await source.session.rows(source.sql, values, options)
-  const vectors = Object.fromEntries(
-    columns.map((column, index) => [
-      column.name,
-      arrowVector(
-        arrow,
-        column.type,
-        rows.map((row) => row[index]!),
-      ),
-    ]),
-  )
-  yield arrow.tableToIPC(new arrow.Table(vectors), 'stream')
-}
-
-/** Integers and doubles keep their types; timestamps become microseconds UTC; everything else is text. */
-function arrowVector(arrow: Arrow, type: string, values: readonly Plain[]): InstanceType<Arrow['Vector']> {
-  if (type === 'BIGINT') return arrow.vectorFromArray(values as (bigint | null)[], new arrow.Int64())
-  if (type === 'INTEGER' || type === 'SMALLINT' || type === 'TINYINT')
-    return arrow.vectorFromArray(values as (number | null)[], new arrow.Int32())
-  if (type === 'DOUBLE' || type === 'FLOAT') return arrow.vectorFromArray(values as (number | null)[], new arrow.Float64())
-  if (type === 'BOOLEAN') return arrow.vectorFromArray(values as (boolean | null)[], new arrow.Bool())
-  if (type === 'DATE')
-    return arrow.vectorFromArray(
-      values.map((value) => (value === null ? null : new Date(String(value)))),
-      new arrow.DateDay(),
-    )
-  if (type.startsWith('TIMESTAMP'))
-    return arrow.vectorFromArray(
-      values.map((value) => (value === null ? null : new Date(String(value)))),
-      new arrow.TimestampMicrosecond('UTC'),
-    )
-  return arrow.vectorFromArray(
-    values.map((value) => (value === null ? null : typeof value === 'object' ? JSON.stringify(value) : String(value))),
-    new arrow.Utf8(),
-  )
+async function* parquetFile(
+  session: Session,
+  sql: string,
+  values: SqlValues | undefined,
+  options: ExportOptions,
+): AsyncGenerator<Uint8Array> {
+  const { columns } = await session.rows(sql, values, { ...options, rowMax: 0 })
+  const casts = columns.flatMap(({ name, type }) => {
+    const cast = type.startsWith('ENUM') ? 'VARCHAR' : PARQUET_CASTS[type]
+    return cast ? [`CAST(${quoteName(name)} AS ${cast}) AS ${quoteName(name)}`] : []
+  })
+  const select = casts.length > 0 ? `SELECT * REPLACE (${casts.join(', ')}) FROM (${sql}\n)` : sql
+  await mkdir(session.exportDirectory, { recursive: true })
+  const path = `${session.exportDirectory}/${uuidV7(session.clock.nowMs(), systemRandom)}.parquet`
+  try {
+    await session.run(`COPY (${select}\n) TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd)`, values, options)
+    yield* createReadStream(path, { highWaterMark: 256 * 1024 })
+  } finally {
+    await rm(path, { force: true })
+  }
 }

@@ -43,7 +43,7 @@ export async function writeParquet(session: Session, options: WriteOptions): Pro
   const split = splits.length > 0 ? `, PARTITION_BY (${columns}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f-{uuid}'` : ''
   const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${ids}}${split})`
   try {
-    const written = await session.rows(copy, undefined, signal ? { signal } : {})
+    const written = await session.rows(copy, undefined, { source: options.select, ...(signal ? { signal } : {}) })
     const full = written.rows.filter((row) => Number(row[1]) > 0)
     // DuckDB writes a file for no rows too.
     for (const row of written.rows) if (Number(row[1]) === 0) await rm(String(row[0]), { force: true })
