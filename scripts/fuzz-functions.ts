@@ -145,6 +145,10 @@ const FORMS: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
     ['VARCHAR', "'a' LIKE # ESCAPE '\\'"],
     ['VARCHAR', "'a' ILIKE # ESCAPE '\\'"],
   ],
+  LAMBDA: [
+    ['VARCHAR', 'list_transform([#], x -> CAST(x AS INTEGER))'],
+    ['BIGINT', 'list_filter([#], x -> x * 4 > 0)'],
+  ],
   COLLATE: [
     ['VARCHAR', "(# COLLATE NOCASE) = 'x'"],
     ['VARCHAR', "(# COLLATE de) = 'x'"],
@@ -153,6 +157,7 @@ const FORMS: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
 }
 
 const ROWS = 6_000
+const AGGREGATE_OVERLOADS = 8
 const directory = tmpdir()
 const instance = await DuckDBInstance.create(':memory:', {
   threads: '2',
@@ -168,7 +173,7 @@ const isBinding = (error: string): boolean => /^(Binder|Parser|Catalog|Not imple
 
 /** The error, or the count as text. */
 async function outcome(sql: string, on: DuckDBConnection = connection): Promise<{ error: string | null; value: string }> {
-  const timer = setTimeout(() => on.interrupt(), 5_000)
+  const timer = setTimeout(() => on.interrupt(), 1_500)
   try {
     const rows = (await on.runAndReadAll(sql)).getRowsJson()
     return { error: null, value: JSON.stringify(rows) }
@@ -266,7 +271,7 @@ async function verdictOf(overload: Overload): Promise<{ tried: number; leaks: re
   if (overload.types.length === 0) return { tried: 1, leaks: [] }
   const leaks: string[] = []
   let tried = 0
-  for (const { types, args } of await workingCalls(overload, 4))
+  for (const { types, args } of await workingCalls(overload, overload.kind === 'aggregate' ? 1 : 4))
     for (const [position, type] of types.entries())
       for (const bad of VALUES[type]!.bad) {
         tried++
@@ -292,6 +297,7 @@ async function overloads(): Promise<Overload[]> {
 const [safe, strict, denied] = [new Set<string>(), new Map<string, string>(), new Set<string>()]
 const counts = { tried: 0 }
 const reached = new Set<string>()
+const seen = new Map<string, number>()
 for (const overload of await overloads()) {
   if (isDenied(overload.name)) {
     denied.add(overload.name)
@@ -299,7 +305,14 @@ for (const overload of await overloads()) {
   }
   safe.add(overload.name)
   if (only !== undefined && overload.name !== only) continue
+  // Aggregates see rows after the policy; a few of their many overloads show whether one looks at statistics.
+  const nth = (seen.get(overload.name) ?? 0) + 1
+  seen.set(overload.name, nth)
+  if (overload.kind === 'aggregate' && nth > AGGREGATE_OVERLOADS) continue
+  const startedMs = performance.now()
   const { tried, leaks } = await verdictOf(overload)
+  const tookMs = performance.now() - startedMs
+  if (tookMs > 10_000) console.error(`${overload.name}(${overload.types.join(', ')}) took ${Math.round(tookMs / 1_000)} s`)
   counts.tried += tried
   if (tried > 0) reached.add(overload.name)
   if (leaks.length > 0)

@@ -59,7 +59,7 @@ export const dimCustomer = model(
   sql`
   WITH last_day AS (SELECT max(placed) AS day FROM ${orderLines})
   SELECT o.customer,
-    mode(coalesce(n.code, 'ZZ')) AS country,
+    mode(coalesce(c.name, 'Unknown')) AS country,
     CAST(min(o.placed) AS DATE) AS first_order,
     CAST(max(o.placed) AS DATE) AS last_order,
     count(DISTINCT o.invoice) FILTER (NOT o.cancelled) AS orders,
@@ -72,6 +72,7 @@ export const dimCustomer = model(
       ELSE 'regular'
     END AS segment
   FROM ${orderLines} AS o CROSS JOIN last_day AS l LEFT JOIN ${countryNames} AS n ON n.name = o.country
+    LEFT JOIN ${countries} AS c ON c.code = n.code
   WHERE o.customer IS NOT NULL
   GROUP BY o.customer`,
   { refresh: 'full', key: 'customer', owner: 'shop-team', doc: 'One row a customer, summed up from the orders' },
@@ -82,9 +83,9 @@ export const dimCustomer = model(
 export const factSales = model(
   'fact_sales',
   sql`
-  SELECT CAST(o.placed AS DATE) AS day, o.id, o.invoice, o.line, o.product, o.customer, coalesce(n.code, 'ZZ') AS country,
+  SELECT CAST(o.placed AS DATE) AS day, o.id, o.invoice, o.line, o.product, o.customer, coalesce(c.name, 'Unknown') AS country,
     o.quantity, o.unit_price, o.amount, o.cancelled, o.cancelled OR o.quantity < 0 AS is_return, o.placed
-  FROM ${orderLines} AS o LEFT JOIN ${countryNames} AS n ON n.name = o.country`,
+  FROM ${orderLines} AS o LEFT JOIN ${countryNames} AS n ON n.name = o.country LEFT JOIN ${countries} AS c ON c.code = n.code`,
   {
     refresh: 'incremental',
     by: 'day',

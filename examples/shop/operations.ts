@@ -52,7 +52,7 @@ export const operations = dashboard(
     ),
     bar(
       'Revenue outside the UK, last 30 days',
-      sql`SELECT country, CAST(sum(revenue) AS DECIMAL(18, 2)) AS revenue FROM ${dailyRevenue} WHERE country <> 'GB' AND day > ${latest} - 30
+      sql`SELECT country, CAST(sum(revenue) AS DECIMAL(18, 2)) AS revenue FROM ${dailyRevenue} WHERE country <> 'UK' AND day > ${latest} - 30
         GROUP BY country ORDER BY revenue DESC LIMIT 8`,
       { x: 'country', y: 'revenue', unit: 'GBP', span: 5 },
     ),

@@ -6,7 +6,7 @@ import { dailyRevenue, topProducts } from './models.ts'
 import { suspects } from './processors.ts'
 
 export const revenue = endpoint('GET /revenue/:country', {
-  doc: 'Revenue by day of one country (ISO code), from a day on',
+  doc: 'Revenue by day of one country (its name), from a day on',
   params: { country: t.string(), since: t.date() },
   allow: [analyst],
   page: { by: 'day', size: 100 },

@@ -2,52 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
-import type { Column, ColumnBatch } from '../schema/batch.ts'
-import { laneOf } from '../schema/batch.ts'
-import type { Field, Type } from '../schema/type.ts'
+import type { ColumnBatch } from '../schema/batch.ts'
 import type { Plain } from './cell.ts'
 import { appendBatch, ingestTypes } from './ingest.ts'
-import { openTestEngine, type TestEngine } from './testing.ts'
-
-type Value = null | number | bigint | Uint8Array
-
-const field = (name: string, type: Type): Field => ({ name, type, optional: true })
-
-/** A batch from values in the form of their lane: number, bigint or bytes. */
-export function batchOf(types: Readonly<Record<string, Type>>, rows: readonly (readonly Value[])[]): ColumnBatch {
-  const fields = Object.entries(types).map(([name, type]) => field(name, type))
-  return {
-    shape: { fields },
-    rows: rows.length,
-    columns: fields.map(({ type }, index) =>
-      columnOf(
-        laneOf(type),
-        rows.map((row) => row[index]!),
-      ),
-    ),
-  }
-}
-
-function columnOf(kind: Column['kind'], values: readonly Value[]): Column {
-  const nulls = values.includes(null) ? Uint8Array.from(values, (value) => (value === null ? 1 : 0)) : null
-  if (kind === 'number') return { kind, values: Float64Array.from(values, (value) => Number(value ?? 0)), nulls }
-  if (kind === 'integer') {
-    const isSafe = values.every((value) => value === null || Number.isSafeInteger(Number(value)))
-    if (isSafe) return { kind, values: Float64Array.from(values, (value) => Number(value ?? 0)), big: null, nulls }
-    return { kind, values: new Float64Array(0), big: BigInt64Array.from(values, (value) => BigInt((value as bigint) ?? 0n)), nulls }
-  }
-  const parts = values.map((value) => (value as Uint8Array | null) ?? new Uint8Array(0))
-  const start = new Int32Array(parts.length)
-  // A gap before each text, as when texts point into the lines that they came in.
-  let at = 3
-  for (const [row, part] of parts.entries()) {
-    start[row] = at
-    at += part.length + 3
-  }
-  const bytes = new Uint8Array(at)
-  for (const [row, part] of parts.entries()) bytes.set(part, start[row]!)
-  return { kind, bytes, start, length: Int32Array.from(parts, (part) => part.length), nulls }
-}
+import { batchOf, openTestEngine, type TestEngine } from './testing.ts'
 
 const text = (value: string): Uint8Array => Buffer.from(value)
 

@@ -120,12 +120,12 @@ function printTest(test: Test, role: HeldRole, shape: Shape): string {
   if (!field) return 'NULL::BOOLEAN'
   const column = quoteName(field.name)
   if (test.kind === 'null') return `${column} IS ${test.negated ? 'NOT ' : ''}NULL`
-  if (test.kind === 'compare') return `${column} ${test.op} ${typedLiteral(field, valueOf(test.value, role))}`
-  const values = test.values.map((value) => valueOf(value, role)).flatMap((value) => (Array.isArray(value) ? value : [value]))
+  if (test.kind === 'compare') return `${column} ${test.op} ${typedLiteral(field, predicateValue(test.value, role))}`
+  const values = test.values.map((value) => predicateValue(value, role)).flatMap((value) => (Array.isArray(value) ? value : [value]))
   return values.length === 0 ? 'false' : `${column} IN (${values.map((value) => typedLiteral(field, value)).join(', ')})`
 }
 
-const valueOf = (value: PredicateValue, role: HeldRole): unknown =>
+const predicateValue = (value: PredicateValue, role: HeldRole): unknown =>
   value.kind === 'constant' ? value.value : Object.hasOwn(role.attributes, value.name) ? role.attributes[value.name] : null
 
 /**

@@ -3,17 +3,12 @@
 // tells one bit. The true message belongs into the audit trail.
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
-import type { Secured } from './secure.ts'
 
 const BUDGET = 20
 const WINDOW_MS = 600_000
 
 /** Codes whose message can hold a value of a row. Those of parsing and binding come before any row is read. */
 const SAYS_VALUES: ReadonlySet<string> = new Set(['MR_SQL_RUNTIME', 'MR_ENGINE', 'MR_INTERNAL', 'MR_SQL_TYPE'])
-
-/** Whether a policy hides rows or values from the caller in this question. */
-export const isRestricted = (secured: Pick<Secured, 'rowFilter' | 'masked'> | undefined): boolean =>
-  secured !== undefined && (secured.rowFilter || secured.masked.length > 0)
 
 /** Whether the failure counts against the budget: it happened while rows were read. */
 export const tellsOneBit = (error: MillraceError): boolean => SAYS_VALUES.has(error.code) || error.code === 'MR_SQL_MEMORY'

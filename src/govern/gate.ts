@@ -224,9 +224,7 @@ function checkText(value: unknown, what: string): void {
 }
 
 function checkStatement(value: unknown, walk: Walk): void {
-  const { node, named_param_map: _parameters, ...rest } = value as Statement & Record<string, unknown>
-  if (Object.keys(rest).length > 0) refuse(`a statement with ${Object.keys(rest)[0]}`)
-  checkQuery(node, walk)
+  checkMembers('a statement', value as Node, { node: 'query', named_param_map: 'text' }, walk)
 }
 
 function membersOf(kinds: Readonly<Record<string, Members>>, kind: unknown, what: string): Members {
@@ -239,12 +237,15 @@ function checkQuery(value: unknown, walk: Walk): void {
 }
 
 function checkCtes(value: unknown, walk: Walk): void {
-  const { map, ...rest } = value as { map: readonly { key: string; value: Node }[] }
-  if (Object.keys(rest).length > 0) refuse('a WITH clause of this form')
-  for (const { key, value: cte } of map) {
-    checkCteName(key, walk)
-    checkMembers('a CTE', cte, { aliases: 'text', query: 'statement', materialized: 'text', key_targets: 'expressions' }, walk)
-  }
+  checkMembers('WITH', value as Node, { map: checkCteEntries }, walk)
+}
+
+function checkCteEntries(value: unknown, walk: Walk): void {
+  for (const entry of listOf(value)) checkMembers('WITH', entry as Node, { key: checkCteName, value: checkCte }, walk)
+}
+
+function checkCte(value: unknown, walk: Walk): void {
+  checkMembers('a CTE', value as Node, { aliases: 'text', query: 'statement', materialized: 'text', key_targets: 'expressions' }, walk)
 }
 
 /** A CTE may not be called like a file or like a view of ours: then a reference that is none can at most fail. */

@@ -52,7 +52,7 @@ export function parametersOf(statement: Statement): ReadonlySet<string> {
 }
 
 /** The value of a parameter; a list is numbered from 1. @throws MR_SQL_PARAMETER when there is none. */
-function valueOf(params: Params | undefined, name: string): unknown {
+function parameterValue(params: Params | undefined, name: string): unknown {
   const value = Array.isArray(params)
     ? (params as readonly unknown[])[Number(name) - 1]
     : params !== undefined && Object.hasOwn(params, name)
@@ -69,7 +69,7 @@ function valueOf(params: Params | undefined, name: string): unknown {
  */
 export function bindParameters(statement: Statement, params: Params | undefined, taken: ReadonlySet<string>): Params | undefined {
   const names = [...parametersOf(statement)]
-  const values = Object.fromEntries(names.map((name, index) => [`rest_${index}`, valueOf(params, name)]))
+  const values = Object.fromEntries(names.map((name, index) => [`rest_${index}`, parameterValue(params, name)]))
   const sent = Array.isArray(params) ? params.map((_, index) => String(index + 1)) : Object.keys(params ?? {})
   const extra = sent.find((name) => !names.includes(name) && !taken.has(name))
   if (extra !== undefined)
@@ -105,7 +105,7 @@ function constantOf(expression: Node, params: Params | undefined, used: Set<stri
   if (expression.class === 'PARAMETER') {
     const name = String(expression['identifier'])
     used.add(name)
-    return valueOf(params, name)
+    return parameterValue(params, name)
   }
   throw new MillraceError('MR_SQL_FORBIDDEN', 'an AT clause takes a constant or a parameter', {
     fix: "write AT (VERSION => 123) or AT (TIMESTAMP => '2026-01-31')",

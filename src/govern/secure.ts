@@ -2,7 +2,7 @@
 // the pinned (snapshot, tail); the session that runs it has a catalog of only such views. DuckDB's own binder does the
 // scoping. Names that a user writes never reach a physical table.
 import { MillraceError } from '../core/errors.ts'
-import type { Manifest } from '../define/manifest.ts'
+import type { Manifest, ModelManifest } from '../define/manifest.ts'
 import { type RelationRef, relationsOf, type SqlParser } from '../engine/ast.ts'
 import type { Engine, Session, SqlValues } from '../engine/duckdb.ts'
 import { inlineConstants, quoteName } from '../engine/sql-text.ts'
@@ -11,6 +11,7 @@ import { ENGINE_VERSION } from './functions.ts'
 import { checkReplaced, type Passed, passGate } from './gate.ts'
 import type { Identity } from './identity.ts'
 import { maskSql, storeMaskKey } from './mask.ts'
+import { inOwnWords, nameColumns } from './own-words.ts'
 import { type At, bindParameters, columnsOf, dropQualifiers, momentOf, type Params } from './question.ts'
 import { DEFINER, SECURED, Views } from './views.ts'
 
@@ -52,6 +53,8 @@ export interface Secured {
   readonly snapshots: Readonly<Record<string, string | null>>
   readonly hasTail: boolean
   readonly rowFilter: boolean
+  /** Whether something in what it reads is hidden from the caller: rows, values, or what a view of the project leaves out. */
+  readonly isRestricted: boolean
   readonly masked: readonly string[]
   /** Whether what the caller may see was copied first: see STRICT_FUNCTIONS. */
   readonly isTwoStage: boolean
@@ -114,13 +117,14 @@ class Question {
   readonly #masked = new Set<string>()
   readonly #versions = new Set<string>()
   readonly #parametersOfMoments = new Set<string>()
-  /** Names that the secured tree may have in FROM. */
-  readonly #targets = new Set<string>()
+  /** Names that the secured tree may have in FROM, and what they stand for. */
+  readonly #targets = new Map<string, string>()
   readonly #copies = new Map<string, string>()
   #columns: ReadonlySet<string> | null = null
   #session: Session | undefined
   #hasTail = false
   #rowFilter = false
+  #isRestricted = false
 
   constructor(parts: SecureParts, views: Views, identity: Identity, options: SecureOptions) {
     this.#parts = parts
@@ -137,12 +141,13 @@ class Question {
       const passed = passGate(statement)
       const refs = relationsOf(statement)
       this.#columns = columnsOf(statement)
+      await nameColumns(this.#parts.parser, statement)
       this.#session = await this.#parts.engine.session()
       await this.#session.run(`USE ${SECURED}`)
       for (const ref of refs) await this.#replace(ref, passed)
       dropQualifiers(statement, refs)
       const params = bindParameters(statement, this.#options.params, this.#parametersOfMoments)
-      checkReplaced(passed, this.#targets)
+      checkReplaced(passed, new Set(this.#targets.keys()))
       return this.#secured(await this.#parts.parser.print(statement), params, this.#session)
     } catch (error) {
       await this.#release()
@@ -154,12 +159,13 @@ class Question {
     return {
       sql,
       params: params as SqlValues | undefined,
-      session,
+      session: inOwnWords(session, this.#targets),
       relations: [...this.#relations],
       columns: this.#columns && [...this.#columns],
       snapshots: this.#snapshots,
       hasTail: this.#hasTail,
       rowFilter: this.#rowFilter,
+      isRestricted: this.#isRestricted,
       masked: [...this.#masked],
       isTwoStage: this.#copies.size > 0,
       version: [...this.#versions].sort().join('|'),
@@ -181,7 +187,7 @@ class Question {
     const at = momentOf(node, this.#options.params, this.#parametersOfMoments)
     const target = relation.startsWith('millrace.') ? await this.#systemView(relation) : await this.#policyView(relation, at, strict)
     this.#relations.add(relation)
-    this.#targets.add(target)
+    this.#targets.set(target, relation)
     node.alias = node.alias || name
     node['schema_name'] = ''
     node['table_name'] = target
@@ -232,9 +238,10 @@ class Question {
     this.#versions.add(`${relation}@${raw.version}#${decision.hash}`)
     for (const column of decision.masks.keys()) this.#masked.add(column)
     const view = await this.#view(SECURED, relation, policySql(this.#manifest, relation, decision, raw.sql))
-    if (decision.rowFilter === null) return view
-    this.#rowFilter = true
-    return strict.length > 0 ? this.#copy(view, relation) : view
+    this.#rowFilter ||= decision.rowFilter !== null
+    const hidesRows = decision.rowFilter !== null || (viewOf(this.#manifest, relation) !== undefined && !this.#identity.isAdmin)
+    this.#isRestricted ||= hidesRows || decision.masks.size > 0
+    return hidesRows && strict.length > 0 ? this.#copy(view, relation) : view
   }
 
   /** First of two stages: what the policy shows is copied, so that a function that fails can tell nothing about the rest. */
@@ -257,10 +264,10 @@ class Question {
 
   /** The relation without policy: views of the project are expanded over raw inputs, with the rights of their definer. */
   async #raw(relation: string, at: At | undefined, open: readonly string[]): Promise<{ sql: string; version: string }> {
-    const owned = findOwned(this.#manifest, relation)
-    if (owned?.part === 'own' && owned.owner.kind === 'model' && owned.owner.refresh === 'view') {
+    const view = viewOf(this.#manifest, relation)
+    if (view) {
       if (open.includes(relation)) throw new MillraceError('MR_PLAN_CYCLE', `view ${relation} depends on itself`)
-      return this.#expand(inlineConstants(owned.owner.sql), at, [...open, relation])
+      return this.#expand(inlineConstants(view.sql), at, [...open, relation])
     }
     const pin = await this.#pin(relation, at)
     this.#snapshots[relation] = pin.snapshotId
@@ -297,6 +304,12 @@ function policySql(manifest: Manifest, relation: string, decision: Decision, raw
   const where = decision.rowFilter === null ? '' : ` WHERE ${decision.rowFilter}`
   return `SELECT ${columns.join(', ')} FROM (${raw}) AS raw${where}`
 }
+
+/** The model, when it is a view: it shows parts of relations that its reader may not read. */
+const viewOf = (manifest: Manifest, name: string): ModelManifest | undefined =>
+  manifest.relations.find(
+    (relation): relation is ModelManifest => relation.kind === 'model' && relation.refresh === 'view' && relation.name === name,
+  )
 
 function definedName(manifest: Manifest, wanted: string): string | undefined {
   if (findOwned(manifest, wanted)) return wanted

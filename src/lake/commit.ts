@@ -140,12 +140,12 @@ export async function baseAt(files: MetadataFiles, { name, location }: TablePoin
   return { name, location, metadata, table: toLakeTable(name, location, metadata) }
 }
 
-/** Makes the engine's files durable, and every directory between them and their table's: DuckDB syncs neither. */
+/** Makes the engine's files durable, and every directory from them up to their table's data: DuckDB syncs neither. */
 async function syncDataFiles({ files: { disk }, unsynced }: CommitContext, paths: readonly string[]): Promise<void> {
   for (let at = 0; at < paths.length; at += SYNC_AT_ONCE) {
     await Promise.all(paths.slice(at, at + SYNC_AT_ONCE).map((path) => syncDataFile(disk, unsynced, path)))
   }
-  const directories = new Set(paths.flatMap((path) => directoriesAbove(parentOf(path))))
+  const directories = new Set(paths.flatMap((path) => directoriesUpwards(parentOf(path))))
   for (const directory of directories) await disk.syncDirectory(directory)
 }
 
@@ -153,23 +153,25 @@ async function syncDataFile(disk: Disk, unsynced: Set<string>, path: string): Pr
   if (unsynced.has(path)) {
     throw new MillraceError('MR_LAKE_CORRUPT', `${path} could not be made durable before and must not be trusted`, { fix: 'write it anew' })
   }
+  const file = await disk.open(path, 'write')
   try {
-    await disk.syncFile(path)
+    await file.sync()
   } catch (error) {
     unsynced.add(path)
     throw error
+  } finally {
+    await file.close()
   }
 }
 
-/** From the parent of `directory` up to the table's `data`: where the entries of partition directories are. */
-function directoriesAbove(directory: string): string[] {
-  const end = directory.lastIndexOf('/data/')
-  if (end < 0) return []
-  const top = directory.slice(0, end + '/data'.length)
-  const above: string[] = []
+/** A directory, and those above it up to the table's `data`, whose entries are the directories of partitions. */
+function directoriesUpwards(directory: string): string[] {
+  const end = `${directory}/`.lastIndexOf('/data/')
+  const top = end < 0 ? directory : directory.slice(0, end + '/data'.length)
+  const upwards = [directory]
   for (let at = directory; at !== top; ) {
     at = parentOf(at)
-    above.push(at)
+    upwards.push(at)
   }
-  return above
+  return upwards
 }

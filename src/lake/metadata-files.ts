@@ -78,12 +78,13 @@ export class MetadataFiles {
     }
   }
 
-  /** Makes a directory and those above it that are missing, all of them durably. */
+  /**
+   * Makes a directory and those above it, durably. Also those that are there already: an attempt that died may have made
+   * them and not synced them.
+   */
   async makeDirectory(path: string): Promise<void> {
-    const missing: string[] = []
-    for (let at = path; at !== '' && !(await this.disk.stat(at)); at = parentOf(at)) missing.push(at)
     await this.disk.makeDirectory(path)
-    for (const directory of missing) await this.disk.syncDirectory(parentOf(directory) || '/')
+    for (let at = path; at !== ''; at = parentOf(at)) await syncIfAllowed(this.disk, parentOf(at) || '/')
   }
 
   /** Writes entries of one spec as a new manifest of a snapshot. */
@@ -137,6 +138,15 @@ export class MetadataFiles {
       }
     }
     return count
+  }
+}
+
+// A directory that may not be read was not made by us.
+async function syncIfAllowed(disk: Disk, directory: string): Promise<void> {
+  try {
+    await disk.syncDirectory(directory)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
   }
 }
 

@@ -22,8 +22,9 @@ import { Alerts } from '../observe/alerts.ts'
 import { Figures } from '../observe/figures.ts'
 import { openMetrics } from '../observe/metrics.ts'
 import { SeriesStore } from '../observe/series.ts'
-import { assetsOf, chooseAssets } from '../orchestrate/graph.ts'
+import { assetsOf, chooseAssets, isAsset } from '../orchestrate/graph.ts'
 import { startMaintenance } from '../orchestrate/maintenance.ts'
+import { Rechecks } from '../orchestrate/rechecks.ts'
 import { Runner } from '../orchestrate/runner.ts'
 import { storeHistory } from '../orchestrate/store-history.ts'
 import { Triggers } from '../orchestrate/triggers.ts'
@@ -178,8 +179,15 @@ async function compose(
     changed('relation', table)
     metrics.committed(table)
     triggers?.committed(table)
+    if (rechecked.has(table)) rechecks.committed(table)
     alerts.committed(table)
   }
+  // Loads and refreshes run their checks before they publish; what flows in by itself is checked after its commits.
+  const rechecked = new Set(
+    manifest.relations
+      .filter((relation) => !isAsset(relation) && manifest.checks.some((set) => set.on === relation.name))
+      .map((relation) => relation.name),
+  )
   const stepParts: StepParts = {
     clock,
     engine,
@@ -213,6 +221,12 @@ async function compose(
       changed('run', step.runId)
     },
     onRun: (run) => changed('run', run.id),
+  })
+  const rechecks = new Rechecks({
+    clock,
+    everyMs: 30_000,
+    run: async (name) => void (await recheck(stepParts, manifest.relations.find((relation) => relation.name === name)!, null)),
+    onError: (error) => logger.error('checks could not run', asMillraceError(error)),
   })
   await history.closeOpen(clock.nowMs())
 
@@ -341,6 +355,7 @@ async function compose(
       triggers?.stop()
       alerts.stop()
       stopMaintenance()
+      await rechecks.stop()
       await http.close()
       await runner.stop(10_000)
       await flush().catch((error) => logger.error('the last flush failed; the log has everything', asMillraceError(error)))

@@ -1,57 +1,63 @@
-// An instant with microseconds, as user code sees timestamps. No valueOf: `a < b` and `a - b` would lose digits or mean
-// nothing, so they throw; use `compare` and `minus`.
+// Points in time as processors see them: microseconds since 1970 UTC, which Date cannot hold. Operators do not work on
+// them by accident: `a < b` and `a - b` throw, `a.compare(b)` and `a.epochMicros - b.epochMicros` do what is meant.
 import { MillraceError } from '../core/errors.ts'
+import { isoInstant } from './calendar.ts'
+import { readTimestamp } from './scan/read-time.ts'
 
-const ISO = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6})\d*)?)?(Z|[+-]\d{2}:?\d{2})?$/
-
+/** An instant with microseconds, about the years 1684 to 2255. Immutable. */
 export class Instant {
-  readonly epochMicros: bigint
+  /** Microseconds since 1970 UTC, a safe integer. */
+  readonly epochMicros: number
 
-  private constructor(epochMicros: bigint) {
+  private constructor(epochMicros: number) {
     this.epochMicros = epochMicros
   }
 
+  /** MR_SCHEMA_TYPE unless it is a whole number that a double holds exactly. */
   static fromMicros(micros: number | bigint): Instant {
-    return new Instant(BigInt(micros))
+    const exact = Number(micros)
+    if (!Number.isSafeInteger(exact)) throw notInstant(String(micros))
+    return new Instant(exact)
   }
 
-  static fromMillis(ms: number): Instant {
-    return new Instant(BigInt(Math.round(ms * 1_000)))
+  static fromMs(ms: number): Instant {
+    return Instant.fromMicros(Math.round(ms * 1000))
   }
 
-  /** ISO 8601; without a zone it is UTC. @throws MR_SCHEMA_TYPE. */
+  /** From ISO 8601 as rows have it, see `readTimestamp`; MR_SCHEMA_TYPE otherwise. */
   static fromIso(text: string): Instant {
-    const match = ISO.exec(text)
-    if (!match)
-      throw new MillraceError('MR_SCHEMA_TYPE', `"${text}" is not an ISO 8601 timestamp`, { fix: "write it like '2026-01-31T12:00:00Z'" })
-    const [, year, month, day, hour, minute, second = '0', fraction = '', zone = 'Z'] = match
-    const ms = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second))
-    const offsetMinutes = zone === 'Z' ? 0 : (zone.startsWith('-') ? -1 : 1) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2)))
-    return new Instant(BigInt(ms - offsetMinutes * 60_000) * 1_000n + BigInt(fraction.padEnd(6, '0') || '0'))
+    const bytes = Buffer.from(`${text}"`)
+    const out = new Float64Array(1)
+    if (readTimestamp(bytes, 0, out) !== bytes.length - 1 || Number.isNaN(out[0])) throw notInstant(text)
+    return new Instant(out[0]!)
   }
 
+  /** Milliseconds since 1970 UTC, with a fraction where there are microseconds. */
   get epochMs(): number {
-    return Number(this.epochMicros) / 1_000
+    return this.epochMicros / 1000
   }
 
   plusMs(ms: number): Instant {
-    return new Instant(this.epochMicros + BigInt(Math.round(ms * 1_000)))
+    return Instant.fromMicros(this.epochMicros + Math.round(ms * 1000))
   }
 
-  /** Milliseconds from `other` to this. */
-  minus(other: Instant): number {
-    return Number(this.epochMicros - other.epochMicros) / 1_000
+  plusMicros(micros: number): Instant {
+    return Instant.fromMicros(this.epochMicros + micros)
   }
 
-  compare(other: Instant): number {
+  /** Milliseconds from the other to this; negative when the other is later. */
+  msSince(other: Instant): number {
+    return (this.epochMicros - other.epochMicros) / 1000
+  }
+
+  /** Below, equal or above zero as this is before, at or after the other. */
+  compare(other: Instant): -1 | 0 | 1 {
     return this.epochMicros < other.epochMicros ? -1 : this.epochMicros > other.epochMicros ? 1 : 0
   }
 
-  /** `2026-01-31T12:00:00.000000Z`. */
+  /** UTC with six decimals: `2026-01-31T12:00:00.000000Z`. */
   toIso(): string {
-    const ms = this.epochMicros / 1_000n - (this.epochMicros % 1_000n < 0n ? 1n : 0n)
-    const rest = Number(this.epochMicros - ms * 1_000n)
-    return `${new Date(Number(ms)).toISOString().slice(0, -1)}${String(rest).padStart(3, '0')}Z`
+    return isoInstant(this.epochMicros)
   }
 
   toString(): string {
@@ -62,7 +68,22 @@ export class Instant {
     return this.toIso()
   }
 
+  /** Operators are refused; `${instant}` is text and works. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === 'string') return this.toIso()
+    throw new TypeError('operators do not work on Instant: use compare, msSince, plusMs or epochMicros')
+  }
+
   valueOf(): never {
-    throw new MillraceError('MR_SCHEMA_TYPE', 'an Instant is not a number', { fix: 'use compare, minus or epochMs' })
+    throw new TypeError('Instant has no primitive value: use its methods')
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `Instant(${this.toIso()})`
   }
 }
+
+const notInstant = (text: string): MillraceError =>
+  new MillraceError('MR_SCHEMA_TYPE', `${JSON.stringify(text)} is not an instant in the years 1684 to 2255`, {
+    fix: 'write it as 2026-01-31T12:00:00.000000Z',
+  })

@@ -95,16 +95,23 @@ export const MANIFEST = manifestOf(
       [field('country', 'string'), field('email', 'string', { pii: 'email' }), field('orders', 'long')],
       'SELECT c.country, c.email, count(*) AS orders FROM customers c JOIN main.orders o ON o.customer = c.id GROUP BY ALL',
     ),
+    viewOf(
+      'french',
+      [field('id', 'long'), field('note', 'string'), field('number', 'long')],
+      "SELECT id, note, number FROM orders WHERE country = 'FR'",
+    ),
   ],
   {
     roles: [
       { name: 'analyst', at: 'test:1', attributes: { fields: [field('country', 'string')] } },
       { name: 'officer', at: 'test:1', attributes: { fields: [] } },
       { name: 'payer', at: 'test:1', attributes: { fields: [] } },
+      { name: 'guest', at: 'test:1', attributes: { fields: [] } },
     ],
     grants: [
       { name: 'g1', at: 'test:1', to: ['analyst'], on: ['orders', 'customers', 'clicks', 'spenders', 'marts.*'], privilege: 'read' },
       { name: 'g2', at: 'test:1', to: ['officer'], on: ['orders', 'customers', 'clicks'], privilege: 'read' },
+      { name: 'g4', at: 'test:1', to: ['guest'], on: ['french'], privilege: 'read' },
       { name: 'g3', at: 'test:1', to: ['payer'], on: ['payroll'], privilege: 'read' },
     ],
     policies: ['orders', 'customers', 'spenders'].map((on) => ({

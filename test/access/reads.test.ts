@@ -189,6 +189,55 @@ test('ordinary questions run', async () => {
   assert.ok(ORDINARY.length >= 40)
 })
 
+test('two stages answer as one does', async () => {
+  let compared = 0
+  for (const sql of ORDINARY) {
+    if (!/^SELECT/.test(sql) || /SAMPLE/.test(sql)) continue
+    const forced = `WITH forced AS (SELECT substr('a', 1, 1) AS f) ${sql}`
+    const secured = await shop.guard.secure(FRANCE, forced)
+    assert.equal(secured.isTwoStage, /orders|customers/i.test(sql), forced)
+    const copied = await secured.session.rows(secured.sql)
+    await secured.release()
+    const direct = await shop.ask(FRANCE, sql)
+    assert.deepEqual(copied.columns, direct.columns, sql)
+    assert.equal(copied.rows.length, direct.rows.length, sql)
+    if (/ORDER BY|^SELECT (count|sum)/.test(sql)) assert.deepEqual(copied.rows, direct.rows, sql)
+    compared++
+  }
+  assert.ok(compared > 30)
+})
+
+test('answers and errors use the words of the question', async () => {
+  const names = async (sql: string) => (await shop.ask(FRANCE, sql)).columns.map((column) => column.name)
+  for (const sql of [
+    'SELECT (SELECT count(*) FROM orders o WHERE o.customer = c.id), 1 + (SELECT max(id) FROM orders) FROM customers c LIMIT 1',
+    'SELECT * FROM (SELECT (SELECT max(id) FROM orders))',
+    'SELECT EXISTS (FROM orders), 1 IN (SELECT id FROM orders), ARRAY(SELECT (SELECT 1 FROM orders LIMIT 1))',
+    'SELECT amount * 2, count(*) FROM orders GROUP BY ALL LIMIT 1',
+  ]) {
+    const plain = await shop.admin.rows(
+      sql
+        .replaceAll('customers c', "(SELECT 'c1' AS id) c")
+        .replaceAll('FROM orders', "FROM (SELECT 1 AS id, 'c1' AS customer, 1.5 AS amount) AS orders")
+        .replaceAll('AS orders o', 'AS o'),
+    )
+    const expected = plain.columns.map((column) =>
+      column.name
+        .replaceAll("(SELECT 1 AS id, 'c1' AS customer, 1.5 AS amount) AS orders", 'orders')
+        .replaceAll("(SELECT 1 AS id, 'c1' AS customer, 1.5 AS amount) AS o", 'orders AS o'),
+    )
+    assert.deepEqual(await names(sql), expected)
+  }
+  for (const sql of [
+    'SELECT (SELECT id FROM orders LIMIT 1), count(x) FROM orders',
+    'SELECT nothing FROM orders',
+    'SELECT orders.nothing FROM orders',
+    'SELECT id FROM orders GROUP BY (SELECT max(id) FROM orders)',
+    "SELECT date_trunc('x', id) FROM orders",
+  ])
+    await assert.rejects(shop.ask(FRANCE, sql), (error: Error) => !/#|secured|definer|line \d/.test(error.message))
+})
+
 test('literals pass unchanged', async () => {
   const sql = "SELECT 9007199254740993, 123456789012345678901234567890, 0.1, 1e300, 12345678901234567.89, 'it''s', '\\x', 10.0, -0.0"
   assert.deepEqual((await shop.ask(FRANCE, sql)).rows, (await shop.admin.rows(sql)).rows)

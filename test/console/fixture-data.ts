@@ -705,6 +705,26 @@ export const lineage: Omit<Lineage, 'nowMs'> = {
     ]),
 }
 
+/** The part of the graph within two edges of one relation. */
+export function lineageAround(name: string): Omit<Lineage, 'nowMs'> {
+  const near = new Set([`relation:${name}`])
+  for (const [from, to] of [
+    ['from', 'to'],
+    ['to', 'from'],
+  ] as const) {
+    let edge = new Set([`relation:${name}`])
+    for (let depth = 0; depth < 2; depth++) {
+      edge = new Set(lineage.edges.filter((one) => edge.has(one[from])).map((one) => one[to]))
+      for (const id of edge) near.add(id)
+    }
+  }
+  return {
+    nodes: lineage.nodes.filter((node) => near.has(node.id)),
+    edges: lineage.edges.filter((edge) => near.has(edge.from) && near.has(edge.to)),
+    columns: lineage.columns.filter((edge) => near.has(edge.from.node) && near.has(edge.to.node)),
+  }
+}
+
 // --- streams --------------------------------------------------------------------------------------------------------
 
 const counters = (inRows: number, deduplicated: number, late: number, rejected: number, skewed: number): Conservation => ({

@@ -1,7 +1,7 @@
 // Serves the built console and the shop's fixture as the product would, on a free loopback port: the same addresses, the
 // same security headers, events included. Tests use it; `node24 test/console/fixture-server.ts` opens it for a look.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, extname, join, normalize } from 'node:path'
@@ -26,9 +26,18 @@ export const TOKEN = 'fixture-token'
 /** `shop`: all is there. `empty`: a project without anything. `refused`: every answer is 403. `failing`: every answer is 500. */
 export type Scenario = 'shop' | 'empty' | 'refused' | 'failing'
 
-/** Builds console/dist with the workspace's Vite when it is missing. */
-export async function buildConsole(force = false): Promise<void> {
-  if (!force && existsSync(join(dist, 'index.html'))) return
+/** Whether console/dist is there and no source of the console is newer. */
+function isBuilt(): boolean {
+  const page = join(dist, 'index.html')
+  if (!existsSync(page)) return false
+  const builtMs = statSync(page).mtimeMs
+  const source = join(root, 'console', 'src')
+  return readdirSync(source, { recursive: true, encoding: 'utf8' }).every((path) => statSync(join(source, path)).mtimeMs <= builtMs)
+}
+
+/** Builds console/dist with the workspace's Vite when it is missing or older than its sources. */
+export async function buildConsole(): Promise<void> {
+  if (isBuilt()) return
   const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js')
   const child: ChildProcess = spawn(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
     cwd: join(root, 'console'),
@@ -128,7 +137,7 @@ function oneOf(kind: string, name: string, part: string | undefined, search: URL
     case 'snapshots':
       return shop.snapshotsPage()
     case 'lineage':
-      return shop.lineage
+      return shop.lineageAround(name)
     default:
       return null
   }
@@ -148,7 +157,10 @@ const sendProblem = (response: ServerResponse, problem: Problem): void => {
 function serveFile(path: string, response: ServerResponse): void {
   const wanted = normalize(path).replace(/^\/console\/?/, '')
   const file = join(dist, extname(wanted) === '' ? 'index.html' : wanted)
-  if (!file.startsWith(dist) || !existsSync(file)) return sendProblem(response, unknown)
+  if (!file.startsWith(dist) || !existsSync(file)) {
+    sendProblem(response, unknown)
+    return
+  }
   response
     .writeHead(200, {
       'content-type': TYPES[extname(file)] ?? 'application/octet-stream',

@@ -14,6 +14,7 @@ import {
   formatShare,
   formatShort,
   formatTime,
+  steady,
 } from '../../console/src/ui/format.ts'
 import { lineage } from './fixture-data.ts'
 
@@ -51,6 +52,7 @@ test('ages have at most two units, one where it is short', { skip }, () => {
   assert.equal(formatAge(3000), '3 s')
   assert.equal(formatAge(171_000), '2 min 51 s')
   assert.equal(formatAge(5_760_000), '1 h 36 min')
+  assert.equal(steady(formatAge(129_000)).length, steady(formatAge(171_000)).length)
   assert.equal(formatDuration(171_000, 'short'), '2 min')
   assert.equal(formatDuration(600_000), '10 min')
   assert.equal(formatDuration(90 * 60_000), '1 h 30 min')

@@ -84,7 +84,6 @@ class Producer {
           continue
         }
         assert.equal(response.status, 202, await response.text())
-        await response.arrayBuffer()
         for (const row of this.#pending.rows) row.outcome = 'ok'
         this.#pending = null
       } catch (error) {

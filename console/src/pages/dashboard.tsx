@@ -5,7 +5,8 @@ import type { ReactNode } from 'react'
 import type { Cell, DashboardDetail, TileAnswer } from '../../../src/serve/admin/types.ts'
 import { dashboardQuery, tileQuery } from '../api/queries.ts'
 import { Answer, Skeleton } from '../ui/answer.tsx'
-import { Chart, type ChartSeries } from '../ui/chart.tsx'
+import { Chart } from '../ui/chart.tsx'
+import type { ChartSeries } from '../ui/chart-props.ts'
 import { familyOf, formatCell } from '../ui/format.ts'
 import { Grid } from '../ui/grid.tsx'
 import { Tags, Title } from '../ui/head.tsx'
@@ -14,7 +15,6 @@ import { Empty, ErrorNote } from '../ui/note.tsx'
 import { TileFrame } from '../ui/tile-frame.tsx'
 
 type Tile = DashboardDetail['tiles'][number]
-const HEIGHT: Record<Tile['kind'], number> = { number: 66, line: 178, bar: 178, table: 196, heat: 190 }
 const COLORS = ['--chart-1', '--chart-2', '--chart-3']
 const TABLE_ROWS = 6
 
@@ -157,8 +157,8 @@ function TileView({ dashboard, tile, index }: { readonly dashboard: string; read
       sources={query.data?.sources ?? []}
       note={note}
     >
-      <div style={{ minHeight: HEIGHT[tile.kind], ...(tile.kind === 'table' ? { margin: '0 -16px' } : {}) }}>
-        <Answer query={query} rows={tile.kind === 'number' ? 2 : 6}>
+      <div className={`tile-body of-${tile.kind}`}>
+        <Answer query={query} rows={tile.kind === 'number' ? 2 : tile.kind === 'table' ? 6 : 4}>
           {(answer) => body(tile, answer)}
         </Answer>
       </div>
@@ -185,7 +185,8 @@ export function DashboardPage() {
       ) : (
         <div className="dg">
           {of.tiles.map((tile, index) => (
-            <TileView key={`${index} ${tile.title}`} dashboard={name} tile={tile} index={index} />
+            // biome-ignore lint/suspicious/noArrayIndexKey: a tile is what stands at its place in the definition
+            <TileView key={`${name} ${index} ${tile.title}`} dashboard={name} tile={tile} index={index} />
           ))}
         </div>
       )}

@@ -4,7 +4,7 @@ import { Link, useNavigate } from '@tanstack/react-router'
 import { Fragment } from 'react'
 import type { RelationSummary } from '../../../src/serve/admin/types.ts'
 import { serverNow } from '../api/clock.ts'
-import type { TableSearch } from '../router.tsx'
+import type { TableSearch } from '../search.ts'
 import { FieldMenu } from '../ui/choice.tsx'
 import { formatBytes } from '../ui/format.ts'
 import { FreshAge, FreshTarget } from '../ui/freshness.tsx'
@@ -61,7 +61,6 @@ function RelationRow({ of, wide }: { readonly of: RelationSummary; readonly wide
   const failing = checks !== null && checks.passed < checks.total
   const navigate = useNavigate()
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the row widens its own link's target, which takes the keyboard
     <tr className="go" onClick={() => void navigate({ to: '/data/$relation', params: { relation: of.name } })}>
       <td>
         <Link

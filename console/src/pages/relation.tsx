@@ -1,6 +1,7 @@
 // `/data/$relation`: title, state, actions and tabs; each tab is its own route below.
 import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useParams, useRouterState } from '@tanstack/react-router'
+import { Fragment, useEffect, useRef } from 'react'
 import type { RelationDetail } from '../../../src/serve/admin/types.ts'
 import { relationQuery, sessionQuery } from '../api/queries.ts'
 import { Skeleton } from '../ui/answer.tsx'
@@ -50,8 +51,13 @@ function Tabs({ name, of }: { readonly name: string; readonly of: RelationDetail
     Quality: of.counts.checks,
     Snapshots: of.counts.snapshots,
   }
+  const bar = useRef<HTMLElement>(null)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: on small screens the chosen tab may stand outside the bar
+  useEffect(() => {
+    bar.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [path])
   return (
-    <nav className="tabs" aria-label={name} style={{ marginBottom: 'var(--s4)' }}>
+    <nav ref={bar} className="tabs" aria-label={name} style={{ marginBottom: 'var(--s4)' }}>
       {TABS.map((tab) => {
         const suffix = tab.to.split('/')[3] ?? ''
         const count = counts[tab.name]
@@ -133,7 +139,10 @@ export function RelationPage() {
       </p>
       <Why of={of} />
       <Tabs name={name} of={of} />
-      <Outlet />
+      {/* Another relation is another page: nothing of the last one may stay under the new title. */}
+      <Fragment key={name}>
+        <Outlet />
+      </Fragment>
     </>
   )
 }

@@ -5,7 +5,7 @@ import { useState } from 'react'
 import type { RunSummary, Runs } from '../../../src/serve/admin/types.ts'
 import { useNow } from '../api/clock.ts'
 import { runsQuery } from '../api/queries.ts'
-import type { RunsSearch } from '../router.tsx'
+import type { RunsSearch } from '../search.ts'
 import { Answer } from '../ui/answer.tsx'
 import { FieldMenu } from '../ui/choice.tsx'
 import { formatAge, formatDuration, plural } from '../ui/format.ts'
@@ -105,13 +105,16 @@ function List({
   chosen,
   search,
   hours,
+  old,
 }: {
   readonly of: Runs
   readonly chosen: string | null
   readonly search: RunsSearch
   readonly hours: number
+  /** These are still the runs of the last filter. */
+  readonly old: boolean
 }) {
-  const held = useHeld(of.runs, (run) => run.id, `${search.state ?? ''} ${hours}`)
+  const held = useHeld(of.runs, (run) => run.id, `${search.state ?? ''} ${hours} ${old}`)
   return (
     <>
       <Buckets of={of} hours={hours} />
@@ -182,7 +185,7 @@ function RunsSplit({ id, search }: { readonly id: string | null; readonly search
           />
         </div>
         <Answer query={query} rows={14}>
-          {(of) => <List of={of} chosen={chosen} search={search} hours={hours} />}
+          {(of) => <List of={of} chosen={chosen} search={search} hours={hours} old={query.isPlaceholderData} />}
         </Answer>
       </section>
       <section className={`rd ${id === null ? 'hide-m' : ''}`} aria-label="Run">

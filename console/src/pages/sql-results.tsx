@@ -1,7 +1,8 @@
 // The answer to a query: rows, a chart of them, a profile of each column; below, what it was read from and what the policy did.
 import { useState } from 'react'
 import type { Cell, SqlAnswer } from '../../../src/serve/admin/types.ts'
-import { Chart, type ChartSeries } from '../ui/chart.tsx'
+import { Chart } from '../ui/chart.tsx'
+import type { ChartSeries } from '../ui/chart-props.ts'
 import { Segments } from '../ui/choice.tsx'
 import { familyOf, formatBytes, formatCell, formatCount, formatDuration, formatShare, plural } from '../ui/format.ts'
 import { Grid } from '../ui/grid.tsx'

@@ -21,7 +21,6 @@ function Row({ of }: { readonly of: StreamSummary }) {
   const words = streamWords(of)
   const counters = of.conservation
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the row widens its own link's target, which takes the keyboard
     <tr className="go" onClick={() => void navigate({ to: '/streams/$name', params: { name: of.name } })}>
       <td>
         <Link className="row" to="/streams/$name" params={{ name: of.name }} data-row="" onClick={(event) => event.stopPropagation()}>

@@ -2,29 +2,10 @@
 // words and "Show as table".
 import { lazy, Suspense, useState } from 'react'
 import { usePreferences } from '../api/preferences.ts'
+import type { ChartProps } from './chart-props.ts'
 import { formatNumber, formatTime } from './format.ts'
 
 const Plot = lazy(() => import('./plot.tsx'))
-
-export interface ChartSeries {
-  readonly name: string
-  /** Token: '--chart-1'. */
-  readonly color: string
-  readonly values: readonly (number | null)[]
-  readonly dashed?: boolean
-  readonly area?: boolean
-}
-
-export interface ChartProps {
-  readonly kind: 'line' | 'bar'
-  readonly height: number
-  readonly x: { readonly kind: 'time'; readonly values: readonly number[] } | { readonly kind: 'words'; readonly values: readonly string[] }
-  readonly series: readonly ChartSeries[]
-  /** The points are days: axis and tip show dates. */
-  readonly days?: boolean
-  /** Charts of one key move their cursors together. */
-  readonly sync?: string
-}
 
 const words = (props: ChartProps, index: number, zone: 'UTC' | 'local'): string =>
   props.x.kind === 'words'
@@ -77,7 +58,7 @@ export function Chart({ title, legend = true, ...props }: ChartProps & { readonl
   const [table, setTable] = useState(false)
   return (
     <div>
-      <div style={{ minHeight: props.height }}>
+      <div className="chart-box" style={{ minHeight: props.height }}>
         {table ? (
           <Table {...props} />
         ) : (

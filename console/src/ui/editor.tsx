@@ -70,12 +70,16 @@ export default function Editor({ text, onChange, onRun, catalog }: EditorProps) 
   // biome-ignore lint/correctness/useExhaustiveDependencies: one editor for the life of the page; text and catalog follow below
   useEffect(() => {
     if (box.current === null) return
+    const runLatest = (): boolean => {
+      latest.current.onRun()
+      return true
+    }
     const editor = new EditorView({
       parent: box.current,
       state: EditorState.create({
         doc: text,
         extensions: [
-          keymap.of([{ key: 'Mod-Enter', preventDefault: true, run: () => (latest.current.onRun(), true) }]),
+          keymap.of([{ key: 'Mod-Enter', preventDefault: true, run: runLatest }]),
           lineNumbers(),
           history(),
           highlightActiveLine(),

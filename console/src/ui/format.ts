@@ -85,6 +85,9 @@ export function formatAge(ms: number): string {
   return ms >= 1000 && ms < 10_000 ? `${Math.floor(ms / 1000)} s` : formatDuration(ms)
 }
 
+/** A ticking age whose second number is two digits wide (figure space), so that a right-aligned one does not move at 10. */
+export const steady = (age: string): string => age.replace(/ (\d)(?= \w+$)/, ' \u2007$1')
+
 export type Zone = 'UTC' | 'local'
 
 const pad = (value: number, width = 2): string => String(value).padStart(width, '0')

@@ -145,7 +145,7 @@ function cellClass(info: ColumnInfo): string {
 
 function Gap({ height, wide }: { readonly height: number; readonly wide: number }) {
   return (
-    <tr aria-hidden="true">
+    <tr>
       <td colSpan={wide} style={{ height, padding: 0, border: 0 }} />
     </tr>
   )

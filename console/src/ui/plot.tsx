@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { usePreferences } from '../api/preferences.ts'
-import type { ChartProps } from './chart.tsx'
+import type { ChartProps } from './chart-props.ts'
 import { formatNumber, formatTime } from './format.ts'
 
 const color = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
@@ -42,7 +42,7 @@ function options(
     width,
     height: props.height,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     tzDate: (ts) => (zone === 'UTC' ? uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC') : new Date(ts * 1000)),
     cursor: {
       y: false,

@@ -181,18 +181,19 @@ function Choices<K extends keyof Preferences>({
   readonly of: K
   readonly options: readonly (readonly [Preferences[K], string])[]
 }) {
-  const chosen = usePreferences()
-  return options.map(([value, text]) => (
-    <Menu.Item
-      key={text}
-      role="menuitemradio"
-      aria-checked={chosen[of] === value}
-      onClick={() => setPreferences({ [of]: value })}
-      closeMenuOnClick={false}
+  const chosen = usePreferences()[of]
+  return (
+    <Menu.RadioGroup
+      value={String(chosen)}
+      onChange={(text) => setPreferences({ [of]: options.find(([value]) => String(value) === text)?.[0] ?? chosen })}
     >
-      {text}
-    </Menu.Item>
-  ))
+      {options.map(([value, text]) => (
+        <Menu.RadioItem key={text} value={String(value)}>
+          {text}
+        </Menu.RadioItem>
+      ))}
+    </Menu.RadioGroup>
+  )
 }
 
 function Settings({
@@ -226,7 +227,7 @@ function Settings({
           of="zone"
           options={[
             ['UTC', 'UTC'],
-            ['local', zoneName()],
+            ['local', `Local, ${zoneName()}`],
           ]}
         />
         <Menu.Label>Single-key shortcuts</Menu.Label>

@@ -1,6 +1,9 @@
 // Small bars in a cell: arrivals by hour, spread of a column, days of a check. A summary for screen readers goes with each.
 import type { CheckStatus } from '../../../src/serve/admin/types.ts'
 
+/** A bar that stands on the ground, as part of a path. */
+const bar = (x: number, width: number, tall: number, ground: number): string => `M${x} ${ground}v${-tall}h${width}v${tall}z`
+
 export function Spark({
   values,
   label,
@@ -16,19 +19,12 @@ export function Spark({
   const step = width / Math.max(1, values.length)
   return (
     <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
-      {values.map((value, index) => {
-        const tall = Math.max(1.5, (value / most) * (height - 1))
-        return (
-          <rect
-            key={`${index}-${values.length}`}
-            x={index * step}
-            y={height - tall}
-            width={Math.max(1, step - 1)}
-            height={tall}
-            fill="var(--chart-3)"
-          />
-        )
-      })}
+      <path
+        d={values
+          .map((value, index) => bar(index * step, Math.max(1, step - 1), Math.max(1.5, (value / most) * (height - 1)), height))
+          .join('')}
+        fill="var(--chart-3)"
+      />
     </svg>
   )
 }
@@ -53,15 +49,12 @@ export function CheckDays({ days }: { readonly days: readonly CheckStatus[] }) {
       role="img"
       aria-label={`failed on ${failed} of ${days.length} days`}
     >
-      {days.map((day, index) => (
-        <rect
-          key={`${index}-${day}`}
-          x={index * 5}
-          y={14 - DAY[day][1]}
-          width={4}
-          height={DAY[day][1]}
-          fill={DAY[day][0]}
-          opacity={day === 'pass' ? 0.5 : 1}
+      {(Object.keys(DAY) as CheckStatus[]).map((status) => (
+        <path
+          key={status}
+          d={days.map((day, index) => (day === status ? bar(index * 5, 4, DAY[status][1], 14) : '')).join('')}
+          fill={DAY[status][0]}
+          opacity={status === 'pass' ? 0.5 : 1}
         />
       ))}
     </svg>

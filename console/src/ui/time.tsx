@@ -1,7 +1,7 @@
 // Instants and ages. Times follow the reader's zone; ages tick with the server's clock.
 import { serverNow, useNow } from '../api/clock.ts'
 import { usePreferences } from '../api/preferences.ts'
-import { formatAge, formatDuration, formatInstant, formatTime } from './format.ts'
+import { formatAge, formatDuration, formatInstant, formatTime, steady } from './format.ts'
 
 export function Time({ at, how = 'usual' }: { readonly at: number; readonly how?: 'usual' | 'clock' | 'minute' | 'milli' }) {
   const { zone } = usePreferences()
@@ -15,7 +15,7 @@ export function Time({ at, how = 'usual' }: { readonly at: number; readonly how?
 /** Time since `at`, ticking. */
 export function Age({ at, short = false }: { readonly at: number; readonly short?: boolean }) {
   const age = Math.max(0, useNow() - at)
-  return <span className="num">{short ? formatDuration(age, 'short') : formatAge(age)}</span>
+  return <span className="num">{steady(short ? formatDuration(age, 'short') : formatAge(age))}</span>
 }
 
 /** A length of time that does not tick; `fine` shows milliseconds. */
