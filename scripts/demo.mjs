@@ -30,4 +30,4 @@ function buildConsole() {
 
 installDependencies()
 buildConsole()
-run(join(root, 'examples', 'shop', 'demo.ts'), process.argv.slice(2))
+run(join(root, 'scripts', 'shop-demo.ts'), process.argv.slice(2))

@@ -2,7 +2,8 @@
 import { globSync, statSync } from 'node:fs'
 import { isAbsolute, relative, resolve } from 'node:path'
 import { MillraceError } from '../core/errors.ts'
-import { quoteText } from '../engine/sql-text.ts'
+
+const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 export interface SourceFile {
   readonly path: string

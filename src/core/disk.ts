@@ -108,7 +108,8 @@ export const nodeDisk: Disk = {
   syncDirectory: (path) => syncPath(path, constants.O_RDONLY),
   async makeDirectory(path) {
     const first = await fs.mkdir(path, { recursive: true })
-    if (first) await nodeDisk.syncDirectory(parentOf(first))
+    // Every new level is an entry of the one above it.
+    for (let made = path; first && made.length >= first.length; made = parentOf(made)) await nodeDisk.syncDirectory(parentOf(made))
   },
   async list(path) {
     try {

@@ -10,7 +10,8 @@ export interface ValueState<T> {
   clear(): void
 }
 
-/** Distinct values a key, each forgotten `within` after it was last added (append time). */
+/** Distinct values a key, each forgotten `within` after it was last added: by event time when the processor has `time`, else by
+ *  the time of arrival. */
 export interface ExpiringSetState<T> {
   add(value: T): void
   has(value: T): boolean

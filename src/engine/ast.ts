@@ -5,6 +5,7 @@
 import { MillraceError } from '../core/errors.ts'
 import { parseJsonVerbatim, printJson } from '../core/json.ts'
 import type { Engine, Session } from './duckdb.ts'
+import { placeOf } from './engine-error.ts'
 
 /** A node of the tree: `type` and, for expressions, `class`; everything else by DuckDB's names. */
 export interface Node {
@@ -42,24 +43,25 @@ const CACHE_MAX = 1_000
 
 export async function openParser(engine: Engine): Promise<SqlParser> {
   const session = await engine.session()
-  const cache = new Map<string, string>()
-  const parse = async (text: string): Promise<Statement> => {
-    const known = cache.get(text)
-    if (known !== undefined) return parseJsonVerbatim(known) as Statement
-    const statement = await parseOnce(session, text)
-    if (cache.size >= CACHE_MAX) cache.delete(cache.keys().next().value!)
-    cache.set(text, printJson(statement))
-    return statement
-  }
+  const cache = new Map<string, Statement>()
   return {
-    parse,
+    async parse(text) {
+      const known = cache.get(text)
+      const statement = known ?? (await parseOnce(session, text))
+      cache.delete(text)
+      cache.set(text, statement)
+      if (cache.size > CACHE_MAX) cache.delete(cache.keys().next().value!)
+      return copy(statement)
+    },
     async print(statement) {
       checkParameterNames(statement)
-      const json = printJson({ error: false, statements: [withoutLocations(statement)] })
+      const tree = copy(statement)
+      walk(tree.node, keepDouble)
+      const json = printJson({ error: false, statements: [tree] })
       const { rows } = await session.rows('SELECT json_deserialize_sql($1::JSON)', [json])
       const text = String(rows[0]![0])
       const again = await parseOnce(session, text)
-      if (canonical(again) !== canonical(statement))
+      if (canonical(again) !== canonical(tree))
         throw new MillraceError('MR_SQL_FORBIDDEN', 'the query uses a form that cannot be printed safely', {
           fix: 'write it in a simpler way',
         })
@@ -69,9 +71,17 @@ export async function openParser(engine: Engine): Promise<SqlParser> {
   }
 }
 
+/** A copy that the caller may change; verbatim numbers are frozen and shared. */
+function copy<T>(value: T): T {
+  if (value === null || typeof value !== 'object' || JSON.isRawJSON(value)) return value
+  if (Array.isArray(value)) return value.map(copy) as T
+  const target: Record<string, unknown> = {}
+  for (const key in value) target[key] = copy(value[key])
+  return target as T
+}
+
 interface Serialized {
   error: boolean
-  error_type?: string
   error_message?: string
   position?: string
   statements?: Statement[]
@@ -79,7 +89,7 @@ interface Serialized {
 
 async function parseOnce(session: Session, text: string): Promise<Statement> {
   const { rows } = await session.rows('SELECT json_serialize_sql($1::VARCHAR)', [text])
-  const parsed = parseJsonVerbatim(String(rows[0]![0])) as Serialized
+  const parsed = readTree(String(rows[0]![0]))
   if (parsed.error) throw parseError(text, parsed)
   if (parsed.statements?.length !== 1)
     throw new MillraceError('MR_SQL_STATEMENT', `one SELECT is allowed, this is ${parsed.statements?.length ?? 0} statements`, {
@@ -88,17 +98,23 @@ async function parseOnce(session: Session, text: string): Promise<Statement> {
   return parsed.statements[0]!
 }
 
-function parseError(text: string, { error_type: kind, error_message: message = '', position }: Serialized): MillraceError {
-  if (kind === 'not implemented' || /Only SELECT statements/.test(message))
-    return new MillraceError('MR_SQL_STATEMENT', 'only one SELECT is allowed', { fix: 'ask with SELECT; definitions change in code' })
-  const at = position === undefined ? '' : placeOf(text, Number(position))
-  return new MillraceError('MR_SQL_SYNTAX', `${message.split('\n')[0]}${at}`, { fix: 'check the SQL near that place' })
+function readTree(json: string): Serialized {
+  try {
+    return parseJsonVerbatim(json) as Serialized
+  } catch (cause) {
+    // The one thing that DuckDB writes and JSON does not have is Infinity, which only such a literal becomes.
+    throw new MillraceError('MR_SQL_SYNTAX', 'a number is larger than a double can be', {
+      cause,
+      fix: "write 'inf'::DOUBLE if infinity is meant",
+    })
+  }
 }
 
-function placeOf(text: string, offset: number): string {
-  const before = text.slice(0, offset)
-  const line = before.split('\n').length
-  return ` (line ${line}, column ${offset - before.lastIndexOf('\n')})`
+function parseError(text: string, { error_message: message = '', position }: Serialized): MillraceError {
+  if (/^Only SELECT statements/.test(message))
+    return new MillraceError('MR_SQL_STATEMENT', 'only one SELECT is allowed', { fix: 'ask with SELECT; definitions change in code' })
+  const place = position === undefined ? '' : placeOf(text, Number(position), 'characters')
+  return new MillraceError('MR_SQL_SYNTAX', `${message.split('\n')[0]}${place}`, { fix: 'check the SQL near that place' })
 }
 
 /** Calls `visit` for every object of the tree, parents first. */
@@ -116,6 +132,30 @@ declare global {
   }
 }
 
+/** `1e3` is printed as `1000.0`, which reads back as a decimal: doubles without an exponent become casts of text. */
+function keepDouble(node: Node): void {
+  const value = node['value'] as { type: { id: string }; is_null: boolean; value: unknown } | undefined
+  if (node.class !== 'CONSTANT' || value?.type.id !== 'DOUBLE' || value.is_null) return
+  const text = JSON.stringify(value.value)
+  if (text.includes('e')) return
+  delete node['value']
+  const { alias = '', query_location = 0 } = node
+  Object.assign(node, {
+    class: 'CAST',
+    type: 'OPERATOR_CAST',
+    child: {
+      class: 'CONSTANT',
+      type: 'VALUE_CONSTANT',
+      alias: '',
+      query_location,
+      value: { type: { id: 'VARCHAR', type_info: null }, is_null: false, value: text },
+    },
+    cast_type: { id: 'DOUBLE', type_info: null },
+    try_cast: false,
+    alias,
+  })
+}
+
 /** The printer writes names of parameters unquoted: only plain ones pass. */
 function checkParameterNames(statement: Statement): void {
   walk(statement, (node) => {
@@ -125,10 +165,6 @@ function checkParameterNames(statement: Statement): void {
         fix: 'use letters, digits and underscores',
       })
   })
-}
-
-function withoutLocations<T>(value: T): T {
-  return parseJsonVerbatim(JSON.stringify(value, (key, inner) => (key === 'query_location' ? 0 : inner))) as T
 }
 
 const IGNORED = new Set(['query_location', 'named_param_map'])

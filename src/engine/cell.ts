@@ -4,7 +4,9 @@
 import {
   DuckDBArrayValue,
   DuckDBBlobValue,
+  type DuckDBDataChunk,
   DuckDBDateValue,
+  type DuckDBDecimalType,
   DuckDBDecimalValue,
   DuckDBListValue,
   DuckDBMapValue,
@@ -14,13 +16,76 @@ import {
   DuckDBTimestampSecondsValue,
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
+  type DuckDBType,
+  DuckDBTypeId,
   type DuckDBValue,
 } from '@duckdb/node-api'
+import { isValid, openVector, type ResultVector, safeLong } from './result-vector.ts'
 
 export type Plain = null | boolean | number | bigint | string | readonly Plain[] | { readonly [name: string]: Plain }
 export type Cell = null | boolean | number | string | readonly Cell[] | { readonly [name: string]: Cell }
 
 const DAY_MS = 86_400_000
+
+/** The first `rows` rows of a chunk. */
+export function rowsOf(chunk: DuckDBDataChunk, columnCount: number, rows: number): Plain[][] {
+  const result: Plain[][] = Array.from({ length: rows }, () => new Array<Plain>(columnCount))
+  for (let index = 0; index < columnCount; index++) {
+    const type = chunk.getColumnVector(index).type
+    const vector = openVector(chunk, index, type, rows)
+    const read = readerOf(vector, type)
+    for (let row = 0; row < rows; row++) result[row]![index] = isValid(vector.valid, row) ? read(row) : null
+  }
+  return result
+}
+
+function readerOf(vector: ResultVector, type: DuckDBType): (row: number) => Plain {
+  switch (vector.kind) {
+    case 'numbers':
+      return numberReader(vector.values, type)
+    case 'longs':
+      return longReader(vector, type)
+    case 'bytes':
+      return type.typeId === DuckDBTypeId.BLOB ? (row) => vector.bytesAt(row).toString('base64') : (row) => vector.bytesAt(row).toString()
+    case 'other':
+      return (row) => plainOf(vector.values[row]!)
+  }
+}
+
+function numberReader(values: { readonly [row: number]: number }, type: DuckDBType): (row: number) => Plain {
+  if (type.typeId === DuckDBTypeId.BOOLEAN) return (row) => values[row] !== 0
+  if (type.typeId === DuckDBTypeId.DATE) return (row) => isoDate(values[row]!)
+  if (type.typeId === DuckDBTypeId.FLOAT) return (row) => shortestFloat(values[row]!)
+  if (type.typeId === DuckDBTypeId.DECIMAL) return (row) => decimalText(String(values[row]), (type as DuckDBDecimalType).scale)
+  return (row) => values[row]!
+}
+
+function longReader(vector: Extract<ResultVector, { kind: 'longs' }>, type: DuckDBType): (row: number) => Plain {
+  if (type.typeId === DuckDBTypeId.BIGINT) return (row) => vector.big[row]!
+  if (type.typeId === DuckDBTypeId.DECIMAL) return (row) => decimalText(vector.big[row]!.toString(), (type as DuckDBDecimalType).scale)
+  if (type.typeId === DuckDBTypeId.TIME) return (row) => isoTime(safeLong(vector, row)!)
+  return (row) => {
+    const micros = safeLong(vector, row)
+    return micros === undefined ? isoMicros(vector.big[row]!) : isoSafeMicros(micros)
+  }
+}
+
+/** Digits of an unscaled integer with the point in its place. */
+export function decimalText(unscaled: string, scale: number): string {
+  if (scale === 0) return unscaled
+  const sign = unscaled.startsWith('-') ? '-' : ''
+  const digits = unscaled.slice(sign.length).padStart(scale + 1, '0')
+  return `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
+}
+
+/** The shortest decimal that is this 32-bit float, as DuckDB prints it: 0.1, not 0.10000000149011612. */
+export function shortestFloat(value: number): number {
+  for (let digits = 6; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits))
+    if (Math.fround(short) === value) return short
+  }
+  return Number.isFinite(value) ? Number(value.toPrecision(9)) : value
+}
 
 export function plainOf(value: DuckDBValue): Plain {
   if (value === null || typeof value !== 'object') return value
@@ -38,6 +103,30 @@ export function plainOf(value: DuckDBValue): Plain {
   return String(value)
 }
 
+const DAY_MICROS = 86_400_000_000
+let lastDay = Number.NaN
+let lastDayText = ''
+
+/** As `isoMicros`, of a number. Neighbours tend to be of one day, whose text is kept. */
+export function isoSafeMicros(micros: number): string {
+  const day = Math.floor(micros / DAY_MICROS)
+  if (day !== lastDay) {
+    lastDayText = isoDate(day)
+    lastDay = day
+  }
+  return `${lastDayText}T${isoTime(micros - day * DAY_MICROS, true)}Z`
+}
+
+const two = (value: number): string => (value < 10 ? `0${value}` : String(value))
+
+/** `12:34:56.000789`: six digits, or none when they are zero and `always` is not set. */
+export function isoTime(micros: number, always = false): string {
+  const seconds = Math.floor(micros / 1_000_000)
+  const rest = micros - seconds * 1_000_000
+  const text = `${two(Math.floor(seconds / 3_600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`
+  return rest === 0 && !always ? text : `${text}.${String(rest).padStart(6, '0')}`
+}
+
 const INFINITE_MICROS = 9_223_372_036_854_775_807n
 
 /** `2026-01-02T03:04:05.000006Z`; 'infinity' and '-infinity' as PostgreSQL prints them. */
@@ -51,9 +140,32 @@ export function isoMicros(micros: bigint): string {
   return `${date.toISOString().slice(0, -1)}${String(rest).padStart(3, '0')}Z`
 }
 
-function isoDate(days: number): string {
+const FIRST_DAY = -719_528
+const LAST_DAY = 2_932_896
+
+/** `2026-01-02`; 'infinity' and '-infinity'. */
+export function isoDate(days: number): string {
+  if (days < FIRST_DAY || days > LAST_DAY) return farDate(days)
+  // Years that begin in March, in eras of 400 (https://howardhinnant.github.io/date_algorithms.html); a Date costs ten times as much.
+  const shifted = days + 719_468
+  const era = Math.floor(shifted / 146_097)
+  const dayOfEra = shifted - era * 146_097
+  const yearOfEra = Math.floor(
+    (dayOfEra - Math.floor(dayOfEra / 1_460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
+  )
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
+  const fromMarch = Math.floor((5 * dayOfYear + 2) / 153)
+  const month = fromMarch < 10 ? fromMarch + 3 : fromMarch - 9
+  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+  const yearText = year < 1000 ? String(year).padStart(4, '0') : String(year)
+  return `${yearText}-${two(month)}-${two(dayOfYear - Math.floor((153 * fromMarch + 2) / 5) + 1)}`
+}
+
+/** Beyond the years of four digits. */
+function farDate(days: number): string {
   const date = new Date(days * DAY_MS)
-  return Number.isNaN(date.getTime()) ? (days > 0 ? 'infinity' : '-infinity') : date.toISOString().slice(0, 10)
+  if (Number.isNaN(date.getTime())) return days > 0 ? 'infinity' : '-infinity'
+  return date.toISOString().slice(0, -14)
 }
 
 export interface CellOptions {

@@ -1,32 +1,41 @@
 // The driver of DuckDB: one locked in-memory instance a process, sessions on it, and the traps of the package closed here:
-// streams that end silently, errors as text, long queries that hold threads. Whoever runs users' SQL goes through govern.
+// streams that end silently, errors as text, long queries that hold threads, interrupts that come too early to be seen.
+// It runs what it is given; whoever runs users' SQL goes through govern.
+import { rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import {
-  BIGINT,
   type DuckDBConnection,
   type DuckDBDataChunk,
   DuckDBInstance,
+  type DuckDBMaterializedResult,
+  type DuckDBResult,
   type DuckDBType,
-  type DuckDBValue,
-  INTEGER,
 } from '@duckdb/node-api'
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
-import { type Plain, plainOf } from './cell.ts'
+import { bindValues, hasValues, type SqlValues } from './bind-values.ts'
+import { type Plain, rowsOf } from './cell.ts'
 import { engineError } from './engine-error.ts'
+import { Slots } from './slots.ts'
 import { quoteText } from './sql-text.ts'
+import { watch } from './watch.ts'
+
+export type { SqlArgument, SqlValue, SqlValues } from './bind-values.ts'
 
 export interface EngineOptions {
   readonly clock: Clock
   /** The only directories that statements can read and write. */
   readonly directories: readonly string[]
+  /** Where large sorts and joins spill to; exports lie in a directory of their own in it, which is emptied at the start. */
   readonly tempDirectory: string
   readonly memoryLimitBytes?: number
   readonly threads?: number
-  /** Statements that run at once; the others wait. Below the size of the libuv pool. */
+  /** Statements that run at once; the others wait. Default: two less than the libuv pool has threads, at most 8. */
   readonly concurrency?: number
 }
 
 export interface ResultColumn {
+  /** Unique in its result: a second `a` is `a_1`. */
   readonly name: string
   /** DuckDB's name of the type. */
   readonly type: string
@@ -40,25 +49,40 @@ export interface ResultSet {
   readonly truncated: boolean
 }
 
-export type SqlValue = string | number | bigint | boolean | null
-export type SqlValues = readonly SqlValue[] | Readonly<Record<string, SqlValue>>
-
-export interface QueryOptions {
-  readonly rowMax?: number
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
+/** A part of a result as the engine holds it: for encoders. Read it before asking for the next. */
+export interface Page {
+  readonly columns: readonly ResultColumn[]
+  readonly types: readonly DuckDBType[]
+  readonly chunk: DuckDBDataChunk
+  /** Rows of the chunk that belong to the result: the first ones. */
+  readonly rowCount: number
 }
 
+export interface QueryOptions {
+  /** At most so many rows; the SQL must then be a SELECT. */
+  readonly rowMax?: number
+  /** Waiting for a free slot counts. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+  /** The part of the SQL that the user wrote: positions of errors are given in it. */
+  readonly source?: string
+}
+
+/** A connection. One statement at a time: a second one would end a stream that is being read. */
 export interface Session {
-  /** Runs statements without a result. */
-  run(sql: string, values?: SqlValues): Promise<void>
-  /** @throws MR_SQL_* by DuckDB's class of error. */
+  /** Runs statements without a result; several, separated by `;`, when there are no values. */
+  run(sql: string, values?: SqlValues, options?: Omit<QueryOptions, 'rowMax'>): Promise<void>
+  /** @throws MR_SQL_* by DuckDB's class of error, MR_CANCELLED. */
   rows(sql: string, values?: SqlValues, options?: QueryOptions): Promise<ResultSet>
-  /** Result in chunks, bounded in memory. Never ends silently on an error: a missing last marker throws MR_SQL_RUNTIME. */
-  stream(sql: string, values?: SqlValues, options?: QueryOptions): AsyncGenerator<ResultSet>
-  /** The connection, for bulk appends. */
+  /** Result in parts, bounded in memory. Never ends silently on an error: a missing last marker throws MR_SQL_RUNTIME. */
+  stream(sql: string, values?: SqlValues, options?: Omit<QueryOptions, 'rowMax'>): AsyncGenerator<ResultSet>
+  /** As `stream`, undecoded. There is at least one page, maybe of no rows. */
+  pages(sql: string, values?: SqlValues, options?: Omit<QueryOptions, 'rowMax'>): AsyncGenerator<Page>
+  /** For bulk appends and functions of our own. */
   readonly connection: DuckDBConnection
   readonly clock: Clock
+  /** Statements may write here too; it may not exist yet. */
+  readonly exportDirectory: string
   close(): void
 }
 
@@ -68,33 +92,37 @@ export interface Engine {
   close(): void
 }
 
+/** Column of the marker that only a complete stream ends with. No relation may have it. */
 const END_MARK = '__millrace_end'
-const DEFAULT_CONCURRENCY = 8
+
+const defaultConcurrency = (): number => Math.min(8, Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) - 2))
 
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const instance = await DuckDBInstance.create(':memory:', {
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     allow_community_extensions: 'false',
-    ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
+    errors_as_json: 'true',
+    threads: String(options.threads ?? availableParallelism()),
     ...(options.memoryLimitBytes === undefined ? {} : { memory_limit: `${Math.floor(options.memoryLimitBytes / 1_000_000)}MB` }),
     temp_directory: options.tempDirectory,
   })
   const first = await instance.connect()
+  const exportDirectory = `${options.tempDirectory}/export`
+  await rm(exportDirectory, { recursive: true, force: true })
+  const directories = [...options.directories, exportDirectory].map((path) => quoteText(path.endsWith('/') ? path : `${path}/`))
   const setup = [
     "SET GLOBAL TimeZone = 'UTC'",
-    `SET allowed_directories = [${options.directories.map((path) => quoteText(path.endsWith('/') ? path : `${path}/`)).join(', ')}]`,
+    `SET allowed_directories = [${directories.join(', ')}]`,
     'SET enable_external_access = false',
     'CREATE SCHEMA IF NOT EXISTS tail',
     'SET lock_configuration = true',
   ]
   for (const statement of setup) await first.run(statement)
-  const slots = new Slots(options.concurrency ?? DEFAULT_CONCURRENCY)
+  const slots = new Slots(options.concurrency ?? defaultConcurrency())
   return {
     clock: options.clock,
-    async session() {
-      return openSession(await instance.connect(), slots, options.clock)
-    },
+    session: async () => openSession(await instance.connect(), slots, options.clock, exportDirectory),
     close() {
       first.closeSync()
       instance.closeSync()
@@ -102,168 +130,134 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-/** Lets at most `free` statements run at once. */
-class Slots {
-  #free: number
-  readonly #waiting: (() => void)[] = []
-
-  constructor(free: number) {
-    this.#free = free
-  }
-
-  async take(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--
-      return
-    }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve))
-  }
-
-  give(): void {
-    const next = this.#waiting.shift()
-    if (next) next()
-    else this.#free++
-  }
-}
-
-function openSession(connection: DuckDBConnection, slots: Slots, clock: Clock): Session {
-  const guarded = async <T>(sql: string, options: QueryOptions, action: () => Promise<T>): Promise<T> => {
-    await slots.take()
-    const guard = watch(connection, clock, options)
+function openSession(connection: DuckDBConnection, slots: Slots, clock: Clock, exportDirectory: string): Session {
+  const guarded = (options: QueryOptions): Guarded => openGuard(connection, slots, clock, options)
+  const once = async <T>(text: string, source: string, options: QueryOptions, action: () => Promise<T>): Promise<T> => {
+    const guard = guarded(options)
     try {
-      return await action()
+      return await guard.step(action)
     } catch (cause) {
-      throw guard.reason() ?? engineError(cause, sql)
+      throw guard.reason() ?? engineError(cause, text, options.source ?? source)
     } finally {
       guard.end()
-      slots.give()
     }
   }
+  const pages = (sql: string, values?: SqlValues, options: QueryOptions = {}) =>
+    streamPages(connection, guarded(options), sql, values, options.source)
   return {
     connection,
     clock,
-    run: (sql, values) => guarded(sql, {}, async () => void (await connection.run(sql, ...bind(values)))),
-    rows: (sql, values, options = {}) =>
-      guarded(sql, options, async () => {
-        const rowMax = options.rowMax ?? Number.POSITIVE_INFINITY
-        const reader = await connection.run(sql, ...bind(values))
-        const names = reader.deduplicatedColumnNames()
-        const columns = names.map((name, index) => ({ name, type: reader.columnType(index).toString() }))
-        const rows: Plain[][] = []
-        for (;;) {
-          const chunk = await reader.fetchChunk()
-          if (!chunk || chunk.rowCount === 0) return { columns, rows, truncated: false }
-          for (const row of plainRows(chunk)) {
-            if (rows.length >= rowMax) return { columns, rows, truncated: true }
-            rows.push(row)
-          }
-        }
-      }),
-    stream: (sql, values, options = {}) => streamRows(connection, slots, clock, sql, values, options),
+    exportDirectory,
+    run: (sql, values, options = {}) => once(sql, sql, options, async () => void (await execute(connection, sql, values))),
+    rows(sql, values, options = {}) {
+      const { rowMax } = options
+      const text = rowMax === undefined ? sql : `SELECT * FROM (${sql}\n) LIMIT ${rowMax + 1}`
+      return once(text, sql, options, async () => collect(await execute(connection, text, values), rowMax))
+    },
+    async *stream(sql, values, options) {
+      for await (const { columns, chunk, rowCount } of pages(sql, values, options))
+        if (rowCount > 0) yield { columns, rows: rowsOf(chunk, columns.length, rowCount), truncated: false }
+    },
+    pages,
     close: () => connection.closeSync(),
   }
 }
 
-async function* streamRows(
+async function execute(connection: DuckDBConnection, sql: string, values: SqlValues | undefined): Promise<DuckDBMaterializedResult> {
+  if (!hasValues(values)) return connection.run(sql)
+  const statement = await connection.prepare(sql)
+  try {
+    bindValues(statement, values)
+    return await statement.run()
+  } finally {
+    statement.destroySync()
+  }
+}
+
+const columnsOf = (result: DuckDBResult): ResultColumn[] => {
+  const seen = new Set<string>()
+  return result.columnNames().map((given, index) => {
+    let name = given
+    for (let n = 1; seen.has(name.toLowerCase()); n++) name = `${given}_${n}`
+    seen.add(name.toLowerCase())
+    return { name, type: result.columnType(index).toString() }
+  })
+}
+
+async function collect(result: DuckDBResult, rowMax = Number.POSITIVE_INFINITY): Promise<ResultSet> {
+  const columns = columnsOf(result)
+  const rows: Plain[][] = []
+  for (;;) {
+    const chunk = await result.fetchChunk()
+    if (!chunk || chunk.rowCount === 0) return { columns, rows, truncated: false }
+    const wanted = Math.min(chunk.rowCount, rowMax - rows.length)
+    for (const row of rowsOf(chunk, columns.length, wanted)) rows.push(row)
+    if (wanted < chunk.rowCount) return { columns, rows, truncated: true }
+  }
+}
+
+async function* streamPages(
   connection: DuckDBConnection,
-  slots: Slots,
-  clock: Clock,
+  guard: Guarded,
   sql: string,
   values: SqlValues | undefined,
-  options: QueryOptions,
-): AsyncGenerator<ResultSet> {
-  await slots.take()
-  const guard = watch(connection, clock, options)
+  source = sql,
+): AsyncGenerator<Page> {
+  // The package ends a failed stream as if it were complete; a last row that only a complete one has tells them apart.
+  const marked = `SELECT *, false AS ${END_MARK} FROM (${sql}\n) UNION ALL BY NAME SELECT true AS ${END_MARK}`
   try {
-    // The package ends a failed stream as if it were complete; a last row that only a complete one has tells them apart.
-    const marked = `SELECT *, false AS ${END_MARK} FROM (${sql}) UNION ALL BY NAME SELECT true AS ${END_MARK}`
-    const result = await connection.stream(marked, ...bind(values))
-    const columns = result
-      .deduplicatedColumnNames()
-      .map((name, index) => ({ name, type: result.columnType(index).toString() }))
-      .slice(0, -1)
+    const result = await guard.step(() => openStream(connection, marked, values))
+    const columns = columnsOf(result).slice(0, -1)
+    const types = result.columnTypes()
     for (;;) {
-      const chunk = await result.fetchChunk()
-      if (!chunk || chunk.rowCount === 0)
-        throw (
-          guard.reason() ??
-          new MillraceError('MR_SQL_RUNTIME', 'the query failed while its result was read', {
-            fix: 'ask again; a smaller result shows the reason',
-          })
-        )
-      const rows = plainRows(chunk)
-      const isEnd = rows.at(-1)!.at(-1) === true
-      const own = (isEnd ? rows.slice(0, -1) : rows).map((row) => row.slice(0, -1))
-      if (own.length > 0) yield { columns, rows: own, truncated: false }
+      const chunk = await guard.step(() => result.fetchChunk())
+      const total = chunk?.rowCount ?? 0
+      if (!chunk || total === 0) throw guard.reason() ?? failedStream()
+      const isEnd = chunk.getColumnVector(columns.length).getItem(total - 1) === true
+      yield { columns, types, chunk, rowCount: isEnd ? total - 1 : total }
       if (isEnd) return
     }
   } catch (cause) {
-    throw guard.reason() ?? engineError(cause, sql)
+    throw guard.reason() ?? engineError(cause, marked, source)
   } finally {
     guard.end()
-    slots.give()
   }
 }
 
-function plainRows(chunk: DuckDBDataChunk): Plain[][] {
-  const columns = Array.from({ length: chunk.columnCount }, (_, index) => chunk.getColumnValues(index))
-  return Array.from({ length: chunk.rowCount }, (_, row) => columns.map((column) => plainOf(column[row]!)))
+const failedStream = (): MillraceError =>
+  new MillraceError('MR_SQL_RUNTIME', 'the query failed while its result was read', {
+    fix: 'ask again as JSON, which tells the reason; the values of some row do not fit an expression',
+  })
+
+async function openStream(connection: DuckDBConnection, sql: string, values: SqlValues | undefined): Promise<DuckDBResult> {
+  const statement = await connection.prepare(sql)
+  if (hasValues(values)) bindValues(statement, values)
+  return statement.stream()
 }
 
-/** Interrupts the connection at the time limit or when the signal aborts; `reason` is then what to throw. */
-function watch(
-  connection: DuckDBConnection,
-  clock: Clock,
-  { timeoutMs, signal }: QueryOptions,
-): { reason(): MillraceError | undefined; end(): void } {
-  let reason: MillraceError | undefined
-  const stop = (error: MillraceError): void => {
-    reason ??= error
-    connection.interrupt()
-  }
-  const cancel =
-    timeoutMs === undefined
-      ? () => {}
-      : clock.after(timeoutMs, () =>
-          stop(
-            new MillraceError('MR_SQL_TIMEOUT', `the query ran longer than ${timeoutMs} ms`, {
-              fix: 'ask for less, or raise the time limit',
-            }),
-          ),
-        )
-  const onAbort = (): void => stop(new MillraceError('MR_CANCELLED', 'the query was cancelled'))
-  signal?.addEventListener('abort', onAbort, { once: true })
+interface Guarded {
+  /** Runs one native call in a slot. */
+  step<T>(action: () => Promise<T>): Promise<T>
+  /** Why the caller's own limits ended it, if they did. */
+  reason(): MillraceError | undefined
+  end(): void
+}
+
+/** Slots are held while the engine works, not while a consumer of a stream does: it may ask another question meanwhile. */
+function openGuard(connection: DuckDBConnection, slots: Slots, clock: Clock, options: QueryOptions): Guarded {
+  const limits = watch(clock, options)
   return {
-    reason: () => reason,
-    end() {
-      cancel()
-      signal?.removeEventListener('abort', onAbort)
+    async step(action) {
+      await slots.take(limits.signal)
+      const stop = limits.interrupting(connection)
+      try {
+        return await action()
+      } finally {
+        stop()
+        slots.give()
+      }
     },
+    reason: () => limits.reason(),
+    end: () => limits.end(),
   }
-}
-
-type Values = DuckDBValue[] | Record<string, DuckDBValue>
-type Types = DuckDBType[] | Record<string, DuckDBType | undefined>
-
-/** Whole numbers are bound as integers: DuckDB would take every JavaScript number as DOUBLE. */
-function bind(values: SqlValues | undefined): [Values | undefined, Types | undefined] {
-  if (values === undefined) return [undefined, undefined]
-  if (Array.isArray(values))
-    return values.length === 0 ? [undefined, undefined] : [values.map(boundValue), values.map(boundType) as DuckDBType[]]
-  const entries = Object.entries(values as Record<string, SqlValue>)
-  if (entries.length === 0) return [undefined, undefined]
-  return [
-    Object.fromEntries(entries.map(([name, value]) => [name, boundValue(value)])),
-    Object.fromEntries(entries.map(([name, value]) => [name, boundType(value)])),
-  ]
-}
-
-const isInt = (value: SqlValue): value is number => typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 2 ** 31
-
-const boundValue = (value: SqlValue): DuckDBValue =>
-  typeof value === 'number' && Number.isSafeInteger(value) && !isInt(value) ? BigInt(value) : value
-
-function boundType(value: SqlValue): DuckDBType | undefined {
-  if (isInt(value)) return INTEGER
-  return typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value)) ? BIGINT : undefined
 }

@@ -71,10 +71,30 @@ function duckType(type: Type): DuckDBType {
 export const ingestTypes = (batch: Pick<ColumnBatch, 'shape'>): readonly DuckDBType[] =>
   batch.shape.fields.map((field) => duckType(field.type))
 
-/** Appends all rows to `schema.table`, whose columns are `ingestTypes`. Visible when it resolves; all or nothing. */
+/** The appender commits by itself after so many rows. */
+const FLUSH_ROWS = 204_800
+
+/**
+ * Appends all rows to `memory.schema.table`, whose columns are `ingestTypes`. Visible when it resolves; all or nothing,
+ * outside of a transaction. Strings must be valid UTF-8.
+ */
 export async function appendBatch(connection: DuckDBConnection, schema: string, table: string, batch: ColumnBatch): Promise<void> {
-  const appender = await connection.createAppender(table, schema)
+  if (batch.rows === 0) return
+  if (batch.rows < FLUSH_ROWS) return appendRows(connection, schema, table, batch)
+  await connection.run('BEGIN')
+  try {
+    await appendRows(connection, schema, table, batch)
+    await connection.run('COMMIT')
+  } catch (error) {
+    await connection.run('ROLLBACK')
+    throw error
+  }
+}
+
+async function appendRows(connection: DuckDBConnection, schema: string, table: string, batch: ColumnBatch): Promise<void> {
+  const appender = await connection.createAppender(table, schema, 'memory')
   const types = ingestTypes(batch)
+  // From here on nothing waits: the scratch is shared by all appends.
   for (let from = 0; from < batch.rows; from += CHUNK_ROWS) {
     const count = Math.min(CHUNK_ROWS, batch.rows - from)
     const chunk = DuckDBDataChunk.create(types, count)
@@ -98,26 +118,17 @@ function fillNulls(vector: Vector, column: Column, from: number, count: number):
 }
 
 function fill(vector: Vector, column: Column, type: Type, from: number, count: number): void {
-  if (column.kind === 'bytes') fillBytes(vector, column, type, from, count)
-  else if (column.kind === 'integer') fillIntegers(vector, column, from, count)
-  else fillNumbers(vector, column, type, from, count)
+  if (column.kind === 'integer') fillIntegers(vector, column, from, count)
+  else if (column.kind === 'number') fillNumbers(vector, column, type, from, count)
+  else if (type.kind === 'uuid') fillUuids(vector, column, from, count)
+  else fillStrings(vector, column, from, count)
 }
 
 function fillNumbers(vector: Vector, { values }: NumberColumn, type: Type, from: number, count: number): void {
-  switch (type.kind) {
-    case 'boolean':
-      for (let row = 0; row < count; row++) bytes[row] = values[from + row]!
-      return duckdb.copy_data_to_vector(vector, 0, scratch, 0, count)
-    case 'float':
-      for (let row = 0; row < count; row++) float32[row] = values[from + row]!
-      return duckdb.copy_data_to_vector(vector, 0, scratch, 0, count * 4)
-    case 'double':
-      float64.set(values.subarray(from, from + count))
-      return duckdb.copy_data_to_vector(vector, 0, scratch, 0, count * 8)
-    default:
-      for (let row = 0; row < count; row++) int32[row] = values[from + row]!
-      return duckdb.copy_data_to_vector(vector, 0, scratch, 0, count * 4)
-  }
+  const [target, width] =
+    type.kind === 'boolean' ? [bytes, 1] : type.kind === 'float' ? [float32, 4] : type.kind === 'double' ? [float64, 8] : [int32, 4]
+  for (let row = 0; row < count; row++) target[row] = values[from + row]!
+  duckdb.copy_data_to_vector(vector, 0, scratch, 0, count * width)
 }
 
 /** 64-bit integers from doubles as two halves: a BigInt a value would cost ten times as much. */
@@ -134,28 +145,62 @@ function fillIntegers(vector: Vector, { values, big }: IntegerColumn, from: numb
   duckdb.copy_data_to_vector(vector, 0, scratch, 0, count * 8)
 }
 
-function fillBytes(vector: Vector, column: BytesColumn, type: Type, from: number, count: number): void {
-  if (type.kind === 'uuid') return fillUuids(vector, column, from, count)
+const INLINE = 12
+
+/** Grows to the long strings of one chunk of one column. */
+let heap = new Uint8Array(256 * 1024)
+
+/**
+ * Short strings are written in place. Long ones go to the vector's heap as one string, by one native call; each row then
+ * points into it. (One call a string costs a microsecond each.)
+ */
+function fillStrings(vector: Vector, column: BytesColumn, from: number, count: number): void {
   const { start, length, nulls } = column
   const source = column.bytes
-  const long: number[] = []
   int32.fill(0, 0, count * 4)
+  let used = 0
   for (let row = 0; row < count; row++) {
     if (nulls?.[from + row]) continue
     const size = length[from + row]!
-    if (size > 12) {
-      long.push(row)
+    const at = start[from + row]!
+    const slot = row * 16
+    int32[slot >> 2] = size
+    if (size <= INLINE) {
+      for (let i = 0; i < size; i++) bytes[slot + 4 + i] = source[at + i]!
       continue
     }
-    int32[row * 4] = size
-    const at = start[from + row]!
-    const to = row * 16 + 4
-    for (let i = 0; i < size; i++) bytes[to + i] = source[at + i]!
+    for (let i = 0; i < 4; i++) bytes[slot + 4 + i] = source[at + i]!
+    uint32[(slot >> 2) + 2] = used
+    if (used + size > heap.length) heap = grown(heap, used + size)
+    copyBytes(source, at, heap, used, size)
+    used += size
   }
+  if (used > 0) pointInto(vector, heap.subarray(0, used), count)
   duckdb.copy_data_to_vector(vector, 0, scratch, 0, count * 16)
-  for (const row of long) {
-    const at = start[from + row]!
-    duckdb.vector_assign_string_element_len(vector, row, source.subarray(at, at + length[from + row]!))
+}
+
+function copyBytes(source: Uint8Array, from: number, target: Uint8Array, to: number, size: number): void {
+  if (size > 64) target.set(source.subarray(from, from + size), to)
+  else for (let i = 0; i < size; i++) target[to + i] = source[from + i]!
+}
+
+function grown(old: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(size, old.length * 2))
+  larger.set(old)
+  return larger
+}
+
+/** Turns the offsets of long strings in the scratch into addresses, where the vector keeps `content`. */
+function pointInto(vector: Vector, content: Uint8Array, count: number): void {
+  duckdb.vector_assign_string_element_len(vector, 0, content)
+  const data = duckdb.vector_get_data(vector, 16)
+  const pointer = new Uint32Array(data.buffer, data.byteOffset + 8, 2)
+  const [low, high] = [pointer[0]!, pointer[1]!]
+  for (let row = 0; row < count; row++) {
+    if (int32[row * 4]! <= INLINE) continue
+    const sum = low + uint32[row * 4 + 2]!
+    uint32[row * 4 + 2] = sum
+    uint32[row * 4 + 3] = high + (sum >= TWO_32 ? 1 : 0)
   }
 }
 

@@ -2,6 +2,7 @@
 // front of it. A reader pins one (snapshot, tail) pair; a flush swaps both in one assignment, and a tail generation goes only
 // when no pin holds it. PROTOCOL rule 16.
 import { MillraceError } from '../core/errors.ts'
+import { schemaOf } from '../lake/list-files.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { LakeSnapshot, LakeTable, PruneTerm, TableChange } from '../lake/types.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
@@ -102,10 +103,11 @@ class ManagedRelation implements WritableRelation {
   }
 
   async reset(): Promise<void> {
-    const old = this.#visible
+    const table = await this.#lake.table(this.spec.name)
     if (this.spec.tailed && !this.#tail) this.#tail = await HotTail.open(this.#engine, this.spec)
     const active = this.#tail ? await this.#tail.clear() : null
-    this.#visible = { table: await this.#lake.table(this.spec.name), tails: active ? [active] : [], provisional: null }
+    const old = this.#visible
+    this.#visible = { table, tails: active ? [active] : [], provisional: null }
     for (const generation of [...old.tails, ...(old.provisional ? [old.provisional] : [])]) if (generation !== active) generation.retire()
   }
 
@@ -128,15 +130,16 @@ class ManagedRelation implements WritableRelation {
   async cut(): Promise<RelationFlush> {
     const tail = this.#mustTail()
     if (tail.rows === 0) return { changes: async () => [], publish: async () => {} }
-    const { frozen, active } = await tail.rotate()
-    this.#visible = { ...this.#visible, tails: [...this.#visible.tails.filter((generation) => generation !== frozen), frozen, active] }
+    const frozen = await tail.rotate((old, active) => {
+      this.#visible = { ...this.#visible, tails: [...this.#visible.tails.filter((generation) => generation !== old), old, active] }
+    })
     return {
       changes: async () => [await this.#flush(frozen)],
       publish: async (tables) => {
         const table = tables.find((candidate) => candidate.name === this.spec.name)
         this.#visible = {
           ...this.#visible,
-          table: table ?? this.#visible.table,
+          table: newer(this.#visible.table, table),
           tails: this.#visible.tails.filter((generation) => generation !== frozen),
         }
         frozen.retire()
@@ -152,8 +155,14 @@ class ManagedRelation implements WritableRelation {
 
   /** A commit by somebody else (a model's refresh, compaction) moved the table. */
   committed(table: LakeTable): void {
-    this.#visible = { ...this.#visible, table }
+    this.#visible = { ...this.#visible, table: newer(this.#visible.table, table) }
   }
+}
+
+/** Commits may be heard of out of order. */
+function newer(known: LakeTable | null, heard: LakeTable | undefined): LakeTable | null {
+  if (!heard || !known || known.uuid !== heard.uuid) return heard ?? known
+  return (heard.current?.sequence ?? 0) >= (known.current?.sequence ?? 0) ? heard : known
 }
 
 export class RelationStore {
@@ -211,9 +220,16 @@ export class RelationStore {
     const isPast = options.at !== undefined
     const tails = isPast || options.committedOnly ? [] : [...visible.tails, ...(visible.provisional ? [visible.provisional] : [])]
     for (const generation of tails) generation.hold()
+    let unpin = (): void => {}
+    const release = once(() => {
+      unpin()
+      for (const generation of tails) generation.letGo()
+    })
     try {
       const snapshot = this.#snapshot(visible.table, options.at)
-      const files = visible.table && snapshot ? await this.#lake.files(visible.table, snapshot, options.prune) : []
+      if (visible.table && snapshot) unpin = this.#lake.pin(visible.table, snapshot)
+      const files =
+        visible.table && snapshot ? await this.#lake.files(visible.table, snapshot, prunable(visible.table, snapshot, options)) : []
       const sources = tails.filter((generation) => generation.rows > 0 || generation.isOpen)
       const isEmpty = files.length === 0 && sources.length === 0
       return {
@@ -225,12 +241,10 @@ export class RelationStore {
         version: `${snapshot?.id ?? 0}.${sources.map((generation) => generation.id).join('.')}${options.prune?.length ? `.${prunedVersion(options.prune)}` : ''}`,
         snapshotId: snapshot?.id.toString() ?? null,
         hasTail: sources.length > 0,
-        release: once(() => {
-          for (const generation of tails) generation.letGo()
-        }),
+        release,
       }
     } catch (error) {
-      for (const generation of tails) generation.letGo()
+      release()
       throw error
     }
   }
@@ -243,6 +257,10 @@ export class RelationStore {
       : this.#lake.snapshotAt(table, { tag: at.version! })
   }
 }
+
+/** Files of an earlier snapshot are pruned by the names of its own schema, which the terms may not mean. */
+const prunable = (table: LakeTable, snapshot: LakeSnapshot, { prune = [] }: PinOptions): readonly PruneTerm[] =>
+  schemaOf(table, snapshot).id === table.schema.id ? prune : []
 
 const prunedVersion = (prune: readonly PruneTerm[]): string =>
   JSON.stringify(prune, (_key, value) => (typeof value === 'bigint' ? value.toString() : value))

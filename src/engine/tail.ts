@@ -66,67 +66,84 @@ function tableSql(spec: TailSpec, table: string): string {
       ? `CAST(${quoteName(field.name)} AS ${toDuckType(field.type)}) AS ${quoteName(field.name)}`
       : quoteName(field.name),
   )
-  return `SELECT ${columns.join(', ')} FROM memory.tail.${quoteName(table)}`
+  return `SELECT ${columns.join(', ')} FROM ${tableName(table)}`
 }
 
+const tableName = (table: string): string => `memory.tail.${quoteName(table)}`
+
+/** One writer; calls are done in their order, so that a rotation never splits an append. */
 export class HotTail {
   readonly #spec: TailSpec
   readonly #session: Session
+  /** Drops happen on a connection of their own: never within a transaction of the writer's. */
+  readonly #drops: Session
   #active: Generation
+  #last: Promise<unknown> = Promise.resolve()
 
-  private constructor(spec: TailSpec, session: Session, active: Generation) {
+  private constructor(spec: TailSpec, session: Session, drops: Session, active: Generation) {
     this.#spec = spec
     this.#session = session
+    this.#drops = drops
     this.#active = active
   }
 
   static async open(engine: Engine, spec: TailSpec): Promise<HotTail> {
     const session = await engine.session()
-    await session.run('USE memory.tail')
-    return new HotTail(spec, session, await createGeneration(spec, session))
+    const drops = await engine.session()
+    return new HotTail(spec, session, drops, await createGeneration(spec, session, drops))
   }
 
+  /** Rows of the active generation; for keyed tails, keys. */
   get rows(): number {
     return this.#active.rows
   }
 
+  /** Size of what the active generation took, about. */
   get bytes(): number {
     return this.#active.bytes
   }
 
-  /** Retires what there is and starts empty; answers the new active generation. */
-  async clear(): Promise<Generation> {
-    if (this.#active.rows === 0 && this.#active.isOpen) return this.#active
-    const old = this.#active
-    old.isOpen = false
-    this.#active = await createGeneration(this.#spec, this.#session)
-    return this.#active
+  /** Starts empty; answers the new active generation. What there was is not retired: whoever showed it does that. */
+  clear(): Promise<Generation> {
+    return this.#next(async () => {
+      if (this.#active.rows === 0 && this.#active.isOpen) return this.#active
+      await this.#renew()
+      return this.#active
+    })
   }
 
-  async append(batch: ColumnBatch): Promise<void> {
-    const generation = this.#active
-    if (this.#spec.key.length === 0) await appendBatch(this.#session.connection, 'tail', generation.table, batch)
-    else await this.#upsert(generation, batch)
-    generation.rows += batch.rows
-    generation.bytes += sizeOf(batch)
+  /** Rows are visible in the active generation's SQL when it resolves: all of the batch or nothing. */
+  append(batch: ColumnBatch): Promise<void> {
+    return this.#next(async () => {
+      const generation = this.#active
+      if (this.#spec.key.length > 0) generation.rows += await this.#upsert(generation, batch)
+      else {
+        await appendBatch(this.#session.connection, 'tail', generation.table, batch)
+        generation.rows += batch.rows
+      }
+      generation.bytes += sizeOf(batch)
+    })
   }
 
-  /** The last row of each key of the batch replaces what the table has; a reader sees before or after, nothing between. */
-  async #upsert(generation: Generation, batch: ColumnBatch): Promise<void> {
+  /**
+   * The last row of each key of the batch replaces what the table has; a reader sees before or after, nothing between.
+   * Answers by how many rows the table grew.
+   */
+  async #upsert(generation: Generation, batch: ColumnBatch): Promise<number> {
     const key = this.#spec.key.map(quoteName)
-    const table = `memory.tail.${quoteName(generation.table)}`
     const incoming = `${this.#spec.name}#incoming`
     await createTable(this.#spec, this.#session, incoming)
     await appendBatch(this.#session.connection, 'tail', incoming, batch)
-    const source = `memory.tail.${quoteName(incoming)}`
+    const [table, source] = [tableName(generation.table), tableName(incoming)]
     const match = key.map((column) => `t.${column} = n.${column}`).join(' AND ')
     await this.#session.run('BEGIN')
     try {
-      await this.#session.run(`DELETE FROM ${table} AS t USING (SELECT DISTINCT ${key.join(', ')} FROM ${source}) AS n WHERE ${match}`)
-      await this.#session.run(
+      const gone = await this.#session.rows(`DELETE FROM ${table} AS t USING ${source} AS n WHERE ${match}`)
+      const come = await this.#session.rows(
         `INSERT INTO ${table} SELECT * FROM ${source} QUALIFY row_number() OVER (PARTITION BY ${key.join(', ')} ORDER BY rowid DESC) = 1`,
       )
       await this.#session.run('COMMIT')
+      return Number(come.rows[0]![0]) - Number(gone.rows[0]![0])
     } catch (error) {
       await this.#session.run('ROLLBACK')
       throw error
@@ -134,26 +151,43 @@ export class HotTail {
   }
 
   /** A generation of its own, beside the active one: for rows that are shown but not final. */
-  async separate(batch: ColumnBatch): Promise<Generation> {
-    const generation = await createGeneration(this.#spec, this.#session)
-    await appendBatch(this.#session.connection, 'tail', generation.table, batch)
-    generation.rows = batch.rows
-    generation.isOpen = false
-    return generation
+  separate(batch: ColumnBatch): Promise<Generation> {
+    return this.#next(async () => {
+      const generation = await createGeneration(this.#spec, this.#session, this.#drops)
+      await appendBatch(this.#session.connection, 'tail', generation.table, batch)
+      generation.rows = batch.rows
+      generation.isOpen = false
+      return generation
+    })
   }
 
-  /** Ends the active generation and opens the next. */
-  async rotate(): Promise<{ frozen: Generation; active: Generation }> {
-    const frozen = this.#active
-    this.#active = await createGeneration(this.#spec, this.#session)
-    frozen.isOpen = false
-    return { frozen, active: this.#active }
+  /** Ends the active generation and opens the next. `swap` runs before any later append begins. */
+  rotate(swap: (frozen: Generation, active: Generation) => void): Promise<Generation> {
+    return this.#next(async () => {
+      const frozen = this.#active
+      await this.#renew()
+      swap(frozen, this.#active)
+      return frozen
+    })
+  }
+
+  async #renew(): Promise<void> {
+    const fresh = await createGeneration(this.#spec, this.#session, this.#drops)
+    this.#active.isOpen = false
+    this.#active = fresh
+  }
+
+  #next<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(action)
+    this.#last = result.catch(() => {})
+    return result
   }
 }
 
-async function createGeneration(spec: TailSpec, session: Session): Promise<Generation> {
+async function createGeneration(spec: TailSpec, session: Session, drops: Session): Promise<Generation> {
   const generation = new Generation(spec, (table) => {
-    session.run(`DROP TABLE IF EXISTS memory.tail.${quoteName(table)}`).catch(() => {})
+    // It can fail only when the engine is closed, and then the table is gone.
+    drops.run(`DROP TABLE IF EXISTS ${tableName(table)}`).catch(() => {})
   })
   await createTable(spec, session, generation.table)
   return generation
@@ -162,7 +196,7 @@ async function createGeneration(spec: TailSpec, session: Session): Promise<Gener
 async function createTable(spec: TailSpec, session: Session, table: string): Promise<void> {
   const types = ingestTypes(spec)
   const columns = spec.shape.fields.map((field, index) => `${quoteName(field.name)} ${types[index]!.toString()}`)
-  await session.run(`CREATE OR REPLACE TABLE memory.tail.${quoteName(table)} (${columns.join(', ')})`)
+  await session.run(`CREATE OR REPLACE TABLE ${tableName(table)} (${columns.join(', ')})`)
 }
 
 function sizeOf(batch: ColumnBatch): number {

@@ -1,10 +1,12 @@
 // Data files: DuckDB writes Parquet with Iceberg's field ids and answers the statistics, so that no footer is read back. Rows
 // are sorted by the table's sort order and split by its partition spec. Nothing is durable or visible before lake's commit.
+import { rm } from 'node:fs/promises'
+import { MillraceError } from '../core/errors.ts'
 import { systemRandom, uuidV7 } from '../core/random.ts'
 import { partitionFromText } from '../lake/partition-spec.ts'
 import type { ColumnStats, DataFile, LakeField, LakePartitionField, LakeTable } from '../lake/types.ts'
 import { encodeBound } from '../lake/value/bound.ts'
-import { addBucketFunction } from './bucket.ts'
+import { bucketSql } from './bucket.ts'
 import type { Session } from './duckdb.ts'
 import { duckTypeOfIceberg } from './scan.ts'
 import { quoteName, quoteText } from './sql-text.ts'
@@ -15,63 +17,101 @@ export interface WriteOptions {
   readonly table: LakeTable
   /** The table's data directory: plain path. */
   readonly directory: string
+  /** Most rows of a file; files of a partition then hold ranges of the sort order that do not overlap. Default: one file. */
+  readonly rowsPerFile?: number
   readonly signal?: AbortSignal
 }
 
-/** Writes new files and answers them; none for no rows. They are removed when the statement fails. */
-export async function writeParquet(session: Session, { select, table, directory, signal }: WriteOptions): Promise<DataFile[]> {
+/** A hidden column by which files are split, and the partition field that it is, if any. */
+interface Split {
+  readonly column: string
+  readonly value: string
+  readonly field: LakePartitionField | null
+}
+
+/**
+ * Writes new files and answers them; none for no rows. Nothing stays behind when the statement fails.
+ * @throws MR_SQL_* of the SELECT; MR_LAKE_SPEC for a partition value that cannot be part of a path.
+ */
+export async function writeParquet(session: Session, options: WriteOptions): Promise<DataFile[]> {
+  const { table, directory, signal } = options
+  const { rows, splits } = rowsSql(session, options)
+  const id = uuidV7(session.clock.nowMs(), systemRandom)
+  const target = `${directory}/${id}${splits.length > 0 ? '' : '.parquet'}`
+  const ids = table.schema.fields.map((field) => `${quoteName(field.name)}: ${field.id}`).join(', ')
+  const columns = splits.map(({ column }) => column).join(', ')
+  const split = splits.length > 0 ? `, PARTITION_BY (${columns}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f-{uuid}'` : ''
+  const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${ids}}${split})`
+  try {
+    const written = await session.rows(copy, undefined, { source: options.select, ...(signal ? { signal } : {}) })
+    const full = written.rows.filter((row) => Number(row[1]) > 0)
+    // DuckDB writes a file for no rows too.
+    for (const row of written.rows) if (Number(row[1]) === 0) await rm(String(row[0]), { force: true })
+    if (full.length === 0) await rm(target, { recursive: true, force: true })
+    return full.map((row) => dataFile(table, splits, row))
+  } catch (cause) {
+    await rm(target, { recursive: true, force: true })
+    if (/File name too long/.test(String(cause)))
+      throw new MillraceError('MR_LAKE_SPEC', `${table.name}: a value that it is partitioned by is too long`, {
+        cause,
+        fix: 'partition by bucket(n, column) instead of the column itself',
+      })
+    throw cause
+  }
+}
+
+function rowsSql(session: Session, { select, table, rowsPerFile }: WriteOptions): { rows: string; splits: Split[] } {
   const { fields } = table.schema
-  const partitions = table.spec.fields.map((field, index) => ({ field, column: `__p_${index}` }))
-  if (partitions.some(({ field }) => field.transform.startsWith('bucket'))) addBucketFunction(session)
-  const columns = fields.map((field) => `CAST(${quoteName(field.name)} AS ${duckTypeOfIceberg(field.type)}) AS ${quoteName(field.name)}`)
-  const values = partitions.map(({ field, column }) => `${transformSql(field, sourceOf(table, field))} AS ${column}`)
-  const order = table.sort.flatMap((id) => fields.filter((field) => field.id === id).map((field) => quoteName(field.name)))
-  const rows = `SELECT ${[...columns, ...values].join(', ')} FROM (${select})${order.length > 0 ? ` ORDER BY ${order.join(', ')}` : ''}`
-  const target = `${directory}/${uuidV7(session.clock.nowMs(), systemRandom)}${partitions.length > 0 ? '' : '.parquet'}`
-  const ids = fields.map((field) => `${quoteName(field.name)}: ${field.id}`).join(', ')
-  const split =
-    partitions.length > 0
-      ? `, PARTITION_BY (${partitions.map(({ column }) => column).join(', ')}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f-{uuid}'`
-      : ''
-  const result = await session.rows(
-    `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${ids}}${split})`,
-    undefined,
-    signal ? { signal } : {},
-  )
-  return result.rows.filter((row) => Number(row[1]) > 0).map((row) => dataFile(table, partitions, row))
+  const names = fields.map((field) => quoteName(field.name))
+  const typed = fields.map((field, index) => `CAST(${names[index]} AS ${duckTypeOfIceberg(field.type)}) AS ${names[index]}`)
+  let rows = `SELECT ${typed.join(', ')} FROM (${select})`
+  const splits: Split[] = []
+  for (const [index, field] of table.spec.fields.entries()) {
+    const source = sourceOf(table, field)
+    const bucketed = field.transform.startsWith('bucket') ? bucketSql(session, rows, source, field.transform, index) : null
+    if (bucketed) rows = bucketed.sql
+    splits.push({ column: `__p_${index}`, value: bucketed?.value ?? transformSql(field.transform, source), field })
+  }
+  const sort = table.sort.flatMap((id) => fields.filter((field) => field.id === id).map((field) => quoteName(field.name)))
+  const partitions = splits.map(({ column }) => column)
+  if (splits.length > 0)
+    rows = `SELECT ${names.join(', ')}, ${splits.map(({ column, value }) => `${value} AS ${column}`).join(', ')} FROM (${rows})`
+  if (rowsPerFile !== undefined) {
+    const within = partitions.length > 0 ? `PARTITION BY ${partitions.join(', ')} ` : ''
+    const order = sort.length > 0 ? `ORDER BY ${sort.join(', ')}` : ''
+    rows = `SELECT *, (row_number() OVER (${within}${order}) - 1) // ${rowsPerFile} AS __n FROM (${rows})`
+    splits.push({ column: '__n', value: '', field: null })
+  }
+  if (sort.length > 0) rows = `SELECT * FROM (${rows}) ORDER BY ${[...partitions, ...sort].join(', ')}`
+  return { rows, splits }
 }
 
 function sourceOf(table: LakeTable, { sourceId, name }: LakePartitionField): LakeField {
   const field = table.schema.fields.find((candidate) => candidate.id === sourceId)
-  if (!field) throw new TypeError(`the partition field ${name} has no column in ${table.name}`)
+  if (!field) throw new MillraceError('MR_ASSERT', `cannot be: the partition field ${name} of ${table.name} has no column`)
   return field
 }
 
-function transformSql({ transform }: LakePartitionField, source: LakeField): string {
+function transformSql(transform: string, source: LakeField): string {
   const column = quoteName(source.name)
   switch (transform) {
-    case 'identity':
-      return column
     case 'day':
       return `CAST(${column} AS DATE)`
     case 'month':
-      return `CAST(date_diff('month', DATE '1970-01-01', CAST(${column} AS DATE)) AS INTEGER)`
     case 'year':
-      return `CAST(date_diff('year', DATE '1970-01-01', CAST(${column} AS DATE)) AS INTEGER)`
+      return `CAST(date_diff('${transform}', DATE '1970-01-01', CAST(${column} AS DATE)) AS INTEGER)`
     case 'hour':
-      return `CAST(floor(epoch_us(${column}) / 3600000000) AS INTEGER)`
+      // Whole-number division rounds to zero: times before 1970 are shifted by the part that it would lose.
+      return `CAST((epoch_us(${column}) - (epoch_us(${column}) % 3600000000 + 3600000000) % 3600000000) // 3600000000 AS INTEGER)`
     default:
-      return `iceberg_bucket(${quoteText(transform)}, ${quoteText(source.type)}, CAST(${column} AS VARCHAR))`
+      return column
   }
 }
 
 type Pairs = readonly { readonly key: string; readonly value: string | null }[]
 
-function dataFile(
-  table: LakeTable,
-  partitions: readonly { field: LakePartitionField; column: string }[],
-  row: readonly unknown[],
-): DataFile {
+/** A row of RETURN_STATS. */
+function dataFile(table: LakeTable, splits: readonly Split[], row: readonly unknown[]): DataFile {
   const [path, count, size, , statistics, keys] = row as [
     string,
     bigint,
@@ -80,9 +120,8 @@ function dataFile(
     readonly { key: string; value: Pairs }[],
     Pairs | null,
   ]
-  const texts = Object.fromEntries(
-    partitions.map(({ field, column }) => [field.name, (keys ?? []).find((pair) => pair.key === column)?.value ?? null]),
-  )
+  const partOf = (column: string): string | null => keys?.find((pair) => pair.key === column)?.value ?? null
+  const texts = Object.fromEntries(splits.flatMap(({ field, column }) => (field ? [[field.name, partOf(column)]] : [])))
   const columns = new Map<number, ColumnStats>()
   for (const { key, value } of statistics) {
     const field = table.schema.fields.find((candidate) => quoteName(candidate.name) === key)
@@ -100,7 +139,6 @@ function dataFile(
 
 function columnStats(field: LakeField, pairs: Pairs, rows: number): ColumnStats {
   const values = new Map(pairs.map(({ key, value }) => [key, value]))
-  const nulls = Number(values.get('null_count') ?? 0)
   const isFloat = field.type === 'float' || field.type === 'double'
   const hasNan = values.get('has_nan') === 'true'
   const bound = (key: 'min' | 'max', side: 'lower' | 'upper'): Uint8Array | undefined => {
@@ -112,7 +150,7 @@ function columnStats(field: LakeField, pairs: Pairs, rows: number): ColumnStats 
   return {
     sizeBytes: Number(values.get('column_size_bytes') ?? 0),
     values: rows,
-    nulls,
+    nulls: Number(values.get('null_count') ?? 0),
     ...(isFloat && !hasNan ? { nans: 0 } : {}),
     ...(lower ? { lower } : {}),
     ...(upper ? { upper } : {}),

@@ -7,7 +7,7 @@ import { gunzip, zstdDecompress } from 'node:zlib'
 import { MillraceError } from '../core/errors.ts'
 import type { Append, Log } from '../log/log.ts'
 import { encodeRefusals, type Refusal } from '../log/refusal.ts'
-import { partitionRows } from '../schema/partition-hash.ts'
+import { fillPartitions } from '../schema/partition-hash.ts'
 import { linesOfJson } from '../schema/scan/document.ts'
 import type { Reject, Scan, Scanner } from '../schema/scan/scanner.ts'
 
@@ -111,7 +111,7 @@ function rowParts(door: Door, scan: Scan, lines: Uint8Array, request: CollectReq
     return [{ partition, kind: 'rows', payload, count, fingerprint, ...idempotency(request, 'rows') }]
   }
   const target = new Int32Array(count)
-  partitionRows(scan.batch, door.keyIndex, door.partitions, target)
+  fillPartitions(scan.batch, door.keyIndex, door.partitions, target)
   const counts = new Int32Array(door.partitions)
   for (let row = 0; row < count; row++) counts[target[row]!]!++
   const parts: Append[] = []

@@ -2,6 +2,7 @@
 // directories; then one catalog transaction moves all pointers, offsets, checkpoint, cursors and refresh together. A lost
 // compare-and-set is validated and staged anew on the newer table; data files are never rewritten for that.
 import type { Clock } from '../core/clock.ts'
+import type { Disk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import { integer, type Random } from '../core/random.ts'
 import type { Catalog, CommitOutcome, TablePointer } from '../store/catalog.ts'
@@ -34,12 +35,14 @@ export interface CommitContext {
   readonly locks: TableLocks
   /** Data files of commits on their way: no orphans, however old. */
   readonly inFlight: Set<string>
+  /** Data files that could not be synced: the system may have thrown their bytes away and would report success next time. */
+  readonly unsynced: Set<string>
 }
 
 /**
  * Applies `changes`, at most one a table, and `also` in one transaction; all of it or nothing, durable when resolved. With no
  * changes it commits offsets, checkpoint, cursors and refresh alone. After an error other than those named the outcome is
- * not known: read the table or the progress again before repeating.
+ * not known: read the table or the progress again before repeating, and write the data files anew.
  * @throws MR_LAKE_CONFLICT when a change is not valid any more on the newest table, or the table is too contended;
  *   MR_LAKE_FENCED when another owner has the pipeline; MR_LAKE_TABLE_UNKNOWN; MR_SCHEMA_EVOLUTION; MR_LAKE_SPEC.
  */
@@ -50,7 +53,7 @@ export async function commit(context: CommitContext, changes: readonly TableChan
   const paths = changes.flatMap((change) => change.add.map((file) => file.path))
   for (const path of paths) context.inFlight.add(path)
   try {
-    await syncDataFiles(context.files, paths)
+    await syncDataFiles(context, paths)
     return await publish(context, names, also, async (bases, stage, keep) => {
       for (const [i, change] of changes.entries()) {
         await validateChange(bases[i]!, change, context.files)
@@ -137,24 +140,38 @@ export async function baseAt(files: MetadataFiles, { name, location }: TablePoin
   return { name, location, metadata, table: toLakeTable(name, location, metadata) }
 }
 
-/** Makes the engine's files durable, and every directory between them and their table's: DuckDB syncs neither. */
-async function syncDataFiles({ disk }: MetadataFiles, paths: readonly string[]): Promise<void> {
+/** Makes the engine's files durable, and every directory from them up to their table's data: DuckDB syncs neither. */
+async function syncDataFiles({ files: { disk }, unsynced }: CommitContext, paths: readonly string[]): Promise<void> {
   for (let at = 0; at < paths.length; at += SYNC_AT_ONCE) {
-    await Promise.all(paths.slice(at, at + SYNC_AT_ONCE).map((path) => disk.syncFile(path)))
+    await Promise.all(paths.slice(at, at + SYNC_AT_ONCE).map((path) => syncDataFile(disk, unsynced, path)))
   }
-  const directories = new Set(paths.flatMap((path) => directoriesAbove(parentOf(path))))
+  const directories = new Set(paths.flatMap((path) => directoriesUpwards(parentOf(path))))
   for (const directory of directories) await disk.syncDirectory(directory)
 }
 
-/** From the parent of `directory` up to the table's `data`: where the entries of partition directories are. */
-function directoriesAbove(directory: string): string[] {
-  const end = directory.lastIndexOf('/data/')
-  if (end < 0) return []
-  const top = directory.slice(0, end + '/data'.length)
-  const above: string[] = []
+async function syncDataFile(disk: Disk, unsynced: Set<string>, path: string): Promise<void> {
+  if (unsynced.has(path)) {
+    throw new MillraceError('MR_LAKE_CORRUPT', `${path} could not be made durable before and must not be trusted`, { fix: 'write it anew' })
+  }
+  const file = await disk.open(path, 'write')
+  try {
+    await file.sync()
+  } catch (error) {
+    unsynced.add(path)
+    throw error
+  } finally {
+    await file.close()
+  }
+}
+
+/** A directory, and those above it up to the table's `data`, whose entries are the directories of partitions. */
+function directoriesUpwards(directory: string): string[] {
+  const end = `${directory}/`.lastIndexOf('/data/')
+  const top = end < 0 ? directory : directory.slice(0, end + '/data'.length)
+  const upwards = [directory]
   for (let at = directory; at !== top; ) {
     at = parentOf(at)
-    above.push(at)
+    upwards.push(at)
   }
-  return above
+  return upwards
 }

@@ -23,7 +23,8 @@ export async function createTable(context: CommitContext, directory: string, cre
     const nowMs = clock.nowMs()
     const location = toUri(`${directory}/${create.name}`)
     const metadata = newMetadata({ create, uuid: uuidV7(nowMs, random), location, nowMs })
-    await files.disk.makeDirectory(`${toPath(location)}/data`)
+    await files.makeDirectory(`${toPath(location)}/data`)
+    await files.makeDirectory(`${toPath(location)}/metadata`)
     const to = await files.writeMetadata(metadata, null)
     const staged = { name: create.name, from: null, to, metadata, written: [to], outdated: [] }
     const outcome = await movePointers(context, [staged], {}, nowMs)

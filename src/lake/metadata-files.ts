@@ -4,7 +4,7 @@ import type { Disk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
 import { ImmutableCache } from './immutable-cache.ts'
-import { parentOf, toPath, toUri } from './location.ts'
+import { parentOf, toPath } from './location.ts'
 import { type ManifestContext, type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
 import { describeManifest, type ManifestFile, readManifestList, writeManifestList } from './manifest-list.ts'
 import { partitionTypes } from './partition-spec.ts'
@@ -54,9 +54,16 @@ export class MetadataFiles {
 
   /** The files of a manifest, deleted ones included. */
   entries(manifest: ManifestFile, table: Pick<LakeTable, 'schema' | 'schemas' | 'specs'>): Promise<readonly ManifestEntry[]> {
-    return this.#manifests.get(manifest.path, async () =>
-      readManifest(await this.#read(manifest.path), manifest, contextOf(table, manifest.specId)),
-    )
+    return this.#manifests.get(manifest.path, async () => {
+      const bytes = await this.#read(manifest.path)
+      // Cut at the end of a block it would still be a whole Avro file, with fewer entries.
+      if (bytes.length !== manifest.sizeBytes) {
+        throw new MillraceError('MR_LAKE_CORRUPT', `${manifest.path} has ${bytes.length} bytes instead of ${manifest.sizeBytes}`, {
+          fix: 'restore the file from a backup, or read an earlier snapshot',
+        })
+      }
+      return readManifest(bytes, manifest, contextOf(table, manifest.specId))
+    })
   }
 
   async #read(location: string): Promise<Buffer> {
@@ -69,6 +76,15 @@ export class MetadataFiles {
         cause,
       })
     }
+  }
+
+  /**
+   * Makes a directory and those above it, durably. Also those that are there already: an attempt that died may have made
+   * them and not synced them.
+   */
+  async makeDirectory(path: string): Promise<void> {
+    await this.disk.makeDirectory(path)
+    for (let at = path; at !== ''; at = parentOf(at)) await syncIfAllowed(this.disk, parentOf(at) || '/')
   }
 
   /** Writes entries of one spec as a new manifest of a snapshot. */
@@ -101,8 +117,7 @@ export class MetadataFiles {
   async writeMetadata(metadata: TableMetadata, before: string | null): Promise<string> {
     const number = before === null ? 0 : Number(/\/(\d+)-[^/]*$/.exec(before)?.[1] ?? 0) + 1
     const id = uuidV7(metadata['last-updated-ms'], this.#random)
-    const uri = toUri(`${toPath(metadata.location)}/metadata/${String(number).padStart(5, '0')}-${id}.metadata.json`)
-    await this.disk.makeDirectory(parentOf(toPath(uri)))
+    const uri = `${metadata.location}/metadata/${String(number).padStart(5, '0')}-${id}.metadata.json`
     await this.disk.writeNew(toPath(uri), printMetadata(metadata))
     this.#metadata.put(uri, metadata)
     return uri
@@ -123,6 +138,15 @@ export class MetadataFiles {
       }
     }
     return count
+  }
+}
+
+// A directory that may not be read was not made by us.
+async function syncIfAllowed(disk: Disk, directory: string): Promise<void> {
+  try {
+    await disk.syncDirectory(directory)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
   }
 }
 

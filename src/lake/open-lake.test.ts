@@ -1,3 +1,5 @@
+// The lake on a real directory with the SQLite catalog: commits, isolation, time travel, expiry, evolution. What happens
+// when it crashes in the middle is in test/simulation/lake.test.ts.
 import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

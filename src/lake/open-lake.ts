@@ -66,7 +66,7 @@ export interface Lake {
 export function openLake(options: LakeOptions): Lake {
   const { disk, clock, random, catalog, directory } = options
   const files = new MetadataFiles(disk, random)
-  const context: CommitContext = { catalog, files, clock, random, locks: new TableLocks(), inFlight: new Set() }
+  const context: CommitContext = { catalog, files, clock, random, locks: new TableLocks(), inFlight: new Set(), unsynced: new Set() }
   const pins = new Pins()
   const at = async (pointer: TablePointer) => (await baseAt(files, pointer)).table
   const listed = (table: LakeTable, snapshot?: LakeSnapshot | null, prune: readonly PruneTerm[] = []) =>

@@ -11,7 +11,7 @@ export type Comparable = number | bigint | Buffer
 export interface Literal {
   readonly low: Comparable
   readonly high: Comparable
-  /** The value as a column of this type holds it, when it is exactly one: transforms apply to it, and `<` may be strict. */
+  /** The value as a column of this type holds it, when it is exactly one: then transforms apply to it. */
   readonly exact: Exclude<PartitionValue, null> | undefined
 }
 

@@ -41,6 +41,7 @@ export function pruner(
 ): Pruner {
   const known = terms.flatMap((term) => compileTerm(term, schema))
   const bySpec = new Map(specs.map((spec) => [spec.id, partitionCheck(known, spec)]))
+  const namesBySpec = new Map(specs.map((spec) => [spec.id, spec.fields.map((field) => field.name)]))
   const typesBySpec = new Map(specs.map((spec) => [spec.id, partitionTypes(spec, schemas)]))
   return {
     manifest(manifest) {
@@ -48,8 +49,8 @@ export function pruner(
       return bySpec.get(manifest.specId)?.((i) => summaryRange(manifest.partitions?.[i], types[i]!)) ?? true
     },
     file(file) {
-      const spec = specs.find((other) => other.id === file.specId)
-      const fits = bySpec.get(file.specId)?.((i) => valueRange(file.partition[spec!.fields[i]!.name])) ?? true
+      const names = namesBySpec.get(file.specId) ?? []
+      const fits = bySpec.get(file.specId)?.((i) => valueRange(file.partition[names[i]!])) ?? true
       return fits && known.every((term) => mayMatchColumn(term, file.columns.get(term.field.id)))
     },
   }
@@ -65,17 +66,27 @@ function compileTerm(term: PruneTerm, schema: LakeSchema): Term[] {
 
 // ---- column bounds
 
-function mayMatchColumn(term: Term, stats: ColumnStats | undefined): boolean {
-  if (!stats) return true
-  const { kind } = parseIcebergType(term.field.type)
-  const bound = (bytes: Uint8Array | undefined) => (bytes ? comparableBound(term.field.type, bytes) : undefined)
-  return mayMatch(term.op, term.literals, {
+const ranges = new WeakMap<ColumnStats, { readonly type: string; readonly range: Range }>()
+
+/** Decoded once a file and column: manifests stay in memory, and questions come again and again. */
+function columnRange(type: string, stats: ColumnStats): Range {
+  const known = ranges.get(stats)
+  if (known?.type === type) return known.range
+  const { kind } = parseIcebergType(type)
+  const bound = (bytes: Uint8Array | undefined) => (bytes ? comparableBound(type, bytes) : undefined)
+  const range: Range = {
     lower: bound(stats.lower),
     upper: bound(stats.upper),
     mayBeNull: stats.nulls > 0,
     onlyNull: stats.nulls >= stats.values,
     mayBeNan: (kind === 'float' || kind === 'double') && stats.nans !== 0,
-  })
+  }
+  ranges.set(stats, { type, range })
+  return range
+}
+
+function mayMatchColumn(term: Term, stats: ColumnStats | undefined): boolean {
+  return stats === undefined || mayMatch(term.op, term.literals, columnRange(term.field.type, stats))
 }
 
 // Text and uuid compare as the bytes they are stored in; no need to decode them.
@@ -147,20 +158,20 @@ function mayMatch(op: PruneTerm['op'], literals: readonly Literal[] | null, rang
   return literals.every((literal) => mayCompare(op, literal, range))
 }
 
+// The literal is a range: what is below it is below its high end, what is above it is above its low end.
 function mayCompare(op: '=' | '<' | '<=' | '>' | '>=', literal: Literal, { lower, upper, mayBeNan }: Range): boolean {
-  const strict = literal.exact !== undefined
-  const below = (): boolean => lower === undefined || compare(lower, literal.high) <= 0
-  const above = (): boolean => upper === undefined || mayBeNan || compare(upper, literal.low) >= 0
+  const toHigh = lower === undefined ? -1 : compare(lower, literal.high)
+  const toLow = upper === undefined ? 1 : compare(upper, literal.low)
   switch (op) {
     case '=':
-      return (lower === undefined || compare(lower, literal.high) <= 0) && (upper === undefined || compare(upper, literal.low) >= 0)
+      return toHigh <= 0 && toLow >= 0
     case '<':
-      return strict ? lower === undefined || compare(lower, literal.high) < 0 : below()
+      return toHigh < 0
     case '<=':
-      return below()
+      return toHigh <= 0
     case '>':
-      return strict && !mayBeNan ? upper === undefined || compare(upper, literal.low) > 0 : above()
+      return toLow > 0 || mayBeNan
     case '>=':
-      return above()
+      return toLow >= 0 || mayBeNan
   }
 }

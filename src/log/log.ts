@@ -24,7 +24,11 @@ export interface Appended {
   readonly partition: number
   readonly first: number
   readonly last: number
-  /** True when the key or emission number was seen before and nothing was written. */
+  /**
+   * True when the key, the origin or all emission numbers were seen before and nothing was written. The offsets are those
+   * of then; -1 for emissions, whose rows may lie in several places. Of a part with some new numbers only those rows are
+   * written, and the offsets are theirs.
+   */
   readonly duplicate: boolean
 }
 
@@ -57,6 +61,10 @@ export interface TopicStats {
   })[]
 }
 
+/**
+ * A group of appends becomes visible in all its partitions at once: whoever sees append time T in one partition can see
+ * everything before T in all others.
+ */
 export interface Log {
   /** Creates the topic or opens it; more partitions than it has are added. */
   ensureTopic(topic: string, partitions: number): Promise<void>

@@ -1,48 +1,18 @@
 // One partition: its segments, of which the last is written, what it remembers, and who waits for more. Groups come from
 // the log one at a time: `persist` makes one durable, `publish` then shows it to readers, so that a group becomes visible
 // in all its partitions at once. Readers never see past what was published.
-import { type DiskFile, isDiskFull } from '../core/disk.ts'
+import { isDiskFull } from '../core/disk.ts'
 import { assert, MillraceError } from '../core/errors.ts'
 import { encodeGroup } from './group-encoder.ts'
-import type { LogBatch, PartitionRange, TopicStats } from './log.ts'
-import { type Known, type Memory, scopedKey } from './memory.ts'
-import { decodeBatch, isIntact } from './record-batch.ts'
-import {
-  addToIndex,
-  decodeSummary,
-  emptyIndex,
-  emptySegment,
-  encodeSummary,
-  indexPath,
-  logPath,
-  positionBefore,
-  type Segment,
-  type SparseIndex,
-  type Summary,
-  throwCorrupt,
-} from './segment.ts'
-import { readChunk } from './segment-reader.ts'
+import type { PartitionRange, TopicStats } from './log.ts'
+import { type Memory, scopedKey } from './memory.ts'
+import { PartitionReader } from './partition-reader.ts'
+import type { PartitionState } from './partition-state.ts'
+import { Retention } from './retention.ts'
+import { addToIndex, emptySegment, encodeSummary, logPath, type Segment, type Summary, writeSummary } from './segment.ts'
 import type { LogSettings } from './settings.ts'
 import { SharedFile } from './shared-file.ts'
 import { Stage, type StagedBatch } from './stage.ts'
-
-/** An `.idx` whose segment retention has removed; kept while its keys count, or as the state before the first segment. */
-export interface Orphan {
-  readonly base: number
-  readonly next: number
-  readonly lastMs: number
-}
-
-/** What recovery found. */
-export interface PartitionState {
-  /** Ascending and without gaps; the last one is written. */
-  readonly segments: Segment[]
-  readonly orphans: Orphan[]
-  readonly memory: Memory
-  /** Keys that lie in the last segment. */
-  readonly activeKeys: [string, Known][]
-  readonly file: DiskFile
-}
 
 interface Persisted {
   readonly batches: readonly StagedBatch[]
@@ -51,29 +21,20 @@ interface Persisted {
   readonly sizeBytes: number
 }
 
-const READ_BYTES_MIN = 64 * 1024
-const CURSORS_MAX = 16
-
 export class Partition {
   readonly topic: string
   readonly number: number
   readonly #directory: string
   readonly #settings: LogSettings
   readonly #segments: Segment[]
-  #orphans: Orphan[]
-  /** Out of the readers' sight, not yet off the disk. */
-  readonly #removed: Segment[] = []
-  #sweeping: Promise<void> = Promise.resolve()
-  #memory: Memory
-  #activeKeys: [string, Known][]
+  readonly #memory: Memory
+  readonly #retention: Retention
+  readonly reader: PartitionReader
   #file: SharedFile
   #persisted: Persisted | undefined
   /** A failed write may have left bytes after the good ones; they go before anything is written. */
   #isTailDirty = false
   #isClosed = false
-  /** Where readers that go on from an offset find it. */
-  readonly #cursors = new Map<number, { readonly base: number; readonly position: number }>()
-  #loaded: { readonly base: number; readonly index: SparseIndex } | undefined
   readonly #waiters = new Set<{ readonly from: number; readonly wake: () => void }>()
 
   constructor(settings: LogSettings, topic: string, number: number, directory: string, state: PartitionState) {
@@ -82,10 +43,19 @@ export class Partition {
     this.number = number
     this.#directory = directory
     this.#segments = state.segments
-    this.#orphans = state.orphans
     this.#memory = state.memory
-    this.#activeKeys = state.activeKeys
+    this.#retention = new Retention(settings, directory, state.orphans)
     this.#file = new SharedFile(state.file)
+    this.reader = new PartitionReader(settings, topic, number, directory, this)
+  }
+
+  get segments(): readonly Segment[] {
+    return this.#segments
+  }
+
+  /** Of the last segment. */
+  get file(): SharedFile {
+    return this.#file
   }
 
   get isClosed(): boolean {
@@ -103,7 +73,7 @@ export class Partition {
 
   /** 0 when nothing was ever appended. */
   get lastAppendMs(): number {
-    return Math.max(this.#active.lastMs, this.#segments.at(-2)?.lastMs ?? this.#orphans.at(-1)?.lastMs ?? 0)
+    return Math.max(this.#active.lastMs, this.#segments.at(-2)?.lastMs ?? this.#retention.lastMs)
   }
 
   get #active(): Segment {
@@ -159,14 +129,10 @@ export class Partition {
   }
 
   #rememberBatch(batch: StagedBatch, timeMs: number): void {
-    for (const { key, hash, delta, count } of batch.keys) {
-      const known = { hash, first: batch.baseOffset + delta, count, timeMs }
-      this.#memory.remember(scopedKey(batch.kind, key), known)
-      this.#activeKeys.push([scopedKey(batch.kind, key), known])
-    }
+    for (const { key, hash, delta, count } of batch.keys)
+      this.#memory.remember(scopedKey(batch.kind, key), hash, batch.baseOffset + delta, count, timeMs)
     for (const [pipeline, last] of batch.emissions) this.#memory.emitted(pipeline, last)
-    if (batch.redriveOf !== undefined)
-      this.#memory.redrives.set(batch.redriveOf, { hash: '', first: batch.baseOffset, count: batch.count, timeMs })
+    if (batch.redriveOf !== undefined) this.#memory.redrives.set(batch.redriveOf, { first: batch.baseOffset, count: batch.count })
   }
 
   async #prepare(nowMs: number): Promise<void> {
@@ -225,7 +191,6 @@ export class Partition {
     await this.#sync(() => this.#settings.disk.syncDirectory(this.#directory))
     this.#segments[this.#segments.length - 1] = { ...active, index: undefined }
     this.#segments.push(emptySegment(active.next))
-    this.#activeKeys = []
     const old = this.#file
     this.#file = new SharedFile(file)
     await old.retire()
@@ -236,53 +201,18 @@ export class Partition {
     const { base, next, sizeBytes, firstMs, lastMs, index } = segment
     const redrives = [...this.#memory.redrives].filter(([, known]) => known.first >= base)
     const emissions = [...this.#memory.emissions]
-    const summary: Summary = { base, next, sizeBytes, firstMs, lastMs, index: index!, emissions, redrives, keys: this.#activeKeys }
+    const summary: Summary = {
+      base,
+      next,
+      sizeBytes,
+      firstMs,
+      lastMs,
+      index: index!,
+      emissions,
+      redrives,
+      keys: this.#memory.keys.from(base),
+    }
     await writeSummary(disk, this.#directory, base, encodeSummary(summary, crc32c))
-  }
-
-  async read(from: number, maxBytes: number): Promise<LogBatch[]> {
-    const segment = this.#segmentOf(from)
-    if (from >= segment.next) return []
-    const batches: LogBatch[] = []
-    await this.#use(segment, async (file) => {
-      let { position, offset } = await this.#locate(segment, from)
-      for (let bytes = 0; position < segment.sizeBytes && bytes < maxBytes; ) {
-        const chunk = await readChunk(file, position, segment.sizeBytes, Math.max(READ_BYTES_MIN, maxBytes - bytes))
-        if (chunk.batches.length === 0) throwCorrupt(file.path, position, 'no whole batch begins there')
-        for (const { header, at } of chunk.batches) {
-          if (header.baseOffset !== offset) throwCorrupt(file.path, chunk.position + at, `offset ${header.baseOffset} instead of ${offset}`)
-          offset += header.count
-          if (offset <= from) continue
-          if (!isIntact(chunk.bytes, at, header, this.#settings.crc32c))
-            throwCorrupt(file.path, chunk.position + at, 'the checksum does not fit')
-          const batch = decodeBatch(chunk.bytes, at, header, this.number)
-          bytes += batch.payload.byteLength
-          if (batches.length > 0 && bytes > maxBytes) return this.#keepCursor(header.baseOffset, segment.base, chunk.position + at)
-          batches.push(batch)
-        }
-        position = chunk.next
-      }
-      this.#keepCursor(offset, segment.base, position)
-    })
-    return batches
-  }
-
-  /** First offset whose append time is at or after `timeMs`. */
-  async offsetAt(timeMs: number): Promise<number> {
-    const segment = this.#segments.find((candidate) => candidate.next > candidate.base && candidate.lastMs >= timeMs)
-    if (!segment) return this.#active.next
-    if (segment.firstMs >= timeMs) return segment.base
-    return this.#use(segment, async (file) => {
-      const index = await this.#indexOf(segment)
-      for (let position = positionBefore(index, index.times, timeMs - 1); position < segment.sizeBytes; ) {
-        const chunk = await readChunk(file, position, segment.sizeBytes, READ_BYTES_MIN)
-        const found = chunk.batches.find(({ header }) => header.appendTimeMs >= timeMs)
-        if (found) return found.header.baseOffset
-        if (chunk.batches.length === 0) throwCorrupt(file.path, position, 'no whole batch begins there')
-        position = chunk.next
-      }
-      return segment.next
-    })
   }
 
   whenMore(from: number, signal: AbortSignal): Promise<void> {
@@ -309,39 +239,10 @@ export class Partition {
       await exclusively(async () => {
         if (isOld(this.#active)) await this.#attempt(() => this.#roll())
       })
-    while (this.#segments.length > 1 && isOld(this.#segments[0]!)) this.#removed.push(this.#segments.shift()!)
-    this.#memory.forgetRedrives(this.#segments[0]!.base)
-    const swept = this.#sweeping.then(() => this.#sweep())
-    this.#sweeping = swept.then(
-      () => {},
-      () => {}, // the next sweep begins with what this one left
-    )
-    return swept
-  }
-
-  /** Removes files, the oldest first and each removal durable before the next: no crash and no error may leave a gap. */
-  async #sweep(): Promise<number> {
-    let freed = 0
-    for (let segment = this.#removed[0]; segment; segment = this.#removed[0]) {
-      const { base, next, lastMs, sizeBytes } = segment
-      const path = logPath(this.#directory, base)
-      await this.#settings.disk.remove(path)
-      await this.#settings.disk.syncDirectory(this.#directory)
-      this.#removed.shift()
-      this.#orphans.push({ base, next, lastMs })
-      this.#settings.onEvent({ kind: 'log.removed', path, bytes: sizeBytes })
-      freed += sizeBytes
-    }
-    await this.#removeOrphans()
-    return freed
-  }
-
-  async #removeOrphans(): Promise<void> {
-    const keepMs = this.#settings.clock.nowMs() - this.#settings.idempotencyMs
-    const start = this.#segments[0]!.base
-    const gone = this.#orphans.filter((orphan) => orphan.lastMs < keepMs && orphan.next !== start)
-    this.#orphans = this.#orphans.filter((orphan) => !gone.includes(orphan))
-    for (const { base } of gone) await this.#settings.disk.remove(indexPath(this.#directory, base))
+    const removed: Segment[] = []
+    while (this.#segments.length > 1 && isOld(this.#segments[0]!)) removed.push(this.#segments.shift()!)
+    this.#memory.forgetRedrives(this.range.start)
+    return this.#retention.remove(removed, this.range.start)
   }
 
   /** Closes the file; the `.idx` tells the next start that all of the segment was durable. */
@@ -355,63 +256,4 @@ export class Partition {
       await this.#file.retire()
     }
   }
-
-  #segmentOf(offset: number): Segment {
-    const { start, end } = this.range
-    const segment = offset >= start && offset <= end ? this.#segments.findLast((candidate) => candidate.base <= offset) : undefined
-    if (segment) return segment
-    throw new MillraceError('MR_LOG_RANGE', `offset ${offset} of ${this.topic}/${this.number} is outside ${start} to ${end}`, {
-      fix:
-        offset < start ? `read from ${start} on; retention removed what was before` : 'check that the log and the offsets belong together',
-    })
-  }
-
-  async #use<T>(segment: Segment, action: (file: DiskFile) => Promise<T>): Promise<T> {
-    if (segment.base === this.#active.base) return this.#file.use(action)
-    const path = logPath(this.#directory, segment.base)
-    let file: DiskFile
-    try {
-      file = await this.#settings.disk.open(path, 'read')
-    } catch (error) {
-      this.#segmentOf(segment.base) // says so when retention removed the segment in between
-      throw error
-    }
-    try {
-      return await action(file)
-    } finally {
-      await file.close()
-    }
-  }
-
-  async #locate(segment: Segment, offset: number): Promise<{ position: number; offset: number }> {
-    const cursor = this.#cursors.get(offset)
-    if (cursor?.base === segment.base) return { position: cursor.position, offset }
-    const index = await this.#indexOf(segment)
-    const position = positionBefore(index, index.offsets, offset)
-    return { position, offset: index.offsets[index.positions.indexOf(position)] ?? segment.base }
-  }
-
-  async #indexOf(segment: Segment): Promise<SparseIndex> {
-    if (segment.index) return segment.index
-    if (this.#loaded?.base !== segment.base) {
-      const bytes = await this.#settings.disk.readFile(indexPath(this.#directory, segment.base))
-      // Damaged since the start: read the segment from its beginning.
-      this.#loaded = { base: segment.base, index: decodeSummary(bytes, this.#settings.crc32c)?.index ?? emptyIndex() }
-    }
-    return this.#loaded.index
-  }
-
-  #keepCursor(offset: number, base: number, position: number): void {
-    this.#cursors.set(offset, { base, position })
-    if (this.#cursors.size > CURSORS_MAX) this.#cursors.delete(this.#cursors.keys().next().value!)
-  }
-}
-
-/** Replaces the `.idx` of a segment, durably. */
-export async function writeSummary(disk: LogSettings['disk'], directory: string, base: number, bytes: Buffer): Promise<void> {
-  const path = indexPath(directory, base)
-  await disk.remove(`${path}.tmp`)
-  await disk.writeNew(`${path}.tmp`, bytes)
-  await disk.rename(`${path}.tmp`, path)
-  await disk.syncDirectory(directory)
 }

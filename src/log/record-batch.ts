@@ -84,7 +84,8 @@ function writeHeader(head: Buffer, content: BatchContent, sizeBytes: number): vo
   head.writeInt32BE(sizeBytes - 12, 8)
   head.writeInt32BE(0, 12) // leader epoch
   head[16] = MAGICS[content.kind]
-  head.writeInt16BE(LOG_APPEND_TIME | (content.rawBytes === undefined ? 0 : ZSTD), 21)
+  head[21] = MAGICS[content.kind]
+  head[22] = LOG_APPEND_TIME | (content.rawBytes === undefined ? 0 : ZSTD)
   head.writeInt32BE(content.count - 1, 23) // lastOffsetDelta
   writeInt64(head, content.appendTimeMs, 27)
   writeInt64(head, content.appendTimeMs, 35)
@@ -100,13 +101,15 @@ export function parseHeader(bytes: Buffer, at: number): BatchHeader | undefined 
   const kind = KINDS.get(bytes[at + 16]!)
   const sizeBytes = bytes.readInt32BE(at + 8) + 12
   const count = bytes.readInt32BE(at + 57)
-  if (!kind || sizeBytes < HEADER_BYTES + 8 || count < 1 || bytes.readInt32BE(at + 23) !== count - 1 || bytes[at] !== 0) return undefined
+  // Kafka's checksum leaves out the magic, so the unused high byte of the attributes says it again.
+  if (!kind || bytes[at + 21] !== bytes[at + 16]) return undefined
+  if (sizeBytes < HEADER_BYTES + 8 || count < 1 || bytes.readInt32BE(at + 23) !== count - 1 || bytes[at] !== 0) return undefined
   return {
     baseOffset: readInt64(bytes, at),
     count,
     sizeBytes,
     kind,
-    compressed: (bytes.readInt16BE(at + 21) & CODEC_MASK) === ZSTD,
+    compressed: (bytes[at + 22]! & CODEC_MASK) === ZSTD,
     appendTimeMs: readInt64(bytes, at + 35),
     groupPosition: readInt64(bytes, at + 43),
   }

@@ -3,8 +3,8 @@
 // append can have written are cut off; damage to durable bytes is MR_LOG_CORRUPT. PROTOCOL rules 1 and 3.
 import { join } from 'node:path'
 import type { DiskFile } from '../core/disk.ts'
-import { type Known, Memory } from './memory.ts'
-import { type Orphan, type PartitionState, writeSummary } from './partition.ts'
+import { Memory } from './memory.ts'
+import type { KnownIndex, PartitionState } from './partition-state.ts'
 import { scanSegment, wasDurable } from './scan.ts'
 import {
   basesOf,
@@ -16,6 +16,7 @@ import {
   type Segment,
   type Summary,
   throwCorrupt,
+  writeSummary,
 } from './segment.ts'
 import type { LogSettings } from './settings.ts'
 
@@ -36,7 +37,7 @@ export async function recoverPartition(settings: LogSettings, directory: string)
   const last = bases.at(-1)!
   if (last === bases[0]) emissionsBefore(directory, last, summaries)
   const before = [...summaries.values()].filter((summary) => summary.base < last)
-  const orphans = before.filter((summary) => summary.base < bases[0]!).map(({ base, next, lastMs }): Orphan => ({ base, next, lastMs }))
+  const orphans = before.filter((summary) => summary.base < bases[0]!).map(({ base, next, lastMs }): KnownIndex => ({ base, next, lastMs }))
   const memory = recall(settings, before)
   return openLast(settings, directory, last, summaries.get(last), { segments, orphans, memory })
 }
@@ -88,7 +89,7 @@ async function trustedSummary(
   const { sizeBytes, firstMs, lastMs, index } = scan.segment
   const { redrives, keys } = scan.memory
   const range = { base, next, sizeBytes, firstMs, lastMs, index: index! }
-  const summary: Summary = { ...range, emissions: [...memory.emissions], redrives: [...redrives], keys: [...keys] }
+  const summary: Summary = { ...range, emissions: [...memory.emissions], redrives: [...redrives], keys: keys.from(base) }
   await writeSummary(settings.disk, directory, base, encodeSummary(summary, settings.crc32c))
   settings.onEvent({ kind: 'log.reindexed', path: indexPath(directory, base) })
   return summary
@@ -106,7 +107,7 @@ function recall(settings: LogSettings, summaries: Summary[]): Memory {
   const memory = new Memory()
   const keepMs = settings.clock.nowMs() - settings.idempotencyMs
   for (const summary of summaries.toSorted((a, b) => a.base - b.base)) {
-    for (const [key, known] of summary.keys) if (known.timeMs >= keepMs) memory.remember(key, known)
+    memory.recall(summary.keys.filter((entry) => entry.timeMs >= keepMs))
     for (const [origin, known] of summary.redrives) memory.redrives.set(origin, known)
     for (const [pipeline, last] of summary.emissions) memory.emitted(pipeline, last)
   }
@@ -118,7 +119,7 @@ async function openLast(
   directory: string,
   base: number,
   summary: Summary | undefined,
-  closed: { segments: Segment[]; orphans: Orphan[]; memory: Memory },
+  closed: { segments: Segment[]; orphans: KnownIndex[]; memory: Memory },
 ): Promise<PartitionState> {
   const { disk, crc32c } = settings
   const path = logPath(directory, base)
@@ -134,12 +135,11 @@ async function openLast(
   }
   await makeDurable(file, scan.groupPosition, good)
   await disk.syncDirectory(directory)
-  const activeKeys: [string, Known][] = [...scan.memory.keys]
-  for (const [key, known] of activeKeys) closed.memory.remember(key, known)
+  closed.memory.recall(scan.memory.keys.from(base))
   for (const [origin, known] of scan.memory.redrives) closed.memory.redrives.set(origin, known)
   for (const [pipeline, last] of scan.memory.emissions) closed.memory.emitted(pipeline, last)
   const segments = [...closed.segments, good === 0 ? emptySegment(base) : scan.segment]
-  return { segments, orphans: closed.orphans, memory: closed.memory, activeKeys, file }
+  return { segments, orphans: closed.orphans, memory: closed.memory, file }
 }
 
 /**

@@ -2,7 +2,7 @@
 // whose `.idx` is missing or damaged. Also tells a torn tail, which a crash may leave, from damage to durable bytes.
 import type { DiskFile } from '../core/disk.ts'
 import type { Crc32c } from './crc32c.ts'
-import { type Known, Memory, scopedKey } from './memory.ts'
+import { Memory, scopedKey } from './memory.ts'
 import { type BatchHeader, decodeMemory, isIntact, parseHeader } from './record-batch.ts'
 import { addToIndex, emptySegment, type Segment } from './segment.ts'
 import { readChunk } from './segment-reader.ts'
@@ -46,14 +46,9 @@ function take(segment: Segment, memory: Memory, bytes: Buffer, at: number, heade
   segment.sizeBytes += header.sizeBytes
   segment.next += header.count
   const { label, keys } = decodeMemory(bytes, at)
-  const known = (hash: string, delta: number, count: number): Known => ({
-    hash,
-    first: header.baseOffset + delta,
-    count,
-    timeMs: header.appendTimeMs,
-  })
-  for (const { key, hash, delta, count } of keys) memory.remember(scopedKey(header.kind, key), known(hash, delta, count))
-  if (label.redriveOf !== undefined) memory.redrives.set(label.redriveOf, known('', 0, header.count))
+  for (const { key, hash, delta, count } of keys)
+    memory.remember(scopedKey(header.kind, key), hash, header.baseOffset + delta, count, header.appendTimeMs)
+  if (label.redriveOf !== undefined) memory.redrives.set(label.redriveOf, { first: header.baseOffset, count: header.count })
   for (const [pipeline, last] of label.emissions ?? []) memory.emitted(pipeline, last)
 }
 

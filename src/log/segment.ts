@@ -2,8 +2,10 @@
 // The `.idx` is a summary that recovery trusts instead of reading the segment: where to find offsets and times, the keys
 // and origins in the segment, and the emission numbers at its end. It can always be made again from the segment.
 import { join } from 'node:path'
+import type { Disk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { Crc32c } from './crc32c.ts'
+import type { KeyEntry } from './key-table.ts'
 import type { Known } from './memory.ts'
 
 /** Offset, position and append time of one batch in every 64 KB or so. */
@@ -34,7 +36,7 @@ export interface Summary {
   /** At the end of the segment, over all of the partition. */
   readonly emissions: readonly (readonly [pipeline: string, last: number])[]
   readonly redrives: readonly (readonly [origin: string, known: Known])[]
-  readonly keys: readonly (readonly [key: string, known: Known])[]
+  readonly keys: readonly KeyEntry[]
 }
 
 const INDEX_BYTES = 64 * 1024
@@ -72,14 +74,14 @@ export function basesOf(names: readonly string[], ending: 'log' | 'idx'): number
   return names.filter((name) => /^\d{20}\.(log|idx)$/.test(name) && name.endsWith(ending)).map((name) => Number(name.slice(0, 20)))
 }
 
-type KeyLine = [key: string, hash: string, first: number, count: number, timeMs: number]
+type KeyLine = [key: string, body: string, first: number, count: number, timeMs: number]
 
-const keyLine = ([key, known]: readonly [string, Known]): KeyLine => [key, known.hash, known.first, known.count, known.timeMs]
-const fromLine = ([key, hash, first, count, timeMs]: KeyLine): [string, Known] => [key, { hash, first, count, timeMs }]
+const toLine = ({ key, body, first, count, timeMs }: KeyEntry): KeyLine => [key, body, first, count, timeMs]
+const fromLine = ([key, body, first, count, timeMs]: KeyLine): KeyEntry => ({ key, body, first, count, timeMs })
 
 /** Checksum in hexadecimal, a newline, then JSON. */
 export function encodeSummary(summary: Summary, crc32c: Crc32c): Buffer {
-  const json = JSON.stringify({ ...summary, redrives: summary.redrives.map(keyLine), keys: summary.keys.map(keyLine) })
+  const json = JSON.stringify({ ...summary, keys: summary.keys.map(toLine) })
   const body = Buffer.from(json)
   return Buffer.concat([Buffer.from(`${crc32c(body).toString(16).padStart(8, '0')}\n`), body])
 }
@@ -88,8 +90,17 @@ export function encodeSummary(summary: Summary, crc32c: Crc32c): Buffer {
 export function decodeSummary(bytes: Buffer, crc32c: Crc32c): Summary | undefined {
   const body = bytes.subarray(9)
   if (bytes.length < 9 || bytes.toString('latin1', 0, 9) !== `${crc32c(body).toString(16).padStart(8, '0')}\n`) return undefined
-  const read = JSON.parse(body.toString()) as Omit<Summary, 'keys' | 'redrives'> & { keys: KeyLine[]; redrives: KeyLine[] }
-  return { ...read, keys: read.keys.map(fromLine), redrives: read.redrives.map(fromLine) }
+  const read = JSON.parse(body.toString()) as Omit<Summary, 'keys'> & { keys: KeyLine[] }
+  return { ...read, keys: read.keys.map(fromLine) }
+}
+
+/** Replaces the `.idx` of a segment, durably. */
+export async function writeSummary(disk: Disk, directory: string, base: number, bytes: Buffer): Promise<void> {
+  const path = indexPath(directory, base)
+  await disk.remove(`${path}.tmp`)
+  await disk.writeNew(`${path}.tmp`, bytes)
+  await disk.rename(`${path}.tmp`, path)
+  await disk.syncDirectory(directory)
 }
 
 /** @throws always: MR_LOG_CORRUPT naming file and position. */

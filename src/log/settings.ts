@@ -4,7 +4,7 @@ import type { Disk } from '../core/disk.ts'
 import type { Crc32c } from './crc32c.ts'
 
 export type LogEvent =
-  /** A group is durable and visible. `waitMs` is what its oldest append waited in all. */
+  /** A group is durable and visible; `bytes` are those in the files, `tookMs` is writing and syncing. */
   | {
       readonly kind: 'log.committed'
       readonly partitions: number

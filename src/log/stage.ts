@@ -47,8 +47,8 @@ export class Stage {
     if (!part.idempotency) return
     const { key, hash } = part.idempotency
     const id = scopedKey(part.kind, key)
-    const before = this.#memory.keys.get(id) ?? this.#placed.get(id)
-    if (before && before.hash !== hash)
+    const [known, placed] = [this.#memory.find(id, hash), this.#placed.get(id)]
+    if (known ? !known.isSameBody : placed && placed.hash !== hash)
       throw new MillraceError('MR_INGEST_IDEMPOTENCY', `the idempotency key "${key}" was used with another body`, {
         fix: 'use a new key for new content, and the same body when you try again',
       })
@@ -74,13 +74,13 @@ export class Stage {
     }
   }
 
-  #repetition(part: Append): Placement | undefined {
-    const known = this.#memory.repeated(part)
+  /** The place of what has the same key or the same origin, in the partition or in this group. */
+  #repetition({ kind, idempotency, redriveOf }: Append): Placement | undefined {
+    const id = idempotency && scopedKey(kind, idempotency.key)
+    const known = (id && this.#memory.find(id, idempotency.hash)) ?? (redriveOf && this.#memory.redrives.get(redriveOf)) ?? undefined
     if (known) return { batch: undefined, first: known.first, count: known.count, duplicate: true }
-    return (
-      (part.idempotency && this.#placed.get(scopedKey(part.kind, part.idempotency.key))?.placement) ??
-      (part.redriveOf === undefined ? undefined : this.#placed.get(`o${part.redriveOf}`)?.placement)
-    )
+    const placed = (id && this.#placed.get(id)) ?? (redriveOf && this.#placed.get(`o${redriveOf}`)) ?? undefined
+    return placed ? placed.placement : undefined
   }
 
   /** How many of the part's rows, from its start, the partition or this group has already. */
@@ -110,10 +110,9 @@ export class Stage {
   #batchFor(part: Append, bytes: number): StagedBatch {
     const open = this.#open.get(part.kind)
     if (
-      open &&
-      open.fingerprint === part.fingerprint &&
-      open.redriveOf === part.redriveOf &&
+      open?.fingerprint === part.fingerprint &&
       open.redriveOf === undefined &&
+      part.redriveOf === undefined &&
       open.payloadBytes + bytes <= BATCH_BYTES_MAX
     )
       return open

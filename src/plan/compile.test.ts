@@ -154,6 +154,12 @@ test('names: form, namespaces, duplicates', async () => {
   )
   await expectOne(/MR_DEFINE_NAME table "main.orders": "main" is not written \| call it "orders"/, table('main.orders', { id: t.int() }))
   await expectOne(/MR_DEFINE_NAME table "millrace.orders": the namespace "millrace" is reserved/, table('millrace.orders', { id: t.int() }))
+  await expectOne(/MR_DEFINE_NAME table "a.b.c": .* \| call it "a.b_c"/, table('a.b.c', { id: t.int() }))
+  await expectOne(/MR_DEFINE_NAME table ""/, table('', { id: t.int() }))
+  for (const name of ['pg_catalog.x', 'a"b']) {
+    const odd = table(name, { id: t.int() })
+    await expectOne(/MR_DEFINE_NAME table/, odd, model('reader', sql`SELECT id FROM ${odd}`))
+  }
   await expectOne(/MR_DEFINE_NAME table "a__late"/, table('a__late', { id: t.int() }))
   await expectOne(/MR_DEFINE_NAME role "Analyst"/, role('Analyst'))
   await expectOne(

@@ -18,7 +18,7 @@ import { compileModel, type ModelDefinition } from './kinds/model.ts'
 import { ownerOf, type Query, readSql } from './kinds/query.ts'
 import { compileProcessor, compileStream, isProcessor, type StreamDefinition } from './kinds/stream.ts'
 import { compileTable, type TableDefinition } from './kinds/table.ts'
-import { checkNames } from './names.ts'
+import { checkNames, isRelationName } from './names.ts'
 import { orderRelations } from './order.ts'
 import { fail, isMember, placeIn, type Scope, warn } from './scope.ts'
 
@@ -100,7 +100,7 @@ async function compileRelations(scope: Scope): Promise<readonly ProcessorManifes
   for (const name of orderRelations(scope, edges)) {
     const definition = definitions.get(name)!
     const relation = await compileRelation(scope, definition, queries.get(name))
-    if (relation) await addRelation(scope, relation)
+    if (relation && isRelationName(name)) await addRelation(scope, relation)
     if (definition.$kind === 'stream' && isProcessor(definition.$how)) {
       if (!isMember(scope, definition.$how.from, definition.$at, `processor "${name}", from`)) continue
       const processor = compileProcessor(scope, definition, definition.$how)

@@ -62,7 +62,7 @@ export function diff(before: Manifest | null, after: Manifest): readonly Change[
     ...compareLists(before?.grants ?? [], after.grants, () => 'grant', settings('who reads what', 'policy'), 'policy', 'policy'),
     ...compareLists(before?.policies ?? [], after.policies, () => 'policy', settings('which rows are seen', 'policy'), 'policy', 'policy'),
     ...compareLists(before?.masks ?? [], after.masks, () => 'masks', settings('how personal data looks', 'policy'), 'policy', 'policy'),
-    ...compareLists(before?.endpoints ?? [], after.endpoints, () => 'endpoint', compareEndpoints, 'additive', 'breaking'),
+    ...compareLists(before?.endpoints ?? [], after.endpoints, () => 'endpoint', compareEndpoints, 'additive', callersLost),
     ...compareLists(before?.jobs ?? [], after.jobs, () => 'job', settings('what it runs, or when'), 'additive', 'setting'),
     ...compareLists(before?.alerts ?? [], after.alerts, () => 'alert', settings('its condition or channels'), 'additive', 'setting'),
     ...compareLists(before?.dashboards ?? [], after.dashboards, () => 'dashboard', settings('its tiles or readers'), 'additive', 'setting'),
@@ -105,13 +105,15 @@ function changeOf(kind: AssetKind, asset: Named, action: Change['action'], reaso
 
 const relationAdded = (relation: Relation): Reason => ({
   effect: 'additive',
-  reason: `is new, with ${relation.shape.fields.length} columns`,
+  reason: `is new, with ${relation.shape.fields.length === 1 ? 'one column' : `${relation.shape.fields.length} columns`}`,
 })
 
 const relationRemoved = (relation: Relation): Reason =>
   relation.kind === 'model' && relation.refresh === 'view'
     ? { effect: 'breaking', reason: 'is no longer defined: who reads it fails' }
     : { effect: 'breaking', reason: 'is no longer defined: its rows are deleted' }
+
+const callersLost = (): Reason => ({ effect: 'breaking', reason: 'is no longer defined: its callers get 404' })
 
 /** Equal but for the place. */
 const equal = (a: unknown, b: unknown): boolean => canonical(a) === canonical(b)

@@ -12,6 +12,12 @@ const RESERVED_NAMESPACES = ['millrace', 'information_schema', 'pg_catalog', 'te
 
 const isRelation = (kind: string): boolean => kind === 'stream' || kind === 'table' || kind === 'model'
 
+/** Whether a relation can have this name; one that cannot is reported by `checkNames` and left out of what is bound. */
+export const isRelationName = (name: string): boolean =>
+  RELATION.test(name) &&
+  !name.includes('__') &&
+  !['main', 'public', ...RESERVED_NAMESPACES].some((namespace) => name.startsWith(`${namespace}.`))
+
 /** Reports names that cannot be, and names used twice. */
 export function checkNames(scope: Scope): void {
   const first = new Map<string, Definition>()
@@ -49,6 +55,7 @@ const snakeCase = (name: string): string => {
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
     .toLowerCase()
     .replaceAll(/[^a-z0-9.]+/g, '_')
+    .replaceAll(/(?<=\..*)\./g, '_')
     .replaceAll(/^[_0-9.]+|[_.]+$/g, '')
   return text === '' ? 'it by a word of lower-case letters' : `"${text}"`
 }

@@ -5,22 +5,22 @@ import type { Manifest, ModelManifest, Relation } from '../define/manifest.ts'
 import { type Change, type ChangeClass, diff } from './diff.ts'
 
 export type StepAction =
-  | 'replace_access' // all roles, grants, policies and masks at once
+  | 'set_access' // all roles, grants, policies and masks at once
   | 'create_table'
   | 'evolve_table'
   | 'load_table' // reads the source from the start
   | 'build_model' // first computation of a stored model
   | 'rebuild_model'
-  | 'replace_view'
+  | 'set_view'
   | 'start_live' // a live model: history is computed as a batch, then it follows the stream
   | 'rebuild_live'
   | 'start_processor'
   | 'restart_processor'
   | 'change_settings'
-  | 'replace_checks'
-  | 'replace_endpoint'
-  | 'replace_schedule'
-  | 'replace_dashboard'
+  | 'set_checks'
+  | 'set_endpoint'
+  | 'set_schedule'
+  | 'set_dashboard'
   | 'stop' // a processor, endpoint, job, alert, check set or dashboard
   | 'drop' // a relation, with its rows
 
@@ -49,20 +49,28 @@ export function plan(before: Manifest | null, after: Manifest): Plan {
   const refused = changes.filter((change) => change.class === 'refused')
   const possible = changes.filter((change) => change.class !== 'refused')
   const access = possible.filter(isAccess)
-  const data = possible.filter((change) => change.action !== 'removed' && !isAccess(change)).flatMap((change) => stepsOf(change, after))
+  const data = possible.filter((change) => change.action !== 'removed' && !isAccess(change)).toSorted((a, b) => rankOf(a) - rankOf(b))
   const gone = possible.filter((change) => change.action === 'removed' && !isAccess(change)).toReversed()
-  const steps = [...accessStep(access), ...data, ...gone.map((change) => stepOf(isRelation(change) ? 'drop' : 'stop', change))]
+  const steps = [
+    ...accessStep(access),
+    ...data.flatMap((change) => stepsOf(change, after)),
+    ...gone.map((change) => stepOf(isRelation(change) ? 'drop' : 'stop', change)),
+  ]
   return { changes, steps, refused }
 }
 
 const isAccess = (change: Change): boolean => ['role', 'grant', 'policy', 'masks'].includes(change.kind)
+
+/** Streams and tables, then processors, which fill streams, then models; what shows them comes last. */
+const rankOf = ({ kind }: Change): number =>
+  kind === 'stream' || kind === 'table' ? 0 : kind === 'processor' ? 1 : kind === 'model' ? 2 : 3
 
 const isRelation = (change: Change): boolean => ['stream', 'table', 'model'].includes(change.kind)
 
 function accessStep(changes: readonly Change[]): readonly Step[] {
   if (changes.length === 0) return []
   const reasons = changes.map(({ kind, name, reasons: why }) => `${kind} "${name}" ${why.join(', ')}`)
-  return [{ action: 'replace_access', kind: 'policy', name: '*', class: 'policy', reasons }]
+  return [{ action: 'set_access', kind: 'policy', name: '*', class: 'policy', reasons }]
 }
 
 const stepOf = (action: StepAction, change: Change, runs?: string): Step => ({
@@ -83,13 +91,13 @@ function stepsOf(change: Change, after: Manifest): readonly Step[] {
     case 'processor':
       return [stepOf(change.action === 'added' ? 'start_processor' : 'restart_processor', change, 'TypeScript: in a worker of Millrace')]
     case 'checks':
-      return [stepOf('replace_checks', change)]
+      return [stepOf('set_checks', change)]
     case 'endpoint':
-      return [stepOf('replace_endpoint', change)]
+      return [stepOf('set_endpoint', change)]
     case 'dashboard':
-      return [stepOf('replace_dashboard', change)]
+      return [stepOf('set_dashboard', change)]
     default:
-      return [stepOf('replace_schedule', change)]
+      return [stepOf('set_schedule', change)]
   }
 }
 
@@ -97,15 +105,18 @@ function relationSteps(change: Change, relation: Relation): readonly Step[] {
   const runs = describeRun(relation)
   if (relation.kind === 'model') return [stepOf(modelAction(change, relation), change, runs)]
   const loads = relation.kind === 'table' && relation.source.kind === 'files'
-  if (change.action === 'added') return [stepOf('create_table', change), ...(loads ? [stepOf('load_table', change, runs)] : [])]
+  if (change.action === 'added')
+    return loads ? [stepOf('create_table', change), stepOf('load_table', change, runs)] : [stepOf('create_table', change, runs)]
   if (change.class === 'rebuild') return [stepOf('evolve_table', change), stepOf('load_table', change, runs)]
-  return [stepOf(change.class === 'setting' ? 'change_settings' : 'evolve_table', change, runs)]
+  return [stepOf(isSetting(change) ? 'change_settings' : 'evolve_table', change, runs)]
 }
 
+const isSetting = (change: Change): boolean => change.class === 'setting' || change.class === 'policy'
+
 function modelAction(change: Change, model: ModelManifest): StepAction {
-  if (model.refresh === 'view') return 'replace_view'
+  if (model.refresh === 'view') return 'set_view'
   if (change.action === 'added') return model.refresh === 'live' ? 'start_live' : 'build_model'
-  if (change.class === 'setting' || change.class === 'policy') return 'change_settings'
+  if (isSetting(change)) return 'change_settings'
   return model.refresh === 'live' ? 'rebuild_live' : 'rebuild_model'
 }
 

@@ -13,6 +13,7 @@ import { Live } from '../stream/live.ts'
 import { Materialize } from '../stream/materialize.ts'
 import { Pipeline, type PipelineParts, type Sink } from '../stream/pipeline.ts'
 import { type OnRow, Process } from '../stream/process.ts'
+import { compileRowChecks } from '../stream/row-checks.ts'
 import { StreamSource } from '../stream/source.ts'
 import { partitionsOf } from './deploy.ts'
 import type { Settings } from './settings.ts'
@@ -41,11 +42,12 @@ export async function makePipelines(parts: PipelinesParts, manifest: Manifest): 
   const live: RunningPipeline[] = []
   for (const relation of manifest.relations)
     if (relation.kind === 'model' && relation.refresh === 'live') live.push(await livePipeline(parts, manifest, relation))
-  return [...streams.map((relation) => materializePipeline(parts, relation as StreamManifest)), ...processors, ...live]
+  return [...streams.map((relation) => materializePipeline(parts, manifest, relation as StreamManifest)), ...processors, ...live]
 }
 
 function build(
   parts: PipelinesParts,
+  manifest: Manifest,
   name: string,
   topic: StreamManifest,
   code: string,
@@ -55,16 +57,16 @@ function build(
 ): RunningPipeline {
   const isKeyed = (topic as { kind: string }).kind === 'table'
   const stream = { ...topic, partitions: partitionsOf(topic), latenessMs: isKeyed ? Number.MAX_SAFE_INTEGER / 1_000 : topic.latenessMs }
-  const source = new StreamSource(parts.log, stream, scanner)
+  const source = new StreamSource(parts.log, stream, scanner, compileRowChecks(manifest.checks, topic.name, topic.shape))
   const { flushMs, flushBytes, readBytes } = parts.settings
   const pipeline = new Pipeline({ name, topic: topic.name, code, flushMs, flushBytes, readBytes }, parts, source, sink)
   return { pipeline, source, sink, makes }
 }
 
-function materializePipeline(parts: PipelinesParts, relation: StreamManifest): RunningPipeline {
+function materializePipeline(parts: PipelinesParts, manifest: Manifest, relation: StreamManifest): RunningPipeline {
   const isKeyed = (relation as { kind: string }).kind === 'table'
   const sink = new Materialize({ name: relation.name, shape: relation.shape, keyed: isKeyed }, parts.relations)
-  return build(parts, `stream:${relation.name}`, relation, hash(relation.shape), relation.name, sink)
+  return build(parts, manifest, `stream:${relation.name}`, relation, hash(relation.shape), relation.name, sink)
 }
 
 function streamOf(manifest: Manifest, name: string): StreamManifest {
@@ -84,7 +86,7 @@ function processPipeline(parts: PipelinesParts, manifest: Manifest, processor: P
     on: parts.onRow(processor.name),
     instant: (micros) => Instant.fromMicros(micros),
   })
-  return build(parts, `process:${processor.name}`, input, hash(processor), processor.name, sink)
+  return build(parts, manifest, `process:${processor.name}`, input, hash(processor), processor.name, sink)
 }
 
 /** A changed definition is a new pipeline: it starts at the beginning of the log, and the table starts empty. */
@@ -98,7 +100,7 @@ async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: Mo
   const code = hash([query, model.shape])
   const name = `live:${model.name}@${code}`
   await startEmpty(parts, model, name)
-  return build(parts, name, input, code, model.name, new Live(model, query, input.shape, parts.relations))
+  return build(parts, manifest, name, input, code, model.name, new Live(model, query, input.shape, parts.relations))
 }
 
 async function startEmpty(parts: PipelinesParts, model: ModelManifest, pipeline: string): Promise<void> {

@@ -61,7 +61,8 @@ export function laneOf(type: Shape['fields'][number]['type']): Column['kind'] {
   }
 }
 
-const decoder = new TextDecoder('utf-8')
+// A byte order mark at the start of a value is part of the value.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** One value as processors and tests see it: null, boolean, number, bigint, or text. Slow; not for hot loops. */
 export function valueAt(batch: ColumnBatch, columnIndex: number, row: number): null | boolean | number | bigint | string | Uint8Array {

@@ -43,10 +43,17 @@ export function isoTime(micros: number): string {
   return `${clock}.${digits(micros - seconds * 1e6, 6)}`
 }
 
-/** `YYYY-MM-DDTHH:MM:SS.ffffffZ` of microseconds since 1970 UTC within the safe integers. */
-export function isoInstant(micros: number): string {
-  const days = Math.floor(micros / DAY_MICROS)
-  return `${isoDate(days)}T${isoTime(micros - days * DAY_MICROS)}Z`
+/** `YYYY-MM-DDTHH:MM:SS.ffffffZ` of microseconds since 1970 UTC; exact for every bigint and for safe integers. */
+export function isoInstant(micros: number | bigint): string {
+  const days = typeof micros === 'bigint' ? Number((micros - modulo(micros)) / BigInt(DAY_MICROS)) : Math.floor(micros / DAY_MICROS)
+  const ofDay = typeof micros === 'bigint' ? Number(modulo(micros)) : micros - days * DAY_MICROS
+  return `${isoDate(days)}T${isoTime(ofDay)}Z`
+}
+
+/** Microseconds since midnight, also before 1970. */
+function modulo(micros: bigint): bigint {
+  const rest = micros % BigInt(DAY_MICROS)
+  return rest < 0n ? rest + BigInt(DAY_MICROS) : rest
 }
 
 const digits = (value: number, count: number): string => String(value).padStart(count, '0')

@@ -1,6 +1,7 @@
 // Group commit: the writes that are asked for in one turn of the event loop share one transaction and one fsync, each
 // behind its own savepoint. Relies on a connection that nobody else writes through.
-import { type Kysely, sql } from 'kysely'
+import type { DatabaseSync } from 'node:sqlite'
+import type { Kysely } from 'kysely'
 import { MillraceError } from '../core/errors.ts'
 import type { Tables } from './tables.ts'
 
@@ -23,7 +24,8 @@ interface Pending {
 const GROUP_MAX = 1_000
 
 /** @throws MR_DATA_FULL from `write` when the disk is full; nothing of the group is then stored. */
-export function groupCommit(kysely: Kysely<Tables>): GroupCommit {
+export function groupCommit(kysely: Kysely<Tables>, database: DatabaseSync): GroupCommit {
+  const statements = transactionStatements(database)
   let queue: Pending[] = []
   let running: Promise<void> | null = null
 
@@ -32,7 +34,7 @@ export function groupCommit(kysely: Kysely<Tables>): GroupCommit {
     while (queue.length > 0) {
       const group = queue.slice(0, GROUP_MAX)
       queue = queue.slice(GROUP_MAX)
-      await commitGroup(kysely, group)
+      await commitGroup(kysely, statements, group)
     }
     running = null
   }
@@ -49,16 +51,34 @@ export function groupCommit(kysely: Kysely<Tables>): GroupCommit {
   }
 }
 
-async function commitGroup(kysely: Kysely<Tables>, group: readonly Pending[]): Promise<void> {
+// Past Kysely: they have no parameters and no result, and there are two for every unit.
+function transactionStatements(database: DatabaseSync) {
+  const statement = (text: string) => {
+    const prepared = database.prepare(text)
+    return () => prepared.run()
+  }
+  return {
+    begin: statement('begin immediate'),
+    commit: statement('commit'),
+    rollback: statement('rollback'),
+    savepoint: statement('savepoint unit'),
+    release: statement('release unit'),
+    undo: statement('rollback to unit'),
+  }
+}
+
+type Statements = ReturnType<typeof transactionStatements>
+
+async function commitGroup(kysely: Kysely<Tables>, statements: Statements, group: readonly Pending[]): Promise<void> {
   const answers: (() => void)[] = []
   try {
     await kysely.connection().execute(async (tx) => {
-      await sql`begin immediate`.execute(tx)
+      statements.begin()
       try {
-        for (const pending of group) answers.push(await runUnit(tx, pending))
-        await sql`commit`.execute(tx)
+        for (const pending of group) answers.push(await runUnit(tx, statements, pending))
+        statements.commit()
       } catch (error) {
-        await rollback(tx)
+        rollback(statements)
         throw error
       }
     })
@@ -69,22 +89,22 @@ async function commitGroup(kysely: Kysely<Tables>, group: readonly Pending[]): P
   for (const answer of answers) answer()
 }
 
-async function runUnit(tx: Kysely<Tables>, pending: Pending): Promise<() => void> {
-  await sql`savepoint unit`.execute(tx)
+async function runUnit(tx: Kysely<Tables>, statements: Statements, pending: Pending): Promise<() => void> {
+  statements.savepoint()
   try {
     const value = await pending.unit(tx)
-    await sql`release unit`.execute(tx)
+    statements.release()
     return () => pending.resolve(value)
   } catch (error) {
-    await sql`rollback to unit`.execute(tx)
-    await sql`release unit`.execute(tx)
+    statements.undo()
+    statements.release()
     return () => pending.reject(storeError(error))
   }
 }
 
-async function rollback(tx: Kysely<Tables>): Promise<void> {
+function rollback(statements: Statements): void {
   try {
-    await sql`rollback`.execute(tx)
+    statements.rollback()
   } catch {
     // SQLite has rolled back by itself, as it does when the disk is full.
   }

@@ -52,9 +52,6 @@ const OPERATE = `
   create table deployments (id text primary key, manifest text not null, code_hash text not null, applied_ms integer not null,
     applied_by text not null) strict;
   create index deployments_by_time on deployments (applied_ms);
-  create table metrics (at_ms integer not null, name text not null, labels text not null, value real not null,
-    primary key (name, labels, at_ms)) strict, without rowid;
-  create index metrics_by_time on metrics (at_ms);
 `
 
 /** Entry i brings version i to version i + 1. */

@@ -44,7 +44,7 @@ export function openStore(path: string): Store {
   reader.exec('pragma query_only = on')
   const write = kysely(writer)
   const read = kysely(reader)
-  const group = groupCommit(write)
+  const group = groupCommit(write, writer)
   return {
     path,
     catalog: sqliteCatalog({ read, write: group.write }),

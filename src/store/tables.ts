@@ -22,7 +22,6 @@ export interface Tables {
   // operate
   alerts: AlertRow
   deployments: { id: string; manifest: string; codeHash: string; appliedMs: number; appliedBy: string }
-  metrics: { atMs: number; name: string; labels: string; value: number }
 }
 
 export interface RunRow {

@@ -4,29 +4,35 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { Clock } from '../core/clock.ts'
 import type { Disk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
-import { parseJson, printJson } from '../core/json.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
 
 export interface CheckpointStore {
   /** Writes a new file; answers its location. */
   write(pipeline: string, state: unknown): Promise<string>
   read(location: string): Promise<unknown>
-  /** Removes every checkpoint of the pipeline but the committed one. */
+  /**
+   * Removes the checkpoints of the pipeline that were written before the committed one. Those after it are left alone: an
+   * owner that was replaced between its commit and this call must not remove what the new owner commits.
+   */
   prune(pipeline: string, keep: string): Promise<void>
 }
 
+/** Of a UUID of version 7: 48 bits of milliseconds, with a hyphen. */
+const TIME_DIGITS = 13
+
 export function openCheckpoints(disk: Disk, clock: Clock, random: Random, directory: string): CheckpointStore {
+  const timeOf = (name: string): string => name.slice(0, TIME_DIGITS)
   const folder = (pipeline: string): string => `${directory}/${pipeline.replaceAll(':', '.')}`
   return {
     async write(pipeline, state) {
       await disk.makeDirectory(folder(pipeline))
       const location = `${folder(pipeline)}/${uuidV7(clock.nowMs(), random)}.checkpoint`
-      await disk.writeNew(location, zstdCompressSync(Buffer.from(printJson({ version: 1, state }))))
+      await disk.writeNew(location, zstdCompressSync(Buffer.from(JSON.stringify({ version: 1, state }))))
       return location
     },
     async read(location) {
       try {
-        const { version, state } = parseJson(zstdDecompressSync(await disk.readFile(location)).toString('utf8')) as {
+        const { version, state } = JSON.parse(zstdDecompressSync(await disk.readFile(location)).toString('utf8')) as {
           version: number
           state: unknown
         }
@@ -44,10 +50,9 @@ export function openCheckpoints(disk: Disk, clock: Clock, random: Random, direct
       }
     },
     async prune(pipeline, keep) {
-      for (const name of await disk.list(folder(pipeline))) {
-        const location = `${folder(pipeline)}/${name}`
-        if (location !== keep) await disk.remove(location)
-      }
+      const directory = folder(pipeline)
+      const before = timeOf(keep.slice(directory.length + 1))
+      for (const name of await disk.list(directory)) if (timeOf(name) < before) await disk.remove(`${directory}/${name}`)
     },
   }
 }

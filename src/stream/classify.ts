@@ -1,5 +1,6 @@
 // Decides, record by record, whether a row is a duplicate, late, or out: a pure function of the partition's own prefix, so
 // every pipeline over a stream and every replay decides alike. PROTOCOL rules 6 to 9. One instance per partition.
+import { MillraceError } from '../core/errors.ts'
 import type { StreamManifest } from '../define/manifest.ts'
 import type { BytesColumn, Column, ColumnBatch } from '../schema/batch.ts'
 
@@ -18,6 +19,8 @@ export interface Classified {
   /** Watermark that each late row was behind, microseconds. */
   readonly lateWatermarkUs: Float64Array
   readonly skewed: number
+  /** How many of `out` were re-driven. */
+  readonly redriven: number
 }
 
 export interface RecordTimes {
@@ -27,24 +30,30 @@ export interface RecordTimes {
   readonly redriven: Uint8Array | null
 }
 
+export type ClassifiedStream = Pick<StreamManifest, 'shape' | 'source' | 'time' | 'latenessMs' | 'maxSkewMs' | 'dedupe'>
+
 export class Classifier {
   readonly #timeIndex: number
   readonly #latenessUs: number
   readonly #maxSkewUs: number
   readonly #dedupeIndexes: readonly number[]
   readonly #withinMs: number
+  /** A processor's output takes its watermark from the processor (control records): its rows come in the order in which
+   *  the processor read its input, which says nothing about event time. */
+  readonly #isDerived: boolean
   /** Last append time of each key, oldest first: a key is taken out and put back when seen again. */
   readonly #seen = new Map<string, number>()
   #watermarkUs: number | null = null
   #skewed = 0
 
-  constructor(stream: Pick<StreamManifest, 'shape' | 'time' | 'latenessMs' | 'maxSkewMs' | 'dedupe'>) {
+  constructor(stream: ClassifiedStream) {
     const indexOf = (name: string): number => stream.shape.fields.findIndex((field) => field.name === name)
     this.#timeIndex = stream.time === undefined ? -1 : indexOf(stream.time)
     this.#latenessUs = stream.latenessMs * 1_000
     this.#maxSkewUs = stream.maxSkewMs === undefined ? Number.POSITIVE_INFINITY : stream.maxSkewMs * 1_000
     this.#dedupeIndexes = (stream.dedupe?.by ?? []).map(indexOf)
     this.#withinMs = stream.dedupe?.withinMs ?? 0
+    this.#isDerived = stream.source === 'processor' && stream.time !== undefined
   }
 
   get watermarkUs(): number | null {
@@ -75,8 +84,9 @@ export class Classifier {
     const out = new Int32Array(batch.rows)
     const late: number[] = []
     const lateWatermarkUs: number[] = []
-    const eventTimes = this.#timeIndex < 0 ? null : timesOf(batch.columns[this.#timeIndex]!)
+    const eventTimes = this.#timeIndex < 0 ? null : microsOf(batch.columns[this.#timeIndex]!)
     let outCount = 0
+    let redrivenCount = 0
     let duplicates = 0
     let skewed = 0
     for (let row = 0; row < batch.rows; row++) {
@@ -93,8 +103,9 @@ export class Classifier {
         continue
       }
       out[outCount++] = row
+      if (redriven) redrivenCount++
       if (eventUs > appendMs * 1_000 + this.#maxSkewUs) skewed++
-      else this.advanceTo(eventUs - this.#latenessUs)
+      else if (!this.#isDerived) this.advanceTo(eventUs - this.#latenessUs)
     }
     this.#skewed += skewed
     return {
@@ -103,6 +114,7 @@ export class Classifier {
       duplicates,
       lateWatermarkUs: Float64Array.from(lateWatermarkUs),
       skewed,
+      redriven: redrivenCount,
     }
   }
 
@@ -127,21 +139,25 @@ export class Classifier {
 
   #keyOf(batch: ColumnBatch, row: number): string {
     if (this.#dedupeIndexes.length === 1) return keyText(batch.columns[this.#dedupeIndexes[0]!]!, row)
-    return this.#dedupeIndexes.map((index) => `${keyText(batch.columns[index]!, row)}`).join('\u0000')
+    return this.#dedupeIndexes.reduce((key, index) => {
+      const text = keyText(batch.columns[index]!, row)
+      return `${key}${text.length}:${text}`
+    }, '')
   }
 }
 
-const timesOf = (column: Column): ArrayLike<number> => {
+/** A timestamp column as numbers: the scanner takes no timestamp beyond 2^53 microseconds. */
+export function microsOf(column: Column): Float64Array {
   if (column.kind === 'integer' && column.big === null) return column.values
-  if (column.kind === 'number') return column.values
-  throw new TypeError('event times are held as exact doubles')
+  throw new MillraceError('MR_ASSERT', 'cannot be: an event time beyond 2^53 microseconds')
 }
 
+/** Text that is equal for equal values only; null is unlike every value. */
 function keyText(column: Column, row: number): string {
-  if (column.nulls?.[row]) return '\u0001'
-  if (column.kind === 'bytes') return bytesText(column, row)
-  if (column.kind === 'integer' && column.big) return String(column.big[row])
-  return String(column.values[row])
+  if (column.nulls?.[row]) return ''
+  if (column.kind === 'bytes') return `=${bytesText(column, row)}`
+  if (column.kind === 'integer' && column.big) return `=${column.big[row]}`
+  return `=${column.values[row]}`
 }
 
 function bytesText(column: BytesColumn, row: number): string {

@@ -1,27 +1,31 @@
 // Sums of doubles that do not depend on the order of the terms: Shewchuk, "Adaptive Precision Floating-Point Arithmetic
 // and Fast Robust Geometric Predicates" (1997), as in Python's math.fsum. The expansion is exact; its value is rounded once.
 
-/** Non-overlapping parts, smallest first; their sum is exact. NaN and infinities are kept as one part. */
+/** Non-overlapping parts, smallest first; their sum is exact. A sum that is NaN or infinite is that one part. */
 export type Exact = number[]
 
-/** Adds `x` to the expansion in place. */
+/**
+ * Adds `x` to the expansion in place. Terms whose partial sums exceed the largest double make it infinite, which alone may
+ * depend on their order.
+ */
 export function addExact(parts: Exact, x: number): void {
-  if (!Number.isFinite(x) || (parts.length === 1 && !Number.isFinite(parts[0]!))) {
-    const sum = (parts.length === 1 && !Number.isFinite(parts[0]!) ? parts[0]! : 0) + x
-    parts.length = 0
-    parts.push(sum)
-    return
-  }
+  if (x === 0) return
   let kept = 0
   let rest = x
   for (let i = 0; i < parts.length; i++) {
     let part = parts[i]!
     if (Math.abs(rest) < Math.abs(part)) [rest, part] = [part, rest]
     const high = rest + part
+    if (!Number.isFinite(high)) {
+      kept = 0
+      rest = Number.isFinite(parts.at(-1)!) && Number.isFinite(x) ? high : parts.at(-1)! + x
+      break
+    }
     const low = part - (high - rest)
     if (low !== 0) parts[kept++] = low
     rest = high
   }
+  if (!Number.isFinite(rest)) kept = 0
   parts.length = kept
   parts.push(rest)
 }

@@ -6,7 +6,9 @@ import type { LiveOutput, LiveQuery } from '../engine/live-query.ts'
 import type { RelationStore, WritableRelation } from '../engine/relations.ts'
 import type { LakeTable } from '../lake/types.ts'
 import { type ColumnBatch, valueAt } from '../schema/batch.ts'
-import type { Shape } from '../schema/type.ts'
+import { Decimal } from '../schema/decimal.ts'
+import { fieldOf, type Shape, type Type } from '../schema/type.ts'
+import { microsOf } from './classify.ts'
 import { addExact, type Exact, exactValue } from './exact-sum.ts'
 import { compileFilter } from './filter.ts'
 import type { Cut, Sink } from './pipeline.ts'
@@ -20,7 +22,17 @@ interface Group {
   readonly accumulators: Accumulator[]
 }
 
-type SavedGroup = { values: Plain[]; accumulators: { count: number; int: string; exact: Exact; best: Plain }[] }
+/** JSON has neither bigint nor NaN: those are [type, text]. */
+type SavedPlain = null | boolean | number | string | readonly ['bigint' | 'number', string]
+
+interface SavedGroup {
+  readonly values: readonly SavedPlain[]
+  readonly accumulators: readonly { count: number; int: string; exact: readonly SavedPlain[]; best: SavedPlain }[]
+}
+
+interface SavedState {
+  readonly windows: readonly (readonly [number, readonly SavedGroup[]])[]
+}
 
 export class Live implements Sink {
   readonly #model: ModelManifest
@@ -63,13 +75,14 @@ export class Live implements Sink {
   async restore(saved: unknown): Promise<void> {
     await this.#relation.reset()
     this.#windows = new Map()
-    const { windows } = (saved as { windows: [number, [string, SavedGroup][]][] } | null) ?? { windows: [] }
-    for (const [start, groups] of windows) this.#windows.set(start, new Map(groups.map(([key, group]) => [key, loadGroup(group)])))
+    const { windows } = (saved as SavedState | null) ?? { windows: [] }
+    for (const [start, groups] of windows)
+      this.#windows.set(start, new Map(groups.map(loadGroup).map((group) => [keyOf(group.values), group])))
     this.#isDirty = true
   }
 
   async apply({ batch, classified }: Delivery): Promise<void> {
-    const times = (batch.columns[this.#indexOf(this.#query.time)] as { values: Float64Array }).values
+    const times = microsOf(batch.columns[this.#indexOf(this.#query.time)]!)
     for (const row of classified.out) {
       if (!this.#filter(batch, row)) continue
       const timeUs = times[row]!
@@ -85,7 +98,7 @@ export class Live implements Sink {
       this.#windows.set(start, window)
     }
     const values = this.#groups.map((group) => plainAt(batch, this.#indexOf(group.column), row))
-    const key = JSON.stringify(values)
+    const key = keyOf(values)
     let group = window.get(key)
     if (!group) {
       group = { values, accumulators: this.#aggregates.map(() => ({ count: 0, int: 0n, exact: [], best: null })) }
@@ -100,15 +113,14 @@ export class Live implements Sink {
       return
     }
     const index = this.#indexOf(aggregate.column)
-    const raw = valueAt(batch, index, row)
-    if (raw === null) return
+    const value = plainAt(batch, index, row)
+    if (value === null) return
     into.count++
     if (aggregate.function === 'sum' || aggregate.function === 'avg') {
-      if (typeof raw === 'bigint') into.int += raw
-      else if (this.#input.fields[index]!.type.kind === 'int') into.int += BigInt(raw as number)
-      else addExact(into.exact, Number(raw))
+      if (typeof value === 'bigint') into.int += value
+      else if (this.#input.fields[index]!.type.kind === 'int') into.int += BigInt(value as number)
+      else addExact(into.exact, Number(value))
     } else if (aggregate.function === 'min' || aggregate.function === 'max') {
-      const value = plainAt(batch, index, row)
       if (into.best === null || (aggregate.function === 'min' ? isLess(value, into.best) : isLess(into.best, value))) into.best = value
     }
   }
@@ -133,47 +145,92 @@ export class Live implements Sink {
       return this.#query.outputs.map((output, column): Plain => {
         if (output.kind === 'window_start') return BigInt(start)
         if (output.kind === 'window_end') return BigInt(start + this.#windowUs)
-        if (output.kind === 'group') return group.values[groupIndex++]!
-        return this.#result(output, group.accumulators[aggregateIndex++]!, column)
+        const to = this.#model.shape.fields[column]!.type
+        if (output.kind === 'group') return fit(group.values[groupIndex++]!, this.#typeOf(output.column), to)
+        const value = this.#result(output, group.accumulators[aggregateIndex++]!)
+        return fit(value, output.column === null || output.function === 'count' ? LONG : this.#typeOf(output.column), to)
       })
     })
   }
 
-  #result(output: Extract<LiveOutput, { kind: 'aggregate' }>, { count, int, exact, best }: Accumulator, _column: number): Plain {
-    if (output.function === 'count') return BigInt(count)
-    if (output.function === 'min' || output.function === 'max') return best
+  #typeOf(column: string): Type {
+    return fieldOf(this.#input, column)!.type
+  }
+
+  #result({ function: name, column }: Extract<LiveOutput, { kind: 'aggregate' }>, { count, int, exact, best }: Accumulator): Plain {
+    if (name === 'count') return BigInt(count)
+    if (name === 'min' || name === 'max') return best
     if (count === 0) return null
-    const type = this.#input.fields[this.#indexOf(output.column!)]!.type
+    const type = this.#typeOf(column!)
     const isInteger = type.kind === 'int' || type.kind === 'long' || type.kind === 'decimal'
-    if (output.function === 'sum') return isInteger ? int : exactValue(exact)
-    const scale = type.kind === 'decimal' ? 10 ** type.scale : 1
-    return (isInteger ? Number(int) / scale : exactValue(exact)) / count
+    if (name === 'sum') return isInteger ? int : exactValue(exact)
+    return isInteger ? Number(int) / (count * 10 ** scaleOf(type)) : exactValue(exact) / count
   }
 
   async cut(): Promise<Cut> {
-    const windows = [...this.#windows].map(([start, groups]) => [start, [...groups].map(([key, group]) => [key, saveGroup(group)])])
+    const windows: SavedState['windows'] = [...this.#windows].map(([start, groups]) => [start, [...groups.values()].map(saveGroup)])
     const flush = await this.#relation.cut()
     return { state: { windows }, changes: () => flush.changes(), publish: (tables: readonly LakeTable[]) => flush.publish(tables) }
   }
 }
 
-/** A value as it is grouped, compared and stored: exact integers as bigint, everything else as itself. */
+const LONG: Type = { kind: 'long' }
+
+const scaleOf = (type: Type): number => (type.kind === 'decimal' ? type.scale : 0)
+
+/** A value as it is grouped, compared and stored: exact integers (decimals unscaled) as bigint, everything else as itself. */
 function plainAt(batch: ColumnBatch, index: number, row: number): Plain {
   const value = valueAt(batch, index, row)
-  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value
+  if (typeof value === 'number') return value === 0 ? 0 : value // -0 and 0 are one group
+  if (typeof value === 'string' && batch.shape.fields[index]!.type.kind === 'decimal') return Decimal.from(value).unscaled
+  return value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : value
 }
 
+/** Brings an exact number to the scale of its column in the model, halves away from zero as a CAST does. */
+function fit(value: Plain, from: Type, to: Type): Plain {
+  const isExact = to.kind === 'int' || to.kind === 'long' || to.kind === 'decimal'
+  if (!isExact || (typeof value !== 'bigint' && from.kind !== 'int') || value === null) return value
+  const shift = scaleOf(to) - scaleOf(from)
+  const unscaled = BigInt(value as bigint | number)
+  if (shift >= 0) return unscaled * 10n ** BigInt(shift)
+  return new Decimal(unscaled, -shift).round(0, 'half-up').unscaled
+}
+
+/** NaN is the greatest number, as in DuckDB. */
 function isLess(a: Plain, b: Plain): boolean {
   if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0
+  if (Number.isNaN(a) || Number.isNaN(b)) return !Number.isNaN(a) && Number.isNaN(b)
   return (a as number) < (b as number)
 }
 
-const saveGroup = (group: Group): unknown => ({
-  values: group.values,
-  accumulators: group.accumulators.map(({ count, int, exact, best }) => ({ count, int: int.toString(), exact: [...exact], best })),
+const keyOf = (values: readonly Plain[]): string => JSON.stringify(values.map(savePlain))
+
+function savePlain(value: Plain): SavedPlain {
+  if (typeof value === 'bigint') return ['bigint', value.toString()]
+  return typeof value === 'number' && !Number.isFinite(value) ? ['number', String(value)] : value
+}
+
+function loadPlain(saved: SavedPlain): Plain {
+  if (saved === null || typeof saved !== 'object') return saved
+  return saved[0] === 'bigint' ? BigInt(saved[1]) : Number(saved[1])
+}
+
+const saveGroup = (group: Group): SavedGroup => ({
+  values: group.values.map(savePlain),
+  accumulators: group.accumulators.map(({ count, int, exact, best }) => ({
+    count,
+    int: int.toString(),
+    exact: exact.map(savePlain),
+    best: savePlain(best),
+  })),
 })
 
 const loadGroup = (saved: SavedGroup): Group => ({
-  values: saved.values,
-  accumulators: saved.accumulators.map(({ count, int, exact, best }) => ({ count, int: BigInt(int), exact, best })),
+  values: saved.values.map(loadPlain),
+  accumulators: saved.accumulators.map(({ count, int, exact, best }) => ({
+    count,
+    int: BigInt(int),
+    exact: exact.map((part) => loadPlain(part) as number),
+    best: loadPlain(best),
+  })),
 })

@@ -25,6 +25,7 @@ export interface StreamCounts {
 const ZERO: StreamCounts = { in: 0, out: 0, late: 0, rejected: 0, deduplicated: 0, skewed: 0, redriven: 0 }
 
 export class Materialize implements Sink {
+  readonly ownsStream = true
   readonly #out: WritableRelation
   readonly #late: WritableRelation | null
   readonly #rejected: WritableRelation
@@ -60,7 +61,7 @@ export class Materialize implements Sink {
     this.#counts = (state as { counts: StreamCounts } | null)?.counts ?? ZERO
   }
 
-  async apply({ batch, classified, rejected, controls: _ }: Delivery): Promise<void> {
+  async apply({ batch, classified, rejected }: Delivery): Promise<void> {
     const { out, late, duplicates, skewed } = classified
     if (out.length > 0) await this.#out.append(out.length === batch.rows ? batch : selectRows(batch, out))
     if (late.length > 0 && this.#late) await this.#late.append(this.#lateRows(batch, late, classified.lateWatermarkUs))
@@ -73,7 +74,7 @@ export class Materialize implements Sink {
       rejected: counts.rejected + rejected.length,
       deduplicated: counts.deduplicated + duplicates,
       skewed: counts.skewed + skewed,
-      redriven: counts.redriven,
+      redriven: counts.redriven + classified.redriven,
     }
   }
 

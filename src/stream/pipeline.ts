@@ -9,6 +9,7 @@ import type { LakeTable, TableChange } from '../lake/types.ts'
 import type { Log } from '../log/log.ts'
 import type { Catalog } from '../store/catalog.ts'
 import type { CheckpointStore } from './checkpoint.ts'
+import { IdleWatch } from './idle.ts'
 import type { Delivery, SourceState, StreamSource } from './source.ts'
 
 /** What was frozen at a cut of the log and goes into one commit. */
@@ -31,6 +32,8 @@ export interface Sink {
   readonly pendingBytes: number
   readonly pendingRows: number
   cut(): Promise<Cut>
+  /** One pipeline of a stream takes the decisions that are about the stream itself. */
+  readonly ownsStream?: boolean
 }
 
 export type StreamEvent =
@@ -42,6 +45,7 @@ export type StreamEvent =
       readonly rows: number
       readonly tookMs: number
     }
+  /** `againMs`: when it starts again from its last commit; infinite when another owner has taken over. */
   | { readonly kind: 'failed'; readonly pipeline: string; readonly error: MillraceError; readonly againMs: number }
 
 export interface PipelineSettings {
@@ -52,6 +56,8 @@ export interface PipelineSettings {
   readonly flushMs: number
   readonly flushBytes: number
   readonly readBytes: number
+  /** A partition without rows for this long does not hold up the others; default 30 s. */
+  readonly idleMs?: number
 }
 
 export interface PipelineParts {
@@ -70,6 +76,9 @@ interface PipelineState {
 }
 
 const BACKOFF_MAX_MS = 10_000
+const IDLE_MS = 30_000
+/** Times that the files of a flush are written anew when another writer of the table was faster. */
+const CONFLICT_TRY_MAX = 3
 
 export class Pipeline {
   readonly settings: PipelineSettings
@@ -77,6 +86,7 @@ export class Pipeline {
   readonly #source: StreamSource
   readonly #sink: Sink
   readonly #stop = new AbortController()
+  readonly #idleWatch: IdleWatch | null
   #generation = ''
   #lastFlushMs = 0
   #flushed: number[] = []
@@ -93,6 +103,7 @@ export class Pipeline {
     this.#parts = parts
     this.#source = source
     this.#sink = sink
+    this.#idleWatch = sink.ownsStream && source.needsIdleDecisions ? new IdleWatch(parts.clock, source, settings.idleMs ?? IDLE_MS) : null
     this.#ready = new Promise((resolve) => {
       this.#isReady = resolve
     })
@@ -129,7 +140,7 @@ export class Pipeline {
     await this.#done
   }
 
-  /** Reads everything that is durable now and commits it. Rejects when the pipeline fails on the way. */
+  /** Reads everything that is durable now and commits it; resolves early when the pipeline stops. A failure on the way delays it. */
   async flush(): Promise<void> {
     const target = this.#source.positions.map((_, partition) => this.#parts.log.range(this.settings.topic, partition).end)
     while (!this.#stop.signal.aborted && target.some((end, partition) => (this.#flushed[partition] ?? 0) < end)) {
@@ -151,14 +162,21 @@ export class Pipeline {
         })
       } catch (error) {
         if (this.#stop.signal.aborted) break
-        this.#parts.onEvent({ kind: 'failed', pipeline: this.settings.name, error: asMillraceError(error), againMs })
-        if (this.#flushing) await this.#flushing.catch(() => {})
-        this.#flushing = null
+        const failure = asMillraceError(error)
+        const isReplaced = failure.code === 'MR_LAKE_FENCED'
+        this.#parts.onEvent({
+          kind: 'failed',
+          pipeline: this.settings.name,
+          error: failure,
+          againMs: isReplaced ? Number.POSITIVE_INFINITY : againMs,
+        })
+        await this.#flushing
+        if (isReplaced) this.#stop.abort()
         await this.#parts.clock.sleep(againMs, this.#stop.signal).catch(() => {})
         againMs = Math.min(BACKOFF_MAX_MS, againMs * 2)
       }
     }
-    if (this.#flushing) await this.#flushing.catch(() => {})
+    await this.#flushing
     for (const resolve of this.#flushAsked.splice(0)) resolve()
   }
 
@@ -176,6 +194,8 @@ export class Pipeline {
     await this.#sink.restore(state?.sink ?? null)
     this.#flushed = next
     this.#lastFlushMs = clock.monotonicMs()
+    this.#idleWatch?.reset()
+    await this.#sink.tick(this.#source.watermarkUs)
   }
 
   async #loop(onProgress: () => void): Promise<void> {
@@ -184,7 +204,11 @@ export class Pipeline {
       await this.#sink.tick(this.#source.watermarkUs)
       if (this.#flushError) throw this.#flushError
       if (this.#isFlushDue()) await this.#startFlush(onProgress)
-      if (!didRead) await this.#idle()
+      const decisions = this.#idleWatch?.due() ?? []
+      if (decisions.length > 0) await this.#parts.log.append(this.settings.topic, decisions)
+      // What waits for a flush that is slower than the log grows without end: let the flush catch up.
+      if (this.#flushing && this.#sink.pendingBytes >= this.settings.flushBytes) await this.#flushing
+      else if (!didRead) await this.#idle()
     }
   }
 
@@ -195,6 +219,7 @@ export class Pipeline {
       const delivery = await this.#source.read(partition, this.settings.readBytes)
       if (!delivery) continue
       didRead = true
+      if (delivery.batch.rows > 0 || delivery.rejected.length > 0) this.#idleWatch?.saw(partition)
       await this.#sink.apply(delivery)
       const lag = this.#parts.log.range(this.settings.topic, partition).end - delivery.next
       this.#parts.onEvent({ kind: 'applied', pipeline: this.settings.name, partition, delivery, lag })
@@ -244,20 +269,25 @@ export class Pipeline {
   async #commit(cut: Cut, offsets: readonly number[], source: SourceState): Promise<string[]> {
     const { checkpoints, lake } = this.#parts
     const { name, topic, code } = this.settings
-    const changes = await cut.changes()
     const state: PipelineState = { source, sink: cut.state }
     const location = await checkpoints.write(name, state)
-    const tables = await lake.commit(changes, {
-      pipeline: {
-        name,
-        generation: this.#generation,
-        offsets: offsets.map((next, partition) => ({ topic, partition, next })),
-        checkpoint: { location, code },
-      },
-    })
-    await cut.publish(tables)
-    await checkpoints.prune(name, location)
-    return changes.map((change) => change.table)
+    const pipeline = {
+      name,
+      generation: this.#generation,
+      offsets: offsets.map((next, partition) => ({ topic, partition, next })),
+      checkpoint: { location, code },
+    }
+    for (let attempt = 1; ; attempt++) {
+      const changes = await cut.changes()
+      try {
+        const { tables } = await lake.commit(changes, { pipeline })
+        await cut.publish(tables)
+        await checkpoints.prune(name, location)
+        return changes.map((change) => change.table)
+      } catch (error) {
+        if (asMillraceError(error).code !== 'MR_LAKE_CONFLICT' || attempt === CONFLICT_TRY_MAX) throw error
+      }
+    }
   }
 
   /** Sleeps until a partition has more, a flush is due or asked for, or the pipeline stops. */
@@ -267,16 +297,18 @@ export class Pipeline {
       this.#hasUncommitted && !this.#flushing
         ? Math.max(1, this.settings.flushMs - (this.#parts.clock.monotonicMs() - this.#lastFlushMs))
         : null
-    const cancelTimer = flushInMs === null ? () => {} : this.#parts.clock.after(flushInMs, () => this.#wake?.())
+    const timers = [flushInMs, this.#idleWatch?.nextMs ?? null]
+      .filter((ms) => ms !== null)
+      .map((ms) => this.#parts.clock.after(ms, () => this.#wake?.()))
     await new Promise<void>((resolve) => {
       this.#wake = resolve
-      if (this.#stop.signal.aborted || this.#flushAsked.length > 0) resolve()
+      if (this.#stop.signal.aborted || this.#flushError || (this.#flushAsked.length > 0 && !this.#flushing)) resolve()
       this.#source.positions.forEach((position, partition) => {
         this.#parts.log.whenMore(this.settings.topic, partition, position, waiting.signal).then(resolve, resolve)
       })
     })
     this.#wake = null
-    cancelTimer()
+    for (const cancel of timers) cancel()
     waiting.abort()
   }
 }

@@ -1,6 +1,7 @@
 // Small batches from plain rows: what operators emit. Exact integers (long, decimal, time, timestamp in microseconds) are
-// bigint, dates are days; decimals of more than 18 digits are given unscaled too.
+// bigint or safe numbers, dates are days; decimals of more than 18 digits are given unscaled too; bytes are latin1 text.
 import { type Column, type ColumnBatch, laneOf } from '../schema/batch.ts'
+import { Decimal } from '../schema/decimal.ts'
 import type { Field, Shape } from '../schema/type.ts'
 
 export type Plain = null | boolean | number | bigint | string
@@ -24,7 +25,7 @@ function columnOf(field: Field, values: readonly Plain[]): Column {
   const lane = laneOf(field.type)
   if (lane === 'number') return { kind: 'number', values: Float64Array.from(values, (value) => Number(value ?? 0)), nulls }
   if (lane === 'integer') return integers(values, nulls)
-  const texts = values.map((value) => Buffer.from(textOf(field, value)))
+  const texts = values.map((value) => Buffer.from(textOf(field, value), field.type.kind === 'binary' ? 'latin1' : 'utf8'))
   const length = Int32Array.from(texts, (text) => text.length)
   const start = new Int32Array(texts.length)
   for (let i = 1; i < texts.length; i++) start[i] = start[i - 1]! + length[i - 1]!
@@ -40,8 +41,5 @@ function integers(values: readonly Plain[], nulls: Uint8Array | null): Column {
 function textOf(field: Field, value: Plain): string {
   if (value === null) return ''
   if (field.type.kind !== 'decimal' || typeof value !== 'bigint') return String(value)
-  const { scale } = field.type
-  const digits = (value < 0n ? -value : value).toString().padStart(scale + 1, '0')
-  const sign = value < 0n ? '-' : ''
-  return scale === 0 ? `${sign}${digits}` : `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
+  return new Decimal(value, field.type.scale).toString()
 }

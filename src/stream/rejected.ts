@@ -3,8 +3,9 @@
 import { REJECTED_SHAPE } from '../define/system-columns.ts'
 import type { LogBatch } from '../log/log.ts'
 import { rawText } from '../log/refusal.ts'
-import type { Column, ColumnBatch } from '../schema/batch.ts'
+import type { ColumnBatch } from '../schema/batch.ts'
 import type { Scan } from '../schema/scan/scanner.ts'
+import { batchOf } from './plain.ts'
 
 export interface RejectedRow {
   readonly partition: number
@@ -47,23 +48,8 @@ export function rejectedFromScan(
 }
 
 /** As a batch of `<stream>__rejected`. */
-export function rejectedBatch(rows: readonly RejectedRow[]): ColumnBatch {
-  const text = (values: readonly (string | null)[]): Column => {
-    const parts = values.map((value) => Buffer.from(value ?? ''))
-    const start = new Int32Array(rows.length)
-    const length = Int32Array.from(parts, (part) => part.length)
-    for (let i = 1; i < rows.length; i++) start[i] = start[i - 1]! + length[i - 1]!
-    const nulls = values.includes(null) ? Uint8Array.from(values, (value) => (value === null ? 1 : 0)) : null
-    return { kind: 'bytes', bytes: Buffer.concat(parts), start, length, nulls }
-  }
-  const columns: Column[] = [
-    { kind: 'number', values: Float64Array.from(rows, (row) => row.partition), nulls: null },
-    { kind: 'integer', values: Float64Array.from(rows, (row) => row.offset), big: null, nulls: null },
-    { kind: 'integer', values: Float64Array.from(rows, (row) => row.appendMs * 1_000), big: null, nulls: null },
-    text(rows.map((row) => row.raw)),
-    text(rows.map((row) => row.code)),
-    text(rows.map((row) => row.message)),
-    text(rows.map((row) => row.field)),
-  ]
-  return { shape: REJECTED_SHAPE, rows: rows.length, columns }
-}
+export const rejectedBatch = (rows: readonly RejectedRow[]): ColumnBatch =>
+  batchOf(
+    REJECTED_SHAPE,
+    rows.map((row) => [row.partition, row.offset, row.appendMs * 1_000, row.raw, row.code, row.message, row.field]),
+  )

@@ -1,12 +1,16 @@
 // A pipeline's view of a stream: reads the log of each partition from where the last commit left off, scans it into
 // column batches and classifies every record. Deterministic: the same log gives the same deliveries, however it is cut.
+import { MillraceError } from '../core/errors.ts'
 import type { StreamManifest } from '../define/manifest.ts'
 import { SYSTEM_FIELDS } from '../define/system-columns.ts'
 import type { Log, LogBatch } from '../log/log.ts'
-import type { Column, ColumnBatch } from '../schema/batch.ts'
+import { rawText } from '../log/refusal.ts'
+import { type Column, type ColumnBatch, selectRows } from '../schema/batch.ts'
 import type { Scan, Scanner } from '../schema/scan/scanner.ts'
-import { type Classified, Classifier, type ClassifierState } from './classify.ts'
+import { type Classified, type ClassifiedStream, Classifier, type ClassifierState } from './classify.ts'
+import { decisionsOf } from './control.ts'
 import { type RejectedRow, rejectedFromDoor, rejectedFromScan } from './rejected.ts'
+import type { FailedCheck } from './row-checks.ts'
 
 /** One read of one partition, classified. */
 export interface Delivery {
@@ -29,7 +33,7 @@ export interface SourceState {
   readonly partitions: readonly ClassifierState[]
 }
 
-type SourceStream = Pick<StreamManifest, 'name' | 'shape' | 'partitions' | 'time' | 'latenessMs' | 'maxSkewMs' | 'dedupe'>
+export type SourceStream = ClassifiedStream & Pick<StreamManifest, 'name' | 'partitions'>
 
 const REREAD_BYTES = 4 << 20
 
@@ -37,19 +41,27 @@ export class StreamSource {
   readonly #log: Log
   readonly #stream: SourceStream
   readonly #scanner: Scanner
+  readonly #failedCheck: FailedCheck
   readonly #positions: number[]
   #classifiers: Classifier[]
 
-  constructor(log: Log, stream: SourceStream, scanner: Scanner) {
+  /** `failedCheck`: rows that it refuses are set aside before they are classified, for every reader of the stream alike. */
+  constructor(log: Log, stream: SourceStream, scanner: Scanner, failedCheck: FailedCheck = () => null) {
     this.#log = log
     this.#stream = stream
     this.#scanner = scanner
+    this.#failedCheck = failedCheck
     this.#positions = Array.from({ length: stream.partitions }, () => 0)
     this.#classifiers = this.#positions.map(() => new Classifier(stream))
   }
 
   get positions(): readonly number[] {
     return this.#positions
+  }
+
+  /** Whether a partition without new rows holds up what is computed over all of them, and nobody else tells its watermark. */
+  get needsIdleDecisions(): boolean {
+    return this.#stream.time !== undefined && this.#stream.source !== 'processor' && this.#stream.partitions > 1
   }
 
   /** The least watermark over all partitions, microseconds; null while a partition has none. */
@@ -70,16 +82,30 @@ export class StreamSource {
     return { partitions: this.#classifiers.map((classifier) => classifier.save()) }
   }
 
-  /** Continues at `offsets`; the dedupe keys within the horizon before them are read again from the log. */
+  /**
+   * Continues at `offsets`; the dedupe keys within the horizon before them are read again from the log.
+   * @throws MR_STREAM_STATE when the log does not hold what follows them: records would be missing silently.
+   */
   async restore(offsets: readonly number[], state: SourceState | null): Promise<void> {
     this.#classifiers = this.#positions.map(() => new Classifier(this.#stream))
     for (let partition = 0; partition < this.#positions.length; partition++) {
-      const { start } = this.#log.range(this.#stream.name, partition)
-      this.#positions[partition] = Math.max(offsets[partition] ?? 0, start)
+      this.#positions[partition] = this.#firstOffset(partition, offsets[partition] ?? 0)
       const saved = state?.partitions[partition]
       if (saved) this.#classifiers[partition]!.restore(saved)
       if (this.#stream.dedupe) await this.#remember(partition, this.#positions[partition]!)
     }
+  }
+
+  /** A pipeline that has committed nothing begins with what the log still has. PROTOCOL rules 1 and 2. */
+  #firstOffset(partition: number, committed: number): number {
+    const { start, end } = this.#log.range(this.#stream.name, partition)
+    if (committed === 0) return start
+    if (committed >= start && committed <= end) return committed
+    throw new MillraceError(
+      'MR_STREAM_STATE',
+      `${this.#stream.name}, partition ${partition}: offset ${committed} is committed, but the log holds ${start} to ${end}`,
+      { fix: 'restore the log and the control database from one backup' },
+    )
   }
 
   async #remember(partition: number, until: number): Promise<void> {
@@ -92,7 +118,7 @@ export class StreamSource {
       const batches = await this.#log.read(this.#stream.name, partition, position, REREAD_BYTES)
       if (batches.length === 0) return
       for (const part of this.#parts(batches, position, until)) {
-        if (part.kind === 'rows') this.#classifiers[partition]!.remember(part.scan.batch, part.appendMs)
+        if (part.kind === 'rows') this.#classifiers[partition]!.remember(part.batch, part.appendMs)
       }
       const end = batches.at(-1)!
       position = end.baseOffset + end.count
@@ -121,13 +147,13 @@ export class StreamSource {
     const pieces: { part: RowsPart; classified: Classified }[] = []
     let controls = 0
     for (const part of parts) {
-      if (part.kind === 'rejects') rejected.push(...part.rows)
+      if (part.kind === 'rejects') addAll(rejected, part.rows)
       else if (part.kind === 'control') {
         controls++
         classifier.advanceTo(part.watermarkUs)
       } else {
-        rejected.push(...part.rejected)
-        pieces.push({ part, classified: classifier.classify(part.scan.batch, part) })
+        addAll(rejected, part.rejected)
+        pieces.push({ part, classified: classifier.classify(part.batch, part) })
       }
     }
     return { ...joinPieces(this.#scanner.shape, partition, pieces), partition, next, rejected, controls }
@@ -139,7 +165,8 @@ export class StreamSource {
     for (let i = 0; i < batches.length; ) {
       const batch = batches[i]!
       if (batch.kind === 'control') {
-        if (batch.baseOffset >= from && batch.baseOffset < until) parts.push({ kind: 'control', watermarkUs: controlWatermark(batch) })
+        for (const [index, { watermarkUs }] of decisionsOf(batch).entries())
+          if (batch.baseOffset + index >= from && batch.baseOffset + index < until) parts.push({ kind: 'control', watermarkUs })
         i++
       } else if (batch.kind === 'rejects') {
         parts.push({ kind: 'rejects', rows: rejectedFromDoor(batch).filter((row) => row.offset >= from && row.offset < until) })
@@ -167,13 +194,13 @@ export class StreamSource {
       if (redriven && batch.redriveOf !== undefined) redriven.fill(1, line, line + batch.count)
       for (let i = 0; i < batch.count; i++) lineOffset[line++] = batch.baseOffset + i
     }
-    return cutRows({ scan, lineOffset, lineMs, redriven, partition: run[0]!.partition, payload }, from, until)
+    return cutRows({ scan, lineOffset, lineMs, redriven, partition: run[0]!.partition, payload }, from, until, this.#failedCheck)
   }
 }
 
 interface RowsPart {
   readonly kind: 'rows'
-  readonly scan: Pick<Scan, 'batch'>
+  readonly batch: ColumnBatch
   readonly offsets: Float64Array
   readonly appendMs: Float64Array
   readonly redriven: Uint8Array | null
@@ -194,49 +221,54 @@ interface ScannedRun {
   readonly payload: Uint8Array
 }
 
-/** Keeps the rows whose offsets lie in [from, until): a batch may begin before the position. */
-function cutRows(run: ScannedRun, from: number, until: number): RowsPart {
+/** Keeps the rows whose offsets lie in [from, until), since a batch may begin before the position, and that pass the checks. */
+function cutRows(run: ScannedRun, from: number, until: number, failedCheck: FailedCheck): RowsPart {
   const { scan, lineOffset } = run
-  const rows = scan.batch.rows
-  let first = 0
-  while (first < rows && lineOffset[scan.lines[first]!]! < from) first++
-  let last = rows
-  while (last > first && lineOffset[scan.lines[last - 1]!]! >= until) last--
-  const batch = first === 0 && last === rows ? scan.batch : sliceBatch(scan.batch, first, last)
-  const pickLine = (values: Float64Array): Float64Array => {
-    const picked = new Float64Array(last - first)
-    for (let row = first; row < last; row++) picked[row - first] = values[scan.lines[row]!]!
-    return picked
+  const offsetOf = (row: number): number => lineOffset[scan.lines[row]!]!
+  const isWithin = ({ offset }: RejectedRow): boolean => offset >= from && offset < until
+  const rejected = rejectedFromScan(run.partition, scan, run.payload, lineOffset, run.lineMs).filter(isWithin)
+  const kept = new Int32Array(scan.batch.rows)
+  let count = 0
+  for (let row = 0; row < scan.batch.rows; row++) {
+    if (offsetOf(row) < from || offsetOf(row) >= until) continue
+    const failed = failedCheck(scan.batch, row)
+    if (failed === null) kept[count++] = row
+    else rejected.push(setAside(run, row, failed))
   }
-  const redriven = run.redriven && Uint8Array.from({ length: last - first }, (_, i) => run.redriven![scan.lines[first + i]!]!)
-  const rejected = rejectedFromScan(run.partition, scan, run.payload, run.lineOffset, run.lineMs).filter(
-    (row) => row.offset >= from && row.offset < until,
-  )
-  return { kind: 'rows', scan: { batch }, offsets: pickLine(lineOffset), appendMs: pickLine(run.lineMs), redriven, rejected }
+  const rows = kept.subarray(0, count)
+  const batch = count === scan.batch.rows ? scan.batch : selectRows(scan.batch, rows)
+  const pick = (values: Float64Array): Float64Array => Float64Array.from(rows, (row) => values[scan.lines[row]!]!)
+  const redriven = run.redriven && Uint8Array.from(rows, (row) => run.redriven![scan.lines[row]!]!)
+  return { kind: 'rows', batch, offsets: pick(lineOffset), appendMs: pick(run.lineMs), redriven, rejected }
 }
 
-function sliceBatch(batch: ColumnBatch, first: number, last: number): ColumnBatch {
-  const cut = <A extends Float64Array | Int32Array | Uint8Array | BigInt64Array>(values: A): A => values.subarray(first, last) as A
-  const columns = batch.columns.map((column): Column => {
-    const nulls = column.nulls && cut(column.nulls)
-    if (column.kind === 'number') return { ...column, values: cut(column.values), nulls }
-    if (column.kind === 'integer')
-      return { ...column, values: column.big ? column.values : cut(column.values), big: column.big && cut(column.big), nulls }
-    return { ...column, start: cut(column.start), length: cut(column.length), nulls }
-  })
-  return { shape: batch.shape, rows: last - first, columns }
+function setAside(
+  { scan, payload, partition, lineOffset, lineMs }: ScannedRun,
+  row: number,
+  failed: { check: string; column: string },
+): RejectedRow {
+  const line = scan.lines[row]!
+  return {
+    partition,
+    offset: lineOffset[line]!,
+    appendMs: lineMs[line]!,
+    raw: rawText(payload.subarray(scan.lineStart[row]!, scan.lineEnd[row]!)),
+    code: 'MR_ROW_CHECK',
+    message: `the check ${failed.check} failed`,
+    field: failed.column,
+  }
 }
 
-function controlWatermark(batch: LogBatch): number {
-  const decision = JSON.parse(Buffer.from(batch.payload).toString('utf8')) as { watermarkUs: number }
-  return decision.watermarkUs
+/** Not push(...items): a call takes only so many arguments. */
+function addAll<T>(to: T[], items: readonly T[]): void {
+  for (const item of items) to.push(item)
 }
 
 type Joined = Pick<Delivery, 'batch' | 'classified' | 'appendMs' | 'offsets'>
 
 /** One batch of all pieces, with the system columns; the usual single piece is not copied. */
 function joinPieces(shape: ColumnBatch['shape'], partition: number, pieces: readonly { part: RowsPart; classified: Classified }[]): Joined {
-  const rows = pieces.reduce((sum, { part }) => sum + part.scan.batch.rows, 0)
+  const rows = pieces.reduce((sum, { part }) => sum + part.batch.rows, 0)
   const offsets = concat(
     pieces.map(({ part }) => part.offsets),
     new Float64Array(rows),
@@ -252,10 +284,10 @@ function joinPieces(shape: ColumnBatch['shape'], partition: number, pieces: read
   ]
   const own =
     pieces.length === 1
-      ? pieces[0]!.part.scan.batch.columns
+      ? pieces[0]!.part.batch.columns
       : joinColumns(
           shape,
-          pieces.map(({ part }) => part.scan.batch),
+          pieces.map(({ part }) => part.batch),
         )
   const batch: ColumnBatch = { shape: { fields: [...shape.fields, ...SYSTEM_FIELDS] }, rows, columns: [...own, ...system] }
   return { batch, classified: joinClassified(pieces), appendMs, offsets }
@@ -268,16 +300,25 @@ function joinClassified(pieces: readonly { part: RowsPart; classified: Classifie
   const lateWatermarkUs: number[] = []
   let duplicates = 0
   let skewed = 0
+  let redriven = 0
   let base = 0
   for (const { part, classified } of pieces) {
     for (const row of classified.out) out.push(base + row)
     for (const row of classified.late) late.push(base + row)
-    lateWatermarkUs.push(...classified.lateWatermarkUs)
+    for (const watermarkUs of classified.lateWatermarkUs) lateWatermarkUs.push(watermarkUs)
     duplicates += classified.duplicates
     skewed += classified.skewed
-    base += part.scan.batch.rows
+    redriven += classified.redriven
+    base += part.batch.rows
   }
-  return { out: Int32Array.from(out), late: Int32Array.from(late), duplicates, lateWatermarkUs: Float64Array.from(lateWatermarkUs), skewed }
+  return {
+    out: Int32Array.from(out),
+    late: Int32Array.from(late),
+    duplicates,
+    lateWatermarkUs: Float64Array.from(lateWatermarkUs),
+    skewed,
+    redriven,
+  }
 }
 
 function joinColumns(shape: ColumnBatch['shape'], batches: readonly ColumnBatch[]): Column[] {
@@ -289,10 +330,10 @@ function joinColumn(parts: readonly (readonly [Column, number])[]): Column {
   const first = parts[0]?.[0]
   const nulls = parts.some(([column]) => column.nulls) ? new Uint8Array(rows) : null
   let at = 0
-  if (nulls)
-    for (const [column, count] of parts)
-      if (column.nulls) nulls.set(column.nulls.subarray(0, count), (at += count) - count)
-      else at += count
+  for (const [column, count] of parts) {
+    if (nulls && column.nulls) nulls.set(column.nulls.subarray(0, count), at)
+    at += count
+  }
   if (!first || first.kind === 'number') {
     return {
       kind: 'number',

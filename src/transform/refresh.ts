@@ -224,7 +224,9 @@ async function touchedFiles(session: Session, table: LakeTable, live: readonly D
 export async function publish(lake: Lake, staged: Staged, run: { id: string; token?: string }): Promise<LakeTable> {
   const refresh = { model: staged.model.name, inputs: staged.inputs, runId: run.id, ...(run.token ? { token: run.token } : {}) }
   const isEmpty = staged.change.add.length === 0 && staged.change.remove.length === 0 && !staged.change.properties
-  const [table] = await lake.commit(isEmpty ? [] : [staged.change], { refresh })
+  const {
+    tables: [table],
+  } = await lake.commit(isEmpty ? [] : [staged.change], { refresh })
   const current = table ?? (await lake.table(staged.model.name))
   if (!current)
     throw new MillraceError('MR_LAKE_TABLE_UNKNOWN', `there is no table "${staged.model.name}"`, { fix: 'run `millrace apply`' })

@@ -9,7 +9,7 @@ import { test } from 'node:test'
 import { seededRandom } from '../../src/core/random.ts'
 import { root, startServer, type TestServer } from '../server/server.ts'
 
-const ROUNDS = process.env['MILLRACE_TEST_ALL'] ? 50 : 6
+const ROUNDS = Number(process.env['MILLRACE_ROUNDS'] ?? (process.env['MILLRACE_TEST_ALL'] ? 50 : 6))
 const SEED = Number(process.env['MILLRACE_SEED'] ?? 20261125)
 const KEYS = 8
 
@@ -84,23 +84,19 @@ class Producer {
           continue
         }
         assert.equal(response.status, 202, await response.text())
-        await response.arrayBuffer()
         for (const row of this.#pending.rows) row.outcome = 'ok'
         this.#pending = null
       } catch (error) {
         if (error instanceof assert.AssertionError) throw error
-        return
+        if (isStopped()) return
+        await sleep(20)
       }
     }
   }
 
+  /** Sends the batch that is still open, if there is one. */
   async finish(server: TestServer): Promise<void> {
-    let isDone = this.#pending === null
-    await this.run(server, () => {
-      const stop = isDone
-      isDone = this.#pending === null || isDone
-      return stop || this.#pending === null
-    })
+    await this.run(server, () => this.#pending === null)
   }
 }
 
@@ -146,17 +142,18 @@ test(`nothing is lost, doubled or reordered over ${ROUNDS} kills (seed ${SEED})`
         await sleep(100)
       }
     }
-    await server.kill('SIGKILL')
     isStopped = true
+    await server.kill('SIGKILL')
     await load
   }
 
   server = await startServer({ project, data, env: { MILLRACE_FLUSH_MS: '500' } })
   for (const producer of all) await producer.finish(server)
   const sent = all.flatMap((producer) => producer.sent)
-  assert.ok(
-    sent.every((row) => row.outcome === 'ok'),
-    'every batch was acknowledged in the end',
+  assert.deepEqual(
+    sent.filter((row) => row.outcome !== 'ok').slice(0, 3),
+    [],
+    `every batch was acknowledged in the end\n${server.errors()}`,
   )
   const count = (topic: string): number => sent.filter((row) => row.topic === topic).length
   t.diagnostic(`${sent.length} events acknowledged over ${ROUNDS} kills`)
@@ -212,7 +209,7 @@ test(`nothing is lost, doubled or reordered over ${ROUNDS} kills (seed ${SEED})`
   const [closed] = await server.sql('SELECT count(*) FROM per_second')
   assert.ok(Number(closed![0]) > 0, 'windows were closed')
   const difference = await server.sql(`
-    WITH batch AS (SELECT time_bucket(INTERVAL 1 SECOND, at, TIMESTAMPTZ '1970-01-01 00:00:00+00') AS window_start, key, count(*) AS events, sum(amount)::DECIMAL(38, 0) AS total FROM beta GROUP BY ALL),
+    WITH batch AS (SELECT time_bucket(INTERVAL 1 SECOND, "at", TIMESTAMPTZ '1970-01-01 00:00:00+00') AS window_start, key, count(*) AS events, sum(amount)::DECIMAL(38, 0) AS total FROM beta GROUP BY ALL),
     closed AS (SELECT max(window_start) AS until FROM per_second)
     (SELECT * FROM batch WHERE window_start <= (SELECT until FROM closed) EXCEPT ALL SELECT window_start, key, events, total::DECIMAL(38, 0) FROM per_second)
     UNION ALL (SELECT window_start, key, events, total::DECIMAL(38, 0) FROM per_second EXCEPT ALL SELECT * FROM batch)`)

@@ -85,7 +85,7 @@ function serverOf(
     token,
     child,
     errors,
-    post: (path, body, headers = {}) => fetch(url + path, { method: 'POST', body: body as BodyInit, headers: { ...auth, ...headers } }),
+    post: (path, body, headers = {}) => fetch(url + path, { method: 'POST', body: body as string, headers: { ...auth, ...headers } }),
     get: (path, headers = {}) => fetch(url + path, { headers: { ...auth, ...headers } }),
     async sql(text, headers = {}) {
       const response = await server.post('/sql', JSON.stringify({ sql: text }), { 'content-type': 'application/json', ...headers })

@@ -6,6 +6,7 @@ import type { ColumnStats, DataFile, LakeTable, PartitionValue } from '../../src
 import { encodeBound } from '../../src/lake/value/bound.ts'
 
 export interface FakeFile {
+  /** Path below the data directory, without the ending; also the file's content. */
   readonly name: string
   readonly rows: number
   readonly partition?: Readonly<Record<string, PartitionValue>>
@@ -18,6 +19,7 @@ export interface FakeFile {
 /** Writes the file, not durably: syncing it is the commit's matter. */
 export async function fakeDataFile(disk: Disk, lake: Lake, table: LakeTable, fake: FakeFile): Promise<DataFile> {
   const path = `${lake.dataDirectory(table)}/${fake.name}.parquet`
+  await disk.makeDirectory(path.slice(0, path.lastIndexOf('/')))
   const file = await disk.open(path, 'create')
   await file.write([Buffer.from(fake.name)], 0)
   await file.close()

@@ -2,7 +2,8 @@
 //   crash()   power loss: each change that no sync covered is kept, lost or torn at 512 bytes, whatever the seed decides;
 //             names not covered by a directory sync may be missing, or back, each on its own and in any order
 //   kill()    death of the process only: everything that was written is still there, though not yet durable
-//   crashAt   power loss at the Nth call from now, in the midst of it: every await on I/O is a possible crash point
+//   crashAt   the end comes at the Nth call from now, in the midst of it: every await on I/O is a possible crash point.
+//             Whether power was lost or the process died is told afterwards, by crash() or kill()
 //   failAt    the Nth call from now fails with EIO or ENOSPC, or a write is cut short. After a failed sync the changes
 //             it covered are visible but can never become durable ("fsyncgate"), even if a later sync succeeds; names
 //             are not lost that way, since file systems keep them in a journal
@@ -125,7 +126,7 @@ export class FakeDisk implements Disk {
     return this.#isCrashed
   }
 
-  /** Power fails during the `n`th call from now (1 is the next) among those that `matches` accepts. */
+  /** The end comes during the `n`th call from now (1 is the next) among those that `matches` accepts. */
   crashAt(n: number, matches: (call: DiskCall) => boolean = () => true): void {
     this.#traps.push({ left: n, fault: 'crash', matches })
   }
@@ -335,14 +336,14 @@ export class FakeDisk implements Disk {
    */
   async #call<T>(operation: DiskOperation, path: string, effect: () => T, fail: () => void = () => {}): Promise<T> {
     const call = { number: ++this.#calls, operation, path }
-    for (let turns = integer(this.#random, 4); turns > 0; turns--) await undefined
+    for (let turns = integer(this.#random, 3); turns > 0; turns--) await undefined
     if (this.#isCrashed) throw new SimulatedCrash(`${operation} ${path} on a crashed disk`)
     const fault = this.#trapped(call)
     if (fault === undefined) return effect()
     if (fault === 'crash') {
       if (this.#random.next() < 0.5) effect()
       this.#isCrashed = true
-      throw new SimulatedCrash(`power failed at call ${call.number}, ${operation} ${path}`)
+      throw new SimulatedCrash(`the end at call ${call.number}, ${operation} ${path}`)
     }
     fail()
     if (fault === 'short' && operation === 'write') throw new MillraceError('MR_DATA_FULL', `${path}: the disk took no more bytes`)

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VirtualClock } from '../../src/core/clock.ts'
+import type { Disk, DiskFile } from '../../src/core/disk.ts'
 import { MillraceError } from '../../src/core/errors.ts'
 import { integer, type Random, seededRandom } from '../../src/core/random.ts'
 import { openEmbeddedLog } from '../../src/log/embedded.ts'
@@ -24,6 +25,7 @@ const pick = <T>(random: Random, choices: readonly T[]): T => choices[integer(ra
 /** A world with one log in it, lived through several processes. */
 class Run {
   readonly #random: Random
+  readonly #see: (disk: FakeDisk) => Disk
   readonly #clock = new VirtualClock(START_MS)
   readonly #model = new LogModel()
   readonly #partitions: number
@@ -35,10 +37,10 @@ class Run {
   #closed: { readonly parts: readonly Append[]; readonly atMs: number }[] = []
   #nextId = 0
   #disk: FakeDisk
-  #log: Log | undefined
-  crashes = 0
 
-  constructor(seed: number) {
+  /** `see` is what the log sees of the disk; the disk itself unless a test wants the log to fail. */
+  constructor(seed: number, see: (disk: FakeDisk) => Disk = (disk) => disk) {
+    this.#see = see
     this.#random = seededRandom(seed)
     this.#disk = new FakeDisk(this.#random)
     this.#partitions = 1 + integer(this.#random, 3)
@@ -49,11 +51,11 @@ class Run {
 
   async live(): Promise<number> {
     await this.#disk.makeDirectory('/data')
-    for (let life = 0; life < 4; life++) {
-      if (integer(this.#random, 4) > 0) this.#disk.crashAt(1 + integer(this.#random, 400))
+    for (let life = 0; life < 3; life++) {
+      if (integer(this.#random, 4) > 0) this.#disk.crashAt(1 + integer(this.#random, pick(this.#random, [40, 400])))
       if (integer(this.#random, 2) === 0)
         this.#disk.failAt(1 + integer(this.#random, 300), pick<DiskFault>(this.#random, ['EIO', 'ENOSPC', 'short']))
-      await this.#process(24)
+      await this.#process(18)
     }
     this.#disk.disarm()
     await this.#process(4)
@@ -76,8 +78,7 @@ class Run {
     } catch (error) {
       this.#forgive(error)
     }
-    this.crashes++
-    this.#disk = this.#disk.isCrashed || integer(this.#random, 2) === 0 ? this.#disk.crash() : this.#disk.kill()
+    this.#disk = integer(this.#random, 2) === 0 ? this.#disk.crash() : this.#disk.kill()
   }
 
   /** A crash or a fault of the disk explains an error of ours, but never a broken promise. */
@@ -87,13 +88,12 @@ class Run {
   }
 
   async #start(): Promise<Log> {
-    const { compression } = { compression: this.#compression }
-    this.#log = await openEmbeddedLog({
-      ...{ disk: this.#disk, clock: this.#clock, directory: '/data/log', compression },
+    const log = await openEmbeddedLog({
+      ...{ disk: this.#see(this.#disk), clock: this.#clock, directory: '/data/log', compression: this.#compression },
       ...{ segmentBytes: this.#segmentBytes, segmentMs: 60_000, idempotencyMs: DAY_MS },
     })
-    await this.#log.ensureTopic(TOPIC, this.#partitions)
-    return this.#log
+    await log.ensureTopic(TOPIC, this.#partitions)
+    return log
   }
 
   async #work(log: Log, steps: number): Promise<void> {
@@ -213,7 +213,7 @@ class Run {
 
   #part(partition: number, kind: RecordKind): Append {
     const ids = Array.from({ length: 1 + integer(this.#random, 4) }, () => `r${this.#nextId++}`)
-    return makePart(partition, kind, ids, pick(this.#random, [0, 0, 30, 600, 5_000]))
+    return makePart(partition, kind, ids, pick(this.#random, this.#compression === 'zstd' ? [0, 600, 5_000] : [0, 0, 30, 600]))
   }
 }
 
@@ -238,4 +238,20 @@ test(`${SEEDS.length} seeded lives with crashes, faults and retries`, async () =
     }
   }
   assert.ok(acknowledgements > SEEDS.length * 20, `only ${acknowledgements} acknowledgements`)
+})
+
+/** A disk that lies: `sync` does nothing. */
+function withoutSync(disk: FakeDisk): Disk {
+  const open = async (path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> => ({
+    ...(await disk.open(path, mode)),
+    sync: async () => {},
+  })
+  return new Proxy(disk, { get: (target, name) => (name === 'open' ? open : (Reflect.get(target, name) as () => unknown).bind(target)) })
+}
+
+test('the simulation notices a log that does not sync', async () => {
+  const broken: string[] = []
+  for (let seed = 1; seed <= 12; seed++) await new Run(seed, withoutSync).live().catch((error: Error) => broken.push(error.message))
+  assert.ok(broken.length >= 10, `noticed: ${broken.join('; ')}`)
+  for (const message of broken) assert.match(message, /is damaged|was acknowledged/)
 })

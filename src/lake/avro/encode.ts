@@ -4,7 +4,7 @@ import type { AvroSchema, AvroValue } from './schema.ts'
 
 /** A buffer that grows. */
 export class AvroEncoder {
-  #bytes = Buffer.allocUnsafe(1 << 14)
+  #bytes = Buffer.allocUnsafe(1 << 12)
   #used = 0
 
   #reserve(count: number): void {

@@ -22,6 +22,7 @@ const WINDOW_COLUMNS = 'CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS window_start, 
 export async function duckdbBinder(ask: Ask): Promise<Binder> {
   const shapes = new Map<string, Shape>()
   const trees = new Map<string, Node>()
+  const pending: string[] = []
   let reserved: Promise<ReadonlySet<string>> | undefined
   await ask('SET errors_as_json = true')
   await ask("SET TimeZone = 'UTC'")
@@ -34,16 +35,12 @@ export async function duckdbBinder(ask: Ask): Promise<Binder> {
       return inspectTree(parsed.tree, charAt(text))
     },
     async define(name, shape) {
-      const columns = shape.fields.map((field) => `${quoteName(field.name)} ${toDuckType(field.type)}`)
-      if (name.includes('.')) await ask(`CREATE SCHEMA IF NOT EXISTS ${quoteName(name.slice(0, name.indexOf('.')))}`)
-      // Two columns of one name were reported already; the first stands for both.
-      const distinct = columns.filter(
-        (_, i) => shape.fields.findIndex((f) => f.name.toLowerCase() === shape.fields[i]!.name.toLowerCase()) === i,
-      )
-      await ask(`CREATE OR REPLACE TABLE ${quoteRelation(name)} (${distinct.length === 0 ? '"_" INTEGER' : distinct.join(', ')})`)
+      pending.push(...createStatements(name, shape))
       shapes.set(name, shape)
     },
     async bind(text) {
+      // One round trip for all relations since the last question.
+      if (pending.length > 0) await ask(pending.splice(0).join('; '))
       const parsed = trees.has(text) ? { tree: trees.get(text)! } : await parse(ask, text)
       return 'tree' in parsed ? describe(ask, text, parsed.tree, shapes) : parsed
     },
@@ -58,6 +55,16 @@ export async function duckdbBinder(ask: Ask): Promise<Binder> {
       }
     },
   }
+}
+
+/** An empty table. Two columns of one name were reported already; the first stands for both. */
+function createStatements(name: string, shape: Shape): readonly string[] {
+  const columns = new Map(
+    shape.fields.toReversed().map((field) => [field.name.toLowerCase(), `${quoteName(field.name)} ${toDuckType(field.type)}`]),
+  )
+  const list = columns.size === 0 ? '"_" INTEGER' : [...columns.values()].toReversed().join(', ')
+  const schema = name.includes('.') ? [`CREATE SCHEMA IF NOT EXISTS ${quoteName(name.slice(0, name.indexOf('.')))}`] : []
+  return [...schema, `CREATE OR REPLACE TABLE ${quoteRelation(name)} (${list})`]
 }
 
 /** Words that must be quoted where a column is created or named. */

@@ -3,12 +3,13 @@
 import { clearWide } from './lanes.ts'
 import { findSlot, type Plan, type Problem, type ScanState } from './plan.ts'
 import { delimitText, excerpt, MALFORMED, missing, readValue, UNFIT } from './read-value.ts'
-import { skipSpace, skipValue } from './syntax.ts'
+import { skipSpace, skipValue, stop } from './syntax.ts'
 
 /** Reads the line [start, end) into the next row; null when it is good (the row is not counted yet). */
 export function readRow(plan: Plan, state: ScanState, start: number, end: number): Problem | null {
   const mark = state.side.length
   state.problem = null
+  state.fault.lone = -1
   if (++state.stamp === 0x7fffffff) restartStamps(state)
   state.orderLength = 0
   state.style = 'compact'
@@ -16,6 +17,7 @@ export function readRow(plan: Plan, state: ScanState, start: number, end: number
   const at = readObject(plan, state, start, end)
   let problem: Problem | null = state.problem
   if (at < 0) problem = malformed(state, start, end)
+  else if (state.fault.lone >= 0) problem = notText(state, start, end)
   else if (problem === null) problem = checkMissing(plan, state)
   if (problem === null) return null
   clearWide(state.lanes, state.row)
@@ -45,10 +47,7 @@ function readObject(plan: Plan, state: ScanState, start: number, end: number): n
   if (at < 0) return MALFORMED
   const after = skipSpace(bytes, at, end)
   if (after === end) return after
-  fault.at = after
-  fault.why = 'the line goes on after the value'
-  fault.code = 'MR_ROW_JSON'
-  return MALFORMED
+  return stop(fault, after, 'the line goes on after the value')
 }
 
 /** From the first key to the position after the closing brace. */
@@ -59,7 +58,7 @@ function readMembers(plan: Plan, state: ScanState, first: number, end: number): 
   let loose = 0
   let gaps = 0
   for (;;) {
-    if (at >= end || bytes[at] !== 0x22) return fail(state, at, 'a key in quotes must stand here')
+    if (at >= end || bytes[at] !== 0x22) return stop(fault, at, 'a key in quotes must stand here')
     const mark = state.side.length
     const keyEnd = delimitText(state, at, end)
     if (keyEnd < 0) return MALFORMED
@@ -69,7 +68,7 @@ function readMembers(plan: Plan, state: ScanState, first: number, end: number): 
     const problem = checkKey(plan, state, found)
     state.side.length = mark
     const colon = skipSpace(bytes, keyEnd, end)
-    if (colon >= end || bytes[colon] !== 0x3a) return fail(state, colon, 'a colon must stand here')
+    if (colon >= end || bytes[colon] !== 0x3a) return stop(fault, colon, 'a colon must stand here')
     const value = skipSpace(bytes, colon + 1, end)
     gaps += value - colon - 1
     if (colon > keyEnd || (value === colon + 2 && bytes[colon + 1] !== 0x20)) loose++
@@ -83,7 +82,7 @@ function readMembers(plan: Plan, state: ScanState, first: number, end: number): 
       noteStyle(state, loose, gaps)
       return at + 1
     }
-    if (at >= end || bytes[at] !== 0x2c) return fail(state, at, 'a comma or } must stand here')
+    if (at >= end || bytes[at] !== 0x2c) return stop(fault, at, 'a comma or } must stand here')
     const comma = at
     at = skipSpace(bytes, comma + 1, end)
     gaps += at - comma - 1
@@ -133,16 +132,15 @@ function note(state: ScanState, code: Problem['code'], message: string, field: s
   state.problem ??= { code, message, field }
 }
 
-function fail(state: ScanState, at: number, why: string): typeof MALFORMED {
-  state.fault.at = at
-  state.fault.why = why
-  state.fault.code = 'MR_ROW_JSON'
-  return MALFORMED
-}
-
 function malformed(state: ScanState, start: number, end: number): Problem {
-  const { at, why, code } = state.fault
+  const { at, why } = state.fault
   const near = at < end ? `near ${excerpt(state.bytes, at, end)}` : 'at its end'
   const bom = state.bytes[start] === 0xef && state.bytes[start + 1] === 0xbb ? ' (the line starts with a byte order mark)' : ''
-  return { code, field: null, message: `byte ${at - start} of the line, ${near}: ${why}${bom}` }
+  return { code: 'MR_ROW_JSON', field: null, message: `byte ${at - start} of the line, ${near}: ${why}${bom}` }
+}
+
+function notText(state: ScanState, start: number, end: number): Problem {
+  const at = state.fault.lone
+  const message = `byte ${at - start} of the line, near ${excerpt(state.bytes, at, end)}: half of a surrogate pair, which is no text`
+  return { code: 'MR_ROW_UTF8', field: null, message }
 }

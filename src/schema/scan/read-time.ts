@@ -1,13 +1,10 @@
 // Reads dates, times and timestamps from text bytes that end in a byte which none of them contains (the closing quote),
-// so that no bounds are needed. Strict ISO 8601: no other spelling is guessed. Results go to `out`, so that nothing is
-// allocated.
+// so that no bounds are needed. Strict ISO 8601: no other spelling is guessed. Results go to `out[0]`, so that nothing is
+// allocated: NaN when the form is right but the value is not possible or would lose digits.
 import { DAY_MICROS, daysInMonth, daysOf } from '../calendar.ts'
 
 /** Returned in place of a position: the text does not have the form. */
-export const NO_FORM = -1
-/** Returned in place of a position: the form is right, the value is not possible or would lose digits. */
-export const OUT_OF_RANGE = -2
-
+const NO_FORM = -1
 /** Two digits, or a number that is no valid part of any date or time. */
 function pair(bytes: Uint8Array, at: number): number {
   const tens = bytes[at]! - 0x30
@@ -24,8 +21,8 @@ export function readDate(bytes: Uint8Array, at: number, out: Float64Array): numb
   if (century > 99 || yearOfCentury > 99 || month > 99 || day > 99) return NO_FORM
   if (bytes[at + 4] !== 0x2d || bytes[at + 7] !== 0x2d) return NO_FORM
   const year = century * 100 + yearOfCentury
-  if (year === 0 || month === 0 || month > 12 || day === 0 || day > daysInMonth(year, month)) return OUT_OF_RANGE
-  out[0] = daysOf(year, month, day)
+  const possible = year > 0 && month > 0 && month <= 12 && day > 0 && day <= daysInMonth(year, month)
+  out[0] = possible ? daysOf(year, month, day) : Number.NaN
   return at + 10
 }
 
@@ -35,8 +32,7 @@ export function readTime(bytes: Uint8Array, at: number, out: Float64Array): numb
   const minute = pair(bytes, at + 3)
   const second = pair(bytes, at + 6)
   if (hour > 99 || minute > 99 || second > 99 || bytes[at + 2] !== 0x3a || bytes[at + 5] !== 0x3a) return NO_FORM
-  if (hour > 23 || minute > 59 || second > 59) return OUT_OF_RANGE
-  const whole = (hour * 3600 + minute * 60 + second) * 1e6
+  const whole = hour > 23 || minute > 59 || second > 59 ? Number.NaN : (hour * 3600 + minute * 60 + second) * 1e6
   if (bytes[at + 8] !== 0x2e) {
     out[0] = whole
     return at + 8
@@ -57,9 +53,8 @@ function readFraction(bytes: Uint8Array, from: number, whole: number, out: Float
     at++
   }
   if (at === from) return NO_FORM
-  if (lost) return OUT_OF_RANGE
   for (let missing = from + 6 - at; missing > 0; missing--) micros *= 10
-  out[0] = whole + micros
+  out[0] = lost ? Number.NaN : whole + micros
   return at
 }
 
@@ -87,8 +82,7 @@ export function readTimestamp(bytes: Uint8Array, at: number, out: Float64Array):
     offset = zone === 0x2b ? out[0]! : -out[0]!
   }
   const micros = days * DAY_MICROS + (local - offset)
-  if (!Number.isSafeInteger(micros)) return OUT_OF_RANGE
-  out[0] = micros
+  out[0] = Number.isSafeInteger(micros) ? micros : Number.NaN
   return zoneEnd
 }
 
@@ -104,7 +98,6 @@ function readOffset(bytes: Uint8Array, at: number, out: Float64Array): number {
     minutes = digits
     next += colon ? 3 : 2
   } else if (colon) return NO_FORM
-  if (hours > 23 || minutes > 59) return OUT_OF_RANGE
-  out[0] = (hours * 60 + minutes) * 60e6
+  out[0] = hours > 23 || minutes > 59 ? Number.NaN : (hours * 60 + minutes) * 60e6
   return next
 }

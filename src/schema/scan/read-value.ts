@@ -5,13 +5,17 @@ import { setWide } from './lanes.ts'
 import { type Problem, type ScanState, type Slot, sameBytes } from './plan.ts'
 import { measureNumber, scaleNumber, writeDecimal } from './read-number.ts'
 import { decodeBase64, decodeString, uuidForm, writeLowerUuid } from './read-text.ts'
-import { OUT_OF_RANGE, readDate, readTime, readTimestamp } from './read-time.ts'
-import { skipNumber, skipString, skipValue, startsWith } from './syntax.ts'
+import { readDate, readTime, readTimestamp } from './read-time.ts'
+import { skipNumber, skipSpace, skipString, skipValue, startsWith } from './syntax.ts'
 
 /** In place of a position: the JSON is malformed; `state.fault` says where. */
 export const MALFORMED = -1
 /** In place of a position: the value does not fit its field; `state.problem` says why. */
 export const UNFIT = -2
+
+/** Why a text was not stored. */
+const WRONG_FORM = 1
+const OUT_OF_RANGE = 2
 
 const TRUE = Buffer.from('true')
 const FALSE = Buffer.from('false')
@@ -30,6 +34,15 @@ export function readValue(state: ScanState, slot: Slot, at: number, end: number,
   return readKind(state, slot, at, end, row)
 }
 
+/**
+ * What each type takes (everything else is MR_ROW_TYPE, or MR_ROW_RANGE where only the value is the matter):
+ * - boolean: true, false. int: a number in any spelling of an integer, such as `1.0` or `1e3`.
+ * - long: as int, or a string of digits. decimal: a number or a string with one; zeros beyond the scale are no loss.
+ * - float, double: a number (rounded to the nearest; an overflow is MR_ROW_RANGE), or "NaN", "Infinity", "-Infinity".
+ * - date, time, timestamp: strings, see `read-time.ts`; never a number of milliseconds, whose unit one would have to guess.
+ * - string: any text, U+0000 included. uuid: the 36 characters, kept in lower case. enum: one of its values (MR_ROW_ENUM).
+ * - binary: base64 with padding. json: any value; its text is kept as written.
+ */
 function readKind(state: ScanState, slot: Slot, at: number, end: number, row: number): number {
   const type = slot.type
   switch (type.kind) {
@@ -164,11 +177,13 @@ function parseDouble(state: ScanState, from: number, to: number): number {
 }
 
 function readJson(state: ScanState, slot: Slot, at: number, end: number, row: number): number {
-  const next = skipValue(state.bytes, at, end, state.fault, 1)
+  // A generated loop may come here with space before the value.
+  const start = skipSpace(state.bytes, at, end)
+  const next = skipValue(state.bytes, start, end, state.fault, 1)
   if (next < 0) return MALFORMED
   const lane = state.lanes[slot.lane]!
-  lane.start[row] = at
-  lane.length[row] = next - at
+  lane.start[row] = start
+  lane.length[row] = next - start
   return next
 }
 
@@ -183,7 +198,8 @@ export function delimitText(state: ScanState, at: number, end: number): number {
   state.text = bytes
   state.from = at + 1
   state.to = next - 1
-  if (!isPlain) decodeToSide(state)
+  // Lone surrogates have no bytes; whoever reads the row refuses it.
+  if (!isPlain && state.fault.lone < 0) decodeToSide(state)
   return next
 }
 
@@ -207,7 +223,7 @@ function readText(state: ScanState, slot: Slot, at: number, end: number, row: nu
   return slot.type.kind === 'enum' ? notAllowed(state, slot, at, end) : wrongType(state, slot, at, end)
 }
 
-/** Returns 0 when stored, otherwise why not, as `read-time` does. Side text beyond `mark` is kept only if a column needs it. */
+/** Returns 0 when stored, otherwise why not. Side text beyond `mark` is kept only if a column needs it. */
 function storeText(state: ScanState, slot: Slot, row: number, mark: number): number {
   const { text, from, to } = state
   switch (slot.type.kind) {
@@ -220,15 +236,15 @@ function storeText(state: ScanState, slot: Slot, row: number, mark: number): num
     case 'uuid': {
       const form = to - from === 36 ? uuidForm(text, from) : 0
       if (form === 2) writeLowerUuid(text, from, state.side)
-      return form === 0 ? -1 : form === 2 ? storeSide(state, slot, row, state.side.length - 36) : storeBytes(state, slot, row)
+      return form === 0 ? WRONG_FORM : form === 2 ? storeSide(state, slot, row, state.side.length - 36) : storeBytes(state, slot, row)
     }
     case 'binary': {
       const start = state.side.length
-      return decodeBase64(text, from, to, state.side) ? storeSide(state, slot, row, start) : -1
+      return decodeBase64(text, from, to, state.side) ? storeSide(state, slot, row, start) : WRONG_FORM
     }
     case 'enum':
       for (const value of slot.values) if (sameBytes(value, text, from, to)) return storeBytes(state, slot, row)
-      return -1
+      return WRONG_FORM
     default:
       return storeBytes(state, slot, row)
   }
@@ -236,9 +252,9 @@ function storeText(state: ScanState, slot: Slot, row: number, mark: number): num
 
 function storeNumber(state: ScanState, slot: Slot, row: number, mark: number, next: number): number {
   state.side.length = mark
-  if (next !== state.to) return next === OUT_OF_RANGE ? OUT_OF_RANGE : -1
+  if (next !== state.to) return WRONG_FORM
   state.lanes[slot.lane]!.values[row] = state.out[0]!
-  return 0
+  return Number.isNaN(state.out[0]) ? OUT_OF_RANGE : 0
 }
 
 function storeBytes(state: ScanState, slot: Slot, row: number): number {

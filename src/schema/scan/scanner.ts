@@ -61,7 +61,7 @@ export interface ScannerOptions {
   readonly maxRowBytes?: number
 }
 
-/** The scanner of a shape. Values are accepted exactly or rejected, see docs of the types in `read-value.ts`. */
+/** The scanner of a shape. Values are kept exactly or the row is rejected; `readKind` in `read-value.ts` lists what each type takes. */
 export function compileScanner(shape: Shape, options: ScannerOptions = {}): Scanner {
   const ignoreUnknown = options.unknown === 'ignore'
   const maxRowBytes = options.maxRowBytes ?? 1_048_576
@@ -95,6 +95,8 @@ function checkColumns(shape: Shape, columns: readonly string[] = []): void {
 /** How often an unknown layout must be met before a loop is generated for it, and how many loops are kept. */
 const LEARN_AFTER = 16
 const MAX_LAYOUTS = 8
+/** V8 does not optimise the loop of a wider shape, which then is slower than the exact path. */
+const MAX_LOOP_FIELDS = 96
 
 /** A plan and what was learnt. */
 interface Reader {
@@ -111,6 +113,7 @@ interface Reader {
 function newReader(plan: Plan): Reader {
   const padding = lookAhead(Math.max(0, ...plan.slots.map((slot) => slot.key.length * 6)))
   const reader: Reader = { plan, padding, layouts: [], loops: [], current: 0, missed: 0 }
+  if (plan.slots.length > MAX_LOOP_FIELDS) return reader
   addLayout(reader, { entries: plan.slots.map((slot) => entryOf(plan, slot.index)), spaced: false })
   return reader
 }
@@ -132,7 +135,7 @@ function scan(reader: Reader, bytes: Buffer): Scan {
   let at = 0
   while (at < bytes.length) {
     if (state.row === state.capacity) grow(state, bytes.length, at)
-    const next = at < safe ? runLoops(reader, state, at, safe) : at
+    const next = at < safe && bytes[at] === 0x7b ? runLoops(reader, state, at, safe) : at
     at = next > at ? next : readLine(reader, state, at, valid, rejects)
   }
   const { side, lines, lineStart, lineEnd, row, line } = state
@@ -140,10 +143,10 @@ function scan(reader: Reader, bytes: Buffer): Scan {
   return { batch: finishLanes(reader.plan.wanted, state.lanes, row, joined), lines, lineStart, lineEnd, rejects, lineCount: line }
 }
 
-/** Enough for lines as long as the first, and some. */
+/** Enough for lines as long as the first, and some; a tiny first line must not make it reserve much for nothing. */
 function guessRows(bytes: Buffer): number {
   const first = bytes.indexOf(10)
-  return first < 0 ? 1 : Math.ceil((bytes.length / (first + 1)) * 1.05) + 8
+  return first < 0 ? 1 : Math.ceil((bytes.length / Math.max(32, first + 1)) * 1.05) + 8
 }
 
 /** Room for as many more rows as the density so far lets expect. */
@@ -207,7 +210,8 @@ function checkLine(plan: Plan, bytes: Buffer, start: number, end: number, valid:
 /** Takes note of the layout of the row just read; generates a loop when such rows keep coming. */
 function learn(reader: Reader, state: ScanState): void {
   const { layouts, plan } = reader
-  if (state.style === 'other' || state.orderLength > state.order.length || layouts.length >= MAX_LAYOUTS) return
+  if (layouts.length === 0 || layouts.length === MAX_LAYOUTS) return
+  if (state.style === 'other' || state.orderLength > state.order.length) return
   const order = state.order.subarray(0, state.orderLength)
   if (order.includes(-1)) return
   const spaced = state.style === 'spaced'

@@ -9,17 +9,16 @@ export const MAX_DEPTH = 64
 export interface Fault {
   at: number
   why: string
-  /** Grammar, or escapes that are no Unicode text. */
-  code: 'MR_ROW_JSON' | 'MR_ROW_UTF8'
+  /** Where half of a surrogate pair was escaped alone, or -1: the grammar allows it, but it is no Unicode text. Never reset here. */
+  lone: number
 }
 
-export const newFault = (): Fault => ({ at: 0, why: '', code: 'MR_ROW_JSON' })
+export const newFault = (): Fault => ({ at: 0, why: '', lone: -1 })
 
 /** Notes the fault and returns -1. */
-export function stop(fault: Fault, at: number, why: string, code: Fault['code'] = 'MR_ROW_JSON'): -1 {
+export function stop(fault: Fault, at: number, why: string): -1 {
   fault.at = at
   fault.why = why
-  fault.code = code
   return -1
 }
 
@@ -77,8 +76,9 @@ function skipEscape(bytes: Uint8Array, at: number, end: number, fault: Fault): n
   if (unit < 0) return stop(fault, at, 'an escape that is not \\u and four hexadecimal digits')
   if (unit < 0xd800 || unit > 0xdfff) return at + 6
   const pair = bytes[at + 6] === 0x5c && bytes[at + 7] === 0x75 ? hexUnit(bytes, at + 8, end) : -1
-  if (unit > 0xdbff || pair < 0xdc00 || pair > 0xdfff) return stop(fault, at, 'a lone surrogate escape', 'MR_ROW_UTF8')
-  return at + 12
+  if (unit <= 0xdbff && pair >= 0xdc00 && pair <= 0xdfff) return at + 12
+  fault.lone = at
+  return at + 6
 }
 
 const isDigit = (c: number): boolean => c >= 0x30 && c <= 0x39

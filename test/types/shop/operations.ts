@@ -3,6 +3,7 @@ import { analyst } from './access.ts'
 import { dailyRevenue, viewsPerMinute } from './models.ts'
 import { soundOrders } from './quality.ts'
 import { suspects } from './streams.ts'
+import { customers } from './tables.ts'
 
 export const nightly = job('nightly', {
   run: [dailyRevenue],
@@ -12,7 +13,7 @@ export const nightly = job('nightly', {
 })
 export const broken = alert('orders_broken', { when: soundOrders, to: [slack(secret('SLACK_URL'))] })
 export const fraud = alert('fraud', { when: suspects, to: [webhook('http://127.0.0.1:9/hook')] })
-export const stale = alert('stale', { when: late(dailyRevenue), for: '5 minutes', to: [slack(secret('SLACK_URL'))] })
+export const stale = alert('stale', { when: late(customers), for: '5 minutes', to: [slack(secret('SLACK_URL'))] })
 export const crashed = alert('crashed', { when: failed(nightly), to: [slack(secret('SLACK_URL'))] })
 export const none = alert('none', { when: sql`SELECT count(*) = 0 FROM ${dailyRevenue}`, every: '10 minutes', to: [] })
 export const board = dashboard(

@@ -3,7 +3,11 @@ import { files, ref, t, table } from 'millrace'
 export const customers = table(
   'customers',
   { id: t.string().pii('id'), email: t.string().pii('email'), country: t.string() },
-  { from: files({ path: 'data/customers.csv', format: 'csv', every: '1 hour', columns: { id: 'CustomerID' } }), key: 'id' },
+  {
+    from: files({ path: 'data/customers.csv', format: 'csv', every: '1 hour', columns: { id: 'CustomerID' } }),
+    key: 'id',
+    fresh: '2 hours',
+  },
 )
 
 export const orders = table(

@@ -1,0 +1,55 @@
+// A button that starts a run and then links to it: load or refresh, run the checks, resume. Says what went wrong beside it.
+import { useMutation } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import type { RunRequest, RunStarted } from '../../../src/serve/admin/types.ts'
+import { postJson } from '../api/client.ts'
+import { queryClient } from '../api/queries.ts'
+import { Icon } from './icon.tsx'
+
+export interface RunAgainProps {
+  readonly label: string
+  readonly assets?: readonly string[]
+  readonly checks?: readonly string[]
+  /** Resumes this run instead. */
+  readonly resume?: string
+  readonly ghost?: boolean
+  readonly primary?: boolean
+  readonly icon?: boolean
+  readonly className?: string
+}
+
+export function RunAgain({ label, assets, checks, resume, ghost = false, primary = false, icon = false, className = '' }: RunAgainProps) {
+  const start = useMutation({
+    mutationFn: (): Promise<RunStarted> => {
+      const body: RunRequest = { ...(assets ? { assets } : {}), ...(checks ? { checks } : {}) }
+      return resume === undefined ? postJson('/admin/runs', body) : postJson(`/admin/runs/${encodeURIComponent(resume)}/resume`, {})
+    },
+    onSuccess: () =>
+      void queryClient.invalidateQueries({ predicate: (query) => ['runs', 'run', 'overview'].includes(String(query.queryKey[0])) }),
+  })
+  if (start.data !== undefined)
+    return (
+      <Link className={`btn sm ${className}`} to="/runs/$id" params={{ id: start.data.id }}>
+        Run {start.data.id}
+      </Link>
+    )
+  return (
+    <>
+      <button
+        type="button"
+        className={`btn sm ${ghost ? 'ghost' : ''} ${primary ? 'pri' : ''} ${className}`}
+        disabled={start.isPending}
+        onClick={() => start.mutate()}
+        title={start.error?.message}
+      >
+        {icon ? <Icon name="play" size={13} /> : null}
+        {label}
+      </button>
+      {start.error === null ? null : (
+        <span className="s12 c-bad cut" role="alert">
+          {start.error.message}
+        </span>
+      )}
+    </>
+  )
+}

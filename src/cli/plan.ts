@@ -1,0 +1,73 @@
+// `millrace check`, `plan` and `apply`: the walk from definitions to steps, stopped early.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { confirm, isCancel } from '@clack/prompts'
+import { MillraceError } from '../core/errors.ts'
+import type { Manifest } from '../define/manifest.ts'
+import { printEnv } from '../plan/env.ts'
+import { plan as planOf, printPlan } from '../plan/plan.ts'
+import { applyManifest, readDeployed } from '../runtime/apply.ts'
+import { compileProject, mustBeSound } from '../runtime/start-project.ts'
+import { type CommandOptions, dataOf, projectOf } from './options.ts'
+import { openOutput, paint } from './output.ts'
+
+export async function check(_: string[], options: CommandOptions): Promise<number> {
+  const output = openOutput(options)
+  const compiled = await compileProject(projectOf(options))
+  for (const finding of compiled.findings) {
+    output.line(
+      `${paint(finding.severity === 'error' ? 'red' : 'yellow', finding.code)}  ${finding.at}  ${finding.message}\n  fix: ${finding.fix}`,
+    )
+  }
+  if (compiled.ok) writeEnv(compiled.directory, compiled.manifest)
+  const errors = compiled.findings.filter((finding) => finding.severity === 'error').length
+  output.data({ ok: compiled.ok, findings: compiled.findings })
+  output.line(compiled.ok ? `${compiled.manifest.relations.length} relations, no errors` : `${errors} ${errors === 1 ? 'error' : 'errors'}`)
+  return compiled.ok ? 0 : 1
+}
+
+/** Row types for the editor; written only when they changed. */
+function writeEnv(directory: string, manifest: Manifest): void {
+  const path = join(directory, 'millrace-env.d.ts')
+  const text = printEnv(manifest)
+  if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text)
+}
+
+export async function plan(_: string[], options: CommandOptions & { readonly env: string }): Promise<number> {
+  const output = openOutput(options)
+  const compiled = await compileProject(projectOf(options))
+  mustBeSound(compiled)
+  const steps = planOf(await readDeployed(dataOf(options)), compiled.manifest)
+  output.data(steps)
+  output.line(printPlan(steps))
+  return steps.refused.length > 0 ? 1 : 0
+}
+
+export async function apply(_: string[], options: CommandOptions & { readonly yes?: boolean }): Promise<number> {
+  const output = openOutput(options)
+  const compiled = await compileProject(projectOf(options))
+  mustBeSound(compiled)
+  writeEnv(compiled.directory, compiled.manifest)
+  const steps = planOf(await readDeployed(dataOf(options)), compiled.manifest)
+  output.line(printPlan(steps))
+  if (steps.refused.length > 0)
+    throw new MillraceError('MR_PLAN_STATE', `${steps.refused.length} changes cannot be made in place`, {
+      fix: 'see the plan for what to do instead',
+    })
+  if (steps.steps.length === 0) {
+    output.data({ applied: 0 })
+    return 0
+  }
+  if (!options.yes && !(await isConfirmed(output.json))) return 1
+  await applyManifest(dataOf(options), compiled)
+  output.data({ applied: steps.steps.length })
+  output.line(`applied ${steps.steps.length} ${steps.steps.length === 1 ? 'step' : 'steps'}`)
+  return 0
+}
+
+async function isConfirmed(json: boolean): Promise<boolean> {
+  if (json || !process.stdin.isTTY)
+    throw new MillraceError('MR_USAGE', 'apply asks before it changes anything', { fix: 'say --yes when nobody can answer' })
+  const answer = await confirm({ message: 'Apply?' })
+  return !isCancel(answer) && answer
+}

@@ -1,0 +1,119 @@
+// The hot tail: rows visible at once, the latest of a key, rotation between appends, and generations that stay while held.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { ColumnBatch } from '../schema/batch.ts'
+import type { Type } from '../schema/type.ts'
+import { type Generation, HotTail } from './tail.ts'
+import { batchOf, openTestEngine, type TestEngine } from './testing.ts'
+
+const columns: Readonly<Record<string, Type>> = {
+  k: { kind: 'string' },
+  v: { kind: 'long' },
+  m: { kind: 'decimal', precision: 38, scale: 1 },
+  n: { kind: 'decimal', precision: 4, scale: 2 },
+}
+
+const rowsBatch = (rows: readonly (readonly [string, number])[]): ColumnBatch =>
+  batchOf(
+    columns,
+    rows.map(([key, value]) => [Buffer.from(key), BigInt(value), Buffer.from(`${value}.5`), BigInt(value)]),
+  )
+
+const { shape } = rowsBatch([])
+
+let parts: TestEngine
+before(async () => {
+  parts = await openTestEngine()
+})
+after(() => parts[Symbol.asyncDispose]())
+
+const read = async (...generations: Generation[]): Promise<unknown[]> =>
+  (await parts.session.rows(`SELECT k, v FROM (${generations.map(({ sql }) => sql).join(' UNION ALL ')}) ORDER BY k, v`)).rows.map(
+    ([key, value]) => `${key}=${value}`,
+  )
+
+const exists = async ({ table }: Generation): Promise<boolean> =>
+  (await parts.session.rows('SELECT 1 FROM duckdb_tables() WHERE table_name = $1', [table])).rows.length > 0
+
+test('appended rows are visible at once, with the types of the relation', async () => {
+  const tail = await HotTail.open(parts.engine, { name: 'plain.a"b', shape, key: [] })
+  const active = await tail.clear()
+  await tail.append(
+    rowsBatch([
+      ['a', 1],
+      ['a', 2],
+    ]),
+  )
+  assert.equal(tail.rows, 2)
+  assert.ok(tail.bytes > 0)
+  assert.deepEqual(await read(active), ['a=1', 'a=2'])
+  const { columns: found, rows } = await parts.session.rows(active.sql)
+  assert.deepEqual(
+    found.map(({ type }) => type),
+    ['VARCHAR', 'BIGINT', 'DECIMAL(38,1)', 'DECIMAL(4,2)'],
+  )
+  assert.deepEqual(rows[1], ['a', 2n, '2.5', '0.02'])
+})
+
+test('keyed: the latest row of a key, within and over batches', async () => {
+  const tail = await HotTail.open(parts.engine, { name: 'keyed', shape, key: ['k'] })
+  const active = await tail.clear()
+  await tail.append(
+    rowsBatch([
+      ['a', 1],
+      ['b', 2],
+      ['a', 3],
+    ]),
+  )
+  assert.deepEqual(await read(active), ['a=3', 'b=2'])
+  await tail.append(
+    rowsBatch([
+      ['b', 4],
+      ['c', 5],
+      ['b', 6],
+      ['c', 7],
+    ]),
+  )
+  assert.deepEqual(await read(active), ['a=3', 'b=6', 'c=7'])
+  assert.equal(tail.rows, 3)
+})
+
+test('rotation: rows of appends under way stay together', async () => {
+  const tail = await HotTail.open(parts.engine, { name: 'rotated', shape, key: [] })
+  const order: string[] = []
+  const first = tail.append(rowsBatch([['a', 1]])).then(() => order.push('first'))
+  const rotation = tail.rotate(() => order.push('swap'))
+  const second = tail.append(rowsBatch([['b', 2]])).then(() => order.push('second'))
+  const frozen = await rotation
+  await Promise.all([first, second])
+  assert.deepEqual(order, ['first', 'swap', 'second'])
+  assert.deepEqual(await read(frozen), ['a=1'])
+  assert.deepEqual([frozen.rows, tail.rows, frozen.isOpen], [1, 1, false])
+})
+
+test('a retired generation goes when nobody holds it', async () => {
+  const tail = await HotTail.open(parts.engine, { name: 'held', shape, key: [] })
+  await tail.append(rowsBatch([['a', 1]]))
+  const frozen = await tail.rotate(() => {})
+  frozen.hold()
+  frozen.retire()
+  assert.deepEqual(await read(frozen), ['a=1'])
+  frozen.letGo()
+  while (await exists(frozen)) await new Promise(setImmediate)
+  const unheld = await tail.separate(rowsBatch([['p', 1]]))
+  assert.deepEqual(await read(unheld), ['p=1'])
+  unheld.retire()
+  unheld.retire()
+  while (await exists(unheld)) await new Promise(setImmediate)
+})
+
+test('a failed append leaves the tail as it was and usable', async () => {
+  const tail = await HotTail.open(parts.engine, { name: 'failing', shape, key: ['k'] })
+  const active = await tail.clear()
+  await tail.append(rowsBatch([['a', 1]]))
+  const other = { ...rowsBatch([['b', 2]]), shape: { fields: shape.fields.slice(0, 2) } }
+  await assert.rejects(tail.append(other))
+  await tail.append(rowsBatch([['c', 3]]))
+  assert.deepEqual(await read(active), ['a=1', 'c=3'])
+  assert.equal(tail.rows, 2)
+})

@@ -1,0 +1,148 @@
+// Shapes and Iceberg schemas: types, ids that are given once, and every kind of evolution.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { Field, Shape, Type } from '../schema/type.ts'
+import { type Numbered, schemaToShape, shapeToSchema } from './schema-mapping.ts'
+
+const field = (name: string, type: Type, optional = true): Field => ({ name, type, optional })
+const shape = (...fields: Field[]): Shape => ({ fields })
+const long: Type = { kind: 'long' }
+const int: Type = { kind: 'int' }
+const string: Type = { kind: 'string' }
+
+const ids = ({ schema }: Numbered) => Object.fromEntries(schema.fields.map((one) => [one.name, one.id]))
+const evolve = (previous: Numbered, next: Shape, renames?: Record<string, string>) =>
+  shapeToSchema(next, previous, renames ? { renames } : {})
+const refused = (action: () => unknown, message: RegExp) =>
+  assert.throws(action, (error: { code: string; message: string }) => error.code === 'MR_SCHEMA_EVOLUTION' && message.test(error.message))
+
+test('every type has its Iceberg type; enum and json come back as string', () => {
+  const all = shape(
+    field('a', { kind: 'boolean' }),
+    field('b', int),
+    field('c', long, false),
+    field('d', { kind: 'float' }),
+    field('e', { kind: 'double' }),
+    field('f', { kind: 'decimal', precision: 12, scale: 2 }),
+    field('g', { kind: 'date' }),
+    field('h', { kind: 'time' }),
+    field('i', { kind: 'timestamp' }),
+    { ...field('j', string), doc: 'a name' },
+    field('k', { kind: 'uuid' }),
+    field('l', { kind: 'binary' }),
+    field('m', { kind: 'json' }),
+    field('n', { kind: 'enum', values: ['x'] }),
+  )
+  const { schema, lastColumnId } = shapeToSchema(all, undefined, { key: ['c'] })
+  assert.deepEqual(
+    schema.fields.map((one) => one.type),
+    [
+      'boolean',
+      'int',
+      'long',
+      'float',
+      'double',
+      'decimal(12, 2)',
+      'date',
+      'time',
+      'timestamptz',
+      'string',
+      'uuid',
+      'binary',
+      'string',
+      'string',
+    ],
+  )
+  assert.equal(lastColumnId, 14)
+  assert.deepEqual(schema.identifierIds, [3])
+  const back = schemaToShape(schema)
+  assert.deepEqual(back.fields.slice(0, 12), all.fields.slice(0, 12))
+  assert.deepEqual(
+    back.fields.slice(12).map((one) => one.type.kind),
+    ['string', 'string'],
+  )
+})
+
+test('identifier fields need every key column to be required', () => {
+  assert.deepEqual(shapeToSchema(shape(field('a', long)), undefined, { key: ['a'] }).schema.identifierIds, [])
+})
+
+test('a column keeps its id through rename and reorder; one that comes back is new', () => {
+  const first = shapeToSchema(shape(field('a', long), field('b', string)))
+  const renamed = evolve(first, shape(field('c', string), field('a', long)), { b: 'c' })
+  assert.deepEqual(ids(renamed), { c: 2, a: 1 })
+  const dropped = evolve(renamed, shape(field('a', long)))
+  const again = evolve(dropped, shape(field('a', long), field('c', string)))
+  assert.deepEqual(ids(again), { a: 1, c: 3 })
+  const swapped = evolve(first, shape(field('b', long), field('a', string)), { a: 'b', b: 'a' })
+  assert.deepEqual(ids(swapped), { b: 1, a: 2 })
+  const replaced = evolve(first, shape(field('a', long), field('b', int), field('old', string)), { b: 'old' })
+  assert.deepEqual(ids(replaced), { a: 1, b: 3, old: 2 })
+})
+
+test('types may widen, and nothing else', () => {
+  const decimal = (precision: number, scale: number): Type => ({ kind: 'decimal', precision, scale })
+  const allowed: [Type, Type][] = [
+    [int, long],
+    [{ kind: 'float' }, { kind: 'double' }],
+    [decimal(9, 2), decimal(12, 2)],
+    [string, { kind: 'enum', values: ['a'] }],
+    [{ kind: 'json' }, string],
+  ]
+  const forbidden: [Type, Type][] = [
+    [long, int],
+    [{ kind: 'double' }, { kind: 'float' }],
+    [decimal(9, 2), decimal(9, 3)],
+    [decimal(9, 2), decimal(8, 2)],
+    [int, string],
+    [int, { kind: 'double' }],
+    [{ kind: 'date' }, { kind: 'timestamp' }],
+  ]
+  for (const [from, to] of allowed) assert.equal(ids(evolve(shapeToSchema(shape(field('a', from))), shape(field('a', to))))['a'], 1)
+  for (const [from, to] of forbidden)
+    refused(() => evolve(shapeToSchema(shape(field('a', from))), shape(field('a', to))), /column a is a .* cannot become/)
+})
+
+test('required may become optional, not the other way; a new column must be optional', () => {
+  const required = shapeToSchema(shape(field('a', long, false)))
+  assert.equal(evolve(required, shape(field('a', long, true))).schema.fields[0]!.required, false)
+  refused(() => evolve(shapeToSchema(shape(field('a', long))), shape(field('a', long, false))), /optional and cannot become required/)
+  refused(() => evolve(required, shape(field('a', long, false), field('b', long, false))), /new column b is required/)
+})
+
+test('renames must name what there is; a column in use may not be dropped', () => {
+  const first = shapeToSchema(shape(field('a', long), field('b', long)))
+  refused(() => evolve(first, shape(field('a', long), field('x', long)), { nope: 'x' }), /nope cannot be renamed/)
+  refused(() => evolve(first, shape(field('a', long), field('b', long)), { b: 'x' }), /renamed to x, which/)
+  refused(() => shapeToSchema(shape(field('a', long)), first, { inUse: new Map([[2, 'partition']]) }), /b cannot be dropped.*partition/)
+})
+
+test('the same shape gives the same schema back', () => {
+  const first = shapeToSchema(shape(field('a', long), field('b', string)))
+  assert.equal(evolve(first, shape(field('a', long), field('b', { kind: 'json' }))), first)
+})
+
+test('over any history of adding and dropping no id is given twice', () => {
+  fc.assert(
+    fc.property(fc.array(fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'), { minLength: 1 }), { maxLength: 12 }), (history) => {
+      let current = shapeToSchema(shape(field('a', long)))
+      const owner = new Map<number, string>([[1, 'a']])
+      let before = new Set([1])
+      for (const names of history) {
+        current = evolve(current, shape(...names.map((name) => field(name, long))))
+        for (const one of current.schema.fields) {
+          if (!before.has(one.id)) assert.ok(!owner.has(one.id), 'a dead id came back')
+          owner.set(one.id, one.name)
+        }
+        before = new Set(current.schema.fields.map((one) => one.id))
+      }
+    }),
+  )
+})
+
+test('a timestamp without zone and nested types of other writers are refused by name', () => {
+  const schema = (type: string) => ({ id: 0, fields: [{ id: 1, name: 'at', type, required: false }], identifierIds: [] })
+  assert.throws(() => schemaToShape(schema('timestamp')), { code: 'MR_SCHEMA_TYPE', message: /at is a timestamp without/ })
+  assert.throws(() => schemaToShape(schema('list<int>')), { code: 'MR_SCHEMA_TYPE' })
+})

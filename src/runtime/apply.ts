@@ -1,0 +1,61 @@
+// Deployments: which manifest a data directory was brought to, and bringing it to another without serving it.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { systemClock } from '../core/clock.ts'
+import { nodeDisk } from '../core/disk.ts'
+import { systemRandom, uuidV7 } from '../core/random.ts'
+import type { Manifest } from '../define/manifest.ts'
+import { openLake } from '../lake/open-lake.ts'
+import { openStore, type Store } from '../store/open-store.ts'
+import { takeDataDirectory } from './data-directory.ts'
+import { deployTables } from './deploy.ts'
+
+/** The manifest that was applied last; null for none. */
+export async function readDeployed(data: string): Promise<Manifest | null> {
+  const path = join(data, 'control.db')
+  if (!existsSync(path)) return null
+  const store = openStore(path)
+  try {
+    return await lastDeployed(store)
+  } finally {
+    await store.close()
+  }
+}
+
+export async function lastDeployed(store: Store): Promise<Manifest | null> {
+  const row = await store.read
+    .selectFrom('deployments')
+    .select('manifest')
+    .orderBy('appliedMs', 'desc')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row ? (JSON.parse(row.manifest) as Manifest) : null
+}
+
+export async function recordDeployed(store: Store, manifest: Manifest, code: string | null, by: string): Promise<void> {
+  const text = JSON.stringify(manifest)
+  const last = await lastDeployed(store)
+  if (last && JSON.stringify(last) === text) return
+  const nowMs = systemClock.nowMs()
+  await store.write(async (tx) => {
+    await tx
+      .insertInto('deployments')
+      .values({ id: uuidV7(nowMs, systemRandom), manifest: text, codeHash: code ?? '', appliedMs: nowMs, appliedBy: by })
+      .execute()
+  })
+}
+
+/** Makes and changes tables, then records the manifest. @throws MR_DATA_LOCKED while a server runs on the directory. */
+export async function applyManifest(data: string, { manifest, code }: { manifest: Manifest; code: string }): Promise<void> {
+  const directory = takeDataDirectory(data)
+  const store = openStore(directory.control)
+  try {
+    const lake = openLake({ disk: nodeDisk, clock: systemClock, random: systemRandom, catalog: store.catalog, directory: directory.lake })
+    await deployTables(lake, manifest)
+    await recordDeployed(store, manifest, code, 'apply')
+  } finally {
+    await store.close()
+    directory.release()
+  }
+}

@@ -1,0 +1,386 @@
+// A running node: everything of one process, put together. It constructs and connects; what happens to data is decided in the
+// parts. Start order: data directory, stores, log, lake, engine, tables, pipelines, runs, ports; stop is the reverse.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '../core/clock.ts'
+import { nodeDisk } from '../core/disk.ts'
+import { asMillraceError, MillraceError } from '../core/errors.ts'
+import { EventBus } from '../core/events.ts'
+import { systemRandom } from '../core/random.ts'
+import type { Manifest } from '../define/manifest.ts'
+import { openParser } from '../engine/ast.ts'
+import { openEngine } from '../engine/duckdb.ts'
+import { RelationStore } from '../engine/relations.ts'
+import { openAudit } from '../govern/audit.ts'
+import { ADMIN } from '../govern/identity.ts'
+import { openGuard } from '../govern/secure.ts'
+import { openTokens, type Tokens } from '../govern/token.ts'
+import { openLake } from '../lake/open-lake.ts'
+import { openEmbeddedLog } from '../log/embedded.ts'
+import { Alerts } from '../observe/alerts.ts'
+import { Figures } from '../observe/figures.ts'
+import { openMetrics } from '../observe/metrics.ts'
+import { SeriesStore } from '../observe/series.ts'
+import { assetsOf, chooseAssets, isAsset } from '../orchestrate/graph.ts'
+import { startMaintenance } from '../orchestrate/maintenance.ts'
+import { Rechecks } from '../orchestrate/rechecks.ts'
+import { Runner } from '../orchestrate/runner.ts'
+import { storeHistory } from '../orchestrate/store-history.ts'
+import { Triggers } from '../orchestrate/triggers.ts'
+import { storeCheckHistory } from '../quality/store-history.ts'
+import { serveHttp } from '../serve/serve-http.ts'
+import { openStore } from '../store/open-store.ts'
+import { openCheckpoints } from '../stream/checkpoint.ts'
+import type { StreamEvent } from '../stream/pipeline.ts'
+import type { OnRow } from '../stream/process.ts'
+import { makeAnswerer } from './answerer.ts'
+import { readToken, takeDataDirectory, writeToken } from './data-directory.ts'
+import { deployTables, openRelations } from './deploy.ts'
+import { openLogger } from './logger.ts'
+import { makePipelines, type RunningPipeline } from './pipelines.ts'
+import { recheck, runStep, type StepParts } from './run-step.ts'
+import { resolveText, type Settings } from './settings.ts'
+import { isSystemRelation, resolveSystem } from './system-relations.ts'
+
+/** Directory of the package. */
+export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+export const VERSION = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version
+
+export interface NodeOptions {
+  readonly manifest: Manifest
+  /** User code of processors, by name. */
+  readonly processors: ReadonlyMap<string, OnRow>
+  /** Directory of the project: file sources are relative to it. */
+  readonly directory: string
+  readonly data: string
+  readonly environment: string
+  /** Fingerprint of the project's code, when it is known. */
+  readonly code: string | null
+  readonly variables: Readonly<Record<string, string | undefined>>
+  readonly settings: Settings
+  readonly clock: Clock
+  readonly host: string
+  /** First port; 0 = any free. */
+  readonly port: number
+  readonly isOpen: boolean
+  /** Starts by itself what is stale or due; tests switch it off. */
+  readonly schedule: boolean
+}
+
+export interface RunningNode {
+  readonly url: string
+  readonly ports: Readonly<Record<string, number>>
+  readonly data: string
+  /** The administrator's token of this start. */
+  readonly token: string
+  /** Commits everything that was read. */
+  flush(): Promise<void>
+  /** Drains and stops. */
+  stop(): Promise<void>
+}
+
+/** A secret of this data directory, made once. */
+function secretOf(path: string, name: string): Buffer {
+  const file = join(path, `${name}.key`)
+  try {
+    return readFileSync(file)
+  } catch {
+    const key = Buffer.from(systemRandom.bytes(32))
+    writeFileSync(file, key, { mode: 0o600, flag: 'wx' })
+    return key
+  }
+}
+
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const directory = takeDataDirectory(options.data)
+  const closers: (() => Promise<void> | void)[] = [() => directory.release()]
+  try {
+    return await compose(options, directory, closers)
+  } catch (error) {
+    for (const close of closers.reverse()) await Promise.resolve(close()).catch(() => {})
+    throw error
+  }
+}
+
+/** The token of an earlier start while it is valid: idempotency keys are scoped by token and must outlive a restart. */
+async function administratorToken(tokens: Tokens, path: string): Promise<string> {
+  const known = readToken(path)
+  const isValid =
+    known !== undefined &&
+    (await tokens.verify(known).then(
+      (identity) => identity.isAdmin,
+      () => false,
+    ))
+  if (isValid) return known
+  const { token } = await tokens.create({ user: 'administrator', roles: [ADMIN], attributes: {} })
+  writeToken(path, token)
+  return token
+}
+
+type ChangedKey = { readonly kind: 'changed'; readonly key: readonly [string, string?] }
+
+async function compose(
+  options: NodeOptions,
+  directory: ReturnType<typeof takeDataDirectory>,
+  closers: (() => Promise<void> | void)[],
+): Promise<RunningNode> {
+  const { clock, settings, manifest } = options
+  const logger = openLogger(settings.logLevel, clock)
+  const metrics = openMetrics()
+  const series = new SeriesStore()
+  const bus = new EventBus<ChangedKey>()
+  const changed = (...key: [string, string?]): void => bus.emit({ kind: 'changed', key })
+  const store = openStore(directory.control)
+  closers.push(() => store.close())
+  const log = await openEmbeddedLog({ disk: nodeDisk, clock, directory: directory.log })
+  closers.push(() => log.close())
+  const lake = openLake({ disk: nodeDisk, clock, random: systemRandom, catalog: store.catalog, directory: directory.lake })
+  mkdirSync(directory.temp, { recursive: true })
+  const engine = await openEngine({
+    clock,
+    directories: [directory.path, options.directory],
+    tempDirectory: directory.temp,
+    memoryLimitBytes: settings.memoryLimitBytes,
+    ...(settings.threads === undefined ? {} : { threads: settings.threads }),
+  })
+  closers.push(() => engine.close())
+  const parser = await openParser(engine)
+  const relations = new RelationStore(engine, lake)
+  await deployTables(lake, manifest)
+  await openRelations(log, relations, manifest)
+
+  const history = storeHistory(store)
+  const checks = storeCheckHistory(store, clock, systemRandom)
+  const audit = openAudit(store, clock)
+  const tokens = openTokens(store, clock, systemRandom)
+  const system = { clock, store, lake, log, history, checks, manifest: () => manifest }
+  const guard = await openGuard({
+    engine,
+    parser,
+    manifest: () => manifest,
+    maskKey: secretOf(directory.path, 'mask'),
+    systemRelation: (name, identity) => identity.isAdmin && isSystemRelation(name),
+    resolve: (relation, at, committedOnly) =>
+      relation.startsWith('millrace.')
+        ? resolveSystem(system, relation.slice('millrace.'.length))
+        : relations.pin(relation, { ...(at ? { at } : {}), committedOnly }),
+  })
+  const answerer = makeAnswerer({
+    clock,
+    engine,
+    guard,
+    tokens,
+    audit,
+    relations,
+    settings,
+    manifest: () => manifest,
+    isOpen: options.isOpen,
+    onQuery: metrics.queried,
+  })
+
+  let triggers: Triggers | null = null
+  const alerts = new Alerts({
+    clock,
+    store,
+    manifest,
+    engine,
+    relations,
+    text: (text) => resolveText(options.variables, text),
+    signingKey: options.variables['MILLRACE_SIGNING_KEY'],
+    onError: (message, error) => logger.error(message, error),
+  })
+  const committed = (table: string): void => {
+    changed('relation', table)
+    metrics.committed(table)
+    triggers?.committed(table)
+    if (rechecked.has(table)) rechecks.committed(table)
+    alerts.committed(table)
+  }
+  // Loads and refreshes run their checks before they publish; what flows in by itself is checked after its commits.
+  const rechecked = new Set(
+    manifest.relations
+      .filter((relation) => !isAsset(relation) && manifest.checks.some((set) => set.on === relation.name))
+      .map((relation) => relation.name),
+  )
+  const stepParts: StepParts = {
+    clock,
+    engine,
+    lake,
+    catalog: store.catalog,
+    relations,
+    checks,
+    manifest: () => manifest,
+    directory: options.directory,
+    text: (text) => resolveText(options.variables, text),
+    onCommitted: (table) => {
+      relations.committed(table)
+      committed(table.name)
+    },
+    onChecked: (relation, outcomes) => {
+      for (const outcome of outcomes) metrics.checked(relation, outcome.check.name, outcome.status !== 'pass')
+      alerts.checked(outcomes)
+      changed('relation', relation)
+    },
+  }
+  const runner = new Runner({
+    clock,
+    random: systemRandom,
+    history,
+    runStep: (asset, context) => runStep(stepParts, asset, context),
+    concurrency: 2,
+    onStep: (step) => {
+      if (step.endedMs !== null && step.startedMs !== null) metrics.ran(step.relation, step.status, step.endedMs - step.startedMs)
+      if (step.status === 'failed') logger.warn('a step failed', { step: step.name, error: step.error })
+      if (step.status === 'failed' || step.status === 'succeeded') alerts.ran(step.relation, step.status, step.error?.message ?? null)
+      changed('run', step.runId)
+    },
+    onRun: (run) => changed('run', run.id),
+  })
+  const rechecks = new Rechecks({
+    clock,
+    everyMs: 30_000,
+    run: async (name) => void (await recheck(stepParts, manifest.relations.find((relation) => relation.name === name)!, null)),
+    onError: (error) => logger.error('checks could not run', asMillraceError(error)),
+  })
+  await history.closeOpen(clock.nowMs())
+
+  const figures = new Figures({ clock, series, log })
+  const onEvent = (event: StreamEvent): void => {
+    metrics.streamEvent(event)
+    figures.event(event)
+    if (event.kind === 'failed')
+      logger.error('a pipeline starts again from its last commit', event.error, { pipeline: event.pipeline, againMs: event.againMs })
+    if (event.kind === 'flushed') for (const table of event.tables) committed(table)
+    if (event.kind === 'applied') {
+      const name = figures.makes(event.pipeline)
+      changed('stream', name)
+      changed('relation', name)
+      alerts.arrived(name)
+    }
+  }
+  const onRow = (processor: string): OnRow => {
+    const on = options.processors.get(processor)
+    if (!on) throw new MillraceError('MR_ASSERT', `cannot be: processor ${processor} has no code`)
+    return on
+  }
+  const checkpoints = openCheckpoints(nodeDisk, clock, systemRandom, directory.checkpoints)
+  const pipelines: RunningPipeline[] = await makePipelines(
+    { clock, random: systemRandom, log, lake, catalog: store.catalog, checkpoints, onEvent, relations, parser, settings, onRow },
+    manifest,
+  )
+  figures.watch(pipelines)
+  for (const { pipeline } of pipelines) pipeline.start()
+  await Promise.all(pipelines.map(({ pipeline }) => pipeline.ready))
+
+  const token = await administratorToken(tokens, directory.path)
+  const startRun = async (request: {
+    assets: readonly string[]
+    checks: readonly string[]
+    full: boolean
+    by: string
+  }): Promise<string> => {
+    const all = assetsOf(manifest)
+    const assets = chooseAssets(all, request.assets)
+    for (const name of request.checks) {
+      const relation = manifest.relations.find((candidate) => candidate.name === name)
+      if (!relation) throw new MillraceError('MR_PLAN_UNKNOWN', `there is no relation "${name}"`, { fix: 'see `millrace status`' })
+      await recheck(stepParts, relation, null)
+    }
+    const name = assets.length === 1 ? assets[0]!.name : `${assets.length} assets`
+    const started = await runner.start({ name, trigger: `by ${request.by}`, assets, full: request.full, code: options.code })
+    return started.id
+  }
+  let isReady = true
+  const http = await serveHttp({
+    host: options.host,
+    port: options.port,
+    bodyBytesMax: settings.bodyBytesMax,
+    cursorKey: secretOf(directory.path, 'cursor'),
+    consoleDirectory: join(ROOT, 'console', 'dist'),
+    isReady: () => isReady && log.healthy,
+    printMetrics: async () => ({ type: metrics.contentType, text: await metrics.print() }),
+    onCollected: metrics.collected,
+    onError: (error, request) => logger.error('a request failed', error, request),
+    admin: {
+      clock,
+      version: VERSION,
+      environment: options.environment,
+      manifest: () => manifest,
+      code: () => options.code,
+      log,
+      lake,
+      catalog: store.catalog,
+      relations,
+      history,
+      checks,
+      series,
+      answerer,
+      pipelines: () => figures.pipelines(),
+      startRun,
+      onChange: (listener) => bus.on((event) => listener(event.key)),
+      tokens,
+    },
+  })
+  closers.push(() => http.close())
+  figures.refresh(metrics)
+  const stopMaintenance = startMaintenance({
+    clock,
+    lake,
+    engine,
+    log,
+    manifest,
+    everyMs: settings.maintenanceMs,
+    committedOffset: (topic, partition) =>
+      Math.min(
+        ...pipelines.filter(({ pipeline }) => pipeline.settings.topic === topic).map(({ pipeline }) => pipeline.committed[partition] ?? 0),
+      ),
+    onCommitted: stepParts.onCommitted,
+    onDone: (report) => logger.info('maintained a table', report),
+    onError: (message, error) => logger.error(message, error),
+  })
+  alerts.start()
+  if (options.schedule) {
+    triggers = new Triggers(manifest, {
+      clock,
+      runner,
+      code: () => options.code,
+      onError: (error) => logger.error('a trigger failed', asMillraceError(error)),
+    })
+    await triggers.start()
+  }
+  const url = `http://${options.host === '0.0.0.0' ? '127.0.0.1' : options.host}:${http.port}`
+  const ports = { http: http.port }
+  directory.announce({ url, pid: process.pid, ports })
+  logger.info('ready', { url })
+
+  const flush = async (): Promise<void> => {
+    // Streams that processors emit into have rows only after their inputs were read: as often as there are steps.
+    for (let depth = 0; depth <= manifest.processors.length; depth++) await Promise.all(pipelines.map(({ pipeline }) => pipeline.flush()))
+  }
+  return {
+    url,
+    ports,
+    data: directory.path,
+    token,
+    flush,
+    async stop() {
+      isReady = false
+      triggers?.stop()
+      alerts.stop()
+      stopMaintenance()
+      await rechecks.stop()
+      await http.close()
+      await runner.stop(10_000)
+      await flush().catch((error) => logger.error('the last flush failed; the log has everything', asMillraceError(error)))
+      await Promise.all(pipelines.map(({ pipeline }) => pipeline.stop({ flush: false })))
+      parser.close()
+      guard.close()
+      await log.close()
+      engine.close()
+      await store.close()
+      directory.release()
+      logger.info('stopped')
+    },
+  }
+}

@@ -1,0 +1,115 @@
+// From a directory to a running node: load the project, compile it, refuse it with all findings when it is wrong, start it.
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { systemClock } from '../core/clock.ts'
+import { MillraceError } from '../core/errors.ts'
+import type { Manifest } from '../define/manifest.ts'
+import type { Project } from '../define/project.ts'
+import { compile } from '../plan/compile.ts'
+import type { Finding } from '../plan/finding.ts'
+import { openBinder } from '../plan/open-binder.ts'
+import type { OnRow } from '../stream/process.ts'
+import { loadProject } from './load.ts'
+import { type RunningNode, startNode } from './node.ts'
+import { readSettings } from './settings.ts'
+
+export interface CompiledProject {
+  readonly manifest: Manifest
+  readonly findings: readonly Finding[]
+  readonly ok: boolean
+  readonly project: Project
+  readonly files: readonly string[]
+  readonly directory: string
+  /** Fingerprint of the project's files. */
+  readonly code: string
+}
+
+/** Loads and compiles; findings are answered, not thrown. @throws MR_LOAD_*. */
+export async function compileProject(directory: string): Promise<CompiledProject> {
+  const loaded = await loadProject(directory)
+  const binder = await openBinder()
+  try {
+    const compiled = await compile(loaded.project, binder, { root: loaded.directory, exported: loaded.exported })
+    const hash = createHash('sha256')
+    for (const file of [...loaded.files].sort()) hash.update(readFileSync(file))
+    return { ...compiled, project: loaded.project, files: loaded.files, directory: loaded.directory, code: hash.digest('hex').slice(0, 12) }
+  } finally {
+    binder.close()
+  }
+}
+
+/** @throws MR_LOAD_PROJECT naming every error, when there are any. */
+export function mustBeSound({ findings, ok }: Pick<CompiledProject, 'findings' | 'ok'>): void {
+  if (ok) return
+  const errors = findings.filter((finding) => finding.severity === 'error')
+  const lines = errors.map((finding) => `${finding.code}  ${finding.at}  ${finding.message}\n    fix: ${finding.fix}`)
+  throw new MillraceError(
+    'MR_LOAD_PROJECT',
+    `the project has ${errors.length} ${errors.length === 1 ? 'error' : 'errors'}\n  ${lines.join('\n  ')}`,
+    { fix: 'mend them; `millrace check` shows them again' },
+  )
+}
+
+/** User code of processors, by name. */
+export function processorsOf(project: Project): Map<string, OnRow> {
+  const found = new Map<string, OnRow>()
+  for (const { definition } of project.$members) {
+    const how = (definition as { $how?: { on?: unknown } }).$how
+    if (definition.$kind === 'stream' && typeof how?.on === 'function')
+      found.set(definition.$name, (row, state, context) => (how.on as OnRow)(row, state, context))
+  }
+  return found
+}
+
+export interface StartProject {
+  readonly directory: string
+  readonly data: string
+  readonly environment: string
+  readonly host: string
+  readonly port: number
+  readonly isOpen: boolean
+  readonly variables: Readonly<Record<string, string | undefined>>
+  readonly schedule?: boolean
+}
+
+export interface RunningProject {
+  readonly node: RunningNode
+  readonly manifest: Manifest
+  /** Warnings. */
+  readonly findings: readonly Finding[]
+  readonly files: readonly string[]
+  /** Whether the project as it is on disk now would start. */
+  check(): Promise<void>
+}
+
+export async function startProject(options: StartProject): Promise<RunningProject> {
+  const compiled = await compileProject(options.directory)
+  mustBeSound(compiled)
+  if (!Object.hasOwn(compiled.project.$environments, options.environment)) {
+    throw new MillraceError('MR_ENVIRONMENT', `the project has no environment "${options.environment}"`, {
+      fix: `environments: ${Object.keys(compiled.project.$environments).join(', ')}`,
+    })
+  }
+  const node = await startNode({
+    manifest: compiled.manifest,
+    processors: processorsOf(compiled.project),
+    directory: compiled.directory,
+    data: options.data,
+    environment: options.environment,
+    code: compiled.code,
+    variables: options.variables,
+    settings: readSettings(options.variables),
+    clock: systemClock,
+    host: options.host,
+    port: options.port,
+    isOpen: options.isOpen,
+    schedule: options.schedule ?? true,
+  })
+  return {
+    node,
+    manifest: compiled.manifest,
+    findings: compiled.findings,
+    files: compiled.files,
+    check: async () => mustBeSound(await compileProject(options.directory)),
+  }
+}

@@ -1,0 +1,139 @@
+// The tables that say what each type is elsewhere: DuckDB, JSON Schema, TypeScript; and the fingerprint.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { fromDuckType, toDuckType } from './duckdb.ts'
+import { fingerprint } from './fingerprint.ts'
+import { shapeToJsonSchema, toJsonSchema } from './json-schema.ts'
+import type { Shape, Type } from './type.ts'
+import { shapeToTypeScript, toTypeScript } from './typescript.ts'
+
+const types: Type[] = [
+  { kind: 'boolean' },
+  { kind: 'int' },
+  { kind: 'long' },
+  { kind: 'float' },
+  { kind: 'double' },
+  { kind: 'decimal', precision: 38, scale: 2 },
+  { kind: 'date' },
+  { kind: 'time' },
+  { kind: 'timestamp' },
+  { kind: 'string' },
+  { kind: 'uuid' },
+  { kind: 'binary' },
+  { kind: 'json' },
+  { kind: 'enum', values: ['a', "b'c"] },
+] // prettier-ignore
+
+test('DuckDB takes every type and names it in a way that leads back', async () => {
+  const connection = await (await DuckDBInstance.create(':memory:')).connect()
+  await connection.run(`CREATE TABLE t (${types.map((type, i) => `c${i} ${toDuckType(type)}`).join(', ')})`)
+  const rows = (
+    await connection.runAndReadAll('SELECT data_type FROM duckdb_columns() WHERE table_name = $1 ORDER BY column_index', ['t'])
+  ).getRows()
+  const back = rows.map(([name]) => fromDuckType(String(name)))
+  const stored = types.map((type): Type => (type.kind === 'json' || type.kind === 'enum' ? { kind: 'string' } : type))
+  assert.deepEqual(back, stored)
+  const names = 'SELECT typeof(x) FROM (VALUES '
+  const expressions = [
+    '1::TINYINT',
+    '1::UBIGINT',
+    '1::HUGEINT',
+    "'a'::ENUM('a','b''c')",
+    "TIMESTAMP '2026-01-01'",
+    "'2026-01-01'::TIMESTAMP_NS",
+    '1.5',
+    "'1'::JSON",
+    '[1]',
+    'INTERVAL 1 DAY',
+    "{'a': 1}",
+    'NULL',
+    "'1'::BIT",
+    "'12:00:00+01'::TIMETZ",
+  ]
+  const seen: unknown[] = []
+  for (const expression of expressions)
+    seen.push(fromDuckType(String((await connection.runAndReadAll(`${names}(${expression})) t(x)`)).getRows()[0]![0])))
+  assert.deepEqual(seen, [
+    { kind: 'int' },
+    { kind: 'decimal', precision: 20, scale: 0 },
+    { kind: 'decimal', precision: 38, scale: 0 },
+    { kind: 'enum', values: ['a', "b'c"] },
+    { kind: 'timestamp' },
+    { kind: 'timestamp' },
+    { kind: 'decimal', precision: 2, scale: 1 },
+    { kind: 'json' },
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]) // prettier-ignore
+  assert.equal(fromDuckType('constructor'), undefined)
+})
+
+const shape: Shape = {
+  fields: [
+    { name: 'id', type: { kind: 'long' }, optional: false },
+    {
+      name: 'odd name',
+      type: { kind: 'enum', values: ['a', "it's", 'back\\slash'] },
+      optional: true,
+      doc: 'Where */ it\n was',
+      unit: 'GBP',
+    },
+    { name: 'extra', type: { kind: 'json' }, optional: true },
+  ],
+}
+
+test('JSON Schema: null is allowed where a field is optional, doc and unit are kept', () => {
+  const { properties, required } = shapeToJsonSchema(shape) as { properties: Record<string, Record<string, unknown>>; required: string[] }
+  assert.deepEqual(required, ['id'])
+  assert.deepEqual(properties['odd name'], {
+    type: ['string', 'null'],
+    enum: ['a', "it's", 'back\\slash', null],
+    description: 'Where */ it\n was; unit: GBP',
+  })
+  assert.deepEqual(properties['extra'], {})
+  const pattern = new RegExp(toJsonSchema({ kind: 'decimal', precision: 4, scale: 2 })['pattern'] as string)
+  assert.deepEqual(
+    ['12.34', '0', '-1.5', '123', '1.234', '01'].map((text) => pattern.test(text)),
+    [true, true, true, false, false, false],
+  )
+  for (const type of types) assert.equal(typeof toJsonSchema(type), 'object', type.kind)
+})
+
+test('TypeScript: quoted where needed, null where optional', () => {
+  assert.equal(
+    shapeToTypeScript(shape),
+    "{\n  id: bigint\n  /** Where * / it was Unit: GBP. */\n  'odd name': 'a' | 'it\\'s' | 'back\\\\slash' | null\n  extra: unknown\n}",
+  )
+  assert.deepEqual(types.map(toTypeScript), [
+    'boolean',
+    'number',
+    'bigint',
+    'number',
+    'number',
+    'Decimal',
+    'string',
+    'string',
+    'Instant',
+    'string',
+    'string',
+    'Uint8Array',
+    'unknown',
+    "'a' | 'b\\'c'",
+  ])
+})
+
+test('the fingerprint depends on names, types and optionality only, and never changes', () => {
+  assert.equal(fingerprint(shape), fingerprint({ fields: shape.fields.map(({ doc: _, unit: __, ...field }) => field) }))
+  assert.match(fingerprint(shape), /^[0-9a-f]{16}$/)
+  assert.equal(fingerprint({ fields: [{ name: 'id', type: { kind: 'decimal', precision: 12, scale: 2 }, optional: true }] }), FIXED)
+  const changed = types.flatMap((type) => [true, false].map((optional) => fingerprint({ fields: [{ name: 'id', type, optional }] })))
+  assert.equal(new Set(changed).size, types.length * 2)
+})
+
+/** Stands in data of existing installations. */
+const FIXED = '2a92e81b37a65980'

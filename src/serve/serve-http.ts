@@ -1,0 +1,95 @@
+// The routes of port 4100, put together: health, streams, SQL, endpoints, metrics, OpenAPI, the admin API and the console.
+import type { FastifyInstance } from 'fastify'
+import { nodeDisk } from '../core/disk.ts'
+import type { MillraceError } from '../core/errors.ts'
+import { MillraceError as Failure } from '../core/errors.ts'
+import { partitionKeyIndex } from '../define/partition-key.ts'
+import { isLogged } from '../define/system-columns.ts'
+import type { Door } from '../ingest/collect.ts'
+import { compileScanner } from '../schema/scan/scanner.ts'
+import type { AdminParts } from './admin/parts.ts'
+import { addAdmin, callerOf } from './admin/routes.ts'
+import { type HttpServer, startHttp } from './http.ts'
+import { openApi } from './openapi.ts'
+import { addRest } from './rest.ts'
+import { addSql } from './sql.ts'
+import { addConsole } from './static.ts'
+
+export interface ServeParts {
+  readonly host: string
+  readonly port: number
+  readonly bodyBytesMax: number
+  readonly admin: AdminParts
+  readonly cursorKey: Uint8Array
+  /** Directory of the built console. */
+  readonly consoleDirectory: string
+  isReady(): boolean
+  printMetrics(): Promise<{ type: string; text: string }>
+  onCollected(stream: string, accepted: number, rejected: number, bytes: number, tookMs: number): void
+  readonly onError: (error: MillraceError, request: { method: string; url: string }) => void
+}
+
+export function serveHttp(parts: ServeParts): Promise<HttpServer> {
+  const { admin } = parts
+  const doors = new Map<string, Door>()
+  for (const relation of admin.manifest().relations) {
+    if (!isLogged(relation) || (relation.kind === 'stream' && relation.source === 'processor')) continue
+    const partitions = relation.kind === 'stream' ? relation.partitions : 1
+    doors.set(relation.name, {
+      topic: relation.name,
+      partitions,
+      keyIndex: partitionKeyIndex(relation),
+      scanner: compileScanner(relation.shape),
+    })
+  }
+  return startHttp({
+    host: parts.host,
+    port: parts.port,
+    bodyBytesMax: parts.bodyBytesMax,
+    origins: [],
+    onError: parts.onError,
+    streams: {
+      log: admin.log,
+      limits: { bodyBytesMax: parts.bodyBytesMax },
+      door: (name) => doors.get(name),
+      async mayWrite(request, stream) {
+        const caller = await admin.answerer.authenticate(request.headers.authorization)
+        if (doors.has(stream) && !admin.answerer.mayWrite(caller, stream))
+          throw new Failure('MR_ACCESS_DENIED', `you may not write to ${stream}`, { fix: 'ask for a role with a write grant' })
+        return { id: caller.tokenId }
+      },
+      onCollected: parts.onCollected,
+      monotonicMs: () => admin.clock.monotonicMs(),
+    },
+    routes: (app) => addRoutes(app, parts),
+  })
+}
+
+function addRoutes(app: FastifyInstance, parts: ServeParts): void {
+  const { admin } = parts
+  app.get('/health', () => ({ status: 'ok', version: admin.version }))
+  app.get('/ready', (_request, reply) => {
+    const components = {
+      log: admin.log.healthy ? 'ok' : 'failing',
+      pipelines: admin.pipelines().some((pipeline) => pipeline.stopped) ? 'failing' : 'ok',
+    }
+    const isReady = parts.isReady()
+    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'not ready', version: admin.version, components })
+  })
+  app.get('/openapi.json', () => openApi(admin.manifest(), admin.version))
+  app.get('/metrics', async (request, reply) => {
+    await callerOf(admin.answerer, request)
+    const { type, text } = await parts.printMetrics()
+    return reply.type(type).send(text)
+  })
+  addSql(app, admin.answerer)
+  addRest(app, {
+    answerer: admin.answerer,
+    endpoints: () => admin.manifest().endpoints,
+    key: parts.cursorKey,
+    onChange: (listener) => admin.onChange(([kind, name]) => (kind === 'relation' && name ? listener(name) : undefined)),
+    after: (ms, action) => admin.clock.after(ms, action),
+  })
+  addAdmin(app, admin)
+  addConsole(app, nodeDisk, parts.consoleDirectory)
+}

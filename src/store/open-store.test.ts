@@ -1,0 +1,115 @@
+// The control database: versions, group commit, isolation of reads and what a second process sees.
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { openStore, type Store } from './open-store.ts'
+
+async function withPath(body: (path: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'store-'))
+  try {
+    await body(join(directory, 'control.db'))
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+const setCursor = (store: Store, name: string, value: string): Promise<void> =>
+  store.write(async (tx) => {
+    await tx.insertInto('cursors').values({ name, value }).execute()
+  })
+
+test('what was written is there after closing and opening again', () =>
+  withPath(async (path) => {
+    const store = openStore(path)
+    await setCursor(store, 'a', '1')
+    await store.close()
+    const again = openStore(path)
+    assert.equal(await again.catalog.cursor('a'), '1')
+    await again.close()
+  }))
+
+test('every commit is synced: the journal is a WAL and synchronous is FULL', () =>
+  withPath(async (path) => {
+    const store = openStore(path)
+    const pragmas = await store.write(async (tx) => {
+      const { sql } = await import('kysely')
+      const one = async (name: string) => Object.values((await sql.raw(`pragma ${name}`).execute(tx)).rows[0] as object)[0] as unknown
+      return [await one('journal_mode'), await one('synchronous'), await one('foreign_keys')]
+    })
+    assert.deepEqual(pragmas, ['wal', 2, 1])
+    await store.close()
+  }))
+
+test('a newer database is refused and left alone', () =>
+  withPath(async (path) => {
+    await openStore(path).close()
+    const database = new DatabaseSync(path)
+    database.exec('update store_version set version = 99')
+    database.close()
+    assert.throws(
+      () => openStore(path),
+      (error: { code: string; message: string }) => error.code === 'MR_STORE_VERSION' && error.message.includes('99'),
+    )
+  }))
+
+test('writes of one turn share a transaction, in order; one that throws changes nothing and hurts no other', () =>
+  withPath(async (path) => {
+    const store = openStore(path)
+    const boom = store.write(async (tx) => {
+      await tx.insertInto('cursors').values({ name: 'half', value: 'x' }).execute()
+      throw new Error('boom')
+    })
+    const before = setCursor(store, 'a', '1')
+    const duplicate = setCursor(store, 'a', '2')
+    const after = setCursor(store, 'b', '3')
+    await assert.rejects(boom, /boom/)
+    await assert.rejects(duplicate, /UNIQUE/)
+    await Promise.all([before, after])
+    const rows = await store.read.selectFrom('cursors').selectAll().orderBy('name').execute()
+    assert.deepEqual(
+      rows.map((row) => `${row.name}=${row.value}`),
+      ['a=1', 'b=3'],
+    )
+    await store.close()
+  }))
+
+test('readers see committed rows only', () =>
+  withPath(async (path) => {
+    const store = openStore(path)
+    let seen: string | null = 'unset'
+    await store.write(async (tx) => {
+      await tx.insertInto('cursors').values({ name: 'a', value: '1' }).execute()
+      seen = await store.catalog.cursor('a')
+    })
+    assert.equal(seen, null)
+    assert.equal(await store.catalog.cursor('a'), '1')
+    await assert.rejects(store.read.insertInto('cursors').values({ name: 'b', value: '1' }).execute(), /readonly/)
+    await store.close()
+  }))
+
+test('closing waits for writes on their way', () =>
+  withPath(async (path) => {
+    const store = openStore(path)
+    const writes = Promise.all(Array.from({ length: 50 }, (_, i) => setCursor(store, `c${i}`, 'x')))
+    await store.close()
+    await writes
+    const again = openStore(path)
+    assert.equal((await again.read.selectFrom('cursors').selectAll().execute()).length, 50)
+    await again.close()
+  }))
+
+test('another process on the same file sees commits and takes part in the compare-and-set', () =>
+  withPath(async (path) => {
+    const [one, two] = [openStore(path), openStore(path)]
+    const set = (store: Store, from: string | null, to: string) =>
+      store.catalog.commit({ tables: [{ name: 't', from, to, snapshotId: null }], nowMs: 1 })
+    assert.equal((await set(one, null, 'a')).kind, 'committed')
+    assert.equal((await set(two, null, 'b')).kind, 'conflict')
+    assert.equal((await set(two, 'a', 'b')).kind, 'committed')
+    assert.equal((await one.catalog.table('t'))?.location, 'b')
+    await one.close()
+    await two.close()
+  }))
