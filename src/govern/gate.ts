@@ -278,6 +278,7 @@ function checkTableFunction(value: unknown, walk: Walk): void {
   const call = value as Node
   const name = String(call['function_name']).toLowerCase()
   if (call.class !== 'FUNCTION' || !TABLE_FUNCTIONS.has(name) || call['schema'] || call['catalog']) refuse(`the table function ${name}`)
+  if (STRICT_FUNCTIONS.has(name)) walk.strict.push({ name, node: call })
   checkMembers(`the table function ${name}`, call, EXPRESSIONS['FUNCTION']!, walk)
 }
 
