@@ -104,7 +104,7 @@ function comparison(type: Type, wanted: LiveValue): Comparison {
 function exactly(scale: number, wanted: LiveValue, type: Type): Comparison {
   let constant: Decimal
   try {
-    constant = Decimal.from(typeof wanted === 'boolean' ? Number(wanted) : wanted)
+    constant = Decimal.from(String(typeof wanted === 'boolean' ? Number(wanted) : wanted))
   } catch {
     throw unfit(type, wanted)
   }
