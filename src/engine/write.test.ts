@@ -200,6 +200,6 @@ test('files are sorted, and split into ranges that do not overlap', async () => 
 })
 
 test('errors are placed in the SELECT that was given', async () => {
-  const table = lakeTable({ columns: { 'é': 'long' } })
+  const table = lakeTable({ columns: { é: 'long' } })
   await assert.rejects(write(table, 'SELECT 1 AS é,\n  nothing'), { code: 'MR_SQL_UNKNOWN', message: /\(line 2, column 3\)$/ })
 })
