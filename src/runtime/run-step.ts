@@ -55,16 +55,17 @@ async function loadTable(parts: StepParts, table: TableManifest, context: StepCo
   return { note: staged.note, rows: staged.rows, effects: tables.flatMap(effectOf) }
 }
 
-const codeOf = (model: ModelManifest): string =>
+/** The views that it reads are part of a model's code. */
+const codeOf = (model: ModelManifest, inputs: readonly Input[]): string =>
   createHash('sha256')
-    .update(JSON.stringify([model.sql, model.shape, model.key, model.by ?? null]))
+    .update(JSON.stringify([model.sql, model.shape, model.key, model.by ?? null, inputs.map((input) => input.view ?? null)]))
     .digest('hex')
     .slice(0, 16)
 
 async function refreshModel(parts: StepParts, model: ModelManifest, context: StepContext): Promise<StepOutcome> {
   const inputs = await inputsOf(parts, model)
   const last = await parts.catalog.refreshOf(model.name)
-  const options = { inputs, last: last?.inputs ?? null, code: codeOf(model), full: context.full, signal: context.signal }
+  const options = { inputs, last: last?.inputs ?? null, code: codeOf(model, inputs), full: context.full, signal: context.signal }
   const table = await parts.lake.table(model.name)
   if (isCurrent(options, table)) return { note: 'inputs have not changed', rows: 0, effects: [] }
   const staged = await stage(parts, model, options)

@@ -146,11 +146,10 @@ export class Classifier {
   }
 }
 
-/** A timestamp column as numbers. Beyond 2^53 (the year 2255) they are rounded: good enough for what a watermark decides. */
-export function microsOf(column: Column): ArrayLike<number> {
-  if (column.kind === 'integer') return column.big === null ? column.values : Float64Array.from(column.big, Number)
-  if (column.kind === 'number') return column.values
-  throw new MillraceError('MR_ASSERT', 'cannot be: a time that is text')
+/** A timestamp column as numbers: the scanner takes no timestamp beyond 2^53 microseconds. */
+export function microsOf(column: Column): Float64Array {
+  if (column.kind === 'integer' && column.big === null) return column.values
+  throw new MillraceError('MR_ASSERT', 'cannot be: an event time beyond 2^53 microseconds')
 }
 
 /** Text that is equal for equal values only; null is unlike every value. */

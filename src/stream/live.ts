@@ -193,7 +193,7 @@ function fit(value: Plain, from: Type, to: Type): Plain {
   const shift = scaleOf(to) - scaleOf(from)
   const unscaled = BigInt(value as bigint | number)
   if (shift >= 0) return unscaled * 10n ** BigInt(shift)
-  return Decimal.fromUnscaled(unscaled, -shift).dividedBy(1, 0).unscaled
+  return new Decimal(unscaled, -shift).round(0, 'half-up').unscaled
 }
 
 /** NaN is the greatest number, as in DuckDB. */

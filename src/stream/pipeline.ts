@@ -195,6 +195,7 @@ export class Pipeline {
     this.#flushed = next
     this.#lastFlushMs = clock.monotonicMs()
     this.#idleWatch?.reset()
+    await this.#sink.tick(this.#source.watermarkUs)
   }
 
   async #loop(onProgress: () => void): Promise<void> {

@@ -41,5 +41,5 @@ function integers(values: readonly Plain[], nulls: Uint8Array | null): Column {
 function textOf(field: Field, value: Plain): string {
   if (value === null) return ''
   if (field.type.kind !== 'decimal' || typeof value !== 'bigint') return String(value)
-  return Decimal.fromUnscaled(value, field.type.scale).toString()
+  return new Decimal(value, field.type.scale).toString()
 }

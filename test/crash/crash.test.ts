@@ -209,7 +209,7 @@ test(`nothing is lost, doubled or reordered over ${ROUNDS} kills (seed ${SEED})`
   const [closed] = await server.sql('SELECT count(*) FROM per_second')
   assert.ok(Number(closed![0]) > 0, 'windows were closed')
   const difference = await server.sql(`
-    WITH batch AS (SELECT time_bucket(INTERVAL 1 SECOND, at, TIMESTAMPTZ '1970-01-01 00:00:00+00') AS window_start, key, count(*) AS events, sum(amount)::DECIMAL(38, 0) AS total FROM beta GROUP BY ALL),
+    WITH batch AS (SELECT time_bucket(INTERVAL 1 SECOND, "at", TIMESTAMPTZ '1970-01-01 00:00:00+00') AS window_start, key, count(*) AS events, sum(amount)::DECIMAL(38, 0) AS total FROM beta GROUP BY ALL),
     closed AS (SELECT max(window_start) AS until FROM per_second)
     (SELECT * FROM batch WHERE window_start <= (SELECT until FROM closed) EXCEPT ALL SELECT window_start, key, events, total::DECIMAL(38, 0) FROM per_second)
     UNION ALL (SELECT window_start, key, events, total::DECIMAL(38, 0) FROM per_second EXCEPT ALL SELECT * FROM batch)`)

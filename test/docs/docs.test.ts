@@ -9,6 +9,7 @@ import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { ERRORS } from '../../src/core/errors.ts'
+import { compileProject } from '../../src/runtime/start-project.ts'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
@@ -42,25 +43,34 @@ function moduleOf(page: string): string | null {
   return seen === 0 ? null : [`import { ${[...names].join(', ')} } from 'millrace'`, ...lines.slice(1)].join('\n')
 }
 
-test('every block of TypeScript compiles', async () => {
-  let count = 0
+test('every block of TypeScript compiles, and what a page defines checks', async () => {
+  writeFileSync(join(home, 'package.json'), '{"type": "module"}')
+  const names: string[] = []
   for (const page of pages) {
     const module = moduleOf(read(page))
     if (module === null) continue
-    count++
-    writeFileSync(join(home, `${page.replaceAll('/', '-').slice(0, -'.md'.length)}.ts`), module)
+    names.push(page.replaceAll('/', '-').slice(0, -'.md'.length))
+    writeFileSync(join(home, `${names.at(-1)}.ts`), module)
   }
-  assert.ok(count >= 8, `saw only ${count} pages with code`)
-  const options = {
-    paths: { millrace: [join(root, 'src', 'index.ts')] },
-    typeRoots: [join(root, 'node_modules', '@types')],
-  }
+  assert.ok(names.length >= 8, `saw only ${names.length} pages with code`)
+  const options = { paths: { millrace: [join(root, 'src', 'index.ts')] }, typeRoots: [join(root, 'node_modules', '@types')] }
   writeFileSync(
     join(home, 'tsconfig.json'),
     JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions: options, include: ['*.ts'], exclude: [] }),
   )
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   await promisify(execFile)(process.execPath, [compiler, '-p', home]).catch((error: { stdout: string }) => assert.fail(error.stdout))
+  for (const name of names) {
+    const entry = `import { project } from 'millrace'\nimport * as page from './${name}.ts'\nexport default project('page', [page])\n`
+    writeFileSync(join(home, 'millrace.ts'), entry)
+    const { findings, manifest } = await compileProject(home)
+    assert.deepEqual(
+      findings.filter(({ severity }) => severity === 'error'),
+      [],
+      name,
+    )
+    assert.ok(manifest.relations.length > 0, `${name} defines no relation`)
+  }
 })
 
 /** Anchor of a heading, as GitHub makes it. */

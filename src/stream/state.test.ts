@@ -1,0 +1,132 @@
+// Each kind of keyed state: what it answers, that a checkpoint gives it back, and that undo takes changes back.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { StateManifest } from '../define/manifest.ts'
+import type { EwmaState, ExpiringSetState, MomentsState, ValueState } from '../define/state.ts'
+import { Decimal } from '../schema/decimal.ts'
+import { Instant } from '../schema/instant.ts'
+import { type KeyedState, keyedState } from './state.ts'
+
+const handle = <T>(state: KeyedState, name: string): T => state.accessors[name] as T
+
+/** As a checkpoint does it: through JSON. */
+function reopened(state: KeyedState, declared: Record<string, StateManifest>): KeyedState {
+  const fresh = keyedState(declared)
+  fresh.restore(JSON.parse(JSON.stringify(state.save())))
+  return fresh
+}
+
+test('value: every type comes back as it was, for its own key', () => {
+  const cases: [StateManifest & { kind: 'value' }, unknown][] = [
+    [{ kind: 'value', type: { kind: 'string' } }, 'é'],
+    [{ kind: 'value', type: { kind: 'boolean' } }, false],
+    [{ kind: 'value', type: { kind: 'long' } }, 9_223_372_036_854_775_807n],
+    [{ kind: 'value', type: { kind: 'double' } }, Number.NaN],
+    [{ kind: 'value', type: { kind: 'double' } }, 0.1],
+    [{ kind: 'value', type: { kind: 'decimal', precision: 38, scale: 2 } }, Decimal.from('-123456789012345678901234.50')],
+    [{ kind: 'value', type: { kind: 'timestamp' } }, Instant.fromIso('2026-01-01T00:00:00.000001Z')],
+    [{ kind: 'value', type: { kind: 'binary' } }, new Uint8Array([0, 255])],
+    [{ kind: 'value', type: { kind: 'json' } }, { a: [1, null, 'x'] }],
+  ]
+  for (const [declared, value] of cases) {
+    const state = keyedState({ v: declared })
+    state.enter('k', 0)
+    assert.equal(handle<ValueState<unknown>>(state, 'v').get(), null)
+    handle<ValueState<unknown>>(state, 'v').set(value)
+    const again = reopened(state, { v: declared })
+    again.enter('other', 0)
+    assert.equal(handle<ValueState<unknown>>(again, 'v').get(), null)
+    again.enter('k', 0)
+    assert.deepEqual(handle<ValueState<unknown>>(again, 'v').get(), value)
+    handle<ValueState<unknown>>(again, 'v').clear()
+    assert.equal(handle<ValueState<unknown>>(again, 'v').get(), null)
+  }
+})
+
+test('value: what user code does to an object that it got or gave changes nothing', () => {
+  const state = keyedState({ v: { kind: 'value', type: { kind: 'json' } } })
+  const { v } = { v: handle<ValueState<{ list: number[] }>>(state, 'v') }
+  state.enter('k', 0)
+  const given = { list: [1] }
+  v.set(given)
+  given.list.push(2)
+  v.get()!.list.push(3)
+  assert.deepEqual(v.get(), { list: [1] })
+})
+
+test('expiringSet: members go when their time is over, whatever the order of events', () => {
+  const declared = { s: { kind: 'expiringSet', type: { kind: 'string' }, withinMs: 10 } } as const
+  const state = keyedState(declared)
+  const set = handle<ExpiringSetState<string>>(state, 's')
+  const enter = (ms: number): void => state.enter('k', ms * 1_000)
+  enter(0)
+  set.add('a')
+  enter(5)
+  set.add('b')
+  set.add('a')
+  assert.equal(set.size, 2)
+  enter(2)
+  set.add('a')
+  enter(14)
+  assert.ok(set.has('a') && set.has('b'))
+  const again = reopened(state, declared)
+  again.enter('k', 15_000)
+  assert.equal(handle<ExpiringSetState<string>>(again, 's').size, 0)
+  assert.equal(again.keys, 0, 'a key with nothing to remember is forgotten')
+})
+
+test('ewma: a steady rate is found, and fades', () => {
+  const state = keyedState({ r: { kind: 'ewma', windowMs: 10_000 } })
+  const rate = handle<EwmaState>(state, 'r')
+  for (let ms = 0; ms < 200_000; ms += 100) {
+    state.enter('k', ms * 1_000)
+    rate.tick()
+  }
+  assert.ok(Math.abs(rate.value - 10) < 0.2, `${rate.value}`)
+  state.enter('k', 210_000 * 1_000)
+  assert.ok(Math.abs(rate.value - 10 / Math.E) < 0.2, `${rate.value}`)
+})
+
+test('moments: as the textbook has it, across checkpoints', () => {
+  fc.assert(
+    fc.property(fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 2, maxLength: 30 }), (values) => {
+      const declared = { m: { kind: 'moments' } } as const
+      let state = keyedState(declared)
+      for (const value of values) {
+        state.enter('k', 0)
+        handle<MomentsState>(state, 'm').add(value)
+        state = reopened(state, declared)
+      }
+      state.enter('k', 0)
+      const m = handle<MomentsState>(state, 'm')
+      const mean = values.reduce((sum, x) => sum + x, 0) / values.length
+      const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (values.length - 1)
+      const isNear = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-6 * Math.max(1, Math.abs(a), Math.abs(b))
+      assert.equal(m.count, values.length)
+      assert.ok(isNear(m.mean, mean) && isNear(m.variance, variance) && isNear(m.deviation, Math.sqrt(variance)))
+      assert.ok(m.deviation === 0 ? m.score(5) === 0 : isNear(m.score(m.mean + m.deviation), 1))
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('undo takes back what was done since enter; a state declared anew starts empty', () => {
+  const declared = { v: { kind: 'value', type: { kind: 'int' } }, m: { kind: 'moments' } } as const
+  const state = keyedState(declared)
+  state.enter('k', 0)
+  handle<ValueState<number>>(state, 'v').set(1)
+  handle<MomentsState>(state, 'm').add(4)
+  state.enter('k', 0)
+  handle<ValueState<number>>(state, 'v').set(2)
+  handle<MomentsState>(state, 'm').add(6)
+  state.undo()
+  assert.equal(handle<ValueState<number>>(state, 'v').get(), 1)
+  assert.equal(handle<MomentsState>(state, 'm').mean, 4)
+  const changed = { m: { kind: 'value', type: { kind: 'int' } }, v: { kind: 'value', type: { kind: 'int' } } } as const
+  const again = keyedState(changed)
+  again.restore(JSON.parse(JSON.stringify(state.save())))
+  again.enter('k', 0)
+  assert.equal(handle<ValueState<number>>(again, 'v').get(), 1)
+  assert.equal(handle<ValueState<number>>(again, 'm').get(), null)
+})

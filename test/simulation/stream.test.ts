@@ -1,0 +1,465 @@
+// The data path over the real log, lake, control database and engine: whatever is killed, whenever, every acknowledged row
+// is on every surface exactly once, and what is computed from streams equals batch SQL over them.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Disk } from '../../src/core/disk.ts'
+import { integer, seededRandom } from '../../src/core/random.ts'
+import type { ModelManifest } from '../../src/define/manifest.ts'
+import { compileLive, printLive } from '../../src/engine/live-query.ts'
+import { inlineConstants } from '../../src/engine/sql-text.ts'
+import type { Catalog } from '../../src/store/catalog.ts'
+import type { Materialize } from '../../src/stream/materialize.ts'
+import type { OnRow } from '../../src/stream/process.ts'
+import { field, liveOf, manifestOf, processorOf, StreamWorld, streamOf, tableOf, until } from './stream-world.ts'
+
+const EVENTS = streamOf(
+  'events',
+  [field('id', 'long'), field('key', 'string'), field('seen', 'timestamp'), field('amount', 'double', true)],
+  {
+    partitions: 2,
+    key: 'key',
+    time: 'seen',
+    latenessMs: 5_000,
+    dedupe: { by: ['key', 'id'], withinMs: 3_600_000 },
+  },
+)
+
+const at = (ms: number): string => new Date(Date.UTC(2026, 0, 1) + ms).toISOString()
+
+test('rows, late rows, duplicates and rejects survive kills at any point exactly once', async () => {
+  const random = seededRandom(7)
+  await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [EVENTS] }), readBytes: 2_000 })
+  const sent: { id: number; isBad: boolean }[] = []
+  let id = 0
+  for (let round = 0; round < 5; round++) {
+    for (let batch = 0; batch < 6; batch++) {
+      const rows = Array.from({ length: 1 + integer(random, 12) }, () => {
+        const isAgain = id > 0 && random.next() < 0.1
+        const own = isAgain ? integer(random, id) : id++
+        const isBad = !isAgain && random.next() < 0.05
+        sent.push({ id: own, isBad })
+        return { id: own, key: `k${own % 5}`, seen: isBad ? 'never' : at(own * 1_000 - integer(random, 12_000)), amount: own / 3 }
+      })
+      await world.send('events', rows)
+      await world.clock.advance(10)
+    }
+    if (round % 2 === 0) await world.caughtUp()
+    if (round % 3 === 1) await world.flush()
+    const before = await world.now.log.range('events', 0)
+    await world.restart()
+    assert.deepEqual(world.now.log.range('events', 0), before)
+  }
+  await world.caughtUp()
+  for (const committedOnly of [false, true]) {
+    if (committedOnly) await world.flush()
+    const good = (await world.ask('SELECT id FROM events ORDER BY 1', committedOnly)).map(([own]) => Number(own))
+    const late = (await world.ask('SELECT id FROM events__late ORDER BY 1', committedOnly)).map(([own]) => Number(own))
+    const bad = await world.ask('SELECT raw FROM events__rejected', committedOnly)
+    const expected = [...new Set(sent.filter((row) => !row.isBad).map((row) => row.id))].sort((a, b) => a - b)
+    assert.deepEqual(
+      [...good, ...late].sort((a, b) => a - b),
+      expected,
+    )
+    assert.ok(late.length > 0 && good.length > late.length)
+    assert.equal(bad.length, sent.filter((row) => row.isBad).length)
+  }
+  const { counts } = world.pipeline('stream:events').sink as Materialize
+  assert.equal(counts.in, sent.length)
+  assert.equal(counts.in, counts.out + counts.late + counts.rejected + counts.deduplicated)
+  assert.deepEqual(
+    world.events.filter((event) => event.kind === 'failed'),
+    [],
+  )
+})
+
+test('a keyed table shows the latest row of a key, in the tail and after flushes and kills', async () => {
+  const random = seededRandom(3)
+  const latest = tableOf('latest', [field('id', 'int'), field('value', 'long')], ['id'])
+  await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [latest] }) })
+  const expected = new Map<number, number>()
+  let value = 0
+  for (let round = 0; round < 6; round++) {
+    const rows = Array.from({ length: 20 }, () => ({ id: integer(random, 12), value: value++ }))
+    for (const row of rows) expected.set(row.id, row.value)
+    await world.send('latest', rows)
+    if (round % 2 === 0) await world.flush()
+    if (round % 3 === 0) await world.restart()
+    await world.caughtUp()
+    const seen = await world.ask('SELECT id, value FROM latest ORDER BY id')
+    assert.deepEqual(
+      seen.map(([id, own]) => [Number(id), Number(own)]),
+      [...expected].sort(([a], [b]) => a - b),
+    )
+  }
+})
+
+// Commits that fail
+
+/** Fails `times` calls of a method, after `skip` that pass. */
+function failing<T extends object>(target: T, method: keyof T, error: () => unknown, { skip = 0, times = 1, late = false } = {}): T {
+  let calls = 0
+  const original = (target[method] as (...args: unknown[]) => Promise<unknown>).bind(target)
+  const wrapped = async (...args: unknown[]): Promise<unknown> => {
+    const call = calls++
+    const isBad = call >= skip && call < skip + times
+    if (isBad && !late) throw error()
+    const result = await original(...args)
+    if (isBad) throw error()
+    return result
+  }
+  return { ...target, [method]: wrapped }
+}
+
+const noSpace = (): Error => Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+
+const faults: Record<string, { wrapCatalog?: (catalog: Catalog) => Catalog; wrapDisk?: (disk: Disk) => Disk }> = {
+  'the catalog refuses': { wrapCatalog: (catalog) => failing(catalog, 'commit', () => new Error('SQLITE_BUSY'), { times: 2 }) },
+  'the commit happens, its answer is lost': {
+    wrapCatalog: (catalog) => failing(catalog, 'commit', () => new Error('SQLITE_IOERR'), { late: true }),
+  },
+  'the disk is full for the checkpoint': { wrapDisk: (disk) => failing(disk, 'writeNew', noSpace, { times: 2 }) },
+  'the disk is full for a data file': { wrapDisk: (disk) => failing(disk, 'syncFile', noSpace) },
+}
+
+for (const [name, fault] of Object.entries(faults)) {
+  test(`a flush that fails loses and doubles nothing: ${name}`, async () => {
+    const stream = streamOf('events', [field('id', 'int')])
+    await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [stream] }) })
+    await world.restart(fault)
+    await world.send('events', [{ id: 1 }, { id: 2 }])
+    const flushed = world.flush()
+    await until(() => world.events.some((event) => event.kind === 'failed'))
+    await world.send('events', [{ id: 3 }])
+    await world.driving(flushed)
+    await world.driving(world.flush())
+    assert.deepEqual(await world.ask('SELECT id FROM events ORDER BY id', true), [[1], [2], [3]])
+    assert.deepEqual(await world.ask('SELECT id FROM events ORDER BY id'), [[1], [2], [3]])
+    await world.restart({ wrapCatalog: (catalog) => catalog, wrapDisk: (disk) => disk })
+    await world.caughtUp()
+    assert.deepEqual(await world.ask('SELECT id FROM events ORDER BY id'), [[1], [2], [3]])
+  })
+}
+
+test('an owner that was replaced cannot commit, says so and stops', async () => {
+  const stream = streamOf('events', [field('id', 'int')])
+  await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [stream] }) })
+  await world.send('events', [{ id: 1 }])
+  await world.flush()
+  await world.now.store.catalog.acquire('stream:events', 'the other owner')
+  await world.send('events', [{ id: 2 }])
+  await world.flush()
+  const failed = world.events.filter((event) => event.kind === 'failed')
+  assert.deepEqual(
+    failed.map((event) => [event.error.code, event.againMs]),
+    [['MR_LAKE_FENCED', Number.POSITIVE_INFINITY]],
+  )
+  assert.equal((await world.now.store.catalog.progress('stream:events')).offsets[0]!.next, 1)
+  await world.restart()
+  await world.flush()
+  assert.deepEqual(await world.ask('SELECT id FROM events ORDER BY id', true), [[1], [2]])
+})
+
+test('a log that ends before the committed offset is not read on silently', async () => {
+  const stream = streamOf('events', [field('id', 'int')])
+  await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [stream] }) })
+  await world.send('events', [{ id: 1 }])
+  await world.flush()
+  const { catalog } = world.now.store
+  await catalog.acquire('stream:events', 'g')
+  await catalog.commit({
+    tables: [],
+    pipeline: { name: 'stream:events', generation: 'g', offsets: [{ topic: 'events', partition: 0, next: 5 }] },
+    nowMs: 1,
+  })
+  void world.restart()
+  await until(() => world.events.some((event) => event.kind === 'failed'))
+  const failed = world.events.find((event) => event.kind === 'failed')!
+  assert.equal(failed.kind === 'failed' && failed.error.code, 'MR_STREAM_STATE')
+})
+
+// Live models
+
+const READINGS = streamOf(
+  'readings',
+  [
+    field('device', 'string', true),
+    field('seen', 'timestamp'),
+    field('big', 'long', true),
+    field('small', 'int', true),
+    field('price', { kind: 'decimal', precision: 12, scale: 2 }, true),
+    field('heat', 'double', true),
+    field('total', { kind: 'decimal', precision: 30, scale: 4 }, true),
+    field('day', 'date', true),
+  ],
+  { partitions: 2, key: 'device', time: 'seen', latenessMs: 20_000 },
+)
+
+const HUGE = { kind: 'decimal', precision: 38, scale: 0 } as const
+
+const FIGURES = liveOf(
+  'figures',
+  `SELECT window_start, window_end, device, big, count(*) AS n, count(heat) AS heats, sum(small) AS smalls, sum(price) AS prices,
+     avg(price) AS price, sum(heat) AS heat, avg(small) AS mean, min(day) AS first, max(heat) AS hottest, min(total) AS least,
+     sum(total) AS totals, max(device) AS last
+   FROM tumble(readings, readings.seen, INTERVAL 30 SECONDS)
+   WHERE (heat > 1.5 OR heat IS NULL OR device IN ('a', 'b')) AND NOT (price = 0.07) GROUP BY ALL`,
+  [
+    field('window_start', 'timestamp'),
+    field('window_end', 'timestamp'),
+    field('device', 'string', true),
+    field('big', 'long', true),
+    field('n', 'long'),
+    field('heats', 'long'),
+    field('smalls', HUGE, true),
+    field('prices', { kind: 'decimal', precision: 38, scale: 2 }, true),
+    field('price', 'double', true),
+    field('heat', 'double', true),
+    field('mean', 'double', true),
+    field('first', 'date', true),
+    field('hottest', 'double', true),
+    field('least', { kind: 'decimal', precision: 30, scale: 4 }, true),
+    field('totals', { kind: 'decimal', precision: 38, scale: 4 }, true),
+    field('last', 'string', true),
+  ],
+  { inputs: ['readings'] },
+)
+
+const ORDER = ' ORDER BY window_start, device, big'
+
+/** What batch SQL says about the rows that the stream's table has. */
+async function batchOf(world: StreamWorld, model: ModelManifest): Promise<readonly (readonly unknown[])[]> {
+  const { node } = await world.now.parser.parse(inlineConstants(model.sql))
+  const query = compileLive(node, () => READINGS.shape)
+  return world.ask(`SELECT * FROM (${printLive(query, 'readings')})${ORDER}`)
+}
+
+function assertAlike(actual: readonly (readonly unknown[])[], expected: readonly (readonly unknown[])[]): void {
+  assert.equal(actual.length, expected.length)
+  for (const [index, row] of actual.entries()) {
+    for (const [column, value] of row.entries()) {
+      const other = expected[index]![column]
+      // DuckDB adds doubles in the order of the rows, we exactly.
+      if (typeof value === 'number' && typeof other === 'number' && Number.isFinite(other))
+        assert.ok(Math.abs(value - other) <= 1e-8 * Math.max(1, Math.abs(other)), `${value} is not ${other}`)
+      else assert.equal(String(value), String(other), `row ${index}, column ${column}`)
+    }
+  }
+}
+
+function readings(random: ReturnType<typeof seededRandom>, count: number, seconds: number): object[] {
+  const maybe = <T>(value: T): T | null => (random.next() < 0.15 ? null : value)
+  const pick = <T>(...values: readonly T[]): T => values[integer(random, values.length)]!
+  return Array.from({ length: count }, () => ({
+    device: maybe(pick('a', 'b', 'c', 'é')),
+    seen: at(seconds * 1_000 - integer(random, 40_000)),
+    big: maybe(pick('9223372036854775807', '-5', '7')),
+    small: maybe(integer(random, 1_000) - 500),
+    price: maybe(pick('0.07', '12.50', '-3.10', '9999999999.99')),
+    heat: maybe(pick<number | string>(1.5, 0.1, 0.2, 1e6, -1e6, 'NaN', -0, 3.25)),
+    total: maybe(pick('9.5', '10.0001', '-12345678901234567890.1234')),
+    day: maybe(pick('2026-01-01', '1969-12-31')),
+  }))
+}
+
+for (const emit of ['final', 'changes'] as const) {
+  test(`a live model equals batch SQL over its stream, cut and killed anywhere: emit ${emit}`, async () => {
+    const random = seededRandom(emit === 'final' ? 11 : 12)
+    const model = { ...FIGURES, emit }
+    await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [READINGS, model] }), readBytes: 3_000 })
+    for (let round = 0; round < 6; round++) {
+      for (let batch = 0; batch < 4; batch++)
+        await world.send('readings', readings(random, 1 + integer(random, 25), round * 45 + batch * 9))
+      if (round % 2 === 1) await world.flush()
+      if (round % 3 === 1) await world.restart()
+    }
+    await world.caughtUp()
+    const live = world.pipeline('live:figures')
+    const watermark = live.source.watermarkUs! / 1_000
+    await until(() => live.pipeline.watermarkUs !== null)
+    const expected = await batchOf(world, model)
+    const isClosed = (row: readonly unknown[]): boolean => Date.parse(row[1] as string) <= watermark
+    const wanted = emit === 'final' ? expected.filter(isClosed) : expected
+    assert.ok(wanted.length > 20 && expected.some((row) => !isClosed(row)))
+    assertAlike(await world.ask(`SELECT * FROM figures${ORDER}`), wanted)
+    await world.flush()
+    await world.restart()
+    await world.caughtUp()
+    await until(() => live.pipeline.watermarkUs !== null)
+    assertAlike(await world.ask(`SELECT * FROM figures${ORDER}`), wanted)
+  })
+}
+
+// Processors
+
+const PAYMENTS = streamOf(
+  'payments',
+  [field('id', 'int'), field('customer', 'string'), field('seen', 'timestamp'), field('cents', 'long')],
+  {
+    partitions: 2,
+    key: 'customer',
+    time: 'seen',
+    latenessMs: 60_000,
+  },
+)
+const TOTALS = streamOf(
+  'totals',
+  [field('id', 'int'), field('customer', 'string'), field('seen', 'timestamp'), field('total', 'long'), field('cards', 'int')],
+  { source: 'processor', processor: 'totals', partitions: 2, key: 'customer', time: 'seen' },
+)
+const SUMS = processorOf('totals', 'payments', {
+  key: 'customer',
+  time: 'seen',
+  state: { total: { kind: 'value', type: { kind: 'long' } }, recent: { kind: 'expiringSet', type: { kind: 'int' }, withinMs: 30_000 } },
+})
+const PER_MINUTE = liveOf(
+  'per_minute',
+  'SELECT window_start, customer, max(total) AS total, count(*) AS n FROM tumble(totals, totals.seen, INTERVAL 1 MINUTE) GROUP BY ALL',
+  [field('window_start', 'timestamp'), field('customer', 'string'), field('total', 'long'), field('n', 'long')],
+  { inputs: ['totals'] },
+)
+
+interface Handles {
+  total: { get(): bigint | null; set(value: bigint): void }
+  recent: { add(value: number): void; readonly size: number }
+}
+
+const sumUp: OnRow = (row, state, { emit }) => {
+  const { total, recent } = state as unknown as Handles
+  total.set((total.get() ?? 0n) + (row['cents'] as bigint))
+  recent.add(row['id'] as number)
+  if ((row['id'] as number) % 13 === 12) throw new Error(`refused ${row['id']}`)
+  emit({ id: row['id'], customer: row['customer'], seen: row['seen'], total: total.get(), cards: recent.size })
+}
+
+test('a processor counts and emits each row once, whatever is killed; rows on which it throws leave no trace', async () => {
+  const random = seededRandom(5)
+  const manifest = manifestOf({ relations: [PAYMENTS, TOTALS, PER_MINUTE], processors: [SUMS] })
+  await using world = await StreamWorld.open({ manifest, processors: { totals: sumUp }, readBytes: 700 })
+  const sent: { id: number; customer: string; seen: string; cents: number }[] = []
+  for (let round = 0; round < 6; round++) {
+    for (let batch = 0; batch < 4; batch++) {
+      const rows = Array.from({ length: 1 + integer(random, 15) }, (_, i) => ({
+        id: sent.length + i,
+        customer: `c${integer(random, 6)}`,
+        seen: at((sent.length + i) * 2_000 - integer(random, 30_000)),
+        cents: integer(random, 1_000),
+      }))
+      sent.push(...rows)
+      await world.send('payments', rows)
+    }
+    if (round % 2 === 0) await world.caughtUp()
+    if (round % 3 === 1) await world.flush()
+    await world.restart()
+  }
+  await world.caughtUp()
+  await world.flush()
+  await world.caughtUp()
+  const sums = new Map<string, number>()
+  const expected = sent
+    .filter(({ id }) => id % 13 !== 12)
+    .map(({ id, customer, cents }) => {
+      sums.set(customer, (sums.get(customer) ?? 0) + cents)
+      return [id, customer, sums.get(customer)]
+    })
+  const seen = (await world.ask('SELECT id, customer, total FROM totals ORDER BY id')).map(([id, customer, total]) => [
+    id,
+    customer,
+    Number(total),
+  ])
+  assert.deepEqual(seen, expected)
+  const late = await world.ask('SELECT id FROM totals__late')
+  assert.equal(late.length, 0, 'what a processor emits in time is not late, whatever the order of reading')
+  const refused = await world.ask('SELECT raw, code FROM totals__rejected')
+  assert.equal(refused.length, sent.length - expected.length)
+  assert.ok(refused.every(([, code]) => code === 'MR_ROW_PROCESSOR'))
+  const closed = await world.ask('SELECT * FROM per_minute ORDER BY window_start, customer')
+  const batch = await world.ask(
+    'SELECT time_bucket(INTERVAL 1 MINUTE, seen) AS window_start, customer, max(total), count(*) FROM totals GROUP BY ALL ORDER BY 1, 2',
+  )
+  const watermark = world.pipeline('live:per_minute').source.watermarkUs! / 1_000
+  assert.deepEqual(
+    closed,
+    batch.filter(([start]) => Date.parse(start as string) + 60_000 <= watermark),
+  )
+  assert.ok(closed.length > 5)
+})
+
+// Idle partitions
+
+test('a partition without rows does not hold up windows; the decision is in its log and counts as no row', async () => {
+  const stream = streamOf('clicks', [field('key', 'string'), field('seen', 'timestamp')], { partitions: 2, key: 'key', time: 'seen' })
+  const perMinute = liveOf(
+    'clicks_per_minute',
+    'SELECT window_start, count(*) AS n FROM tumble(clicks, clicks.seen, INTERVAL 1 MINUTE) GROUP BY ALL',
+    [field('window_start', 'timestamp'), field('n', 'long')],
+    { inputs: ['clicks'] },
+  )
+  await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [stream, perMinute] }) })
+  await world.send(
+    'clicks',
+    [0, 30, 61, 200].map((seconds) => ({ key: 'a', seen: at(seconds * 1_000) })),
+  )
+  await world.caughtUp()
+  assert.deepEqual(await world.ask('SELECT n FROM clicks_per_minute'), [])
+  const end = (): number => world.now.log.range('clicks', 0).end + world.now.log.range('clicks', 1).end
+  await world.clock.advance(29_000)
+  assert.equal(end(), 4)
+  await world.clock.advance(2_000)
+  await until(() => end() === 5)
+  await world.caughtUp()
+  await until(() => world.pipeline('live:clicks_per_minute').source.watermarkUs === Date.parse(at(200_000)) * 1_000)
+  await world.flush()
+  assert.deepEqual(await world.ask('SELECT n FROM clicks_per_minute ORDER BY n'), [[1n], [2n]])
+  const { counts } = world.pipeline('stream:clicks').sink as Materialize
+  assert.deepEqual({ ...counts }, { in: 4, out: 4, late: 0, rejected: 0, deduplicated: 0, skewed: 0, redriven: 0 })
+  // A row of the idle partition that is older than the decision is late for everybody, now and after a restart.
+  const other = ['b', 'c', 'd', 'e', 'f'].map((key) => ({ key, seen: at(1_000) }))
+  await world.send('clicks', other)
+  await world.caughtUp()
+  assert.equal((await world.ask('SELECT key FROM clicks__late')).length, other.length)
+  await world.clock.advance(100_000)
+  assert.equal(end(), 5 + other.length, 'nothing more is decided while nothing moves')
+  await world.restart()
+  await world.caughtUp()
+  assert.equal((await world.ask('SELECT key FROM clicks__late')).length, other.length)
+})
+
+// Quarantine
+
+test('rows that fail a quarantine check are set aside before anybody sees them', async () => {
+  const stream = streamOf('orders', [field('id', 'int'), field('email', 'string', true), field('cents', 'long', true)], {
+    dedupe: { by: ['id'], withinMs: 60_000 },
+  })
+  const severity = 'quarantine' as const
+  const manifest = manifestOf({
+    relations: [stream],
+    checks: [
+      {
+        name: 'sane',
+        at: 'test.ts:1',
+        on: 'orders',
+        checks: [
+          { name: 'sane.between_cents', severity, rule: { kind: 'between', column: 'cents', min: '0', max: '1000' } },
+          { name: 'sane.matches_email', severity, rule: { kind: 'matches', column: 'email', pattern: '(?i)@shop' } },
+          { name: 'sane.not_null_cents', severity: 'warn', rule: { kind: 'not_null', column: 'cents' } },
+        ],
+      },
+    ],
+  })
+  await using world = await StreamWorld.open({ manifest })
+  await world.send('orders', [
+    { id: 1, email: 'a@SHOP.org', cents: 5 },
+    { id: 2, cents: -1 },
+    { id: 3, email: 'nobody', cents: null },
+    { id: 4 },
+    { id: 2, cents: 7 },
+  ])
+  await world.caughtUp()
+  assert.deepEqual(await world.ask('SELECT id FROM orders ORDER BY id'), [[1], [2], [4]])
+  assert.deepEqual(await world.ask('SELECT _offset, raw, code, message, field FROM orders__rejected ORDER BY _offset'), [
+    [1n, '{"id":2,"cents":-1}', 'MR_ROW_CHECK', 'the check sane.between_cents failed', 'cents'],
+    [2n, '{"id":3,"email":"nobody","cents":null}', 'MR_ROW_CHECK', 'the check sane.matches_email failed', 'email'],
+  ])
+  const { counts } = world.pipeline('stream:orders').sink as Materialize
+  assert.deepEqual({ ...counts }, { in: 5, out: 3, late: 0, rejected: 2, deduplicated: 0, skewed: 0, redriven: 0 })
+})
