@@ -5,6 +5,7 @@ import { MillraceError } from '../core/errors.ts'
 import { startProject } from '../runtime/start-project.ts'
 import { type CommandOptions, dataOf, projectOf } from './options.ts'
 import { openOutput, paint, printError } from './output.ts'
+import { writeEnv } from './plan.ts'
 
 interface DevOptions extends CommandOptions {
   readonly port: string
@@ -55,6 +56,7 @@ async function serve(options: CommandOptions, how: How): Promise<number> {
   const open = (port: number): ReturnType<typeof startProject> =>
     startProject({ directory: projectOf(options), data, ...how, port, variables: process.env })
   let running = await open(how.port)
+  if (how.reload) writeEnv(projectOf(options), running.manifest)
   for (const finding of running.findings) output.warn(`${finding.code}  ${finding.at}  ${finding.message}`)
   const { node } = running
   output.data({ url: node.url, ports: node.ports, data: node.data, pid: process.pid })
@@ -67,6 +69,7 @@ async function serve(options: CommandOptions, how: How): Promise<number> {
   output.line(`  token    ${node.data}/token`)
   output.line(paint('dim', 'Ctrl-C stops'))
 
+  const watchers: (() => void)[] = []
   let isBusy = false
   const reload = async (): Promise<void> => {
     if (isBusy) return
@@ -78,11 +81,14 @@ async function serve(options: CommandOptions, how: How): Promise<number> {
       output.progress('files changed: starting again')
       await running.node.stop()
       running = await open(port)
+      writeEnv(projectOf(options), running.manifest)
+      for (const stop of watchers.splice(0)) stop()
+      watchers.push(...watchFiles(running.files, () => void reload()))
       output.progress('ready')
     }
     isBusy = false
   }
-  const watchers = how.reload ? watchFiles(running.files, () => void reload()) : []
+  if (how.reload) watchers.push(...watchFiles(running.files, () => void reload()))
   await untilStopped()
   for (const watcher of watchers) watcher()
   output.progress('stopping')

@@ -27,7 +27,7 @@ export async function check(_: string[], options: CommandOptions): Promise<numbe
 }
 
 /** Row types for the editor; written only when they changed. */
-function writeEnv(directory: string, manifest: Manifest): void {
+export function writeEnv(directory: string, manifest: Manifest): void {
   const path = join(directory, 'millrace-env.d.ts')
   const text = printEnv(manifest)
   if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text)

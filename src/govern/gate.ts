@@ -4,10 +4,11 @@
 import { MillraceError } from '../core/errors.ts'
 import type { Node, Statement } from '../engine/ast.ts'
 import { DENIED_FUNCTIONS, SAFE_FUNCTIONS, STRICT_FORMS, STRICT_FUNCTIONS } from './functions.ts'
+import type { StrictUse } from './strict.ts'
 
 export interface Passed {
   /** What is in the question that may fail on rows that a policy hides, and so tell about them. */
-  readonly strict: readonly string[]
+  readonly strict: readonly StrictUse[]
   /** Every table reference, CTE or not. */
   readonly tables: readonly Node[]
   /** Names of all CTEs, in lower case. */
@@ -19,7 +20,7 @@ type Holds = 'text' | 'false' | 'query' | 'queries' | 'statement' | 'ctes' | 'fr
 type Check = (value: unknown, walk: Walk) => void
 
 interface Walk {
-  readonly strict: Set<string>
+  readonly strict: StrictUse[]
   readonly tables: Node[]
   readonly ctes: Set<string>
 }
@@ -30,9 +31,9 @@ function refuse(what: string): never {
 
 /** @throws MR_SQL_FORBIDDEN naming the construct; MR_SQL_UNKNOWN for a function that does not exist. */
 export function passGate(statement: Statement): Passed {
-  const walk: Walk = { strict: new Set(), tables: [], ctes: new Set() }
+  const walk: Walk = { strict: [], tables: [], ctes: new Set() }
   checkStatement(statement, walk)
-  return { strict: [...walk.strict], tables: walk.tables, ctes: walk.ctes }
+  return walk
 }
 
 /**
@@ -323,8 +324,20 @@ function checkExpression(value: unknown, walk: Walk): void {
   if (node.class === 'OPERATOR' && !OPERATOR_TYPES.has(String(node.type))) refuse(`the operator ${String(node.type)}`)
   if (node.class === 'FUNCTION' || node.class === 'WINDOW') checkFunction(node, walk)
   checkMembers(`an expression of class ${String(node.class)}`, node, membersOf(EXPRESSIONS, node.class, 'an expression of class'), walk)
-  const form = node.class === 'OPERATOR' ? String(node.type) : String(node.class)
-  if (STRICT_FORMS.has(form)) walk.strict.add(form)
+  for (const form of formsOf(node)) if (STRICT_FORMS.has(form)) walk.strict.push({ name: form, node })
+}
+
+/** What an expression without a function's name is called in STRICT_FORMS. */
+function formsOf(node: Node): readonly string[] {
+  if (node.class === 'OPERATOR') return [String(node.type)]
+  return node.class === 'CAST' ? ['CAST', ...typeNames(node['cast_type']).map((name) => `CAST:${name}`)] : [String(node.class)]
+}
+
+/** Names of a type and of all types inside it. */
+function typeNames(value: unknown): readonly string[] {
+  if (!isNode(value)) return []
+  const own = [value['id'], value['name']].filter((name) => typeof name === 'string').map((name) => name.toUpperCase())
+  return [...own, ...Object.values(value).flatMap(typeNames)]
 }
 
 function checkFunction(node: Node, walk: Walk): void {
@@ -332,7 +345,7 @@ function checkFunction(node: Node, walk: Walk): void {
   const [schema, catalog] = [String(node['schema'] ?? '').toLowerCase(), String(node['catalog'] ?? '').toLowerCase()]
   if (!['', 'main', 'pg_catalog'].includes(schema) || !['', 'system'].includes(catalog)) refuse(`the function ${catalog}.${schema}.${name}`)
   if (DENIED_FUNCTIONS.has(name)) refuse(`the function ${name}`)
-  if (STRICT_FUNCTIONS.has(name)) walk.strict.add(name)
+  if (STRICT_FUNCTIONS.has(name)) walk.strict.push({ name, node })
   else if (!SAFE_FUNCTIONS.has(name) && !CONSTRUCTS.has(name))
     throw new MillraceError('MR_SQL_UNKNOWN', `there is no function ${name}`, { fix: 'check its name' })
 }

@@ -116,7 +116,7 @@ function constantOf(expression: Node, params: Params | undefined, used: Set<stri
 const plain = (value: unknown): unknown => (JSON.isRawJSON(value) ? (value as { rawJSON: string }).rawJSON : value)
 
 /** The schema of a relation without a namespace, by any of its names. */
-const DEFAULT_SCHEMAS = ['main', 'public']
+export const DEFAULT_SCHEMAS: readonly string[] = ['main', 'public']
 
 /** `main.orders.id` becomes `orders.id`: where the question runs, the schema has another name. */
 export function dropQualifiers(statement: Statement, refs: readonly Pick<RelationRef, 'schema' | 'name'>[]): void {

@@ -6,13 +6,15 @@ import type { Manifest, ModelManifest } from '../define/manifest.ts'
 import { type RelationRef, relationsOf, type SqlParser } from '../engine/ast.ts'
 import type { Engine, Session, SqlValues } from '../engine/duckdb.ts'
 import { inlineConstants, quoteName } from '../engine/sql-text.ts'
+import type { Shape } from '../schema/type.ts'
 import { type Decision, decide, findOwned } from './decide.ts'
 import { ENGINE_VERSION } from './functions.ts'
-import { checkReplaced, type Passed, passGate } from './gate.ts'
+import { checkReplaced, passGate } from './gate.ts'
 import type { Identity } from './identity.ts'
 import { maskSql, storeMaskKey } from './mask.ts'
 import { inOwnWords, nameColumns } from './own-words.ts'
-import { type At, bindParameters, columnsOf, dropQualifiers, momentOf, type Params } from './question.ts'
+import { type At, bindParameters, columnsOf, DEFAULT_SCHEMAS, dropQualifiers, momentOf, type Params } from './question.ts'
+import { needTwoStages } from './strict.ts'
 import { DEFINER, SECURED, Views } from './views.ts'
 
 export type { At } from './question.ts'
@@ -144,7 +146,9 @@ class Question {
       await nameColumns(this.#parts.parser, statement)
       this.#session = await this.#parts.engine.session()
       await this.#session.run(`USE ${SECURED}`)
-      for (const ref of refs) await this.#replace(ref, passed)
+      const named = refs.map((ref) => this.#nameOf(ref))
+      const isStrict = needTwoStages(statement, passed.strict, this.#shapesOf(named)).length > 0
+      for (const [index, ref] of refs.entries()) await this.#replace(ref, named[index]!, isStrict)
       dropQualifiers(statement, refs)
       const params = bindParameters(statement, this.#options.params, this.#parametersOfMoments)
       checkReplaced(passed, new Set(this.#targets.keys()))
@@ -181,11 +185,9 @@ class Question {
   }
 
   /** Points a reference at the secured view of what it names, under the user's own name. */
-  async #replace({ node, catalog, schema, name }: RelationRef, { strict }: Passed): Promise<void> {
-    const relation = catalog === '' ? this.#nameOf(schema, name) : undefined
-    if (relation === undefined) throw unknownRelation([catalog, schema, name].filter((part) => part !== '').join('.'))
+  async #replace({ node, name }: RelationRef, relation: string, isStrict: boolean): Promise<void> {
     const at = momentOf(node, this.#options.params, this.#parametersOfMoments)
-    const target = relation.startsWith('millrace.') ? await this.#systemView(relation) : await this.#policyView(relation, at, strict)
+    const target = isSystem(relation) ? await this.#systemView(relation) : await this.#policyView(relation, at, isStrict)
     this.#relations.add(relation)
     this.#targets.set(target, relation)
     node.alias = node.alias || name
@@ -194,16 +196,22 @@ class Question {
     node['at_clause'] = null
   }
 
-  /** The defined name that is meant, without regard to case; undefined when there is none or it may not be read. */
-  #nameOf(schema: string, name: string): string | undefined {
+  /** The defined name that is meant, without regard to case. @throws MR_SQL_UNKNOWN when there is none or it may not be read. */
+  #nameOf({ catalog, schema, name }: RelationRef): string {
+    const unknown = unknownRelation([catalog, schema, name].filter((part) => part !== '').join('.'))
+    if (catalog !== '') throw unknown
     const folded = schema.toLowerCase()
-    const wanted = folded === '' || folded === 'main' || folded === 'public' ? name : `${schema}.${name}`
     if (folded === 'millrace') {
-      const system = name.toLowerCase()
-      return this.#parts.systemRelation(system, this.#identity) ? `millrace.${system}` : undefined
+      if (!this.#parts.systemRelation(name.toLowerCase(), this.#identity)) throw unknown
+      return `millrace.${name.toLowerCase()}`
     }
-    const found = definedName(this.#manifest, wanted)
-    return found !== undefined && decide(this.#manifest, this.#identity, found).readable ? found : undefined
+    const found = definedName(this.#manifest, DEFAULT_SCHEMAS.includes(folded) || folded === '' ? name : `${schema}.${name}`)
+    if (found === undefined || !decide(this.#manifest, this.#identity, found).readable) throw unknown
+    return found
+  }
+
+  #shapesOf(relations: readonly string[]): readonly Shape[] | null {
+    return relations.some(isSystem) ? null : relations.map((relation) => findOwned(this.#manifest, relation)!.shape)
   }
 
   async #systemView(relation: string): Promise<string> {
@@ -232,7 +240,7 @@ class Question {
     return pinned
   }
 
-  async #policyView(relation: string, at: At | undefined, strict: readonly string[]): Promise<string> {
+  async #policyView(relation: string, at: At | undefined, isStrict: boolean): Promise<string> {
     const decision = decide(this.#manifest, this.#identity, relation)
     const raw = await this.#raw(relation, at, [])
     this.#versions.add(`${relation}@${raw.version}#${decision.hash}`)
@@ -241,7 +249,7 @@ class Question {
     this.#rowFilter ||= decision.rowFilter !== null
     const hidesRows = decision.rowFilter !== null || (viewOf(this.#manifest, relation) !== undefined && !this.#identity.isAdmin)
     this.#isRestricted ||= hidesRows || decision.masks.size > 0
-    return hidesRows && strict.length > 0 ? this.#copy(view, relation) : view
+    return hidesRows && isStrict ? this.#copy(view, relation) : view
   }
 
   /** First of two stages: what the policy shows is copied, so that a function that fails can tell nothing about the rest. */
@@ -316,6 +324,8 @@ function definedName(manifest: Manifest, wanted: string): string | undefined {
   const names = manifest.relations.flatMap((relation) => [relation.name, `${relation.name}__late`, `${relation.name}__rejected`])
   return names.find((candidate) => candidate.toLowerCase() === wanted.toLowerCase() && findOwned(manifest, candidate))
 }
+
+const isSystem = (relation: string): boolean => relation.startsWith('millrace.')
 
 const unknownRelation = (name: string): MillraceError =>
   new MillraceError('MR_SQL_UNKNOWN', `there is no relation "${name}"`, {

@@ -104,8 +104,14 @@ export class Alerts {
 
   ran(asset: string, status: string, message: string | null): void {
     for (const alert of this.#parts.manifest.alerts) {
-      if (alert.when.kind === 'run' && alert.when.asset === asset) this.#set(alert, status === 'failed', message ?? `${asset} failed`)
+      if (alert.when.kind === 'run' && this.#covers(alert.when.asset, asset))
+        this.#set(alert, status === 'failed', message ?? `${asset} failed`)
     }
+  }
+
+  /** `failed(...)` names an asset, or a job that runs it. */
+  #covers(name: string, asset: string): boolean {
+    return name === asset || this.#parts.manifest.jobs.some((job) => job.name === name && job.run.includes(asset))
   }
 
   async #askSql(alert: AlertManifest): Promise<void> {

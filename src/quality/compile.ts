@@ -56,7 +56,7 @@ export function compileCheck(check: CheckManifest, shape: Shape, relation: strin
       return row(`coalesce(${quoteName(rule.column)} NOT IN (${rule.values.map((value) => typed(value, type)).join(', ')}), false)`)
     }
     case 'matches':
-      return row(`coalesce(NOT regexp_full_match(${quoteName(rule.column)}, ${quoteText(rule.pattern)}), false)`)
+      return row(`coalesce(NOT regexp_matches(${quoteName(rule.column)}, ${quoteText(rule.pattern)}), false)`)
     case 'unique': {
       const columns = rule.columns.map(quoteName).join(', ')
       return own(`SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM ${from} GROUP BY ${columns} HAVING count(*) > 1)`)

@@ -2,16 +2,19 @@
 // through here, whatever the surface.
 import type { Clock } from '../core/clock.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
+import { systemRandom, uuidV7 } from '../core/random.ts'
 import type { Manifest } from '../define/manifest.ts'
-import type { Engine, SqlValues } from '../engine/duckdb.ts'
+import type { Engine } from '../engine/duckdb.ts'
 import { exportRows } from '../engine/export.ts'
 import type { RelationStore } from '../engine/relations.ts'
 import type { Audit } from '../govern/audit.ts'
 import { decide, mayWrite } from '../govern/decide.ts'
+import { FailureBudget, tellsOneBit, withoutValues } from '../govern/failure.ts'
 import { ADMIN, type Identity } from '../govern/identity.ts'
+import { isJwt } from '../govern/jwt.ts'
 import type { Guard, Secured } from '../govern/secure.ts'
 import type { Tokens } from '../govern/token.ts'
-import type { Answer, Answerer, Caller, Question } from '../serve/answer.ts'
+import type { Answerer, Caller, Question } from '../serve/answer.ts'
 import type { Settings } from './settings.ts'
 
 export interface AnswererParts {
@@ -19,6 +22,8 @@ export interface AnswererParts {
   readonly engine: Engine
   readonly guard: Guard
   readonly tokens: Tokens
+  /** Verifies signed tokens of an identity provider; absent when none is configured. */
+  readonly jwt: ((token: string) => Promise<Identity>) | undefined
   readonly audit: Audit
   readonly relations: RelationStore
   readonly settings: Settings
@@ -29,29 +34,54 @@ export interface AnswererParts {
 }
 
 const LOCAL: Identity = { user: 'local', tokenId: 'local', roles: [], isAdmin: true }
-/** Failed questions that a restricted caller may ask in ten minutes: each tells one bit at most. */
-const ERROR_BUDGET = 20
-const BUDGET_MS = 600_000
 
 export function makeAnswerer(parts: AnswererParts): Answerer {
-  const denied: ((error: MillraceError) => void)[] = []
-  const budgets = new Map<string, number[]>()
+  const budget = new FailureBudget(parts.clock)
+  const { settings } = parts
   return {
     async authenticate(authorization, as) {
       const identity = await identify(parts, authorization)
       return as ? actAs(parts.manifest(), identity, as) : identity
     },
-    ask: (caller, question) => answer(parts, budgets, denied, caller, question),
-    async export(caller, question, format) {
-      const secured = await parts.guard.secure(caller, question.sql, secureOptions(question))
-      return exportRows(secured, format, question.params as SqlValues | undefined, { timeoutMs: parts.settings.queryTimeoutMs })
-    },
+    ask: (caller, question) =>
+      guarded(parts, budget, caller, question, async (secured, startedMs) => {
+        const { rowMax = settings.queryRowMax, timeoutMs = settings.queryTimeoutMs, signal } = question
+        try {
+          const result = await secured.session.rows(secured.sql, secured.params, { rowMax, timeoutMs, ...(signal ? { signal } : {}) })
+          const durationMs = parts.clock.monotonicMs() - startedMs
+          const masked = secured.masked.filter((column) => result.columns.some((candidate) => candidate.name === column))
+          await record(parts, caller, question, secured, 'ok', { rows: result.rows.length, ms: Math.round(durationMs) })
+          return {
+            ...result,
+            snapshots: secured.snapshots,
+            tail: secured.hasTail,
+            rowFilter: secured.rowFilter,
+            masked,
+            durationMs,
+            version: secured.version,
+          }
+        } finally {
+          await secured.release()
+        }
+      }),
+    export: (caller, question, format) =>
+      guarded(parts, budget, caller, question, async (secured) => {
+        // It releases the question itself, at the end of the bytes or at an error before them.
+        const bytes = await exportRows(secured, format, secured.params, {
+          timeoutMs: settings.queryTimeoutMs,
+          ...(question.numbersAsText ? { numbersAsText: true } : {}),
+        })
+        await record(parts, caller, question, secured, 'ok', { format })
+        return bytes
+      }),
     version: (caller, relations) =>
       relations
-        .map(
-          (name) =>
-            `${decide(parts.manifest(), caller, name).hash}@${parts.relations.has(name) ? `${parts.relations.tableOf(name)?.current?.id ?? 0}.${parts.relations.tailRowsOf(name)}` : ''}`,
-        )
+        .map((name) => {
+          const seen = parts.relations.has(name)
+            ? `${parts.relations.tableOf(name)?.current?.id ?? 0}.${parts.relations.tailRowsOf(name)}`
+            : ''
+          return `${decide(parts.manifest(), caller, name).hash}@${seen}`
+        })
         .join('|'),
     access(caller, relation) {
       const decision = decide(parts.manifest(), caller, relation)
@@ -60,7 +90,38 @@ export function makeAnswerer(parts: AnswererParts): Answerer {
     mayWrite: (caller, relation) => mayWrite(parts.manifest(), caller, relation),
     rolesOf: (caller) =>
       caller.isAdmin ? [ADMIN, ...parts.manifest().roles.map((role) => role.name)] : caller.roles.map((role) => role.name),
-    onDenied: (listener) => void denied.push(listener),
+  }
+}
+
+/** Secures a question and runs `action` on it; what fails is recorded, counted and, for restricted callers, told without values. */
+async function guarded<T>(
+  parts: AnswererParts,
+  budget: FailureBudget,
+  caller: Caller,
+  question: Question,
+  action: (secured: Secured, startedMs: number) => Promise<T>,
+): Promise<T> {
+  const startedMs = parts.clock.monotonicMs()
+  budget.check(caller.tokenId)
+  let secured: Secured | undefined
+  try {
+    secured = await parts.guard.secure(caller, question.sql, {
+      timeoutMs: question.timeoutMs ?? parts.settings.queryTimeoutMs,
+      ...(question.freshness === 'committed' ? { committedOnly: true } : {}),
+      ...(question.params === undefined ? {} : { params: question.params }),
+    })
+    const result = await action(secured, startedMs)
+    parts.onQuery(question.surface, 'ok', parts.clock.monotonicMs() - startedMs)
+    return result
+  } catch (cause) {
+    const error = asMillraceError(cause)
+    const id = uuidV7(parts.clock.nowMs(), systemRandom)
+    await record(parts, caller, question, secured, error.code, { id, message: error.message })
+    parts.onQuery(question.surface, error.code, parts.clock.monotonicMs() - startedMs)
+    // What failed before it was secured may have read rows too, in the first of two stages.
+    if (caller.isAdmin || (secured && !secured.isRestricted)) throw error
+    if (tellsOneBit(error)) budget.spend(caller.tokenId)
+    throw withoutValues(error, id)
   }
 }
 
@@ -76,7 +137,7 @@ async function identify(parts: AnswererParts, authorization: string | undefined)
     throw new MillraceError('MR_AUTH_INVALID', 'the Authorization header is not a bearer token', {
       fix: 'send Authorization: Bearer <token>',
     })
-  return parts.tokens.verify(match[1]!)
+  return parts.jwt && isJwt(match[1]!) ? parts.jwt(match[1]!) : parts.tokens.verify(match[1]!)
 }
 
 /** Administrators may act as any role with any attributes; others only as a role that they hold, as they hold it. */
@@ -105,78 +166,8 @@ function actAs(manifest: Manifest, identity: Identity, as: { role: string; attri
   return { user: identity.user, tokenId: identity.tokenId, roles: [{ name: as.role, attributes: as.attributes }], isAdmin: false }
 }
 
-const secureOptions = (
-  question: Question,
-): { committedOnly?: boolean; params?: readonly unknown[] | Readonly<Record<string, unknown>> } => ({
-  ...(question.freshness === 'committed' ? { committedOnly: true } : {}),
-  ...(question.params === undefined ? {} : { params: question.params }),
-})
-
-async function answer(
-  parts: AnswererParts,
-  budgets: Map<string, number[]>,
-  denied: readonly ((error: MillraceError) => void)[],
-  caller: Caller,
-  question: Question,
-): Promise<Answer> {
-  const startedMs = parts.clock.monotonicMs()
-  checkBudget(parts, budgets, caller)
-  let secured: Secured | undefined
-  try {
-    secured = await parts.guard.secure(caller, question.sql, secureOptions(question))
-    const { rowMax = parts.settings.queryRowMax, timeoutMs = parts.settings.queryTimeoutMs, signal } = question
-    const result = await secured.session.rows(secured.sql, question.params as SqlValues | undefined, {
-      rowMax,
-      timeoutMs,
-      ...(signal ? { signal } : {}),
-    })
-    const durationMs = parts.clock.monotonicMs() - startedMs
-    const masked = secured.masked.filter((column) => result.columns.some((candidate) => candidate.name === column))
-    await audit(parts, caller, question, secured, 'ok', { rows: result.rows.length, ms: Math.round(durationMs) })
-    parts.onQuery(question.surface, 'ok', durationMs)
-    return {
-      ...result,
-      snapshots: secured.snapshots,
-      tail: secured.hasTail,
-      rowFilter: secured.rowFilter,
-      masked,
-      durationMs,
-      version: secured.version,
-    }
-  } catch (cause) {
-    const error = asMillraceError(cause)
-    await audit(parts, caller, question, secured, error.code, { message: error.message })
-    parts.onQuery(question.surface, error.code, parts.clock.monotonicMs() - startedMs)
-    if (error.status === 403) for (const listener of denied) listener(error)
-    throw isRestricted(secured) ? scrubbed(parts, budgets, caller, error) : error
-  } finally {
-    await secured?.release()
-  }
-}
-
-const isRestricted = (secured: Secured | undefined): boolean => secured !== undefined && (secured.rowFilter || secured.masked.length > 0)
-
-/** What fails while rows that a policy touches are read says nothing about their values. */
-function scrubbed(parts: AnswererParts, budgets: Map<string, number[]>, caller: Caller, error: MillraceError): MillraceError {
-  if (error.code !== 'MR_SQL_RUNTIME' && error.code !== 'MR_ENGINE') return error
-  budgets.set(caller.tokenId, [...(budgets.get(caller.tokenId) ?? []), parts.clock.nowMs()])
-  return new MillraceError('MR_SQL_RUNTIME', 'the query failed while running; details are in the audit trail', {
-    fix: 'use TRY_CAST, or ask an administrator for the details',
-  })
-}
-
-function checkBudget(parts: AnswererParts, budgets: Map<string, number[]>, caller: Caller): void {
-  const recent = (budgets.get(caller.tokenId) ?? []).filter((atMs) => parts.clock.nowMs() - atMs < BUDGET_MS)
-  if (recent.length === 0) budgets.delete(caller.tokenId)
-  else budgets.set(caller.tokenId, recent)
-  if (recent.length >= ERROR_BUDGET)
-    throw new MillraceError('MR_INGEST_PRESSURE', 'too many queries failed; wait some minutes', {
-      fix: 'correct the query before asking again',
-    })
-}
-
 /** Questions of administrators on their own console are not worth a record each; everything under a policy is. */
-async function audit(
+async function record(
   parts: AnswererParts,
   caller: Caller,
   question: Question,
@@ -186,10 +177,11 @@ async function audit(
 ): Promise<void> {
   if (question.surface === 'console' && caller.isAdmin) return
   const object = question.object ?? (secured ? secured.relations.join(', ') : '')
+  const known = { version: secured?.version ?? null, columns: secured?.columns ?? null, twoStage: secured?.isTwoStage ?? false }
   await parts.audit.record(caller, {
     action: `query:${question.surface}`,
     object,
     outcome,
-    detail: { sql: question.sql.slice(0, 2_000), version: secured?.version ?? null, ...detail },
+    detail: { sql: question.sql.slice(0, 2_000), ...known, ...detail },
   })
 }

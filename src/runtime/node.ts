@@ -14,6 +14,7 @@ import { openEngine } from '../engine/duckdb.ts'
 import { RelationStore } from '../engine/relations.ts'
 import { openAudit } from '../govern/audit.ts'
 import { ADMIN } from '../govern/identity.ts'
+import { openJwt } from '../govern/jwt.ts'
 import { openGuard } from '../govern/secure.ts'
 import { openTokens, type Tokens } from '../govern/token.ts'
 import { openLake } from '../lake/open-lake.ts'
@@ -35,12 +36,13 @@ import { openCheckpoints } from '../stream/checkpoint.ts'
 import type { StreamEvent } from '../stream/pipeline.ts'
 import type { OnRow } from '../stream/process.ts'
 import { makeAnswerer } from './answerer.ts'
+import { recordDeployed } from './apply.ts'
 import { readToken, takeDataDirectory, writeToken } from './data-directory.ts'
 import { deployTables, openRelations } from './deploy.ts'
 import { openLogger } from './logger.ts'
 import { makePipelines, type RunningPipeline } from './pipelines.ts'
 import { recheck, runStep, type StepParts } from './run-step.ts'
-import { resolveText, type Settings } from './settings.ts'
+import { jwtSettings, resolveText, type Settings } from './settings.ts'
 import { isSystemRelation, resolveSystem } from './system-relations.ts'
 
 /** Directory of the package. */
@@ -149,6 +151,7 @@ async function compose(
   const relations = new RelationStore(engine, lake)
   await deployTables(lake, manifest)
   await openRelations(log, relations, manifest)
+  await recordDeployed(store, manifest, options.code, options.environment)
 
   const history = storeHistory(store)
   const checks = storeCheckHistory(store, clock, systemRandom)
@@ -166,7 +169,9 @@ async function compose(
         ? resolveSystem(system, relation.slice('millrace.'.length))
         : relations.pin(relation, { ...(at ? { at } : {}), committedOnly }),
   })
+  const jwt = jwtSettings(options.variables)
   const answerer = makeAnswerer({
+    jwt: jwt && openJwt(jwt, clock),
     clock,
     engine,
     guard,
@@ -320,6 +325,7 @@ async function compose(
       startRun,
       onChange: (listener) => bus.on((event) => listener(event.key)),
       tokens,
+      verifyAudit: () => audit.verify(),
     },
   })
   closers.push(() => http.close())

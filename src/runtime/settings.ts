@@ -1,6 +1,7 @@
 // Settings of a process, read once from the environment. Definitions never read it; secrets are resolved where they are used.
 import { MillraceError } from '../core/errors.ts'
 import type { Text } from '../define/manifest.ts'
+import type { JwtSettings } from '../govern/jwt.ts'
 
 export interface Settings {
   /** A tail is committed at this age or size, whichever comes first. */
@@ -49,4 +50,33 @@ export function resolveText(environment: Environment, text: Text): string {
   if (value === undefined)
     throw new MillraceError('MR_ENVIRONMENT', `the ${text.kind} ${text.name} is not set`, { fix: `set ${text.name} in the environment` })
   return value
+}
+
+/**
+ * Signed tokens of an identity provider, when MILLRACE_JWT_ISSUER is set: keys by MILLRACE_JWT_JWKS_URL or
+ * MILLRACE_JWT_SECRET, roles from the claim MILLRACE_JWT_ROLES ('roles'), attributes as `attribute=claim` pairs in
+ * MILLRACE_JWT_ATTRIBUTES. @throws MR_ENVIRONMENT when a part is missing.
+ */
+export function jwtSettings(environment: Environment): JwtSettings | undefined {
+  const issuer = environment['MILLRACE_JWT_ISSUER']
+  if (!issuer) return undefined
+  const audience = environment['MILLRACE_JWT_AUDIENCE']
+  const url = environment['MILLRACE_JWT_JWKS_URL']
+  const secret = environment['MILLRACE_JWT_SECRET']
+  if (!audience)
+    throw new MillraceError('MR_ENVIRONMENT', 'MILLRACE_JWT_AUDIENCE is not set', { fix: 'set it to the audience of your tokens' })
+  if (!url && !secret)
+    throw new MillraceError('MR_ENVIRONMENT', 'no key for signed tokens is set', {
+      fix: 'set MILLRACE_JWT_JWKS_URL or MILLRACE_JWT_SECRET',
+    })
+  const pairs = (environment['MILLRACE_JWT_ATTRIBUTES'] ?? '').split(',').filter((pair) => pair.includes('='))
+  return {
+    issuer,
+    audience,
+    keys: url ? { kind: 'url', url } : { kind: 'secret', secret: Buffer.from(secret!) },
+    claims: {
+      roles: environment['MILLRACE_JWT_ROLES'] ?? 'roles',
+      attributes: Object.fromEntries(pairs.map((pair) => pair.split('=', 2) as [string, string])),
+    },
+  }
 }

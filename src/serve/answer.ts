@@ -1,6 +1,5 @@
 // Questions under policy, as the routes use them: one interface for SQL, endpoints, tiles and the console's rows. Made in
 // the runtime from govern and the engine.
-import type { MillraceError } from '../core/errors.ts'
 import type { ResultSet } from '../engine/duckdb.ts'
 
 /** Who asks: a verified identity, possibly acting as a role of its own. */
@@ -21,6 +20,8 @@ export interface Question {
   readonly rowMax?: number
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
+  /** `numbers=string`. */
+  readonly numbersAsText?: boolean
   /** The name of an endpoint or tile whose SQL runs with the rights of its definer over what the caller may read. */
   readonly object?: string
 }
@@ -53,5 +54,4 @@ export interface Answerer {
   mayWrite(caller: Caller, relation: string): boolean
   /** Roles that the caller may act as. */
   rolesOf(caller: Caller): readonly string[]
-  onDenied(listener: (error: MillraceError) => void): void
 }

@@ -14,7 +14,9 @@ type Fails = (batch: ColumnBatch, row: number) => boolean
 
 /** @throws MR_PLAN_CHECK for a rule that is no rule about single rows, or with a constant or pattern that means nothing. */
 export function compileRowChecks(sets: readonly CheckSetManifest[], relation: string, shape: Shape): FailedCheck {
-  const checks = sets.filter((set) => set.on === relation).flatMap((set) => set.checks.filter((check) => check.severity === 'quarantine'))
+  const checks = sets
+    .filter((set) => set.on === relation)
+    .flatMap((set) => set.checks.filter((check) => check.severity === 'quarantine' && check.rule.kind !== 'unique'))
   const compiled = checks.map((check) => compileOne(check, shape))
   return (batch, row) => {
     for (const { fails, ...failed } of compiled) if (fails(batch, row)) return failed

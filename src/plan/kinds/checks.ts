@@ -2,6 +2,7 @@
 import type { CheckRule, CheckSet, TableCheck } from '../../define/checks.ts'
 import type { CheckManifest, CheckSetManifest, Relation } from '../../define/manifest.ts'
 import type { ColumnRef } from '../../define/relation.ts'
+import { isLogged } from '../../define/system-columns.ts'
 import { type Field, printType, sameType } from '../../schema/type.ts'
 import { columnIn, durationOf, fail, isMember, membersOfKind, placeIn, type Scope } from '../scope.ts'
 import { bindSql, readSql } from './query.ts'
@@ -54,13 +55,17 @@ function nameOf(set: string, rule: CheckRule, before: readonly CheckManifest[]):
   return same === 0 ? base : `${base}_${same + 1}`
 }
 
+/** A keyed table has one row a key: the check holds by itself. */
+const isKey = (on: Relation, rule: { readonly columns: readonly { readonly name: string }[] }): boolean =>
+  on.kind === 'table' && on.key.length > 0 && on.key.every((key) => rule.columns.some((column) => column.name === key))
+
 function checkSeverity(scope: Scope, what: string, on: Relation, check: TableCheck, at: string): void {
   const { $severity: severity, $check: rule } = check
   const code = 'MR_PLAN_CHECK'
-  const isAtOnce = on.kind === 'stream' || (on.kind === 'model' && on.refresh === 'live')
+  const isAtOnce = isLogged(on) || (on.kind === 'model' && on.refresh === 'live')
   if (severity === 'quarantine' && !ROW_RULES.includes(rule.kind))
     fail(scope, code, at, `${what} is about the table: it cannot set single rows aside`, 'use .warn() or .block()')
-  else if (severity === 'quarantine' && isAtOnce && (rule.kind === 'unique' || rule.kind === 'references'))
+  else if (severity === 'quarantine' && isAtOnce && (rule.kind === 'references' || (rule.kind === 'unique' && !isKey(on, rule))))
     fail(
       scope,
       code,

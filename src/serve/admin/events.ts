@@ -1,12 +1,14 @@
 // `GET /admin/events`: server-sent events that say which kinds of answers changed, at most once a second. They carry no
 // data: the console asks again, under the caller's policy.
 import type { FastifyReply } from 'fastify'
+import type { Caller } from '../answer.ts'
 import type { AdminParts } from './parts.ts'
 
 const GATHER_MS = 1_000
 const KEEP_OPEN_MS = 15_000
 
-export function streamEvents(parts: AdminParts, reply: FastifyReply): void {
+/** Names of relations that the caller may not see are left out: only that something of the kind changed is said. */
+export function streamEvents(parts: AdminParts, caller: Caller, reply: FastifyReply): void {
   const { raw } = reply
   reply.hijack()
   raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
@@ -24,7 +26,9 @@ export function streamEvents(parts: AdminParts, reply: FastifyReply): void {
     })
   }
   keepOpen()
-  const stop = parts.onChange((key) => {
+  const stop = parts.onChange((change) => {
+    const key = shownTo(parts, caller, change)
+    if (!key) return
     pending.set(key.join(':'), key)
     cancelSend ??= parts.clock.after(GATHER_MS, () => {
       cancelSend = null
@@ -37,4 +41,9 @@ export function streamEvents(parts: AdminParts, reply: FastifyReply): void {
     cancelSend?.()
     cancelKeep()
   })
+}
+
+function shownTo(parts: AdminParts, caller: Caller, [kind, name]: readonly [string, string?]): readonly [string, string?] | null {
+  if (kind !== 'relation' && kind !== 'stream') return [kind]
+  return name !== undefined && parts.answerer.access(caller, name).readable ? [kind, name] : null
 }

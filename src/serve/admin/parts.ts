@@ -49,6 +49,8 @@ export interface AdminParts {
   startRun(request: { assets: readonly string[]; checks: readonly string[]; full: boolean; by: string }): Promise<string>
   /** Kinds of answers that changed; see AdminEvent. */
   onChange(listener: (key: readonly [string, string?]) => void): () => void
+  /** The first record of the audit trail that does not fit; null when all do. */
+  verifyAudit(): Promise<{ readonly sequence: number; readonly reason: string } | null>
   readonly tokens: {
     create(request: {
       user: string

@@ -12,6 +12,7 @@ import { qualityPage, relationDetail, rowsPage, schemaPage, snapshotsPage, summa
 import { mayRun, resumeRun, runDetail, runs, startRun } from './runs.ts'
 import { streamDetail, streams } from './streams.ts'
 import type { RunRequest, Session } from './types.ts'
+import { verifyAll } from './verify.ts'
 
 /** The caller of a request, as the role that its headers ask for. */
 export async function callerOf(answerer: Answerer, request: FastifyRequest): Promise<Caller> {
@@ -75,9 +76,9 @@ export function addAdmin(app: FastifyInstance, parts: AdminParts): void {
   route('POST', '/tokens/:id/revoke', (caller, { params }) =>
     forAdmin(caller, async () => (await parts.tokens.revoke(params['id']!), { id: params['id'] })),
   )
+  route('POST', '/verify', (caller) => forAdmin(caller, () => verifyAll(parts, caller)))
   app.get('/admin/events', async (request, reply) => {
-    await callerOf(parts.answerer, request)
-    streamEvents(parts, reply)
+    streamEvents(parts, await callerOf(parts.answerer, request), reply)
   })
 }
 
