@@ -86,7 +86,12 @@ export const latest = endpoint('GET /latest', {
   sql: () => sql`SELECT CAST(count(*) AS BIGINT) AS readings, max(id) AS newest FROM ${recent}`,
 })
 
+export const device = endpoint('GET /devices/:id', {
+  params: { id: t.string() },
+  sql: (p) => sql`SELECT id, region, price FROM ${devices} WHERE id = ${p.id}`,
+})
+
 export default project('scenario', [
   { readings, pulses, devices, regions, byRegion, byDevice, recent, perMinute, soundReadings, soundRegions },
-  { analyst, sender, reads, sends, own, ownRecent, hidden, ofDevice, latest },
+  { analyst, sender, reads, sends, own, ownRecent, hidden, ofDevice, latest, device },
 ])
