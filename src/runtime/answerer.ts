@@ -14,6 +14,7 @@ import { ADMIN, type Identity } from '../govern/identity.ts'
 import { isJwt } from '../govern/jwt.ts'
 import type { Guard, Secured } from '../govern/secure.ts'
 import type { Tokens } from '../govern/token.ts'
+import { storedUnder } from '../orchestrate/graph.ts'
 import type { Answerer, Caller, Question } from '../serve/answer.ts'
 import type { Settings } from './settings.ts'
 
@@ -74,15 +75,11 @@ export function makeAnswerer(parts: AnswererParts): Answerer {
         await record(parts, caller, question, secured, 'ok', { format })
         return bytes
       }),
-    version: (caller, relations) =>
-      relations
-        .map((name) => {
-          const seen = parts.relations.has(name)
-            ? `${parts.relations.tableOf(name)?.current?.id ?? 0}.${parts.relations.tailRowsOf(name)}`
-            : ''
-          return `${decide(parts.manifest(), caller, name).hash}@${seen}`
-        })
-        .join('|'),
+    version(caller, relations) {
+      const policies = relations.map((name) => decide(parts.manifest(), caller, name).hash)
+      const seen = storedUnder(parts.manifest(), relations).map((name) => (parts.relations.has(name) ? stateOf(parts.relations, name) : ''))
+      return [...policies, ...seen].join('|')
+    },
     access(caller, relation) {
       const decision = decide(parts.manifest(), caller, relation)
       return { readable: decision.readable, rowFilter: decision.rowFilter !== null, masked: [...decision.masks.keys()] }
@@ -92,6 +89,10 @@ export function makeAnswerer(parts: AnswererParts): Answerer {
       caller.isAdmin ? [ADMIN, ...parts.manifest().roles.map((role) => role.name)] : caller.roles.map((role) => role.name),
   }
 }
+
+/** The bytes grow with every append, also where a keyed row is replaced and the number of rows stays. */
+const stateOf = (relations: RelationStore, name: string): string =>
+  `${relations.tableOf(name)?.current?.id ?? 0}.${relations.tailRowsOf(name)}.${relations.writable(name).pendingBytes}`
 
 /** Secures a question and runs `action` on it; what fails is recorded, counted and, for restricted callers, told without values. */
 async function guarded<T>(

@@ -18,6 +18,8 @@ import { chooseFormat, isNumbersAsText, sendExport } from './sql.ts'
 export interface RestParts {
   readonly answerer: Answerer
   endpoints(): readonly EndpointManifest[]
+  /** Stored relations behind an endpoint, views expanded: those that `onChange` names. */
+  reads(endpoint: EndpointManifest): readonly string[]
   /** Signs cursors. */
   readonly key: Uint8Array
   /** Calls back when a relation has new rows or a new snapshot. */
@@ -226,7 +228,7 @@ async function streamLive(
   }
   let cancel: (() => void) | null = null
   const stop = parts.onChange((relation) => {
-    if (!endpoint.inputs.includes(relation)) return
+    if (!parts.reads(endpoint).includes(relation)) return
     isChanged = true
     cancel ??= parts.after(LIVE_GATHER_MS, () => {
       cancel = null

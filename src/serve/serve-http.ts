@@ -6,6 +6,7 @@ import { MillraceError as Failure } from '../core/errors.ts'
 import { partitionKeyIndex } from '../define/partition-key.ts'
 import { isLogged } from '../define/system-columns.ts'
 import type { Door } from '../ingest/collect.ts'
+import { storedUnder } from '../orchestrate/graph.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
 import type { AdminParts } from './admin/parts.ts'
 import { addAdmin, callerOf } from './admin/routes.ts'
@@ -86,6 +87,7 @@ function addRoutes(app: FastifyInstance, parts: ServeParts): void {
   addRest(app, {
     answerer: admin.answerer,
     endpoints: () => admin.manifest().endpoints,
+    reads: (endpoint) => storedUnder(admin.manifest(), endpoint.inputs),
     key: parts.cursorKey,
     onChange: (listener) => admin.onChange(([kind, name]) => (kind === 'relation' && name ? listener(name) : undefined)),
     after: (ms, action) => admin.clock.after(ms, action),

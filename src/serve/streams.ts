@@ -53,7 +53,8 @@ export async function answerStream(ports: StreamPorts, name: string, request: In
     )
     ports.onCollected(name, answer.accepted, answer.rejected, body.length, ports.monotonicMs() - startedMs)
     const { status, duplicate: _, ...rest } = answer
-    send(response, status, 'application/json', JSON.stringify(status === 422 ? { ...refused(rest), ...rest } : rest))
+    if (status === 422) send(response, status, PROBLEM_TYPE, JSON.stringify({ ...refused(rest), ...rest }))
+    else send(response, status, 'application/json', JSON.stringify(rest))
   } catch (cause) {
     const error = asMillraceError(cause)
     if (!request.complete) response.setHeader('connection', 'close')
