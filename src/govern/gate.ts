@@ -325,7 +325,8 @@ function checkExpression(value: unknown, walk: Walk): void {
   if (node.class === 'OPERATOR' && !OPERATOR_TYPES.has(String(node.type))) refuse(`the operator ${String(node.type)}`)
   if (node.class === 'FUNCTION' || node.class === 'WINDOW') checkFunction(node, walk)
   checkMembers(`an expression of class ${String(node.class)}`, node, membersOf(EXPRESSIONS, node.class, 'an expression of class'), walk)
-  for (const form of formsOf(node)) if (STRICT_FORMS.has(form)) walk.strict.push({ name: form, node })
+  // The engine keeps a filter that can fail behind the others, but does not see that the body of a lambda can fail.
+  for (const form of formsOf(node)) if (form === 'LAMBDA' || STRICT_FORMS.has(form)) walk.strict.push({ name: form, node })
 }
 
 /** What an expression without a function's name is called in STRICT_FORMS. */
