@@ -74,7 +74,10 @@ export function addAdmin(app: FastifyInstance, parts: AdminParts): void {
   route('GET', '/tokens', async (caller) => ({ tokens: await forAdmin(caller, () => parts.tokens.list()) }))
   route('POST', '/tokens', (caller, { body }) => forAdmin(caller, () => parts.tokens.create(tokenRequest(body))))
   route('POST', '/tokens/:id/revoke', (caller, { params }) =>
-    forAdmin(caller, async () => (await parts.tokens.revoke(params['id']!), { id: params['id'] })),
+    forAdmin(caller, async () => {
+      await parts.tokens.revoke(params['id']!)
+      return { id: params['id'] }
+    }),
   )
   route('POST', '/verify', (caller) => forAdmin(caller, () => verifyAll(parts, caller)))
   app.get('/admin/events', async (request, reply) => {
