@@ -39,6 +39,10 @@ export function addRest(app: FastifyInstance, parts: RestParts): void {
     if (!caller.isAdmin && !endpoint.allow.some((role) => caller.roles.some((own) => own.name === role))) {
       throw new MillraceError('MR_ACCESS_DENIED', `you may not call ${endpoint.name}`, { fix: 'ask its owner for a role that may' })
     }
+    if (!endpoint.inputs.every((input) => parts.answerer.access(caller, input).readable))
+      throw new MillraceError('MR_ACCESS_DENIED', `you may not read what ${endpoint.name} reads`, {
+        fix: 'ask its owner for a role that may',
+      })
     const given = { ...(request.query as Record<string, string>), ...path }
     const params = readParams(endpoint.params, given, RESERVED)
     const question = questionOf(parts, endpoint, params, given)

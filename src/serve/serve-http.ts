@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { nodeDisk } from '../core/disk.ts'
 import type { MillraceError } from '../core/errors.ts'
 import { MillraceError as Failure } from '../core/errors.ts'
+import type { Manifest } from '../define/manifest.ts'
 import { partitionKeyIndex } from '../define/partition-key.ts'
 import { isLogged } from '../define/system-columns.ts'
 import type { Door } from '../ingest/collect.ts'
@@ -10,7 +11,10 @@ import { storedUnder } from '../orchestrate/graph.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
 import type { AdminParts } from './admin/parts.ts'
 import { addAdmin, callerOf } from './admin/routes.ts'
+import { mayCount } from './admin/shown.ts'
+import type { Caller } from './answer.ts'
 import { type HttpServer, startHttp } from './http.ts'
+import { shownMetrics } from './metrics.ts'
 import { openApi } from './openapi.ts'
 import { addRest } from './rest.ts'
 import { addSql } from './sql.ts'
@@ -55,7 +59,8 @@ export function serveHttp(parts: ServeParts): Promise<HttpServer> {
       door: (name) => doors.get(name),
       async mayWrite(request, stream) {
         const caller = await admin.answerer.authenticate(request.headers.authorization)
-        if (doors.has(stream) && !admin.answerer.mayWrite(caller, stream))
+        // The same answer for a stream that does not exist: who may not write to it does not learn whether it does.
+        if (!admin.answerer.mayWrite(caller, stream))
           throw new Failure('MR_ACCESS_DENIED', `you may not write to ${stream}`, { fix: 'ask for a role with a write grant' })
         return { id: caller.tokenId }
       },
@@ -77,11 +82,18 @@ function addRoutes(app: FastifyInstance, parts: ServeParts): void {
     const isReady = parts.isReady()
     return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'not ready', version: admin.version, components })
   })
-  app.get('/openapi.json', () => openApi(admin.manifest(), admin.version))
+  app.get('/openapi.json', async (request) => {
+    const isAnonymous = request.headers.authorization === undefined
+    const caller = await callerOf(admin.answerer, request).catch((error: MillraceError) => {
+      if (isAnonymous && error.code === 'MR_AUTH_MISSING') return undefined
+      throw error
+    })
+    return openApi(callableBy(admin, caller), admin.version)
+  })
   app.get('/metrics', async (request, reply) => {
-    await callerOf(admin.answerer, request)
+    const caller = await callerOf(admin.answerer, request)
     const { type, text } = await parts.printMetrics()
-    return reply.type(type).send(text)
+    return reply.type(type).send(caller.isAdmin ? text : shownMetrics(text, (name) => mayCount(admin, caller, name)))
   })
   addSql(app, admin.answerer)
   addRest(app, {
@@ -94,4 +106,17 @@ function addRoutes(app: FastifyInstance, parts: ServeParts): void {
   })
   addAdmin(app, admin)
   addConsole(app, nodeDisk, parts.consoleDirectory)
+}
+
+/** What of the project a caller may call; nothing without one. */
+function callableBy(admin: AdminParts, caller: Caller | undefined): Pick<Manifest, 'project' | 'relations' | 'endpoints'> {
+  const { project, relations, endpoints } = admin.manifest()
+  if (!caller) return { project, relations: [], endpoints: [] }
+  if (caller.isAdmin) return { project, relations, endpoints }
+  const held = caller.roles.map((role) => role.name)
+  return {
+    project,
+    relations: relations.filter((relation) => admin.answerer.mayWrite(caller, relation.name)),
+    endpoints: endpoints.filter((endpoint) => endpoint.allow.some((role) => held.includes(role))),
+  }
 }
