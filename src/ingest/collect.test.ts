@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import type { Append, Appended, Log } from '../log/log.ts'
-import { hashPartition } from '../schema/partition-hash.ts'
+import { partitionOf } from '../schema/partition-hash.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
 import type { Shape } from '../schema/type.ts'
 import { type CollectRequest, collect, type Door } from './collect.ts'
@@ -69,7 +69,10 @@ test('rows go to the partition of their key, as Kafka would choose it; a null ke
         .map((line) => [(JSON.parse(line) as { id: number }).id, part.partition] as const),
     ),
   )
-  for (const [id, key] of keys.entries()) assert.equal(seen.get(id), hashPartition(key ?? '', 3), String(key))
+  for (const [id, key] of keys.entries()) {
+    const bytes = Buffer.from(key ?? '')
+    assert.equal(seen.get(id), partitionOf(bytes, 0, bytes.length, 3), String(key))
+  }
   assert.deepEqual(
     answer.offsets.map(({ partition }) => partition),
     [...new Set(seen.values())].sort(),
