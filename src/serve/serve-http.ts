@@ -52,6 +52,7 @@ export function serveHttp(parts: ServeParts): Promise<HttpServer> {
     port: parts.port,
     bodyBytesMax: parts.bodyBytesMax,
     origins: [],
+    clock: admin.clock,
     onError: parts.onError,
     streams: {
       log: admin.log,
