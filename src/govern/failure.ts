@@ -7,18 +7,38 @@ import { MillraceError } from '../core/errors.ts'
 const BUDGET = 20
 const WINDOW_MS = 600_000
 
-/** Codes whose message can hold a value of a row. Those of parsing and binding come before any row is read. */
-const SAYS_VALUES: ReadonlySet<string> = new Set(['MR_SQL_RUNTIME', 'MR_ENGINE', 'MR_INTERNAL', 'MR_SQL_TYPE'])
+/** Codes of what fails while rows are read: the message can hold a value. */
+const SAYS_VALUES: ReadonlySet<string> = new Set(['MR_SQL_RUNTIME', 'MR_ENGINE', 'MR_INTERNAL'])
 
 /** Whether the failure counts against the budget: it happened while rows were read. */
 export const tellsOneBit = (error: MillraceError): boolean => SAYS_VALUES.has(error.code) || error.code === 'MR_SQL_MEMORY'
 
-/** The error as a restricted caller may see it: the same words whatever the rows hold. `id` finds the record in the audit trail. */
+/**
+ * The error as a restricted caller may see it: never the engine's own text, the same words whatever the rows hold. `id` finds
+ * the record in the audit trail.
+ */
 export function withoutValues(error: MillraceError, id: string): MillraceError {
-  if (!SAYS_VALUES.has(error.code)) return error
-  return new MillraceError('MR_SQL_RUNTIME', `the query failed while running (${id}); the audit trail has the details`, {
-    fix: 'check casts and arithmetic, use TRY_CAST, or ask an administrator for the details',
-  })
+  if (SAYS_VALUES.has(error.code))
+    return new MillraceError('MR_SQL_RUNTIME', `the query failed while running (${id}); the audit trail has the details`, {
+      fix: 'check casts and arithmetic, use TRY_CAST, or ask an administrator for the details',
+    })
+  const isOurs = error.cause === undefined
+  if (isOurs || (error.code !== 'MR_SQL_UNKNOWN' && error.code !== 'MR_SQL_TYPE')) return error
+  const message = error.code === 'MR_SQL_UNKNOWN' ? unknownName(error.message) : wrongTypes(error.message)
+  return new MillraceError(error.code, message, error.fix === undefined ? {} : { fix: error.fix })
+}
+
+/** The name that is not there, and those of visible columns that the engine found near it. */
+function unknownName(message: string): string {
+  const name = /(column|table|Table|Column)\b[^"]*"([^"]+)"/.exec(message)
+  const near = /Candidate \w+: (.+)$/s.exec(message)?.[1]?.match(/"[^"]+"/g) ?? []
+  const what = name ? `there is no ${name[1]!.toLowerCase()} "${name[2]}"` : 'a name in the query does not exist, or means several things'
+  return near.length === 0 ? what : `${what}; near it are ${near.join(', ')}`
+}
+
+function wrongTypes(message: string): string {
+  const call = /argument types '([^']+)'/.exec(message)
+  return call ? `there is no function for ${call[1]}` : 'the types of an expression do not fit'
 }
 
 /** Failures of each restricted caller in the last ten minutes, in the memory of one process. */

@@ -526,7 +526,6 @@ export const SAFE_FUNCTIONS: ReadonlySet<string> = new Set([
   'pg_ts_parser_is_visible',
   'pg_ts_dict_is_visible',
   'format_pg_type',
-  'pg_sleep',
   'list_var_pop',
   'list_stddev_pop',
   'date_add',
@@ -611,6 +610,7 @@ export const STRICT_FUNCTIONS: ReadonlySet<string> = new Set([
 ])
 export const STRICT_FORMS: ReadonlySet<string> = new Set([])
 export const DENIED_FUNCTIONS: ReadonlySet<string> = new Set([
+  'pg_sleep',
   'parse_duckdb_log_message',
   'json_serialize_plan',
   '__internal_compress_string_usmallint',

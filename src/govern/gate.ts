@@ -278,6 +278,7 @@ function checkTableFunction(value: unknown, walk: Walk): void {
   const call = value as Node
   const name = String(call['function_name']).toLowerCase()
   if (call.class !== 'FUNCTION' || !TABLE_FUNCTIONS.has(name) || call['schema'] || call['catalog']) refuse(`the table function ${name}`)
+  if (STRICT_FUNCTIONS.has(name)) walk.strict.push({ name, node: call })
   checkMembers(`the table function ${name}`, call, EXPRESSIONS['FUNCTION']!, walk)
 }
 
@@ -324,7 +325,8 @@ function checkExpression(value: unknown, walk: Walk): void {
   if (node.class === 'OPERATOR' && !OPERATOR_TYPES.has(String(node.type))) refuse(`the operator ${String(node.type)}`)
   if (node.class === 'FUNCTION' || node.class === 'WINDOW') checkFunction(node, walk)
   checkMembers(`an expression of class ${String(node.class)}`, node, membersOf(EXPRESSIONS, node.class, 'an expression of class'), walk)
-  for (const form of formsOf(node)) if (STRICT_FORMS.has(form)) walk.strict.push({ name: form, node })
+  // The engine keeps a filter that can fail behind the others, but does not see that the body of a lambda can fail.
+  for (const form of formsOf(node)) if (form === 'LAMBDA' || STRICT_FORMS.has(form)) walk.strict.push({ name: form, node })
 }
 
 /** What an expression without a function's name is called in STRICT_FORMS. */

@@ -104,7 +104,7 @@ function comparison(type: Type, wanted: LiveValue): Comparison {
 function exactly(scale: number, wanted: LiveValue, type: Type): Comparison {
   let constant: Decimal
   try {
-    constant = Decimal.from(typeof wanted === 'boolean' ? Number(wanted) : wanted)
+    constant = Decimal.from(String(typeof wanted === 'boolean' ? Number(wanted) : wanted))
   } catch {
     throw unfit(type, wanted)
   }
@@ -149,7 +149,7 @@ function timeMicros(type: Type, wanted: LiveValue): bigint {
 function instantMicros(type: Type, wanted: LiveValue): bigint {
   const text = String(wanted)
   try {
-    return BigInt(Instant.fromIso(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00` : text).epochMicros)
+    return BigInt(Instant.fromIso(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text).epochMicros)
   } catch {
     throw unfit(type, wanted)
   }

@@ -4,30 +4,34 @@ import { scanSql } from '../engine/scan.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { DataFile, LakeTable } from '../lake/types.ts'
 
-export interface InputState {
-  readonly table: LakeTable | null
-  /** Snapshot that was read last; null = nothing was. */
-  readonly from: string | null
+export interface ChangedRows {
+  /** SQL of rows that came or went, with the table's columns. */
+  readonly changed: string
+  /** SQL of the table as it was. */
+  readonly before: string
 }
 
-/** SQL of the changed rows, with the table's columns; null when nothing changed. */
-export async function changedRows(lake: Lake, { table, from }: InputState): Promise<string | null> {
-  if (!table?.current || table.current.id.toString() === from) return null
-  const now = await lake.files(table)
+/**
+ * Since snapshot `from` (null = since it was empty). 'none' when no file differs; 'unknown' when that snapshot has expired or
+ * the table was made anew.
+ */
+export async function changedRows(lake: Lake, table: LakeTable | null, from: string | null): Promise<ChangedRows | 'none' | 'unknown'> {
+  if (!table || (table.current?.id.toString() ?? null) === from) return 'none'
+  const now = table.current ? await lake.files(table) : []
   const before = from === null ? [] : await filesAt(lake, table, BigInt(from))
-  if (before === null) return scanSql({ table, files: now, tails: [] })
+  if (before === null) return 'unknown'
   const beforePaths = new Set(before.map((file) => file.path))
   const nowPaths = new Set(now.map((file) => file.path))
   const added = now.filter((file) => !beforePaths.has(file.path))
   const removed = before.filter((file) => !nowPaths.has(file.path))
-  if (added.length === 0 && removed.length === 0) return null
-  const plus = scanSql({ table, files: added, tails: [] })
-  if (removed.length === 0) return plus
-  const minus = scanSql({ table, files: removed, tails: [] })
-  return `((${plus}) EXCEPT ALL (${minus})) UNION ALL ((${minus}) EXCEPT ALL (${plus}))`
+  if (added.length === 0 && removed.length === 0) return 'none'
+  const scan = (files: readonly DataFile[]): string => scanSql({ table, files, tails: [] })
+  const [plus, minus] = [scan(added), scan(removed)]
+  const both = `((${plus}) EXCEPT ALL (${minus})) UNION ALL ((${minus}) EXCEPT ALL (${plus}))`
+  return { changed: removed.length === 0 ? plus : both, before: scan(before) }
 }
 
-/** Files of an older snapshot; null when it has expired, and then everything counts as changed. */
+/** Files of an older snapshot; null when it has expired. */
 async function filesAt(lake: Lake, table: LakeTable, id: bigint): Promise<readonly DataFile[] | null> {
   const snapshot = table.snapshots.find((candidate) => candidate.id === id)
   return snapshot ? lake.files(table, snapshot) : null

@@ -1,16 +1,19 @@
 // Refreshes stored models in two stages: `stage` computes and writes data files that nobody sees, `publish` commits them.
 // Between the two, orchestrate runs the checks. An incremental model recomputes exactly the intervals or keys that changed
-// input rows touch: the difference of snapshots, mapped through the model's own SQL. PROTOCOL rules 24 and 25.
+// input rows touch: the difference of snapshots, mapped through the model's own SQL (`affected.ts`). PROTOCOL rules 24, 25.
 import { MillraceError } from '../core/errors.ts'
 import type { ModelManifest } from '../define/manifest.ts'
-import type { Engine, Session } from '../engine/duckdb.ts'
+import type { Session } from '../engine/duckdb.ts'
 import { scanSql } from '../engine/scan.ts'
-import { inlineConstants, literal, quoteName } from '../engine/sql-text.ts'
+import { inlineConstants, quoteName } from '../engine/sql-text.ts'
 import { withRelations } from '../engine/workspace.ts'
-import { writeParquet } from '../engine/write.ts'
+import { type WriteOptions, writeParquet } from '../engine/write.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { DataFile, LakeTable, TableChange } from '../lake/types.ts'
-import { changedRows, type InputState } from './changed-rows.ts'
+import { AFFECTED, collectAffected } from './affected.ts'
+import { type Input, type RefreshParts, scans, unitsOf } from './inputs.ts'
+
+export type { Input, RefreshParts } from './inputs.ts'
 
 export interface Staged {
   readonly model: ModelManifest
@@ -21,19 +24,6 @@ export interface Staged {
   readonly rowsWritten: number
   /** What was recomputed, in words: 'full', '3 of 305 days'. */
   readonly note: string
-}
-
-export interface RefreshParts {
-  readonly engine: Engine
-  readonly lake: Lake
-}
-
-export interface Input {
-  readonly name: string
-  readonly table: LakeTable | null
-  readonly keyed: boolean
-  /** SQL of a view model instead of a table. */
-  readonly view?: string
 }
 
 export interface StageOptions {
@@ -71,19 +61,14 @@ export async function stage(parts: RefreshParts, model: ModelManifest, options: 
       !options.full &&
       table.properties[CODE] === options.code &&
       table.current !== null
-    const staged = canPatch
-      ? await stagePatch(parts, session, model, table, options)
-      : await stageFull(parts, session, model, table, options)
+    const whole = canPatch ? await collectAffected(parts, session, model, options.inputs, options.last!) : null
+    const staged =
+      canPatch && whole === null
+        ? await stagePatch(parts, session, model, table, options)
+        : await stageFull(parts, session, model, table, options, whole)
+    options.signal?.throwIfAborted()
     return { ...staged, model, inputs }
   })
-}
-
-async function scans(lake: Lake, inputs: readonly Input[]): Promise<Record<string, string>> {
-  const relations: Record<string, string> = {}
-  for (const input of inputs)
-    relations[input.name] =
-      input.view ?? scanSql({ table: input.table, files: input.table ? await lake.files(input.table) : [], tails: [] })
-  return relations
 }
 
 type Part = Omit<Staged, 'model' | 'inputs'>
@@ -94,9 +79,10 @@ async function stageFull(
   model: ModelManifest,
   table: LakeTable,
   options: StageOptions,
+  whole: string | null,
 ): Promise<Part> {
   const old = table.current ? await parts.lake.files(table) : []
-  const files = await writeParquet(session, { select: inlineConstants(model.sql), table, directory: parts.lake.dataDirectory(table) })
+  const files = await writeParquet(session, { ...target(parts, table, options), select: inlineConstants(model.sql) })
   return {
     change: {
       table: model.name,
@@ -108,9 +94,15 @@ async function stageFull(
     },
     candidate: scanSql({ table, files, tails: [] }),
     rowsWritten: rowsOf(files),
-    note: 'full',
+    note: whole === null ? 'full' : `full: ${whole}`,
   }
 }
+
+const target = ({ lake }: RefreshParts, table: LakeTable, { signal }: StageOptions): Omit<WriteOptions, 'select'> => ({
+  table,
+  directory: lake.dataDirectory(table),
+  ...(signal ? { signal } : {}),
+})
 
 const rowsOf = (files: readonly DataFile[]): number => files.reduce((sum, file) => sum + file.rows, 0)
 
@@ -121,13 +113,12 @@ async function stagePatch(
   table: LakeTable,
   options: StageOptions,
 ): Promise<Part> {
-  const units = model.by ? [model.by] : model.key
-  await collectUnits(parts, session, model, units, options)
-  const skipped = await applyLookback(session, model, table)
-  const { rows } = await session.rows('SELECT count(*) FROM affected')
+  const units = unitsOf(model)
+  const live = await parts.lake.files(table)
+  const skipped = await applyLookback(session, model, scanSql({ table, files: live, tails: [] }))
+  const { rows } = await session.rows(`SELECT count(*) FROM ${AFFECTED}`)
   const affected = Number(rows[0]![0])
   const note = `${affected} ${model.by ? `${model.by}${affected === 1 ? '' : 's'}` : affected === 1 ? 'key' : 'keys'}${skipped > 0 ? `, ${skipped} beyond the lookback` : ''}`
-  const live = await parts.lake.files(table)
   if (affected === 0) {
     return {
       change: { table: model.name, operation: 'append', add: [], remove: [] },
@@ -139,12 +130,12 @@ async function stagePatch(
   const touched = await touchedFiles(session, table, live, units)
   const match = units.map((unit) => `t.${quoteName(unit)} IS NOT DISTINCT FROM a.${quoteName(unit)}`).join(' AND ')
   const columns = model.shape.fields.map((field) => quoteName(field.name)).join(', ')
-  const recomputed = `SELECT ${columns} FROM (${inlineConstants(model.sql)}) AS t SEMI JOIN affected AS a ON ${match}`
+  const recomputed = `SELECT ${columns} FROM (${inlineConstants(model.sql)}) AS t SEMI JOIN ${AFFECTED} AS a ON ${match}`
   const kept =
     touched.length > 0
-      ? `SELECT ${columns} FROM (${scanSql({ table, files: touched, tails: [] })}) AS t ANTI JOIN affected AS a ON ${match} UNION ALL `
+      ? `SELECT ${columns} FROM (${scanSql({ table, files: touched, tails: [] })}) AS t ANTI JOIN ${AFFECTED} AS a ON ${match} UNION ALL `
       : ''
-  const files = await writeParquet(session, { select: `${kept}${recomputed}`, table, directory: parts.lake.dataDirectory(table) })
+  const files = await writeParquet(session, { ...target(parts, table, options), select: `${kept}${recomputed}` })
   const gone = new Set(touched.map((file) => file.path))
   return {
     change: { table: model.name, operation: 'overwrite', add: files, remove: [...gone], validateFrom: table.current?.id ?? null },
@@ -154,56 +145,14 @@ async function stagePatch(
   }
 }
 
-/** Fills the temporary table `affected`: the intervals or keys that changed input rows contribute to. */
-async function collectUnits(
-  parts: RefreshParts,
-  session: Session,
-  model: ModelManifest,
-  units: readonly string[],
-  options: StageOptions,
-): Promise<void> {
-  const columns = units.map(quoteName).join(', ')
-  await session.run(`CREATE TEMP TABLE affected AS SELECT ${columns} FROM (${inlineConstants(model.sql)}) LIMIT 0`)
-  for (const [index, input] of options.inputs.entries()) {
-    if (input.view !== undefined || (model.onChange === 'keep' && index > 0)) continue
-    const state: InputState = { table: input.table, from: options.last?.[input.name] ?? null }
-    const changed = await changedRows(parts.lake, state)
-    if (changed === null) continue
-    await withChanged(parts, options.inputs, input.name, changed, async (inner) => {
-      const { rows } = await inner.rows(`SELECT DISTINCT ${columns} FROM (${inlineConstants(model.sql)})`)
-      await insertUnits(session, rows)
-    })
-  }
-  await session.run('CREATE OR REPLACE TEMP TABLE affected AS SELECT DISTINCT * FROM affected')
-}
-
-/** The model's own relations, with one input reduced to its changed rows. */
-async function withChanged(
-  parts: RefreshParts,
-  inputs: readonly Input[],
-  name: string,
-  changed: string,
-  action: (session: Session) => Promise<void>,
-): Promise<void> {
-  await withRelations(parts.engine, { ...(await scans(parts.lake, inputs)), [name]: changed }, action)
-}
-
-const INSERT_ROWS = 500
-
-async function insertUnits(session: Session, rows: readonly (readonly unknown[])[]): Promise<void> {
-  for (let at = 0; at < rows.length; at += INSERT_ROWS) {
-    const values = rows.slice(at, at + INSERT_ROWS).map((row) => `(${row.map((value) => literal(value as string)).join(', ')})`)
-    await session.run(`INSERT INTO affected VALUES ${values.join(', ')}`)
-  }
-}
-
-/** Drops intervals older than the lookback; answers how many. */
-async function applyLookback(session: Session, model: ModelManifest, table: LakeTable): Promise<number> {
-  if (model.lookbackMs === undefined || !model.by || !table.current) return 0
+/** Drops intervals that lie further behind the newest than the lookback; answers how many. */
+async function applyLookback(session: Session, model: ModelManifest, current: string): Promise<number> {
+  if (model.lookbackMs === undefined || !model.by) return 0
   const by = quoteName(model.by)
-  const bound = `(SELECT max(${by}) FROM affected) - INTERVAL '${model.lookbackMs} milliseconds'`
-  const { rows } = await session.rows(`SELECT count(*) FROM affected WHERE ${by} < ${bound}`)
-  await session.run(`DELETE FROM affected WHERE ${by} < ${bound}`)
+  const newest = `(SELECT max(${by}) FROM (SELECT ${by} FROM ${AFFECTED} UNION ALL SELECT ${by} FROM (${current})))`
+  const isBeyond = `${by} < ${newest} - INTERVAL '${model.lookbackMs} milliseconds'`
+  const { rows } = await session.rows(`SELECT count(*) FROM ${AFFECTED} WHERE ${isBeyond}`)
+  await session.run(`DELETE FROM ${AFFECTED} WHERE ${isBeyond}`)
   return Number(rows[0]![0])
 }
 
@@ -213,7 +162,7 @@ async function touchedFiles(session: Session, table: LakeTable, live: readonly D
   const match = units.map((unit) => `t.${quoteName(unit)} IS NOT DISTINCT FROM a.${quoteName(unit)}`).join(' AND ')
   for (const file of live) {
     const { rows } = await session.rows(
-      `SELECT EXISTS (SELECT 1 FROM (${scanSql({ table, files: [file], tails: [] })}) AS t SEMI JOIN affected AS a ON ${match})`,
+      `SELECT EXISTS (SELECT 1 FROM (${scanSql({ table, files: [file], tails: [] })}) AS t SEMI JOIN ${AFFECTED} AS a ON ${match})`,
     )
     if (rows[0]![0] === true) touched.push(file)
   }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { printJson } from '../../src/core/json.ts'
 import { ADMIN, caller, FRANCE, MASK_KEY, OFFICER, openShop, type Shop } from './fixture.ts'
 
 let shop: Shop
@@ -189,19 +190,22 @@ test('ordinary questions run', async () => {
   assert.ok(ORDINARY.length >= 40)
 })
 
+const sorted = (rows: readonly unknown[]): string[] => rows.map((row) => printJson(row)).sort()
+
 test('two stages answer as one does', async () => {
   let compared = 0
   for (const sql of ORDINARY) {
     if (!/^SELECT/.test(sql) || /SAMPLE/.test(sql)) continue
-    const forced = `WITH forced AS (SELECT substr('a', 1, 1) AS f) ${sql}`
+    const forced = `WITH forced AS (SELECT substr(note, 1, 1) FROM orders LIMIT 0) ${sql}`
     const secured = await shop.guard.secure(FRANCE, forced)
-    assert.equal(secured.isTwoStage, /orders|customers/i.test(sql), forced)
+    assert.equal(secured.isTwoStage, true, forced)
     const copied = await secured.session.rows(secured.sql)
     await secured.release()
     const direct = await shop.ask(FRANCE, sql)
     assert.deepEqual(copied.columns, direct.columns, sql)
     assert.equal(copied.rows.length, direct.rows.length, sql)
-    if (/ORDER BY|^SELECT (count|sum)/.test(sql)) assert.deepEqual(copied.rows, direct.rows, sql)
+    if (!/LIMIT|DISTINCT ON|now\(\)|row_number|arg_max|POSITIONAL/.test(sql))
+      assert.deepEqual(sorted(copied.rows), sorted(direct.rows), sql)
     compared++
   }
   assert.ok(compared > 30)

@@ -73,7 +73,7 @@ function checkSeverity(scope: Scope, what: string, on: Relation, check: TableChe
       `${what}: rows of "${on.name}" are set aside one by one as they arrive, and ${rule.kind} needs other rows`,
       rule.kind === 'unique' ? "use the stream's dedupe, or .warn()" : 'use .warn(), or check a model that reads it',
     )
-  if (severity === 'block' && isAtOnce)
+  if (severity === 'block' && isAtOnce && !(rule.kind === 'unique' && isKey(on, rule)))
     fail(scope, code, at, `${what}: rows of "${on.name}" can be seen as they arrive; nothing is held back`, 'use .warn() or .quarantine()')
   if (severity !== 'warn' && on.kind === 'model' && on.refresh === 'view')
     fail(

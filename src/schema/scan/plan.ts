@@ -30,6 +30,8 @@ export interface Plan {
   readonly maxRowBytes: number
   /** Open-addressing table of slot indexes + 1 by hash of the key. */
   readonly table: Int32Array
+  /** Scratch for the keys of a row, shared by all scans. */
+  readonly order: Int32Array
 }
 
 /** What is wrong with a row that is well-formed JSON. */
@@ -83,7 +85,7 @@ export function makePlan(shape: Shape, options: PlanOptions): Plan {
   const wanted = names.map((name) => shape.fields.find((field) => field.name === name)!)
   const slots = shape.fields.map((field, index) => makeSlot(field, index, names.indexOf(field.name)))
   const { trusted, ignoreUnknown, maxRowBytes } = options
-  return { slots, wanted, trusted, ignoreUnknown, maxRowBytes, table: makeTable(slots) }
+  return { slots, wanted, trusted, ignoreUnknown, maxRowBytes, table: makeTable(slots), order: new Int32Array(slots.length + 8) }
 }
 
 function makeSlot(field: Field, index: number, lane: number): Slot {
@@ -126,10 +128,13 @@ export function sameBytes(text: Uint8Array, bytes: Uint8Array, from: number, to:
   return true
 }
 
-export function newState(plan: Plan, bytes: Buffer, capacity: number): ScanState {
+const EMPTY = Buffer.alloc(0)
+
+/** `room`: bytes behind `bytes`, in the same memory, at which the loops may look. */
+export function newState(plan: Plan, bytes: Buffer, capacity: number, room: number): ScanState {
   return {
     bytes,
-    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength + room),
     lanes: plan.wanted.map((field) => newLane(field, capacity)),
     capacity,
     lines: new Int32Array(capacity),
@@ -142,13 +147,13 @@ export function newState(plan: Plan, bytes: Buffer, capacity: number): ScanState
     whole: newWhole(),
     fault: newFault(),
     problem: null,
-    side: { bytes: Buffer.alloc(0), length: 0 },
+    side: { bytes: EMPTY, length: 0 },
     text: bytes,
     from: 0,
     to: 0,
     seen: new Int32Array(plan.slots.length),
     stamp: 0,
-    order: new Int32Array(plan.slots.length + 8),
+    order: plan.order,
     orderLength: 0,
     style: 'compact',
   }

@@ -22,8 +22,8 @@ export interface Reject extends Problem {
 
 export interface Scan {
   /**
-   * The good rows. Text columns point into the input, which must stay unchanged while the batch is in use; if any text
-   * had to be decoded, into a copy of the input with the decoded text behind it. All text columns share one buffer.
+   * The good rows. Text columns point into the input, which must stay unchanged while the batch is in use, or into a copy
+   * of it: of a small input, or one with decoded text behind it. All text columns share one buffer.
    */
   readonly batch: ColumnBatch
   /** Index of row i's line in the input; this array and the next two may be longer than the batch. */
@@ -126,26 +126,45 @@ function addLayout(reader: Reader, layout: Layout): void {
   reader.current = reader.loops.length - 1
 }
 
-function scan(reader: Reader, bytes: Buffer): Scan {
-  const state = newState(reader.plan, bytes, guessRows(bytes))
+function scan(reader: Reader, input: Buffer): Scan {
   const rejects: Reject[] = []
-  const valid = reader.plan.trusted || isUtf8(bytes)
-  // Loops look ahead of the line's end: the last lines are read by the exact path.
-  const safe = valid ? bytes.lastIndexOf(10, Math.max(0, bytes.length - reader.padding)) + 1 : 0
+  const valid = reader.plan.trusted || isUtf8(input)
+  const bytes = valid ? withRoom(input, reader.padding) : input
+  const room = roomBehind(bytes, reader.padding)
+  const state = newState(reader.plan, bytes, guessRows(bytes), room)
+  // Loops look ahead of the line's end: without room behind the input, the last lines are read by the exact path.
+  const safe = valid ? bytes.lastIndexOf(10, Math.max(0, bytes.length - reader.padding + room)) + 1 : 0
   let at = 0
   while (at < bytes.length) {
     if (state.row === state.capacity) grow(state, bytes.length, at)
-    const next = at < safe && bytes[at] === 0x7b ? runLoops(reader, state, at, safe) : at
-    at = next > at ? next : readLine(reader, state, at, valid, rejects)
+    const isTried = at < safe && bytes[at] === 0x7b
+    const next = isTried ? runLoops(reader, state, at, safe) : at
+    at = next > at ? next : readLine(reader, state, at, valid, isTried, rejects)
   }
   const { side, lines, lineStart, lineEnd, row, line } = state
   const joined = side.length > 0 ? Buffer.concat([bytes, side.bytes.subarray(0, side.length)]) : bytes
   return { batch: finishLanes(reader.plan.wanted, state.lanes, row, joined), lines, lineStart, lineEnd, rejects, lineCount: line }
 }
 
+/** Inputs up to this size are copied when memory ends right behind them: cheaper than the exact path for their last lines. */
+const COPY_BYTES_MAX = 64 * 1024
+
+/** How many of `wanted` bytes behind the input may be looked at. What stands there is never taken for a row's: a row ends before it. */
+const roomBehind = (bytes: Buffer, wanted: number): number =>
+  Math.min(wanted, bytes.buffer.byteLength - bytes.byteOffset - bytes.byteLength)
+
+function withRoom(input: Buffer, padding: number): Buffer {
+  if (input.length > COPY_BYTES_MAX || roomBehind(input, padding) === padding) return input
+  const copy = Buffer.allocUnsafe(input.length + padding)
+  copy.set(input)
+  return copy.subarray(0, input.length)
+}
+
 /** Enough for lines as long as the first, and some; a tiny first line must not make it reserve much for nothing. */
 function guessRows(bytes: Buffer): number {
   const first = bytes.indexOf(10)
+  // V8 keeps arrays of up to 64 bytes in its own heap, and they cost a tenth: a single row, which is common, needs no more.
+  if (first === bytes.length - 1) return 1
   return first < 0 ? 1 : Math.ceil((bytes.length / Math.max(32, first + 1)) * 1.05) + 8
 }
 
@@ -172,8 +191,8 @@ function runLoops(reader: Reader, state: ScanState, at: number, safe: number): n
   return at
 }
 
-/** Reads the line at `at` by the exact path and returns where the next begins. */
-function readLine(reader: Reader, state: ScanState, at: number, valid: boolean, rejects: Reject[]): number {
+/** Reads the line at `at` by the exact path and returns where the next begins. `isTried`: no loop could. */
+function readLine(reader: Reader, state: ScanState, at: number, valid: boolean, isTried: boolean, rejects: Reject[]): number {
   const { bytes } = state
   const feed = bytes.indexOf(10, at)
   const next = feed < 0 ? bytes.length : feed + 1
@@ -187,7 +206,7 @@ function readLine(reader: Reader, state: ScanState, at: number, valid: boolean, 
       state.lineStart[state.row] = at
       state.lineEnd[state.row] = end
       state.row++
-      if (state.row > 1) learn(reader, state)
+      if (isTried) learn(reader, state)
     }
   }
   state.line++
