@@ -378,6 +378,9 @@ test('time travel by version and by time, and committed rows alone', async () =>
   const isCommitted = async (): Promise<number> =>
     Number((await answer('SELECT count(*) FROM readings', { freshness: 'committed' })).rows[0]![0])
   await eventually('all is committed', isCommitted, kept.length)
+  kept.push(reading(100, { seen: new Date(MINUTE + 95_000).toISOString() }))
+  await collected(await server.post('/streams/readings', JSON.stringify(kept.at(-1)), json))
+  await eventually('the next row too', isCommitted, kept.length)
   const snapshots = (await server.sql(
     "SELECT CAST(snapshot_id AS VARCHAR), committed_at, total_records FROM millrace.snapshots WHERE relation = 'readings' AND total_records > 0 ORDER BY sequence",
   )) as [string, string, number][]
