@@ -50,6 +50,8 @@ export interface AdminParts {
   /** Kinds of answers that changed; see AdminEvent. */
   onChange(listener: (key: readonly [string, string?]) => void): () => void
   readonly tokens: {
+    /** See `Tokens.known`. */
+    known(token: string): Caller | undefined
     create(request: {
       user: string
       roles: readonly string[]
