@@ -53,8 +53,10 @@ const inflate = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) }
  *   MR_INGEST_IDEMPOTENCY from the log.
  */
 export async function collect(log: Log, door: Door, request: CollectRequest, limits: CollectLimits): Promise<CollectAnswer> {
-  const body = await decode(request, limits)
-  const lines = isDocument(request.contentType) ? linesOfJson(body) : body
+  const isOne = isDocument(request.contentType)
+  if (request.body.length > limits.bodyBytesMax) throw tooLarge(limits)
+  const body = isPlain(request) ? request.body : await decode(request, limits)
+  const lines = isOne ? linesOfJson(body) : body
   const scan = door.scanner.scan(lines)
   const parts = [...rowParts(door, scan, lines, request), ...rejectParts(scan, lines, request)]
   if (parts.length === 0) return { status: 202, accepted: 0, rejected: 0, offsets: [], errors: [], duplicate: false }
@@ -81,11 +83,15 @@ function isDocument(contentType: string | undefined): boolean {
   })
 }
 
+const encodingOf = (request: CollectRequest): string => (request.contentEncoding ?? 'identity').trim().toLowerCase()
+
+const isPlain = (request: CollectRequest): boolean => {
+  const encoding = encodingOf(request)
+  return encoding === 'identity' || encoding === ''
+}
+
 async function decode(request: CollectRequest, limits: CollectLimits): Promise<Buffer> {
-  isDocument(request.contentType)
-  if (request.body.length > limits.bodyBytesMax) throw tooLarge(limits)
-  const encoding = (request.contentEncoding ?? 'identity').trim().toLowerCase()
-  if (encoding === 'identity' || encoding === '') return request.body
+  const encoding = encodingOf(request)
   if (encoding !== 'gzip' && encoding !== 'zstd') {
     throw new MillraceError('MR_INGEST_MEDIA', `content encoding "${encoding}" is not supported`, { fix: 'send gzip, zstd or no encoding' })
   }

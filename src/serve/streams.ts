@@ -34,7 +34,8 @@ export const streamOf = (request: IncomingMessage): string | undefined => {
 export async function answerStream(ports: StreamPorts, name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const startedMs = ports.monotonicMs()
   try {
-    const caller = await ports.mayWrite(request, name)
+    const may = ports.mayWrite(request, name)
+    const caller = may instanceof Promise ? await may : may
     const door = ports.door(name)
     if (!door)
       throw new MillraceError('MR_INGEST_UNKNOWN_STREAM', `there is no stream "${name}"`, { fix: 'check the name with `millrace status`' })

@@ -4,9 +4,9 @@
 // late when the thread is busy.
 import type { Clock } from '../core/clock.ts'
 
-const STEP_MS = 5
+const STEP_MS = 10
 /** So many steps in a row that end on time mean that the thread is not busy. */
-const CALM_STEPS = 2
+const CALM_STEPS = 3
 const LATE_MS = 1.5
 /** Rest for each millisecond of work: 8 leaves the pipeline a ninth of a busy thread. */
 const REST_MAX = 8
