@@ -77,7 +77,9 @@ export function makeAnswerer(parts: AnswererParts): Answerer {
       }),
     version(caller, relations) {
       const policies = relations.map((name) => decide(parts.manifest(), caller, name).hash)
-      const seen = storedUnder(parts.manifest(), relations).map((name) => (parts.relations.has(name) ? stateOf(parts.relations, name) : ''))
+      const seen = storedUnder(parts.manifest(), relations).map((name) =>
+        parts.relations.has(name) ? parts.relations.versionOf(name) : '',
+      )
       return [...policies, ...seen].join('|')
     },
     access(caller, relation) {
@@ -89,10 +91,6 @@ export function makeAnswerer(parts: AnswererParts): Answerer {
       caller.isAdmin ? [ADMIN, ...parts.manifest().roles.map((role) => role.name)] : caller.roles.map((role) => role.name),
   }
 }
-
-/** The bytes grow with every append, also where a keyed row is replaced and the number of rows stays. */
-const stateOf = (relations: RelationStore, name: string): string =>
-  `${relations.tableOf(name)?.current?.id ?? 0}.${relations.tailRowsOf(name)}.${relations.writable(name).pendingBytes}`
 
 /** Secures a question and runs `action` on it; what fails is recorded, counted and, for restricted callers, told without values. */
 async function guarded<T>(
