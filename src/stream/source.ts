@@ -237,7 +237,11 @@ function cutRows(run: ScannedRun, from: number, until: number, failedCheck: Fail
   }
   const rows = kept.subarray(0, count)
   const batch = count === scan.batch.rows ? scan.batch : selectRows(scan.batch, rows)
-  const pick = (values: Float64Array): Float64Array => Float64Array.from(rows, (row) => values[scan.lines[row]!]!)
+  const pick = (values: Float64Array): Float64Array => {
+    const picked = new Float64Array(count)
+    for (let i = 0; i < count; i++) picked[i] = values[scan.lines[rows[i]!]!]!
+    return picked
+  }
   const redriven = run.redriven && Uint8Array.from(rows, (row) => run.redriven![scan.lines[row]!]!)
   return { kind: 'rows', batch, offsets: pick(lineOffset), appendMs: pick(run.lineMs), redriven, rejected }
 }
