@@ -15,6 +15,7 @@ export class Rechecks {
   readonly #lastMs = new Map<string, number>()
   readonly #armed = new Map<string, () => void>()
   #queue: Promise<void> = Promise.resolve()
+  #isStopped = false
 
   constructor(parts: RechecksParts) {
     this.#parts = parts
@@ -22,7 +23,7 @@ export class Rechecks {
 
   /** New rows of a relation were committed. */
   committed(relation: string): void {
-    if (this.#armed.has(relation)) return
+    if (this.#isStopped || this.#armed.has(relation)) return
     const { clock, everyMs } = this.#parts
     const waitMs = Math.max(0, (this.#lastMs.get(relation) ?? Number.NEGATIVE_INFINITY) + everyMs - clock.nowMs())
     this.#armed.set(
@@ -35,8 +36,9 @@ export class Rechecks {
     )
   }
 
-  /** Forgets what is due and waits for the one that runs. */
+  /** Forgets what is due, waits for the one that runs, and takes no more: the last flush of a node commits too. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     for (const cancel of this.#armed.values()) cancel()
     this.#armed.clear()
     await this.#queue

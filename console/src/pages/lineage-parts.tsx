@@ -294,7 +294,8 @@ export function LineagePanel({
       {node === undefined ? (
         <div>
           <p className="t2">
-            Choose a relation to see where it comes from and what it goes to; then one of its columns to see what makes the value.
+            Choose a relation to see where it comes from and what it goes to
+            {graph.columns.length > 0 ? '; then one of its columns to see what makes the value' : ''}.
           </p>
         </div>
       ) : column === undefined ? (

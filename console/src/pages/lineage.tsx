@@ -20,6 +20,7 @@ export function LineagePage() {
       search: column === undefined ? { node, ...(search.mode ? { mode: search.mode } : {}) } : { node, column, mode: 'columns' },
     })
   const name = query.data?.nodes.find((node) => node.id === chosen.node)?.name
+  const hasColumns = (query.data?.columns.length ?? 0) > 0
   return (
     <>
       <div className="lin-bar">
@@ -33,24 +34,26 @@ export function LineagePage() {
           </button>
         )}
         <span className="sp" />
-        <Segments
-          label="Detail"
-          value={chosen.columns ? 'columns' : 'relations'}
-          options={[
-            { value: 'relations', label: 'Relations' },
-            { value: 'columns', label: 'Columns' },
-          ]}
-          onChange={(value) =>
-            void navigate({
-              to: '/lineage',
-              search: {
-                ...(search.node ? { node: search.node } : {}),
-                ...(value === 'columns' ? { mode: 'columns' as const, ...(search.column ? { column: search.column } : {}) } : {}),
-              },
-              replace: true,
-            })
-          }
-        />
+        {hasColumns ? (
+          <Segments
+            label="Detail"
+            value={chosen.columns ? 'columns' : 'relations'}
+            options={[
+              { value: 'relations', label: 'Relations' },
+              { value: 'columns', label: 'Columns' },
+            ]}
+            onChange={(value) =>
+              void navigate({
+                to: '/lineage',
+                search: {
+                  ...(search.node ? { node: search.node } : {}),
+                  ...(value === 'columns' ? { mode: 'columns' as const, ...(search.column ? { column: search.column } : {}) } : {}),
+                },
+                replace: true,
+              })
+            }
+          />
+        ) : null}
       </div>
       <Answer query={query} rows={12}>
         {(graph) =>

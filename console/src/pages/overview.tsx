@@ -14,7 +14,7 @@ import { RunAgain } from '../ui/run-again.tsx'
 import { State, StateIcon } from '../ui/state.tsx'
 import { Card } from '../ui/tile-frame.tsx'
 import { Span, Time } from '../ui/time.tsx'
-import { runWords } from '../ui/words.ts'
+import { failing, runWords } from '../ui/words.ts'
 import { RelationTable } from './relation-table.tsx'
 
 const SHOWN = 5
@@ -52,7 +52,7 @@ function Heading({ of }: { readonly of: Overview }) {
   const total = of.relations.length
   const fresh = of.relations.filter((one) => one.freshness.state !== 'late').length
   const late = total - fresh
-  const warns = of.relations.reduce((sum, one) => sum + (one.checks === null ? 0 : one.checks.total - one.checks.passed), 0)
+  const warns = of.relations.reduce((sum, one) => sum + (one.checks === null ? 0 : failing(one.checks)), 0)
   return (
     <div className="head">
       <Title name="Overview">

@@ -89,23 +89,25 @@ export function RelationLineage() {
   return (
     <>
       <div className="row" style={{ marginBottom: 12 }}>
-        <Segments
-          label="Detail"
-          value={columns ? 'columns' : 'relations'}
-          options={[
-            { value: 'relations', label: 'Relations' },
-            { value: 'columns', label: 'Columns' },
-          ]}
-          onChange={(value) =>
-            void navigate({
-              to: '/data/$relation/lineage',
-              params: { relation: name },
-              search: value === 'columns' ? { mode: 'columns' } : {},
-              replace: true,
-              resetScroll: false,
-            })
-          }
-        />
+        {(query.data?.columns.length ?? 0) > 0 ? (
+          <Segments
+            label="Detail"
+            value={columns ? 'columns' : 'relations'}
+            options={[
+              { value: 'relations', label: 'Relations' },
+              { value: 'columns', label: 'Columns' },
+            ]}
+            onChange={(value) =>
+              void navigate({
+                to: '/data/$relation/lineage',
+                params: { relation: name },
+                search: value === 'columns' ? { mode: 'columns' } : {},
+                replace: true,
+                resetScroll: false,
+              })
+            }
+          />
+        ) : null}
         <span className="sp" />
         <Link
           className="btn sm"

@@ -15,7 +15,7 @@ import { Num } from '../ui/num.tsx'
 import { Spark } from '../ui/spark.tsx'
 import { State } from '../ui/state.tsx'
 import { Card } from '../ui/tile-frame.tsx'
-import { groupOf, relationWords } from '../ui/words.ts'
+import { failing, groupOf, relationWords } from '../ui/words.ts'
 
 const GROUPS = ['Streams', 'Tables', 'Models'] as const
 const TONES = ['bad', 'warn', 'idle', 'run', 'ok']
@@ -58,7 +58,7 @@ function RelationState({ of }: { readonly of: RelationSummary }) {
 
 function RelationRow({ of, wide }: { readonly of: RelationSummary; readonly wide: boolean }) {
   const checks = of.checks
-  const failing = checks !== null && checks.passed < checks.total
+  const isFailing = checks !== null && failing(checks) > 0
   const navigate = useNavigate()
   return (
     <tr className="go" onClick={() => void navigate({ to: '/data/$relation', params: { relation: of.name } })}>
@@ -101,8 +101,12 @@ function RelationRow({ of, wide }: { readonly of: RelationSummary; readonly wide
       <td className="hide-m">
         {of.arrivals.length === 0 ? null : <Spark values={of.arrivals} label={`rows in by hour: ${of.arrivals.join(', ')}`} />}
       </td>
-      <td className={`r hide-m ${failing ? 'c-warn m5' : ''}`}>
-        {checks === null ? <span className="muted">none</span> : `${checks.passed}/${checks.total}`}
+      <td className={`r hide-m ${isFailing ? 'c-warn m5' : ''}`}>
+        {checks === null || checks.lastAtMs === null ? (
+          <span className="muted">{checks === null ? 'none' : 'not run'}</span>
+        ) : (
+          `${checks.passed}/${checks.total}`
+        )}
       </td>
     </tr>
   )

@@ -4,7 +4,8 @@ import type { CheckCounts, CheckResult, Freshness, RelationSummary, RunState } f
 import { formatDuration, plural } from './format.ts'
 import type { StateWords, Tone } from './state.tsx'
 
-const failing = (checks: CheckCounts): number => checks.total - checks.passed
+/** What never ran does not fail. */
+export const failing = (checks: CheckCounts): number => checks.warned + checks.blocked + checks.quarantining
 
 /** Late before checks, checks before fresh. */
 export function relationWords(freshness: Freshness, checks: CheckCounts | null): StateWords {

@@ -91,7 +91,8 @@ export function checkCounts(parts: AdminParts, caller: Caller, relation: string,
     .filter((check) => shownCheck(parts, caller, check))
   if (checks.length === 0) return null
   const results = checks.map((check) => ({ check, last: latest.find((record) => record.check.name === check.name) }))
-  const failing = results.filter(({ last }) => last?.status === 'fail')
+  // A check that could not be computed did not pass.
+  const failing = results.filter(({ last }) => last?.status === 'fail' || last?.status === 'error')
   const times = results.flatMap(({ last }) => (last ? [last.ranMs] : []))
   return {
     total: checks.length,
