@@ -7,71 +7,67 @@ export const ENGINE_VERSION = 'v1.5.6'
 
 /** May be used by everybody. */
 export const SAFE_FUNCTIONS = words(`
-  !__postfix !~~ !~~* % & && * ** ->> / // << <@ >> @ @> ^ ^@ abs acos acosh add age ago alias any_value
+  !__postfix !~~ !~~* % & && * ** ->> / // << <@ >> @ @> ^ ^@ abs acos acosh add age aggregate ago alias any_value
   approx_count_distinct approx_quantile approx_top_k arbitrary arg_max arg_max_null arg_max_nulls_last arg_min
-  arg_min_null arg_min_nulls_last argmax argmin array_agg array_append array_cat array_concat array_contains
-  array_cosine_distance array_cosine_similarity array_cross_product array_distance array_distinct array_dot_product
-  array_grade_up array_has array_has_all array_has_any array_indexof array_inner_product array_intersect array_length
-  array_negative_dot_product array_negative_inner_product array_pop_back array_pop_front array_position array_prepend
-  array_push_back array_push_front array_resize array_reverse array_reverse_sort array_select array_slice array_sort
-  array_unique array_value array_zip ascii asin asinh atan atan2 atanh avg base64 bin bit_and bit_count bit_length
-  bit_or bit_position bit_xor bool_and bool_or cbrt ceil ceiling century char_length character_length concat concat_ws
-  contains corr cos cosh cot count count_if count_star countif covar_pop covar_samp cume_dist current_date
-  current_localtime current_localtimestamp damerau_levenshtein date_add date_part datepart day dayname dayofmonth
-  dayofweek dayofyear days_in_month decade decode degrees dense_rank divide editdist3 element_at encode ends_with
-  entropy epoch equi_width_bins era even exp factorial favg fdiv first flatten floor fmod format format_bytes
-  formatreadabledecimalsize formatreadablesize from_hex fsum gamma gcd gen_random_uuid generate_subscripts geomean
-  geometric_mean get_bit get_current_time get_current_timestamp grade_up greatest greatest_common_divisor group_concat
-  hash hex histogram histogram_exact hour icu_sort_key instr is_histogram_other_bin isfinite isinf isnan isodow isoyear
-  jaro_similarity jaro_winkler_similarity json json_array json_array_length json_contains json_exists json_extract
-  json_extract_path json_extract_path_text json_extract_string json_group_array json_group_object json_group_structure
-  json_keys json_merge_patch json_object json_pretty json_structure json_type json_valid json_value julian kahan_sum
-  kurtosis kurtosis_pop last last_day lcase lcm least least_common_multiple len length length_grapheme levenshtein
-  lgamma list list_any_value list_append list_approx_count_distinct list_avg list_bit_and list_bit_or list_bit_xor
-  list_cat list_concat list_contains list_count list_distinct list_element list_entropy list_extract list_first
-  list_grade_up list_has list_has_all list_has_any list_histogram list_indexof list_intersect list_kurtosis
-  list_kurtosis_pop list_last list_mad list_max list_median list_min list_mode list_pack list_position list_prepend
-  list_product list_resize list_reverse list_reverse_sort list_select list_sem list_skewness list_slice list_sort
-  list_stddev_pop list_stddev_samp list_string_agg list_sum list_unique list_value list_var_pop list_var_samp list_zip
-  listagg ln log log10 log2 lower lpad ltrim mad make_date make_time make_timestamp make_timestamptz map map_concat
-  map_contains map_contains_value map_entries map_extract map_extract_value map_from_entries map_keys map_values max
-  max_by md5 md5_number md5_number_lower md5_number_upper mean median microsecond millennium millisecond min min_by
-  minute mod mode month monthname multiply nanosecond nextafter nfc_normalize normalized_interval now octet_length ord
+  arg_min_null arg_min_nulls_last argmax argmin array_agg array_aggr array_aggregate array_append array_cat
+  array_concat array_contains array_cosine_distance array_cosine_similarity array_cross_product array_distance
+  array_distinct array_dot_product array_grade_up array_has array_has_all array_has_any array_indexof
+  array_inner_product array_intersect array_length array_negative_dot_product array_negative_inner_product
+  array_pop_back array_pop_front array_position array_prepend array_push_back array_push_front array_resize
+  array_reverse array_reverse_sort array_select array_slice array_sort array_to_json array_unique array_value array_zip
+  ascii asin asinh atan atan2 atanh avg base64 bin bit_and bit_count bit_length bit_or bit_position bit_xor bool_and
+  bool_or cardinality cbrt ceil ceiling century char_length character_length concat concat_ws contains corr cos cosh
+  cot count count_if count_star countif covar_pop covar_samp cume_dist current_date current_localtime
+  current_localtimestamp damerau_levenshtein date_add date_part datepart day dayname dayofmonth dayofweek dayofyear
+  days_in_month decade decode degrees dense_rank divide editdist3 element_at encode ends_with entropy epoch
+  equi_width_bins era even exp factorial favg fdiv first flatten floor fmod format format_bytes
+  formatreadabledecimalsize formatreadablesize from_base64 from_binary from_hex fsum gamma gcd gen_random_uuid
+  generate_subscripts geomean geometric_mean get_bit get_current_time get_current_timestamp grade_up greatest
+  greatest_common_divisor group_concat hash hex histogram histogram_exact hour icu_sort_key instr
+  is_histogram_other_bin isfinite isinf isnan isodow isoyear jaro_similarity jaro_winkler_similarity json json_array
+  json_array_length json_contains json_exists json_extract json_extract_path json_extract_path_text json_extract_string
+  json_group_array json_group_object json_group_structure json_keys json_merge_patch json_object json_pretty json_quote
+  json_structure json_type json_valid json_value julian kahan_sum kurtosis kurtosis_pop last last_day lcase lcm least
+  least_common_multiple len length length_grapheme levenshtein lgamma list list_aggr list_aggregate list_any_value
+  list_append list_approx_count_distinct list_avg list_bit_and list_bit_or list_bit_xor list_cat list_concat
+  list_contains list_count list_distinct list_element list_entropy list_extract list_first list_grade_up list_has
+  list_has_all list_has_any list_histogram list_indexof list_intersect list_kurtosis list_kurtosis_pop list_last
+  list_mad list_max list_median list_min list_mode list_pack list_position list_prepend list_product list_resize
+  list_reverse list_reverse_sort list_select list_sem list_skewness list_slice list_sort list_stddev_pop
+  list_stddev_samp list_string_agg list_sum list_unique list_value list_var_pop list_var_samp list_zip listagg ln log
+  log10 log2 lower lpad ltrim mad make_date make_time make_timestamp make_timestamptz map map_concat map_contains
+  map_contains_value map_entries map_extract map_extract_value map_from_entries map_keys map_values max max_by md5
+  md5_number md5_number_lower md5_number_upper mean median microsecond millennium millisecond min min_by minute mod
+  mode month monthname multiply nanosecond nextafter nfc_normalize normalized_interval now octet_length ord
   parse_dirname parse_dirpath parse_filename parse_path percent_rank pg_size_pretty pg_typeof pi position pow power
   prefix printf product quantile quantile_cont quantile_disc quarter radians random rank rank_dense regexp_escape
   regexp_extract regexp_matches regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy
   regr_syy repeat replace reservoir_quantile reverse right right_grapheme round round_even roundbankers row row_number
-  rpad rtrim second sem set_bit sha1 sha256 sign signbit sin sinh skewness split split_part sqrt st_crs starts_with
-  stddev stddev_pop stddev_samp str_split string_agg string_split string_to_array strip_accents strlen strpos strptime
-  struct_extract struct_extract_at struct_keys struct_values subtract suffix sum sumkahan tan tanh time_bucket timezone
-  timezone_hour timezone_minute to_base64 to_binary to_centuries to_days to_decades to_hex to_hours to_microseconds
-  to_millennia to_milliseconds to_minutes to_months to_quarters to_seconds to_weeks to_years today
-  transaction_timestamp translate trim trunc try_strptime typeof ucase unhex unicode unpivot_list upper url_decode
-  url_encode uuid uuid_extract_version uuidv4 uuidv7 var_pop var_samp variance variant_extract variant_normalize
-  variant_typeof version wavg week weekday weekofyear weighted_avg xor year yearweek | || ~ ~~ ~~* ~~~
+  row_to_json rpad rtrim second sem set_bit sha1 sha256 sign signbit sin sinh skewness split split_part sqrt st_crs
+  starts_with stddev stddev_pop stddev_samp str_split string_agg string_split string_to_array strip_accents strlen
+  strpos strptime struct_concat struct_extract struct_extract_at struct_insert struct_keys struct_pack struct_update
+  struct_values subtract suffix sum sumkahan tan tanh time_bucket timezone timezone_hour timezone_minute to_base64
+  to_binary to_centuries to_days to_decades to_hex to_hours to_json to_microseconds to_millennia to_milliseconds
+  to_minutes to_months to_quarters to_seconds to_weeks to_years today transaction_timestamp translate trim trunc
+  try_strptime typeof ucase unbin unhex unicode union_value unpivot_list upper url_decode url_encode uuid
+  uuid_extract_version uuidv4 uuidv7 var_pop var_samp variance variant_extract variant_normalize variant_typeof version
+  wavg week weekday weekofyear weighted_avg xor year yearweek | || ~ ~~ ~~* ~~~
 `)
 
 /** May fail on rows that a policy hides, and so tell about them: restricted callers get them in two stages. */
 export const STRICT_FUNCTIONS = words(`
-  + - <-> <=> aggregate apply array_aggr array_aggregate array_apply array_extract array_filter array_reduce
-  array_to_json array_to_string array_to_string_comma_default array_transform array_where bar cardinality chr date_diff
-  date_sub date_trunc datediff datesub datetrunc enum_code enum_first enum_last enum_range enum_range_boundary epoch_ms
-  epoch_ns epoch_us fill filter first_value from_base64 from_binary from_json from_json_strict hamming ilike_escape
-  jaccard json_quote json_transform json_transform_strict lag last_value lead left left_grapheme like_escape list_aggr
-  list_aggregate list_apply list_bool_and list_bool_or list_cosine_distance list_cosine_similarity list_distance
-  list_dot_product list_filter list_inner_product list_negative_dot_product list_negative_inner_product list_reduce
-  list_transform list_where make_timestamp_ms make_timestamp_ns map_contains_entry mismatches not_ilike_escape
-  not_like_escape nth_value ntile nullif parse_formatted_bytes reduce regexp_extract_all regexp_full_match
-  regexp_replace regexp_split_to_array regexp_split_to_table row_to_json st_asbinary st_astext st_aswkb st_aswkt
-  st_geomfromwkb st_intersects_extent st_setcrs str_split_regex strftime string_split_regex struct_concat
-  struct_contains struct_has struct_indexof struct_insert struct_pack struct_position struct_update substr substring
-  substring_grapheme sum_no_overflow switch to_base to_json to_timestamp unbin union_extract union_tag union_value
-  uuid_extract_timestamp
-`)
-
-/** Expressions without a function's name that are strict. */
-export const STRICT_FORMS: ReadonlySet<string> = words(`
-  ARRAY_EXTRACT CAST CAST:BIGNUM CAST:TIMESTAMP_NS LAMBDA LIKE
+  + - <-> <=> apply array_apply array_extract array_filter array_reduce array_to_string array_to_string_comma_default
+  array_transform array_where bar chr date_diff date_sub date_trunc datediff datesub datetrunc enum_code enum_first
+  enum_last enum_range enum_range_boundary epoch_ms epoch_ns epoch_us fill filter first_value from_json
+  from_json_strict hamming ilike_escape jaccard json_transform json_transform_strict lag last_value lead left
+  left_grapheme like_escape list_apply list_bool_and list_bool_or list_cosine_distance list_cosine_similarity
+  list_distance list_dot_product list_filter list_inner_product list_negative_dot_product list_negative_inner_product
+  list_reduce list_transform list_where make_timestamp_ms make_timestamp_ns map_contains_entry mismatches
+  not_ilike_escape not_like_escape nth_value ntile nullif parse_formatted_bytes reduce regexp_extract_all
+  regexp_full_match regexp_replace regexp_split_to_array regexp_split_to_table st_asbinary st_astext st_aswkb st_aswkt
+  st_geomfromwkb st_intersects_extent st_setcrs str_split_regex strftime string_split_regex struct_contains struct_has
+  struct_indexof struct_position substr substring substring_grapheme sum_no_overflow switch to_base to_timestamp
+  union_extract union_tag uuid_extract_timestamp
 `)
 
 /** Read settings, files or the catalog, change state, wait, or show how the engine works. */
