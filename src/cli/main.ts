@@ -1,5 +1,6 @@
 // The command line: parsing and printing only. Every command is a function in its own file, loaded when it is called.
 import { Command, CommanderError } from 'commander'
+import { MillraceError } from '../core/errors.ts'
 import type { CommandOptions } from './options.ts'
 import { reportError } from './output.ts'
 
@@ -38,7 +39,9 @@ function build(): Command {
   const program = new Command('millrace').description(
     'A complete data engineering system: streams, tables, models, checks, access, endpoints as one typed project.',
   )
-  program.version('0.1.0').exitOverride().showHelpAfterError('(add --help for what is possible)')
+  program.version('0.1.0').exitOverride()
+  // Its own words for a misused command line have neither code nor fix: `misuse` says them.
+  program.configureOutput({ outputError: () => {} })
 
   define(
     program,
@@ -114,6 +117,7 @@ function build(): Command {
   )
   define(program, 'logs', 'shows the last runs and their logs', ['logs', 'logs --json'], async () => (await import('./status.ts')).logs)
   const token = program.command('token').description('creates, lists and revokes tokens')
+  token.addHelpText('after', '\nExamples:\n  $ millrace token create ann --role analyst --attr country=France\n  $ millrace token list')
   define(
     token,
     'create <user>',
@@ -143,9 +147,21 @@ function build(): Command {
   return program
 }
 
+/** An error of the parser, in the words of ours. */
+function misuse(error: CommanderError): number {
+  // Help that was asked for, or that stands in for a missing command, is printed already.
+  if (error.exitCode === 0 || error.code === 'commander.help') return error.exitCode === 0 ? 0 : 2
+  const [first = '', ...more] = error.message.replace(/^error: /, '').split('\n')
+  const asked = process.argv[2]
+  const command =
+    asked !== undefined && /^[a-z]+$/.test(asked) && error.code !== 'commander.unknownCommand' ? `millrace ${asked}` : 'millrace'
+  const fix = [...more.map((line) => line.replace(/^\(|\)$/g, '')), `\`${command} --help\` says what is possible`].join('; ')
+  return reportError(new MillraceError('MR_USAGE', first, { fix }), process.argv.includes('--json'))
+}
+
 try {
   await build().parseAsync(process.argv)
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error
-  process.exitCode = error.exitCode === 0 ? 0 : 2
+  process.exitCode = misuse(error)
 }

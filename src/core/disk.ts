@@ -23,8 +23,6 @@ export interface Disk {
   readFile(path: string): Promise<Buffer>
   /** Writes a new file, durably together with its directory entry. Fails when it exists. */
   writeNew(path: string, content: Uint8Array | string): Promise<void>
-  /** Makes an existing file (written by somebody else, such as DuckDB) and its directory durable. */
-  syncFile(path: string): Promise<void>
   /** Makes creations, renames and removals in a directory durable. */
   syncDirectory(path: string): Promise<void>
   makeDirectory(path: string): Promise<void>
@@ -99,10 +97,6 @@ export const nodeDisk: Disk = {
     } finally {
       await file.close()
     }
-    await nodeDisk.syncDirectory(parentOf(path))
-  },
-  async syncFile(path) {
-    await syncPath(path, constants.O_RDWR)
     await nodeDisk.syncDirectory(parentOf(path))
   },
   syncDirectory: (path) => syncPath(path, constants.O_RDONLY),

@@ -80,6 +80,7 @@ export function decimalText(unscaled: string, scale: number): string {
 
 /** The shortest decimal that is this 32-bit float, as DuckDB prints it: 0.1, not 0.10000000149011612. */
 export function shortestFloat(value: number): number {
+  if (value === 0) return value
   for (let digits = 6; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits))
     if (Math.fround(short) === value) return short

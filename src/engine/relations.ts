@@ -50,7 +50,7 @@ export interface Pin {
   readonly shape: Shape
   /** SELECT of all rows as of this pin. */
   readonly scanSql: string
-  /** Changes whenever `scanSql` would. */
+  /** Changes whenever `scanSql` would; the newest generation grows without it (see `versionOf`). */
   readonly version: string
   readonly snapshotId: string | null
   /** Whether rows that are not committed yet are in it. */
@@ -100,6 +100,11 @@ class ManagedRelation implements WritableRelation {
   /** Rows in the tail that readers see now. */
   get tailRows(): number {
     return this.#visible.tails.reduce((sum, generation) => sum + generation.rows, 0)
+  }
+
+  get version(): string {
+    const { table, tails, provisional } = this.#visible
+    return [table?.current?.id ?? 0, ...tails.map(({ id, rows }) => `${id}:${rows}`), provisional?.id ?? ''].join('.')
   }
 
   async reset(): Promise<void> {
@@ -197,6 +202,11 @@ export class RelationStore {
   /** The committed table as readers see it now. */
   tableOf(name: string): LakeTable | null {
     return this.#must(name).visible.table
+  }
+
+  /** Changes with every row that a reader would see: for ETags and caches. */
+  versionOf(name: string): string {
+    return this.#must(name).version
   }
 
   tailRowsOf(name: string): number {

@@ -75,7 +75,7 @@ test('keyed: the latest row of a key, within and over batches', async () => {
     ]),
   )
   assert.deepEqual(await read(active), ['a=3', 'b=6', 'c=7'])
-  assert.equal(tail.rows, 3)
+  assert.equal(tail.rows, 7)
 })
 
 test('rotation: rows of appends under way stay together', async () => {

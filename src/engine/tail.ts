@@ -26,6 +26,7 @@ export class Generation {
   readonly #drop: () => void
   #holds = 0
   #isRetired = false
+  /** Rows that it took; in keyed tails several may be of one key. Grows with every change. */
   rows = 0
   bytes = 0
   /** Takes rows still. */
@@ -93,7 +94,7 @@ export class HotTail {
     return new HotTail(spec, session, drops, await createGeneration(spec, session, drops))
   }
 
-  /** Rows of the active generation; for keyed tails, keys. */
+  /** Rows that the active generation took. */
   get rows(): number {
     return this.#active.rows
   }
@@ -116,20 +117,17 @@ export class HotTail {
   append(batch: ColumnBatch): Promise<void> {
     return this.#next(async () => {
       const generation = this.#active
-      if (this.#spec.key.length > 0) generation.rows += await this.#upsert(generation, batch)
-      else {
-        await appendBatch(this.#session.connection, 'tail', generation.table, batch)
-        generation.rows += batch.rows
-      }
+      if (this.#spec.key.length > 0) await this.#upsert(generation, batch)
+      else await appendBatch(this.#session.connection, 'tail', generation.table, batch)
+      generation.rows += batch.rows
       generation.bytes += sizeOf(batch)
     })
   }
 
   /**
    * The last row of each key of the batch replaces what the table has; a reader sees before or after, nothing between.
-   * Answers by how many rows the table grew.
    */
-  async #upsert(generation: Generation, batch: ColumnBatch): Promise<number> {
+  async #upsert(generation: Generation, batch: ColumnBatch): Promise<void> {
     const key = this.#spec.key.map(quoteName)
     const incoming = `${this.#spec.name}#incoming`
     await createTable(this.#spec, this.#session, incoming)
@@ -138,12 +136,11 @@ export class HotTail {
     const match = key.map((column) => `t.${column} = n.${column}`).join(' AND ')
     await this.#session.run('BEGIN')
     try {
-      const gone = await this.#session.rows(`DELETE FROM ${table} AS t USING ${source} AS n WHERE ${match}`)
-      const come = await this.#session.rows(
+      await this.#session.run(`DELETE FROM ${table} AS t USING ${source} AS n WHERE ${match}`)
+      await this.#session.run(
         `INSERT INTO ${table} SELECT * FROM ${source} QUALIFY row_number() OVER (PARTITION BY ${key.join(', ')} ORDER BY rowid DESC) = 1`,
       )
       await this.#session.run('COMMIT')
-      return Number(come.rows[0]![0]) - Number(gone.rows[0]![0])
     } catch (error) {
       await this.#session.run('ROLLBACK')
       throw error

@@ -28,7 +28,7 @@ export interface CollectRequest {
 }
 
 export interface CollectAnswer {
-  /** 202, or 422 when every row was refused. */
+  /** 202, or 422 when there were rows and every one was refused. */
   readonly status: 202 | 422
   readonly accepted: number
   readonly rejected: number
@@ -53,11 +53,13 @@ const inflate = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) }
  *   MR_INGEST_IDEMPOTENCY from the log.
  */
 export async function collect(log: Log, door: Door, request: CollectRequest, limits: CollectLimits): Promise<CollectAnswer> {
-  const body = await decode(request, limits)
-  const lines = isDocument(request.contentType) ? linesOfJson(body) : body
+  const isOne = isDocument(request.contentType)
+  if (request.body.length > limits.bodyBytesMax) throw tooLarge(limits)
+  const body = isPlain(request) ? request.body : await decode(request, limits)
+  const lines = isOne ? linesOfJson(body) : body
   const scan = door.scanner.scan(lines)
-  if (scan.lineCount === 0) return { status: 202, accepted: 0, rejected: 0, offsets: [], errors: [], duplicate: false }
   const parts = [...rowParts(door, scan, lines, request), ...rejectParts(scan, lines, request)]
+  if (parts.length === 0) return { status: 202, accepted: 0, rejected: 0, offsets: [], errors: [], duplicate: false }
   const appended = await log.append(door.topic, parts)
   const rows = appended.filter((_, index) => parts[index]!.kind === 'rows')
   return {
@@ -66,7 +68,7 @@ export async function collect(log: Log, door: Door, request: CollectRequest, lim
     rejected: scan.rejects.length,
     offsets: rows.map(({ partition, first, last }) => ({ partition, first, last })),
     errors: scan.rejects.slice(0, ERRORS_MAX).map(({ line, code, message }) => ({ index: line, code, message })),
-    duplicate: appended.length > 0 && appended.every((part) => part.duplicate),
+    duplicate: appended.every((part) => part.duplicate),
   }
 }
 
@@ -81,10 +83,15 @@ function isDocument(contentType: string | undefined): boolean {
   })
 }
 
+const encodingOf = (request: CollectRequest): string => (request.contentEncoding ?? 'identity').trim().toLowerCase()
+
+const isPlain = (request: CollectRequest): boolean => {
+  const encoding = encodingOf(request)
+  return encoding === 'identity' || encoding === ''
+}
+
 async function decode(request: CollectRequest, limits: CollectLimits): Promise<Buffer> {
-  isDocument(request.contentType)
-  const encoding = (request.contentEncoding ?? 'identity').trim().toLowerCase()
-  if (encoding === 'identity' || encoding === '') return request.body
+  const encoding = encodingOf(request)
   if (encoding !== 'gzip' && encoding !== 'zstd') {
     throw new MillraceError('MR_INGEST_MEDIA', `content encoding "${encoding}" is not supported`, { fix: 'send gzip, zstd or no encoding' })
   }

@@ -1,7 +1,8 @@
-// Loads files into a table: all of them (full), or those that have not been loaded yet (append, upsert), with the list of
-// loaded files as a cursor in the same commit. Values that do not fit their column set the row aside, with the reason.
+// Loads files into a table, with the list of loaded files as a cursor in the same commit: all of them (full), those that are
+// new (append), or those that are new or have changed (upsert). A row with a value that its column does not take exactly, or
+// that fails a quarantine check, is set aside with the reason.
 import { listFiles, readFilesSql, type SourceFile } from '../connectors/files.ts'
-import { MillraceError } from '../core/errors.ts'
+import { asMillraceError, type ErrorCode, MillraceError } from '../core/errors.ts'
 import type { TableManifest } from '../define/manifest.ts'
 import { rejectedName } from '../define/system-columns.ts'
 import type { Engine, Session } from '../engine/duckdb.ts'
@@ -31,6 +32,12 @@ export interface LoadParts {
   readonly directory: string
 }
 
+/** A check of severity quarantine: SQL over the table's columns, true for rows that fail, never null. */
+export interface RowRule {
+  readonly name: string
+  readonly failing: string
+}
+
 interface Cursor {
   readonly loaded: Readonly<Record<string, { readonly size: number; readonly modifiedMs: number }>>
 }
@@ -38,29 +45,51 @@ interface Cursor {
 type FilesSource = Extract<TableManifest['source'], { kind: 'files' }>
 
 /**
- * Stages a load; `cursor` is the value of the last one. Null when there is nothing new.
+ * Stages a load; `cursor` is the value of the last one, null loads everything anew. Null when there is nothing new.
  * @throws MR_INGEST_SOURCE when no file matches or one cannot be read.
  */
-export async function loadFiles(parts: LoadParts, table: TableManifest, pattern: string, cursor: string | null): Promise<FileLoad | null> {
+export async function loadFiles(
+  parts: LoadParts,
+  table: TableManifest,
+  pattern: string,
+  cursor: string | null,
+  rules: readonly RowRule[] = [],
+): Promise<FileLoad | null> {
   const source = table.source as FilesSource
   const files = listFiles(parts.directory, pattern)
   if (files.length === 0)
     throw new MillraceError('MR_INGEST_SOURCE', `no file matches "${pattern}" for table ${table.name}`, {
       fix: `put files there, or change the path in ${table.at}`,
     })
-  const known: Cursor = cursor === null ? { loaded: {} } : (JSON.parse(cursor) as Cursor)
-  const isKnown = (file: SourceFile): boolean =>
-    known.loaded[file.path]?.size === file.sizeBytes && known.loaded[file.path]?.modifiedMs === file.modifiedMs
-  const fresh = files.filter((file) => !isKnown(file))
-  if (fresh.length === 0) return null
-  const chosen = table.load === 'full' ? files : fresh
-  const loaded = Object.fromEntries(files.map((file) => [file.path, { size: file.sizeBytes, modifiedMs: file.modifiedMs }]))
-  const staged = await withRelations(parts.engine, {}, (session) => stageFiles(parts, session, table, source, chosen))
+  const { loaded } = cursor === null ? { loaded: {} } : (JSON.parse(cursor) as Cursor)
+  const { chosen, changed } = chooseFiles(table.load, files, loaded)
+  if (chosen.length === 0) return null
+  const seen = Object.fromEntries(files.map((file) => [file.path, { size: file.sizeBytes, modifiedMs: file.modifiedMs }]))
+  // What is gone stays known, except where the table is what the files are now.
+  const next: Cursor = { loaded: table.load === 'full' ? seen : { ...loaded, ...seen } }
+  const isRebuilt = table.load === 'full' || cursor === null
+  const staged = await withRelations(parts.engine, {}, (session) => stageFiles(parts, session, table, source, chosen, isRebuilt, rules))
+  const note = `${chosen.length} ${chosen.length === 1 ? 'file' : 'files'}`
   return {
     ...staged,
-    cursor: { name: `files:${table.name}`, value: JSON.stringify({ loaded }) },
-    note: `${chosen.length} ${chosen.length === 1 ? 'file' : 'files'}`,
+    cursor: { name: `files:${table.name}`, value: JSON.stringify(next) },
+    note: changed > 0 ? `${note}; ${changed} changed after they were loaded, which append does not follow` : note,
   }
+}
+
+function chooseFiles(
+  load: TableManifest['load'],
+  files: readonly SourceFile[],
+  loaded: Cursor['loaded'],
+): { chosen: readonly SourceFile[]; changed: number } {
+  const isNew = (file: SourceFile): boolean => loaded[file.path] === undefined
+  const isSame = (file: SourceFile): boolean =>
+    loaded[file.path]?.size === file.sizeBytes && loaded[file.path]?.modifiedMs === file.modifiedMs
+  const fresh = files.filter((file) => !isSame(file))
+  if (load === 'upsert') return { chosen: fresh, changed: 0 }
+  if (load === 'append') return { chosen: files.filter(isNew), changed: fresh.filter((file) => !isNew(file)).length }
+  const isAsBefore = fresh.length === 0 && files.length === Object.keys(loaded).length
+  return { chosen: isAsBefore ? [] : files, changed: 0 }
 }
 
 async function stageFiles(
@@ -69,23 +98,25 @@ async function stageFiles(
   table: TableManifest,
   source: FilesSource,
   files: readonly SourceFile[],
+  isRebuilt: boolean,
+  rules: readonly RowRule[],
 ): Promise<Omit<FileLoad, 'cursor' | 'note'>> {
-  await session.run(`CREATE TEMP TABLE incoming AS ${typedSelect(table, source, files)}`)
+  await readFiles(session, table, source, files, rules)
   const target = await parts.lake.table(table.name)
   const live = target.current ? await parts.lake.files(target) : []
   const columns = table.shape.fields.map((field) => quoteName(field.name)).join(', ')
-  const good = `SELECT ${columns} FROM incoming WHERE __bad IS NULL`
+  const good = `SELECT ${columns} FROM incoming WHERE __code IS NULL`
   const isMerge = table.load === 'upsert' && table.key.length > 0
   const latest = isMerge
     ? `${good} QUALIFY row_number() OVER (PARTITION BY ${table.key.map(quoteName).join(', ')} ORDER BY __row DESC) = 1`
     : good
   const match = table.key.map((key) => `t.${quoteName(key)} = n.${quoteName(key)}`).join(' AND ')
   const kept =
-    isMerge && live.length > 0
+    isMerge && !isRebuilt && live.length > 0
       ? `SELECT ${columns} FROM (${scanSql({ table: target, files: live, tails: [] })}) AS t ANTI JOIN (${good}) AS n ON ${match} UNION ALL `
       : ''
   const add = await writeParquet(session, { select: `${kept}${latest}`, table: target, directory: parts.lake.dataDirectory(target) })
-  const replaces = table.load === 'full' || isMerge
+  const replaces = isRebuilt || isMerge
   const change: TableChange = {
     table: table.name,
     operation: replaces && live.length > 0 ? 'overwrite' : 'append',
@@ -102,21 +133,76 @@ async function stageFiles(
   }
 }
 
-/** All columns cast; `__bad` names the first column whose text did not fit, `__raw` is the row as JSON. */
-function typedSelect(table: TableManifest, source: FilesSource, files: readonly SourceFile[]): string {
-  const from = (field: Field): string => `s.${quoteName(source.columns?.[field.name] ?? field.name)}`
-  const columns = table.shape.fields.map((field) => `${castOf(field, from(field))} AS ${quoteName(field.name)}`)
-  const faults = table.shape.fields.map((field) => {
-    const value = from(field)
-    const unfit = `(${value} IS NOT NULL AND ${castOf(field, value)} IS NULL)`
-    const missing = field.optional ? '' : ` OR ${value} IS NULL`
-    const outside =
-      field.type.kind === 'enum' ? ` OR (${value} IS NOT NULL AND ${value} NOT IN (${field.type.values.map(quoteText).join(', ')}))` : ''
-    return `WHEN ${unfit}${missing}${outside} THEN ${quoteText(field.name)}`
-  })
-  const bad = faults.length > 0 ? `CASE ${faults.join(' ')} END` : 'NULL'
-  return `SELECT ${columns.join(', ')}, ${bad} AS __bad, to_json(s)::VARCHAR AS __raw, row_number() OVER () AS __row FROM ${readFilesSql(source.format, files, source.options)} AS s`
+/** Fills `incoming`: the table's columns, the row as JSON, and for rows that are set aside the code, message and column. */
+async function readFiles(
+  session: Session,
+  table: TableManifest,
+  source: FilesSource,
+  files: readonly SourceFile[],
+  rules: readonly RowRule[],
+): Promise<void> {
+  const faults = [...table.shape.fields.flatMap((field) => faultsOf(field, sourceValue(source, field))), ...rules.map(checkFault)]
+  const columns = table.shape.fields.map((field) => `${castOf(field, sourceValue(source, field))} AS ${quoteName(field.name)}`)
+  const typed = `SELECT __source, row_number() OVER () AS __row, ${columns.join(', ')} FROM ${readFilesSql(source.format, files, source.options)} AS __source`
+  const first = faults.map((fault, index) => `WHEN ${fault.condition} THEN ${index}`)
+  const chosen = `SELECT *, ${first.length > 0 ? `CASE ${first.join(' ')} END` : 'NULL::INTEGER'} AS __fault FROM (${typed})`
+  const list = (texts: readonly string[]): string => `([${texts.map(quoteText).join(', ')}]::VARCHAR[])`
+  const pick = (texts: readonly string[]): string => `${list(texts)}[__fault + 1]`
+  try {
+    await session.run(`CREATE TEMP TABLE incoming AS SELECT * EXCLUDE (__source, __fault), to_json(__source)::VARCHAR AS __raw,
+      ${pick(faults.map(({ code }) => code))} AS __code, ${pick(faults.map(({ message }) => message))} AS __message,
+      nullif(${pick(faults.map(({ field }) => field))}, '') AS __field FROM (${chosen})`)
+  } catch (cause) {
+    throw new MillraceError('MR_INGEST_SOURCE', `the files of ${table.name} could not be read: ${asMillraceError(cause).message}`, {
+      cause,
+      fix: `check the files, or the columns and options in ${table.at}`,
+    })
+  }
 }
+
+interface Fault {
+  readonly condition: string
+  readonly code: ErrorCode
+  readonly message: string
+  /** Empty for none. */
+  readonly field: string
+}
+
+const sourceValue = (source: FilesSource, field: Field): string => `__source.${quoteName(source.columns?.[field.name] ?? field.name)}`
+
+function faultsOf(field: Field, value: string): Fault[] {
+  const { name, type } = field
+  const cast = quoteName(name)
+  const faults: Fault[] = []
+  if (!field.optional) faults.push({ condition: `${value} IS NULL`, code: 'MR_ROW_MISSING', message: `${name} is missing`, field: name })
+  const isUnfit = `${value} IS NOT NULL AND ${cast} IS NULL`
+  faults.push({ condition: isUnfit, code: 'MR_ROW_TYPE', message: `the value of ${name} does not fit its column`, field: name })
+  if (type.kind === 'enum')
+    faults.push({
+      condition: `${cast} NOT IN (${type.values.map(quoteText).join(', ')})`,
+      code: 'MR_ROW_ENUM',
+      message: `the value of ${name} is not among those allowed`,
+      field: name,
+    })
+  // DuckDB rounds where digits do not fit: exact columns take exact values only.
+  const scale = type.kind === 'decimal' ? type.scale : type.kind === 'int' || type.kind === 'long' ? 0 : null
+  const exact = (text: string): string => `TRY_CAST(${text} AS DECIMAL(38, ${Math.min((scale ?? 0) + 12, 37)}))`
+  if (scale !== null)
+    faults.push({
+      condition: `coalesce(${exact(value)} <> ${exact(cast)}, false)`,
+      code: 'MR_ROW_RANGE',
+      message: `the value of ${name} has more digits than its column`,
+      field: name,
+    })
+  return faults
+}
+
+const checkFault = ({ name, failing }: RowRule): Fault => ({
+  condition: failing,
+  code: 'MR_ROW_CHECK',
+  message: `the check ${name} failed`,
+  field: '',
+})
 
 const castOf = (field: Field, value: string): string => {
   const type = toDuckType(field.type)
@@ -129,8 +215,8 @@ async function stageRejected(
   table: TableManifest,
 ): Promise<{ change: TableChange | null; rows: number }> {
   const target = await parts.lake.table(rejectedName(table.name))
-  const select = `SELECT 0::INTEGER AS _partition, __row::BIGINT AS _offset, now() AS _ingested_at, __raw AS raw, 'MR_ROW_TYPE' AS code,
-    'the value of ' || __bad || ' does not fit its column' AS message, __bad AS field FROM incoming WHERE __bad IS NOT NULL`
+  const select = `SELECT 0::INTEGER AS _partition, __row::BIGINT AS _offset, now() AS _ingested_at, __raw AS raw, __code AS code,
+    __message AS message, __field AS field FROM incoming WHERE __code IS NOT NULL`
   const add = await writeParquet(session, { select, table: target, directory: parts.lake.dataDirectory(target) })
   const rows = add.reduce((sum, file) => sum + file.rows, 0)
   return { change: rows === 0 ? null : { table: target.name, operation: 'append', add, remove: [] }, rows }

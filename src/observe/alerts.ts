@@ -1,8 +1,8 @@
 // Alert rules: evaluated when what they watch changes or on a clock, kept as open incidents in the control store, sent when
-// they begin and when they end.
+// they begin and when they end. An incident outlives a restart: it is not sent again, and ends when its condition does.
 import type { Clock } from '../core/clock.ts'
 import { asMillraceError, type MillraceError } from '../core/errors.ts'
-import { systemRandom, uuidV7 } from '../core/random.ts'
+import { type Random, systemRandom, uuidV7 } from '../core/random.ts'
 import type { AlertManifest, Manifest, Text } from '../define/manifest.ts'
 import type { Engine } from '../engine/duckdb.ts'
 import type { RelationStore } from '../engine/relations.ts'
@@ -20,6 +20,8 @@ export interface AlertsParts {
   readonly relations: RelationStore
   text(text: Text): string
   readonly signingKey: string | undefined
+  readonly random?: Random
+  readonly fetch?: typeof fetch
   readonly onError: (message: string, error: MillraceError) => void
 }
 
@@ -28,9 +30,21 @@ interface State {
   sinceMs: number | null
   isFiring: boolean
   text: string
+  /** Looks again when the condition has held long enough. */
+  cancel: () => void
+  /** The last message: they go out one after another. */
+  sent: Promise<void>
+}
+
+interface Change {
+  readonly text: string
+  readonly to: 'firing' | 'resolved'
+  readonly sinceMs: number
+  readonly nowMs: number
 }
 
 const LATE_EVERY_MS = 15_000
+const PULSE_MS = 60_000
 
 export class Alerts {
   readonly #parts: AlertsParts
@@ -41,11 +55,13 @@ export class Alerts {
 
   constructor(parts: AlertsParts) {
     this.#parts = parts
-    for (const alert of parts.manifest.alerts) this.#states.set(alert.name, { sinceMs: null, isFiring: false, text: '' })
+    for (const alert of parts.manifest.alerts)
+      this.#states.set(alert.name, { sinceMs: null, isFiring: false, text: '', cancel: () => {}, sent: Promise.resolve() })
   }
 
   start(): void {
     this.#isRunning = true
+    this.#reopen().catch((cause) => this.#parts.onError('open alerts could not be read', asMillraceError(cause)))
     const startMs = this.#parts.clock.nowMs()
     for (const alert of this.#parts.manifest.alerts) {
       const { when } = alert
@@ -60,6 +76,22 @@ export class Alerts {
   stop(): void {
     this.#isRunning = false
     for (const cancel of this.#cancels.values()) cancel()
+    for (const { cancel } of this.#states.values()) cancel()
+  }
+
+  /** Incidents that were open when the process ended. A pulse has ended since; one whose rule is gone is closed. */
+  async #reopen(): Promise<void> {
+    const rows = await this.#parts.store.read.selectFrom('alerts').selectAll().where('state', '=', 'firing').execute()
+    for (const row of rows) {
+      const alert = this.#parts.manifest.alerts.find((candidate) => candidate.name === row.name)
+      const state = this.#states.get(row.name)
+      if (!alert || !state) await this.#close(row.name)
+      else if (!state.isFiring) {
+        const { text } = JSON.parse(row.detail) as { text: string }
+        Object.assign(state, { sinceMs: row.sinceMs, isFiring: true, text })
+        if (alert.when.kind === 'rows') this.#set(alert, false, text)
+      }
+    }
   }
 
   #every(alert: AlertManifest, everyMs: number, action: () => Promise<void>): void {
@@ -146,75 +178,82 @@ export class Alerts {
   #pulse(alert: AlertManifest, text: string): void {
     const state = this.#states.get(alert.name)!
     if (state.isFiring) return
-    this.#set(alert, true, text)
-    this.#parts.clock.after(60_000, () => this.#set(alert, false, text))
+    this.#set({ ...alert, forMs: 0 }, true, text)
+    state.cancel = this.#parts.clock.after(PULSE_MS, () => this.#set(alert, false, text))
   }
 
   #set(alert: AlertManifest, holds: boolean, text: string): void {
     const state = this.#states.get(alert.name)!
     const nowMs = this.#parts.clock.nowMs()
     if (!holds) {
-      if (state.isFiring) void this.#change(alert, state, 'resolved')
+      state.cancel()
+      if (state.isFiring) this.#change(alert, state, 'resolved')
       state.sinceMs = null
       state.isFiring = false
       return
     }
     state.text = text
     state.sinceMs ??= nowMs
-    if (!state.isFiring && nowMs - state.sinceMs >= alert.forMs) {
-      state.isFiring = true
-      void this.#change(alert, { ...state }, 'firing')
+    if (state.isFiring) return
+    const leftMs = state.sinceMs + alert.forMs - nowMs
+    state.cancel()
+    if (leftMs > 0) {
+      state.cancel = this.#parts.clock.after(leftMs, () => this.#set(alert, true, state.text))
+      return
     }
+    state.isFiring = true
+    this.#change(alert, state, 'firing')
   }
 
-  async #change(alert: AlertManifest, state: State, to: 'firing' | 'resolved'): Promise<void> {
-    const nowMs = this.#parts.clock.nowMs()
-    const sinceMs = state.sinceMs ?? nowMs
+  #change(alert: AlertManifest, { text, sinceMs, ...state }: State, to: 'firing' | 'resolved'): void {
+    const change = { text, to, sinceMs: sinceMs ?? this.#parts.clock.nowMs(), nowMs: this.#parts.clock.nowMs() }
+    this.#states.get(alert.name)!.sent = state.sent.then(() => this.#tell(alert, change))
+  }
+
+  async #tell(alert: AlertManifest, { text, to, sinceMs, nowMs }: Change): Promise<void> {
     try {
-      await this.#record(alert, state, to, sinceMs, nowMs)
+      if (to === 'firing') await this.#open(alert.name, text, sinceMs, nowMs)
+      else await this.#close(alert.name)
       const message = {
         key: `${alert.name}:${sinceMs}:${to}`,
         alert: alert.name,
         state: to,
         sinceMs,
-        text: state.text,
+        text,
         detail: { at: alert.at },
       }
-      const parts = { clock: this.#parts.clock, random: systemRandom, fetch, signingKey: this.#parts.signingKey }
+      const { clock, signingKey } = this.#parts
+      const parts = { clock, random: this.#random, fetch: this.#parts.fetch ?? fetch, signingKey }
       await Promise.all(alert.to.map((channel) => deliver(parts, { kind: channel.kind, url: this.#parts.text(channel.url) }, message)))
     } catch (cause) {
       this.#parts.onError(`alert ${alert.name} could not be sent`, asMillraceError(cause))
     }
   }
 
-  #record(alert: AlertManifest, state: State, to: 'firing' | 'resolved', sinceMs: number, nowMs: number): Promise<void> {
-    return this.#parts.store.write(async (tx) => {
-      if (to === 'firing') {
-        await tx
-          .updateTable('alerts')
-          .set({ state: 'resolved', resolvedMs: nowMs })
-          .where('name', '=', alert.name)
-          .where('state', '=', 'firing')
-          .execute()
-        await tx
-          .insertInto('alerts')
-          .values({
-            id: uuidV7(nowMs, systemRandom),
-            name: alert.name,
-            state: 'firing',
-            sinceMs,
-            lastSentMs: nowMs,
-            resolvedMs: null,
-            detail: JSON.stringify({ text: state.text }),
-          })
-          .execute()
-      } else
-        await tx
-          .updateTable('alerts')
-          .set({ state: 'resolved', resolvedMs: nowMs, lastSentMs: nowMs })
-          .where('name', '=', alert.name)
-          .where('state', '=', 'firing')
-          .execute()
+  get #random(): Random {
+    return this.#parts.random ?? systemRandom
+  }
+
+  async #open(name: string, text: string, sinceMs: number, nowMs: number): Promise<void> {
+    await this.#close(name)
+    const row = { id: uuidV7(nowMs, this.#random), name, state: 'firing', sinceMs, lastSentMs: nowMs, resolvedMs: null }
+    await this.#parts.store.write(async (tx) => {
+      await tx
+        .insertInto('alerts')
+        .values({ ...row, detail: JSON.stringify({ text }) })
+        .execute()
+    })
+  }
+
+  async #close(name: string): Promise<void> {
+    const nowMs = this.#parts.clock.nowMs()
+    await this.#parts.store.write(async (tx) => {
+      await tx
+        .updateTable('alerts')
+        .set({ state: 'resolved', resolvedMs: nowMs, lastSentMs: nowMs })
+        .where('name', '=', name)
+        .where('state', '=', 'firing')
+        .execute()
     })
   }
 }

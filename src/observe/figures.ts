@@ -5,7 +5,7 @@ import type { Log } from '../log/log.ts'
 import { Materialize, type StreamCounts } from '../stream/materialize.ts'
 import type { Pipeline, Sink, StreamEvent } from '../stream/pipeline.ts'
 import type { StreamSource } from '../stream/source.ts'
-import type { Metrics } from './metrics.ts'
+import { type Metrics, shortName } from './metrics.ts'
 import type { SeriesStore } from './series.ts'
 
 export interface Watched {
@@ -31,8 +31,6 @@ export interface FiguresParts {
   readonly series: SeriesStore
   readonly log: Log
 }
-
-const shortName = (pipeline: string): string => pipeline.split('@')[0]!
 
 export class Figures {
   readonly #parts: FiguresParts

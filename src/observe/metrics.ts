@@ -3,6 +3,9 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { StreamEvent } from '../stream/pipeline.ts'
 
+/** The name of a pipeline without the fingerprint of its code, which would make a new series of each version. */
+export const shortName = (pipeline: string): string => pipeline.split('@')[0]!
+
 const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 export interface Metrics {
@@ -74,12 +77,12 @@ export function openMetrics(): Metrics {
       acknowledged.observe({ stream }, tookMs / 1_000)
     },
     streamEvent(event) {
-      if (event.kind === 'applied') lag.set({ pipeline: event.pipeline, partition: String(event.partition) }, event.lag)
-      else if (event.kind === 'failed') failures.inc({ pipeline: event.pipeline, code: event.error.code })
+      const pipeline = shortName(event.pipeline)
+      if (event.kind === 'applied') lag.set({ pipeline, partition: String(event.partition) }, event.lag)
+      else if (event.kind === 'failed') failures.inc({ pipeline, code: event.error.code })
       else {
-        flushed.inc({ pipeline: event.pipeline }, event.rows)
-        flushTime.observe({ pipeline: event.pipeline }, event.tookMs / 1_000)
-        for (const table of event.tables) commits.inc({ table })
+        flushed.inc({ pipeline }, event.rows)
+        flushTime.observe({ pipeline }, event.tookMs / 1_000)
       }
     },
     queried: (surface, outcome, tookMs) => queries.observe({ surface, outcome }, tookMs / 1_000),

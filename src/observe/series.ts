@@ -21,6 +21,7 @@ export class SeriesStore {
       this.#rings.set(name, ring)
     }
     const step = Math.floor(atMs / STEP_MS)
+    if (step <= ring.newest - POINTS) return
     for (let missing = Math.max(ring.newest + 1, step - POINTS + 1); missing <= step; missing++) ring.values[missing % POINTS] = Number.NaN
     ring.newest = Math.max(ring.newest, step)
     const slot = step % POINTS

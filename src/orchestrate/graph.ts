@@ -19,8 +19,11 @@ export const isAsset = (relation: Relation): boolean =>
   (relation.kind === 'model' && (relation.refresh === 'full' || relation.refresh === 'incremental'))
 
 /** Stored relations under a relation's inputs, views expanded. */
-export function readsOf(manifest: Manifest, relation: Relation): string[] {
-  if (relation.kind !== 'model') return []
+export const readsOf = (manifest: Manifest, relation: Relation): string[] =>
+  relation.kind === 'model' ? storedUnder(manifest, relation.inputs) : []
+
+/** Stored relations that a question over `names` reads: the names themselves, views expanded. */
+export function storedUnder(manifest: Manifest, names: readonly string[]): string[] {
   const byName = new Map(manifest.relations.map((other) => [other.name, other]))
   const reads = new Set<string>()
   const visit = (name: string): void => {
@@ -28,7 +31,7 @@ export function readsOf(manifest: Manifest, relation: Relation): string[] {
     if (!input || isStored(input)) reads.add(name)
     else for (const inner of (input as Extract<Relation, { kind: 'model' }>).inputs) visit(inner)
   }
-  for (const input of relation.inputs) visit(input)
+  for (const name of names) visit(name)
   return [...reads]
 }
 

@@ -1,5 +1,6 @@
 // Runs assets: steps in the order of their needs, at most `concurrency` at once, each with tries, back-off and a time limit;
-// what waits for a failed step is skipped. Every change of state is in the history before the next begins.
+// what waits for a failed step is skipped. One refresh of an asset at a time, over all runs: also after a time limit, until
+// what ran over it has really ended. Every change of state is in the history before the next begins.
 import type { Clock } from '../core/clock.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
@@ -49,12 +50,18 @@ export interface StartedRun {
 
 const WAIT_MAX_MS = 60_000
 const LOG_LINES_MAX = 500
+/** A refresh that lost against another writer of its table (a compaction, say) is repeated even where no retry is asked for. */
+const CONFLICT_TRIES = 3
+const CONFLICT_WAIT_MS = 200
 
 export class Runner {
   readonly #parts: RunnerParts
   readonly #stop = new AbortController()
-  /** Assets being refreshed now: one refresh of an asset at a time, over all runs. */
-  readonly #busy = new Map<string, Promise<unknown>>()
+  /** The last refresh that was asked for of each asset, settled when it and all before it are done. */
+  readonly #turns = new Map<string, Promise<void>>()
+  /** What was begun of each asset and has not ended, within its time limit or not. */
+  readonly #acting = new Map<string, Promise<void>>()
+  #isStopping = false
   readonly #active = new Set<Promise<unknown>>()
   #slots: number
   #waiting: (() => void)[] = []
@@ -69,10 +76,12 @@ export class Runner {
   }
 
   isBusy(asset: string): boolean {
-    return this.#busy.has(asset)
+    return this.#turns.has(asset) || this.#acting.has(asset)
   }
 
+  /** @throws MR_CANCELLED when it stops. */
   async start(request: RunRequest): Promise<StartedRun> {
+    if (this.#isStopping) throw stopped()
     const { clock, random, history } = this.#parts
     const nowMs = clock.nowMs()
     const run: RunRecord = {
@@ -94,9 +103,10 @@ export class Runner {
     return { id: run.id, done }
   }
 
-  /** Stops taking steps and waits for those that run; they are cancelled after `graceMs`. */
+  /** Begins no more steps and waits for those that run; they are cancelled after `graceMs`. */
   async stop(graceMs: number): Promise<void> {
-    const cancel = this.#parts.clock.after(graceMs, () => this.#stop.abort(new MillraceError('MR_CANCELLED', 'the server stops')))
+    this.#isStopping = true
+    const cancel = this.#parts.clock.after(graceMs, () => this.#stop.abort(stopped()))
     await Promise.allSettled([...this.#active])
     cancel()
   }
@@ -105,7 +115,7 @@ export class Runner {
     const results = new Map<string, Promise<StepRecord>>()
     for (const [index, asset] of request.assets.entries()) results.set(asset.name, this.#step(request, asset, steps[index]!, results))
     const ended = await Promise.all(results.values())
-    const finished: RunRecord = { ...run, status: statusOf(ended), endedMs: this.#parts.clock.nowMs() }
+    const finished: RunRecord = { ...run, status: this.#statusOf(ended), endedMs: this.#parts.clock.nowMs() }
     await this.#parts.history.saveRun(finished)
     this.#parts.onRun(finished)
     return finished
@@ -115,19 +125,28 @@ export class Runner {
     const needed = await Promise.all(step.waitsOn.map((name) => results.get(name)!))
     const broken = needed.filter((other) => other.status !== 'succeeded').map((other) => other.relation)
     if (broken.length > 0) return this.#save({ ...step, status: 'skipped', waitsOn: broken })
-    while (this.#busy.has(asset.name)) await this.#busy.get(asset.name)
-    await this.#takeSlot()
-    const work = this.#attempt(request, asset, step)
+    return this.#inTurn(asset.name, async () => {
+      await this.#takeSlot()
+      try {
+        return this.#isStopping ? await this.#save({ ...step, status: 'skipped' }) : await this.#attempt(request, asset, step)
+      } finally {
+        this.#freeSlot()
+      }
+    })
+  }
+
+  async #inTurn<T>(asset: string, action: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(asset)
+    const work = (before ?? Promise.resolve()).then(() => this.#acting.get(asset)).then(action)
     const settled = work.then(
       () => {},
       () => {},
     )
-    this.#busy.set(asset.name, settled)
+    this.#turns.set(asset, settled)
     try {
       return await work
     } finally {
-      this.#busy.delete(asset.name)
-      this.#freeSlot()
+      if (this.#turns.get(asset) === settled) this.#turns.delete(asset)
     }
   }
 
@@ -152,11 +171,11 @@ export class Runner {
       if (log.length < LOG_LINES_MAX) log.push({ atMs: clock.nowMs(), level, text })
     }
     let step = await this.#save({ ...waiting, status: 'running', startedMs: clock.nowMs() })
-    const tryMax = 1 + (request.retry?.times ?? 0)
     for (let attempt = 1; ; attempt++) {
+      await this.#acting.get(asset.name)
       const startedAtMs = clock.nowMs()
       try {
-        const outcome = await this.#limit(request, (signal) =>
+        const outcome = await this.#limit(request, asset.name, (signal) =>
           this.#parts.runStep(asset, { runId: step.runId, signal, full: request.full ?? false, log: say }),
         )
         say('info', outcome.note)
@@ -172,7 +191,8 @@ export class Runner {
         const error = asMillraceError(cause)
         say('error', `${error.code} ${error.message}`)
         const tries = [...step.tries, { startedAtMs, endedAtMs: clock.nowMs(), error: `${error.code} ${error.message}` }]
-        const isLast = attempt >= tryMax || this.#stop.signal.aborted || error.code === 'MR_CHECK_BLOCKED'
+        const { times, waitMs: firstWaitMs } = retryOf(request, error)
+        const isLast = attempt > times || this.#isStopping || error.code === 'MR_CHECK_BLOCKED'
         step = await this.#save({
           ...step,
           tries,
@@ -180,32 +200,49 @@ export class Runner {
           ...(isLast ? { status: 'failed', endedMs: clock.nowMs(), error: errorOf(error) } : {}),
         })
         if (isLast) return step
-        const waitMs = Math.round((0.5 + random.next() / 2) * Math.min(WAIT_MAX_MS, request.retry!.waitMs * 2 ** (attempt - 1)))
+        const waitMs = Math.round((0.5 + random.next() / 2) * Math.min(WAIT_MAX_MS, firstWaitMs * 2 ** (attempt - 1)))
         say('info', `trying again in ${waitMs} ms`)
         await clock.sleep(waitMs, this.#stop.signal).catch(() => {})
       }
     }
   }
 
-  async #limit<T>(request: RunRequest, action: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    if (request.timeoutMs === undefined) return action(this.#stop.signal)
+  /** Ends with the action, or without it when the time is up or the runner is made to stop; the action is told by its signal. */
+  async #limit<T>(request: RunRequest, asset: string, action: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const limit = new AbortController()
     const onStop = (): void => limit.abort(this.#stop.signal.reason)
+    if (this.#stop.signal.aborted) onStop()
     this.#stop.signal.addEventListener('abort', onStop, { once: true })
-    const cancel = this.#parts.clock.after(request.timeoutMs, () =>
-      limit.abort(
-        new MillraceError('MR_RUN_TIMEOUT', `the step ran longer than ${request.timeoutMs} ms`, { fix: 'raise the time limit of the job' }),
-      ),
-    )
+    const cancel =
+      request.timeoutMs === undefined
+        ? () => {}
+        : this.#parts.clock.after(request.timeoutMs, () => limit.abort(timedOut(request.timeoutMs!)))
+    const aborted = new Promise<never>((_, reject) => {
+      limit.signal.addEventListener('abort', () => reject(limit.signal.reason), { once: true })
+    })
     try {
-      const aborted = new Promise<never>((_, reject) =>
-        limit.signal.addEventListener('abort', () => reject(limit.signal.reason), { once: true }),
-      )
-      return await Promise.race([action(limit.signal), aborted])
+      return await Promise.race([this.#act(asset, action(limit.signal)), aborted])
     } finally {
       cancel()
       this.#stop.signal.removeEventListener('abort', onStop)
     }
+  }
+
+  #act<T>(asset: string, work: Promise<T>): Promise<T> {
+    const settled = work
+      .then(
+        () => {},
+        () => {},
+      )
+      .finally(() => this.#acting.delete(asset))
+    this.#acting.set(asset, settled)
+    return work
+  }
+
+  #statusOf(steps: readonly StepRecord[]): RunStatus {
+    if (steps.every((step) => step.status === 'succeeded')) return 'succeeded'
+    if (this.#isStopping) return 'cancelled'
+    return steps.some((step) => step.status === 'succeeded') ? 'partial' : 'failed'
   }
 
   async #save(step: StepRecord): Promise<StepRecord> {
@@ -236,9 +273,14 @@ function newStep(runId: string, ordinal: number, asset: Asset, all: readonly Ass
   }
 }
 
-function statusOf(steps: readonly StepRecord[]): RunStatus {
-  if (steps.every((step) => step.status === 'succeeded')) return 'succeeded'
-  return steps.some((step) => step.status === 'succeeded') ? 'partial' : 'failed'
+const stopped = (): MillraceError => new MillraceError('MR_CANCELLED', 'the server stops', { fix: 'run it again after the start' })
+
+const timedOut = (timeoutMs: number): MillraceError =>
+  new MillraceError('MR_RUN_TIMEOUT', `the step ran longer than ${timeoutMs} ms`, { fix: 'raise the time limit of the job' })
+
+function retryOf({ retry }: RunRequest, error: MillraceError): { times: number; waitMs: number } {
+  const asked = retry ?? { times: 0, waitMs: CONFLICT_WAIT_MS }
+  return error.code === 'MR_LAKE_CONFLICT' ? { times: Math.max(CONFLICT_TRIES, asked.times), waitMs: CONFLICT_WAIT_MS } : asked
 }
 
 function errorOf(error: MillraceError): RunError {

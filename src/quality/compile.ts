@@ -1,7 +1,9 @@
 // Checks as SQL: every check that can be counted in one pass over its relation becomes an aggregate of one shared scan;
 // the others (uniqueness, references, free SQL) become a query each. Pure: text from definitions.
+import { MillraceError } from '../core/errors.ts'
 import type { CheckManifest } from '../define/manifest.ts'
 import { inlineConstants, quoteName, quoteRelation, quoteText } from '../engine/sql-text.ts'
+import { toDuckType } from '../schema/duckdb.ts'
 import { fieldOf, type Shape, type Type } from '../schema/type.ts'
 
 export interface CompiledCheck {
@@ -14,24 +16,13 @@ export interface CompiledCheck {
   readonly failing: string | null
 }
 
-const castTo = (type: Type | undefined): string => {
-  if (!type) return 'VARCHAR'
-  if (type.kind === 'decimal') return `DECIMAL(${type.precision}, ${type.scale})`
-  const names: Partial<Record<Type['kind'], string>> = {
-    int: 'INTEGER',
-    long: 'BIGINT',
-    float: 'FLOAT',
-    double: 'DOUBLE',
-    date: 'DATE',
-    time: 'TIME',
-    timestamp: 'TIMESTAMPTZ',
-    boolean: 'BOOLEAN',
-    uuid: 'UUID',
-  }
-  return names[type.kind] ?? 'VARCHAR'
-}
+const typed = (value: string, type: Type): string => `CAST(${quoteText(value)} AS ${toDuckType(type)})`
 
-const typed = (value: string, type: Type | undefined): string => `CAST(${quoteText(value)} AS ${castTo(type)})`
+const typeOf = (shape: Shape, column: string): Type => {
+  const type = fieldOf(shape, column)?.type
+  if (!type) throw new MillraceError('MR_DEFINE_COLUMN', `a check names the column "${column}", which its relation does not have`)
+  return type
+}
 
 /** Compiles one check over `relation` (its name in the session). */
 export function compileCheck(check: CheckManifest, shape: Shape, relation: string): CompiledCheck {
@@ -43,7 +34,7 @@ export function compileCheck(check: CheckManifest, shape: Shape, relation: strin
     case 'not_null':
       return row(`${quoteName(rule.column)} IS NULL`)
     case 'between': {
-      const type = fieldOf(shape, rule.column)?.type
+      const type = typeOf(shape, rule.column)
       const column = quoteName(rule.column)
       const bounds = [
         ...(rule.min === undefined ? [] : [`${column} < ${typed(rule.min, type)}`]),
@@ -52,14 +43,17 @@ export function compileCheck(check: CheckManifest, shape: Shape, relation: strin
       return row(`coalesce(${bounds.join(' OR ')}, false)`)
     }
     case 'in': {
-      const type = fieldOf(shape, rule.column)?.type
+      const type = typeOf(shape, rule.column)
       return row(`coalesce(${quoteName(rule.column)} NOT IN (${rule.values.map((value) => typed(value, type)).join(', ')}), false)`)
     }
     case 'matches':
-      return row(`coalesce(NOT regexp_matches(${quoteName(rule.column)}, ${quoteText(rule.pattern)}), false)`)
+      return row(`coalesce(NOT regexp_matches(CAST(${quoteName(rule.column)} AS VARCHAR), ${quoteText(rule.pattern)}), false)`)
     case 'unique': {
-      const columns = rule.columns.map(quoteName).join(', ')
-      return own(`SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM ${from} GROUP BY ${columns} HAVING count(*) > 1)`)
+      const columns = rule.columns.map(quoteName)
+      const present = columns.map((column) => `${column} IS NOT NULL`).join(' AND ')
+      return own(
+        `SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM ${from} WHERE ${present} GROUP BY ${columns.join(', ')} HAVING count(*) > 1)`,
+      )
     }
     case 'references':
       return own(

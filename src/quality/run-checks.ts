@@ -1,7 +1,7 @@
 // Runs the checks of one relation and gives verdicts. It reads, it never stops anything: who runs it decides what a failed
 // `block` means.
 import { formatAge } from '../core/duration.ts'
-import { asMillraceError } from '../core/errors.ts'
+import { asMillraceError, MillraceError } from '../core/errors.ts'
 import type { CheckManifest, CheckSetManifest } from '../define/manifest.ts'
 import type { Session } from '../engine/duckdb.ts'
 import type { Shape } from '../schema/type.ts'
@@ -48,17 +48,36 @@ export async function runChecks(
 }
 
 interface ScanValues {
-  readonly total: number
-  readonly byIndex: ReadonlyMap<number, number | null>
+  readonly total: number | null
+  /** By index of the check; an error where it could not be computed. */
+  readonly byIndex: ReadonlyMap<number, number | null | MillraceError>
 }
 
+/** One pass over the relation; when it fails, one for each check, so that only those fail that are to blame. */
 async function scanValues(session: Session, compiled: readonly CompiledCheck[], relation: string): Promise<ScanValues> {
+  try {
+    return await scanOnce(session, compiled, relation)
+  } catch (error) {
+    const byIndex = new Map<number, number | null | MillraceError>()
+    let total: number | null = null
+    for (const [index, check] of compiled.entries()) {
+      if (check.aggregate === null) continue
+      const own = await scanOnce(session, [check], relation).catch(asMillraceError)
+      byIndex.set(index, own instanceof MillraceError ? own : own.byIndex.get(0)!)
+      if (!(own instanceof MillraceError)) total = own.total
+    }
+    if (byIndex.size === 0) throw error
+    return { total, byIndex }
+  }
+}
+
+async function scanOnce(session: Session, compiled: readonly CompiledCheck[], relation: string): Promise<ScanValues> {
   const { rows } = await session.rows(sharedScan(compiled, relation))
   const row = rows[0]!
   const byIndex = new Map<number, number | null>()
   let position = 1
   for (const [index, { aggregate }] of compiled.entries()) if (aggregate !== null) byIndex.set(index, toNumber(row[position++]))
-  return { total: toNumber(row[0]) ?? 0, byIndex }
+  return { total: toNumber(row[0]), byIndex }
 }
 
 const toNumber = (value: unknown): number | null => (value === null || value === undefined ? null : Number(value))
@@ -74,6 +93,7 @@ async function judge(
   const base = { set, check, totalRows: values.total, measured: null, failedRows: null, value: null }
   try {
     const value = query === null ? (values.byIndex.get(index) ?? null) : toNumber((await session.rows(query)).rows[0]?.[0])
+    if (value instanceof MillraceError) throw value
     return { ...base, ...(await verdict(check, value, context)) }
   } catch (error) {
     return { ...base, status: 'error', measured: asMillraceError(error).message }

@@ -14,6 +14,7 @@ import { ADMIN, type Identity } from '../govern/identity.ts'
 import { isJwt } from '../govern/jwt.ts'
 import type { Guard, Secured } from '../govern/secure.ts'
 import type { Tokens } from '../govern/token.ts'
+import { storedUnder } from '../orchestrate/graph.ts'
 import type { Answerer, Caller, Question } from '../serve/answer.ts'
 import type { Settings } from './settings.ts'
 
@@ -74,15 +75,13 @@ export function makeAnswerer(parts: AnswererParts): Answerer {
         await record(parts, caller, question, secured, 'ok', { format })
         return bytes
       }),
-    version: (caller, relations) =>
-      relations
-        .map((name) => {
-          const seen = parts.relations.has(name)
-            ? `${parts.relations.tableOf(name)?.current?.id ?? 0}.${parts.relations.tailRowsOf(name)}`
-            : ''
-          return `${decide(parts.manifest(), caller, name).hash}@${seen}`
-        })
-        .join('|'),
+    version(caller, relations) {
+      const policies = relations.map((name) => decide(parts.manifest(), caller, name).hash)
+      const seen = storedUnder(parts.manifest(), relations).map((name) =>
+        parts.relations.has(name) ? parts.relations.versionOf(name) : '',
+      )
+      return [...policies, ...seen].join('|')
+    },
     access(caller, relation) {
       const decision = decide(parts.manifest(), caller, relation)
       return { readable: decision.readable, rowFilter: decision.rowFilter !== null, masked: [...decision.masks.keys()] }

@@ -9,12 +9,13 @@ import type { Engine } from '../engine/duckdb.ts'
 import type { RelationStore } from '../engine/relations.ts'
 import { inlineConstants } from '../engine/sql-text.ts'
 import { withRelations } from '../engine/workspace.ts'
-import { loadFiles } from '../ingest/load-files.ts'
+import { loadFiles, type RowRule } from '../ingest/load-files.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
 import type { Asset } from '../orchestrate/graph.ts'
 import type { Effect } from '../orchestrate/history.ts'
 import type { StepContext, StepOutcome } from '../orchestrate/runner.ts'
+import { compileCheck } from '../quality/compile.ts'
 import type { CheckHistory } from '../quality/history.ts'
 import { type CheckOutcome, runChecks } from '../quality/run-checks.ts'
 import type { Catalog } from '../store/catalog.ts'
@@ -45,7 +46,7 @@ export async function runStep(parts: StepParts, asset: Asset, context: StepConte
 async function loadTable(parts: StepParts, table: TableManifest, context: StepContext): Promise<StepOutcome> {
   if (table.source.kind !== 'files') throw new MillraceError('MR_ASSERT', `cannot be: ${table.name} is not loaded from files`)
   const cursor = context.full ? null : await parts.catalog.cursor(`files:${table.name}`)
-  const staged = await loadFiles(parts, table, parts.text(table.source.path), cursor)
+  const staged = await loadFiles(parts, table, parts.text(table.source.path), cursor, rowRules(parts.manifest(), table))
   if (!staged) return { note: 'nothing new', rows: 0, effects: [] }
   if (staged.rejected > 0) context.log('warn', `${staged.rejected} rows do not fit their columns; see ${table.name}__rejected`)
   const outcomes = await check(parts, table, staged.candidate, context)
@@ -54,6 +55,13 @@ async function loadTable(parts: StepParts, table: TableManifest, context: StepCo
   await record(parts, table, outcomes, context, tables[0]?.current?.id.toString() ?? null)
   return { note: staged.note, rows: staged.rows, effects: tables.flatMap(effectOf) }
 }
+
+/** Checks that set single rows aside while files are loaded; those that need other rows warn. */
+const rowRules = (manifest: Manifest, table: TableManifest): RowRule[] =>
+  setsOn(manifest, table.name)
+    .flatMap((set) => set.checks.filter((check) => check.severity === 'quarantine'))
+    .map((check) => compileCheck(check, table.shape, table.name))
+    .flatMap(({ check, failing }) => (failing === null ? [] : [{ name: check.name, failing }]))
 
 /** The views that it reads are part of a model's code. */
 const codeOf = (model: ModelManifest, inputs: readonly Input[]): string =>

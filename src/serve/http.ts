@@ -2,6 +2,7 @@
 // to Host and Origin of this server; errors leave as problem+json.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
+import type { Clock } from '../core/clock.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { PROBLEM_TYPE, problemHeaders, problemOf } from './problem.ts'
 import { answerStream, type StreamPorts, streamOf } from './streams.ts'
@@ -16,14 +17,18 @@ export interface HttpOptions {
   readonly routes: (app: FastifyInstance) => void
   /** Other origins whose pages may call. */
   readonly origins: readonly string[]
+  /** For the time that requests get to end. */
+  readonly clock: Clock
   readonly onError: (error: MillraceError, request: { method: string; url: string }) => void
 }
 
 export interface HttpServer {
   readonly port: number
-  /** Stops taking connections, lets requests end, closes what is idle. */
+  /** Stops taking connections and closes what is idle; requests get some seconds to end, live results never would. */
   close(): Promise<void>
 }
+
+const END_MS = 2_000
 
 /** @throws MR_PORT when the port is in use. */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
@@ -68,7 +73,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     port: typeof address === 'object' && address ? address.port : options.port,
     async close() {
       app.server.closeIdleConnections()
+      const cancel = options.clock.after(END_MS, () => app.server.closeAllConnections())
       await app.close()
+      cancel()
     },
   }
 }

@@ -11,7 +11,7 @@ const problem = (description: string): Json => ({
 })
 const body = (schema: Json, description: string): Json => ({ description, content: { 'application/json': { schema } } })
 
-export function openApi(manifest: Manifest, version: string): Json {
+export function openApi(manifest: Pick<Manifest, 'project' | 'relations' | 'endpoints'>, version: string): Json {
   const paths: Record<string, Json> = {}
   for (const relation of manifest.relations)
     if (isLogged(relation)) paths[`/streams/${relation.name}`] = { post: streamOperation(relation) }

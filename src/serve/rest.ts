@@ -18,6 +18,8 @@ import { chooseFormat, isNumbersAsText, sendExport } from './sql.ts'
 export interface RestParts {
   readonly answerer: Answerer
   endpoints(): readonly EndpointManifest[]
+  /** Stored relations behind an endpoint, views expanded: those that `onChange` names. */
+  reads(endpoint: EndpointManifest): readonly string[]
   /** Signs cursors. */
   readonly key: Uint8Array
   /** Calls back when a relation has new rows or a new snapshot. */
@@ -37,6 +39,10 @@ export function addRest(app: FastifyInstance, parts: RestParts): void {
     if (!caller.isAdmin && !endpoint.allow.some((role) => caller.roles.some((own) => own.name === role))) {
       throw new MillraceError('MR_ACCESS_DENIED', `you may not call ${endpoint.name}`, { fix: 'ask its owner for a role that may' })
     }
+    if (!endpoint.inputs.every((input) => parts.answerer.access(caller, input).readable))
+      throw new MillraceError('MR_ACCESS_DENIED', `you may not read what ${endpoint.name} reads`, {
+        fix: 'ask its owner for a role that may',
+      })
     const given = { ...(request.query as Record<string, string>), ...path }
     const params = readParams(endpoint.params, given, RESERVED)
     const question = questionOf(parts, endpoint, params, given)
@@ -226,7 +232,7 @@ async function streamLive(
   }
   let cancel: (() => void) | null = null
   const stop = parts.onChange((relation) => {
-    if (!endpoint.inputs.includes(relation)) return
+    if (!parts.reads(endpoint).includes(relation)) return
     isChanged = true
     cancel ??= parts.after(LIVE_GATHER_MS, () => {
       cancel = null

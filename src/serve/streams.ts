@@ -34,7 +34,8 @@ export const streamOf = (request: IncomingMessage): string | undefined => {
 export async function answerStream(ports: StreamPorts, name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const startedMs = ports.monotonicMs()
   try {
-    const caller = await ports.mayWrite(request, name)
+    const may = ports.mayWrite(request, name)
+    const caller = may instanceof Promise ? await may : may
     const door = ports.door(name)
     if (!door)
       throw new MillraceError('MR_INGEST_UNKNOWN_STREAM', `there is no stream "${name}"`, { fix: 'check the name with `millrace status`' })
@@ -53,7 +54,8 @@ export async function answerStream(ports: StreamPorts, name: string, request: In
     )
     ports.onCollected(name, answer.accepted, answer.rejected, body.length, ports.monotonicMs() - startedMs)
     const { status, duplicate: _, ...rest } = answer
-    send(response, status, 'application/json', JSON.stringify(status === 422 ? { ...refused(rest), ...rest } : rest))
+    if (status === 422) send(response, status, PROBLEM_TYPE, JSON.stringify({ ...refused(rest), ...rest }))
+    else send(response, status, 'application/json', JSON.stringify(rest))
   } catch (cause) {
     const error = asMillraceError(cause)
     if (!request.complete) response.setHeader('connection', 'close')

@@ -149,7 +149,7 @@ function timeMicros(type: Type, wanted: LiveValue): bigint {
 function instantMicros(type: Type, wanted: LiveValue): bigint {
   const text = String(wanted)
   try {
-    return BigInt(Instant.fromIso(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00` : text).epochMicros)
+    return BigInt(Instant.fromIso(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text).epochMicros)
   } catch {
     throw unfit(type, wanted)
   }

@@ -10,6 +10,7 @@ import type { Log } from '../log/log.ts'
 import type { Catalog } from '../store/catalog.ts'
 import type { CheckpointStore } from './checkpoint.ts'
 import { IdleWatch } from './idle.ts'
+import { rest } from './pace.ts'
 import type { Delivery, SourceState, StreamSource } from './source.ts'
 
 /** What was frozen at a cut of the log and goes into one commit. */
@@ -89,6 +90,8 @@ export class Pipeline {
   readonly #idleWatch: IdleWatch | null
   #generation = ''
   #lastFlushMs = 0
+  /** When the newest record that was read had come. */
+  #readMs = 0
   #flushed: number[] = []
   #flushing: Promise<void> | null = null
   #flushError: unknown = null
@@ -142,7 +145,7 @@ export class Pipeline {
 
   /** Reads everything that is durable now and commits it; resolves early when the pipeline stops. A failure on the way delays it. */
   async flush(): Promise<void> {
-    const target = this.#source.positions.map((_, partition) => this.#parts.log.range(this.settings.topic, partition).end)
+    const target = this.#ends()
     while (!this.#stop.signal.aborted && target.some((end, partition) => (this.#flushed[partition] ?? 0) < end)) {
       await new Promise<void>((resolve) => {
         this.#flushAsked.push(resolve)
@@ -200,6 +203,8 @@ export class Pipeline {
 
   async #loop(onProgress: () => void): Promise<void> {
     while (!this.#stop.signal.aborted) {
+      const startedMs = this.#parts.clock.monotonicMs()
+      const ends = this.#ends()
       const didRead = await this.#readAll()
       await this.#sink.tick(this.#source.watermarkUs)
       if (this.#flushError) throw this.#flushError
@@ -209,7 +214,22 @@ export class Pipeline {
       // What waits for a flush that is slower than the log grows without end: let the flush catch up.
       if (this.#flushing && this.#sink.pendingBytes >= this.settings.flushBytes) await this.#flushing
       else if (!didRead) await this.#idle()
+      else if (this.#ends().some((end, partition) => end > ends[partition]!)) await this.#rest(startedMs)
     }
+  }
+
+  #ends(): number[] {
+    return this.#source.positions.map((_, partition) => this.#parts.log.range(this.settings.topic, partition).end)
+  }
+
+  /** Rows came in while the last ones were read: the door goes first. */
+  async #rest(startedMs: number): Promise<void> {
+    const { clock } = this.#parts
+    const round = { workedMs: clock.monotonicMs() - startedMs, behindMs: clock.nowMs() - this.#readMs }
+    const wanted = new AbortController()
+    this.#wake = () => wanted.abort()
+    if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0) await rest(clock, round, wanted.signal)
+    this.#wake = null
   }
 
   async #readAll(): Promise<boolean> {
@@ -220,6 +240,7 @@ export class Pipeline {
       if (!delivery) continue
       didRead = true
       if (delivery.batch.rows > 0 || delivery.rejected.length > 0) this.#idleWatch?.saw(partition)
+      this.#readMs = delivery.appendMs.at(-1) ?? this.#parts.clock.nowMs()
       await this.#sink.apply(delivery)
       const lag = this.#parts.log.range(this.settings.topic, partition).end - delivery.next
       this.#parts.onEvent({ kind: 'applied', pipeline: this.settings.name, partition, delivery, lag })

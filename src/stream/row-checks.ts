@@ -1,6 +1,6 @@
 // Row checks of severity quarantine on what comes through the log: compiled to predicates over column batches, so that a row
 // that fails is set aside before anybody sees it. A null passes, except where the check is about null. PROTOCOL rule 23.
-import { MillraceError } from '../core/errors.ts'
+import { asMillraceError, MillraceError } from '../core/errors.ts'
 import type { CheckManifest, CheckSetManifest } from '../define/manifest.ts'
 import type { LivePredicate } from '../engine/live-query.ts'
 import { type ColumnBatch, valueAt } from '../schema/batch.ts'
@@ -12,43 +12,48 @@ export type FailedCheck = (batch: ColumnBatch, row: number) => { readonly check:
 
 type Fails = (batch: ColumnBatch, row: number) => boolean
 
-/** @throws MR_PLAN_CHECK for a rule that is no rule about single rows, or with a constant or pattern that means nothing. */
+/**
+ * Checks that need other rows (unique, references) are left out: they are reported when checks run, as warnings are.
+ * @throws MR_PLAN_CHECK for a constant or pattern that means nothing.
+ */
 export function compileRowChecks(sets: readonly CheckSetManifest[], relation: string, shape: Shape): FailedCheck {
-  const checks = sets
-    .filter((set) => set.on === relation)
-    .flatMap((set) => set.checks.filter((check) => check.severity === 'quarantine' && check.rule.kind !== 'unique'))
-  const compiled = checks.map((check) => compileOne(check, shape))
+  const checks = sets.filter((set) => set.on === relation).flatMap((set) => set.checks.filter((check) => check.severity === 'quarantine'))
+  const compiled = checks.flatMap((check) => compileOne(check, shape))
   return (batch, row) => {
     for (const { fails, ...failed } of compiled) if (fails(batch, row)) return failed
     return null
   }
 }
 
-function compileOne(check: CheckManifest, shape: Shape): { check: string; column: string; fails: Fails } {
-  const { name, rule } = check
+function compileOne({ name, rule }: CheckManifest, shape: Shape): { check: string; column: string; fails: Fails }[] {
+  if (rule.kind === 'matches') return [{ check: name, column: rule.column, fails: compileMatch(name, rule.column, rule.pattern, shape) }]
+  const failing = failingRows(rule)
+  if (!failing) return []
+  try {
+    return [{ check: name, column: failing.column, fails: compileFilter(failing.predicate, shape) }]
+  } catch (cause) {
+    const { message, fix = 'correct the check' } = asMillraceError(cause)
+    throw new MillraceError('MR_PLAN_CHECK', `check ${name}: ${message}`, { cause, fix })
+  }
+}
+
+/** Null for rules that are not about single rows. */
+function failingRows(rule: CheckManifest['rule']): { column: string; predicate: LivePredicate } | null {
   switch (rule.kind) {
     case 'not_null':
-      return { check: name, column: rule.column, fails: compileFilter({ kind: 'null', column: rule.column, negated: false }, shape) }
+      return { column: rule.column, predicate: { kind: 'null', column: rule.column, negated: false } }
     case 'in':
-      return {
-        check: name,
-        column: rule.column,
-        fails: compileFilter({ kind: 'not', of: { kind: 'in', column: rule.column, values: rule.values } }, shape),
-      }
+      return { column: rule.column, predicate: { kind: 'not', of: { kind: 'in', column: rule.column, values: rule.values } } }
     case 'between': {
       const { column, min, max } = rule
       const outside: LivePredicate[] = [
         ...(min === undefined ? [] : [{ kind: 'compare', column, op: '<', value: min } as const]),
         ...(max === undefined ? [] : [{ kind: 'compare', column, op: '>', value: max } as const]),
       ]
-      return { check: name, column, fails: compileFilter({ kind: 'or', of: outside }, shape) }
+      return { column, predicate: { kind: 'or', of: outside } }
     }
-    case 'matches':
-      return { check: name, column: rule.column, fails: compileMatch(name, rule.column, rule.pattern, shape) }
     default:
-      throw new MillraceError('MR_PLAN_CHECK', `check ${name}: ${rule.kind} needs other rows, so it cannot set single rows aside`, {
-        fix: 'use .warn()',
-      })
+      return null
   }
 }
 

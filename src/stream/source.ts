@@ -5,7 +5,7 @@ import type { StreamManifest } from '../define/manifest.ts'
 import { SYSTEM_FIELDS } from '../define/system-columns.ts'
 import type { Log, LogBatch } from '../log/log.ts'
 import { rawText } from '../log/refusal.ts'
-import { type Column, type ColumnBatch, selectRows } from '../schema/batch.ts'
+import { type Column, type ColumnBatch, laneOf, selectRows } from '../schema/batch.ts'
 import type { Scan, Scanner } from '../schema/scan/scanner.ts'
 import { type Classified, type ClassifiedStream, Classifier, type ClassifierState } from './classify.ts'
 import { decisionsOf } from './control.ts'
@@ -237,7 +237,11 @@ function cutRows(run: ScannedRun, from: number, until: number, failedCheck: Fail
   }
   const rows = kept.subarray(0, count)
   const batch = count === scan.batch.rows ? scan.batch : selectRows(scan.batch, rows)
-  const pick = (values: Float64Array): Float64Array => Float64Array.from(rows, (row) => values[scan.lines[row]!]!)
+  const pick = (values: Float64Array): Float64Array => {
+    const picked = new Float64Array(count)
+    for (let i = 0; i < count; i++) picked[i] = values[scan.lines[rows[i]!]!]!
+    return picked
+  }
   const redriven = run.redriven && Uint8Array.from(rows, (row) => run.redriven![scan.lines[row]!]!)
   return { kind: 'rows', batch, offsets: pick(lineOffset), appendMs: pick(run.lineMs), redriven, rejected }
 }
@@ -322,19 +326,24 @@ function joinClassified(pieces: readonly { part: RowsPart; classified: Classifie
 }
 
 function joinColumns(shape: ColumnBatch['shape'], batches: readonly ColumnBatch[]): Column[] {
-  return shape.fields.map((_field, index) => joinColumn(batches.map((batch) => [batch.columns[index]!, batch.rows])))
+  return shape.fields.map((field, index) =>
+    joinColumn(
+      laneOf(field.type),
+      batches.map((batch) => [batch.columns[index]!, batch.rows]),
+    ),
+  )
 }
 
-function joinColumn(parts: readonly (readonly [Column, number])[]): Column {
+/** No parts make an empty column: a piece of the log can hold control records alone. */
+function joinColumn(kind: Column['kind'], parts: readonly (readonly [Column, number])[]): Column {
   const rows = parts.reduce((sum, [, count]) => sum + count, 0)
-  const first = parts[0]?.[0]
   const nulls = parts.some(([column]) => column.nulls) ? new Uint8Array(rows) : null
   let at = 0
   for (const [column, count] of parts) {
     if (nulls && column.nulls) nulls.set(column.nulls.subarray(0, count), at)
     at += count
   }
-  if (!first || first.kind === 'number') {
+  if (kind === 'number') {
     return {
       kind: 'number',
       values: concat(
@@ -344,7 +353,7 @@ function joinColumn(parts: readonly (readonly [Column, number])[]): Column {
       nulls,
     }
   }
-  if (first.kind === 'integer') return { ...joinIntegers(parts, rows), nulls }
+  if (kind === 'integer') return { ...joinIntegers(parts, rows), nulls }
   return { ...joinBytes(parts, rows), nulls }
 }
 

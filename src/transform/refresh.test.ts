@@ -46,7 +46,7 @@ const tested = await openTestEngine({ threads: 1 })
 after(() => tested[Symbol.asyncDispose]())
 let worlds = 0
 /** Random histories of each model. */
-const RUNS = process.env['MILLRACE_TEST_ALL'] ? 20 : 2
+const RUNS = process.env['MILLRACE_TEST_ALL'] ? 20 : 1
 
 /** Tables `events` (added to) and `people` (latest of a key), and one model over them. */
 class World {

@@ -178,6 +178,7 @@ test('functions that run SQL, look into the session, change state or wait', () =
     'SELECT no_such_function(1)',
     'SELECT __internal_decompress_string(1)',
     'SELECT sum(amount) OVER (ORDER BY error(note)) FROM orders',
+    "SELECT 'x'::memory.main.t FROM orders",
     'SELECT CAST(1 AS memory.main.mood)',
   ]))
 

@@ -19,7 +19,7 @@ export type DiskOperation =
   | ('readFile' | 'syncDirectory' | 'makeDirectory' | 'list' | 'stat' | 'rename' | 'remove')
 
 export interface DiskCall {
-  /** Counts all calls of this disk, from 1. `writeNew`, `syncFile` and `makeDirectory` are several calls. */
+  /** Counts all calls of this disk, from 1. `writeNew` and `makeDirectory` are several calls. */
   readonly number: number
   readonly operation: DiskOperation
   readonly path: string
@@ -203,11 +203,6 @@ export class FakeDisk implements Disk {
     } finally {
       await file.close()
     }
-    await this.syncDirectory(dirname(path))
-  }
-
-  async syncFile(path: string): Promise<void> {
-    await this.#sync(path, () => this.#file(path, 'open'))
     await this.syncDirectory(dirname(path))
   }
 

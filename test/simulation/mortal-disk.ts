@@ -30,6 +30,6 @@ export function mortalDisk(disk: Disk, mortal: Mortal): Disk {
         },
       ]),
     ) as unknown as T
-  const names = ['open', 'readFile', 'writeNew', 'syncFile', 'syncDirectory', 'makeDirectory', 'list', 'stat', 'rename', 'remove'] as const
+  const names = ['open', 'readFile', 'writeNew', 'syncDirectory', 'makeDirectory', 'list', 'stat', 'rename', 'remove'] as const
   return wrap(disk, names)
 }

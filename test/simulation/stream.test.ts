@@ -112,13 +112,27 @@ function failing<T extends object>(target: T, method: keyof T, error: () => unkn
 
 const noSpace = (): Error => Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
 
+/** The first data file cannot be synced. */
+function unsyncedOnce(disk: Disk): Disk {
+  let isDone = false
+  return {
+    ...disk,
+    async open(path, mode) {
+      const file = await disk.open(path, mode)
+      if (isDone || !path.endsWith('.parquet')) return file
+      isDone = true
+      return failing(file, 'sync', noSpace)
+    },
+  }
+}
+
 const faults: Record<string, { wrapCatalog?: (catalog: Catalog) => Catalog; wrapDisk?: (disk: Disk) => Disk }> = {
   'the catalog refuses': { wrapCatalog: (catalog) => failing(catalog, 'commit', () => new Error('SQLITE_BUSY'), { times: 2 }) },
   'the commit happens, its answer is lost': {
     wrapCatalog: (catalog) => failing(catalog, 'commit', () => new Error('SQLITE_IOERR'), { late: true }),
   },
   'the disk is full for the checkpoint': { wrapDisk: (disk) => failing(disk, 'writeNew', noSpace, { times: 2 }) },
-  'the disk is full for a data file': { wrapDisk: (disk) => failing(disk, 'syncFile', noSpace) },
+  'the disk is full for a data file': { wrapDisk: unsyncedOnce },
 }
 
 for (const [name, fault] of Object.entries(faults)) {

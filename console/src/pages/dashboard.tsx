@@ -185,7 +185,6 @@ export function DashboardPage() {
       ) : (
         <div className="dg">
           {of.tiles.map((tile, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a tile is what stands at its place in the definition
             <TileView key={`${name} ${index} ${tile.title}`} dashboard={name} tile={tile} index={index} />
           ))}
         </div>

@@ -53,7 +53,6 @@ function Failure({ of }: { readonly of: RunDetail }) {
 function Log({ of }: { readonly of: RunStep }) {
   if (of.log.length === 0) return <span className="muted">This step logged nothing.</span>
   return of.log.map((line, index) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: a log only grows, and lines may repeat
     <div className="lg" key={`${line.atMs} ${index}`}>
       <span className="muted">
         <Time at={line.atMs} how="milli" />

@@ -65,12 +65,20 @@ function checkSeverity(scope: Scope, what: string, on: Relation, check: TableChe
   const isAtOnce = isLogged(on) || (on.kind === 'model' && on.refresh === 'live')
   if (severity === 'quarantine' && !ROW_RULES.includes(rule.kind))
     fail(scope, code, at, `${what} is about the table: it cannot set single rows aside`, 'use .warn() or .block()')
-  else if (severity === 'quarantine' && isAtOnce && (rule.kind === 'references' || (rule.kind === 'unique' && !isKey(on, rule))))
+  else if (severity === 'quarantine' && on.kind === 'model')
     fail(
       scope,
       code,
       at,
-      `${what}: rows of "${on.name}" are set aside one by one as they arrive, and ${rule.kind} needs other rows`,
+      `${what}: a model cannot set rows aside, it would lose what its inputs have`,
+      'check what it reads, or use .warn() or .block()',
+    )
+  else if (severity === 'quarantine' && (rule.kind === 'references' || (rule.kind === 'unique' && !isKey(on, rule))))
+    fail(
+      scope,
+      code,
+      at,
+      `${what}: rows of "${on.name}" are set aside one by one as they come in, and ${rule.kind} needs other rows`,
       rule.kind === 'unique' ? "use the stream's dedupe, or .warn()" : 'use .warn(), or check a model that reads it',
     )
   if (severity === 'block' && isAtOnce && !(rule.kind === 'unique' && isKey(on, rule)))

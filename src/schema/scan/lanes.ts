@@ -29,14 +29,19 @@ export interface Side {
   length: number
 }
 
+// Making an array costs as much as reading a value: the empty ones are shared.
+const NO_VALUES = new Float64Array(0)
+const NO_PLACES = new Int32Array(0)
+const NO_NULLS = new Uint8Array(0)
+
 export function newLane(field: Field, capacity: number): Lane {
   const lane: Lane = {
     kind: laneOf(field.type),
     nullable: field.optional,
-    values: new Float64Array(0),
-    start: new Int32Array(0),
-    length: new Int32Array(0),
-    nulls: new Uint8Array(0),
+    values: NO_VALUES,
+    start: NO_PLACES,
+    length: NO_PLACES,
+    nulls: NO_NULLS,
     wide: null,
   }
   growLane(lane, capacity)
@@ -53,8 +58,8 @@ export function growLane(lane: Lane, capacity: number): void {
   if (lane.wide) lane.wide = newWide(capacity, lane.wide)
 }
 
-export function copyInto<A extends { set(from: A): void }>(to: A, from: A): A {
-  to.set(from)
+export function copyInto<A extends { readonly length: number; set(from: A): void }>(to: A, from: A): A {
+  if (from.length > 0) to.set(from)
   return to
 }
 
@@ -86,11 +91,17 @@ export function finishLanes(fields: readonly Field[], lanes: readonly Lane[], ro
   return { shape: { fields }, rows, columns: lanes.map((lane) => finishLane(lane, rows, bytes)) }
 }
 
+/** Without `subarray`, which would move a small array out of V8's heap. */
+function hasOne(flags: Uint8Array, rows: number): boolean {
+  const at = flags.indexOf(1)
+  return at >= 0 && at < rows
+}
+
 function finishLane(lane: Lane, rows: number, bytes: Uint8Array): Column {
-  const nulls = lane.nullable && lane.nulls.subarray(0, rows).includes(1) ? lane.nulls : null
+  const nulls = lane.nullable && hasOne(lane.nulls, rows) ? lane.nulls : null
   if (lane.kind === 'bytes') return { kind: 'bytes', bytes, start: lane.start, length: lane.length, nulls }
   if (lane.kind === 'number') return { kind: 'number', values: lane.values, nulls }
-  const big = lane.wide?.flags.subarray(0, rows).includes(1) ? widen(lane.wide, lane.values, rows) : null
+  const big = lane.wide && hasOne(lane.wide.flags, rows) ? widen(lane.wide, lane.values, rows) : null
   return { kind: 'integer', values: lane.values, big, nulls }
 }
 

@@ -6,6 +6,7 @@ import { inlineConstants } from '../../engine/sql-text.ts'
 import type { Caller } from '../answer.ts'
 import { freshnessOf, readMoment } from './freshness.ts'
 import type { AdminParts } from './parts.ts'
+import { mayName, shownFreshness } from './shown.ts'
 import type { DashboardDetail, Dashboards, TileAnswer } from './types.ts'
 
 const ROWS_MAX = 5_000
@@ -29,19 +30,25 @@ export function dashboards(parts: AdminParts, caller: Caller): Dashboards {
       title,
       at,
       tiles: tiles.length,
-      inputs: [...new Set(tiles.flatMap((tile) => tile.inputs))],
+      inputs: [...new Set(tiles.flatMap((tile) => tile.inputs))].filter((input) => mayName(parts, caller, input)),
     })),
   }
 }
 
 export function dashboardDetail(parts: AdminParts, caller: Caller, name: string): DashboardDetail {
   const { tiles, allow: _, ...dashboard } = findDashboard(parts, caller, name)
-  return { nowMs: parts.clock.nowMs(), dashboard, tiles: tiles.map(({ sql: _sql, ...tile }) => tile) }
+  return {
+    nowMs: parts.clock.nowMs(),
+    dashboard,
+    tiles: tiles.map(({ sql: _sql, inputs, ...tile }) => ({ ...tile, inputs: inputs.filter((input) => mayName(parts, caller, input)) })),
+  }
 }
 
 export async function tileAnswer(parts: AdminParts, caller: Caller, name: string, index: number): Promise<TileAnswer> {
   const tile = findDashboard(parts, caller, name).tiles[index]
   if (!tile) throw new MillraceError('MR_NOT_FOUND', `dashboard "${name}" has no tile ${index}`, { fix: 'read the dashboard again' })
+  if (!tile.inputs.every((input) => mayName(parts, caller, input)))
+    throw new MillraceError('MR_ACCESS_DENIED', `you may not read what "${tile.title}" shows`, { fix: 'ask for a role that may' })
   const answer = await parts.answerer.ask(caller, { sql: inlineConstants(tile.sql), surface: 'dashboard', rowMax: ROWS_MAX })
   const moment = await readMoment(parts)
   const relations = parts.manifest().relations.filter((relation) => tile.inputs.includes(relation.name))
@@ -49,7 +56,10 @@ export async function tileAnswer(parts: AdminParts, caller: Caller, name: string
     nowMs: moment.nowMs,
     columns: answer.columns,
     rows: answer.rows.map((row) => row.map((value, column) => flatCell(value, answer.columns[column]!.type))),
-    sources: relations.map((relation) => ({ relation: relation.name, freshness: freshnessOf(parts, relation, moment) })),
+    sources: relations.map((relation) => ({
+      relation: relation.name,
+      freshness: shownFreshness(parts, caller, freshnessOf(parts, relation, moment)),
+    })),
     policy: { rowFilter: answer.rowFilter, masked: answer.masked },
   }
 }

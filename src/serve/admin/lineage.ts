@@ -7,6 +7,7 @@ import type { Caller } from '../answer.ts'
 import { freshnessOf, type Moment, readMoment } from './freshness.ts'
 import { type AdminParts, isVisible } from './parts.ts'
 import { checkCounts, findRelation } from './relations.ts'
+import { shownFreshness } from './shown.ts'
 import type { Lineage, LineageNode } from './types.ts'
 
 interface Edge {
@@ -44,6 +45,9 @@ function sourceEdges(manifest: Manifest, relation: Relation): Edge[] {
   const kind = relation.kind === 'table' ? relation.source.kind : 'http'
   return kind === 'none' ? [] : [{ from: sourceId(relation, manifest), to }]
 }
+
+const makes = (processor: string, relation: Relation): boolean =>
+  relation.kind === 'stream' && relation.source === 'processor' && (relation.processor ?? relation.name) === processor
 
 const sourceId = (relation: Relation, _manifest: Manifest): string =>
   relation.kind === 'table' && relation.source.kind === 'files' ? `source:files ${relation.name}` : `source:http ${relation.name}`
@@ -106,33 +110,34 @@ function allNodes(parts: AdminParts, caller: Caller, moment: Moment, latest: rea
           },
         ]
   })
+  const isAllowed = (roles: readonly string[]): boolean => caller.isAdmin || caller.roles.some((role) => roles.includes(role.name))
   const open = (inputs: readonly string[]): boolean => inputs.every((input) => names.has(input))
   return [
     ...sources,
-    ...visible.map((relation) => relationNode(parts, relation, moment, latest)),
+    ...visible.map((relation) => relationNode(parts, caller, relation, moment, latest)),
     ...manifest.processors
-      .filter((processor) => names.has(processor.from))
+      .filter((processor) => names.has(processor.from) && visible.some((relation) => makes(processor.name, relation)))
       .map((processor) => plain('processor', processor.name, 'TypeScript', processor.at)),
     ...manifest.endpoints
-      .filter((endpoint) => open(endpoint.inputs))
+      .filter((endpoint) => open(endpoint.inputs) && isAllowed(endpoint.allow))
       .map((endpoint) => plain('endpoint', endpoint.name, `GET ${endpoint.path}`, endpoint.at)),
     ...manifest.dashboards
-      .filter((dashboard) => open(dashboard.tiles.flatMap((tile) => tile.inputs)))
+      .filter((dashboard) => open(dashboard.tiles.flatMap((tile) => tile.inputs)) && isAllowed(dashboard.allow))
       .map((dashboard) => plain('dashboard', dashboard.name, `${dashboard.tiles.length} tiles`, dashboard.at)),
     ...manifest.alerts
-      .filter((alert) => open(alertInputs(manifest, alert)))
+      .filter(() => caller.isAdmin)
       .map((alert) => plain('alert', alert.name, alert.to.map((channel) => channel.kind).join(', '), alert.at)),
   ]
 }
 
-function relationNode(parts: AdminParts, relation: Relation, moment: Moment, latest: readonly CheckRecord[]): LineageNode {
+function relationNode(parts: AdminParts, caller: Caller, relation: Relation, moment: Moment, latest: readonly CheckRecord[]): LineageNode {
   return {
     id: relationId(relation.name),
     kind: relation.kind,
     name: relation.name,
     note: relation.kind === 'model' ? relation.refresh : relation.kind === 'stream' ? relation.source : relation.source.kind,
-    freshness: freshnessOf(parts, relation, moment),
-    checks: checkCounts(parts, relation.name, latest),
+    freshness: shownFreshness(parts, caller, freshnessOf(parts, relation, moment)),
+    checks: checkCounts(parts, caller, relation.name, latest),
     at: relation.at,
     ...(relation.doc ? { doc: relation.doc } : {}),
     columns: storedShape(relation).fields.map((field) => ({

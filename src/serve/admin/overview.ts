@@ -6,6 +6,7 @@ import { type Moment, readMoment } from './freshness.ts'
 import type { AdminParts } from './parts.ts'
 import { summaries } from './relations.ts'
 import { runs } from './runs.ts'
+import { mayName, mayQuote } from './shown.ts'
 import { streams, totalConservation } from './streams.ts'
 import type { Attention, Overview, RelationSummary } from './types.ts'
 
@@ -23,7 +24,10 @@ export async function overview(parts: AdminParts, caller: Caller): Promise<Overv
 
 function attentionOf(parts: AdminParts, caller: Caller, relations: readonly RelationSummary[], moment: Moment): Attention[] {
   const assets = assetsOf(parts.manifest())
-  const holds = (name: string): string[] => downstream(assets, [name]).map((asset) => asset.name)
+  const holds = (name: string): string[] =>
+    downstream(assets, [name])
+      .map((asset) => asset.name)
+      .filter((held) => mayName(parts, caller, held))
   const failed = relations.flatMap((relation): Attention[] => {
     const step = moment.lastSteps.get(relation.name)
     if (step?.status !== 'failed') return []
@@ -35,7 +39,7 @@ function attentionOf(parts: AdminParts, caller: Caller, relations: readonly Rela
         relation: relation.name,
         runId: step.runId,
         sinceMs: step.startedMs ?? moment.nowMs,
-        detail: step.error?.message ?? 'The last run failed.',
+        detail: (mayQuote(parts, caller, relation.name) && step.error?.message) || 'The last run failed.',
         holdsBack: holds(relation.name),
       },
     ]

@@ -52,6 +52,8 @@ export interface AdminParts {
   /** The first record of the audit trail that does not fit; null when all do. */
   verifyAudit(): Promise<{ readonly sequence: number; readonly reason: string } | null>
   readonly tokens: {
+    /** See `Tokens.known`. */
+    known(token: string): Caller | undefined
     create(request: {
       user: string
       roles: readonly string[]

@@ -10,6 +10,7 @@ import { fieldOf, printType } from '../../schema/type.ts'
 import type { Caller } from '../answer.ts'
 import { freshnessOf, type Moment, readMoment } from './freshness.ts'
 import { type AdminParts, isVisible } from './parts.ts'
+import { mayCount, mayQuote, shownCheck, shownFreshness, shownRelation } from './shown.ts'
 import type {
   CheckCounts,
   CheckResult,
@@ -41,11 +42,12 @@ export function findRelation(parts: AdminParts, caller: Caller, name: string): R
 
 export async function summaries(parts: AdminParts, caller: Caller, moment: Moment): Promise<RelationSummary[]> {
   const latest = await parts.checks.latest()
-  return Promise.all(visibleRelations(parts, caller).map((relation) => summarize(parts, relation, moment, latest)))
+  return Promise.all(visibleRelations(parts, caller).map((relation) => summarize(parts, caller, relation, moment, latest)))
 }
 
 export async function summarize(
   parts: AdminParts,
+  caller: Caller,
   relation: Relation,
   moment: Moment,
   latest: readonly CheckRecord[],
@@ -53,6 +55,7 @@ export async function summarize(
   const table = parts.relations.has(relation.name) ? parts.relations.tableOf(relation.name) : null
   const figures = table?.current?.summary
   const tailRows = parts.relations.has(relation.name) ? parts.relations.tailRowsOf(relation.name) : 0
+  const isCounted = mayCount(parts, caller, relation.name)
   const committed = figures ? Number(figures['total-records'] ?? 0) : null
   return {
     name: relation.name,
@@ -61,12 +64,12 @@ export async function summarize(
     doc: relation.doc ?? null,
     owner: relation.owner ?? null,
     tags: relation.tags,
-    freshness: freshnessOf(parts, relation, moment),
-    rows: committed === null && tailRows === 0 ? null : (committed ?? 0) + tailRows,
-    bytes: figures?.['total-files-size'] === undefined ? null : Number(figures['total-files-size']),
-    files: figures ? Number(figures['total-data-files'] ?? 0) : null,
-    arrivals: arrivalsOf(parts, relation, moment.nowMs),
-    checks: checkCounts(parts, relation.name, latest),
+    freshness: shownFreshness(parts, caller, freshnessOf(parts, relation, moment)),
+    rows: !isCounted || (committed === null && tailRows === 0) ? null : (committed ?? 0) + tailRows,
+    bytes: !isCounted || figures?.['total-files-size'] === undefined ? null : Number(figures['total-files-size']),
+    files: isCounted && figures ? Number(figures['total-data-files'] ?? 0) : null,
+    arrivals: isCounted ? arrivalsOf(parts, relation, moment.nowMs) : [],
+    checks: checkCounts(parts, caller, relation.name, latest),
     columns: storedShape(relation).fields.map((field) => ({ name: field.name, type: printType(field.type) })),
   }
 }
@@ -80,11 +83,12 @@ function arrivalsOf(parts: AdminParts, relation: Relation, nowMs: number): numbe
   return values.some((value) => value !== null) ? values.map((value) => value ?? 0) : []
 }
 
-export function checkCounts(parts: AdminParts, relation: string, latest: readonly CheckRecord[]): CheckCounts | null {
+export function checkCounts(parts: AdminParts, caller: Caller, relation: string, latest: readonly CheckRecord[]): CheckCounts | null {
   const checks = parts
     .manifest()
     .checks.filter((set) => set.on === relation)
     .flatMap((set) => set.checks)
+    .filter((check) => shownCheck(parts, caller, check))
   if (checks.length === 0) return null
   const results = checks.map((check) => ({ check, last: latest.find((record) => record.check.name === check.name) }))
   const failing = results.filter(({ last }) => last?.status === 'fail')
@@ -95,7 +99,9 @@ export function checkCounts(parts: AdminParts, relation: string, latest: readonl
     warned: failing.filter(({ check }) => check.severity === 'warn').length,
     blocked: failing.filter(({ check }) => check.severity === 'block').length,
     quarantining: failing.filter(({ check }) => check.severity === 'quarantine').length,
-    setAside: failing.filter(({ check }) => check.severity === 'quarantine').reduce((sum, { last }) => sum + (last!.failedRows ?? 0), 0),
+    setAside: !mayCount(parts, caller, relation)
+      ? 0
+      : failing.filter(({ check }) => check.severity === 'quarantine').reduce((sum, { last }) => sum + (last!.failedRows ?? 0), 0),
     lastAtMs: times.length === 0 ? null : Math.max(...times),
   }
 }
@@ -111,7 +117,8 @@ export async function relationDetail(parts: AdminParts, caller: Caller, name: st
       grant.privilege === 'read' &&
       grant.on.some((on) => on === name || on === '*' || (on.endsWith('.*') && name.startsWith(on.slice(0, -1)))),
   )
-  const roles = [...new Set(grants.flatMap((grant) => grant.to))]
+  const isOwn = (role: string): boolean => caller.isAdmin || caller.roles.some((held) => held.name === role)
+  const roles = [...new Set(grants.flatMap((grant) => grant.to))].filter(isOwn)
   const limited = (role: string): boolean =>
     manifest.policies.some((policy) => policy.on === name && policy.to === role) ||
     relation.shape.fields.some(
@@ -122,8 +129,8 @@ export async function relationDetail(parts: AdminParts, caller: Caller, name: st
   const today = parts.series.read(`in:${name}`, moment.nowMs, moment.nowMs % DAY_MS, 1, 'sum').values[0]
   return {
     nowMs: moment.nowMs,
-    relation: await summarize(parts, relation, moment, await parts.checks.latest(name)),
-    manifest: relation,
+    relation: await summarize(parts, caller, relation, moment, await parts.checks.latest(name)),
+    manifest: shownRelation(parts, caller, relation),
     counts: {
       checks: manifest.checks.filter((set) => set.on === name).reduce((sum, set) => sum + set.checks.length, 0),
       snapshots: table?.snapshots.length ?? 0,
@@ -133,7 +140,7 @@ export async function relationDetail(parts: AdminParts, caller: Caller, name: st
       : null,
     tail: parts.relations.has(name) && parts.relations.tailRowsOf(name) > 0,
     freshShare: null,
-    rowsToday: today ?? null,
+    rowsToday: mayCount(parts, caller, name) ? (today ?? null) : null,
     readers: roles.map((role) => ({ role, limited: limited(role) })),
     cost: null,
     lastRun: step?.startedMs
@@ -142,7 +149,7 @@ export async function relationDetail(parts: AdminParts, caller: Caller, name: st
           state: runState(step.status),
           startedAtMs: step.startedMs,
           durationMs: step.endedMs === null ? null : step.endedMs - step.startedMs,
-          note: step.note,
+          note: mayQuote(parts, caller, name) ? step.note : null,
         }
       : null,
   }
@@ -228,7 +235,7 @@ export async function schemaPage(parts: AdminParts, caller: Caller, name: string
   const key = relation.kind === 'stream' ? [] : relation.key
   const stats = table?.current && !access.rowFilter ? await columnStats(parts, table) : new Map<string, { nulls: number; rows: number }>()
   const columns = storedShape(relation).fields.map((field): ColumnDetail => {
-    const found = stats.get(field.name)
+    const found = access.masked.includes(field.name) ? undefined : stats.get(field.name)
     return {
       name: field.name,
       type: printType(field.type),
@@ -299,6 +306,7 @@ const WORST: readonly CheckStatus[] = ['never', 'pass', 'warn', 'quarantine', 'b
 export async function qualityPage(parts: AdminParts, caller: Caller, name: string): Promise<QualityPage> {
   const relation = findRelation(parts, caller, name)
   const nowMs = parts.clock.nowMs()
+  const isCounted = mayCount(parts, caller, name)
   const latest = await parts.checks.latest(name)
   const since = await parts.checks.since(name, nowMs - 30 * DAY_MS)
   const sets = parts.manifest().checks.filter((set) => set.on === name)
@@ -306,21 +314,25 @@ export async function qualityPage(parts: AdminParts, caller: Caller, name: strin
     nowMs,
     sets: sets.map(({ checks, ...set }) => ({
       set,
-      results: checks.map((check): CheckResult => {
+      results: checks.flatMap((check): CheckResult[] => {
+        const shown = shownCheck(parts, caller, check)
+        if (!shown) return []
         const last = latest.find((record) => record.check.name === check.name)
-        return {
-          check,
-          status: last ? statusOf({ ...last, check }) : 'never',
-          atMs: last?.ranMs ?? null,
-          runId: last?.runId ?? null,
-          found: last?.failedRows ?? null,
-          of: last?.totalRows ?? null,
-          measured: last?.measured ?? null,
-          history: historyOf(
-            since.filter((record) => record.check.name === check.name),
-            nowMs,
-          ),
-        }
+        return [
+          {
+            check: shown,
+            status: last ? statusOf({ ...last, check }) : 'never',
+            atMs: last?.ranMs ?? null,
+            runId: last?.runId ?? null,
+            found: isCounted ? (last?.failedRows ?? null) : null,
+            of: isCounted ? (last?.totalRows ?? null) : null,
+            measured: mayQuote(parts, caller, name) ? (last?.measured ?? null) : null,
+            history: historyOf(
+              since.filter((record) => record.check.name === check.name),
+              nowMs,
+            ),
+          },
+        ]
       }),
     })),
     freshShare: null,
@@ -374,18 +386,19 @@ export async function snapshotsPage(
   const limit = Math.min(200, Math.max(1, Number(query.limit ?? 50) || 50))
   const all = [...(table?.snapshots ?? [])].sort((a, b) => b.sequence - a.sequence)
   const chosen = all.filter((snapshot) => query.before === undefined || snapshot.sequence < Number(query.before)).slice(0, limit)
-  const current = table?.current?.summary['total-files-size']
+  const isCounted = mayCount(parts, caller, name)
+  const current = isCounted ? table?.current?.summary['total-files-size'] : undefined
   return {
     nowMs: parts.clock.nowMs(),
-    snapshots: chosen.map((snapshot) => snapshotInfo(table!, snapshot)),
+    snapshots: chosen.map((snapshot) => snapshotInfo(table!, snapshot, isCounted)),
     total: all.length,
     bytes: current === undefined ? null : Number(current),
     keepMs: relation.keep.tableMs ?? null,
   }
 }
 
-function snapshotInfo(table: LakeTable, snapshot: LakeSnapshot): SnapshotInfo {
-  const number = (key: string): number | null => (snapshot.summary[key] === undefined ? null : Number(snapshot.summary[key]))
+function snapshotInfo(table: LakeTable, snapshot: LakeSnapshot, isCounted: boolean): SnapshotInfo {
+  const number = (key: string): number | null => (!isCounted || snapshot.summary[key] === undefined ? null : Number(snapshot.summary[key]))
   return {
     id: snapshot.id.toString(),
     sequence: snapshot.sequence,

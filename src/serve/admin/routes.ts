@@ -1,6 +1,8 @@
 // The admin API's routes: who calls, then one function each. Acting as another role is a header, checked by the answerer.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { MillraceError } from '../../core/errors.ts'
+import type { Manifest } from '../../define/manifest.ts'
+import { ADMIN } from '../../govern/identity.ts'
 import type { Answerer, Caller } from '../answer.ts'
 import { dashboardDetail, dashboards, tileAnswer } from './dashboards.ts'
 import { streamEvents } from './events.ts'
@@ -72,9 +74,12 @@ export function addAdmin(app: FastifyInstance, parts: AdminParts): void {
     tileAnswer(parts, caller, params['name']!, Number(params['index'])),
   )
   route('GET', '/tokens', async (caller) => ({ tokens: await forAdmin(caller, () => parts.tokens.list()) }))
-  route('POST', '/tokens', (caller, { body }) => forAdmin(caller, () => parts.tokens.create(tokenRequest(body))))
+  route('POST', '/tokens', (caller, { body }) => forAdmin(caller, () => parts.tokens.create(tokenRequest(parts.manifest(), body))))
   route('POST', '/tokens/:id/revoke', (caller, { params }) =>
-    forAdmin(caller, async () => (await parts.tokens.revoke(params['id']!), { id: params['id'] })),
+    forAdmin(caller, async () => {
+      await parts.tokens.revoke(params['id']!)
+      return { id: params['id'] }
+    }),
   )
   route('POST', '/verify', (caller) => forAdmin(caller, () => verifyAll(parts, caller)))
   app.get('/admin/events', async (request, reply) => {
@@ -87,18 +92,39 @@ function forAdmin<T>(caller: Caller, action: () => Promise<T>): Promise<T> {
   return action()
 }
 
-function tokenRequest(body: unknown): Parameters<AdminParts['tokens']['create']>[0] {
+function tokenRequest(manifest: Manifest, body: unknown): Parameters<AdminParts['tokens']['create']>[0] {
   const { user, roles, attributes, expiresInMs } = (body ?? {}) as Record<string, unknown>
   if (typeof user !== 'string' || user === '')
     throw new MillraceError('MR_USAGE', 'a token needs a user', { fix: 'send {"user": "ann", "roles": ["analyst"]}' })
   if (!Array.isArray(roles) || roles.some((role) => typeof role !== 'string'))
     throw new MillraceError('MR_USAGE', 'roles must be a list of names', { fix: 'send {"roles": ["analyst"]}' })
+  const held = (attributes ?? {}) as Record<string, unknown>
+  checkRoles(manifest, roles as string[], held)
   return {
     user,
     roles: roles as string[],
-    attributes: (attributes ?? {}) as Record<string, unknown>,
+    attributes: held,
     ...(typeof expiresInMs === 'number' ? { expiresInMs } : {}),
   }
+}
+
+/** A token for a role that does not exist, or without an attribute of it, would see nothing and not say why. */
+function checkRoles(manifest: Manifest, names: readonly string[], attributes: Readonly<Record<string, unknown>>): void {
+  const roles = names.filter((name) => name !== ADMIN).map((name) => ({ name, role: manifest.roles.find((role) => role.name === name) }))
+  const unknown = roles.find(({ role }) => !role)
+  if (unknown)
+    throw new MillraceError('MR_ACCESS_UNKNOWN_ROLE', `there is no role "${unknown.name}"`, {
+      fix: `roles: ${[ADMIN, ...manifest.roles.map((role) => role.name)].join(', ')}`,
+    })
+  const fields = roles.flatMap(({ role }) => role!.attributes.fields)
+  const missing = fields.find((field) => !field.optional && attributes[field.name] === undefined)
+  if (missing)
+    throw new MillraceError('MR_ACCESS_ATTRIBUTE', `the attribute "${missing.name}" is missing`, { fix: `give --attr ${missing.name}=...` })
+  const extra = Object.keys(attributes).find((name) => !fields.some((field) => field.name === name))
+  if (extra)
+    throw new MillraceError('MR_ACCESS_ATTRIBUTE', `no role of the token has an attribute "${extra}"`, {
+      fix: `attributes: ${fields.map((field) => field.name).join(', ') || 'none'}`,
+    })
 }
 
 async function session(parts: AdminParts, caller: Caller): Promise<Session> {

@@ -4,7 +4,8 @@ import { assetsOf, downstream, isAsset } from '../../orchestrate/graph.ts'
 import type { RunRecord, StepRecord } from '../../orchestrate/history.ts'
 import type { Caller } from '../answer.ts'
 import { type AdminParts, isVisible } from './parts.ts'
-import type { RunDetail, RunRequest, RunStarted, RunState, RunStep, RunSummary, Runs, StepState } from './types.ts'
+import { mayCount, mayName, mayQuote } from './shown.ts'
+import type { RunDetail, RunError, RunRequest, RunStarted, RunState, RunStep, RunSummary, Runs, StepState } from './types.ts'
 
 const HOUR_MS = 3_600_000
 const RUN_STATES: Record<RunRecord['status'], RunState> = {
@@ -34,17 +35,27 @@ function visibleSteps(parts: AdminParts, caller: Caller, { steps }: Recorded): S
   })
 }
 
-export function summarizeRun({ run }: Recorded, steps: readonly StepRecord[]): RunSummary {
+export function summarizeRun(parts: AdminParts, caller: Caller, { run }: Recorded, steps: readonly StepRecord[]): RunSummary {
   const count = (status: StepRecord['status']): number => steps.filter((step) => step.status === status).length
   return {
     id: run.id,
-    name: run.name,
-    trigger: run.trigger,
+    name: caller.isAdmin ? run.name : nameOf(steps),
+    trigger: caller.isAdmin ? run.trigger : triggerOf(parts, caller, run.trigger),
     state: RUN_STATES[run.status],
     startedAtMs: run.startedMs ?? run.queuedMs,
     endedAtMs: run.endedMs,
     steps: { total: steps.length, done: count('succeeded'), failed: count('failed'), skipped: count('skipped') },
   }
+}
+
+/** Of what the caller sees of a run: its own name can be that of a hidden relation or job. */
+const nameOf = (steps: readonly StepRecord[]): string => (steps.length === 1 ? steps[0]!.name : `${steps.length} assets`)
+
+function triggerOf(parts: AdminParts, caller: Caller, trigger: string): string {
+  const committed = /^(.*) committed$/.exec(trigger)?.[1]
+  if (committed === undefined) return trigger
+  const shown = committed.split(', ').filter((name) => mayName(parts, caller, name))
+  return shown.length === 0 ? 'an input committed' : `${shown.join(', ')} committed`
 }
 
 export async function runs(
@@ -61,7 +72,7 @@ export async function runs(
     ...(query.before ? { beforeId: query.before } : {}),
   })
   const seen = found.map((recorded) => ({ recorded, steps: visibleSteps(parts, caller, recorded) })).filter(({ steps }) => steps.length > 0)
-  const all = seen.map(({ recorded, steps }) => summarizeRun(recorded, steps))
+  const all = seen.map(({ recorded, steps }) => summarizeRun(parts, caller, recorded, steps))
   const chosen = query.state ? all.filter((run) => run.state === query.state) : all
   const stepMs = hours > 48 ? 24 * HOUR_MS : HOUR_MS
   const first = Math.floor((nowMs - hours * HOUR_MS) / stepMs) + 1
@@ -92,18 +103,27 @@ export async function runDetail(parts: AdminParts, caller: Caller, id: string): 
   const { recorded, steps } = await findRun(parts, caller, id)
   const failed = steps.find((step) => step.status === 'failed')
   const broken = steps.filter((step) => step.status === 'failed' || step.status === 'skipped').map((step) => step.relation)
-  const held = downstream(assetsOf(parts.manifest()), broken).map((asset) => asset.name)
+  const held = downstream(assetsOf(parts.manifest()), broken)
+    .map((asset) => asset.name)
+    .filter((name) => mayName(parts, caller, name))
   const manifest = parts.manifest()
   const endpoints = manifest.endpoints
+    .filter((endpoint) => caller.isAdmin || endpoint.allow.some((role) => caller.roles.some((held) => held.name === role)))
     .filter((endpoint) => endpoint.inputs.some((input) => broken.includes(input) || held.includes(input)))
     .map((endpoint) => endpoint.name)
   return {
     nowMs: parts.clock.nowMs(),
-    run: summarizeRun(recorded, steps),
+    run: summarizeRun(parts, caller, recorded, steps),
     code: recorded.run.code,
     zone: manifest.jobs.find((job) => job.name === recorded.run.name)?.zone ?? null,
-    steps: steps.map((step) => stepOf(parts, step)),
-    failure: failed?.error ? { step: failed.name, error: failed.error, left: 'Nothing was committed by this step.' } : null,
+    steps: steps.map((step) => shownStep(parts, caller, stepOf(parts, step))),
+    failure: failed?.error
+      ? {
+          step: failed.name,
+          error: shownError(mayQuote(parts, caller, failed.relation), failed.error),
+          left: 'Nothing was committed by this step.',
+        }
+      : null,
     mayResume: mayRun(caller) && broken.length > 0 && recorded.run.endedMs !== null,
     holdsBack: [...new Set([...held, ...endpoints])],
   }
@@ -133,6 +153,31 @@ function stepOf(parts: AdminParts, step: StepRecord): RunStep {
     query: null,
   }
 }
+
+/** Texts and numbers of a step only to whom nothing of its relation is hidden. */
+function shownStep(parts: AdminParts, caller: Caller, step: RunStep): RunStep {
+  if (caller.isAdmin || step.relation === null) return step
+  const relation = parts.manifest().relations.find((candidate) => candidate.name === step.relation)
+  const isQuoted = mayQuote(parts, caller, step.relation)
+  const isCounted = mayCount(parts, caller, step.relation)
+  return {
+    ...step,
+    note: isQuoted ? step.note : null,
+    tries: step.tries.map((attempt) => (isQuoted || attempt.error === null ? attempt : { ...attempt, error: HIDDEN })),
+    waitsOn: step.waitsOn.filter((name) => mayName(parts, caller, name)),
+    rows: isCounted ? step.rows : null,
+    error: step.error && shownError(isQuoted, step.error),
+    log: isQuoted ? step.log : [],
+    effects: step.effects
+      .filter((effect) => mayName(parts, caller, effect.relation))
+      .map((effect) => (mayCount(parts, caller, effect.relation) ? effect : { ...effect, added: null, removed: null })),
+    sql: relation?.kind === 'model' && relation.inputs.every((input) => mayName(parts, caller, input)) ? step.sql : null,
+  }
+}
+
+const HIDDEN = 'it failed; an administrator sees why'
+
+const shownError = (isQuoted: boolean, error: RunError): RunError => (isQuoted ? error : { code: error.code, message: HIDDEN })
 
 export const mayRun = (caller: Caller): boolean => caller.isAdmin
 

@@ -5,21 +5,26 @@ import { isLogged, rejectedName } from '../../define/system-columns.ts'
 import { quoteRelation } from '../../engine/sql-text.ts'
 import type { StreamCounts } from '../../stream/materialize.ts'
 import type { Caller } from '../answer.ts'
-import { type AdminParts, isVisible, type PipelineFigures } from './parts.ts'
+import type { AdminParts, PipelineFigures } from './parts.ts'
+import { mayCount, mayName, mayQuote } from './shown.ts'
 import type { Conservation, Series, StreamDetail, StreamSummary, Streams } from './types.ts'
 
 const RANGES: Record<string, number> = { '1h': 3_600_000, '24h': 86_400_000, '7d': 604_800_000 }
 const POINTS = 180
 
+/** Streams whose figures the caller may see: they count every row. */
 const logged = (parts: AdminParts, caller: Caller): Relation[] =>
-  parts.manifest().relations.filter((relation) => isLogged(relation) && isVisible(parts, caller, relation))
+  parts.manifest().relations.filter((relation) => isLogged(relation) && mayCount(parts, caller, relation.name))
 
 export function streams(parts: AdminParts, caller: Caller): Streams {
   const pipelines = parts.pipelines()
-  return { nowMs: parts.clock.nowMs(), streams: logged(parts, caller).map((relation) => summarizeStream(parts, relation, pipelines)) }
+  return {
+    nowMs: parts.clock.nowMs(),
+    streams: logged(parts, caller).map((relation) => summarizeStream(parts, caller, relation, pipelines)),
+  }
 }
 
-function summarizeStream(parts: AdminParts, relation: Relation, pipelines: readonly PipelineFigures[]): StreamSummary {
+function summarizeStream(parts: AdminParts, caller: Caller, relation: Relation, pipelines: readonly PipelineFigures[]): StreamSummary {
   const nowMs = parts.clock.nowMs()
   const stream = relation.kind === 'stream' ? relation : null
   const pipeline = pipelines.find((candidate) => candidate.name === `stream:${relation.name}`)
@@ -38,7 +43,8 @@ function summarizeStream(parts: AdminParts, relation: Relation, pipelines: reado
     behind: stream?.time
       ? watermarks.flatMap((us, partition) => (us !== null && newest - us > stream.latenessMs * 1_000 ? [partition] : []))
       : [],
-    stopped: pipeline?.stopped ?? null,
+    stopped:
+      pipeline?.stopped && !mayQuote(parts, caller, relation.name) ? { ...pipeline.stopped, message: '' } : (pipeline?.stopped ?? null),
     conservation: conservationOf(parts, relation.name, pipeline),
   }
 }
@@ -85,6 +91,10 @@ export function totalConservation(parts: AdminParts, caller: Caller): Conservati
 
 export async function streamDetail(parts: AdminParts, caller: Caller, name: string, range = '1h'): Promise<StreamDetail> {
   const relation = logged(parts, caller).find((candidate) => candidate.name === name)
+  if (!relation && mayName(parts, caller, name))
+    throw new MillraceError('MR_ACCESS_DENIED', `figures of ${name} count rows that a policy hides from you`, {
+      fix: 'read its rows with SQL',
+    })
   if (!relation) throw new MillraceError('MR_NOT_FOUND', `there is no stream "${name}"`, { fix: 'see the list of streams' })
   const rangeMs = RANGES[range]
   if (!rangeMs) throw new MillraceError('MR_USAGE', `"${range}" is not a range`, { fix: `use ${Object.keys(RANGES).join(', ')}` })
@@ -93,14 +103,19 @@ export async function streamDetail(parts: AdminParts, caller: Caller, name: stri
   const stream: StreamManifest | null = relation.kind === 'stream' ? relation : null
   return {
     nowMs: parts.clock.nowMs(),
-    stream: summarizeStream(parts, relation, pipelines),
+    stream: summarizeStream(parts, caller, relation, pipelines),
     key: stream?.key ?? (relation.kind === 'table' ? relation.key.join(', ') : null),
     time: stream?.time ?? null,
     latenessMs: stream?.latenessMs ?? 0,
     maxSkewMs: stream?.maxSkewMs ?? null,
     at: relation.at,
     owner: relation.owner ?? null,
-    series: seriesOf(parts, name, pipelines, rangeMs),
+    series: seriesOf(
+      parts,
+      name,
+      pipelines.filter((reader) => mayName(parts, caller, reader.name.slice(reader.name.indexOf(':') + 1))),
+      rangeMs,
+    ),
     partitions: (pipeline?.positions ?? []).map((_, partition) => {
       const { end } = parts.log.range(name, partition)
       const us = pipeline!.watermarksUs[partition] ?? null

@@ -1,0 +1,218 @@
+// Loads of files into a table: which files, what of them, what is set aside and why, for each format and way of loading.
+import assert from 'node:assert/strict'
+import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { VirtualClock } from '../core/clock.ts'
+import { nodeDisk } from '../core/disk.ts'
+import { seededRandom } from '../core/random.ts'
+import type { TableManifest } from '../define/manifest.ts'
+import { REJECTED_SHAPE, rejectedName } from '../define/system-columns.ts'
+import { scanSql } from '../engine/scan.ts'
+import { openTestEngine } from '../engine/testing.ts'
+import { openLake } from '../lake/open-lake.ts'
+import type { Field } from '../schema/type.ts'
+import { openStore } from '../store/open-store.ts'
+import { type FileLoad, loadFiles, type RowRule } from './load-files.ts'
+
+const tested = await openTestEngine({ threads: 1 })
+mkdirSync(join(tested.directory, 'lake'))
+const store = openStore(join(tested.directory, 'control.db'))
+const lake = openLake({
+  disk: nodeDisk,
+  clock: new VirtualClock(0),
+  random: seededRandom(1),
+  catalog: store.catalog,
+  directory: join(tested.directory, 'lake'),
+})
+after(async () => {
+  await store.close()
+  await tested[Symbol.asyncDispose]()
+})
+
+const FIELDS: readonly Field[] = [
+  { name: 'id', type: { kind: 'int' }, optional: false },
+  { name: 'name', type: { kind: 'string' }, optional: true },
+  { name: 'price', type: { kind: 'decimal', precision: 10, scale: 2 }, optional: true },
+  { name: 'kind', type: { kind: 'enum', values: ['a', 'b'] }, optional: true },
+]
+
+let tables = 0
+
+/** A table of its own directory. */
+async function setUp(
+  load: TableManifest['load'],
+  format: 'csv' | 'json' | 'parquet' = 'csv',
+  how: { columns?: Record<string, string>; fields?: readonly Field[] } = {},
+) {
+  const name = `t${tables++}`
+  const directory = join(tested.directory, name)
+  mkdirSync(directory)
+  const fields = how.fields ?? FIELDS
+  const table: TableManifest = {
+    kind: 'table',
+    name,
+    at: 'tables.ts:7',
+    tags: [],
+    shape: { fields },
+    partition: [],
+    cluster: [],
+    keep: { logMs: 0 },
+    key: ['id'],
+    source: { kind: 'files', path: '*', format, options: {}, ...(how.columns ? { columns: how.columns } : {}) },
+    load,
+  }
+  await lake.create({ name, shape: table.shape, partition: [], cluster: [], key: [] })
+  await lake.create({ name: rejectedName(name), shape: REJECTED_SHAPE, partition: [], cluster: [], key: [] })
+  let stampMs = 1_000_000
+  const read = async (relation: string): Promise<unknown[][]> => {
+    const found = await lake.table(relation)
+    const sql = scanSql({ table: found, files: found.current ? await lake.files(found) : [], tails: [] })
+    return (await tested.session.rows(`SELECT * FROM (${sql}) ORDER BY ALL`)).rows as unknown[][]
+  }
+  return {
+    directory,
+    /** Each write is newer than the one before. */
+    write(file: string, text: string) {
+      writeFileSync(join(directory, file), text)
+      stampMs += 10_000
+      utimesSync(join(directory, file), stampMs / 1_000, stampMs / 1_000)
+    },
+    async load(rules: readonly RowRule[] = [], full = false): Promise<FileLoad | null> {
+      const cursor = full ? null : await store.catalog.cursor(`files:${name}`)
+      const staged = await loadFiles({ engine: tested.engine, lake, directory }, table, '*', cursor, rules)
+      if (staged) await lake.commit(staged.changes, { cursors: [staged.cursor] })
+      return staged
+    },
+    rows: () => read(name),
+    ids: async () => (await read(name)).map(([id]) => id),
+    rejected: async () => (await read(rejectedName(name))).map(([, , , raw, code, message, field]) => ({ raw, code, message, field })),
+  }
+}
+
+test('full: the table is what the files are now', async () => {
+  const t = await setUp('full')
+  t.write('1.csv', 'id,name,price,kind\n1,x,1.50,a\n')
+  t.write('2.csv', 'id,name,price,kind\n2,,,\n')
+  const staged = await t.load()
+  assert.deepEqual([staged!.rows, staged!.note], [2, '2 files'])
+  assert.deepEqual(await t.rows(), [
+    [1, 'x', '1.50', 'a'],
+    [2, null, null, null],
+  ])
+  assert.equal(await t.load(), null)
+  t.write('1.csv', 'id,name,price,kind\n3,x,1.50,a\n')
+  await t.load()
+  assert.deepEqual(await t.ids(), [2, 3])
+  rmSync(join(t.directory, '2.csv'))
+  assert.deepEqual((await tested.session.rows(`SELECT count(*) FROM (${(await t.load())!.candidate})`)).rows, [[1n]])
+  assert.deepEqual(await t.ids(), [3])
+})
+
+test('append: new files only; one that changed is said so and not loaded twice', async () => {
+  const t = await setUp('append')
+  t.write('1.csv', 'id,name,price,kind\n1,,,\n')
+  await t.load()
+  t.write('2.csv', 'id,name,price,kind\n2,,,\n')
+  t.write('1.csv', 'id,name,price,kind\n1,,,\n9,,,\n')
+  assert.equal((await t.load())!.note, '1 file; 1 changed after they were loaded, which append does not follow')
+  assert.deepEqual(await t.ids(), [1, 2])
+  assert.equal(await t.load(), null)
+  rmSync(join(t.directory, '1.csv'))
+  t.write('3.csv', 'id,name,price,kind\n3,,,\n')
+  await t.load()
+  t.write('1.csv', 'id,name,price,kind\n1,,,\n')
+  assert.equal(await t.load(), null, 'a file that comes back was loaded')
+  assert.deepEqual(await t.ids(), [1, 2, 3])
+  await t.load([], true)
+  assert.deepEqual(await t.ids(), [1, 2, 3], 'everything anew replaces')
+})
+
+test('upsert: the last row of a key wins, within a load and over loads', async () => {
+  const t = await setUp('upsert')
+  t.write('1.csv', 'id,name,price,kind\n1,old,,\n2,keep,,\n1,new,,\n')
+  await t.load()
+  assert.deepEqual(
+    (await t.rows()).map(([id, name]) => [id, name]),
+    [
+      [1, 'new'],
+      [2, 'keep'],
+    ],
+  )
+  t.write('2.csv', 'id,name,price,kind\n2,again,,\n3,more,,\n')
+  t.write('1.csv', 'id,name,price,kind\n1,newer,,\n')
+  await t.load()
+  assert.deepEqual(
+    (await t.rows()).map(([id, name]) => [id, name]),
+    [
+      [1, 'newer'],
+      [2, 'again'],
+      [3, 'more'],
+    ],
+  )
+  rmSync(join(t.directory, '2.csv'))
+  await t.load([], true)
+  assert.deepEqual(await t.ids(), [1], 'everything anew forgets what no file has')
+})
+
+test('rows that do not fit are set aside with the column and the reason', async () => {
+  const t = await setUp('full')
+  t.write('1.csv', 'id,name,price,kind\n1,x,1.5,a\nx,,,\n,y,,\n2,,cheap,\n3,,,c\n4,,1.005,\n2.5,,,\n6,,-1,\n')
+  const staged = await t.load([{ name: 'sane.between_price', failing: 'coalesce("price" < 0, false)' }])
+  assert.deepEqual([staged!.rows, staged!.rejected], [1, 7])
+  const rejected = (await t.rejected()).map(({ code, field, message }) => `${code} ${field}: ${message}`)
+  assert.deepEqual(rejected.sort(), [
+    'MR_ROW_CHECK null: the check sane.between_price failed',
+    'MR_ROW_ENUM kind: the value of kind is not among those allowed',
+    'MR_ROW_MISSING id: id is missing',
+    'MR_ROW_RANGE id: the value of id has more digits than its column',
+    'MR_ROW_RANGE price: the value of price has more digits than its column',
+    'MR_ROW_TYPE id: the value of id does not fit its column',
+    'MR_ROW_TYPE price: the value of price does not fit its column',
+  ])
+  assert.ok((await t.rejected()).some(({ raw }) => raw === '{"id":"x","name":null,"price":null,"kind":null}'))
+})
+
+test('json and parquet, and columns under other names', async () => {
+  const json = await setUp('full', 'json', { columns: { name: 'title' } })
+  json.write('1.json', '{"id":1,"title":"é","price":1.1,"kind":"a"}\n{"id":2,"title":null,"price":0.1,"kind":"zz"}\n')
+  await json.load()
+  assert.deepEqual(await json.rows(), [[1, 'é', '1.10', 'a']])
+  assert.deepEqual(
+    (await json.rejected()).map(({ code }) => code),
+    ['MR_ROW_ENUM'],
+  )
+  const parquet = await setUp('full', 'parquet')
+  await tested.session.run(
+    `COPY (SELECT 1::BIGINT AS id, 'x' AS name, 2.5::DOUBLE AS price, NULL::VARCHAR AS kind UNION ALL SELECT 5000000000, '', NULL, NULL) TO '${parquet.directory}/1.parquet'`,
+  )
+  await parquet.load()
+  assert.deepEqual(await parquet.rows(), [[1, 'x', '2.50', null]])
+  assert.deepEqual(
+    (await parquet.rejected()).map(({ code, field }) => [code, field]),
+    [['MR_ROW_TYPE', 'id']],
+  )
+})
+
+test('exact values of 38 digits and doubles are taken as they are', async () => {
+  const fields: Field[] = [
+    { name: 'id', type: { kind: 'long' }, optional: false },
+    { name: 'wide', type: { kind: 'decimal', precision: 38, scale: 4 }, optional: true },
+    { name: 'd', type: { kind: 'double' }, optional: true },
+  ]
+  const t = await setUp('full', 'csv', { fields })
+  t.write('1.csv', 'id,wide,d\n9223372036854775807,1234567890123456789012345678901234.5678,0.1\n-1,-0.0001,1e300\n')
+  assert.equal((await t.load())!.rejected, 0)
+  assert.deepEqual(await t.rows(), [
+    [-1n, '-0.0001', 1e300],
+    [9_223_372_036_854_775_807n, '1234567890123456789012345678901234.5678', 0.1],
+  ])
+})
+
+test('no file, a pattern that leaves the project, and a file that cannot be read', async () => {
+  const t = await setUp('full')
+  await assert.rejects(t.load(), { code: 'MR_INGEST_SOURCE', message: /no file matches/ })
+  t.write('1.csv', 'id,name\n1,x\n')
+  await assert.rejects(t.load(), { code: 'MR_INGEST_SOURCE', message: /could not be read/ })
+  assert.equal((await lake.table('t0')).name, 't0')
+})

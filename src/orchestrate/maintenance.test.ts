@@ -1,0 +1,131 @@
+// Maintenance over a real lake: small files are joined while others write, old snapshots go, the log forgets what is committed.
+import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { VirtualClock } from '../core/clock.ts'
+import { nodeDisk } from '../core/disk.ts'
+import { seededRandom } from '../core/random.ts'
+import type { Manifest } from '../define/manifest.ts'
+import { flushAppend } from '../engine/flush.ts'
+import { scanSql } from '../engine/scan.ts'
+import { openTestEngine } from '../engine/testing.ts'
+import { type Lake, openLake } from '../lake/open-lake.ts'
+import type { Log } from '../log/log.ts'
+import { openStore } from '../store/open-store.ts'
+import { type MaintenanceParts, type MaintenanceReport, maintainTable, startMaintenance } from './maintenance.ts'
+
+async function setUp() {
+  const tested = await openTestEngine({ threads: 1 })
+  mkdirSync(join(tested.directory, 'lake'))
+  const store = openStore(join(tested.directory, 'control.db'))
+  const clock = new VirtualClock(Date.UTC(2026, 0, 1))
+  const lake = openLake({
+    disk: nodeDisk,
+    clock,
+    random: seededRandom(1),
+    catalog: store.catalog,
+    directory: join(tested.directory, 'lake'),
+  })
+  const fields = [{ name: 'id', type: { kind: 'int' }, optional: false }] as const
+  await lake.create({ name: 'events', shape: { fields }, partition: [], cluster: [], key: [] })
+  const done: MaintenanceReport[] = []
+  const errors: string[] = []
+  const retained: unknown[] = []
+  const log = {
+    topics: () => [{ topic: 'events', partitions: [{}, {}] }],
+    retain: async (topic: string, partition: number, limits: object) => void retained.push([topic, partition, limits]),
+  } as unknown as Log
+  const manifest = { relations: [{ kind: 'stream', name: 'events', keep: { logMs: 1_000 } }] } as unknown as Manifest
+  const parts: MaintenanceParts = {
+    clock,
+    lake,
+    engine: tested.engine,
+    log,
+    manifest,
+    everyMs: 60_000,
+    committedOffset: (_topic, partition) => 10 + partition,
+    onCommitted: () => {},
+    onDone: (report) => done.push(report),
+    onError: (message) => errors.push(message),
+  }
+  const append = async (id: number): Promise<void> => {
+    const table = await lake.table('events')
+    await lake.commit([await flushAppend({ engine: tested.engine, lake, table, source: `SELECT ${id} AS id` })])
+  }
+  return {
+    clock,
+    lake,
+    parts,
+    done,
+    errors,
+    retained,
+    append,
+    async ids(): Promise<unknown[]> {
+      const table = await lake.table('events')
+      const { rows } = await tested.session.rows(
+        `SELECT id FROM (${scanSql({ table, files: await lake.files(table), tails: [] })}) ORDER BY id`,
+      )
+      return rows.map(([id]) => id)
+    },
+    async [Symbol.asyncDispose]() {
+      await store.close()
+      await tested[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** A lake on which something happens before each commit of a compaction. */
+const interrupted = (lake: Lake, action: () => Promise<void>): Lake => ({
+  ...lake,
+  commit: async (changes, also) => {
+    await action()
+    return lake.commit(changes, also)
+  },
+})
+
+test('small files are joined, also when rows come meanwhile', async () => {
+  await using world = await setUp()
+  for (let id = 0; id < 16; id++) await world.append(id)
+  await maintainTable({ ...world.parts, lake: interrupted(world.lake, () => world.append(99)) }, await world.lake.table('events'))
+  assert.deepEqual(
+    world.done.map(({ compactedFiles }) => compactedFiles),
+    [16],
+  )
+  const table = await world.lake.table('events')
+  assert.equal((await world.lake.files(table)).length, 2)
+  assert.deepEqual(await world.ids(), [...Array(16).keys(), 99])
+})
+
+test('a compaction whose files are gone meanwhile leaves everything as it is, without noise', async () => {
+  await using world = await setUp()
+  for (let id = 0; id < 16; id++) await world.append(id)
+  const [first] = await world.lake.files(await world.lake.table('events'))
+  const drop = async (): Promise<void> => {
+    await world.lake.commit([{ table: 'events', operation: 'delete', add: [], remove: [first!.path] }])
+  }
+  await maintainTable({ ...world.parts, lake: interrupted(world.lake, drop) }, await world.lake.table('events'))
+  assert.deepEqual([world.done, world.errors], [[], []])
+  assert.equal((await world.ids()).length, 15)
+})
+
+test('passes: snapshots beyond a week expire but for the last hundred; the log keeps what is not committed', async () => {
+  await using world = await setUp()
+  for (let id = 0; id < 102; id++) await world.append(id)
+  const stop = startMaintenance({ ...world.parts, everyMs: 8 * 86_400_000 })
+  await world.clock.advance(8 * 86_400_000)
+  while (world.retained.length < 2) await new Promise((resolve) => setImmediate(resolve))
+  stop()
+  const beforeMs = world.clock.nowMs() - 1_000
+  assert.deepEqual(world.retained, [
+    ['events', 0, { beforeMs, keepFrom: 10 }],
+    ['events', 1, { beforeMs, keepFrom: 11 }],
+  ])
+  assert.deepEqual(world.errors, [])
+  assert.equal((await world.lake.table('events')).snapshots.length, 100)
+  assert.deepEqual(
+    world.done.map(({ compactedFiles, expiredSnapshots }) => [compactedFiles, expiredSnapshots]),
+    [[102, 3]],
+  )
+  assert.equal((await world.ids()).length, 102)
+})
