@@ -3,12 +3,9 @@
 // the engine adds stays outside until somebody has looked at it.
 import { MillraceError } from '../core/errors.ts'
 import type { Node, Statement } from '../engine/ast.ts'
-import { DENIED_FUNCTIONS, SAFE_FUNCTIONS, STRICT_FORMS, STRICT_FUNCTIONS } from './functions.ts'
-import type { StrictUse } from './strict.ts'
+import { DENIED_FUNCTIONS, SAFE_FUNCTIONS, STRICT_FUNCTIONS } from './functions.ts'
 
 export interface Passed {
-  /** What is in the question that may fail on rows that a policy hides, and so tell about them. */
-  readonly strict: readonly StrictUse[]
   /** Every table reference, CTE or not. */
   readonly tables: readonly Node[]
   /** Names of all CTEs, in lower case. */
@@ -20,7 +17,6 @@ type Holds = 'text' | 'false' | 'query' | 'queries' | 'statement' | 'ctes' | 'fr
 type Check = (value: unknown, walk: Walk) => void
 
 interface Walk {
-  readonly strict: StrictUse[]
   readonly tables: Node[]
   readonly ctes: Set<string>
 }
@@ -31,7 +27,7 @@ function refuse(what: string): never {
 
 /** @throws MR_SQL_FORBIDDEN naming the construct; MR_SQL_UNKNOWN for a function that does not exist. */
 export function passGate(statement: Statement): Passed {
-  const walk: Walk = { strict: [], tables: [], ctes: new Set() }
+  const walk: Walk = { tables: [], ctes: new Set() }
   checkStatement(statement, walk)
   return walk
 }
@@ -278,7 +274,6 @@ function checkTableFunction(value: unknown, walk: Walk): void {
   const call = value as Node
   const name = String(call['function_name']).toLowerCase()
   if (call.class !== 'FUNCTION' || !TABLE_FUNCTIONS.has(name) || call['schema'] || call['catalog']) refuse(`the table function ${name}`)
-  if (STRICT_FUNCTIONS.has(name)) walk.strict.push({ name, node: call })
   checkMembers(`the table function ${name}`, call, EXPRESSIONS['FUNCTION']!, walk)
 }
 
@@ -323,31 +318,15 @@ function checkExpression(value: unknown, walk: Walk): void {
   const node = value as Node
   if (node === null) return
   if (node.class === 'OPERATOR' && !OPERATOR_TYPES.has(String(node.type))) refuse(`the operator ${String(node.type)}`)
-  if (node.class === 'FUNCTION' || node.class === 'WINDOW') checkFunction(node, walk)
+  if (node.class === 'FUNCTION' || node.class === 'WINDOW') checkFunction(node)
   checkMembers(`an expression of class ${String(node.class)}`, node, membersOf(EXPRESSIONS, node.class, 'an expression of class'), walk)
-  // The engine keeps a filter that can fail behind the others, but does not see that the body of a lambda can fail.
-  for (const form of formsOf(node)) if (form === 'LAMBDA' || STRICT_FORMS.has(form)) walk.strict.push({ name: form, node })
 }
 
-/** What an expression without a function's name is called in STRICT_FORMS. */
-function formsOf(node: Node): readonly string[] {
-  if (node.class === 'OPERATOR') return [String(node.type)]
-  return node.class === 'CAST' ? ['CAST', ...typeNames(node['cast_type']).map((name) => `CAST:${name}`)] : [String(node.class)]
-}
-
-/** Names of a type and of all types inside it. */
-function typeNames(value: unknown): readonly string[] {
-  if (!isNode(value)) return []
-  const own = [value['id'], value['name']].filter((name) => typeof name === 'string').map((name) => name.toUpperCase())
-  return [...own, ...Object.values(value).flatMap(typeNames)]
-}
-
-function checkFunction(node: Node, walk: Walk): void {
+function checkFunction(node: Node): void {
   const name = String(node['function_name']).toLowerCase()
   const [schema, catalog] = [String(node['schema'] ?? '').toLowerCase(), String(node['catalog'] ?? '').toLowerCase()]
   if (!['', 'main', 'pg_catalog'].includes(schema) || !['', 'system'].includes(catalog)) refuse(`the function ${catalog}.${schema}.${name}`)
-  if (DENIED_FUNCTIONS.has(name)) refuse(`the function ${name}`)
-  if (STRICT_FUNCTIONS.has(name)) walk.strict.push({ name, node })
-  else if (!SAFE_FUNCTIONS.has(name) && !CONSTRUCTS.has(name))
+  if (DENIED_FUNCTIONS.has(name)) refuse(TABLE_FUNCTIONS.has(name) ? `the function ${name} outside of FROM` : `the function ${name}`)
+  if (!SAFE_FUNCTIONS.has(name) && !STRICT_FUNCTIONS.has(name) && !CONSTRUCTS.has(name))
     throw new MillraceError('MR_SQL_UNKNOWN', `there is no function ${name}`, { fix: 'check its name' })
 }

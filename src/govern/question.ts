@@ -1,6 +1,6 @@
 // What a parsed question refers to: its columns, its parameters, its moments in time. Pure, over the syntax tree.
 import { MillraceError } from '../core/errors.ts'
-import { type Node, type RelationRef, type Statement, walk } from '../engine/ast.ts'
+import { type Node, type RelationRef, type SqlParser, type Statement, walk } from '../engine/ast.ts'
 
 export type Params = readonly unknown[] | Readonly<Record<string, unknown>>
 
@@ -79,6 +79,44 @@ export function bindParameters(statement: Statement, params: Params | undefined,
     if (node.class === 'PARAMETER') node['identifier'] = `rest_${names.indexOf(String(node['identifier']))}`
   })
   return names.length === 0 ? undefined : values
+}
+
+type Kind = 'NULL' | 'BOOLEAN' | 'INTEGER' | 'BIGINT' | 'DOUBLE' | 'VARCHAR'
+
+/** The type that a parameter's value is bound with. */
+function kindOf(value: unknown): Kind {
+  if (value === null || value === undefined) return 'NULL'
+  if (typeof value === 'boolean') return 'BOOLEAN'
+  if (typeof value === 'bigint') return 'BIGINT'
+  if (typeof value !== 'number') return 'VARCHAR'
+  if (!Number.isSafeInteger(value)) return 'DOUBLE'
+  return Math.abs(value) < 2 ** 31 ? 'INTEGER' : 'BIGINT'
+}
+
+/** The types of what was sent, by name. */
+export const kindsOf = (params: Params | undefined): Readonly<Record<string, Kind>> =>
+  Object.fromEntries(Object.entries(params ?? {}).map(([name, value]) => [name, kindOf(value)]))
+
+/** The text with a NULL of the right type for each parameter: for looking at, since it binds as the question itself does. */
+export async function withoutParameters(parser: SqlParser, text: string, params: Params | undefined): Promise<string> {
+  const statement = await parser.parse(text)
+  if (parametersOf(statement).size === 0) return text
+  walk(statement.node, (node) => {
+    if (node.class !== 'PARAMETER') return
+    const name = String(node['identifier'])
+    const kind = kindOf(parameterValue(params, name))
+    delete node['identifier']
+    const nothing = {
+      class: 'CONSTANT',
+      type: 'VALUE_CONSTANT',
+      alias: '',
+      query_location: 0,
+      value: { type: { id: 'NULL', type_info: null }, is_null: true },
+    }
+    Object.assign(node, { class: 'CAST', type: 'OPERATOR_CAST', child: nothing, cast_type: { id: kind, type_info: null }, try_cast: false })
+  })
+  statement.named_param_map = []
+  return parser.print(statement)
 }
 
 /** The moment of `AT (VERSION => ...)` or `AT (TIMESTAMP => ...)`: a constant or a parameter, whose name goes to `used`. */

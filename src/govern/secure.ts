@@ -3,7 +3,7 @@
 // scoping. Names that a user writes never reach a physical table.
 import { MillraceError } from '../core/errors.ts'
 import type { Manifest, ModelManifest } from '../define/manifest.ts'
-import { type RelationRef, relationsOf, type SqlParser } from '../engine/ast.ts'
+import { type Node, type RelationRef, relationsOf, type SqlParser } from '../engine/ast.ts'
 import type { Engine, Session, SqlValues } from '../engine/duckdb.ts'
 import { inlineConstants, quoteName } from '../engine/sql-text.ts'
 import type { Shape } from '../schema/type.ts'
@@ -13,8 +13,18 @@ import { checkReplaced, passGate } from './gate.ts'
 import type { Identity } from './identity.ts'
 import { maskSql, storeMaskKey } from './mask.ts'
 import { inOwnWords, nameColumns } from './own-words.ts'
-import { type At, bindParameters, columnsOf, DEFAULT_SCHEMAS, dropQualifiers, momentOf, type Params } from './question.ts'
-import { needTwoStages } from './strict.ts'
+import {
+  type At,
+  bindParameters,
+  columnsOf,
+  DEFAULT_SCHEMAS,
+  dropQualifiers,
+  kindsOf,
+  momentOf,
+  type Params,
+  withoutParameters,
+} from './question.ts'
+import { needsTwoStages } from './strict.ts'
 import { DEFINER, SECURED, Views } from './views.ts'
 
 export type { At } from './question.ts'
@@ -85,6 +95,7 @@ export interface Guard {
 }
 
 const VIEWS_MAX = 500
+const VERDICTS_MAX = 2_000
 const TEXT_MAX = 1_000_000
 
 export async function openGuard(parts: SecureParts): Promise<Guard> {
@@ -97,10 +108,23 @@ export async function openGuard(parts: SecureParts): Promise<Guard> {
   await storeMaskKey(admin, parts.maskKey)
   const views = new Views(admin, VIEWS_MAX)
   await views.open()
+  const verdicts = new Verdicts()
   return {
     decide: (identity, relation) => decide(parts.manifest(), identity, relation),
-    secure: (identity, sql, options = {}) => new Question(parts, views, identity, options).answer(sql),
+    secure: (identity, sql, options = {}) => new Question(parts, views, verdicts, identity, options).answer(sql),
     close: () => admin.close(),
+  }
+}
+
+/** Whether questions need two stages, by their text, for one state of the definitions. */
+class Verdicts {
+  #manifest: Manifest | undefined
+  readonly #known = new Map<string, boolean>()
+
+  of(manifest: Manifest): Map<string, boolean> {
+    if (this.#manifest !== manifest || this.#known.size > VERDICTS_MAX) this.#known.clear()
+    this.#manifest = manifest
+    return this.#known
   }
 }
 
@@ -110,6 +134,7 @@ class Question {
   readonly #parts: SecureParts
   readonly #manifest: Manifest
   readonly #views: Views
+  readonly #verdicts: Verdicts
   readonly #identity: Identity
   readonly #options: SecureOptions
   readonly #releases: (() => void)[] = []
@@ -121,6 +146,8 @@ class Question {
   readonly #parametersOfMoments = new Set<string>()
   /** Names that the secured tree may have in FROM, and what they stand for. */
   readonly #targets = new Map<string, string>()
+  /** Views that leave out rows which the caller may not see. */
+  readonly #hiding = new Set<string>()
   readonly #copies = new Map<string, string>()
   #columns: ReadonlySet<string> | null = null
   #session: Session | undefined
@@ -128,8 +155,9 @@ class Question {
   #rowFilter = false
   #isRestricted = false
 
-  constructor(parts: SecureParts, views: Views, identity: Identity, options: SecureOptions) {
+  constructor(parts: SecureParts, views: Views, verdicts: Verdicts, identity: Identity, options: SecureOptions) {
     this.#parts = parts
+    this.#verdicts = verdicts
     this.#manifest = parts.manifest()
     this.#views = views
     this.#identity = identity
@@ -147,12 +175,17 @@ class Question {
       this.#session = await this.#parts.engine.session()
       await this.#session.run(`USE ${SECURED}`)
       const named = refs.map((ref) => this.#nameOf(ref))
-      const isStrict = needTwoStages(statement, passed.strict, this.#shapesOf(named)).length > 0
-      for (const [index, ref] of refs.entries()) await this.#replace(ref, named[index]!, isStrict)
+      for (const [index, ref] of refs.entries()) await this.#replace(ref, named[index]!)
       dropQualifiers(statement, refs)
       const params = bindParameters(statement, this.#options.params, this.#parametersOfMoments)
-      checkReplaced(passed, new Set(this.#targets.keys()))
-      return this.#secured(await this.#parts.parser.print(statement), params, this.#session)
+      const print = (): Promise<string> => {
+        checkReplaced(passed, new Set(this.#targets.keys()))
+        return this.#parts.parser.print(statement)
+      }
+      const text = await print()
+      if (this.#hiding.size === 0 || !(await this.#isTelling(sql, text, params))) return this.#secured(text, params, this.#session)
+      for (const { node } of refs) await this.#copy(node)
+      return this.#secured(await print(), params, this.#session)
     } catch (error) {
       await this.#release()
       throw error
@@ -185,15 +218,27 @@ class Question {
   }
 
   /** Points a reference at the secured view of what it names, under the user's own name. */
-  async #replace({ node, name }: RelationRef, relation: string, isStrict: boolean): Promise<void> {
+  async #replace({ node, name }: RelationRef, relation: string): Promise<void> {
     const at = momentOf(node, this.#options.params, this.#parametersOfMoments)
-    const target = isSystem(relation) ? await this.#systemView(relation) : await this.#policyView(relation, at, isStrict)
+    const target = isSystem(relation) ? await this.#systemView(relation) : await this.#policyView(relation, at)
     this.#relations.add(relation)
     this.#targets.set(target, relation)
     node.alias = node.alias || name
     node['schema_name'] = ''
     node['table_name'] = target
     node['at_clause'] = null
+  }
+
+  /** Whether an error of the question could tell about what is hidden; the same for all callers, so it is remembered. */
+  async #isTelling(sql: string, text: string, params: Params | undefined): Promise<boolean> {
+    const known = this.#verdicts.of(this.#manifest)
+    const key = JSON.stringify([sql, kindsOf(this.#options.params)])
+    const found = known.get(key)
+    if (found !== undefined) return found
+    const plain = await withoutParameters(this.#parts.parser, text, params)
+    const verdict = await needsTwoStages(this.#session!, plain)
+    known.set(key, verdict)
+    return verdict
   }
 
   /** The defined name that is meant, without regard to case. @throws MR_SQL_UNKNOWN when there is none or it may not be read. */
@@ -208,10 +253,6 @@ class Question {
     const found = definedName(this.#manifest, DEFAULT_SCHEMAS.includes(folded) || folded === '' ? name : `${schema}.${name}`)
     if (found === undefined || !decide(this.#manifest, this.#identity, found).readable) throw unknown
     return found
-  }
-
-  #shapesOf(relations: readonly string[]): readonly Shape[] | null {
-    return relations.some(isSystem) ? null : relations.map((relation) => findOwned(this.#manifest, relation)!.shape)
   }
 
   async #systemView(relation: string): Promise<string> {
@@ -240,7 +281,7 @@ class Question {
     return pinned
   }
 
-  async #policyView(relation: string, at: At | undefined, isStrict: boolean): Promise<string> {
+  async #policyView(relation: string, at: At | undefined): Promise<string> {
     const decision = decide(this.#manifest, this.#identity, relation)
     const raw = await this.#raw(relation, at, [])
     this.#versions.add(`${relation}@${raw.version}#${decision.hash}`)
@@ -249,25 +290,31 @@ class Question {
     this.#rowFilter ||= decision.rowFilter !== null
     const hidesRows = decision.rowFilter !== null || (viewOf(this.#manifest, relation) !== undefined && !this.#identity.isAdmin)
     this.#isRestricted ||= hidesRows || decision.masks.size > 0
-    return hidesRows && isStrict ? this.#copy(view, relation) : view
+    if (hidesRows) this.#hiding.add(view)
+    return view
   }
 
-  /** First of two stages: what the policy shows is copied, so that a function that fails can tell nothing about the rest. */
-  async #copy(view: string, relation: string): Promise<string> {
-    const known = this.#copies.get(view)
-    if (known) return known
-    const { shape } = findOwned(this.#manifest, relation)!
+  /** First of two stages: what the policy shows is copied, and the reference points at the copy. */
+  async #copy(node: Node): Promise<void> {
+    const view = String(node['table_name'])
+    if (!this.#hiding.has(view)) return
+    const relation = this.#targets.get(view)!
+    const name = this.#copies.get(view) ?? `copy#${copies++}`
+    if (!this.#copies.has(view)) await this.#createCopy(name, view, findOwned(this.#manifest, relation)!.shape)
+    this.#copies.set(view, name)
+    this.#targets.set(name, relation)
+    node['table_name'] = name
+  }
+
+  async #createCopy(name: string, view: string, shape: Shape): Promise<void> {
     const needed = shape.fields.filter((field) => this.#columns?.has(field.name.toLowerCase()) ?? true)
     const columns = (needed.length > 0 ? needed : shape.fields.slice(0, 1)).map((field) => quoteName(field.name))
-    const name = `copy#${copies++}`
     const { timeoutMs, signal } = this.#options
     await this.#session!.rows(
       `CREATE TEMP TABLE ${quoteName(name)} AS SELECT ${columns.join(', ')} FROM ${SECURED}.main.${quoteName(view)}`,
       undefined,
       { ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(signal ? { signal } : {}) },
     )
-    this.#copies.set(view, name)
-    return name
   }
 
   /** The relation without policy: views of the project are expanded over raw inputs, with the rights of their definer. */

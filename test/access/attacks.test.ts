@@ -390,6 +390,9 @@ test('names that the printer could let through unquoted', async () => {
 
 /** Forms of a filter, each with an attack that fails on hidden rows: what happens may not depend on them. */
 const ORACLES = [
+  'CAST(number AS DECIMAL(4, 2)) > 0',
+  'number < 1.0000000000000000000000000000000001',
+  'number = id + 0.000000000000000000000000000001',
   'list_transform([note], x -> CAST(x AS INTEGER)) IS NOT NULL',
   'CAST(note AS INTEGER) > 0',
   'note::DATE IS NULL',
@@ -420,7 +423,6 @@ const ORACLES = [
   'placed + INTERVAL 1 MONTH * CAST(number // 100000000000 AS INTEGER) IS NOT NULL',
   'factorial(CAST(number AS INTEGER)) > 0',
   'list_resize([1], number) IS NOT NULL',
-  'range(number) IS NOT NULL',
   'CAST(number AS TINYINT) > 0',
   'id % (number + 9223372036854775807) >= 0 OR true',
   '1 << number > 0',
@@ -479,6 +481,42 @@ test('failing on purpose tells nothing about hidden rows', async () => {
     }
   assert.deepEqual(leaks, [])
   assert.ok(asked > 150 && answered > asked / 2, `only ${answered} are answered: the others test nothing`)
+})
+
+/** Run directly, without a copy: nothing in them may fail on a hidden row, even when no row is left to be seen. */
+const DIRECT = [
+  "substr(note, 1, 100) <> ''",
+  "left(note, 2147483647) <> ''",
+  "right(note, -3) <> 'x'",
+  "regexp_replace(note, '[a-z]', '\\\\9') <> 'x'",
+  "regexp_matches(note, '^.*$')",
+  "regexp_extract(note, '(.)', 1) <> 'x'",
+  "(note LIKE '%!%' ESCAPE '!' OR true)",
+  "date_trunc('month', placed) IS NOT NULL",
+  "date_diff('microsecond', placed, now()) IS NOT NULL",
+  "strftime(placed, '%Y-%m') <> 'x'",
+  'placed + INTERVAL 900 YEARS > placed',
+  'placed - INTERVAL 10000 DAYS < placed',
+  'CAST(note AS INTEGER) > 0',
+  'CAST(number AS TINYINT) > 0',
+  'number * 4 + number - 5 > 0',
+]
+
+test('what runs without a copy never fails on hidden rows, even when it sees no others', async () => {
+  const wrong: string[] = []
+  for (const expression of DIRECT)
+    for (const filter of ['id % 2 = 1', "country = 'US'", 'number < 0']) {
+      const sql = `SELECT count(*) FROM orders WHERE ${filter} AND ${expression}`
+      const secured = await shop.guard.secure(FRANCE, sql)
+      assert.equal(secured.isTwoStage, false, sql)
+      const count = await secured.session.rows(secured.sql).then(
+        ({ rows }) => rows[0]![0],
+        (error: Error) => error.message,
+      )
+      await secured.release()
+      if (count !== 0n) wrong.push(`${sql}: ${count}`)
+    }
+  assert.deepEqual(wrong, [])
 })
 
 test('a view of the project hides what it leaves out just as a policy does', async () => {

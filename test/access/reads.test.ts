@@ -196,7 +196,7 @@ test('two stages answer as one does', async () => {
   let compared = 0
   for (const sql of ORDINARY) {
     if (!/^SELECT/.test(sql) || /SAMPLE/.test(sql)) continue
-    const forced = `WITH forced AS (SELECT substr(note, 1, 1) FROM orders LIMIT 0) ${sql}`
+    const forced = `SELECT * FROM (${sql}) AS answer WHERE (SELECT count(substr(note, id)) FROM orders) > 0`
     const secured = await shop.guard.secure(FRANCE, forced)
     assert.equal(secured.isTwoStage, true, forced)
     const copied = await secured.session.rows(secured.sql)

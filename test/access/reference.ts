@@ -79,7 +79,8 @@ function resolve(value: PredicateValue, role: HeldRole): Value {
 
 function compare(left: Value, op: string, right: Value): Truth {
   if (left === null || right === null) return null
-  const order = typeof left === 'number' ? left - Number(right) : left < String(right) ? -1 : left > String(right) ? 1 : 0
+  const order =
+    typeof left === 'number' ? left - (right === '' ? Number.NaN : Number(right)) : left < String(right) ? -1 : left > String(right) ? 1 : 0
   if (Number.isNaN(order)) return null
   return { '=': order === 0, '<>': order !== 0, '<': order < 0, '<=': order <= 0, '>': order > 0, '>=': order >= 0 }[op]!
 }
