@@ -128,9 +128,10 @@ test('a full disk: 507, not ready, nothing lost, and on again with room', { time
   await sendUntilFull(sender, server)
   assert.equal(await readiness(server), 503)
   assert.equal((await server.get('/health')).status, 200)
-  const before = sender.acknowledged.size
   await sleep(1_000)
-  assert.equal(await sender.send(server), false, 'it is still full')
+  // A flush that failed may have given its files back meanwhile: until that is used up too.
+  await sendUntilFull(sender, server)
+  const before = sender.acknowledged.size
   rmSync(filler)
   // Nobody sends: it must find the room by itself.
   await eventually('ready again', async () => (await readiness(server!)) === 200)
