@@ -20,6 +20,7 @@ import {
   DuckDBTypeId,
   type DuckDBValue,
 } from '@duckdb/node-api'
+import { civilOf } from '../schema/calendar.ts'
 import { isValid, openVector, type ResultVector, safeLong } from './result-vector.ts'
 
 export type Plain = null | boolean | number | bigint | string | readonly Plain[] | { readonly [name: string]: Plain }
@@ -147,19 +148,9 @@ const LAST_DAY = 2_932_896
 /** `2026-01-02`; 'infinity' and '-infinity'. */
 export function isoDate(days: number): string {
   if (days < FIRST_DAY || days > LAST_DAY) return farDate(days)
-  // Years that begin in March, in eras of 400 (https://howardhinnant.github.io/date_algorithms.html); a Date costs ten times as much.
-  const shifted = days + 719_468
-  const era = Math.floor(shifted / 146_097)
-  const dayOfEra = shifted - era * 146_097
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1_460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  )
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const fromMarch = Math.floor((5 * dayOfYear + 2) / 153)
-  const month = fromMarch < 10 ? fromMarch + 3 : fromMarch - 9
-  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+  const { year, month, day } = civilOf(days)
   const yearText = year < 1000 ? String(year).padStart(4, '0') : String(year)
-  return `${yearText}-${two(month)}-${two(dayOfYear - Math.floor((153 * fromMarch + 2) / 5) + 1)}`
+  return `${yearText}-${two(month)}-${two(day)}`
 }
 
 /** Beyond the years of four digits. */

@@ -21,8 +21,8 @@ export function daysOf(year: number, month: number, day: number): number {
   return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468
 }
 
-/** `YYYY-MM-DD` of days since 1970-01-01; years beyond 9999 or before 0000 get a sign and six digits, as in ISO 8601. */
-export function isoDate(days: number): string {
+/** Year, month and day of days since 1970-01-01 (the same source, civil_from_days); a Date costs ten times as much. */
+export function civilOf(days: number): { year: number; month: number; day: number } {
   const z = days + 719_468
   const era = Math.floor(z / 146_097)
   const dayOfEra = z - era * 146_097
@@ -33,7 +33,13 @@ export function isoDate(days: number): string {
   const shifted = Math.floor((5 * dayOfYear + 2) / 153)
   const month = shifted < 10 ? shifted + 3 : shifted - 9
   const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-  return `${isoYear(year)}-${digits(month, 2)}-${digits(dayOfYear - Math.floor((153 * shifted + 2) / 5) + 1, 2)}`
+  return { year, month, day: dayOfYear - Math.floor((153 * shifted + 2) / 5) + 1 }
+}
+
+/** `YYYY-MM-DD` of days since 1970-01-01; years beyond 9999 or before 0000 get a sign and six digits, as in ISO 8601. */
+export function isoDate(days: number): string {
+  const { year, month, day } = civilOf(days)
+  return `${isoYear(year)}-${digits(month, 2)}-${digits(day, 2)}`
 }
 
 /** `HH:MM:SS.ffffff` of microseconds since midnight, always six digits. */

@@ -1,5 +1,6 @@
 // Dates and instants as text and as Iceberg counts them: days and microseconds since 1970, proleptic Gregorian, UTC.
 // Reads what DuckDB prints with TimeZone = 'UTC', including years before 1 and beyond 9999.
+import { daysOf } from '../../schema/calendar.ts'
 
 const DAY_MICROS = 86_400_000_000n
 
@@ -7,35 +8,12 @@ const DATE = /^(\d{4,7})-(\d\d)-(\d\d)( \(BC\))?$/
 const TIME = /^(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?$/
 const TIMESTAMP = /^(\d{4,7}-\d\d-\d\d(?: \(BC\))?)(?:[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?)\s?(Z|[+-]\d\d(?::?\d\d)?)?)?$/
 
-/** Days since 1970 of a civil date (H. Hinnant, "chrono-compatible low-level date algorithms"). */
-function daysFromCivil(year: number, month: number, day: number): number {
-  const y = month <= 2 ? year - 1 : year
-  const era = Math.floor(y / 400)
-  const yearOfEra = y - era * 400
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1
-  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468
-}
-
-/** Year and month (1 to 12) of a day since 1970. */
-export function civilFromDays(days: number): { year: number; month: number } {
-  const z = days + 719_468
-  const era = Math.floor(z / 146_097)
-  const dayOfEra = z - era * 146_097
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1_460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  )
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const shifted = Math.floor((5 * dayOfYear + 2) / 153)
-  const month = shifted < 10 ? shifted + 3 : shifted - 9
-  return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month }
-}
-
 /** Days since 1970; undefined when it is not a finite date. */
 export function parseDate(text: string): number | undefined {
   const match = DATE.exec(text)
   if (!match) return undefined
   const year = match[4] ? 1 - Number(match[1]) : Number(match[1])
-  return daysFromCivil(year, Number(match[2]), Number(match[3]))
+  return daysOf(year, Number(match[2]), Number(match[3]))
 }
 
 /** Microseconds of the day. */

@@ -2,8 +2,9 @@
 // `truncate` and `void` are understood in tables that others made, so far as the type of their result goes.
 import { assert, MillraceError } from '../../core/errors.ts'
 import type { PartitionRule } from '../../define/manifest.ts'
+import { civilOf } from '../../schema/calendar.ts'
 import type { PartitionValue } from '../types.ts'
-import { civilFromDays, dayOfMicros, hourOfMicros } from './calendar.ts'
+import { dayOfMicros, hourOfMicros } from './calendar.ts'
 import { parseIcebergType } from './iceberg-type.ts'
 import { murmur3 } from './murmur3.ts'
 import { encodeValue } from './single-value.ts'
@@ -63,9 +64,9 @@ export function applyTransform(transformOf: string, sourceType: string, value: P
     case 'bucket':
       return bucketOf(parameter, sourceType, value)
     case 'year':
-      return civilFromDays(daysOf(sourceType, value)).year - 1970
+      return civilOf(daysOf(sourceType, value)).year - 1970
     case 'month': {
-      const { year, month } = civilFromDays(daysOf(sourceType, value))
+      const { year, month } = civilOf(daysOf(sourceType, value))
       return (year - 1970) * 12 + month - 1
     }
     case 'day':

@@ -1,9 +1,10 @@
 // How old a relation is and why, as the console shows it.
 import type { Relation } from '../../define/manifest.ts'
 import { isLogged } from '../../define/system-columns.ts'
+import type { PipelineFigures } from '../../observe/figures.ts'
 import { isAsset, readsOf } from '../../orchestrate/graph.ts'
 import type { StepRecord } from '../../orchestrate/history.ts'
-import type { AdminParts, PipelineFigures } from './parts.ts'
+import type { AdminParts } from './parts.ts'
 import type { Freshness } from './types.ts'
 
 /** Everything that ages are computed from, read once for a page. */

@@ -4,23 +4,12 @@ import type { Manifest, Relation } from '../../define/manifest.ts'
 import type { RelationStore } from '../../engine/relations.ts'
 import type { Lake } from '../../lake/open-lake.ts'
 import type { Log } from '../../log/log.ts'
+import type { PipelineFigures } from '../../observe/figures.ts'
 import type { SeriesStore } from '../../observe/series.ts'
 import type { RunHistory } from '../../orchestrate/history.ts'
 import type { CheckHistory } from '../../quality/history.ts'
 import type { Catalog } from '../../store/catalog.ts'
-import type { StreamCounts } from '../../stream/materialize.ts'
 import type { Answerer, Caller } from '../answer.ts'
-
-/** A pipeline as the console shows it. */
-export interface PipelineFigures {
-  readonly name: string
-  readonly topic: string
-  readonly positions: readonly number[]
-  readonly committed: readonly number[]
-  readonly watermarksUs: readonly (number | null)[]
-  readonly counts: StreamCounts | null
-  readonly stopped: { readonly code: string; readonly message: string; readonly sinceMs: number } | null
-}
 
 export interface TokenInfo {
   readonly id: string
