@@ -5,6 +5,9 @@ import { type CollectLimits, collect, type Door, tooLarge } from '../ingest/coll
 import type { Log } from '../log/log.ts'
 import { PROBLEM_TYPE, problemHeaders, problemOf } from './problem.ts'
 
+/** So much of a body that is refused is read before the connection is closed. */
+const DRAIN_BYTES_MAX = 64 << 20
+
 export interface StreamPorts {
   readonly log: Log
   readonly limits: CollectLimits
@@ -58,6 +61,7 @@ export async function answerStream(ports: StreamPorts, name: string, request: In
     else send(response, status, 'application/json', JSON.stringify(rest))
   } catch (cause) {
     const error = asMillraceError(cause)
+    await drain(request)
     if (!request.complete) response.setHeader('connection', 'close')
     for (const [header, value] of Object.entries(problemHeaders(error))) response.setHeader(header, value)
     send(response, error.status, PROBLEM_TYPE, JSON.stringify(problemOf(error)))
@@ -74,6 +78,23 @@ const refused = (answer: { rejected: number; errors: readonly { message: string 
 function send(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) })
   response.end(body)
+}
+
+/** Reads on and throws away: most clients send their whole body before they read, and would see a broken connection instead. */
+function drain(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return Promise.resolve()
+  return new Promise((resolve) => {
+    let size = 0
+    request.removeAllListeners('data')
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= DRAIN_BYTES_MAX) return
+      request.pause()
+      resolve()
+    })
+    for (const event of ['end', 'close', 'error'] as const) request.once(event, () => resolve())
+    request.resume()
+  })
 }
 
 function readBody(request: IncomingMessage, limits: CollectLimits): Promise<Buffer> {
