@@ -56,7 +56,8 @@ function build(
   scanner = compileScanner(topic.shape),
 ): RunningPipeline {
   const isKeyed = (topic as { kind: string }).kind === 'table'
-  const stream = { ...topic, partitions: partitionsOf(topic), latenessMs: isKeyed ? Number.MAX_SAFE_INTEGER / 1_000 : topic.latenessMs }
+  // A row of a keyed table replaces the one before, whenever it comes: it is never late.
+  const stream = { ...topic, partitions: partitionsOf(topic), latenessMs: isKeyed ? Number.POSITIVE_INFINITY : topic.latenessMs }
   const source = new StreamSource(parts.log, stream, scanner, compileRowChecks(manifest.checks, topic.name, topic.shape))
   const { flushMs, flushBytes, readBytes } = parts.settings
   const pipeline = new Pipeline({ name, topic: topic.name, code, flushMs, flushBytes, readBytes }, parts, source, sink)

@@ -38,9 +38,9 @@ export class Classifier {
   readonly #maxSkewUs: number
   readonly #dedupeIndexes: readonly number[]
   readonly #withinMs: number
-  /** A processor's output takes its watermark from the processor (control records): its rows come in the order in which
-   *  the processor read its input, which says nothing about event time. */
-  readonly #isDerived: boolean
+  /** Whether rows move the watermark. Those of a processor do not: they come in the order in which it read its input, which
+   *  says nothing about event time, and it tells the watermark by control records. Nor where nothing can be late. */
+  readonly #isMoving: boolean
   /** Last append time of each key, oldest first: a key is taken out and put back when seen again. */
   readonly #seen = new Map<string, number>()
   #watermarkUs: number | null = null
@@ -53,7 +53,8 @@ export class Classifier {
     this.#maxSkewUs = stream.maxSkewMs === undefined ? Number.POSITIVE_INFINITY : stream.maxSkewMs * 1_000
     this.#dedupeIndexes = (stream.dedupe?.by ?? []).map(indexOf)
     this.#withinMs = stream.dedupe?.withinMs ?? 0
-    this.#isDerived = stream.source === 'processor' && stream.time !== undefined
+    const isDerived = stream.source === 'processor' && stream.time !== undefined
+    this.#isMoving = !isDerived && Number.isFinite(this.#latenessUs)
   }
 
   get watermarkUs(): number | null {
@@ -105,7 +106,7 @@ export class Classifier {
       out[outCount++] = row
       if (redriven) redrivenCount++
       if (eventUs > appendMs * 1_000 + this.#maxSkewUs) skewed++
-      else if (!this.#isDerived) this.advanceTo(eventUs - this.#latenessUs)
+      else if (this.#isMoving) this.advanceTo(eventUs - this.#latenessUs)
     }
     this.#skewed += skewed
     return {

@@ -281,3 +281,18 @@ test("a processor's output follows the watermark that it is told, not its rows",
   assert.deepEqual([...(await fates(source)).values()], ['out 1 0', 'out 2 100', 'late 3 200 behind 20000'])
   assert.equal(source.needsIdleDecisions, false)
 })
+
+test('where nothing can be late, rows move no watermark', async () => {
+  const items = [60_000, 1_000].map((seenMs, id): Item => ({ kind: 'row', ms: id, id, name: null, seenMs, redriven: false }))
+  const source = new StreamSource(
+    logOf(
+      batchesOf(items, () => true),
+      9,
+    ),
+    { ...STREAM, latenessMs: Number.POSITIVE_INFINITY },
+    scanner,
+  )
+  await source.restore([0], null)
+  assert.deepEqual([...(await fates(source)).values()], ['out 0 0', 'out 1 1'])
+  assert.equal(source.watermarkOf(0), null)
+})
