@@ -85,17 +85,31 @@ async function foreground(): Promise<number> {
   say(`  endpoint  curl -H "Authorization: Bearer $(cat ${node.data}/token)" "${node.url}/api/revenue/France?since=2010-01-01"`)
   say(`  metrics   curl -H "Authorization: Bearer $(cat ${node.data}/token)" ${node.url}/metrics`)
   say('\nhistory is replayed now, then a live trickle; Ctrl-C stops')
-  const traffic = startTraffic(project, ['--mode', 'both', '--months', values.months])
-  traffic.done.catch((error: Error) => process.stderr.write(`${error.message}\n`))
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  const traffic = playTraffic(project, stop.signal).catch((error: Error) => {
+    if (!stop.signal.aborted) process.stderr.write(`${error.message}\n`)
   })
+  await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }))
   process.stderr.write('stopping\n')
-  traffic.child.kill('SIGTERM')
+  await traffic
   await node.stop()
   alerts.close()
   return 0
+}
+
+/** History, what is computed from it at once instead of at its time, then a trickle. */
+async function playTraffic(project: RunningProject, signal: AbortSignal): Promise<void> {
+  const play = (mode: string): Promise<ReplayReport> => {
+    const { child, done } = startTraffic(project, ['--mode', mode, '--months', values.months])
+    signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true })
+    return done
+  }
+  const { sent } = await play('history')
+  if (signal.aborted) return
+  await refreshAll(project, new Shop(project.node.url, project.node.token))
+  say(`${sent} events of history are in, every model is refreshed; the trickle begins`)
+  await play('live')
 }
 
 type Row = readonly unknown[]
@@ -185,23 +199,29 @@ async function once(): Promise<number> {
   }
 }
 
+interface Run {
+  readonly run: { readonly state: string }
+  readonly steps: readonly { readonly name: string; readonly state: string; readonly error: unknown }[]
+}
+
+/** Commits what came and refreshes every stored model. */
+async function refreshAll({ node, manifest }: RunningProject, client: Shop): Promise<{ run: Run; models: number }> {
+  await node.flush()
+  const models = manifest.relations.filter(
+    (relation) => relation.kind === 'model' && (relation.refresh === 'full' || relation.refresh === 'incremental'),
+  )
+  const { id } = await client.post<{ id: string }>('/admin/runs', { assets: models.map((model) => model.name) })
+  const read = (): Promise<Run> => client.json<Run>(`/admin/runs/${id}`)
+  await waitFor('the refresh of all models', async () => !['running', 'queued'].includes((await read()).run.state), 90_000)
+  return { run: await read(), models: models.length }
+}
+
 async function report(project: RunningProject, alertsReceived: () => number): Promise<number> {
   const { node, manifest } = project
   const client = new Shop(node.url, node.token)
   const result = new Report()
   const sent = await startTraffic(project, ['--mode', 'history', '--months', values.months]).done
-  await node.flush()
-  const all = manifest.relations.filter(
-    (relation) => relation.kind === 'model' && (relation.refresh === 'full' || relation.refresh === 'incremental'),
-  )
-  const { id } = await client.post<{ id: string }>('/admin/runs', { assets: all.map((model) => model.name) })
-  type Run = { run: { state: string }; steps: { name: string; state: string; error: unknown }[] }
-  await waitFor(
-    'the refresh of all models',
-    async () => !['running', 'queued'].includes((await client.json<Run>(`/admin/runs/${id}`)).run.state),
-    90_000,
-  )
-  const run = await client.json<Run>(`/admin/runs/${id}`)
+  const { run, models } = await refreshAll(project, client)
   for (const step of run.steps) result.expect(step.state === 'done', `${step.name} is ${step.state}: ${JSON.stringify(step.error)}`)
 
   const files = manifest.relations.filter((relation) => relation.kind === 'table' && relation.source.kind === 'files')
@@ -231,7 +251,7 @@ async function report(project: RunningProject, alertsReceived: () => number): Pr
   })
   const fraud = await client.rows('SELECT * FROM fraud_quality')
   result.component('transformation', {
-    models: all.length,
+    models,
     fact_rows: await client.number('SELECT count(*) FROM fact_sales'),
     revenue_days: await client.number('SELECT count(DISTINCT day) FROM daily_revenue'),
     fraud_rows: fraud.length,

@@ -47,7 +47,7 @@ export const operations = dashboard(
       'Revenue by hour, latest day and a week before',
       sql`
       SELECT hour(placed) AS hour, CASE WHEN day = ${latest} THEN 'latest' ELSE 'a week before' END AS which, CAST(sum(amount) AS DECIMAL(18, 2)) AS revenue
-      FROM ${factSales} WHERE day = ${latest} OR day = ${latest} - 7 GROUP BY ALL ORDER BY ALL`,
+      FROM ${factSales} WHERE day = ${latest} OR day = ${latest} - 7 GROUP BY ALL ORDER BY which DESC, hour`,
       { x: 'hour', y: 'revenue', by: 'which', unit: 'GBP', span: 7 },
     ),
     bar(

@@ -29,6 +29,7 @@ export async function status(_: string[], options: CommandOptions): Promise<numb
           checks ? `${checks.passed}/${checks.total}` : '',
         ]
       }),
+      '',
     ),
   )
   const c = overview.conservation

@@ -126,7 +126,7 @@ export function RelationLineage() {
             <div className="only-m">
               <PathList graph={graph} chosen={chosen} onChoose={onChoose} />
             </div>
-            <Columns graph={graph} id={own} chosen={chosen.column} onChoose={onChoose} />
+            {graph.columns.length > 0 ? <Columns graph={graph} id={own} chosen={chosen.column} onChoose={onChoose} /> : null}
           </div>
         )}
       </Answer>

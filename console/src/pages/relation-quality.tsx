@@ -106,7 +106,7 @@ function Results({ set, name, mayRun }: { readonly set: QualityPage['sets'][numb
                   <td>
                     <State tone={words.tone}>{words.word}</State>
                   </td>
-                  <td className="mono s12" title={result.check.name}>
+                  <td className="mono s12 wrap-text" title={result.check.name}>
                     {checkText(result.check.rule)}
                   </td>
                   <td className="hide-m t2">{severityWord(result.check.severity)}</td>

@@ -109,50 +109,52 @@ function Partitions({ of }: { readonly of: StreamDetail }) {
       title="Partitions"
       controls={<span className="muted s12">{hot === undefined ? 'no hot key' : `partition ${hot.partition} is hot`}</span>}
     >
-      <table className="tight pad8">
-        <thead>
-          <tr>
-            <th scope="col">No</th>
-            <th scope="col" className="r">
-              End offset
-            </th>
-            <th scope="col" className="r hide-m">
-              Committed
-            </th>
-            <th scope="col" className="r">
-              In tail
-            </th>
-            <th scope="col" className="r">
-              Watermark
-            </th>
-            <th scope="col" className="r hide-m">
-              Share
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {of.partitions.map((one) => (
-            <tr key={one.partition}>
-              <td className="num">{one.partition}</td>
-              <td className="r">
-                <Num value={one.endOffset} />
-              </td>
-              <td className="r hide-m">
-                <Num value={one.committedOffset} />
-              </td>
-              <td className="r">
-                <Num value={one.endOffset - one.committedOffset} />
-              </td>
-              <td className={`r ${of.stream.behind.includes(one.partition) ? 'c-warn m5' : ''}`}>
-                {one.watermarkMs === null ? <span className="muted">–</span> : <Time at={one.watermarkMs} />}
-              </td>
-              <td className="r hide-m">
-                {one.share === null ? <span className="muted">–</span> : formatShare(Math.round(one.share * 100) / 100)}
-              </td>
+      <div className="scrollx">
+        <table className="tight pad8">
+          <thead>
+            <tr>
+              <th scope="col">No</th>
+              <th scope="col" className="r">
+                End offset
+              </th>
+              <th scope="col" className="r hide-m">
+                Committed
+              </th>
+              <th scope="col" className="r">
+                In tail
+              </th>
+              <th scope="col" className="r">
+                Watermark
+              </th>
+              <th scope="col" className="r hide-m">
+                Share
+              </th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {of.partitions.map((one) => (
+              <tr key={one.partition}>
+                <td className="num">{one.partition}</td>
+                <td className="r">
+                  <Num value={one.endOffset} />
+                </td>
+                <td className="r hide-m">
+                  <Num value={one.committedOffset} />
+                </td>
+                <td className="r">
+                  <Num value={one.endOffset - one.committedOffset} />
+                </td>
+                <td className={`r ${of.stream.behind.includes(one.partition) ? 'c-warn m5' : ''}`}>
+                  {one.watermarkMs === null ? <span className="muted">–</span> : <Time at={one.watermarkMs} />}
+                </td>
+                <td className="r hide-m">
+                  {one.share === null ? <span className="muted">–</span> : formatShare(Math.round(one.share * 100) / 100)}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </Card>
   )
 }
