@@ -1,5 +1,6 @@
 // `millrace run`: starts a run on the running server and follows it to its end.
 import { systemClock } from '../core/clock.ts'
+import { assert } from '../core/errors.ts'
 import type { RunDetail, RunStarted } from '../serve/admin/types.ts'
 import { type CommandOptions, dataOf } from './options.ts'
 import { openOutput, paint } from './output.ts'
@@ -11,6 +12,7 @@ export async function run(assets: string[], options: CommandOptions & { readonly
   const output = openOutput(options)
   const remote = await mustConnect(dataOf(options))
   const { id } = (await remote.post('/admin/runs', { assets, ...(options.full ? { full: true } : {}) })) as RunStarted
+  assert(id !== null, 'assets were named, or the server refuses')
   const shown = new Set<string>()
   for (;;) {
     const detail = (await remote.get(`/admin/runs/${id}`)) as RunDetail

@@ -284,7 +284,7 @@ async function compose(
     checks: readonly string[]
     full: boolean
     by: string
-  }): Promise<string> => {
+  }): Promise<string | null> => {
     const all = assetsOf(manifest)
     const assets = chooseAssets(all, request.assets)
     for (const name of request.checks) {
@@ -292,6 +292,7 @@ async function compose(
       if (!relation) throw new MillraceError('MR_PLAN_UNKNOWN', `there is no relation "${name}"`, { fix: 'see `millrace status`' })
       await recheck(stepParts, relation, null)
     }
+    if (assets.length === 0) return null
     const name = assets.length === 1 ? assets[0]!.name : `${assets.length} assets`
     const started = await runner.start({ name, trigger: `by ${request.by}`, assets, full: request.full, code: options.code })
     return started.id

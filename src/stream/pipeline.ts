@@ -126,7 +126,7 @@ export class Pipeline {
     return this.#source.watermarkUs
   }
 
-  /** Resolves once the state of the last commit is restored. */
+  /** Resolves once the state of the last commit is restored, or the first try to do so has failed: nobody waits for one that cannot. */
   get ready(): Promise<void> {
     return this.#ready
   }
@@ -165,6 +165,7 @@ export class Pipeline {
         })
       } catch (error) {
         if (this.#stop.signal.aborted) break
+        this.#isReady()
         const failure = asMillraceError(error)
         const isReplaced = failure.code === 'MR_LAKE_FENCED'
         this.#parts.onEvent({

@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useParams, useRouterState } from '@tanstack/react-router'
 import { Fragment, useEffect, useRef } from 'react'
+import { isAsset } from '../../../src/orchestrate/graph.ts'
 import type { RelationDetail } from '../../../src/serve/admin/types.ts'
 import { relationQuery, sessionQuery } from '../api/queries.ts'
 import { Skeleton } from '../ui/answer.tsx'
@@ -112,6 +113,7 @@ export function RelationPage() {
     )
   const of = query.data
   const isStream = of.manifest.kind === 'stream'
+  const isRun = isAsset(of.manifest)
   return (
     <>
       <div className="head">
@@ -132,7 +134,7 @@ export function RelationPage() {
           <Icon name="sql" size={13} />
           Query
         </Link>
-        {session.data?.mayRun && !isStream ? <RunAgain assets={[name]} label="Refresh" icon className="hide-m" /> : null}
+        {session.data?.mayRun && isRun ? <RunAgain assets={[name]} label="Refresh" icon className="hide-m" /> : null}
       </div>
       <p className="sub" style={{ marginBottom: 8 }}>
         {of.relation.doc ?? <span className="muted">No description. Give it one with doc: in {of.manifest.at}.</span>}

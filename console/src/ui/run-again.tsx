@@ -18,19 +18,22 @@ export interface RunAgainProps {
   readonly className?: string
 }
 
+/** Answers that a run or its checks change. */
+const CHANGED = ['runs', 'run', 'overview', 'relation']
+
 export function RunAgain({ label, assets, checks, resume, ghost = false, primary = false, icon = false, className = '' }: RunAgainProps) {
   const start = useMutation({
     mutationFn: (): Promise<RunStarted> => {
       const body: RunRequest = { ...(assets ? { assets } : {}), ...(checks ? { checks } : {}) }
       return resume === undefined ? postJson('/admin/runs', body) : postJson(`/admin/runs/${encodeURIComponent(resume)}/resume`, {})
     },
-    onSuccess: () =>
-      void queryClient.invalidateQueries({ predicate: (query) => ['runs', 'run', 'overview'].includes(String(query.queryKey[0])) }),
+    onSuccess: () => void queryClient.invalidateQueries({ predicate: (query) => CHANGED.includes(String(query.queryKey[0])) }),
   })
-  if (start.data !== undefined)
+  const id = start.data?.id ?? null
+  if (id !== null)
     return (
-      <Link className={`btn sm ${className}`} to="/runs/$id" params={{ id: start.data.id }}>
-        Run {start.data.id}
+      <Link className={`btn sm ${className}`} to="/runs/$id" params={{ id }}>
+        Run {id}
       </Link>
     )
   return (

@@ -75,10 +75,10 @@ export async function lineage(parts: AdminParts, caller: Caller, around?: { name
 function near(start: string, edges: readonly Edge[], up: number, down: number): Set<string> {
   const kept = new Set([start])
   const walk = (steps: number, next: (id: string) => string[]): void => {
-    let frontier = [start]
-    for (let step = 0; step < steps; step++) {
-      frontier = frontier.flatMap(next)
-      for (const id of frontier) kept.add(id)
+    let reached = new Set([start])
+    for (let step = 0; step < steps && reached.size > 0; step++) {
+      reached = new Set([...reached].flatMap(next).filter((id) => !kept.has(id)))
+      for (const id of reached) kept.add(id)
     }
   }
   walk(up, (id) => edges.filter((edge) => edge.to === id).map((edge) => edge.from))

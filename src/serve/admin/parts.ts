@@ -35,7 +35,7 @@ export interface AdminParts {
   readonly series: SeriesStore
   readonly answerer: Answerer
   pipelines(): readonly PipelineFigures[]
-  startRun(request: { assets: readonly string[]; checks: readonly string[]; full: boolean; by: string }): Promise<string>
+  startRun(request: { assets: readonly string[]; checks: readonly string[]; full: boolean; by: string }): Promise<string | null>
   /** Kinds of answers that changed; see AdminEvent. */
   onChange(listener: (key: readonly [string, string?]) => void): () => void
   /** The first record of the audit trail that does not fit; null when all do. */

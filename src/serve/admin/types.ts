@@ -528,7 +528,8 @@ export interface RunRequest {
 }
 
 export interface RunStarted extends Clocked {
-  readonly id: string
+  /** Null when there was nothing to run: the checks that were asked for are done. */
+  readonly id: string | null
 }
 
 // --- dashboards -----------------------------------------------------------------------------------------------------
