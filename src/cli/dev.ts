@@ -1,7 +1,7 @@
 // `millrace dev` and `millrace start`: run a project in this process until it is told to stop.
-import { watch } from 'node:fs'
+import { existsSync, watch } from 'node:fs'
 import { systemClock } from '../core/clock.ts'
-import { MillraceError } from '../core/errors.ts'
+import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { startProject } from '../runtime/start-project.ts'
 import { type CommandOptions, dataOf, projectOf } from './options.ts'
 import { openOutput, paint, printError } from './output.ts'
@@ -70,25 +70,39 @@ async function serve(options: CommandOptions, how: How): Promise<number> {
   output.line(paint('dim', 'Ctrl-C stops'))
 
   const watchers: (() => void)[] = []
-  let isBusy = false
-  const reload = async (): Promise<void> => {
-    if (isBusy) return
-    isBusy = true
-    const port = Number(new URL(running.node.url).port)
-    const checked = await running.check().catch((error: MillraceError) => error)
-    if (checked instanceof Error) output.warn(printError(checked as MillraceError))
-    else {
+  const watchAgain = (): void => {
+    for (const stop of watchers.splice(0)) stop()
+    watchers.push(...watchFiles(running.files, () => void reload()))
+  }
+  const restart = async (): Promise<void> => {
+    try {
+      await running.check()
       output.progress('files changed: starting again')
+      const port = Number(new URL(running.node.url).port)
       await running.node.stop()
       running = await open(port)
       writeEnv(projectOf(options), running.manifest)
-      for (const stop of watchers.splice(0)) stop()
-      watchers.push(...watchFiles(running.files, () => void reload()))
       output.progress('ready')
+    } catch (cause) {
+      output.warn(printError(asMillraceError(cause)))
+    } finally {
+      // An editor may have put a new file in the place of the one that was watched.
+      watchAgain()
+    }
+  }
+  let isBusy = false
+  let isChanged = false
+  const reload = async (): Promise<void> => {
+    isChanged = true
+    if (isBusy) return
+    isBusy = true
+    while (isChanged) {
+      isChanged = false
+      await restart()
     }
     isBusy = false
   }
-  if (how.reload) watchers.push(...watchFiles(running.files, () => void reload()))
+  if (how.reload) watchAgain()
   await untilStopped()
   for (const watcher of watchers) watcher()
   output.progress('stopping')
@@ -101,13 +115,15 @@ const SETTLE_MS = 150
 /** Calls back once a burst of changes is over. */
 function watchFiles(files: readonly string[], onChange: () => void): (() => void)[] {
   let cancel = (): void => {}
-  return files.map((file) => {
-    const watcher = watch(file, () => {
-      cancel()
-      cancel = systemClock.after(SETTLE_MS, onChange)
+  return files
+    .filter((file) => existsSync(file))
+    .map((file) => {
+      const watcher = watch(file, () => {
+        cancel()
+        cancel = systemClock.after(SETTLE_MS, onChange)
+      })
+      return () => watcher.close()
     })
-    return () => watcher.close()
-  })
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */

@@ -3,6 +3,7 @@
 // form that works. Printed back to DuckDB, the same query is the batch twin of the live one.
 import { MillraceError } from '../core/errors.ts'
 import { fieldOf, type Shape } from '../schema/type.ts'
+import { type Literal, literalValue } from './literal.ts'
 
 export type LiveValue = string | number | boolean
 
@@ -98,8 +99,8 @@ const UNIT_MS: Record<string, number> = {
 function intervalMs(node: Node): number {
   const unit = UNIT_MS[String(node['function_name'])]
   if (!unit) refuse('the third argument of tumble, which must be an INTERVAL of fixed length', node)
-  const count = constantIn((node['children'] as Node[])[0]!)
-  if (typeof count !== 'number') refuse('an interval that is not constant', node)
+  const count = Number(constantIn((node['children'] as Node[])[0]!))
+  if (Number.isNaN(count)) refuse('an interval that is not constant', node)
   return count * unit
 }
 
@@ -112,10 +113,12 @@ function constantIn(node: Node): LiveValue | undefined {
 }
 
 function constantValue(node: Node): LiveValue {
-  const value = node['value'] as { type: { id: string; type_info: { scale?: number } | null }; is_null: boolean; value: LiveValue }
-  if (value.is_null) refuse('a comparison with NULL; use IS NULL', node)
-  if (value.type.id === 'DECIMAL') return Number(value.value) / 10 ** (value.type.type_info?.scale ?? 0)
-  return value.value
+  const literal = node['value'] as Literal
+  if (literal.is_null) refuse('a comparison with NULL; use IS NULL', node)
+  const value = literalValue(literal)
+  if (value === undefined) refuse(`a constant of type ${literal.type.id}`, node)
+  if (typeof value !== 'bigint') return value
+  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
 }
 
 function columnName(node: Node, scope: Scope): string {

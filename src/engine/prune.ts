@@ -5,6 +5,7 @@ import type { PruneTerm } from '../lake/types.ts'
 import type { Field, Shape } from '../schema/type.ts'
 import { type Node, type Statement, walk } from './ast.ts'
 import type { SqlValues } from './bind-values.ts'
+import { type Literal, literalValue } from './literal.ts'
 
 type Value = PruneTerm['values'][number]
 
@@ -135,44 +136,9 @@ function constantOf(node: Node, context: Context): Constant | undefined {
   return inner && inner.cast === null ? { value: inner.value, cast } : undefined
 }
 
-interface Literal {
-  readonly type: { readonly id: string; readonly type_info: { readonly scale?: number } | null }
-  readonly is_null: boolean
-  readonly value: unknown
-}
-
-const digitsOf = (value: unknown): string => (JSON.isRawJSON(value) ? (value as { rawJSON: string }).rawJSON : String(value))
-
-function wholeOf(value: unknown): bigint {
-  if (value === null || typeof value !== 'object' || JSON.isRawJSON(value)) return BigInt(digitsOf(value))
-  const { upper, lower } = value as { upper: unknown; lower: unknown }
-  return (BigInt(digitsOf(upper)) << 64n) + BigInt(digitsOf(lower))
-}
-
-function literalOf({ type, is_null: isNull, value }: Literal): Constant | undefined {
-  if (isNull) return undefined
-  switch (type.id) {
-    case 'INTEGER':
-    case 'BIGINT':
-    case 'HUGEINT':
-      return { value: wholeOf(value), cast: null }
-    case 'DECIMAL':
-      return { value: pointed(wholeOf(value), type.type_info?.scale ?? 0), cast: null }
-    case 'DOUBLE':
-      return { value: Number(digitsOf(value)), cast: null }
-    case 'VARCHAR':
-      return { value: String(value), cast: null }
-    case 'BOOLEAN':
-      return { value: value === true, cast: null }
-    default:
-      return undefined
-  }
-}
-
-function pointed(unscaled: bigint, scale: number): string {
-  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0')
-  const text = scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`
-  return unscaled < 0n ? `-${text}` : text
+function literalOf(literal: Literal): Constant | undefined {
+  const value = literalValue(literal)
+  return value === undefined ? undefined : { value, cast: null }
 }
 
 const WHOLE_CASTS = new Set(['INTEGER', 'BIGINT', 'HUGEINT'])

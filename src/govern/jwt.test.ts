@@ -1,5 +1,8 @@
 // Tokens of others: what is accepted, and everything that must not be.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { VirtualClock } from '../core/clock.ts'
@@ -78,4 +81,17 @@ test('everything else is refused in the same words', async () => {
   assert.throws(() => openJwt({ ...SETTINGS, keys: { kind: 'secret', secret: new Uint8Array(8) } }, new VirtualClock(0)), {
     code: 'MR_ENVIRONMENT',
   })
+})
+
+test('a provider that cannot be reached or answers an error is not the fault of the token', async () => {
+  const { privateKey } = await generateKeyPair('RS256')
+  const token = await build().setProtectedHeader({ alg: 'RS256', kid: 'k' }).sign(privateKey)
+  const server = createServer((_, response) => response.writeHead(500).end()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`
+  const settings: JwtSettings = { ...SETTINGS, keys: { kind: 'url', url } }
+  await assert.rejects(verify(token, settings), { code: 'MR_NOT_READY' })
+  server.close()
+  await once(server, 'close')
+  await assert.rejects(verify(token, settings), { code: 'MR_NOT_READY' })
 })

@@ -31,14 +31,14 @@ const SKEW_SECONDS = 30
 /** Three parts in base64url: what `Tokens.verify` does not take. */
 export const isJwt = (token: string): boolean => /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)
 
-/** Answers the identity of a token. @throws MR_AUTH_INVALID in the same words whatever is wrong with it. */
+/** Answers the identity of a token. @throws MR_AUTH_INVALID in the same words whatever is wrong with it, MR_NOT_READY without keys. */
 export function openJwt(settings: JwtSettings, clock: Clock): (token: string) => Promise<Identity> {
   const { keys, issuer, audience } = settings
   if (keys.kind === 'secret' && keys.secret.length < 32)
     throw new MillraceError('MR_ENVIRONMENT', `the secret of tokens has ${keys.secret.length} bytes, 32 are needed`)
   const common = { issuer, audience, requiredClaims: ['exp'], clockTolerance: SKEW_SECONDS }
   const keySet: JWTVerifyGetKey | undefined =
-    keys.kind === 'set' ? createLocalJWKSet(keys.set) : keys.kind === 'url' ? createRemoteJWKSet(new URL(keys.url)) : undefined
+    keys.kind === 'set' ? createLocalJWKSet(keys.set) : keys.kind === 'url' ? remoteKeys(keys.url, issuer) : undefined
   return async (token) => {
     const options = { ...common, currentDate: new Date(clock.nowMs()) }
     try {
@@ -47,9 +47,23 @@ export function openJwt(settings: JwtSettings, clock: Clock): (token: string) =>
         : await jwtVerify(token, (keys as { secret: Uint8Array }).secret, { ...options, algorithms: ['HS256'] })
       return identityOf(settings, payload)
     } catch (cause) {
-      if (cause instanceof errors.JWKSTimeout)
-        throw new MillraceError('MR_NOT_READY', 'the keys of tokens could not be fetched', { cause, fix: `see whether ${issuer} answers` })
+      if (cause instanceof MillraceError && cause.code === 'MR_NOT_READY') throw cause
       throw new MillraceError('MR_AUTH_INVALID', 'the token is not valid', { cause, fix: 'sign in again' })
+    }
+  }
+}
+
+/** Faults of the token; any other of the key set is the provider's: it cannot be reached, or answers something else. */
+const TOKEN_FAULTS = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported]
+
+function remoteKeys(url: string, issuer: string): JWTVerifyGetKey {
+  const keyOf = createRemoteJWKSet(new URL(url))
+  return async (header, token) => {
+    try {
+      return await keyOf(header, token)
+    } catch (cause) {
+      if (TOKEN_FAULTS.some((fault) => cause instanceof fault)) throw cause
+      throw new MillraceError('MR_NOT_READY', 'the keys of tokens could not be fetched', { cause, fix: `see whether ${issuer} answers` })
     }
   }
 }

@@ -5,7 +5,6 @@ import type { Clock } from '../core/clock.ts'
 import type { MillraceError } from '../core/errors.ts'
 
 export interface Logger {
-  debug(message: string, fields?: object): void
   info(message: string, fields?: object): void
   warn(message: string, fields?: object): void
   error(message: string, error: MillraceError, fields?: object): void
@@ -23,7 +22,6 @@ export function openLogger(level: string, clock: Clock): Logger {
     pino.destination({ dest: 2, sync: true }),
   )
   return {
-    debug: (message, fields = {}) => log.debug(fields, message),
     info: (message, fields = {}) => log.info(fields, message),
     warn: (message, fields = {}) => log.warn(fields, message),
     error: (message, error, fields = {}) =>

@@ -19,6 +19,7 @@ import { openGuard } from '../govern/secure.ts'
 import { openTokens, type Tokens } from '../govern/token.ts'
 import { openLake } from '../lake/open-lake.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
+import type { LogEvent } from '../log/settings.ts'
 import { Alerts } from '../observe/alerts.ts'
 import { Figures } from '../observe/figures.ts'
 import { openMetrics } from '../observe/metrics.ts'
@@ -39,7 +40,7 @@ import { makeAnswerer } from './answerer.ts'
 import { recordDeployed } from './apply.ts'
 import { readToken, takeDataDirectory, writeToken } from './data-directory.ts'
 import { deployTables, openRelations } from './deploy.ts'
-import { openLogger } from './logger.ts'
+import { type Logger, openLogger } from './logger.ts'
 import { makePipelines, type RunningPipeline } from './pipelines.ts'
 import { recheck, runStep, type StepParts } from './run-step.ts'
 import { jwtSettings, resolveText, type Settings } from './settings.ts'
@@ -96,13 +97,48 @@ function secretOf(path: string, name: string): Buffer {
 
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const directory = takeDataDirectory(options.data)
-  const closers: (() => Promise<void> | void)[] = [() => directory.release()]
+  const closers: Closer[] = [() => directory.release()]
   try {
     return await compose(options, directory, closers)
   } catch (error) {
-    for (const close of closers.reverse()) await Promise.resolve(close()).catch(() => {})
+    // The error that stopped the start is the one to tell.
+    await closeAll(closers, () => {})
     throw error
   }
+}
+
+/** How long the last flush may take: what is not in the tables then is in the log. */
+const LAST_FLUSH_MS = 30_000
+
+type Closer = () => Promise<void> | void
+
+/** Closes what was opened, the last first, each even when one fails; a second call closes nothing. */
+async function closeAll(closers: Closer[], onError: (cause: unknown) => void): Promise<void> {
+  for (const close of closers.splice(0).reverse()) {
+    try {
+      await close()
+    } catch (cause) {
+      onError(cause)
+    }
+  }
+}
+
+/** What the log says about itself, except what it does all the time. */
+function tellLog(logger: Logger, event: LogEvent): void {
+  const { kind, ...about } = event
+  if (kind === 'log.committed' || kind === 'log.removed') return
+  if (kind === 'log.resumed') logger.info('the log takes rows again')
+  else logger.warn(kind, about)
+}
+
+const stopPipelines = async (pipelines: readonly RunningPipeline[]): Promise<void> => {
+  await Promise.all(pipelines.map(({ pipeline }) => pipeline.stop()))
+}
+
+async function within(clock: Clock, ms: number, work: Promise<void>): Promise<void> {
+  const done = new AbortController()
+  await Promise.race([work, clock.sleep(ms, done.signal).catch(() => {})])
+  done.abort()
 }
 
 /** The token of an earlier start while it is valid: idempotency keys are scoped by token and must outlive a restart. */
@@ -122,11 +158,7 @@ async function administratorToken(tokens: Tokens, path: string): Promise<string>
 
 type ChangedKey = { readonly kind: 'changed'; readonly key: readonly [string, string?] }
 
-async function compose(
-  options: NodeOptions,
-  directory: ReturnType<typeof takeDataDirectory>,
-  closers: (() => Promise<void> | void)[],
-): Promise<RunningNode> {
+async function compose(options: NodeOptions, directory: ReturnType<typeof takeDataDirectory>, closers: Closer[]): Promise<RunningNode> {
   const { clock, settings, manifest } = options
   const logger = openLogger(settings.logLevel, clock)
   const metrics = openMetrics()
@@ -135,7 +167,7 @@ async function compose(
   const changed = (...key: [string, string?]): void => bus.emit({ kind: 'changed', key })
   const store = openStore(directory.control)
   closers.push(() => store.close())
-  const log = await openEmbeddedLog({ disk: nodeDisk, clock, directory: directory.log })
+  const log = await openEmbeddedLog({ disk: nodeDisk, clock, directory: directory.log, onEvent: (event) => tellLog(logger, event) })
   closers.push(() => log.close())
   const lake = openLake({ disk: nodeDisk, clock, random: systemRandom, catalog: store.catalog, directory: directory.lake })
   mkdirSync(directory.temp, { recursive: true })
@@ -148,6 +180,7 @@ async function compose(
   })
   closers.push(() => engine.close())
   const parser = await openParser(engine)
+  closers.push(() => parser.close())
   const relations = new RelationStore(engine, lake)
   await deployTables(lake, manifest)
   await openRelations(log, relations, manifest)
@@ -169,6 +202,7 @@ async function compose(
         ? resolveSystem(system, relation.slice('millrace.'.length))
         : relations.pin(relation, { ...(at ? { at } : {}), committedOnly }),
   })
+  closers.push(() => guard.close())
   const jwt = jwtSettings(options.variables)
   const answerer = makeAnswerer({
     jwt: jwt && openJwt(jwt, clock),
@@ -275,6 +309,14 @@ async function compose(
     manifest,
   )
   figures.watch(pipelines)
+  const flush = async (): Promise<void> => {
+    // Streams that processors emit into have rows only after their inputs were read: as often as there are steps.
+    for (let depth = 0; depth <= manifest.processors.length; depth++) await Promise.all(pipelines.map(({ pipeline }) => pipeline.flush()))
+  }
+  let isStarted = false
+  closers.push(() => stopPipelines(pipelines))
+  closers.push(() => (isStarted ? within(clock, LAST_FLUSH_MS, flush()) : undefined))
+  closers.push(() => runner.stop(10_000))
   for (const { pipeline } of pipelines) pipeline.start()
   await Promise.all(pipelines.map(({ pipeline }) => pipeline.ready))
 
@@ -297,7 +339,7 @@ async function compose(
     const started = await runner.start({ name, trigger: `by ${request.by}`, assets, full: request.full, code: options.code })
     return started.id
   }
-  let isReady = true
+  let isReady = false
   const http = await serveHttp({
     host: options.host,
     port: options.port,
@@ -330,6 +372,7 @@ async function compose(
     },
   })
   closers.push(() => http.close())
+  closers.push(() => rechecks.stop())
   figures.refresh(metrics)
   const stopMaintenance = startMaintenance({
     clock,
@@ -346,7 +389,9 @@ async function compose(
     onDone: (report) => logger.info('maintained a table', report),
     onError: (message, error) => logger.error(message, error),
   })
+  closers.push(stopMaintenance)
   alerts.start()
+  closers.push(() => alerts.stop())
   if (options.schedule) {
     triggers = new Triggers(manifest, {
       clock,
@@ -354,17 +399,14 @@ async function compose(
       code: () => options.code,
       onError: (error) => logger.error('a trigger failed', asMillraceError(error)),
     })
+    closers.push(() => triggers?.stop())
     await triggers.start()
   }
   const url = `http://${options.host === '0.0.0.0' ? '127.0.0.1' : options.host}:${http.port}`
   const ports = { http: http.port }
   directory.announce({ url, pid: process.pid, ports })
+  isReady = isStarted = true
   logger.info('ready', { url })
-
-  const flush = async (): Promise<void> => {
-    // Streams that processors emit into have rows only after their inputs were read: as often as there are steps.
-    for (let depth = 0; depth <= manifest.processors.length; depth++) await Promise.all(pipelines.map(({ pipeline }) => pipeline.flush()))
-  }
   return {
     url,
     ports,
@@ -373,20 +415,7 @@ async function compose(
     flush,
     async stop() {
       isReady = false
-      triggers?.stop()
-      alerts.stop()
-      stopMaintenance()
-      await rechecks.stop()
-      await http.close()
-      await runner.stop(10_000)
-      await flush().catch((error) => logger.error('the last flush failed; the log has everything', asMillraceError(error)))
-      await Promise.all(pipelines.map(({ pipeline }) => pipeline.stop({ flush: false })))
-      parser.close()
-      guard.close()
-      await log.close()
-      engine.close()
-      await store.close()
-      directory.release()
+      await closeAll(closers, (cause) => logger.error('a part did not stop in order', asMillraceError(cause)))
       logger.info('stopped')
     },
   }

@@ -102,7 +102,7 @@ function questionOf(
   const scope = createHash('sha256')
     .update(JSON.stringify([endpoint.name, Object.entries(params).map(([name, value]) => [name, String(value)])]))
     .digest('hex')
-  const base = { surface: 'rest', object: endpoint.name, scope }
+  const base = { surface: 'rest', object: endpoint.name, scope, ...(isNumbersAsText(given) ? { numbersAsText: true } : {}) }
   if (!endpoint.page) return { ...base, sql: text, params: values, page: null }
   const size = Math.min(1_000, Math.max(1, Number(given['limit'] ?? endpoint.page.size) || endpoint.page.size))
   const after = given['cursor'] === undefined ? null : openCursor(parts.key, scope, given['cursor'])
@@ -133,12 +133,12 @@ async function answerOnce(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const format = chooseFormat(request.headers.accept)
-  const etag = etagOf(parts, endpoint, caller, question, format + String(isNumbersAsText(request)))
+  const etag = etagOf(parts, endpoint, caller, question, format + String(question.numbersAsText ?? false))
   reply.headers({ etag, 'cache-control': 'private, max-age=0, must-revalidate', vary: 'Accept, Authorization' })
   if (request.headers['if-none-match'] === etag) return reply.code(304).send()
   if (format !== 'json') return sendExport(reply, await parts.answerer.export(caller, question, format), format)
   const answer = await parts.answerer.ask(caller, question)
-  return reply.type('application/json').send(JSON.stringify(printPage(parts, question, answer, isNumbersAsText(request))))
+  return reply.type('application/json').send(JSON.stringify(printPage(parts, question, answer)))
 }
 
 function etagOf(parts: RestParts, endpoint: EndpointManifest, caller: Caller, question: RestQuestion, format: string): string {
@@ -149,13 +149,8 @@ function etagOf(parts: RestParts, endpoint: EndpointManifest, caller: Caller, qu
     .slice(0, 27)}"`
 }
 
-function printPage(
-  parts: RestParts,
-  question: RestQuestion,
-  answer: Answer,
-  numbersAsText = false,
-): { data: Record<string, Cell>[]; next: string | null } {
-  const { page } = question
+function printPage(parts: RestParts, question: RestQuestion, answer: Answer): { data: Record<string, Cell>[]; next: string | null } {
+  const { page, numbersAsText = false } = question
   const rows = page ? answer.rows.slice(0, page.size) : answer.rows
   const data = rows.map((row) =>
     Object.fromEntries(answer.columns.map((column, index) => [column.name, cellOf(row[index], column.type, { numbersAsText })])),
@@ -203,19 +198,30 @@ async function streamLive(
   question: RestQuestion,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const first = await parts.answerer.ask(caller, question)
   const { raw } = reply
-  reply.hijack()
-  raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+  const reads = new Set(parts.reads(endpoint))
   let last = ''
-  let isAsking = false
+  let isAsking = true
   let isChanged = false
+  let cancel: (() => void) | null = null
+  // Before the first question: what changes while it is answered is asked for again.
+  const stop = parts.onChange((relation) => {
+    if (!reads.has(relation)) return
+    isChanged = true
+    cancel ??= parts.after(LIVE_GATHER_MS, () => {
+      cancel = null
+      void again()
+    })
+  })
+  raw.on('close', () => {
+    stop()
+    cancel?.()
+  })
   const send = (answer: Answer): void => {
     const text = JSON.stringify(printPage(parts, question, answer))
     if (text !== last) raw.write(`event: rows\nid: ${createHash('sha256').update(text).digest('hex').slice(0, 16)}\ndata: ${text}\n\n`)
     last = text
   }
-  send(first)
   const again = async (): Promise<void> => {
     if (isAsking) return
     isAsking = true
@@ -230,18 +236,11 @@ async function streamLive(
       isAsking = false
     }
   }
-  let cancel: (() => void) | null = null
-  const stop = parts.onChange((relation) => {
-    if (!parts.reads(endpoint).includes(relation)) return
-    isChanged = true
-    cancel ??= parts.after(LIVE_GATHER_MS, () => {
-      cancel = null
-      void again()
-    })
-  })
-  raw.on('close', () => {
-    stop()
-    cancel?.()
-  })
+  const first = await parts.answerer.ask(caller, question)
+  reply.hijack()
+  raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+  send(first)
+  isAsking = false
+  void again()
   return reply
 }

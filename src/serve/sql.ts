@@ -31,11 +31,11 @@ export function addSql(app: FastifyInstance, answerer: Answerer): void {
     const format = chooseFormat(request.headers.accept)
     if (format !== 'json') return sendExport(reply, await answerer.export(caller, question, format), format)
     const answer = await answerer.ask(caller, question)
-    return reply.type('application/json').send(JSON.stringify(printAnswer(answer, isNumbersAsText(request))))
+    return reply.type('application/json').send(JSON.stringify(printAnswer(answer, question)))
   })
 }
 
-export const isNumbersAsText = (request: FastifyRequest): boolean => (request.query as { numbers?: string }).numbers === 'string'
+export const isNumbersAsText = (query: unknown): boolean => (query as { numbers?: string }).numbers === 'string'
 
 export function sendExport(reply: FastifyReply, chunks: AsyncIterable<Uint8Array>, format: ExportFormat): FastifyReply {
   return reply.type(MEDIA_TYPES[format]).send(Readable.from(chunks))
@@ -54,10 +54,11 @@ function questionOf(request: FastifyRequest): Question {
     surface: 'sql',
     ...(params ? { params: params as readonly unknown[] } : {}),
     ...(freshness ? { freshness: 'committed' } : {}),
+    ...(isNumbersAsText(request.query) ? { numbersAsText: true } : {}),
   }
 }
 
-function printAnswer(answer: Answer, numbersAsText: boolean): object {
+function printAnswer(answer: Answer, { numbersAsText = false }: Question): object {
   return {
     columns: answer.columns,
     rows: answer.rows.map((row) => row.map((value, index) => cellOf(value, answer.columns[index]!.type, { numbersAsText }))),

@@ -135,9 +135,8 @@ export class Pipeline {
     this.#done = this.#run()
   }
 
-  /** Commits all that was read, then stops. `flush: false` just stops, as a crash would. */
-  async stop(options: { flush: boolean }): Promise<void> {
-    if (options.flush) await this.flush().catch(() => {})
+  /** Stops as it stands: what was not flushed before is read again from the log. */
+  async stop(): Promise<void> {
     this.#stop.abort()
     this.#wake?.()
     await this.#done

@@ -184,7 +184,7 @@ export class StreamWorld {
     const { log, store, engine, parser, pipelines } = this.now
     this.#open = null
     this.#applied.clear()
-    await Promise.all(pipelines.map(({ pipeline }) => pipeline.stop({ flush: false })))
+    await Promise.all(pipelines.map(({ pipeline }) => pipeline.stop()))
     parser.close()
     await log.close()
     engine.close()

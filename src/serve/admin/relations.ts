@@ -6,7 +6,8 @@ import { flatCell } from '../../engine/cell.ts'
 import { literal, quoteName, quoteRelation } from '../../engine/sql-text.ts'
 import type { LakeSnapshot, LakeTable } from '../../lake/types.ts'
 import type { CheckRecord } from '../../quality/history.ts'
-import { fieldOf, printType } from '../../schema/type.ts'
+import { toDuckType } from '../../schema/duckdb.ts'
+import { fieldOf, printType, type Shape } from '../../schema/type.ts'
 import type { Caller } from '../answer.ts'
 import { freshnessOf, type Moment, readMoment } from './freshness.ts'
 import { type AdminParts, isVisible } from './parts.ts'
@@ -181,7 +182,7 @@ export async function rowsPage(parts: AdminParts, caller: Caller, name: string, 
   }
   const limit = Math.min(1_000, Math.max(1, Number(query.limit ?? 100) || 100))
   const at = query.snapshot ? ` AT (VERSION => ${literal(query.snapshot)})` : ''
-  const filters = (query.filter === undefined ? [] : [query.filter].flat()).map((text) => filterSql(text, known))
+  const filters = (query.filter === undefined ? [] : [query.filter].flat()).map((text) => filterSql(text, shape, known))
   const where = filters.length > 0 ? ` WHERE ${filters.join(' AND ')}` : ''
   const order = query.order
     ? ` ORDER BY ${known(query.order)}${query.desc === '1' ? ' DESC' : ''} NULLS LAST`
@@ -216,7 +217,8 @@ export async function rowsPage(parts: AdminParts, caller: Caller, name: string, 
   }
 }
 
-function filterSql(text: string, known: (column: string) => string): string {
+/** Compares as values of the column's type; what is no such value matches nothing. */
+function filterSql(text: string, shape: Shape, known: (column: string) => string): string {
   const match = /^([^:]+):(\w+):(.*)$/s.exec(text)
   if (!match) throw new MillraceError('MR_USAGE', `"${text}" is not a filter`, { fix: 'write column:eq:value' })
   const [, column, operator, value] = match
@@ -224,9 +226,10 @@ function filterSql(text: string, known: (column: string) => string): string {
   const symbol = OPERATORS[operator!]
   if (!symbol)
     throw new MillraceError('MR_USAGE', `"${operator}" is not an operator`, { fix: `use ${Object.keys(OPERATORS).join(', ')} or null` })
+  const name = known(column!)
   return symbol === 'ILIKE'
-    ? `CAST(${known(column!)} AS VARCHAR) ILIKE ${literal(`%${value}%`)}`
-    : `CAST(${known(column!)} AS VARCHAR) ${symbol} ${literal(value!)}`
+    ? `CAST(${name} AS VARCHAR) ILIKE ${literal(`%${value}%`)}`
+    : `${name} ${symbol} TRY_CAST(${literal(value!)} AS ${toDuckType(fieldOf(shape, column!)!.type)})`
 }
 
 export async function schemaPage(parts: AdminParts, caller: Caller, name: string): Promise<SchemaPage> {
