@@ -18,12 +18,13 @@ import { openJwt } from '../govern/jwt.ts'
 import { openGuard } from '../govern/secure.ts'
 import { openTokens, type Tokens } from '../govern/token.ts'
 import { openLake } from '../lake/open-lake.ts'
+import type { LakeTable } from '../lake/types.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
 import { Alerts } from '../observe/alerts.ts'
 import { Figures } from '../observe/figures.ts'
 import { openMetrics } from '../observe/metrics.ts'
 import { SeriesStore } from '../observe/series.ts'
-import { assetsOf, chooseAssets, isAsset } from '../orchestrate/graph.ts'
+import { assetsOf, chooseAssets, isAsset, storedUnder } from '../orchestrate/graph.ts'
 import { startMaintenance } from '../orchestrate/maintenance.ts'
 import { Rechecks } from '../orchestrate/rechecks.ts'
 import { Runner } from '../orchestrate/runner.ts'
@@ -199,15 +200,21 @@ async function compose(
     changed('relation', table)
     metrics.committed(table)
     triggers?.committed(table)
-    if (rechecked.has(table)) rechecks.committed(table)
+    for (const { name } of rechecked.get(table) ?? []) rechecks.committed(name)
     alerts.committed(table)
   }
-  // Loads and refreshes run their checks before they publish; what flows in by itself is checked after its commits.
-  const rechecked = new Set(
+  // Loads and refreshes run their checks before they publish; what flows in by itself is checked after its commits, and a
+  // view after those of what it reads.
+  const rechecked = Map.groupBy(
     manifest.relations
       .filter((relation) => !isAsset(relation) && manifest.checks.some((set) => set.on === relation.name))
-      .map((relation) => relation.name),
+      .flatMap(({ name }) => storedUnder(manifest, [name]).map((read) => ({ read, name }))),
+    ({ read }) => read,
   )
+  const onMaintained = (table: LakeTable): void => {
+    relations.committed(table)
+    committed(table.name)
+  }
   const stepParts: StepParts = {
     clock,
     engine,
@@ -219,8 +226,8 @@ async function compose(
     directory: options.directory,
     text: (text) => resolveText(options.variables, text),
     onCommitted: (table) => {
-      relations.committed(table)
-      committed(table.name)
+      onMaintained(table)
+      alerts.stored(table)
     },
     onChecked: (relation, outcomes) => {
       for (const outcome of outcomes) metrics.checked(relation, outcome.check.name, outcome.status !== 'pass')
@@ -254,6 +261,7 @@ async function compose(
   const onEvent = (event: StreamEvent): void => {
     metrics.streamEvent(event)
     figures.event(event)
+    alerts.streamed(event)
     if (event.kind === 'failed')
       logger.error('a pipeline starts again from its last commit', event.error, { pipeline: event.pipeline, againMs: event.againMs })
     if (event.kind === 'flushed') for (const table of event.tables) committed(table)
@@ -261,7 +269,6 @@ async function compose(
       const name = figures.makes(event.pipeline)
       changed('stream', name)
       changed('relation', name)
-      alerts.arrived(name)
     }
   }
   const onRow = (processor: string): OnRow => {
@@ -341,11 +348,15 @@ async function compose(
       Math.min(
         ...pipelines.filter(({ pipeline }) => pipeline.settings.topic === topic).map(({ pipeline }) => pipeline.committed[partition] ?? 0),
       ),
-    onCommitted: stepParts.onCommitted,
+    onCommitted: onMaintained,
     onDone: (report) => logger.info('maintained a table', report),
     onError: (message, error) => logger.error(message, error),
   })
-  alerts.start()
+  alerts.start(
+    (await history.lastSteps())
+      .filter((step) => step.status === 'failed')
+      .map((step) => [step.relation, step.error?.message ?? `${step.relation} failed`]),
+  )
   if (options.schedule) {
     triggers = new Triggers(manifest, {
       clock,
