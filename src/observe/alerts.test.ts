@@ -13,8 +13,10 @@ import type { Engine } from '../engine/duckdb.ts'
 import { RelationStore } from '../engine/relations.ts'
 import { openTestEngine } from '../engine/testing.ts'
 import type { Lake } from '../lake/open-lake.ts'
+import type { LakeTable } from '../lake/types.ts'
 import type { CheckOutcome } from '../quality/run-checks.ts'
 import { openStore } from '../store/open-store.ts'
+import type { StreamEvent } from '../stream/pipeline.ts'
 import { Alerts } from './alerts.ts'
 
 const alertOf = (name: string, when: AlertManifest['when'], forMs = 0): AlertManifest => ({
@@ -32,7 +34,14 @@ interface Sent {
   readonly text: string
 }
 
-async function setUp(alerts: readonly AlertManifest[], engine: Engine = undefined as unknown as Engine) {
+interface Setting {
+  readonly engine?: Engine
+  readonly relations?: RelationStore
+  readonly manifest?: object
+}
+
+async function setUp(alerts: readonly AlertManifest[], setting: Setting = {}) {
+  const engine = setting.engine ?? (undefined as unknown as Engine)
   const directory = mkdtempSync(join(tmpdir(), 'millrace-alerts-'))
   const store = openStore(join(directory, 'control.db'))
   const clock = new VirtualClock(1_000_000)
@@ -50,9 +59,9 @@ async function setUp(alerts: readonly AlertManifest[], engine: Engine = undefine
     new Alerts({
       clock,
       store,
-      manifest: { alerts, relations: [{ name: 'orders', freshMs: 60_000 }] } as unknown as Manifest,
+      manifest: { alerts, relations: [{ name: 'orders', freshMs: 60_000 }], jobs: [], ...setting.manifest } as unknown as Manifest,
       engine,
-      relations: new RelationStore(engine, {} as Lake),
+      relations: setting.relations ?? new RelationStore(engine, {} as Lake),
       text: (text) => String(text),
       signingKey: 'key',
       random: seededRandom(1),
@@ -164,7 +173,9 @@ test('late: no new data for longer than the target', async () => {
 test('SQL is asked on its clock; what it cannot answer is reported and asked again', async () => {
   await using tested = await openTestEngine({ threads: 1 })
   const when = (text: string): AlertManifest['when'] => ({ kind: 'sql', sql: { text, params: [] }, everyMs: 10_000 })
-  await using world = await setUp([alertOf('always', when('SELECT 1 < 2')), alertOf('broken', when('SELECT nonsense'))], tested.engine)
+  await using world = await setUp([alertOf('always', when('SELECT 1 < 2')), alertOf('broken', when('SELECT nonsense'))], {
+    engine: tested.engine,
+  })
   const alerts = world.open()
   alerts.start()
   await world.pass(10_000)
@@ -216,4 +227,114 @@ test('messages are signed and keyed, tried again, and never overtake each other'
   await world.pass(20_000)
   await world.pass(20_000)
   assert.match(world.errors[0]!, /alert bad could not be sent: .*503/)
+})
+
+const JOB = { manifest: { jobs: [{ name: 'nightly', run: ['a', 'b'] }] } }
+
+test('an alert on a job holds until nothing of it is broken', async () => {
+  await using world = await setUp([alertOf('bad', { kind: 'run', asset: 'nightly' })], JOB)
+  const alerts = world.open()
+  alerts.start()
+  alerts.ran('a', 'failed', 'no')
+  alerts.ran('b', 'succeeded', null)
+  assert.deepEqual(await world.seen(), ['bad firing'])
+  alerts.ran('b', 'failed', null)
+  alerts.ran('a', 'succeeded', null)
+  assert.deepEqual(await world.seen(), [])
+  alerts.ran('b', 'succeeded', null)
+  assert.deepEqual(await world.seen(), ['bad resolved'])
+})
+
+test('what was broken before a restart still holds an alert', async () => {
+  await using world = await setUp([alertOf('bad', { kind: 'run', asset: 'nightly' })], JOB)
+  const first = world.open()
+  first.start()
+  first.ran('a', 'failed', 'no')
+  assert.deepEqual(await world.seen(), ['bad firing'])
+  first.stop()
+  const second = world.open()
+  second.start([['a', 'no']])
+  await world.pass(0)
+  second.ran('b', 'succeeded', null)
+  assert.deepEqual(await world.seen(), [])
+  second.ran('a', 'succeeded', null)
+  assert.deepEqual(await world.seen(), ['bad resolved'])
+})
+
+const tableOf = (operation: string, summary: Record<string, string>): LakeTable =>
+  ({ name: 'daily', current: { id: 1n, operation, summary } }) as unknown as LakeTable
+
+test('a load or refresh has new rows when its snapshot added some, or does not say', async () => {
+  const fires = async (table: LakeTable): Promise<boolean> => {
+    await using world = await setUp([alertOf('news', { kind: 'rows', relation: 'daily' })])
+    const alerts = world.open()
+    alerts.start()
+    alerts.stored(table)
+    return (await world.seen()).length > 0
+  }
+  assert.equal(await fires(tableOf('append', { 'added-records': '3', 'total-records': '9' })), true)
+  assert.equal(await fires(tableOf('overwrite', {})), true)
+  assert.equal(await fires(tableOf('overwrite', { 'added-records': '0', 'total-records': '0' })), false)
+  assert.equal(await fires(tableOf('delete', { 'deleted-records': '3', 'total-records': '0' })), false)
+  assert.equal(await fires(tableOf('replace', { 'added-records': '3', 'total-records': '9' })), false)
+})
+
+test('rows of a stream are new when its own pipeline lets them through', async () => {
+  await using world = await setUp([
+    alertOf('fraud', { kind: 'rows', relation: 'suspects' }),
+    alertOf('minute', { kind: 'rows', relation: 'per_minute' }),
+  ])
+  const alerts = world.open()
+  const applied = (pipeline: string, out: number): StreamEvent =>
+    ({ kind: 'applied', pipeline, partition: 0, lag: 0, delivery: { classified: { out: new Int32Array(out) } } }) as unknown as StreamEvent
+  const flushed = (pipeline: string, tables: readonly string[]): StreamEvent => ({ kind: 'flushed', pipeline, tables, rows: 1, tookMs: 1 })
+  alerts.start()
+  alerts.streamed(applied('process:suspects', 5))
+  alerts.streamed(applied('live:per_minute@1', 5))
+  alerts.streamed(applied('stream:suspects', 0))
+  alerts.streamed(flushed('stream:suspects', ['suspects']))
+  alerts.streamed(flushed('live:per_minute@1', []))
+  assert.deepEqual(await world.seen(), [])
+  alerts.streamed(applied('stream:suspects', 1))
+  alerts.streamed(flushed('live:per_minute@1', ['per_minute']))
+  assert.deepEqual(await world.seen(), ['fraud firing', 'minute firing'])
+})
+
+test('SQL reads views too; every pin is released, also when another one fails', async () => {
+  await using tested = await openTestEngine({ threads: 1 })
+  const held = new Set<string>()
+  const refused = new Set<string>()
+  const relations = {
+    has: (name: string) => name !== 'doubled',
+    async pin(relation: string) {
+      if (refused.has(relation)) throw new Error(`no ${relation}`)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      held.add(relation)
+      return { relation, scanSql: 'SELECT 21 AS n', release: () => void held.delete(relation) }
+    },
+  } as unknown as RelationStore
+  const view = {
+    kind: 'model',
+    refresh: 'view',
+    name: 'doubled',
+    inputs: ['numbers'],
+    sql: { text: 'SELECT n * $1 AS n FROM numbers', params: [{ kind: 'value', value: 2, type: 'integer' }] },
+  }
+  const sql = { text: 'SELECT n = 42 FROM doubled', params: [] }
+  await using world = await setUp([alertOf('twice', { kind: 'sql', sql, everyMs: 10_000 })], {
+    engine: tested.engine,
+    relations,
+    manifest: { relations: [{ kind: 'table', name: 'numbers' }, { kind: 'table', name: 'others' }, view] },
+  })
+  const alerts = world.open()
+  alerts.start()
+  await world.pass(10_000)
+  while (world.errors.length === 0 && world.sent.length === 0) await world.pass(0)
+  assert.deepEqual([world.errors, await world.seen(), [...held]], [[], ['twice firing'], []])
+  refused.add('others')
+  await world.pass(10_000)
+  while (world.errors.length === 0) await world.pass(0)
+  assert.match(world.errors[0]!, /no others/)
+  assert.deepEqual([...held], [])
+  alerts.stop()
 })

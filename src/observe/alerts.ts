@@ -5,11 +5,13 @@ import { asMillraceError, type MillraceError } from '../core/errors.ts'
 import { type Random, systemRandom, uuidV7 } from '../core/random.ts'
 import type { AlertManifest, Manifest, Text } from '../define/manifest.ts'
 import type { Engine } from '../engine/duckdb.ts'
+import { viewsOver, withPinned } from '../engine/pinned.ts'
 import type { RelationStore } from '../engine/relations.ts'
 import { inlineConstants } from '../engine/sql-text.ts'
-import { withRelations } from '../engine/workspace.ts'
+import type { LakeTable } from '../lake/types.ts'
 import type { CheckOutcome } from '../quality/run-checks.ts'
 import type { Store } from '../store/open-store.ts'
+import type { StreamEvent } from '../stream/pipeline.ts'
 import { deliver } from './deliver.ts'
 
 export interface AlertsParts {
@@ -43,6 +45,13 @@ interface Change {
   readonly nowMs: number
 }
 
+/** Compaction writes rows anew; a summary that has totals but nothing added says that nothing was. */
+const addedRows = ({ current }: LakeTable): boolean => {
+  if (!current || current.operation === 'replace') return false
+  const added = current.summary['added-records']
+  return added === undefined ? current.summary['total-records'] === undefined : Number(added) > 0
+}
+
 const LATE_EVERY_MS = 15_000
 const PULSE_MS = 60_000
 
@@ -51,6 +60,8 @@ export class Alerts {
   readonly #states = new Map<string, State>()
   readonly #cancels = new Map<string, () => void>()
   readonly #lastCommitMs = new Map<string, number>()
+  /** What the last run of each asset said, where it failed. */
+  readonly #failed = new Map<string, string>()
   #isRunning = false
 
   constructor(parts: AlertsParts) {
@@ -59,8 +70,10 @@ export class Alerts {
       this.#states.set(alert.name, { sinceMs: null, isFiring: false, text: '', cancel: () => {}, sent: Promise.resolve() })
   }
 
-  start(): void {
+  /** `failed`: assets whose last run, before this start, failed, and why. They fire nothing anew but hold what is open. */
+  start(failed: Iterable<readonly [asset: string, message: string]> = []): void {
     this.#isRunning = true
+    for (const [asset, message] of failed) this.#failed.set(asset, message)
     this.#reopen().catch((cause) => this.#parts.onError('open alerts could not be read', asMillraceError(cause)))
     const startMs = this.#parts.clock.nowMs()
     for (const alert of this.#parts.manifest.alerts) {
@@ -111,6 +124,18 @@ export class Alerts {
     this.#lastCommitMs.set(relation, this.#parts.clock.nowMs())
   }
 
+  /** A load or a refresh committed. Its rows are new when the snapshot added any, or does not say. */
+  stored(table: LakeTable): void {
+    if (addedRows(table)) this.arrived(table.name)
+  }
+
+  /** Rows of a stream or keyed table are new when its own pipeline lets them through; those of a live model when committed. */
+  streamed(event: StreamEvent): void {
+    if (event.kind === 'applied' && event.pipeline.startsWith('stream:') && event.delivery.classified.out.length > 0)
+      this.arrived(event.pipeline.slice('stream:'.length))
+    if (event.kind === 'flushed' && event.pipeline.startsWith('live:')) for (const table of event.tables) this.arrived(table)
+  }
+
   /** New rows of a relation became visible. */
   arrived(relation: string): void {
     this.#lastCommitMs.set(relation, this.#parts.clock.nowMs())
@@ -134,10 +159,15 @@ export class Alerts {
     }
   }
 
+  /** An asset succeeded or failed. An alert holds while anything that it covers has failed. */
   ran(asset: string, status: string, message: string | null): void {
+    if (status === 'failed') this.#failed.set(asset, message ?? `${asset} failed`)
+    else this.#failed.delete(asset)
     for (const alert of this.#parts.manifest.alerts) {
-      if (alert.when.kind === 'run' && this.#covers(alert.when.asset, asset))
-        this.#set(alert, status === 'failed', message ?? `${asset} failed`)
+      const { when } = alert
+      if (when.kind !== 'run' || !this.#covers(when.asset, asset)) continue
+      const broken = [...this.#failed].filter(([name]) => this.#covers(when.asset, name)).map(([, text]) => text)
+      this.#set(alert, broken.length > 0, broken.join('; '))
     }
   }
 
@@ -150,16 +180,11 @@ export class Alerts {
     const { when } = alert
     if (when.kind !== 'sql') return
     const names = this.#parts.manifest.relations.map((relation) => relation.name).filter((name) => this.#parts.relations.has(name))
-    const pins = await Promise.all(names.map((name) => this.#parts.relations.pin(name)))
-    try {
-      const relations = Object.fromEntries(pins.map((pin) => [pin.relation, pin.scanSql]))
-      const { rows } = await withRelations(this.#parts.engine, relations, (session) =>
-        session.rows(inlineConstants(when.sql), undefined, { rowMax: 1, timeoutMs: 30_000 }),
-      )
-      this.#set(alert, rows[0]?.[0] === true, `the condition of ${alert.name} holds`)
-    } finally {
-      for (const pin of pins) pin.release()
-    }
+    const views = viewsOver(this.#parts.manifest.relations, names)
+    const { rows } = await withPinned(this.#parts.engine, this.#parts.relations, names, views, (session) =>
+      session.rows(inlineConstants(when.sql), undefined, { rowMax: 1, timeoutMs: 30_000 }),
+    )
+    this.#set(alert, rows[0]?.[0] === true, `the condition of ${alert.name} holds`)
   }
 
   async #checkLate(alert: AlertManifest): Promise<void> {

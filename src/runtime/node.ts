@@ -18,13 +18,14 @@ import { openJwt } from '../govern/jwt.ts'
 import { openGuard } from '../govern/secure.ts'
 import { openTokens, type Tokens } from '../govern/token.ts'
 import { openLake } from '../lake/open-lake.ts'
+import type { LakeTable } from '../lake/types.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
 import type { LogEvent } from '../log/settings.ts'
 import { Alerts } from '../observe/alerts.ts'
 import { Figures } from '../observe/figures.ts'
 import { openMetrics } from '../observe/metrics.ts'
 import { SeriesStore } from '../observe/series.ts'
-import { assetsOf, chooseAssets, isAsset } from '../orchestrate/graph.ts'
+import { assetsOf, chooseAssets, isAsset, storedUnder } from '../orchestrate/graph.ts'
 import { startMaintenance } from '../orchestrate/maintenance.ts'
 import { Rechecks } from '../orchestrate/rechecks.ts'
 import { Runner } from '../orchestrate/runner.ts'
@@ -233,15 +234,21 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     changed('relation', table)
     metrics.committed(table)
     triggers?.committed(table)
-    if (rechecked.has(table)) rechecks.committed(table)
+    for (const { name } of rechecked.get(table) ?? []) rechecks.committed(name)
     alerts.committed(table)
   }
-  // Loads and refreshes run their checks before they publish; what flows in by itself is checked after its commits.
-  const rechecked = new Set(
+  // Loads and refreshes run their checks before they publish; what flows in by itself is checked after its commits, and a
+  // view after those of what it reads.
+  const rechecked = Map.groupBy(
     manifest.relations
       .filter((relation) => !isAsset(relation) && manifest.checks.some((set) => set.on === relation.name))
-      .map((relation) => relation.name),
+      .flatMap(({ name }) => storedUnder(manifest, [name]).map((read) => ({ read, name }))),
+    ({ read }) => read,
   )
+  const onMaintained = (table: LakeTable): void => {
+    relations.committed(table)
+    committed(table.name)
+  }
   const stepParts: StepParts = {
     clock,
     engine,
@@ -253,8 +260,8 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     directory: options.directory,
     text: (text) => resolveText(options.variables, text),
     onCommitted: (table) => {
-      relations.committed(table)
-      committed(table.name)
+      onMaintained(table)
+      alerts.stored(table)
     },
     onChecked: (relation, outcomes) => {
       for (const outcome of outcomes) metrics.checked(relation, outcome.check.name, outcome.status !== 'pass')
@@ -288,6 +295,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   const onEvent = (event: StreamEvent): void => {
     metrics.streamEvent(event)
     figures.event(event)
+    alerts.streamed(event)
     if (event.kind === 'failed')
       logger.error('a pipeline starts again from its last commit', event.error, { pipeline: event.pipeline, againMs: event.againMs })
     if (event.kind === 'flushed') for (const table of event.tables) committed(table)
@@ -295,7 +303,6 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       const name = figures.makes(event.pipeline)
       changed('stream', name)
       changed('relation', name)
-      alerts.arrived(name)
     }
   }
   const onRow = (processor: string): OnRow => {
@@ -385,12 +392,16 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       Math.min(
         ...pipelines.filter(({ pipeline }) => pipeline.settings.topic === topic).map(({ pipeline }) => pipeline.committed[partition] ?? 0),
       ),
-    onCommitted: stepParts.onCommitted,
+    onCommitted: onMaintained,
     onDone: (report) => logger.info('maintained a table', report),
     onError: (message, error) => logger.error(message, error),
   })
   closers.push(stopMaintenance)
-  alerts.start()
+  alerts.start(
+    (await history.lastSteps())
+      .filter((step) => step.status === 'failed')
+      .map((step) => [step.relation, step.error?.message ?? `${step.relation} failed`]),
+  )
   closers.push(() => alerts.stop())
   if (options.schedule) {
     triggers = new Triggers(manifest, {

@@ -6,9 +6,9 @@ import { MillraceError } from '../core/errors.ts'
 import type { CheckSetManifest, Manifest, ModelManifest, Relation, TableManifest, Text } from '../define/manifest.ts'
 import { storedShape } from '../define/system-columns.ts'
 import type { Engine } from '../engine/duckdb.ts'
+import { viewsOver, withPinned } from '../engine/pinned.ts'
 import type { RelationStore } from '../engine/relations.ts'
 import { inlineConstants } from '../engine/sql-text.ts'
-import { withRelations } from '../engine/workspace.ts'
 import { loadFiles, type RowRule } from '../ingest/load-files.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
@@ -127,23 +127,16 @@ export async function checkRelation(parts: StepParts, relation: Relation, candid
   const manifest = parts.manifest()
   const sets = setsOn(manifest, relation.name)
   if (sets.length === 0) return []
-  const pins = await Promise.all(
-    manifest.relations
-      .filter((other) => parts.relations.has(other.name) && (candidate === undefined || other.name !== relation.name))
-      .map((other) => parts.relations.pin(other.name)),
+  const stored = manifest.relations.map((other) => other.name).filter((name) => parts.relations.has(name))
+  const pinned = candidate === undefined ? stored : stored.filter((name) => name !== relation.name)
+  const own = candidate === undefined ? {} : { [relation.name]: candidate }
+  const views = viewsOver(manifest.relations, [...stored, ...Object.keys(own)])
+  return withPinned(parts.engine, parts.relations, pinned, { ...own, ...views }, (session) =>
+    runChecks(session, sets, storedShape(relation), relation.name, {
+      nowMs: parts.clock.nowMs(),
+      history: (name) => parts.checks.values(name, HISTORY_POINTS),
+    }),
   )
-  try {
-    const relations = Object.fromEntries(pins.map((pin) => [pin.relation, pin.scanSql]))
-    if (candidate !== undefined) relations[relation.name] = candidate
-    return await withRelations(parts.engine, relations, (session) =>
-      runChecks(session, sets, storedShape(relation), relation.name, {
-        nowMs: parts.clock.nowMs(),
-        history: (name) => parts.checks.values(name, HISTORY_POINTS),
-      }),
-    )
-  } finally {
-    for (const pin of pins) pin.release()
-  }
 }
 
 async function record(
@@ -164,13 +157,9 @@ async function record(
 /** Runs and records the checks of a relation on what readers see now. */
 export async function recheck(parts: StepParts, relation: Relation, runId: string | null): Promise<readonly CheckOutcome[]> {
   const outcomes = await checkRelation(parts, relation)
-  await record(
-    parts,
-    relation,
-    outcomes,
-    runId === null ? null : { runId },
-    parts.relations.tableOf(relation.name)?.current?.id.toString() ?? null,
-  )
+  // A view has no table of its own.
+  const table = parts.relations.has(relation.name) ? parts.relations.tableOf(relation.name) : null
+  await record(parts, relation, outcomes, runId === null ? null : { runId }, table?.current?.id.toString() ?? null)
   return outcomes
 }
 
