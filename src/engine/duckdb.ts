@@ -106,6 +106,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     threads: String(options.threads ?? availableParallelism()),
     ...(options.memoryLimitBytes === undefined ? {} : { memory_limit: `${Math.floor(options.memoryLimitBytes / 1_000_000)}MB` }),
     temp_directory: options.tempDirectory,
+    // Tables in memory would be compressed again and again while they grow: half of what an append costs.
+    checkpoint_threshold: '1TB',
   })
   const first = await instance.connect()
   const exportDirectory = `${options.tempDirectory}/export`

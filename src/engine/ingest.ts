@@ -71,22 +71,19 @@ function duckType(type: Type): DuckDBType {
 export const ingestTypes = (batch: Pick<ColumnBatch, 'shape'>): readonly DuckDBType[] =>
   batch.shape.fields.map((field) => duckType(field.type))
 
-/** The appender commits by itself after so many rows. */
-const FLUSH_ROWS = 204_800
-
 /**
- * Appends all rows to `memory.schema.table`, whose columns are `ingestTypes`. Visible when it resolves; all or nothing,
- * outside of a transaction. Strings must be valid UTF-8.
+ * Appends all rows to `memory.schema.table`, whose columns are `ingestTypes`. Visible when it resolves; all or nothing.
+ * Strings must be valid UTF-8. Within a transaction of its own, since then only the copy into the connection's local storage
+ * holds this thread; merging it into the table is the commit's, on another one.
  */
 export async function appendBatch(connection: DuckDBConnection, schema: string, table: string, batch: ColumnBatch): Promise<void> {
   if (batch.rows === 0) return
-  if (batch.rows < FLUSH_ROWS) return appendRows(connection, schema, table, batch)
   await connection.run('BEGIN')
   try {
     await appendRows(connection, schema, table, batch)
     await connection.run('COMMIT')
   } catch (error) {
-    await connection.run('ROLLBACK')
+    await connection.run('ROLLBACK').catch(() => {}) // a commit that failed has ended it
     throw error
   }
 }
