@@ -41,7 +41,7 @@ interface Ban {
 const BANS: Ban[] = [
   { pattern: /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(/, allowed: /^src\/core\/clock\.ts/, instead: 'take a Clock' },
   { pattern: /\bMath\.random\(|\brandomUUID\(/, allowed: /^src\/core\/random\.ts/, instead: 'take a Random' },
-  { pattern: /\bsetTimeout\(|\bsetInterval\(/, allowed: /^src\/core\/clock\.ts/, instead: 'take a Clock' },
+  { pattern: /(?<!socket\.)\bsetTimeout\(|\bsetInterval\(/, allowed: /^src\/core\/clock\.ts/, instead: 'take a Clock' },
   { pattern: /\bconsole\.(log|error|warn|info)\(/, allowed: /^src\/cli\//, instead: 'log through the runtime, print in cli' },
   {
     pattern: /from 'node:fs(\/promises)?'/,

@@ -1,11 +1,13 @@
-// The HTTP server of port 4100: the stream door on plain node:http, everything else on Fastify. Browser requests are held
+// The HTTP server of port 4100: streams on the fast lane and on plain node:http, everything else on Fastify. Browser requests are held
 // to Host and Origin of this server; errors leave as problem+json.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Clock } from '../core/clock.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
+import { Lane } from './lane.ts'
 import { PROBLEM_TYPE, problemHeaders, problemOf } from './problem.ts'
-import { answerStream, type StreamPorts, streamOf } from './streams.ts'
+import { answerStream, type StreamPorts, streamOf, takeRows } from './streams.ts'
 
 export interface HttpOptions {
   readonly host: string
@@ -32,9 +34,14 @@ const END_MS = 2_000
 
 /** @throws MR_PORT when the port is in use. */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  let lane: Lane | undefined
   const app = Fastify({
     bodyLimit: options.bodyBytesMax,
-    serverFactory: (handler) => makeServer(options, handler),
+    serverFactory(handler) {
+      const server = makeServer(options, handler)
+      lane = addLane(server, options)
+      return server
+    },
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 500 },
   })
   app.addHook('onRequest', async (request) => checkBrowser(request.raw, options))
@@ -73,7 +80,11 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     port: typeof address === 'object' && address ? address.port : options.port,
     async close() {
       app.server.closeIdleConnections()
-      const cancel = options.clock.after(END_MS, () => app.server.closeAllConnections())
+      lane?.closeIdle()
+      const cancel = options.clock.after(END_MS, () => {
+        app.server.closeAllConnections()
+        lane?.closeAll()
+      })
       await app.close()
       cancel()
     },
@@ -96,6 +107,20 @@ function makeServer(options: HttpOptions, handler: (request: IncomingMessage, re
     void answerStream(options.streams, stream, request, response)
   })
   return server
+}
+
+/** New connections come into the lane first; those that leave it go where they would have gone. */
+function addLane(server: Server, { streams, clock }: HttpOptions): Lane {
+  const accept = server.listeners('connection') as ((socket: Socket) => void)[]
+  const lane = new Lane({
+    clock,
+    answer: (request, body) => takeRows(streams, request, () => body),
+    handOver: (socket) => {
+      for (const listener of accept) listener.call(server, socket)
+    },
+  })
+  server.removeAllListeners('connection').on('connection', (socket) => lane.take(socket))
+  return lane
 }
 
 /** Pages of other origins may not call, and names that are not ours may not point here (DNS rebinding). */

@@ -60,7 +60,7 @@ export function serveHttp(parts: ServeParts): Promise<HttpServer> {
       log: admin.log,
       limits: { bodyBytesMax: parts.bodyBytesMax },
       door: (name) => doors.get(name),
-      mayWrite({ headers: { authorization } }, stream) {
+      mayWrite(authorization, stream) {
         const check = (caller: Caller): { id: string } => {
           // The same answer for a stream that does not exist: who may not write to it does not learn whether it does.
           if (!admin.answerer.mayWrite(caller, stream))

@@ -1,4 +1,5 @@
-// `POST /streams/{name}` on plain node:http: the hot path. Reads the body, checks the caller, hands both to the door.
+// `POST /streams/{name}`: checks the caller, reads the body and hands both to the door. The hot path comes from the fast lane;
+// whatever is unusual comes over node:http.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { type CollectLimits, collect, type Door, tooLarge } from '../ingest/collect.ts'
@@ -8,6 +9,21 @@ import { PROBLEM_TYPE, problemHeaders, problemOf } from './problem.ts'
 /** So much of a body that is refused is read before the connection is closed. */
 const DRAIN_BYTES_MAX = 64 << 20
 
+/** A request for rows of a stream; its body comes apart. */
+export interface StreamRequest {
+  readonly stream: string
+  readonly authorization: string | undefined
+  readonly contentType: string | undefined
+  readonly contentEncoding: string | undefined
+  readonly idempotencyKey: string | undefined
+}
+
+export interface StreamAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
 export interface StreamPorts {
   readonly log: Log
   readonly limits: CollectLimits
@@ -16,7 +32,7 @@ export interface StreamPorts {
    * The caller, when it may write to the stream; its id scopes idempotency keys.
    * @throws MR_AUTH_MISSING, MR_AUTH_INVALID, MR_ACCESS_DENIED.
    */
-  mayWrite(request: IncomingMessage, stream: string): { readonly id: string } | Promise<{ readonly id: string }>
+  mayWrite(authorization: string | undefined, stream: string): { readonly id: string } | Promise<{ readonly id: string }>
   onCollected(stream: string, accepted: number, rejected: number, bytes: number, tookMs: number): void
   monotonicMs(): number
 }
@@ -34,38 +50,61 @@ export const streamOf = (request: IncomingMessage): string | undefined => {
   }
 }
 
-export async function answerStream(ports: StreamPorts, name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** Answers a request; never rejects. Its body is read only when the caller may write. */
+export async function takeRows(
+  ports: StreamPorts,
+  request: StreamRequest,
+  readBody: () => Buffer | Promise<Buffer>,
+): Promise<StreamAnswer> {
   const startedMs = ports.monotonicMs()
+  const { stream, idempotencyKey } = request
   try {
-    const may = ports.mayWrite(request, name)
+    const may = ports.mayWrite(request.authorization, stream)
     const caller = may instanceof Promise ? await may : may
-    const door = ports.door(name)
+    const door = ports.door(stream)
     if (!door)
-      throw new MillraceError('MR_INGEST_UNKNOWN_STREAM', `there is no stream "${name}"`, { fix: 'check the name with `millrace status`' })
-    const body = await readBody(request, ports.limits)
-    const key = request.headers['idempotency-key'] as string | undefined
+      throw new MillraceError('MR_INGEST_UNKNOWN_STREAM', `there is no stream "${stream}"`, {
+        fix: 'check the name with `millrace status`',
+      })
+    const body = await readBody()
     const answer = await collect(
       ports.log,
       door,
       {
-        contentType: request.headers['content-type'],
-        contentEncoding: request.headers['content-encoding'],
-        idempotencyKey: key === undefined ? undefined : `${caller.id}/${name}/${key}`,
+        contentType: request.contentType,
+        contentEncoding: request.contentEncoding,
+        idempotencyKey: idempotencyKey === undefined ? undefined : `${caller.id}/${stream}/${idempotencyKey}`,
         body,
       },
       ports.limits,
     )
-    ports.onCollected(name, answer.accepted, answer.rejected, body.length, ports.monotonicMs() - startedMs)
+    ports.onCollected(stream, answer.accepted, answer.rejected, body.length, ports.monotonicMs() - startedMs)
     const { status, duplicate: _, ...rest } = answer
-    if (status === 422) send(response, status, PROBLEM_TYPE, JSON.stringify({ ...refused(rest), ...rest }))
-    else send(response, status, 'application/json', JSON.stringify(rest))
+    if (status === 422) return { status, headers: PROBLEM_HEADERS, body: JSON.stringify({ ...refused(rest), ...rest }) }
+    return { status, headers: JSON_HEADERS, body: JSON.stringify(rest) }
   } catch (cause) {
     const error = asMillraceError(cause)
-    await drain(request)
-    if (!request.complete) response.setHeader('connection', 'close')
-    for (const [header, value] of Object.entries(problemHeaders(error))) response.setHeader(header, value)
-    send(response, error.status, PROBLEM_TYPE, JSON.stringify(problemOf(error)))
+    return { status: error.status, headers: { ...PROBLEM_HEADERS, ...problemHeaders(error) }, body: JSON.stringify(problemOf(error)) }
   }
+}
+
+const JSON_HEADERS = { 'content-type': 'application/json' }
+const PROBLEM_HEADERS = { 'content-type': PROBLEM_TYPE }
+
+/** The same over node:http. */
+export async function answerStream(ports: StreamPorts, stream: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { headers } = request
+  const fields = {
+    stream,
+    authorization: headers.authorization,
+    contentType: headers['content-type'],
+    contentEncoding: headers['content-encoding'],
+    idempotencyKey: headers['idempotency-key'] as string | undefined,
+  }
+  const answer = await takeRows(ports, fields, () => readBody(request, ports.limits))
+  if (answer.status !== 202) await drain(request)
+  if (!request.complete) response.setHeader('connection', 'close')
+  response.writeHead(answer.status, { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) }).end(answer.body)
 }
 
 const refused = (answer: { rejected: number; errors: readonly { message: string }[] }): object =>
@@ -74,11 +113,6 @@ const refused = (answer: { rejected: number; errors: readonly { message: string 
       fix: 'compare the rows with the shape of the stream',
     }),
   )
-
-function send(response: ServerResponse, status: number, type: string, body: string): void {
-  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) })
-  response.end(body)
-}
 
 /** Reads on and throws away: most clients send their whole body before they read, and would see a broken connection instead. */
 function drain(request: IncomingMessage): Promise<void> {

@@ -41,10 +41,18 @@ export interface Problem {
   readonly field: string | null
 }
 
-export interface ScanState {
+/** What a scan writes its rows to. */
+export interface Arrays {
+  readonly lanes: readonly Lane[]
+  readonly capacity: number
+  readonly lines: Int32Array
+  readonly lineStart: Int32Array
+  readonly lineEnd: Int32Array
+}
+
+export interface ScanState extends Arrays {
   readonly bytes: Buffer
   readonly view: DataView
-  readonly lanes: Lane[]
   capacity: number
   lines: Int32Array
   lineStart: Int32Array
@@ -130,16 +138,24 @@ export function sameBytes(text: Uint8Array, bytes: Uint8Array, from: number, to:
 
 const EMPTY = Buffer.alloc(0)
 
+export const newArrays = (plan: Plan, capacity: number): Arrays => ({
+  lanes: plan.wanted.map((field) => newLane(field, capacity)),
+  capacity,
+  lines: new Int32Array(capacity),
+  lineStart: new Int32Array(capacity),
+  lineEnd: new Int32Array(capacity),
+})
+
 /** `room`: bytes behind `bytes`, in the same memory, at which the loops may look. */
-export function newState(plan: Plan, bytes: Buffer, capacity: number, room: number): ScanState {
+export function newState(plan: Plan, bytes: Buffer, { lanes, capacity, lines, lineStart, lineEnd }: Arrays, room: number): ScanState {
   return {
     bytes,
     view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength + room),
-    lanes: plan.wanted.map((field) => newLane(field, capacity)),
+    lanes,
     capacity,
-    lines: new Int32Array(capacity),
-    lineStart: new Int32Array(capacity),
-    lineEnd: new Int32Array(capacity),
+    lines,
+    lineStart,
+    lineEnd,
     row: 0,
     line: 0,
     out: new Float64Array(1),

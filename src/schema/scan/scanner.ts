@@ -8,7 +8,7 @@ import { fingerprint } from '../fingerprint.ts'
 import type { Shape } from '../type.ts'
 import { type Entry, generateLoop, type Layout, type Loop, lookAhead } from './generate.ts'
 import { copyInto, finishLanes, growLane } from './lanes.ts'
-import { makePlan, newState, type Plan, type Problem, type ScanState } from './plan.ts'
+import { type Arrays, makePlan, newArrays, newState, type Plan, type Problem, type ScanState } from './plan.ts'
 import { readRow } from './read-row.ts'
 
 /** A line that became no row. */
@@ -44,6 +44,8 @@ export interface ScanOptions {
   readonly trusted?: boolean
   /** With `trusted`: the columns of the batch, in this order. */
   readonly columns?: readonly string[]
+  /** The arrays of the result hold until the next scan with `reuse`: new ones for a hundred rows cost as much as reading them. */
+  readonly reuse?: boolean
 }
 
 /** Reads rows of one shape. Keeps what it learns about the order of keys; not shared between threads. */
@@ -81,7 +83,8 @@ export function compileScanner(shape: Shape, options: ScannerOptions = {}): Scan
   return {
     shape,
     fingerprint: fingerprint(shape),
-    scan: (bytes, scanOptions = {}) => scan(readerFor(scanOptions), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
+    scan: (bytes, scanOptions = {}) =>
+      scan(readerFor(scanOptions), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), scanOptions.reuse === true),
   }
 }
 
@@ -108,11 +111,13 @@ interface Reader {
   current: number
   /** Rows since the last new layout that no loop matched. */
   missed: number
+  /** Those of the last scan with `reuse`. */
+  arrays: Arrays | null
 }
 
 function newReader(plan: Plan): Reader {
   const padding = lookAhead(Math.max(0, ...plan.slots.map((slot) => slot.key.length * 6)))
-  const reader: Reader = { plan, padding, layouts: [], loops: [], current: 0, missed: 0 }
+  const reader: Reader = { plan, padding, layouts: [], loops: [], current: 0, missed: 0, arrays: null }
   if (plan.slots.length > MAX_LOOP_FIELDS) return reader
   addLayout(reader, { entries: plan.slots.map((slot) => entryOf(plan, slot.index)), spaced: false })
   return reader
@@ -126,12 +131,13 @@ function addLayout(reader: Reader, layout: Layout): void {
   reader.current = reader.loops.length - 1
 }
 
-function scan(reader: Reader, input: Buffer): Scan {
+function scan(reader: Reader, input: Buffer, isReused: boolean): Scan {
   const rejects: Reject[] = []
   const valid = reader.plan.trusted || isUtf8(input)
   const bytes = valid ? withRoom(input, reader.padding) : input
   const room = roomBehind(bytes, reader.padding)
-  const state = newState(reader.plan, bytes, guessRows(bytes), room)
+  const arrays = isReused ? usedArrays(reader, guessRows(bytes)) : newArrays(reader.plan, guessRows(bytes))
+  const state = newState(reader.plan, bytes, arrays, room)
   // Loops look ahead of the line's end: without room behind the input, the last lines are read by the exact path.
   const safe = valid ? bytes.lastIndexOf(10, Math.max(0, bytes.length - reader.padding + room)) + 1 : 0
   let at = 0
@@ -141,9 +147,20 @@ function scan(reader: Reader, input: Buffer): Scan {
     const next = isTried ? runLoops(reader, state, at, safe) : at
     at = next > at ? next : readLine(reader, state, at, valid, isTried, rejects)
   }
-  const { side, lines, lineStart, lineEnd, row, line } = state
+  const { side, lanes, capacity, lines, lineStart, lineEnd, row, line } = state
+  if (isReused && capacity <= REUSE_ROWS_MAX) reader.arrays = { lanes, capacity, lines, lineStart, lineEnd }
   const joined = side.length > 0 ? Buffer.concat([bytes, side.bytes.subarray(0, side.length)]) : bytes
-  return { batch: finishLanes(reader.plan.wanted, state.lanes, row, joined), lines, lineStart, lineEnd, rejects, lineCount: line }
+  return { batch: finishLanes(reader.plan.wanted, lanes, row, joined), lines, lineStart, lineEnd, rejects, lineCount: line }
+}
+
+/** Arrays of more rows are rare, and too large to keep for nothing. */
+const REUSE_ROWS_MAX = 16_384
+
+/** Every row writes all of its values, and its nulls; integers beyond 2^53 alone are noted only where there are any. */
+function usedArrays(reader: Reader, rows: number): Arrays {
+  if (!reader.arrays || reader.arrays.capacity < rows) return newArrays(reader.plan, rows)
+  for (const lane of reader.arrays.lanes) lane.wide = null
+  return reader.arrays
 }
 
 /** Inputs up to this size are copied when memory ends right behind them: cheaper than the exact path for their last lines. */
