@@ -92,7 +92,6 @@ export const ERRORS = {
   MR_INGEST_MEDIA: entry('The content type or encoding is not supported', 415),
   MR_INGEST_REJECTED: entry('All rows were rejected', 422),
   MR_INGEST_IDEMPOTENCY: entry('The idempotency key was used with another body', 422),
-  MR_INGEST_PRESSURE: entry('The server takes no more at the moment', 429, true),
   MR_INGEST_SOURCE: entry('A source could not be read', 502, true),
   // reasons of rejected rows
   MR_ROW_JSON: entry('The line is not valid JSON', 422),
@@ -111,7 +110,6 @@ export const ERRORS = {
   // stream, transform, quality, orchestrate
   MR_STREAM_STATE: entry('The state of a pipeline does not fit its log', 500),
   MR_PROCESSOR: entry('A processor failed', 500),
-  MR_MODEL_RUN: entry('A model could not be refreshed', 500, true),
   MR_CHECK_BLOCKED: entry('A check with severity block failed; nothing was published', 409),
   MR_RUN_TIMEOUT: entry('A step ran longer than it may', 504, true),
   MR_RUN_UNKNOWN: entry('The run does not exist', 404),
@@ -119,7 +117,6 @@ export const ERRORS = {
 
   // serve, runtime
   MR_NOT_FOUND: entry('There is nothing at this address', 404),
-  MR_METHOD: entry('The method is not allowed here', 405),
   MR_INTERNAL: entry('Something went wrong inside', 500),
   MR_NOT_READY: entry('The server is not ready', 503, true),
   MR_PORT: entry('A port is in use', 500),

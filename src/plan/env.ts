@@ -1,7 +1,8 @@
 // `millrace-env.d.ts`: row types of models and endpoints, and the tags of personal data, as a module augmentation. The
 // same manifest gives the same text, so the file changes only when types do.
 import type { EndpointManifest, Manifest } from '../define/manifest.ts'
-import type { Field, Shape, Type } from '../schema/type.ts'
+import type { Shape } from '../schema/type.ts'
+import { propertyName, shapeToTypeScript } from '../schema/typescript.ts'
 import { tagsOf } from './kinds/access.ts'
 
 const HEAD = `// Written by millrace (check, dev, build): types of models and endpoints, found by binding their SQL. Keep it in version
@@ -31,42 +32,4 @@ ${tags.join('\n')}
 `.replaceAll('{\n\n', '{\n')
 }
 
-function printRow(name: string, shape: Shape): string {
-  const columns = shape.fields.map((field) => `      ${propertyName(field.name)}: ${printFieldType(field)}`)
-  return `    ${propertyName(name)}: {\n${columns.join('\n')}\n    }`
-}
-
-const propertyName = (name: string): string => (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : quote(name))
-
-const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n')}'`
-
-const printFieldType = (field: Field): string => tsTypeOf(field.type) + (field.optional ? ' | null' : '')
-
-/** The type of a value in TypeScript code. */
-function tsTypeOf(type: Type): string {
-  switch (type.kind) {
-    case 'boolean':
-      return 'boolean'
-    case 'int':
-    case 'float':
-    case 'double':
-      return 'number'
-    case 'long':
-      return 'bigint'
-    case 'decimal':
-      return 'Decimal'
-    case 'timestamp':
-      return 'Instant'
-    case 'binary':
-      return 'Uint8Array'
-    case 'json':
-      return 'unknown'
-    case 'enum':
-      return type.values.map(quote).join(' | ')
-    case 'date':
-    case 'time':
-    case 'string':
-    case 'uuid':
-      return 'string'
-  }
-}
+const printRow = (name: string, shape: Shape): string => `    ${propertyName(name)}: ${shapeToTypeScript(shape, '    ')}`

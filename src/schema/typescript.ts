@@ -38,7 +38,8 @@ function memberText(field: Field, indent: string): string {
   return `${comment}${indent}${propertyName(field.name)}: ${nullable}\n`
 }
 
-const propertyName = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : quote(name))
+/** A name as a key of an object type. */
+export const propertyName = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : quote(name))
 
 /** A literal of any text; line separators are legal in strings since ES2019. */
 const quote = (text: string): string => `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { valueAt } from '../../src/schema/batch.ts'
-import { encodeRows } from '../../src/schema/encode-json.ts'
+import { type ColumnBatch, valueAt } from '../../src/schema/batch.ts'
 import { linesOfJson } from '../../src/schema/scan/document.ts'
 import { compileScanner } from '../../src/schema/scan/scanner.ts'
 import type { Shape } from '../../src/schema/type.ts'
+import { encodeRow, rowAt } from '../../src/stream/value.ts'
 
 const strings = JSON.parse(readFileSync(join(import.meta.dirname, '../corpora/naughty-strings/blns.json'), 'utf8')) as string[]
 const escapeAll = (text: string): string =>
@@ -32,11 +32,13 @@ test('as values, raw and escaped, strict and trusted, in lines and in a document
         2,
       ),
     )
+    const emitted = (batch: ColumnBatch): Buffer =>
+      Buffer.from(strings.map((_, row) => `${encodeRow(shape, rowAt(batch, row, shape), 'p')}\n`).join(''))
     for (const { batch, rejects } of [
       scanner.scan(input),
       scanner.scan(input, { trusted: true }),
       scanner.scan(linesOfJson(document)),
-      scanner.scan(encodeRows(scanner.scan(input).batch)),
+      scanner.scan(emitted(scanner.scan(input).batch)),
     ]) {
       assert.deepEqual(rejects, [])
       const values = strings.map((_, row) => [valueAt(batch, 0, row), JSON.parse(String(valueAt(batch, 1, row)))])
