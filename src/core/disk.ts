@@ -37,8 +37,9 @@ export interface Disk {
 
 const isErrno = (error: unknown, code: string): boolean => (error as NodeJS.ErrnoException | undefined)?.code === code
 
-/** True for the errors by which a disk says that it has no room. */
-export const isDiskFull = (error: unknown): boolean => isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')
+/** True for the errors by which a disk, or what stands on one, says that it has no room. */
+export const isDiskFull = (error: unknown): boolean =>
+  isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT') || isErrno(error, 'MR_DATA_FULL')
 
 async function openNode(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
   const flags = { read: constants.O_RDONLY, write: constants.O_RDWR, create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL }

@@ -62,6 +62,7 @@ export const ERRORS = {
   MR_LAKE_SPEC: entry('A partition or sort field is not possible', 400),
   MR_STORE_VERSION: entry('The control database belongs to a newer version', 500),
   MR_DATA_LOCKED: entry('Another process uses the data directory', 409),
+  MR_DATA_DIRECTORY: entry('The data directory cannot be used', 500),
   MR_DATA_FULL: entry('The disk is full', 507, true),
 
   // engine, queries

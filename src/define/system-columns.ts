@@ -28,6 +28,10 @@ export const rejectedName = (stream: string): string => `${stream}__rejected`
 export const isLogged = (relation: Relation): boolean =>
   relation.kind === 'stream' || (relation.kind === 'table' && relation.source.kind === 'http')
 
+/** Whether rows are taken over HTTP: what a processor writes has no door. */
+export const hasDoor = (relation: Relation): boolean =>
+  isLogged(relation) && !(relation.kind === 'stream' && relation.source === 'processor')
+
 /** The shape as stored and queried: a logged relation carries the system columns after its own. */
 export const storedShape = (relation: Relation): Shape =>
   isLogged(relation) ? { fields: [...relation.shape.fields, ...SYSTEM_FIELDS] } : relation.shape

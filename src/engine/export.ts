@@ -96,7 +96,7 @@ async function* parquetFile(
   values: SqlValues | undefined,
   options: ExportOptions,
 ): AsyncGenerator<Uint8Array> {
-  const { columns } = await session.rows(sql, values, { ...options, rowMax: 0 })
+  const { columns } = await session.rows(`SELECT * FROM (${sql}\n) LIMIT 0`, values, options)
   const casts = columns.flatMap(({ name, type }) => {
     const cast = type.startsWith('ENUM') ? 'VARCHAR' : PARQUET_CASTS[type]
     return cast ? [`CAST(${quoteName(name)} AS ${cast}) AS ${quoteName(name)}`] : []

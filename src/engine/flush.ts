@@ -5,7 +5,6 @@ import type { LakeTable, PruneTerm, TableChange } from '../lake/types.ts'
 import type { Engine, Session } from './duckdb.ts'
 import { scanSql } from './scan.ts'
 import { quoteName } from './sql-text.ts'
-import { withRelations } from './workspace.ts'
 import { writeParquet } from './write.ts'
 
 export interface FlushParts {
@@ -17,7 +16,7 @@ export interface FlushParts {
 }
 
 export function flushAppend({ engine, lake, table, source }: FlushParts): Promise<TableChange> {
-  return withRelations(engine, {}, async (session) => {
+  return withSession(engine, async (session) => {
     const add = await writeParquet(session, { select: source, table, directory: lake.dataDirectory(table) })
     return { table: table.name, operation: 'append', add, remove: [] }
   })
@@ -25,7 +24,7 @@ export function flushAppend({ engine, lake, table, source }: FlushParts): Promis
 
 /** @throws MR_LAKE_CONFLICT at the commit, when another writer rewrote one of the files meanwhile; then flush again. */
 export function flushKeyed({ engine, lake, table, source }: FlushParts, key: readonly string[]): Promise<TableChange> {
-  return withRelations(engine, {}, async (session) => {
+  return withSession(engine, async (session) => {
     const touched = table.current ? await lake.files(table, table.current, await keyRange(session, source, key[0]!)) : []
     const match = key.map((column) => `o.${quoteName(column)} = n.${quoteName(column)}`).join(' AND ')
     const columns = table.schema.fields.map((field) => quoteName(field.name)).join(', ')
@@ -40,6 +39,15 @@ export function flushKeyed({ engine, lake, table, source }: FlushParts, key: rea
       validateFrom: table.current?.id ?? null,
     }
   })
+}
+
+async function withSession<T>(engine: Engine, action: (session: Session) => Promise<T>): Promise<T> {
+  const session = await engine.session()
+  try {
+    return await action(session)
+  } finally {
+    session.close()
+  }
 }
 
 async function keyRange(session: Session, source: string, column: string): Promise<PruneTerm[]> {

@@ -59,18 +59,16 @@ export function decide(manifest: Manifest, identity: Identity, name: string): De
     const mask = fieldMask(manifest, granting, field)
     if (mask !== 'none') masks.set(field.name, mask)
   }
-  if (owned.part === 'rejected')
-    return seal(
-      null,
-      rowFilter !== null || masks.size > 0
-        ? new Map([
-            ['raw', 'null' as const],
-            ['message', 'null' as const],
-          ])
-        : new Map(),
-    )
+  if (owned.part === 'rejected') return decideRejected(rowFilter, masks)
   return seal(rowFilter, masks)
 }
+
+/** A refused line has no columns: no filter can choose among them, so whoever has one sees none; a mask hides what quotes values. */
+const decideRejected = (rowFilter: string | null, masks: ReadonlyMap<string, MaskKind>): Decision =>
+  seal(
+    rowFilter === null ? null : 'false',
+    new Map(masks.size === 0 ? [] : (['raw', 'message'] as const).map((column) => [column, 'null'])),
+  )
 
 function seal(rowFilter: string | null, masks: ReadonlyMap<string, MaskKind>): Decision {
   if (rowFilter === null && masks.size === 0) return OPEN

@@ -95,3 +95,14 @@ test('a provider that cannot be reached or answers an error is not the fault of 
   await once(server, 'close')
   await assert.rejects(verify(token, settings), { code: 'MR_NOT_READY' })
 })
+
+test('a token that was good before is refused when it has expired', async () => {
+  const clock = new VirtualClock(NOW_MS)
+  const check = openJwt(SETTINGS, clock)
+  const token = await signed(build())
+  assert.equal((await check(token)).user, 'ada')
+  await clock.advance(30_000)
+  assert.equal((await check(token)).user, 'ada')
+  await clock.advance(65_000)
+  await assert.rejects(check(token), { code: 'MR_AUTH_INVALID' })
+})

@@ -27,6 +27,9 @@ export interface JwtSettings {
 
 const PUBLIC_KEY_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA']
 const SKEW_SECONDS = 30
+/** A token that was good is not verified again for so long: a key that its issuer withdraws works for a minute more. */
+const KNOWN_MS = 60_000
+const KNOWN_MAX = 1_000
 
 /** Three parts in base64url: what `Tokens.verify` does not take. */
 export const isJwt = (token: string): boolean => /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)
@@ -39,13 +42,20 @@ export function openJwt(settings: JwtSettings, clock: Clock): (token: string) =>
   const common = { issuer, audience, requiredClaims: ['exp'], clockTolerance: SKEW_SECONDS }
   const keySet: JWTVerifyGetKey | undefined =
     keys.kind === 'set' ? createLocalJWKSet(keys.set) : keys.kind === 'url' ? remoteKeys(keys.url, issuer) : undefined
+  const verified = new Map<string, { readonly identity: Identity; readonly untilMs: number }>()
   return async (token) => {
+    const known = verified.get(token)
+    if (known && clock.nowMs() < known.untilMs) return known.identity
+    verified.delete(token)
     const options = { ...common, currentDate: new Date(clock.nowMs()) }
     try {
       const { payload } = keySet
         ? await jwtVerify(token, keySet, { ...options, algorithms: PUBLIC_KEY_ALGORITHMS })
         : await jwtVerify(token, (keys as { secret: Uint8Array }).secret, { ...options, algorithms: ['HS256'] })
-      return identityOf(settings, payload)
+      const identity = identityOf(settings, payload)
+      if (verified.size >= KNOWN_MAX) verified.delete(verified.keys().next().value!)
+      verified.set(token, { identity, untilMs: Math.min(payload.exp! * 1_000, clock.nowMs() + KNOWN_MS) })
+      return identity
     } catch (cause) {
       if (cause instanceof MillraceError && cause.code === 'MR_NOT_READY') throw cause
       throw new MillraceError('MR_AUTH_INVALID', 'the token is not valid', { cause, fix: 'sign in again' })

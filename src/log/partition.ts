@@ -147,8 +147,8 @@ export class Partition {
     try {
       return await action()
     } catch (cause) {
-      if (cause instanceof MillraceError && cause.code !== 'MR_DATA_FULL') throw cause
-      const isFull = isDiskFull(cause) || (cause instanceof MillraceError && cause.code === 'MR_DATA_FULL')
+      const isFull = isDiskFull(cause)
+      if (cause instanceof MillraceError && !isFull) throw cause
       const code = isFull ? 'MR_LOG_FULL' : 'MR_LOG_IO'
       const message = `partition ${this.number} of ${this.topic} could not be written: ${(cause as Error).message}`
       this.#settings.onEvent({ kind: 'log.suspended', topic: this.topic, partition: this.number, code, message })

@@ -52,8 +52,9 @@ export class Retention {
   async #removeOrphans(start: number): Promise<void> {
     const keepMs = this.#settings.clock.nowMs() - this.#settings.idempotencyMs
     const isNeeded = (orphan: KnownIndex) => orphan.lastMs >= keepMs || orphan.next >= start
-    const gone = this.#orphans.filter((orphan) => !isNeeded(orphan))
-    this.#orphans = this.#orphans.filter(isNeeded)
-    for (const { base } of gone) await this.#settings.disk.remove(indexPath(this.#directory, base))
+    for (const orphan of this.#orphans.filter((each) => !isNeeded(each))) {
+      await this.#settings.disk.remove(indexPath(this.#directory, orphan.base))
+      this.#orphans = this.#orphans.filter((each) => each !== orphan)
+    }
   }
 }

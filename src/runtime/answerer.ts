@@ -72,7 +72,12 @@ export function makeAnswerer(parts: AnswererParts): Answerer {
           timeoutMs: settings.queryTimeoutMs,
           ...(question.numbersAsText ? { numbersAsText: true } : {}),
         })
-        await record(parts, caller, question, secured, 'ok', { format })
+        try {
+          await record(parts, caller, question, secured, 'ok', { format })
+        } catch (cause) {
+          await bytes.return?.()
+          throw cause
+        }
         return bytes
       }),
     version(caller, relations) {

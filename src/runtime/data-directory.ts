@@ -24,19 +24,9 @@ export interface DataDirectory {
   release(): void
 }
 
-/** Takes the directory for this process. @throws MR_DATA_LOCKED naming the process that has it. */
+/** Takes the directory for this process. @throws MR_DATA_LOCKED naming the process that has it; MR_DATA_DIRECTORY */
 export function takeDataDirectory(path: string): DataDirectory {
-  mkdirSync(path, { recursive: true })
-  const lock = new DatabaseSync(join(path, 'lock.db'))
-  try {
-    lock.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
-  } catch {
-    lock.close()
-    const holder = readHolder(path)
-    throw new MillraceError('MR_DATA_LOCKED', `${path} is used by process ${holder ?? 'unknown'}`, {
-      fix: 'use that one, stop it, or choose another directory with --data',
-    })
-  }
+  const lock = takeLock(path)
   writeFileSync(join(path, 'holder.pid'), `${process.pid}\n`)
   rmSync(join(path, 'server.json'), { force: true })
   const temp = join(path, 'temp')
@@ -55,6 +45,28 @@ export function takeDataDirectory(path: string): DataDirectory {
       rmSync(join(path, 'holder.pid'), { force: true })
       lock.close()
     },
+  }
+}
+
+const SQLITE_BUSY = 5
+
+function takeLock(path: string): DatabaseSync {
+  let lock: DatabaseSync | undefined
+  try {
+    mkdirSync(path, { recursive: true })
+    lock = new DatabaseSync(join(path, 'lock.db'))
+    lock.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+    return lock
+  } catch (cause) {
+    lock?.close()
+    if ((cause as { errcode?: number }).errcode === SQLITE_BUSY)
+      throw new MillraceError('MR_DATA_LOCKED', `${path} is used by process ${readHolder(path) ?? 'unknown'}`, {
+        fix: 'use that one, stop it, or choose another directory with --data',
+      })
+    throw new MillraceError('MR_DATA_DIRECTORY', `${path} cannot be used: ${(cause as Error).message}`, {
+      cause,
+      fix: 'see that the directory can be written and its disk has room, or choose another with --data',
+    })
   }
 }
 

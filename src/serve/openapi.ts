@@ -1,6 +1,6 @@
 // OpenAPI 3.1 of what a project serves: streams, SQL and its endpoints, with the types of parameters and results. Pure.
 import type { EndpointManifest, Manifest, Relation } from '../define/manifest.ts'
-import { isLogged } from '../define/system-columns.ts'
+import { hasDoor } from '../define/system-columns.ts'
 import { shapeToJsonSchema, toJsonSchema } from '../schema/json-schema.ts'
 
 type Json = Record<string, unknown>
@@ -13,8 +13,7 @@ const body = (schema: Json, description: string): Json => ({ description, conten
 
 export function openApi(manifest: Pick<Manifest, 'project' | 'relations' | 'endpoints'>, version: string): Json {
   const paths: Record<string, Json> = {}
-  for (const relation of manifest.relations)
-    if (isLogged(relation)) paths[`/streams/${relation.name}`] = { post: streamOperation(relation) }
+  for (const relation of manifest.relations) if (hasDoor(relation)) paths[`/streams/${relation.name}`] = { post: streamOperation(relation) }
   for (const endpoint of manifest.endpoints) paths[`/api${endpoint.path.replace(/:(\w+)/g, '{$1}')}`] = { get: endpointOperation(endpoint) }
   return {
     openapi: '3.1.0',

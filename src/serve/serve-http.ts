@@ -5,7 +5,7 @@ import type { MillraceError } from '../core/errors.ts'
 import { MillraceError as Failure } from '../core/errors.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { partitionKeyIndex } from '../define/partition-key.ts'
-import { isLogged } from '../define/system-columns.ts'
+import { hasDoor } from '../define/system-columns.ts'
 import type { Door } from '../ingest/collect.ts'
 import { storedUnder } from '../orchestrate/graph.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
@@ -40,7 +40,7 @@ export function serveHttp(parts: ServeParts): Promise<HttpServer> {
   const { admin } = parts
   const doors = new Map<string, Door>()
   for (const relation of admin.manifest().relations) {
-    if (!isLogged(relation) || (relation.kind === 'stream' && relation.source === 'processor')) continue
+    if (!hasDoor(relation)) continue
     const partitions = relation.kind === 'stream' ? relation.partitions : 1
     doors.set(relation.name, {
       topic: relation.name,

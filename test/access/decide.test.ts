@@ -145,8 +145,8 @@ test('what belongs to a stream follows it', () => {
     ],
   )
   const rejected = decide(manifest, who, 'two__rejected')
-  assert.equal(rejected.rowFilter, null)
-  assert.deepEqual([...rejected.masks.keys()], ['raw', 'message'])
+  assert.deepEqual([rejected.rowFilter, [...rejected.masks.keys()]], ['false', ['raw', 'message']])
+  assert.equal(decide(access(null, 'hash'), who, 'two__rejected').rowFilter, null)
   assert.equal(decide(access(null, null), who, 'two__rejected').masks.size, 0)
   assert.equal(decide(manifest, caller(['b']), 'two__rejected').readable, false)
   assert.equal(decide(manifest, who, 'two__nothing').readable, false)

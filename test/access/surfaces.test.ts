@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { tableFromIPC } from 'apache-arrow'
+import { SignJWT } from 'jose'
 import { root, startServer, type TestServer } from '../server/server.ts'
 
 const project = join(root, 'test', 'access', 'surfaces-project')
@@ -29,6 +30,10 @@ const ndjson = { 'content-type': 'application/x-ndjson' }
 let server: TestServer
 let analystToken = ''
 let senderToken = ''
+let signedToken = ''
+
+const ISSUER = 'https://id.example'
+const SECRET = 'a secret of more than thirty-two bytes'
 
 const lines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('')
 const order = (id: number, country: string, name: string): object => ({
@@ -71,7 +76,18 @@ async function eventually(what: string, isSo: () => Promise<boolean>): Promise<v
 }
 
 before(async () => {
-  server = await startServer({ project, data, env: { MILLRACE_FLUSH_MS: '500' } })
+  server = await startServer({
+    project,
+    data,
+    env: {
+      MILLRACE_FLUSH_MS: '500',
+      MILLRACE_JWT_ISSUER: ISSUER,
+      MILLRACE_JWT_AUDIENCE: 'shop',
+      MILLRACE_JWT_SECRET: SECRET,
+      MILLRACE_JWT_ROLES: 'realm.roles',
+      MILLRACE_JWT_ATTRIBUTES: 'country=home',
+    },
+  })
   const send = async (stream: string, rows: readonly object[], status = 202): Promise<void> => {
     const response = await server.post(`/streams/${stream}`, lines(rows), ndjson)
     assert.equal(response.status, status, await response.text())
@@ -98,15 +114,23 @@ before(async () => {
   assert.equal(status, 0, out + errors)
   analystToken = (await makeToken('ann', '--role', 'analyst', '--attr', 'country=France')).token
   senderToken = (await makeToken('robot', '--role', 'sender')).token
+  signedToken = await new SignJWT({ realm: { roles: ['analyst', 'admin'] }, home: 'France' })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject('ada')
+    .setIssuer(ISSUER)
+    .setAudience('shop')
+    .setExpirationTime('10 minutes')
+    .sign(Buffer.from(SECRET))
 })
 after(() => {
   server?.child.kill('SIGKILL')
   rmSync(data, { recursive: true, force: true })
 })
 
-/** The two ways to be an analyst of France. */
+/** The ways to be an analyst of France: our token, one of an identity provider (whose administrators are not ours), acting as one. */
 const callers = (): readonly (readonly [string, Record<string, string>])[] => [
   ['token', { authorization: `Bearer ${analystToken}` }],
+  ['signed', { authorization: `Bearer ${signedToken}` }],
   ['acting', { 'millrace-as': 'analyst', 'millrace-as-attributes': JSON.stringify({ country: 'France' }) }],
 ]
 
