@@ -381,6 +381,12 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   closers.push(() => http.close())
   closers.push(() => rechecks.stop())
   figures.refresh(metrics)
+  metrics.onScrape((gauges) => {
+    for (const { name } of manifest.relations) {
+      const committedMs = relations.has(name) ? relations.tableOf(name)?.current?.timestampMs : undefined
+      if (committedMs !== undefined) gauges.freshness(name, (clock.nowMs() - committedMs) / 1_000)
+    }
+  })
   const stopMaintenance = startMaintenance({
     clock,
     lake,

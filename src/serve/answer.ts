@@ -10,6 +10,10 @@ export interface Caller {
   readonly isAdmin: boolean
 }
 
+/** Whether a caller holds one of the roles that an endpoint or a dashboard is open to. */
+export const isAllowed = (caller: Caller, allow: readonly string[]): boolean =>
+  caller.isAdmin || caller.roles.some((role) => allow.includes(role.name))
+
 export interface Question {
   readonly sql: string
   readonly params?: readonly unknown[] | Readonly<Record<string, unknown>>

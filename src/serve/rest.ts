@@ -10,7 +10,7 @@ import { quoteName, replaceParameters } from '../engine/sql-text.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import type { Shape } from '../schema/type.ts'
 import { callerOf } from './admin/routes.ts'
-import type { Answer, Answerer, Caller, Question } from './answer.ts'
+import { type Answer, type Answerer, type Caller, isAllowed, type Question } from './answer.ts'
 import { readParams } from './params.ts'
 import { problemOf } from './problem.ts'
 import { chooseFormat, isNumbersAsText, sendExport } from './sql.ts'
@@ -36,7 +36,7 @@ export function addRest(app: FastifyInstance, parts: RestParts): void {
   app.get('/api/*', async (request, reply) => {
     const { endpoint, path } = findEndpoint(parts.endpoints(), request)
     const caller = await callerOf(parts.answerer, request)
-    if (!caller.isAdmin && !endpoint.allow.some((role) => caller.roles.some((own) => own.name === role))) {
+    if (!isAllowed(caller, endpoint.allow)) {
       throw new MillraceError('MR_ACCESS_DENIED', `you may not call ${endpoint.name}`, { fix: 'ask its owner for a role that may' })
     }
     if (!endpoint.inputs.every((input) => parts.answerer.access(caller, input).readable))

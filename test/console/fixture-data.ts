@@ -366,14 +366,12 @@ export function relationDetail(name: string): Omit<RelationDetail, 'nowMs'> | nu
     counts: { checks: relation.checks?.total ?? 0, snapshots: name === 'orders' ? 1880 : 214 },
     snapshot: { id: '5312906377301925831', sequence: 3214, committedAtMs: at('12:49:17') },
     tail: true,
-    freshShare: name === 'orders' ? 0.9997 : 0.9994,
     rowsToday: 5,
     readers: [
       { role: 'administrator', limited: false },
       { role: 'finance', limited: false },
       { role: 'analyst', limited: true },
     ],
-    cost: { cpuMs: 41000, readBytes: 2.1e9, writtenBytes: 0.3e6, queries: 118 },
     lastRun: { id: '4815', state: 'done', startedAtMs: at('12:49:13'), durationMs: 900, note: '1 of 305 days' },
   }
 }
@@ -490,7 +488,7 @@ export function qualityPage(name: string): Omit<QualityPage, 'nowMs'> {
     history: days({}),
     ...more,
   })
-  if (name === 'suspects') return { sets: [], freshShare: null, targetMs: null, setAside: null }
+  if (name === 'suspects') return { sets: [], targetMs: null, setAside: null }
   return {
     sets: [
       {
@@ -529,7 +527,6 @@ export function qualityPage(name: string): Omit<QualityPage, 'nowMs'> {
         ],
       },
     ],
-    freshShare: 0.9997,
     targetMs: MINUTE,
     setAside: {
       check: 'between(amount, 0, 100000)',
@@ -747,7 +744,7 @@ export const streams: readonly StreamSummary[] = [
     doc: 'What visitors of the shop do.',
     partitions: 4,
     ratePerSecond: 34.1,
-    lagP99Ms: 64,
+    lagMaxMs: 64,
     watermarkMs: at('12:38:12'),
     behind: [2],
     stopped: null,
@@ -759,7 +756,7 @@ export const streams: readonly StreamSummary[] = [
     doc: 'Payments.',
     partitions: 4,
     ratePerSecond: 0.4,
-    lagP99Ms: 41,
+    lagMaxMs: 41,
     watermarkMs: at('12:42:01'),
     behind: [],
     stopped: null,
@@ -771,7 +768,7 @@ export const streams: readonly StreamSummary[] = [
     doc: 'Payments that look like fraud.',
     partitions: 4,
     ratePerSecond: 0.01,
-    lagP99Ms: 88,
+    lagMaxMs: 88,
     watermarkMs: at('12:41:57'),
     behind: [],
     stopped: null,

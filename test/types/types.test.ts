@@ -23,6 +23,8 @@ for (const compiler of ['typescript', 'typescript-5.9']) {
   }
 }
 
+test('the console under typescript', async () => assert.equal(await compile('typescript', '../../console'), ''))
+
 test('the compilers are what they are called, and the refusals are many', () => {
   const versionOf = (name: string): string =>
     (JSON.parse(readFileSync(join(modules, name, 'package.json'), 'utf8')) as { version: string }).version

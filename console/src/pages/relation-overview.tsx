@@ -1,4 +1,4 @@
-// The relation's first tab: how old, how many, whether right, who reads, what it costs; its measures by day; how it is kept.
+// The relation's first tab: how old, how many, whether right, who reads; its measures by day; how it is kept.
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
@@ -10,7 +10,7 @@ import { Answer } from '../ui/answer.tsx'
 import { Chart } from '../ui/chart.tsx'
 import { Segments } from '../ui/choice.tsx'
 import { Code } from '../ui/code.tsx'
-import { formatBytes, formatCount, formatDuration, formatShare, plural } from '../ui/format.ts'
+import { formatBytes, formatCount, formatDuration, plural } from '../ui/format.ts'
 import { FreshAge, targetWord } from '../ui/freshness.tsx'
 import { Grid } from '../ui/grid.tsx'
 import { At, Empty } from '../ui/note.tsx'
@@ -23,6 +23,7 @@ import { quoteColumn, quoteName } from './sql-text.ts'
 const DAYS = 61
 const LATEST = 5
 const MEASURES = 3
+const CHART_PX = 172
 
 function Figure({ name, children, below }: { readonly name: string; readonly children: ReactNode; readonly below: ReactNode }) {
   return (
@@ -42,10 +43,7 @@ function Figures({ of }: { readonly of: RelationDetail }) {
   const limited = of.readers.filter((reader) => reader.limited)
   return (
     <dl className="kpis" style={{ margin: '0 0 16px' }}>
-      <Figure
-        name="Data age"
-        below={`target ${targetWord(relation.freshness)}${of.freshShare === null ? '' : `, ${formatShare(of.freshShare)} met`}`}
-      >
+      <Figure name="Data age" below={`target ${targetWord(relation.freshness)}`}>
         <FreshAge of={relation.freshness} />
       </Figure>
       <Figure
@@ -80,12 +78,6 @@ function Figures({ of }: { readonly of: RelationDetail }) {
         below={limited.length === 0 ? 'all rows and columns' : `${limited.map((reader) => reader.role).join(', ')}: in part`}
       >
         {plural(of.readers.length, 'role')}
-      </Figure>
-      <Figure
-        name="Cost, 24 h"
-        below={of.cost === null ? 'not measured' : `${formatBytes(of.cost.readBytes)} read · ${formatBytes(of.cost.writtenBytes)} written`}
-      >
-        {of.cost === null ? <span className="muted">–</span> : `${formatDuration(of.cost.cpuMs).replace(/ s$/, ' CPU s')}`}
       </Figure>
     </dl>
   )
@@ -135,7 +127,7 @@ function ByDay({ of, day }: { readonly of: RelationDetail; readonly day: Field }
       }
     >
       <div className="in" style={{ minHeight: 214 }}>
-        <Answer query={query} rows={6}>
+        <Answer query={query} rows={6} height={CHART_PX}>
           {(answer) =>
             answer.rows.length === 0 ? (
               <Empty title="No rows yet." />
@@ -144,7 +136,7 @@ function ByDay({ of, day }: { readonly of: RelationDetail; readonly day: Field }
                 title={title}
                 kind="bar"
                 days
-                height={172}
+                height={CHART_PX}
                 legend={false}
                 x={{ kind: 'time', values: answer.rows.map((row) => Date.parse(`${String(row[0]).slice(0, 10)}T00:00:00Z`)).reverse() }}
                 series={[{ name: chosen, color: '--chart-1', values: answer.rows.map((row) => asNumber(row[index])).reverse() }]}

@@ -4,7 +4,7 @@ import { Link, useParams } from '@tanstack/react-router'
 import type { CheckResult, QualityPage } from '../../../src/serve/admin/types.ts'
 import { qualityQuery, sessionQuery } from '../api/queries.ts'
 import { Answer } from '../ui/answer.tsx'
-import { formatCount, formatDuration, formatShare, plural } from '../ui/format.ts'
+import { formatCount, formatShare, plural } from '../ui/format.ts'
 import { Grid } from '../ui/grid.tsx'
 import { At, Empty } from '../ui/note.tsx'
 import { RunAgain } from '../ui/run-again.tsx'
@@ -50,13 +50,6 @@ function Dimensions({ page }: { readonly page: QualityPage }) {
       {one('validity')}
       {one('completeness')}
       {one('consistency')}
-      <div className="kpi">
-        <dt>Timeliness</dt>
-        <dd>
-          {page.freshShare === null ? <span className="muted">–</span> : formatShare(page.freshShare)}
-          <small>{page.targetMs === null ? 'no target' : `of 30 days within ${formatDuration(page.targetMs)}`}</small>
-        </dd>
-      </div>
     </dl>
   )
 }

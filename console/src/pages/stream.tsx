@@ -87,11 +87,11 @@ function Charts({ of }: { readonly of: StreamDetail }) {
       </div>
     </Card>
   )
-  const { ratePerSecond, lagP99Ms, watermarkMs, behind } = of.stream
+  const { ratePerSecond, lagMaxMs, watermarkMs, behind } = of.stream
   return (
     <div className="grid cols-side" style={{ gridTemplateColumns: 'repeat(3, minmax(0, 1fr))', margin: '12px 0 16px' }}>
       {one('Throughput', ratePerSecond === null ? '' : formatRate(ratePerSecond), false, lines(rate, true))}
-      {one('Lag, ms', lagP99Ms === null ? '' : `p99 ${formatDuration(lagP99Ms, 'fine')}`, false, lines(lag, true))}
+      {one('Lag, ms', lagMaxMs === null ? '' : `at most ${formatDuration(lagMaxMs, 'fine')}`, false, lines(lag, true))}
       {one(
         'Watermark behind now, min',
         watermarkMs === null ? '' : formatDuration(now - watermarkMs),

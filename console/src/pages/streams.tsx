@@ -36,7 +36,7 @@ function Row({ of }: { readonly of: StreamSummary }) {
       <td className="r">
         <Num value={of.ratePerSecond} as="rate" />
       </td>
-      <td className="r hide-m">{of.lagP99Ms === null ? <span className="muted">–</span> : formatDuration(of.lagP99Ms, 'fine')}</td>
+      <td className="r hide-m">{of.lagMaxMs === null ? <span className="muted">–</span> : formatDuration(of.lagMaxMs, 'fine')}</td>
       <td className="r hide-m">{of.watermarkMs === null ? <span className="muted">–</span> : formatDuration(now - of.watermarkMs)}</td>
       <td className="r hide-m">
         <Num value={counters.in} />

@@ -3,7 +3,7 @@ import { MillraceError } from '../../core/errors.ts'
 import type { DashboardManifest } from '../../define/manifest.ts'
 import { flatCell } from '../../engine/cell.ts'
 import { inlineConstants } from '../../engine/sql-text.ts'
-import type { Caller } from '../answer.ts'
+import { type Caller, isAllowed } from '../answer.ts'
 import { freshnessOf, readMoment } from './freshness.ts'
 import type { AdminParts } from './parts.ts'
 import { mayName, shownFreshness } from './shown.ts'
@@ -11,18 +11,15 @@ import type { DashboardDetail, Dashboards, TileAnswer } from './types.ts'
 
 const ROWS_MAX = 5_000
 
-const mayOpen = (caller: Caller, dashboard: DashboardManifest): boolean =>
-  caller.isAdmin || dashboard.allow.some((role) => caller.roles.some((own) => own.name === role))
-
 function findDashboard(parts: AdminParts, caller: Caller, name: string): DashboardManifest {
   const dashboard = parts.manifest().dashboards.find((candidate) => candidate.name === name)
-  if (!dashboard || !mayOpen(caller, dashboard))
+  if (!dashboard || !isAllowed(caller, dashboard.allow))
     throw new MillraceError('MR_NOT_FOUND', `there is no dashboard "${name}"`, { fix: 'see the list of dashboards' })
   return dashboard
 }
 
 export function dashboards(parts: AdminParts, caller: Caller): Dashboards {
-  const open = parts.manifest().dashboards.filter((dashboard) => mayOpen(caller, dashboard))
+  const open = parts.manifest().dashboards.filter((dashboard) => isAllowed(caller, dashboard.allow))
   return {
     nowMs: parts.clock.nowMs(),
     dashboards: open.map(({ name, title, at, tiles }) => ({

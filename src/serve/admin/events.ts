@@ -27,6 +27,7 @@ export function streamEvents(parts: AdminParts, caller: Caller, reply: FastifyRe
   }
   keepOpen()
   const stop = parts.onChange((change) => {
+    if (pending.has(change.join(':'))) return
     const key = shownTo(parts, caller, change)
     if (!key) return
     pending.set(key.join(':'), key)

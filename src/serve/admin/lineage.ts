@@ -3,7 +3,7 @@ import type { Manifest, Relation } from '../../define/manifest.ts'
 import { storedShape } from '../../define/system-columns.ts'
 import type { CheckRecord } from '../../quality/history.ts'
 import { printType } from '../../schema/type.ts'
-import type { Caller } from '../answer.ts'
+import { type Caller, isAllowed } from '../answer.ts'
 import { freshnessOf, type Moment, readMoment } from './freshness.ts'
 import { type AdminParts, isVisible } from './parts.ts'
 import { checkCounts, findRelation } from './relations.ts'
@@ -110,7 +110,6 @@ function allNodes(parts: AdminParts, caller: Caller, moment: Moment, latest: rea
           },
         ]
   })
-  const isAllowed = (roles: readonly string[]): boolean => caller.isAdmin || caller.roles.some((role) => roles.includes(role.name))
   const open = (inputs: readonly string[]): boolean => inputs.every((input) => names.has(input))
   return [
     ...sources,
@@ -119,10 +118,10 @@ function allNodes(parts: AdminParts, caller: Caller, moment: Moment, latest: rea
       .filter((processor) => names.has(processor.from) && visible.some((relation) => makes(processor.name, relation)))
       .map((processor) => plain('processor', processor.name, 'TypeScript', processor.at)),
     ...manifest.endpoints
-      .filter((endpoint) => open(endpoint.inputs) && isAllowed(endpoint.allow))
+      .filter((endpoint) => open(endpoint.inputs) && isAllowed(caller, endpoint.allow))
       .map((endpoint) => plain('endpoint', endpoint.name, `GET ${endpoint.path}`, endpoint.at)),
     ...manifest.dashboards
-      .filter((dashboard) => open(dashboard.tiles.flatMap((tile) => tile.inputs)) && isAllowed(dashboard.allow))
+      .filter((dashboard) => open(dashboard.tiles.flatMap((tile) => tile.inputs)) && isAllowed(caller, dashboard.allow))
       .map((dashboard) => plain('dashboard', dashboard.name, `${dashboard.tiles.length} tiles`, dashboard.at)),
     ...manifest.alerts
       .filter(() => caller.isAdmin)

@@ -4,6 +4,7 @@ import type { Relation } from '../../define/manifest.ts'
 import { rejectedName, storedShape } from '../../define/system-columns.ts'
 import { flatCell } from '../../engine/cell.ts'
 import { literal, quoteName, quoteRelation } from '../../engine/sql-text.ts'
+import { grantsTo } from '../../govern/decide.ts'
 import type { LakeSnapshot, LakeTable } from '../../lake/types.ts'
 import type { CheckRecord } from '../../quality/history.ts'
 import { toDuckType } from '../../schema/duckdb.ts'
@@ -114,11 +115,7 @@ export async function relationDetail(parts: AdminParts, caller: Caller, name: st
   const table = parts.relations.has(name) ? parts.relations.tableOf(name) : null
   const step = moment.lastSteps.get(name)
   const manifest = parts.manifest()
-  const grants = manifest.grants.filter(
-    (grant) =>
-      grant.privilege === 'read' &&
-      grant.on.some((on) => on === name || on === '*' || (on.endsWith('.*') && name.startsWith(on.slice(0, -1)))),
-  )
+  const grants = manifest.grants.filter((grant) => grant.privilege === 'read' && grantsTo(grant.on, name))
   const isOwn = (role: string): boolean => caller.isAdmin || caller.roles.some((held) => held.name === role)
   const roles = [...new Set(grants.flatMap((grant) => grant.to))].filter(isOwn)
   const limited = (role: string): boolean =>
@@ -141,10 +138,8 @@ export async function relationDetail(parts: AdminParts, caller: Caller, name: st
       ? { id: table.current.id.toString(), sequence: table.current.sequence, committedAtMs: table.current.timestampMs }
       : null,
     tail: parts.relations.has(name) && parts.relations.tailRowsOf(name) > 0,
-    freshShare: null,
     rowsToday: mayCount(parts, caller, name) ? (today ?? null) : null,
     readers: roles.map((role) => ({ role, limited: limited(role) })),
-    cost: null,
     lastRun: step?.startedMs
       ? {
           id: step.runId,
@@ -339,7 +334,6 @@ export async function qualityPage(parts: AdminParts, caller: Caller, name: strin
         ]
       }),
     })),
-    freshShare: null,
     targetMs: relation.freshMs ?? null,
     setAside: await setAsideOf(parts, caller, relation),
   }

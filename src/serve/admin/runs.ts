@@ -2,7 +2,7 @@
 import { MillraceError } from '../../core/errors.ts'
 import { assetsOf, downstream, isAsset } from '../../orchestrate/graph.ts'
 import type { RunRecord, StepRecord } from '../../orchestrate/history.ts'
-import type { Caller } from '../answer.ts'
+import { type Caller, isAllowed } from '../answer.ts'
 import { type AdminParts, isVisible } from './parts.ts'
 import { mayCount, mayName, mayQuote } from './shown.ts'
 import type { RunDetail, RunError, RunRequest, RunStarted, RunState, RunStep, RunSummary, Runs, StepState } from './types.ts'
@@ -108,7 +108,7 @@ export async function runDetail(parts: AdminParts, caller: Caller, id: string): 
     .filter((name) => mayName(parts, caller, name))
   const manifest = parts.manifest()
   const endpoints = manifest.endpoints
-    .filter((endpoint) => caller.isAdmin || endpoint.allow.some((role) => caller.roles.some((held) => held.name === role)))
+    .filter((endpoint) => isAllowed(caller, endpoint.allow))
     .filter((endpoint) => endpoint.inputs.some((input) => broken.includes(input) || held.includes(input)))
     .map((endpoint) => endpoint.name)
   return {

@@ -39,7 +39,7 @@ function summarizeStream(parts: AdminParts, caller: Caller, relation: Relation, 
     doc: relation.doc ?? null,
     partitions: pipeline?.positions.length ?? 1,
     ratePerSecond: rate === null || rate === undefined ? null : rate / 60,
-    lagP99Ms: parts.series.read(`lag:stream:${relation.name}`, nowMs, 60_000, 1, 'max').values[0] ?? null,
+    lagMaxMs: parts.series.read(`lag:stream:${relation.name}`, nowMs, 60_000, 1, 'max').values[0] ?? null,
     watermarkMs: stream?.time && known.length > 0 ? Math.min(...known) / 1_000 : null,
     behind: stream?.time
       ? watermarks.flatMap((us, partition) => (us !== null && newest - us > stream.latenessMs * 1_000 ? [partition] : []))

@@ -206,13 +206,9 @@ export interface RelationDetail extends Clocked {
   readonly snapshot: { readonly id: string; readonly sequence: number; readonly committedAtMs: number } | null
   /** Whether reads take rows of the log that are not committed yet. */
   readonly tail: boolean
-  /** Share of the last 30 days within the freshness target, 0 to 1. */
-  readonly freshShare: number | null
   readonly rowsToday: number | null
   /** Roles with a read grant; `limited` where a policy or mask narrows it. */
   readonly readers: readonly { readonly role: string; readonly limited: boolean }[]
-  /** Work of its refreshes and of queries on it, last 24 h; null when not measured. */
-  readonly cost: { readonly cpuMs: number; readonly readBytes: number; readonly writtenBytes: number; readonly queries: number } | null
   readonly lastRun: {
     readonly id: string
     readonly state: RunState
@@ -297,7 +293,6 @@ export interface CheckResult {
 
 export interface QualityPage extends Clocked {
   readonly sets: readonly { readonly set: Omit<CheckSetManifest, 'checks'>; readonly results: readonly CheckResult[] }[]
-  readonly freshShare: number | null
   readonly targetMs: number | null
   /** Rows that checks set aside, newest first, at most 100: columns `_ingested_at, code, field, message, raw`. */
   readonly setAside: { readonly check: string; readonly rows: RowsPage } | null
@@ -377,7 +372,7 @@ export interface StreamSummary {
   readonly partitions: number
   readonly ratePerSecond: number | null
   /** 99th percentile of arrival to readable, last minute. */
-  readonly lagP99Ms: number | null
+  readonly lagMaxMs: number | null
   /** The oldest partition's watermark; null without event time or before the first row. */
   readonly watermarkMs: number | null
   /** Partitions whose watermark is behind the others by more than the lateness. */
