@@ -110,13 +110,13 @@ class EmbeddedLog implements Log {
     }
   }
 
-  ensureTopic(topic: string, partitions: number): Promise<void> {
-    const made = this.#making.then(() => this.#makeTopic(topic, partitions))
+  ensureTopic(topic: string, partitions: number, committed: readonly number[] = []): Promise<void> {
+    const made = this.#making.then(() => this.#makeTopic(topic, partitions, committed))
     this.#making = made.catch(() => {})
     return made
   }
 
-  async #makeTopic(topic: string, partitions: number): Promise<void> {
+  async #makeTopic(topic: string, partitions: number, committed: readonly number[]): Promise<void> {
     if (!TOPIC_NAME.test(topic))
       throw new MillraceError('MR_DEFINE_NAME', `"${topic}" is not a topic's name`, {
         fix: 'use letters, digits, _ . and -, at most 249, not . or - first',
@@ -124,6 +124,7 @@ class EmbeddedLog implements Log {
     const { disk } = this.#settings
     const directory = join(this.#directory, topic)
     const opened = this.#topics.get(topic) ?? []
+    for (const [number, partition] of opened.entries()) partition.refuseBefore(committed[number] ?? 0)
     if (opened.length >= partitions && this.#topics.has(topic)) return
     // One level at a time: each entry is made durable in its parent.
     await disk.makeDirectory(directory)
@@ -131,8 +132,17 @@ class EmbeddedLog implements Log {
     const added: Partition[] = []
     for (let number = opened.length; number < partitions; number++) {
       await disk.makeDirectory(join(directory, String(number)))
-      const state = await recoverPartition(this.#settings, join(directory, String(number)))
-      added.push(new Partition(this.#settings, topic, number, join(directory, String(number)), state))
+      const from = committed[number] ?? 0
+      const partition = new Partition(
+        this.#settings,
+        topic,
+        number,
+        join(directory, String(number)),
+        await recoverPartition(this.#settings, join(directory, String(number)), from),
+      )
+      partition.refuseBefore(from)
+      if (from > 0 && partition.range.start === from) this.#settings.onEvent({ kind: 'log.begun', topic, partition: number, offset: from })
+      added.push(partition)
     }
     await disk.syncDirectory(directory)
     this.#topics.set(topic, [...opened, ...added])

@@ -66,8 +66,12 @@ export interface TopicStats {
  * everything before T in all others.
  */
 export interface Log {
-  /** Creates the topic or opens it; more partitions than it has are added. */
-  ensureTopic(topic: string, partitions: number): Promise<void>
+  /**
+   * Creates the topic or opens it; more partitions than it has are added. `committed`: the highest offsets, by partition, up to
+   * which somebody has read; none below is given out again, so a partition of which nothing is left begins there.
+   * @throws MR_LOG_RANGE when a partition holds records and ends before: some that were durable are missing.
+   */
+  ensureTopic(topic: string, partitions: number, committed?: readonly number[]): Promise<void>
   topics(): readonly TopicStats[]
   /**
    * Resolves when every part is durable (fdatasync); all parts of one call join the same group commit. After an error

@@ -80,6 +80,17 @@ export class Partition {
     return this.#segments.at(-1)!
   }
 
+  /** PROTOCOL rule 1: no offset up to which somebody has read is given out again. @throws MR_LOG_RANGE */
+  refuseBefore(committed: number): void {
+    const { start, end } = this.range
+    if (end >= committed) return
+    throw new MillraceError(
+      'MR_LOG_RANGE',
+      `partition ${this.number} of ${this.topic} holds ${start} to ${end}, but what stood before ${committed} is committed`,
+      { fix: 'restore the log and the control database from one backup, or move the topic out of the log: it then begins there' },
+    )
+  }
+
   lastEmission(pipeline: string): number {
     return this.#memory.emissions.get(pipeline) ?? -1
   }

@@ -9,6 +9,7 @@ import { scanSegment, wasDurable } from './scan.ts'
 import {
   basesOf,
   decodeSummary,
+  emptyIndex,
   emptySegment,
   encodeSummary,
   indexPath,
@@ -20,13 +21,13 @@ import {
 } from './segment.ts'
 import type { LogSettings } from './settings.ts'
 
-/** @throws MR_LOG_CORRUPT naming file and position. */
-export async function recoverPartition(settings: LogSettings, directory: string): Promise<PartitionState> {
+/** `from`: where a partition of which nothing is left begins. @throws MR_LOG_CORRUPT naming file and position. */
+export async function recoverPartition(settings: LogSettings, directory: string, from = 0): Promise<PartitionState> {
   const names = await settings.disk.list(directory)
   for (const name of names) if (name.endsWith('.tmp')) await settings.disk.remove(join(directory, name))
   const summaries = await readSummaries(settings, directory, names)
   const bases = basesOf(names, 'log')
-  if (bases.length === 0) bases.push(await createFirst(settings, directory, summaries))
+  if (bases.length === 0) bases.push(await createFirst(settings, directory, from, summaries))
   const segments: Segment[] = []
   for (const [at, base] of bases.slice(0, -1).entries()) {
     const summary = await trustedSummary(settings, directory, base, bases[at + 1]!, summaries)
@@ -52,8 +53,24 @@ async function readSummaries(settings: LogSettings, directory: string, names: re
 }
 
 /** A partition without segments is new, or was cut off while it was made. */
-async function createFirst(settings: LogSettings, directory: string, summaries: ReadonlyMap<number, Summary>): Promise<number> {
-  const base = Math.max(0, ...[...summaries.values()].map((summary) => summary.next))
+async function createFirst(settings: LogSettings, directory: string, from: number, summaries: Map<number, Summary>): Promise<number> {
+  const ends = [...summaries.values()].map((summary) => summary.next)
+  const base = Math.max(from, ...ends)
+  if (base > 0 && !ends.includes(base)) {
+    const gone: Summary = {
+      base: 0,
+      next: base,
+      sizeBytes: 0,
+      firstMs: 0,
+      lastMs: 0,
+      index: emptyIndex(),
+      emissions: [],
+      redrives: [],
+      keys: [],
+    }
+    await writeSummary(settings.disk, directory, 0, encodeSummary(gone, settings.crc32c))
+    summaries.set(0, gone)
+  }
   const file = await settings.disk.open(logPath(directory, base), 'create')
   await file.close()
   return base

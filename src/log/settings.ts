@@ -14,6 +14,8 @@ export type LogEvent =
     }
   /** A crash left bytes at the end that belong to no acknowledged append; they were cut off. */
   | { readonly kind: 'log.truncated'; readonly path: string; readonly position: number; readonly bytes: number }
+  /** Nothing is left of a partition up to an offset that was committed: it begins there. */
+  | { readonly kind: 'log.begun'; readonly topic: string; readonly partition: number; readonly offset: number }
   /** An `.idx` was missing or damaged and was made again from its segment. */
   | { readonly kind: 'log.reindexed'; readonly path: string }
   /** Appends fail for now, with `code`; they are tried again as they come. */

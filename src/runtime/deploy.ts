@@ -8,6 +8,7 @@ import { schemaToShape } from '../lake/schema-mapping.ts'
 import type { CreateTable } from '../lake/types.ts'
 import type { Log } from '../log/log.ts'
 import { type Shape, sameType } from '../schema/type.ts'
+import type { Catalog } from '../store/catalog.ts'
 
 type Stored = RelationSpec & Pick<CreateTable, 'partition' | 'cluster'>
 
@@ -60,7 +61,9 @@ const isSameShape = (a: Shape, b: Shape): boolean =>
 /** Partitions of a logged relation's topic. */
 export const partitionsOf = (relation: Relation): number => (relation.kind === 'stream' ? relation.partitions : 1)
 
-export async function openRelations(log: Log, relations: RelationStore, manifest: Manifest): Promise<void> {
-  for (const relation of manifest.relations) if (isLogged(relation)) await log.ensureTopic(relation.name, partitionsOf(relation))
+/** @throws MR_LOG_RANGE when the log lacks records that were committed. */
+export async function openRelations(log: Log, catalog: Catalog, relations: RelationStore, manifest: Manifest): Promise<void> {
+  for (const relation of manifest.relations.filter(isLogged))
+    await log.ensureTopic(relation.name, partitionsOf(relation), await catalog.committed(relation.name))
   for (const stored of storedRelations(manifest)) await relations.add(stored)
 }

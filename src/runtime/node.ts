@@ -184,7 +184,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   closers.push(() => parser.close())
   const relations = new RelationStore(engine, lake)
   await deployTables(lake, manifest)
-  await openRelations(log, relations, manifest)
+  await openRelations(log, store.catalog, relations, manifest)
   await recordDeployed(store, manifest, options.code, options.environment)
 
   const history = storeHistory(store)

@@ -16,6 +16,13 @@ export interface OffsetRow {
   readonly next: number
 }
 
+/** The highest of each partition; 0 where there is none. */
+export function offsetsOf(rows: readonly Pick<OffsetRow, 'partition' | 'next'>[]): readonly number[] {
+  const highest: number[] = Array.from({ length: Math.max(0, ...rows.map((row) => row.partition + 1)) }, () => 0)
+  for (const { partition, next } of rows) highest[partition] = Math.max(highest[partition]!, next)
+  return highest
+}
+
 export interface CheckpointRow {
   readonly location: string
   /** Fingerprint of code, definition and engine that wrote it. */
@@ -79,6 +86,8 @@ export interface Catalog {
     readonly checkpoint: CheckpointRow | null
     readonly tables: readonly TablePointer[]
   }>
+  /** The highest offset that any pipeline has committed, by partition of the topic. */
+  committed(topic: string): Promise<readonly number[]>
   refreshOf(model: string): Promise<{ inputs: Readonly<Record<string, string | null>>; runId: string; committedMs: number } | null>
   cursor(name: string): Promise<string | null>
   /** Oldest first. Only the newest 100,000 are kept: a follower that is further behind reads `tables` anew. */

@@ -1,7 +1,7 @@
 // The catalog in the control database: the one transaction by which data becomes visible (PROTOCOL rules 14 to 16). All
 // checks come first and writes after, so a refused request has written nothing.
 import type { Kysely } from 'kysely'
-import type { Catalog, CommitOutcome, CommitRequest, TablePointer } from './catalog.ts'
+import { type Catalog, type CommitOutcome, type CommitRequest, offsetsOf, type TablePointer } from './catalog.ts'
 import type { Unit } from './group-commit.ts'
 import type { Tables } from './tables.ts'
 
@@ -21,6 +21,7 @@ export function sqliteCatalog({ read, write }: CatalogStore): Catalog {
     drop: (name, from, nowMs) => write((tx) => drop(tx, name, from, nowMs)),
     acquire: (pipeline, generation) => write((tx) => acquire(tx, pipeline, generation)),
     progress: (pipeline) => read.transaction().execute((tx) => progress(tx, pipeline)),
+    committed: (topic) => committed(read, topic),
     refreshOf: (model) => refreshOf(read, model),
     async cursor(name) {
       return (await read.selectFrom('cursors').select('value').where('name', '=', name).executeTakeFirst())?.value ?? null
@@ -159,6 +160,16 @@ async function progress(tx: Kysely<Tables>, pipeline: string): ReturnType<Catalo
   const checkpoint = await tx.selectFrom('checkpoints').select(['location', 'code']).where('pipeline', '=', pipeline).executeTakeFirst()
   const tables = await tx.selectFrom('pointers').select(['name', 'location', 'snapshotId']).orderBy('name').execute()
   return { offsets, checkpoint: checkpoint ?? null, tables }
+}
+
+async function committed(db: Kysely<Tables>, topic: string): Promise<readonly number[]> {
+  const rows = await db
+    .selectFrom('offsets')
+    .select(['partition', (eb) => eb.fn.max('next').as('next')])
+    .where('topic', '=', topic)
+    .groupBy('partition')
+    .execute()
+  return offsetsOf(rows)
 }
 
 async function refreshOf(db: Kysely<Tables>, model: string): ReturnType<Catalog['refreshOf']> {

@@ -104,6 +104,13 @@ function contract(run: Run): void {
       { topic: 'orders', partition: 1, next: 7 },
     ])
     assert.equal(progress.checkpoint, null)
+    await catalog.acquire('behind', 'g')
+    await catalog.commit({
+      tables: [],
+      pipeline: { name: 'behind', generation: 'g', offsets: [{ topic: 'orders', partition: 0, next: 1 }] },
+      nowMs: 3,
+    })
+    assert.deepEqual([await catalog.committed('orders'), await catalog.committed('nobody')], [[4, 7], []])
     assert.deepEqual(progress.tables, [{ name: 'orders', location: 'b', snapshotId: '4611686018427387904' }])
     assert.deepEqual((await catalog.progress('other')).offsets, [])
   })

@@ -1,6 +1,15 @@
 // The catalog as a model: what `Catalog` promises, in memory, for simulations. A crash point before the transaction loses
 // it, one after it loses only the answer; that difference is what the commit protocol has to live with.
-import type { Catalog, Change, CheckpointRow, CommitOutcome, CommitRequest, OffsetRow, TablePointer } from '../../src/store/catalog.ts'
+import {
+  type Catalog,
+  type Change,
+  type CheckpointRow,
+  type CommitOutcome,
+  type CommitRequest,
+  type OffsetRow,
+  offsetsOf,
+  type TablePointer,
+} from '../../src/store/catalog.ts'
 
 export interface ModelCatalog extends Catalog {
   /** Every change ever made: the history that simulations check. */
@@ -72,6 +81,10 @@ export function modelCatalog(point: (name: string) => Promise<void> = async () =
       const rows = [...(offsets.get(pipeline)?.values() ?? [])]
       rows.sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
       return { offsets: rows, checkpoint: checkpoints.get(pipeline) ?? null, tables: sorted() }
+    },
+    async committed(topic) {
+      const rows = [...offsets.values()].flatMap((of) => [...of.values()]).filter((row) => row.topic === topic)
+      return offsetsOf(rows)
     },
     refreshOf: async (model) => refreshes.get(model) ?? null,
     cursor: async (name) => cursors.get(name) ?? null,
