@@ -3,6 +3,7 @@
 
 import type { CommitContext } from './commit.ts'
 import { publish } from './commit.ts'
+import { isBelow, toPath } from './location.ts'
 import type { Pins } from './pins.ts'
 import { reachableFrom } from './reachable.ts'
 import { type Base, stageMetadata } from './stage-change.ts'
@@ -76,7 +77,8 @@ async function onlyReachedBy(
     base.table.snapshots.filter((snapshot) => kept.has(snapshot.id)),
   )
   const old = await reachableFrom(context.files, base.table, dropped)
-  return [...old].filter((path) => !needed.has(path))
+  // What other writers named outside of the table's own directory is theirs to remove.
+  return [...old].filter((path) => !needed.has(path) && isBelow(path, toPath(base.table.location)))
 }
 
 // The log of what was current loses everything up to the last entry that is gone: a gap would answer a time wrongly.
