@@ -18,9 +18,9 @@ import { stageMetadata } from './stage-change.ts'
 import { TableLocks } from './table-locks.ts'
 import type { RefJson, TableMetadata } from './table-metadata.ts'
 import type { CommitAlso, CreateTable, DataFile, LakeSnapshot, LakeTable, PruneTerm, TableChange } from './types.ts'
-import { createStaged, registerTable, stageTable, type TableUpdate, updateTables } from './update-tables.ts'
+import { createStaged, type Named, registerTable, stageTable, type TableUpdate, updateTables } from './update-tables.ts'
 import type { NewTable } from './updates/new-table.ts'
-import { type Named, openViews, type Views } from './views/open-views.ts'
+import { openViews, type Views } from './views/open-views.ts'
 
 export interface LakeOptions {
   readonly disk: Disk
@@ -39,6 +39,7 @@ export interface Lake {
   create(table: CreateTable): Promise<LakeTable>
   /** The table as it is now. @throws MR_LAKE_TABLE_UNKNOWN */
   table(name: string): Promise<LakeTable>
+  /** Those that can be read: one whose files are damaged hides no other. */
   tables(): Promise<readonly LakeTable[]>
   /** The table as a pointer has it: what `catalog.progress` answered together with its offsets (PROTOCOL rule 16). */
   at(pointer: TablePointer): Promise<LakeTable>
@@ -53,7 +54,7 @@ export interface Lake {
     update(updates: readonly TableUpdate[], finished?: Finished): Promise<readonly LakeTable[]>
     stage(name: string, asked: NewTable & { readonly location?: string | null }): Promise<TableMetadata>
     create(named: Named, metadata: TableMetadata, finished?: Finished): Promise<LakeTable>
-    register(named: Named, location: string, overwrite: boolean, finished?: Finished): Promise<LakeTable>
+    register(named: Named, at: { location: string; overwrite: boolean }, finished?: Finished): Promise<LakeTable>
   }
   readonly views: Views
   /** See `commit.ts`: all changes and `also` in one transaction. */
@@ -94,7 +95,8 @@ export function openLake(options: LakeOptions): Lake {
     catalog,
     create: (table) => createTable(context, directory, table),
     table: async (name) => (await loadBase(context, name)).table,
-    tables: async () => Promise.all((await catalog.tables()).map(at)),
+    tables: async () =>
+      (await Promise.allSettled((await catalog.tables()).map(at))).flatMap((read) => (read.status === 'fulfilled' ? [read.value] : [])),
     at,
     metadata: ({ metadataLocation }) => presentMetadata(files, metadataLocation),
     drop: (name, how) => dropTable(context, pins, name, how),
@@ -103,7 +105,7 @@ export function openLake(options: LakeOptions): Lake {
       update: (updates, finished) => updateTables(context, updates, finished),
       stage: (name, asked) => stageTable(context, name, asked),
       create: (named, metadata, finished) => createStaged(context, named, metadata, finished),
-      register: (named, location, overwrite, finished) => registerTable(context, named, location, overwrite, finished),
+      register: (named, at, finished) => registerTable(context, named, at, finished),
     },
     views: openViews(context),
     commit: (changes, also) => commit(context, changes, also),

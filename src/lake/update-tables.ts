@@ -8,7 +8,7 @@ import { checkLocation, checkPath, freeLocation } from './check-location.ts'
 import { type CommitContext, publishAny } from './commit.ts'
 import { toPath } from './location.ts'
 import { metadataDirectory } from './metadata-files.ts'
-import { stageMetadata } from './stage-change.ts'
+import { type Base, stageMetadata } from './stage-change.ts'
 import type { TableMetadata } from './table-metadata.ts'
 import type { LakeTable } from './types.ts'
 import { applyUpdates } from './updates/apply-updates.ts'
@@ -16,10 +16,13 @@ import { checkRequirements } from './updates/check-requirements.ts'
 import { type NewTable, newTable } from './updates/new-table.ts'
 import type { Requirement, Update } from './updates/update.ts'
 
-export interface TableUpdate {
+/** A table or view by its name in the catalog, and how messages call it. */
+export interface Named {
   readonly name: string
-  /** How messages call the table. */
   readonly shown: string
+}
+
+export interface TableUpdate extends Named {
   readonly requirements: readonly Requirement[]
   readonly updates: readonly Update[]
 }
@@ -40,7 +43,7 @@ export async function updateTables(
   const { tables } = await publishAny(context, names, finished ? { finished } : {}, async (bases, stage, keep) => {
     for (const [index, update] of updates.entries()) {
       const base = bases[index] ?? null
-      if (!base) await mustBeFree(context, update)
+      if (!base) await mustCreate(context, update)
       checkRequirements(update.shown, base?.metadata, update.requirements)
       const next = applyUpdates(base?.metadata, update.updates, stage.nowMs)
       if (base?.metadata === next) continue
@@ -51,7 +54,7 @@ export async function updateTables(
   return tables
 }
 
-async function mustBeFree(context: CommitContext, update: TableUpdate): Promise<void> {
+async function mustCreate(context: CommitContext, update: TableUpdate): Promise<void> {
   if (await context.catalog.view(update.name)) throw viewExists(update.shown)
   if (isCreation(update)) return
   throw new MillraceError('MR_LAKE_TABLE_UNKNOWN', `Table does not exist: ${update.shown}`, { fix: 'create it first' })
@@ -83,20 +86,19 @@ export async function stageTable(
 }
 
 /** A table as `stageTable` made it, published. @throws MR_LAKE_TABLE_EXISTS, MR_LAKE_VIEW_EXISTS, MR_LAKE_LOCATION */
-export async function createStaged(
-  context: CommitContext,
-  { name, shown }: Pick<TableUpdate, 'name' | 'shown'>,
-  metadata: TableMetadata,
-  finished?: Finished,
-): Promise<LakeTable> {
-  const creation = { name, shown, requirements: [{ type: 'assert-create' }], updates: [] }
+export async function createStaged(context: CommitContext, named: Named, metadata: TableMetadata, finished?: Finished): Promise<LakeTable> {
+  const { name } = named
   const { tables } = await publishAny(context, [name], finished ? { finished } : {}, async ([base], stage, keep) => {
-    if (!base) await mustBeFree(context, creation)
-    checkRequirements(shown, base?.metadata, creation.requirements)
+    await mustBeNew(context, named, base)
     await place(context, name, metadata)
     keep(await stageMetadata({ name, location: null, metadata }, metadata, stage))
   })
   return tables[0]!
+}
+
+async function mustBeNew({ catalog }: CommitContext, { name, shown }: Named, base: Base | null | undefined): Promise<void> {
+  if (base) throw new MillraceError('MR_LAKE_TABLE_EXISTS', `Table already exists: ${shown}`, { fix: 'load it, or choose another name' })
+  if (await catalog.view(name)) throw viewExists(shown)
 }
 
 /**
@@ -105,16 +107,15 @@ export async function createStaged(
  */
 export async function registerTable(
   context: CommitContext,
-  { name, shown }: Pick<TableUpdate, 'name' | 'shown'>,
-  location: string,
-  overwrite: boolean,
+  named: Named,
+  { location, overwrite }: { readonly location: string; readonly overwrite: boolean },
   finished?: Finished,
 ): Promise<LakeTable> {
   checkPath(context, location)
+  const { name } = named
   const metadata = await context.files.metadata(location)
   const { tables } = await publishAny(context, [name], finished ? { finished } : {}, async ([base], _stage, keep) => {
-    if (!base) await mustBeFree(context, { name, shown, requirements: [{ type: 'assert-create' }], updates: [] })
-    else if (!overwrite) checkRequirements(shown, base.metadata, [{ type: 'assert-create' }])
+    if (!base || !overwrite) await mustBeNew(context, named, base)
     await checkLocation(context, name, metadata)
     keep({ name, from: base?.location ?? null, to: location, metadata, written: [], outdated: [] })
   })

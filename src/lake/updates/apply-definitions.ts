@@ -55,7 +55,7 @@ export function addSpec(draft: Draft, update: Update): void {
   if (metadata['format-version'] === 1 && numbered.some((field, index) => field['field-id'] !== FIRST_PARTITION_ID + index))
     throw invalid('Spec does not use sequential IDs that are required in v1')
   metadata['partition-specs'] = [...metadata['partition-specs'], { 'spec-id': id, fields: numbered }]
-  metadata['last-partition-id'] = nextId([metadata['last-partition-id'] - 1, ...numbered.map((field) => field['field-id'])], 0) - 1
+  metadata['last-partition-id'] = Math.max(metadata['last-partition-id'], ...numbered.map((field) => field['field-id']))
 }
 
 const isSameSpec = (a: readonly SpecFieldJson[], b: readonly SpecFieldJson[]): boolean => essence(a) === essence(b)

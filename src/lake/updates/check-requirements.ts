@@ -8,7 +8,7 @@ import { failed, type Requirement } from './update.ts'
 export function checkRequirements(name: string, base: TableMetadata | undefined, requirements: readonly Requirement[]): void {
   for (const requirement of requirements) {
     if (requirement.type === 'assert-create') {
-      if (base) throw new MillraceError('MR_LAKE_TABLE_EXISTS', `Table already exists: ${name}`, { fix: 'load it, or choose another name' })
+      if (base) throw new MillraceError('MR_LAKE_TABLE_EXISTS', `Requirement failed: table already exists: ${name}`, { fix: 'load it' })
     } else if (!base) throw new MillraceError('MR_LAKE_TABLE_UNKNOWN', `Table does not exist: ${name}`, { fix: 'create it first' })
     else if (requirement.type === 'assert-ref-snapshot-id') checkRef(base, requirement)
     else checkMember(base, requirement)

@@ -145,11 +145,11 @@ const current = (view: ViewMetadata): ViewVersionJson =>
 
 /** A replaced view still answers every engine that it answered before, unless it says that it need not. */
 function checkDialects(before: ViewMetadata, after: ViewMetadata): void {
-  if (after.properties['replace.drop-dialect-allowed'] === 'true') return
+  if (after.properties['replace.drop-dialect.allowed'] === 'true') return
   const kept = dialectsOf(current(after))
   const lost = dialectsOf(current(before)).filter((dialect) => !kept.includes(dialect))
   if (lost.length > 0)
-    throw invalid(`Cannot replace view due to loss of view dialects (replace.drop-dialect-allowed=false): ${lost.join(', ')}`)
+    throw invalid(`Cannot replace view due to loss of view dialects (replace.drop-dialect.allowed=false): ${lost.join(', ')}`)
 }
 
 function forgetOldVersions({ view, added }: ViewDraft): ViewMetadata {

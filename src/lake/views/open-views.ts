@@ -9,6 +9,7 @@ import type { CommitContext } from '../commit.ts'
 import { toPath } from '../location.ts'
 import { metadataDirectory } from '../metadata-files.ts'
 import type { SchemaJson } from '../table-metadata.ts'
+import type { Named } from '../update-tables.ts'
 import type { Requirement, Update } from '../updates/update.ts'
 import { applyViewUpdates, checkViewRequirements } from './apply-view-updates.ts'
 import { parseView, type ViewMetadata, type ViewVersionJson } from './view-metadata.ts'
@@ -24,12 +25,6 @@ export interface NewView {
   readonly 'view-version': ViewVersionJson
   readonly properties?: Readonly<Record<string, string>>
   readonly location?: string | null
-}
-
-/** `name` is the catalog's, `shown` what messages say. */
-export interface Named {
-  readonly name: string
-  readonly shown: string
 }
 
 export interface Views {
