@@ -87,7 +87,7 @@ const messageOf = (body: string): string => (/message="([^"]*)"/.exec(body)?.[1]
 async function runOnServer(name: string): Promise<Totals> {
   const home = mkdtempSync(join(tmpdir(), 'millrace-rck-'))
   const server = await startServer({
-    project: join(root, 'test', 'rck', 'project'),
+    project: join(root, 'test', 'iceberg', 'project'),
     data: join(home, 'data'),
     env: { MILLRACE_LAKE_LOCATIONS: `${join(home, 'tables')},${join(home, 'temp')}` },
   })
