@@ -146,7 +146,7 @@ const drop: Handler = async (parts, call) => {
   const name = nameOf(target(call))
   if (!(await parts.lake.catalog.table(name))) throw unknown(call)
   const finished = call.finish(NO_CONTENT)
-  await parts.lake.drop(name, { purge: call.query['purgeRequested'] === 'true', ...(finished ? { finished } : {}) })
+  await parts.lake.drop(name, { purge: call.query['purgeRequested']?.toLowerCase() === 'true', ...(finished ? { finished } : {}) })
   return NO_CONTENT
 }
 
