@@ -167,8 +167,11 @@ class ManagedRelation implements WritableRelation {
 /** Commits may be heard of out of order. */
 function newer(known: LakeTable | null, heard: LakeTable | undefined): LakeTable | null {
   if (!heard || !known || known.uuid !== heard.uuid) return heard ?? known
-  return (heard.current?.sequence ?? 0) >= (known.current?.sequence ?? 0) ? heard : known
+  return numberOf(heard) >= numberOf(known) ? heard : known
 }
+
+/** Metadata files count up, also when a table goes back to an earlier snapshot. */
+const numberOf = ({ metadataLocation }: LakeTable): number => Number(/\/(\d+)-[^/]*$/.exec(metadataLocation)?.[1] ?? 0)
 
 export class RelationStore {
   readonly #engine: Engine

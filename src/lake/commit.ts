@@ -170,8 +170,8 @@ export async function baseAt(files: MetadataFiles, { name, location }: TablePoin
   return { name, location, metadata, table: toLakeTable(name, location, metadata) }
 }
 
-/** Makes the engine's files durable, and every directory from them up to their table's data: DuckDB syncs neither. */
-async function syncDataFiles({ files: { disk }, unsynced }: CommitContext, paths: readonly string[]): Promise<void> {
+/** Makes files of an engine durable, and every directory from them up to their table's data: DuckDB syncs neither. */
+export async function syncDataFiles({ files: { disk }, unsynced }: CommitContext, paths: readonly string[]): Promise<void> {
   for (let at = 0; at < paths.length; at += SYNC_AT_ONCE) {
     await Promise.all(paths.slice(at, at + SYNC_AT_ONCE).map((path) => syncDataFile(disk, unsynced, path)))
   }

@@ -9,6 +9,7 @@ import { type CommitContext, publishAny } from './commit.ts'
 import { toPath } from './location.ts'
 import { metadataDirectory } from './metadata-files.ts'
 import { type Base, stageMetadata } from './stage-change.ts'
+import { syncOutside } from './sync-outside.ts'
 import type { TableMetadata } from './table-metadata.ts'
 import type { LakeTable } from './types.ts'
 import { applyUpdates } from './updates/apply-updates.ts'
@@ -48,6 +49,7 @@ export async function updateTables(
       const next = applyUpdates(base?.metadata, update.updates, stage.nowMs)
       if (base?.metadata === next) continue
       if (!base || isMoved(base.metadata, next)) await place(context, update.name, next)
+      await syncOutside(context, base?.metadata, next)
       keep(await stageMetadata({ name: update.name, location: base?.location ?? null, metadata: base?.metadata ?? next }, next, stage))
     }
   })

@@ -147,7 +147,8 @@ const idOf = (update: Update): bigint => BigInt(update['snapshot-id'] as number 
 
 function addSnapshot({ metadata, added }: Draft, update: Update): void {
   const json = update['snapshot'] as SnapshotJson
-  if (json['snapshot-id'] == null || typeof json['timestamp-ms'] !== 'number') throw invalid('add-snapshot: the snapshot has no id or time')
+  if (json['snapshot-id'] == null || typeof json['timestamp-ms'] !== 'number' || typeof json['manifest-list'] !== 'string')
+    throw invalid('add-snapshot: the snapshot has no snapshot-id, timestamp-ms or manifest-list')
   const snapshot = readSnapshotJson(json)
   const id = snapshot['snapshot-id']
   if (metadata.schemas.length === 0 || metadata['partition-specs'].length === 0)

@@ -98,7 +98,8 @@ async function answer(parts: IcebergServing, once: ReturnType<typeof makeOnce>, 
   const asked = { caller, key: typeof key === 'string' ? key : undefined, what: [request.method, request.url, String(request.body ?? '')] }
   const run = async (finish: Call['finish']): Promise<Reply> => {
     const reply = await route.handle(parts, { ...call, finish })
-    await parts.record(caller, action, object, 'ok')
+    // What is done is done: a record that cannot be written is no reason to tell the client otherwise.
+    await parts.record(caller, action, object, 'ok').catch((cause) => parts.onError(asMillraceError(cause), request))
     return reply
   }
   return refusalsRecorded(parts, caller, action, object, () => once(asked, run, (replay) => again(parts, caller, replay)))

@@ -51,7 +51,10 @@ const list: Handler = async (parts, call) => {
 
 /** A table as clients get it. `refs`: of the snapshots only those that a branch or tag names. */
 export async function loadReply({ lake }: IcebergParts, metadataLocation: string, refs: boolean): Promise<Reply> {
-  const metadata = await lake.metadata({ metadataLocation })
+  return printed(metadataLocation, await lake.metadata({ metadataLocation }), refs)
+}
+
+function printed(metadataLocation: string, metadata: TableMetadata, refs: boolean): Reply {
   const text = printMetadata(refs ? onlyRefs(metadata) : metadata)
   return {
     status: 200,
@@ -103,10 +106,17 @@ async function mustBeFree({ lake }: IcebergParts, name: string, words: string): 
   if (await lake.catalog.view(name)) throw new MillraceError('MR_LAKE_VIEW_EXISTS', `View with same name already exists: ${words}`, { fix })
 }
 
-/** The answer to a change of a table, once its readers know of it. */
-export function committed(parts: IcebergParts, table: LakeTable): Promise<Reply> {
-  parts.onCommitted(table)
-  return loadReply(parts, table.metadataLocation, false)
+/**
+ * The answer to a change that is published, once its readers know of it. Whatever fails from here on is no refusal: a client
+ * that was told so would remove the files that the table now has.
+ */
+export async function committed(parts: IcebergParts, table: LakeTable): Promise<Reply> {
+  try {
+    parts.onCommitted(table)
+    return printed(table.metadataLocation, await parts.lake.metadata(table), false)
+  } catch (cause) {
+    throw new MillraceError('MR_INTERNAL', `${table.name} has changed, but the answer could not be made`, { cause })
+  }
 }
 
 const register: Handler = async (parts, call) => {
