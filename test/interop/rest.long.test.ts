@@ -52,7 +52,11 @@ test('PyIceberg and Millrace read what the other wrote through the REST catalog'
       'content-type': 'application/x-ndjson',
     })
     assert.equal(posted.status, 202)
-    await committed(catalog.server, 20)
+    await eventually('the rows of the stream are committed', async () => {
+      const body = JSON.stringify({ sql: 'SELECT count(*) FROM clicks', freshness: 'committed' })
+      const answer = await catalog.server.post('/sql', body, { 'content-type': 'application/json' })
+      return Number(((await answer.json()) as { rows: unknown[][] }).rows[0]![0]) === 20
+    })
     const made = await catalog.server.post('/admin/tokens', '{"user": "reader", "roles": ["reader"]}', {
       'content-type': 'application/json',
     })
@@ -74,6 +78,7 @@ test('PyIceberg and Millrace read what the other wrote through the REST catalog'
       'main.clicks',
       'main.clicks__late',
       'main.clicks__rejected',
+      'main.named',
       'main.pages',
       'main.people',
       'main.regions',
@@ -87,6 +92,10 @@ test('PyIceberg and Millrace read what the other wrote through the REST catalog'
       [1, 'north'],
       [2, null],
     ])
+    await eventually('the model that reads it is refreshed', async () => {
+      const rows = await catalog.server.sql('SELECT regions FROM named')
+      return Number(rows[0]?.[0] ?? 0) === 1
+    })
     await catalog.server.stop()
     await comparedWithLake(catalog.data, seen)
   } finally {
@@ -94,15 +103,12 @@ test('PyIceberg and Millrace read what the other wrote through the REST catalog'
   }
 })
 
-async function committed(server: Awaited<ReturnType<typeof startCatalog>>['server'], rows: number): Promise<void> {
-  for (let round = 0; round < 100; round++) {
-    const answer = await server.post('/sql', JSON.stringify({ sql: 'SELECT count(*) FROM clicks', freshness: 'committed' }), {
-      'content-type': 'application/json',
-    })
-    if (Number(((await answer.json()) as { rows: unknown[][] }).rows[0]![0]) === rows) return
+async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let round = 0; round < 200; round++) {
+    if (await holds()) return
     await systemClock.sleep(100)
   }
-  assert.fail('the rows of the stream were not committed')
+  assert.fail(`not within twenty seconds: ${what}`)
 }
 
 async function comparedWithLake(data: string, seen: Seen): Promise<void> {

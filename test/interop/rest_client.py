@@ -139,8 +139,8 @@ seen["tables"] = sorted(".".join(name) for name in catalog.list_tables("main"))
 clicks = catalog.load_table("main.clicks").scan(selected_fields=("id", "page", "at")).to_arrow().sort_by("id").to_pylist()
 seen["clicks"] = [[row["id"], row["page"], row["at"].isoformat()] for row in clicks]
 
-# As somebody that a policy restricts.
-reader = load_catalog("reader", type="rest", uri=sys.argv[1] + "/iceberg", token=sys.argv[3])
+# As somebody that a policy restricts, with the token as the secret of OAuth2.
+reader = load_catalog("reader", type="rest", uri=sys.argv[1] + "/iceberg", credential="reader:" + sys.argv[3])
 seen["policy"] = refused(lambda: reader.load_table("main.people"), ForbiddenError)
 seen["readable"] = reader.load_table("main.regions").scan().to_arrow().num_rows
 print(json.dumps(seen))

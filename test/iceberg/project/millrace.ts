@@ -10,6 +10,8 @@ export const scratch = table('lab.scratch', { id: t.long() })
 
 export const people = table('people', { id: t.int(), country: t.string(), email: t.string().pii('email') })
 
+export const named = model('named', sql`SELECT count(*) AS regions FROM ${regions} WHERE name IS NOT NULL`)
+
 export const pages = model('pages', sql`SELECT page, count(*) AS views FROM ${clicks} GROUP BY page`)
 
 export const reader = role('reader')
@@ -21,4 +23,6 @@ export const writes = grant('writes', { to: [writer], on: [clicks, regions, page
 export const french = policy('french', { on: people, to: reader, rows: (row) => row.country.eq('fr') })
 export const hidden = masks('hidden', { email: 'hash' }, { except: [reader] })
 
-export default project('iceberg', [{ clicks, regions, scratch, people, pages, reader, writer, outsider, reads, writes, french, hidden }])
+export default project('iceberg', [
+  { clicks, regions, scratch, people, named, pages, reader, writer, outsider, reads, writes, french, hidden },
+])
