@@ -4,6 +4,7 @@ import { uuidV7 } from '../core/random.ts'
 import type { Finished, TablePointer } from '../store/catalog.ts'
 import { newMetadata } from './apply-definition.ts'
 import { baseAt, type CommitContext, movePointers } from './commit.ts'
+import { mayCollect } from './expire.ts'
 import { isBelow, toPath, toUri } from './location.ts'
 import type { Pins } from './pins.ts'
 import { reachableFrom } from './reachable.ts'
@@ -74,7 +75,7 @@ export async function dropTable(context: CommitContext, pins: Pins, name: string
 async function purge({ files }: CommitContext, pins: Pins, pointer: TablePointer): Promise<void> {
   try {
     const { table, metadata } = await baseAt(files, pointer)
-    if (table.snapshots.some((snapshot) => pins.isHeld(table.name, snapshot.id))) return
+    if (!mayCollect(table) || table.snapshots.some((snapshot) => pins.isHeld(table.name, snapshot.id))) return
     const reached = await reachableFrom(files, table, table.snapshots)
     const paths = [...reached, ...metadata['metadata-log'].map((entry) => toPath(entry['metadata-file'])), toPath(pointer.location)]
     await files.discard(paths.filter((path) => isBelow(path, toPath(table.location))))

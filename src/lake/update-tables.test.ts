@@ -195,6 +195,25 @@ test('a purge and an expiry remove what lies in the table, and nothing that a ma
   )
 })
 
+test('a table says itself what expires, and that nothing of it is removed', async () => {
+  const { open, disk, clock } = world()
+  const lake = open(1)
+  const made = await create(lake, 'n.t')
+  for (const id of [1, 2, 3, 4]) await lake.outside.update([change('n.t', await append(disk, lake, await lake.table('n.t'), id))])
+  const say = (updates: Record<string, string>) => lake.outside.update([change('n.t', [{ action: 'set-properties', updates }])])
+  await clock.advance(10_000)
+  const limits = { olderThanMs: 1_000, retainLast: 1 }
+  await say({ 'gc.enabled': 'false' })
+  assert.deepEqual(await lake.expire('n.t', limits), { snapshots: 0, files: 0 })
+  await say({ 'gc.enabled': 'true', 'history.expire.max-snapshot-age-ms': '3600000' })
+  assert.equal((await lake.expire('n.t', limits)).snapshots, 0)
+  await say({ 'history.expire.max-snapshot-age-ms': '1000', 'history.expire.min-snapshots-to-keep': '3' })
+  assert.equal((await lake.expire('n.t', limits)).snapshots, 1)
+  await say({ 'gc.enabled': 'false' })
+  await lake.drop('n.t', { purge: true })
+  assert.ok(await disk.stat(`${toPath(made.location)}/data/f4.parquet`))
+})
+
 test('earlier metadata files that a registered table names elsewhere are not removed', async () => {
   const { open, disk } = world()
   const lake = open(1)
