@@ -61,6 +61,13 @@ export function mustCommit(manifest: Manifest, identity: Identity, name: string,
     throw denied(`the columns and layout of ${name} are defined by the project (${definition})`, 'change the definition and apply it')
 }
 
+/**
+ * Whether a commit may add only files of the table's own directory: SQL shows the rows of a table of the project under that
+ * table's rules, so it must not name the files of another.
+ */
+export const isConfined = (manifest: Manifest, { isAdmin }: Identity, name: string): boolean =>
+  !isAdmin && findOwned(manifest, name) !== undefined
+
 /** A new table or view, or the end of one, or another name for one. @throws MR_ACCESS_DENIED */
 export function mustName(manifest: Manifest, identity: Identity, name: string): void {
   if (!hasGrant(manifest, identity, name, 'write')) throw denied(`you may not make or remove ${name}`, 'ask for a role with a write grant')

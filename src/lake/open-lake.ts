@@ -43,8 +43,10 @@ export interface Lake {
   tables(): Promise<readonly LakeTable[]>
   /** The table as a pointer has it: what `catalog.progress` answered together with its offsets (PROTOCOL rule 16). */
   at(pointer: TablePointer): Promise<LakeTable>
-  /** The metadata of a table as clients of other engines see it. @throws MR_LAKE_METADATA_MISSING when its file is gone. */
+  /** The metadata of a table as clients of other engines see it. */
   metadata(table: Pick<LakeTable, 'metadataLocation'>): Promise<TableMetadata>
+  /** @throws MR_LAKE_METADATA_MISSING when the file is gone, which what is held in memory hides. */
+  mustBeStored(location: string): Promise<void>
   /** Removes the table from the catalog; its files become orphans. @throws MR_LAKE_TABLE_UNKNOWN, MR_LAKE_CONFLICT */
   drop(name: string, options?: DropOptions): Promise<void>
   /** @throws MR_LAKE_TABLE_UNKNOWN, MR_LAKE_TABLE_EXISTS, MR_LAKE_CONFLICT */
@@ -98,7 +100,8 @@ export function openLake(options: LakeOptions): Lake {
     tables: async () =>
       (await Promise.allSettled((await catalog.tables()).map(at))).flatMap((read) => (read.status === 'fulfilled' ? [read.value] : [])),
     at,
-    metadata: ({ metadataLocation }) => presentMetadata(files, metadataLocation),
+    metadata: ({ metadataLocation }) => files.metadata(metadataLocation),
+    mustBeStored: (location) => mustBeStored(files, location),
     drop: (name, how) => dropTable(context, pins, name, how),
     rename: (name, to, finished) => renameTable(context, name, to, finished),
     outside: {
@@ -132,9 +135,8 @@ export function openLake(options: LakeOptions): Lake {
   }
 }
 
-// What is held in memory hides that a file is gone, which another engine would find out from the answer.
-async function presentMetadata(files: MetadataFiles, location: string): Promise<TableMetadata> {
-  if (await files.exists(location)) return files.metadata(location)
+async function mustBeStored(files: MetadataFiles, location: string): Promise<void> {
+  if (await files.exists(location)) return
   throw new MillraceError('MR_LAKE_METADATA_MISSING', `Failed to open input stream for file: ${location}`, {
     fix: 'restore the file from a backup',
   })

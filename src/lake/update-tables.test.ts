@@ -195,6 +195,24 @@ test('a purge and an expiry remove what lies in the table, and nothing that a ma
   )
 })
 
+test('a confined commit adds files of the table itself and no others', async () => {
+  const { open, disk } = world()
+  const lake = open(1)
+  const [table, other] = [await create(lake, 'n.t'), await create(lake, 'n.other')]
+  const confined = (updates: readonly Update[]) => lake.outside.update([{ ...change('n.t', updates), confined: true }])
+  await lake.outside.update([change('n.other', await append(disk, lake, other, 1))])
+  const [theirs] = await paths(lake, await lake.table('n.other'))
+  await assert.rejects(confined(await append(disk, lake, table, 1, theirs!)), { code: 'MR_LAKE_LOCATION' })
+  await assert.rejects(confined(await append(disk, lake, other, 2)), { code: 'MR_LAKE_LOCATION' })
+  await assert.rejects(confined(await append(disk, lake, table, 3, `${DIRECTORY}/x/../${theirs!}`)), { code: 'MR_LAKE_LOCATION' })
+  await confined(await append(disk, lake, table, 4))
+  await confined(await append(disk, lake, await lake.table('n.t'), 5))
+  assert.equal((await paths(lake, await lake.table('n.t'))).length, 2)
+  const [add, set] = await append(disk, lake, await lake.table('n.t'), 6)
+  await disk.remove(toPath((add!['snapshot'] as { 'manifest-list': string })['manifest-list']))
+  await assert.rejects(confined([add!, set!]), { code: 'MR_LAKE_CORRUPT' }, 'what cannot be looked into is not let in')
+})
+
 test('a table says itself what expires, and that nothing of it is removed', async () => {
   const { open, disk, clock } = world()
   const lake = open(1)

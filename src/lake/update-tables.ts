@@ -6,12 +6,14 @@ import { uuidV7 } from '../core/random.ts'
 import type { Finished } from '../store/catalog.ts'
 import { checkLocation, checkPath, freeLocation } from './check-location.ts'
 import { type CommitContext, publishAny } from './commit.ts'
+import { mustConfine } from './confine.ts'
 import { toPath } from './location.ts'
 import { metadataDirectory } from './metadata-files.ts'
 import { type Base, stageMetadata } from './stage-change.ts'
 import { syncOutside } from './sync-outside.ts'
 import type { TableMetadata } from './table-metadata.ts'
 import type { LakeTable } from './types.ts'
+import { checkDefinitions } from './updates/apply-definitions.ts'
 import { applyUpdates } from './updates/apply-updates.ts'
 import { checkRequirements } from './updates/check-requirements.ts'
 import { type NewTable, newTable } from './updates/new-table.ts'
@@ -24,6 +26,8 @@ export interface Named {
 }
 
 export interface TableUpdate extends Named {
+  /** Whether what it adds must lie in the table's directory, see `confine.ts`. */
+  readonly confined?: boolean
   readonly requirements: readonly Requirement[]
   readonly updates: readonly Update[]
 }
@@ -49,6 +53,7 @@ export async function updateTables(
       const next = applyUpdates(base?.metadata, update.updates, stage.nowMs)
       if (base?.metadata === next) continue
       if (!base || isMoved(base.metadata, next)) await place(context, update.name, next)
+      if (update.confined) await mustConfine(context, base?.metadata, next)
       await syncOutside(context, base?.metadata, next)
       keep(await stageMetadata({ name: update.name, location: base?.location ?? null, metadata: base?.metadata ?? next }, next, stage))
     }
@@ -116,6 +121,7 @@ export async function registerTable(
   checkPath(context, location)
   const { name } = named
   const metadata = await context.files.metadata(location)
+  checkDefinitions(metadata)
   const { tables } = await publishAny(context, [name], finished ? { finished } : {}, async ([base], _stage, keep) => {
     if (!base || !overwrite) await mustBeNew(context, named, base)
     await checkLocation(context, name, metadata)

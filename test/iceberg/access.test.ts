@@ -78,6 +78,20 @@ test('what the project writes takes no commits of others; what nobody writes tak
   assert.equal((await writer('POST', '/v1/transactions/commit', both)).status, 403)
 })
 
+test('a table of the project shows the rows of its own files: a commit that names those of another is refused', async () => {
+  const people = (await admin('GET', `${main}/people`)).body.metadata
+  const snapshot = {
+    'snapshot-id': 77,
+    'sequence-number': 1,
+    'timestamp-ms': people['last-updated-ms'],
+    'manifest-list': `${people.location}/metadata/any.avro`,
+    summary: { operation: 'append' },
+  }
+  const { status, body } = await writer('POST', `${main}/regions`, { updates: [{ action: 'add-snapshot', snapshot }] })
+  assert.equal(status, 403)
+  assert.match(body.error.message, /outside of the table's directory/)
+})
+
 test('what the project defines is not dropped, renamed or made from outside, whoever asks', async () => {
   const lab = { namespace: ['lab'], name: 'x' }
   assert.equal((await admin('DELETE', `${main}/regions`)).status, 403)

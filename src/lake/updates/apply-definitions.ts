@@ -3,7 +3,7 @@
 import type { SchemaJson, SortOrderJson, SpecFieldJson, SpecJson, TableMetadata } from '../table-metadata.ts'
 import { checkSchema, fieldsOf, highestId, isSameSchema } from './check-schema.ts'
 import type { Draft } from './draft.ts'
-import { invalid, type Update } from './update.ts'
+import { checkMembers, invalid, type Members, type Update } from './update.ts'
 
 const FIRST_PARTITION_ID = 1000
 
@@ -12,7 +12,7 @@ const nextId = (ids: readonly number[], first: number): number => ids.reduce((mo
 export function addSchema(draft: Draft, update: Update): void {
   const { metadata } = draft
   const schema = update['schema'] as SchemaJson
-  if (!Array.isArray(schema.fields)) throw invalid('add-schema: the schema has no fields')
+  checkMembers('add-schema', schema, { fields: 'objects', 'identifier-field-ids': 'integers?' })
   checkSchema(schema, metadata['format-version'])
   const same = metadata.schemas.find((other) => isSameSchema(other, schema))
   const id =
@@ -38,10 +38,20 @@ function chosen(given: unknown, last: number | undefined, what: string): number 
   return last
 }
 
+const SPEC_FIELD: Members = { name: 'text', transform: 'text', 'source-id': 'integer?', 'source-ids': 'integers?', 'field-id': 'integer?' }
+const SORT_FIELD: Members = {
+  transform: 'text',
+  direction: 'text',
+  'null-order': 'text',
+  'source-id': 'integer?',
+  'source-ids': 'integers?',
+}
+
 export function addSpec(draft: Draft, update: Update): void {
   const { metadata } = draft
   const { fields } = update['spec'] as SpecJson
-  if (!Array.isArray(fields)) throw invalid('add-spec: the spec has no fields')
+  checkMembers('add-spec', update['spec'], { fields: 'objects' })
+  for (const field of fields) checkMembers('a partition field', field, SPEC_FIELD)
   const same = metadata['partition-specs'].find((spec) => isSameSpec(spec.fields, fields))
   const id =
     same?.['spec-id'] ??
@@ -67,8 +77,7 @@ export function numberSpecFields(fields: readonly SpecFieldJson[], metadata: Tab
   let last = metadata['last-partition-id']
   const known = metadata['partition-specs'].flatMap((spec) => spec.fields)
   return fields.map((field) => {
-    if (typeof field?.name !== 'string' || typeof field.transform !== 'string') throw invalid('a partition field has no name or transform')
-    if (field['field-id'] !== undefined) return field
+    if (field['field-id'] != null) return field
     const same = known.find((other) => other['source-id'] === field['source-id'] && other.transform === field.transform)
     return { ...field, 'field-id': same?.['field-id'] ?? ++last }
   })
@@ -84,7 +93,8 @@ export function setDefaultSpec({ metadata, lastSpecId }: Draft, update: Update):
 export function addSortOrder(draft: Draft, update: Update): void {
   const { metadata } = draft
   const { fields } = update['sort-order'] as SortOrderJson
-  if (!Array.isArray(fields)) throw invalid('add-sort-order: the order has no fields')
+  checkMembers('add-sort-order', update['sort-order'], { fields: 'objects' })
+  for (const field of fields) checkMembers('a sort field', field, SORT_FIELD)
   const orders = metadata['sort-orders']
   const same = orders.find((order) => JSON.stringify(order.fields) === JSON.stringify(fields))
   // Zero is the order of what is not sorted, and of nothing else.

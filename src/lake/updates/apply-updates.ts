@@ -21,7 +21,7 @@ import {
   setDefaultSpec,
 } from './apply-definitions.ts'
 import type { Draft, Writable } from './draft.ts'
-import { failed, invalid, type Update } from './update.ts'
+import { checkMembers, failed, invalid, type Members, type Update } from './update.ts'
 
 /** What a table begins as; the updates of its creation fill it. */
 const BLANK: TableMetadata = {
@@ -115,7 +115,7 @@ const APPLY: Readonly<Record<string, Apply>> = {
   },
   'add-encryption-key': ({ metadata }, update) => {
     const key = update['encryption-key'] as { 'key-id': string }
-    if (typeof key['key-id'] !== 'string') throw invalid('add-encryption-key: the key has no key-id')
+    checkMembers('add-encryption-key', key, { 'key-id': 'text' })
     const keys = metadata['encryption-keys'] ?? []
     if (!keys.some((other) => other['key-id'] === key['key-id'])) metadata['encryption-keys'] = [...keys, key]
   },
@@ -145,10 +145,21 @@ function upgrade({ metadata, isNew }: Draft, update: Update): void {
 
 const idOf = (update: Update): bigint => BigInt(update['snapshot-id'] as number | bigint)
 
+const SNAPSHOT: Members = {
+  'snapshot-id': 'id',
+  'parent-snapshot-id': 'id?',
+  'sequence-number': 'integer?',
+  'timestamp-ms': 'integer',
+  'manifest-list': 'text',
+  summary: 'object?',
+  'schema-id': 'integer?',
+  'first-row-id': 'integer?',
+  'added-rows': 'integer?',
+}
+
 function addSnapshot({ metadata, added }: Draft, update: Update): void {
   const json = update['snapshot'] as SnapshotJson
-  if (json['snapshot-id'] == null || typeof json['timestamp-ms'] !== 'number' || typeof json['manifest-list'] !== 'string')
-    throw invalid('add-snapshot: the snapshot has no snapshot-id, timestamp-ms or manifest-list')
+  checkMembers('add-snapshot', json, SNAPSHOT)
   const snapshot = readSnapshotJson(json)
   const id = snapshot['snapshot-id']
   if (metadata.schemas.length === 0 || metadata['partition-specs'].length === 0)
@@ -167,7 +178,7 @@ function addSnapshot({ metadata, added }: Draft, update: Update): void {
 function nextRowId(metadata: TableMetadata, snapshot: SnapshotJson): number {
   const next = metadata['next-row-id'] ?? 0
   const { 'first-row-id': first, 'added-rows': rows } = snapshot
-  if (first === undefined || rows === undefined) throw invalid('Cannot add a snapshot: first-row-id or added-rows is missing')
+  if (first == null || rows == null) throw invalid('Cannot add a snapshot: first-row-id or added-rows is missing')
   if (first < next) throw failed(`Cannot add a snapshot, first-row-id is behind table next-row-id: ${first} < ${next}`)
   return next + rows
 }
@@ -205,9 +216,8 @@ function removeSnapshots({ metadata }: Draft, update: Update): void {
 }
 
 function putStatistics(all: readonly StatisticsJson[] | undefined, json: unknown): StatisticsJson[] {
-  const file = json as StatisticsJson
-  if (file['snapshot-id'] == null) throw invalid('a statistics file names no snapshot-id')
-  const read = readStatisticsJson(file)
+  checkMembers('a statistics file', json, { 'snapshot-id': 'id', 'statistics-path': 'text' })
+  const read = readStatisticsJson(json as StatisticsJson)
   return [...(all ?? []).filter((other) => other['snapshot-id'] !== read['snapshot-id']), read]
 }
 

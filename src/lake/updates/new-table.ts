@@ -3,7 +3,7 @@
 import type { SchemaJson, SortOrderJson, SpecFieldJson, SpecJson, TableMetadata } from '../table-metadata.ts'
 import { applyUpdates, readProperties, withoutKeys } from './apply-updates.ts'
 import { fieldsOf } from './check-schema.ts'
-import { invalid, type Update } from './update.ts'
+import { checkMembers, invalid, type Update } from './update.ts'
 
 export interface NewTable {
   readonly schema: SchemaJson
@@ -16,7 +16,9 @@ const VERSION = 'format-version'
 
 /** @throws MR_LAKE_UPDATE for what can be no table. */
 export function newTable(asked: NewTable, { uuid, location, nowMs }: { uuid: string; location: string; nowMs: number }): TableMetadata {
-  if (!Array.isArray(asked.schema?.fields)) throw invalid('a table needs a schema with fields')
+  checkMembers('a new table', asked, { schema: 'object', 'partition-spec': 'object?', 'write-order': 'object?', properties: 'object?' })
+  checkMembers('the schema', asked.schema, { fields: 'objects', 'identifier-field-ids': 'integers?' })
+  for (const part of [asked['partition-spec'], asked['write-order']]) checkMembers('the spec or order', part, { fields: 'objects?' })
   const ids = newIds(asked.schema)
   const properties = readProperties(asked.properties)
   const sources = (field: { 'source-id'?: number }) => renumber(ids, field['source-id'])

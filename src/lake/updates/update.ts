@@ -3,8 +3,9 @@
 // a commit that was carried out in part would be worse than none. What they mean is in the files beside this.
 import { MillraceError } from '../../core/errors.ts'
 
-type Kind = 'text' | 'integer' | 'id' | 'id or null' | 'object' | 'texts' | 'integers' | 'ids'
-type Members = Readonly<Record<string, Kind>>
+type Kind = 'text' | 'integer' | 'id' | 'object' | 'texts' | 'integers' | 'ids' | 'objects'
+/** What a JSON object must hold; with a question mark it may be absent or null. */
+export type Members = Readonly<Record<string, Kind | `${Kind}?`>>
 
 export const TABLE_UPDATES: Readonly<Record<string, Members>> = {
   'assign-uuid': { uuid: 'text' },
@@ -16,7 +17,14 @@ export const TABLE_UPDATES: Readonly<Record<string, Members>> = {
   'add-sort-order': { 'sort-order': 'object' },
   'set-default-sort-order': { 'sort-order-id': 'integer' },
   'add-snapshot': { snapshot: 'object' },
-  'set-snapshot-ref': { 'ref-name': 'text', type: 'text', 'snapshot-id': 'id' },
+  'set-snapshot-ref': {
+    'ref-name': 'text',
+    type: 'text',
+    'snapshot-id': 'id',
+    'min-snapshots-to-keep': 'integer?',
+    'max-snapshot-age-ms': 'integer?',
+    'max-ref-age-ms': 'integer?',
+  },
   'remove-snapshots': { 'snapshot-ids': 'ids' },
   'remove-snapshot-ref': { 'ref-name': 'text' },
   'set-location': { location: 'text' },
@@ -46,7 +54,7 @@ export const VIEW_UPDATES: Readonly<Record<string, Members>> = {
 export const TABLE_REQUIREMENTS: Readonly<Record<string, Members>> = {
   'assert-create': {},
   'assert-table-uuid': { uuid: 'text' },
-  'assert-ref-snapshot-id': { ref: 'text', 'snapshot-id': 'id or null' },
+  'assert-ref-snapshot-id': { ref: 'text', 'snapshot-id': 'id?' },
   'assert-last-assigned-field-id': { 'last-assigned-field-id': 'integer' },
   'assert-current-schema-id': { 'current-schema-id': 'integer' },
   'assert-last-assigned-partition-id': { 'last-assigned-partition-id': 'integer' },
@@ -79,10 +87,20 @@ function readAll(json: unknown, by: string, what: string, known: typeof TABLE_UP
   for (const one of json as Record<string, unknown>[]) {
     const kind = one?.[by]
     if (typeof kind !== 'string' || !Object.hasOwn(known, kind)) throw invalid(`unknown ${by} in ${what}: ${String(kind)}`)
-    for (const [member, expected] of Object.entries(known[kind]!))
-      if (!KINDS[expected](one[member])) throw invalid(`${kind}: ${member} is missing or wrong`)
+    checkMembers(kind, one, known[kind]!)
   }
   return json
+}
+
+/** @throws MR_LAKE_UPDATE for a member that is missing or of another kind. */
+export function checkMembers(what: string, json: unknown, members: Members): void {
+  const object = (json ?? {}) as Readonly<Record<string, unknown>>
+  for (const [member, expected] of Object.entries(members)) {
+    const value = object[member]
+    const isOptional = expected.endsWith('?')
+    if (isOptional && (value === undefined || value === null)) continue
+    if (!KINDS[(isOptional ? expected.slice(0, -1) : expected) as Kind](value)) throw invalid(`${what}: ${member} is missing or wrong`)
+  }
 }
 
 const isId = (value: unknown): boolean => typeof value === 'bigint' || Number.isSafeInteger(value)
@@ -96,11 +114,11 @@ const KINDS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   text: (value) => typeof value === 'string',
   integer: (value) => Number.isSafeInteger(value),
   id: isId,
-  'id or null': (value) => value === null || value === undefined || isId(value),
   object: isObject,
   texts: isList((value) => typeof value === 'string'),
   integers: isList((value) => Number.isSafeInteger(value)),
   ids: isList(isId),
+  objects: isList(isObject),
 }
 
 /** What cannot be carried out as it was asked for, whatever the state of the table. */

@@ -5,7 +5,7 @@ import type { SchemaJson } from '../table-metadata.ts'
 import { readProperties, withoutKeys } from '../updates/apply-updates.ts'
 import { checkSchema, isSameSchema } from '../updates/check-schema.ts'
 import type { Writable } from '../updates/draft.ts'
-import { failed, invalid, type Requirement, type Update } from '../updates/update.ts'
+import { checkMembers, failed, invalid, type Members, type Requirement, type Update } from '../updates/update.ts'
 import type { ViewMetadata, ViewVersionJson } from './view-metadata.ts'
 
 interface ViewDraft {
@@ -63,7 +63,7 @@ const APPLY: Readonly<Record<string, (draft: ViewDraft, update: Update) => void>
   },
   'add-schema': (draft, update) => {
     const schema = update['schema'] as SchemaJson
-    if (!Array.isArray(schema.fields)) throw invalid('add-schema: the schema has no fields')
+    checkMembers('add-schema', schema, { fields: 'objects', 'identifier-field-ids': 'integers?' })
     checkSchema(schema, 3)
     draft.lastSchemaId = addSchema(draft.view, schema)
   },
@@ -88,12 +88,20 @@ function addSchema(view: Writable<ViewMetadata>, schema: SchemaJson): number {
   return id
 }
 
+const VERSION: Members = {
+  'version-id': 'integer',
+  'schema-id': 'integer',
+  'timestamp-ms': 'integer?',
+  summary: 'object?',
+  representations: 'objects',
+  'default-catalog': 'text?',
+  'default-namespace': 'texts',
+}
+
 function addVersion(draft: ViewDraft, update: Update): void {
   const { view, lastSchemaId } = draft
   const given = update['view-version'] as ViewVersionJson
-  if (!Number.isSafeInteger(given['version-id']) || !Number.isSafeInteger(given['schema-id']) || !Array.isArray(given.representations))
-    throw invalid('add-view-version: the version has no version-id, schema-id or representations')
-  if (!Array.isArray(given['default-namespace'])) throw invalid('add-view-version: the version has no default-namespace')
+  checkMembers('add-view-version', given, VERSION)
   const dialects = dialectsOf(given)
   const twice = dialects.find((dialect, index) => dialects.indexOf(dialect) !== index)
   if (twice) throw invalid(`Invalid view version: Cannot add multiple queries for dialect ${twice}`)
@@ -115,7 +123,7 @@ function addVersion(draft: ViewDraft, update: Update): void {
 }
 
 const dialectsOf = (version: ViewVersionJson): string[] =>
-  version.representations.flatMap(({ type, dialect }) => (type === 'sql' && dialect ? [dialect.toLowerCase()] : []))
+  version.representations.flatMap(({ type, dialect }) => (type === 'sql' && typeof dialect === 'string' ? [dialect.toLowerCase()] : []))
 
 /** Whether they would behave the same: their ids, times and operations do not matter. */
 const isSameVersion = (a: ViewVersionJson, b: ViewVersionJson): boolean => behaviour(a) === behaviour(b)

@@ -1,7 +1,7 @@
 // Commits to tables of the Iceberg catalog, of one table or of several in one transaction: who may is decided by the kinds of
 // updates, then all of it goes through the lake's one commit.
 import { MillraceError } from '../../core/errors.ts'
-import { mustCommit, mustName } from '../../govern/outside.ts'
+import { isConfined, mustCommit, mustName } from '../../govern/outside.ts'
 import type { TableUpdate } from '../../lake/update-tables.ts'
 import { readRequirements, readUpdates, TABLE_REQUIREMENTS, TABLE_UPDATES } from '../../lake/updates/update.ts'
 import { type Identifier, nameOf } from '../../store/identifier.ts'
@@ -40,7 +40,7 @@ async function readChange(
     if (!(await parts.lake.catalog.table(name)))
       throw new MillraceError('MR_LAKE_TABLE_UNKNOWN', `Table does not exist: ${shown(identifier)}`, { fix: 'create it first' })
   }
-  return { ...named(identifier), requirements, updates }
+  return { ...named(identifier), requirements, updates, confined: isConfined(parts.manifest(), call.caller, name) }
 }
 
 const commit: Handler = async (parts, call) => {

@@ -77,6 +77,7 @@ const load: Handler = async (parts, call) => {
   const { location } = await loadable(parts, call)
   const etag = etagOf(location, snapshots === 'refs')
   if (call.headers['if-none-match'] === etag) return { status: 304, headers: { etag } }
+  await parts.lake.mustBeStored(location)
   return loadReply(parts, location, snapshots === 'refs')
 }
 
