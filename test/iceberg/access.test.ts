@@ -124,6 +124,25 @@ test('a writer of a namespace makes tables and views there and nowhere else', as
   assert.equal((await writer('DELETE', '/v1/namespaces/lab/tables/mine?purgeRequested=true')).status, 204)
 })
 
+test('a table that another engine made is in SQL for administrators, and for nobody else', async () => {
+  const ask = (token: string, sql: string) =>
+    fetch(`${catalog.server.url}/sql`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ sql }),
+    }).then(async (response) => ({ status: response.status, body: (await response.json()) as { code?: string; rows?: unknown[][] } }))
+  const made = await catalog.server.post('/admin/tokens', '{"user": "w", "roles": ["writer"]}', { 'content-type': 'application/json' })
+  const { token } = (await made.json()) as { token: string }
+  await writer('POST', '/v1/namespaces/lab/tables', { name: 'ours', schema: schema('id', 'x') })
+  assert.deepEqual(await catalog.server.sql('SELECT count(*), max(x) FROM lab.ours'), [[0, null]])
+  assert.equal((await ask(token, 'SELECT count(*) FROM lab.ours')).body.code, 'MR_SQL_UNKNOWN')
+  assert.equal((await ask(catalog.server.token, 'SELECT count(*) FROM lab.absent')).body.code, 'MR_SQL_UNKNOWN')
+  const list = { type: 'list', 'element-id': 3, element: 'string', 'element-required': false }
+  const nested = { type: 'struct', fields: [{ id: 1, name: 'tags', required: false, type: list }] }
+  assert.equal((await writer('POST', '/v1/namespaces/lab/tables', { name: 'nested', schema: nested })).status, 200)
+  assert.equal((await ask(catalog.server.token, 'SELECT * FROM lab.nested')).body.code, 'MR_SCHEMA_TYPE')
+})
+
 test('changes and refusals are in the audit trail', async () => {
   const rows = await catalog.server.sql(
     `SELECT "user", action, object, outcome FROM millrace.audit WHERE action LIKE 'iceberg:%' AND object IN ('main.people', 'lab.mine')`,

@@ -96,6 +96,10 @@ test('PyIceberg and Millrace read what the other wrote through the REST catalog'
       const rows = await catalog.server.sql('SELECT regions FROM named')
       return Number(rows[0]?.[0] ?? 0) === 1
     })
+    const counted = await catalog.server.sql('SELECT count(*), sum(price)::VARCHAR FROM py.events')
+    assert.deepEqual(counted, [[91, seen['sum']]])
+    const [earlier] = await catalog.server.sql(`SELECT count(*) FROM py.events AT (VERSION => '${seen.snapshots[0]}')`)
+    assert.deepEqual(earlier, [60])
     await catalog.server.stop()
     await comparedWithLake(catalog.data, seen)
   } finally {
