@@ -82,7 +82,8 @@ function readTotals(reports: string): Totals {
   return { total: cases.length, failed, skipped }
 }
 
-const messageOf = (body: string): string => (/message="([^"]*)"/.exec(body)?.[1] ?? body).trim()
+/** What a failure says, or why a test was skipped. */
+const messageOf = (body: string): string => (/message="([^"]*)"/.exec(body)?.[1] ?? /due to: \[([^\]]*)\]/.exec(body)?.[1] ?? body).trim()
 
 async function runOnServer(name: string): Promise<Totals> {
   const home = mkdtempSync(join(tmpdir(), 'millrace-rck-'))

@@ -152,6 +152,7 @@ test('snapshots and refs: the log says what was current and when', () => {
     [1n, 3n],
     'what was current on the way only is not in it',
   )
+  assert.equal(apply(snapshot(1, { 'timestamp-ms': 9_999 }), ref('main', 1))['last-updated-ms'], 9_999, 'a clock that is ahead')
   const back = applyUpdates(three, [ref('main', 1), ref('old', 2, { type: 'tag', 'max-ref-age-ms': 5 })], 2_000)
   assert.deepEqual(back['snapshot-log'].at(-1), { 'snapshot-id': 1n, 'timestamp-ms': 2_000 })
   assert.deepEqual(back.refs['old'], { type: 'tag', 'snapshot-id': 2n, 'max-ref-age-ms': 5 })

@@ -59,7 +59,9 @@ export function applyUpdates(base: TableMetadata | undefined, updates: readonly 
   if (!metadata['table-uuid'] || !metadata.location) throw invalid('a new table needs assign-uuid and set-location')
   checkDefinitions(metadata)
   metadata['snapshot-log'] = withoutDetours(draft)
-  metadata['last-updated-ms'] = Math.max(nowMs, metadata['last-updated-ms'])
+  // Never before what became current last: the clock of a client may be ahead.
+  const lastMs = metadata['snapshot-log'].at(-1)?.['timestamp-ms'] ?? 0
+  metadata['last-updated-ms'] = Math.max(nowMs, metadata['last-updated-ms'], lastMs)
   return metadata
 }
 
