@@ -22,11 +22,12 @@ export async function syncOutside(context: CommitContext, before: TableMetadata 
 /** The manifests that a snapshot wrote itself. */
 async function ofSnapshot({ files }: CommitContext, snapshot: SnapshotJson): Promise<ManifestFile[]> {
   const location = snapshot['manifest-list']
-  const manifests = await files.read(location).then(
-    (bytes) => readManifestList(bytes, location),
-    () => [],
-  )
-  return manifests.filter((manifest) => manifest.snapshotId === snapshot['snapshot-id'])
+  try {
+    const manifests = readManifestList(await files.read(location), location)
+    return manifests.filter((manifest) => manifest.snapshotId === snapshot['snapshot-id'])
+  } catch {
+    return []
+  }
 }
 
 async function addedBy({ files }: CommitContext, manifest: ManifestFile, metadata: TableMetadata): Promise<string[]> {

@@ -150,6 +150,41 @@ test('what the other engine wrote survives a power cut right after its commit', 
   assert.equal((await survivor.readFile(path!)).toString(), 'f1')
 })
 
+test('a crash at any call leaves the old table or the new one; the request that comes again is carried out once in all', async () => {
+  const finished = { key: 'k', request: 'r', answer: '{}' }
+  let [crashes, before, after] = [0, 0, 0]
+  for (let call = 1; ; call++) {
+    const { open, disk, catalog } = world()
+    const lake = open(1)
+    const updates = await append(disk, lake, await create(lake, 'n.t'), 1)
+    const commit = (by: Lake) =>
+      by.outside.update([{ ...change('n.t', updates), requirements: [{ type: 'assert-ref-snapshot-id', ref: 'main' }] }], finished)
+    disk.crashAt(call)
+    const isDone = await commit(lake).then(
+      () => true,
+      () => false,
+    )
+    disk.disarm()
+    const survivor = open(2, disk.isCrashed ? disk.kill() : disk)
+    const wasThere = (await survivor.table('n.t')).snapshots.length === 1
+    assert.ok(wasThere || !isDone)
+    assert.equal((await catalog.finished('k', 1_750_000_000_000)) !== null, wasThere, 'the change and the key are one transaction')
+    if (!wasThere) await commit(survivor)
+    assert.equal((await survivor.table('n.t')).snapshots.length, 1)
+    // The same with the power gone: once the commit is there, so is all that it names.
+    if (wasThere) {
+      const cut = disk.crash()
+      const [path] = await paths(open(3, cut), await open(3, cut).table('n.t'))
+      assert.equal((await cut.readFile(path!)).toString(), 'f1')
+    }
+    if (isDone) break
+    crashes++
+    if (wasThere) after++
+    else before++
+  }
+  assert.ok(crashes >= 10 && before >= 10, `${crashes} crashes, ${before} before the commit, ${after} after it`)
+})
+
 test('a table that was renamed, and one that moved, keep their files when orphans go', async () => {
   const { open, disk, clock } = world()
   const lake = open(1)
