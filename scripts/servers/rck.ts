@@ -1,8 +1,9 @@
 // Iceberg's REST compatibility kit: the tests by which the Java reference checks a catalog server. Resolved with Maven at
-// pinned versions into .cache and compiled together with the classes of test/rck/kit, which switch on what the kit itself
-// leaves off. `installKit` answers the class path; nothing is started here. Needs Java 17 and Maven.
+// pinned versions into .cache and compiled together with the classes of test/rck/kit: those that switch on what the kit itself
+// leaves off, and a program that reads and writes rows. `installKit` answers the class path; nothing is started here. Needs
+// Java 17 and Maven.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -12,6 +13,9 @@ const ICEBERG = '1.11.0'
 const ARTIFACTS = [
   `org.apache.iceberg:iceberg-api:${ICEBERG}`,
   `org.apache.iceberg:iceberg-core:${ICEBERG}`,
+  `org.apache.iceberg:iceberg-data:${ICEBERG}`,
+  `org.apache.iceberg:iceberg-parquet:${ICEBERG}`,
+  `org.apache.iceberg:iceberg-orc:${ICEBERG}`,
   `org.apache.iceberg:iceberg-api:${ICEBERG}:tests`,
   `org.apache.iceberg:iceberg-core:${ICEBERG}:tests`,
   `org.apache.iceberg:iceberg-open-api:${ICEBERG}:tests`,
@@ -36,7 +40,8 @@ export interface Kit {
 /** The kit, or why there is none. */
 export function installKit(): Kit | { readonly missing: string } {
   const libraries = join(home, 'lib')
-  if (!existsSync(join(home, 'complete'))) {
+  const isComplete = existsSync(join(home, 'complete')) && readFileSync(join(home, 'complete'), 'utf8') === ARTIFACTS.join('\n')
+  if (!isComplete) {
     rmSync(home, { recursive: true, force: true })
     mkdirSync(home, { recursive: true })
     writeFileSync(join(home, 'pom.xml'), pom())
