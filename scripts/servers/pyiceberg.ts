@@ -5,10 +5,17 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const PACKAGES = ['pyiceberg==0.12.0', 'pyarrow==26.0.1', 'pydantic==2.14.4', 'pyroaring==1.2.0', 'fsspec==2026.9.0']
+const PACKAGES = [
+  'pyiceberg==0.12.0',
+  'pyiceberg-core==0.10.1',
+  'pyarrow==26.0.1',
+  'pydantic==2.14.4',
+  'pyroaring==1.2.0',
+  'fsspec==2026.9.0',
+]
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
-const home = join(root, '.cache', 'pyiceberg-0.12.0')
+const home = join(root, '.cache', 'pyiceberg-0.12.0-core')
 
 /** Path of a Python that has PyIceberg, or why there is none. */
 export function installPyIceberg(): { readonly python: string } | { readonly missing: string } {

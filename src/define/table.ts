@@ -9,7 +9,7 @@ import { isSql, type Sql } from './sql.ts'
 import { type Tile, type TileHow, tileOf } from './tile.ts'
 
 export interface TableHow<S extends Fields> extends RelationHow {
-  /** Absent: rows come from nowhere but tests and `erase`. */
+  /** Absent: rows come from nowhere but other engines, through the Iceberg catalog. */
   readonly from?: HttpSource | FilesSource
   /** Columns that identify a row. */
   readonly key?: KeyOf<S> | readonly KeyOf<S>[]

@@ -4,6 +4,7 @@
 import { MillraceError } from '../core/errors.ts'
 import { schemaOf } from '../lake/list-files.ts'
 import type { Lake } from '../lake/open-lake.ts'
+import { schemaToShape } from '../lake/schema-mapping.ts'
 import type { LakeSnapshot, LakeTable, PruneTerm, TableChange } from '../lake/types.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Shape } from '../schema/type.ts'
@@ -167,8 +168,11 @@ class ManagedRelation implements WritableRelation {
 /** Commits may be heard of out of order. */
 function newer(known: LakeTable | null, heard: LakeTable | undefined): LakeTable | null {
   if (!heard || !known || known.uuid !== heard.uuid) return heard ?? known
-  return (heard.current?.sequence ?? 0) >= (known.current?.sequence ?? 0) ? heard : known
+  return numberOf(heard) >= numberOf(known) ? heard : known
 }
+
+/** Metadata files count up, also when a table goes back to an earlier snapshot. */
+const numberOf = ({ metadataLocation }: LakeTable): number => Number(/\/(\d+)-[^/]*$/.exec(metadataLocation)?.[1] ?? 0)
 
 export class RelationStore {
   readonly #engine: Engine
@@ -219,14 +223,22 @@ export class RelationStore {
 
   #must(name: string): ManagedRelation {
     const relation = this.#relations.get(name)
-    if (!relation)
-      throw new MillraceError('MR_SQL_UNKNOWN', `there is no relation "${name}"`, { fix: 'see `millrace status` for those that there are' })
+    if (!relation) throw unknownRelation(name)
     return relation
+  }
+
+  /** A table that another engine made: as the catalog has it now, with what its schema says and no tail. */
+  async #fromCatalog(name: string): Promise<{ spec: RelationSpec; visible: Visible }> {
+    const pointer = await this.#lake.catalog.table(name)
+    if (!pointer) throw unknownRelation(name)
+    const table = await this.#lake.at(pointer)
+    const spec = { name, shape: schemaToShape(table.schema), key: [], tailed: false }
+    return { spec, visible: { table, tails: [], provisional: null } }
   }
 
   /** Fixes what a reader sees until it releases the pin. @throws MR_SQL_UNKNOWN, MR_LAKE_SNAPSHOT_UNKNOWN. */
   async pin(name: string, options: PinOptions = {}): Promise<Pin> {
-    const { spec, visible } = this.#must(name)
+    const { spec, visible } = this.#relations.get(name) ?? (await this.#fromCatalog(name))
     const isPast = options.at !== undefined
     const tails = isPast || options.committedOnly ? [] : [...visible.tails, ...(visible.provisional ? [visible.provisional] : [])]
     for (const generation of tails) generation.hold()
@@ -267,6 +279,9 @@ export class RelationStore {
       : this.#lake.snapshotAt(table, { tag: at.version! })
   }
 }
+
+const unknownRelation = (name: string): MillraceError =>
+  new MillraceError('MR_SQL_UNKNOWN', `there is no relation "${name}"`, { fix: 'see `millrace status` for those that there are' })
 
 /** Files of an earlier snapshot are pruned by the names of its own schema, which the terms may not mean. */
 const prunable = (table: LakeTable, snapshot: LakeSnapshot, { prune = [] }: PinOptions): readonly PruneTerm[] =>

@@ -103,6 +103,7 @@ export function lakeTable({ columns, partitions = {}, sort = [] }: TestTable): L
     })),
   }
   return {
+    formatVersion: 2,
     name: 't',
     uuid: 'u',
     location: 'file:///none',

@@ -220,7 +220,8 @@ class Question {
   /** Points a reference at the secured view of what it names, under the user's own name. */
   async #replace({ node, name }: RelationRef, relation: string): Promise<void> {
     const at = momentOf(node, this.#options.params, this.#parametersOfMoments)
-    const target = isSystem(relation) ? await this.#systemView(relation) : await this.#policyView(relation, at)
+    const isDefined = !isSystem(relation) && findOwned(this.#manifest, relation) !== undefined
+    const target = isDefined ? await this.#policyView(relation, at) : await this.#plainView(relation, at)
     this.#relations.add(relation)
     this.#targets.set(target, relation)
     node.alias = node.alias || name
@@ -250,13 +251,18 @@ class Question {
       if (!this.#parts.systemRelation(name.toLowerCase(), this.#identity)) throw unknown
       return `millrace.${name.toLowerCase()}`
     }
-    const found = definedName(this.#manifest, DEFAULT_SCHEMAS.includes(folded) || folded === '' ? name : `${schema}.${name}`)
+    const wanted = DEFAULT_SCHEMAS.includes(folded) || folded === '' ? name : `${schema}.${name}`
+    const found = definedName(this.#manifest, wanted)
+    // A table that another engine made is in no project: no rule says what it shows, so administrators alone ask for it.
+    if (found === undefined && this.#identity.isAdmin) return wanted
     if (found === undefined || !decide(this.#manifest, this.#identity, found).readable) throw unknown
     return found
   }
 
-  async #systemView(relation: string): Promise<string> {
-    const pin = await this.#pin(relation, undefined)
+  /** What the project does not define, for administrators: all of it. */
+  async #plainView(relation: string, at: At | undefined): Promise<string> {
+    const pin = await this.#pin(relation, isSystem(relation) ? undefined : at)
+    if (!isSystem(relation)) this.#snapshots[relation] = pin.snapshotId
     this.#versions.add(`${relation}@${pin.version}`)
     return this.#view(SECURED, relation, pin.scanSql)
   }

@@ -37,6 +37,8 @@ export interface CommitContext {
   readonly inFlight: Set<string>
   /** Data files that could not be synced: the system may have thrown their bytes away and would report success next time. */
   readonly unsynced: Set<string>
+  /** Absolute paths under which tables and views may lie; the lake's own directory first. */
+  readonly roots: readonly string[]
 }
 
 /**
@@ -65,13 +67,28 @@ export async function commit(context: CommitContext, changes: readonly TableChan
   }
 }
 
-type Stager = (bases: readonly Base[], stage: StageContext, keep: (staged: Staged) => void) => Promise<void>
+type Stager<B> = (bases: readonly B[], stage: StageContext, keep: (staged: Staged) => void) => Promise<void>
 
 /**
  * The loop around the compare-and-set, for every change of a pointer: `stager` gets the tables as they are, writes the next
  * metadata and hands it to `keep`; it is called again on newer tables when the pointers moved meanwhile.
  */
-export function publish(context: CommitContext, names: readonly string[], also: CommitAlso, stager: Stager): Promise<Committed> {
+export function publish(context: CommitContext, names: readonly string[], also: CommitAlso, stager: Stager<Base>): Promise<Committed> {
+  return publishAny(context, names, also, (bases, stage, keep) => stager(bases.map(mustExist(names)), stage, keep))
+}
+
+const mustExist = (names: readonly string[]) => (base: Base | null, index: number) => {
+  if (!base) throw tableUnknown(names[index]!)
+  return base
+}
+
+/** The same for tables of which some may not exist yet: their base is null, and what is staged for them creates them. */
+export function publishAny(
+  context: CommitContext,
+  names: readonly string[],
+  also: CommitAlso,
+  stager: Stager<Base | null>,
+): Promise<Committed> {
   return context.locks.run(names, async () => {
     for (let attempt = 1; attempt <= TRY_MAX; attempt++) {
       const done = await tryOnce(context, names, also, stager)
@@ -84,8 +101,13 @@ export function publish(context: CommitContext, names: readonly string[], also: 
   })
 }
 
-async function tryOnce(context: CommitContext, names: readonly string[], also: CommitAlso, stager: Stager): Promise<Committed | null> {
-  const bases = await Promise.all(names.map((name) => loadBase(context, name)))
+async function tryOnce(
+  context: CommitContext,
+  names: readonly string[],
+  also: CommitAlso,
+  stager: Stager<Base | null>,
+): Promise<Committed | null> {
+  const bases = await Promise.all(names.map((name) => findBase(context, name)))
   const nowMs = context.clock.nowMs()
   const staged: Staged[] = []
   const discard = () => context.files.discard(staged.flatMap((one) => one.written))
@@ -98,7 +120,7 @@ async function tryOnce(context: CommitContext, names: readonly string[], also: C
   const outcome = await movePointers(context, staged, also, nowMs)
   if (outcome.kind === 'committed') {
     await context.files.discard(staged.flatMap((one) => one.outdated))
-    return { tables: tablesAfter(bases, staged), sequence: outcome.sequence }
+    return { tables: tablesAfter(names, bases, staged), sequence: outcome.sequence }
   }
   await discard()
   if (outcome.kind === 'conflict') return null
@@ -122,17 +144,25 @@ const moveOf = ({ name, from, to, metadata }: Staged) => {
   return { name, from, to, snapshotId: current === -1n ? null : String(current) }
 }
 
-const tablesAfter = (bases: readonly Base[], staged: readonly Staged[]): LakeTable[] =>
-  bases.map((base) => {
-    const moved = staged.find((one) => one.name === base.name)
-    return moved ? toLakeTable(moved.name, moved.to, moved.metadata) : base.table
+const tablesAfter = (names: readonly string[], bases: readonly (Base | null)[], staged: readonly Staged[]): LakeTable[] =>
+  names.map((name, index) => {
+    const moved = staged.find((one) => one.name === name)
+    return moved ? toLakeTable(moved.name, moved.to, moved.metadata) : bases[index]!.table
   })
 
 /** The table as its pointer has it now. @throws MR_LAKE_TABLE_UNKNOWN */
 export async function loadBase(context: Pick<CommitContext, 'catalog' | 'files'>, name: string): Promise<Base> {
-  const pointer = await context.catalog.table(name)
-  if (!pointer) throw new MillraceError('MR_LAKE_TABLE_UNKNOWN', `there is no table ${name}`, { fix: 'apply the project that defines it' })
-  return baseAt(context.files, pointer)
+  const base = await findBase(context, name)
+  if (!base) throw tableUnknown(name)
+  return base
+}
+
+const tableUnknown = (name: string): MillraceError =>
+  new MillraceError('MR_LAKE_TABLE_UNKNOWN', `there is no table ${name}`, { fix: 'apply the project that defines it' })
+
+async function findBase({ catalog, files }: Pick<CommitContext, 'catalog' | 'files'>, name: string): Promise<Base | null> {
+  const pointer = await catalog.table(name)
+  return pointer && baseAt(files, pointer)
 }
 
 export async function baseAt(files: MetadataFiles, { name, location }: TablePointer): Promise<Base> {
@@ -140,8 +170,8 @@ export async function baseAt(files: MetadataFiles, { name, location }: TablePoin
   return { name, location, metadata, table: toLakeTable(name, location, metadata) }
 }
 
-/** Makes the engine's files durable, and every directory from them up to their table's data: DuckDB syncs neither. */
-async function syncDataFiles({ files: { disk }, unsynced }: CommitContext, paths: readonly string[]): Promise<void> {
+/** Makes files of an engine durable, and every directory from them up to their table's data: DuckDB syncs neither. */
+export async function syncDataFiles({ files: { disk }, unsynced }: CommitContext, paths: readonly string[]): Promise<void> {
   for (let at = 0; at < paths.length; at += SYNC_AT_ONCE) {
     await Promise.all(paths.slice(at, at + SYNC_AT_ONCE).map((path) => syncDataFile(disk, unsynced, path)))
   }

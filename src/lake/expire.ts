@@ -3,11 +3,12 @@
 
 import type { CommitContext } from './commit.ts'
 import { publish } from './commit.ts'
+import { isBelow, toPath } from './location.ts'
 import type { Pins } from './pins.ts'
 import { reachableFrom } from './reachable.ts'
 import { type Base, stageMetadata } from './stage-change.ts'
 import type { RefJson, TableMetadata } from './table-metadata.ts'
-import type { LakeSnapshot } from './types.ts'
+import type { LakeSnapshot, LakeTable } from './types.ts'
 
 export interface ExpireOptions {
   /** Age in milliseconds from which a snapshot may go. */
@@ -21,11 +22,12 @@ export interface Expired {
   readonly files: number
 }
 
-/** Named snapshots, pinned ones and those that a branch retains stay; a tag beyond its `max-ref-age-ms` goes with its snapshot. */
+/** Nothing of a table with `gc.enabled` false. Named snapshots, pinned ones and those that a branch retains stay; a tag beyond its `max-ref-age-ms` goes with its snapshot. */
 export async function expireSnapshots(context: CommitContext, pins: Pins, table: string, options: ExpireOptions): Promise<Expired> {
   let [unreachable, gone]: [string[], number] = [[], 0]
   await publish(context, [table], {}, async ([base], stage, keep) => {
     ;[unreachable, gone] = [[], 0]
+    if (!mayCollect(base!.table)) return
     const refs = liveRefs(base!, stage.nowMs)
     const kept = keptSnapshots(base!, refs, stage.nowMs, options, pins)
     const dropped = base!.table.snapshots.filter((snapshot) => !kept.has(snapshot.id))
@@ -36,6 +38,9 @@ export async function expireSnapshots(context: CommitContext, pins: Pins, table:
   })
   return { snapshots: gone, files: await context.files.discard(unreachable) }
 }
+
+/** Tables of others may say that their files are not ours to remove (Iceberg's property `gc.enabled`). */
+export const mayCollect = ({ properties }: Pick<LakeTable, 'properties'>): boolean => properties['gc.enabled'] !== 'false'
 
 type Refs = Readonly<Record<string, RefJson>>
 
@@ -52,8 +57,8 @@ function keptSnapshots(base: Base, refs: Refs, nowMs: number, options: ExpireOpt
   for (const ref of Object.values(refs)) {
     kept.add(ref['snapshot-id'])
     if (ref.type !== 'branch') continue
-    const least = ref['min-snapshots-to-keep'] ?? options.retainLast
-    const ageMs = ref['max-snapshot-age-ms'] ?? options.olderThanMs
+    const least = ref['min-snapshots-to-keep'] ?? numberOf(base, 'history.expire.min-snapshots-to-keep') ?? options.retainLast
+    const ageMs = ref['max-snapshot-age-ms'] ?? numberOf(base, 'history.expire.max-snapshot-age-ms') ?? options.olderThanMs
     let snapshot = byId.get(ref['snapshot-id'])
     for (let count = 0; snapshot; count++, snapshot = snapshot.parentId === null ? undefined : byId.get(snapshot.parentId)) {
       if (count >= Math.max(1, least) && nowMs - snapshot.timestampMs > ageMs) break
@@ -62,6 +67,12 @@ function keptSnapshots(base: Base, refs: Refs, nowMs: number, options: ExpireOpt
   }
   for (const snapshot of byId.values()) if (pins.isHeld(base.name, snapshot.id)) kept.add(snapshot.id)
   return kept
+}
+
+/** What a table says of itself goes before what the caller says of all. */
+function numberOf({ table }: Base, property: string): number | undefined {
+  const text = table.properties[property]
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined
 }
 
 async function onlyReachedBy(
@@ -76,7 +87,8 @@ async function onlyReachedBy(
     base.table.snapshots.filter((snapshot) => kept.has(snapshot.id)),
   )
   const old = await reachableFrom(context.files, base.table, dropped)
-  return [...old].filter((path) => !needed.has(path))
+  // What other writers named outside of the table's own directory is theirs to remove.
+  return [...old].filter((path) => !needed.has(path) && isBelow(path, toPath(base.table.location)))
 }
 
 // The log of what was current loses everything up to the last entry that is gone: a gap would answer a time wrongly.

@@ -9,3 +9,7 @@ export const toPath = (uri: string): string => uri.replace(/^file:(\/\/)?/, '')
 
 /** The directory of a path, without a slash at its end. */
 export const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
+
+/** Whether a path is below a directory, by its text: `/a/b/c` is below `/a/b`, `/a/bc` and `/a/b/../c` are not. */
+export const isBelow = (path: string, directory: string): boolean =>
+  path.startsWith(`${directory}/`) && !path.split('/').some((part) => part === '..' || part === '.')

@@ -4,7 +4,7 @@ import type { Disk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
 import { ImmutableCache } from './immutable-cache.ts'
-import { parentOf, toPath } from './location.ts'
+import { isBelow, parentOf, toPath } from './location.ts'
 import { type ManifestContext, type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
 import { describeManifest, type ManifestFile, readManifestList, writeManifestList } from './manifest-list.ts'
 import { partitionTypes } from './partition-spec.ts'
@@ -22,27 +22,39 @@ export interface SnapshotNumbers {
   readonly sequence: number
 }
 
+interface Located {
+  readonly location: string
+  readonly properties: Readonly<Record<string, string>>
+}
+
+/** The URI of the directory that metadata files of a table or view are written to. */
+export const metadataDirectory = ({ location, properties }: Located): string =>
+  properties['write.metadata.path']?.replace(/\/+$/, '') ?? `${location}/metadata`
+
 export class MetadataFiles {
   readonly disk: Disk
   readonly #random: Random
+  readonly #roots: readonly string[]
   readonly #metadata = new ImmutableCache<TableMetadata>(METADATA_MAX, () => 1)
   readonly #lists = new ImmutableCache<readonly ManifestFile[]>(LISTED_MAX, (list) => 1 + list.length)
   readonly #manifests = new ImmutableCache<readonly ManifestEntry[]>(ENTRIES_MAX, (entries) => 1 + entries.length)
 
-  constructor(disk: Disk, random: Random) {
+  /** Nothing is ever removed outside of `roots`, absolute paths. */
+  constructor(disk: Disk, random: Random, roots: readonly string[]) {
     this.disk = disk
     this.#random = random
+    this.#roots = roots
   }
 
   /** @throws MR_LAKE_CORRUPT when it is missing or damaged. */
   metadata(location: string): Promise<TableMetadata> {
-    return this.#metadata.get(location, async () => parseMetadata((await this.#read(location)).toString(), location))
+    return this.#metadata.get(location, async () => parseMetadata((await this.read(location)).toString(), location))
   }
 
   /** The manifests of a snapshot. @throws MR_LAKE_VERSION when the table has delete files. */
   list(location: string): Promise<readonly ManifestFile[]> {
     return this.#lists.get(location, async () => {
-      const manifests = readManifestList(await this.#read(location), location)
+      const manifests = readManifestList(await this.read(location), location)
       if (manifests.some((manifest) => manifest.content !== 0 && manifest.files.added + manifest.files.existing > 0)) {
         throw new MillraceError('MR_LAKE_VERSION', `${location} names delete files, which are not read yet`, {
           fix: 'compact the table with the engine that wrote them',
@@ -55,7 +67,7 @@ export class MetadataFiles {
   /** The files of a manifest, deleted ones included. */
   entries(manifest: ManifestFile, table: Pick<LakeTable, 'schema' | 'schemas' | 'specs'>): Promise<readonly ManifestEntry[]> {
     return this.#manifests.get(manifest.path, async () => {
-      const bytes = await this.#read(manifest.path)
+      const bytes = await this.read(manifest.path)
       // Cut at the end of a block it would still be a whole Avro file, with fewer entries.
       if (bytes.length !== manifest.sizeBytes) {
         throw new MillraceError('MR_LAKE_CORRUPT', `${manifest.path} has ${bytes.length} bytes instead of ${manifest.sizeBytes}`, {
@@ -66,7 +78,8 @@ export class MetadataFiles {
     })
   }
 
-  async #read(location: string): Promise<Buffer> {
+  /** @throws MR_LAKE_CORRUPT when it is missing. */
+  async read(location: string): Promise<Buffer> {
     try {
       return await this.disk.readFile(toPath(location))
     } catch (cause) {
@@ -115,18 +128,35 @@ export class MetadataFiles {
 
   /** Answers the metadata's URI: its name begins with a number one above that of the metadata before it. */
   async writeMetadata(metadata: TableMetadata, before: string | null): Promise<string> {
-    const number = before === null ? 0 : Number(/\/(\d+)-[^/]*$/.exec(before)?.[1] ?? 0) + 1
-    const id = uuidV7(metadata['last-updated-ms'], this.#random)
-    const uri = `${metadata.location}/metadata/${String(number).padStart(5, '0')}-${id}.metadata.json`
+    const uri = this.#nextUri(metadata, before, metadata['last-updated-ms'])
     await this.disk.writeNew(toPath(uri), printMetadata(metadata))
     this.#metadata.put(uri, metadata)
     return uri
+  }
+
+  /** The same for a view, whose metadata this does not read. */
+  async writeView(view: Located, text: string, before: string | null, nowMs: number): Promise<string> {
+    const uri = this.#nextUri(view, before, nowMs)
+    await this.disk.writeNew(toPath(uri), text)
+    return uri
+  }
+
+  #nextUri(located: Located, before: string | null, nowMs: number): string {
+    const number = before === null ? 0 : Number(/\/(\d+)-[^/]*$/.exec(before)?.[1] ?? 0) + 1
+    return `${metadataDirectory(located)}/${String(number).padStart(5, '0')}-${uuidV7(nowMs, this.#random)}.metadata.json`
+  }
+
+  /** Whether a file is there now, whatever is held in memory. */
+  async exists(location: string): Promise<boolean> {
+    return (await this.disk.stat(toPath(location))) !== undefined
   }
 
   /** Removes files that no pointer reaches. Failing to is no error: what is left is an orphan and found later. */
   async discard(locations: Iterable<string>): Promise<number> {
     let count = 0
     for (const location of locations) {
+      // Names of files come from other writers too: a path that leads elsewhere is not ours to remove.
+      if (!this.#roots.some((root) => isBelow(toPath(location), root))) continue
       this.#metadata.delete(location)
       this.#lists.delete(location)
       this.#manifests.delete(toPath(location))

@@ -4,9 +4,9 @@ import type { Clock } from '../core/clock.ts'
 import type { Disk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
-import type { Catalog, TablePointer } from '../store/catalog.ts'
+import type { Catalog, Finished, TablePointer } from '../store/catalog.ts'
 import { baseAt, type CommitContext, type Committed, commit, loadBase, publish } from './commit.ts'
-import { createTable, dropTable } from './create-table.ts'
+import { createTable, type DropOptions, dropTable, renameTable } from './create-table.ts'
 import { type Expired, type ExpireOptions, expireSnapshots } from './expire.ts'
 import { chooseSnapshot, listFiles, type SnapshotChoice } from './list-files.ts'
 import { toPath } from './location.ts'
@@ -16,8 +16,11 @@ import { COMPACTION, type CompactionGroup, type CompactionOptions, planCompactio
 import { removeOrphans } from './remove-orphans.ts'
 import { stageMetadata } from './stage-change.ts'
 import { TableLocks } from './table-locks.ts'
-import type { RefJson } from './table-metadata.ts'
+import type { RefJson, TableMetadata } from './table-metadata.ts'
 import type { CommitAlso, CreateTable, DataFile, LakeSnapshot, LakeTable, PruneTerm, TableChange } from './types.ts'
+import { createStaged, type Named, registerTable, stageTable, type TableUpdate, updateTables } from './update-tables.ts'
+import type { NewTable } from './updates/new-table.ts'
+import { openViews, type Views } from './views/open-views.ts'
 
 export interface LakeOptions {
   readonly disk: Disk
@@ -26,6 +29,8 @@ export interface LakeOptions {
   readonly catalog: Catalog
   /** Absolute path under which the tables lie, one directory each. */
   readonly directory: string
+  /** Other absolute paths under which clients of the REST catalog may place tables. */
+  readonly locations?: readonly string[]
 }
 
 export interface Lake {
@@ -34,11 +39,26 @@ export interface Lake {
   create(table: CreateTable): Promise<LakeTable>
   /** The table as it is now. @throws MR_LAKE_TABLE_UNKNOWN */
   table(name: string): Promise<LakeTable>
+  /** Those that can be read: one whose files are damaged hides no other. */
   tables(): Promise<readonly LakeTable[]>
   /** The table as a pointer has it: what `catalog.progress` answered together with its offsets (PROTOCOL rule 16). */
   at(pointer: TablePointer): Promise<LakeTable>
+  /** The metadata of a table as clients of other engines see it. */
+  metadata(table: Pick<LakeTable, 'metadataLocation'>): Promise<TableMetadata>
+  /** @throws MR_LAKE_METADATA_MISSING when the file is gone, which what is held in memory hides. */
+  mustBeStored(location: string): Promise<void>
   /** Removes the table from the catalog; its files become orphans. @throws MR_LAKE_TABLE_UNKNOWN, MR_LAKE_CONFLICT */
-  drop(name: string): Promise<void>
+  drop(name: string, options?: DropOptions): Promise<void>
+  /** @throws MR_LAKE_TABLE_UNKNOWN, MR_LAKE_TABLE_EXISTS, MR_LAKE_CONFLICT */
+  rename(name: string, to: string, finished?: Finished): Promise<void>
+  /** Commits of other engines, see `update-tables.ts`. */
+  readonly outside: {
+    update(updates: readonly TableUpdate[], finished?: Finished): Promise<readonly LakeTable[]>
+    stage(name: string, asked: NewTable & { readonly location?: string | null }): Promise<TableMetadata>
+    create(named: Named, metadata: TableMetadata, finished?: Finished): Promise<LakeTable>
+    register(named: Named, at: { location: string; overwrite: boolean }, finished?: Finished): Promise<LakeTable>
+  }
+  readonly views: Views
   /** See `commit.ts`: all changes and `also` in one transaction. */
   commit(changes: readonly TableChange[], also?: CommitAlso): Promise<Committed>
   /**
@@ -64,9 +84,11 @@ export interface Lake {
 
 /** Opens the lake in a directory; it is made with its first table. */
 export function openLake(options: LakeOptions): Lake {
-  const { disk, clock, random, catalog, directory } = options
-  const files = new MetadataFiles(disk, random)
-  const context: CommitContext = { catalog, files, clock, random, locks: new TableLocks(), inFlight: new Set(), unsynced: new Set() }
+  const { disk, clock, random, catalog, directory, locations = [] } = options
+  const roots = [directory, ...locations]
+  const files = new MetadataFiles(disk, random, roots)
+  const locks = new TableLocks()
+  const context: CommitContext = { catalog, files, clock, random, locks, inFlight: new Set(), unsynced: new Set(), roots }
   const pins = new Pins()
   const at = async (pointer: TablePointer) => (await baseAt(files, pointer)).table
   const listed = (table: LakeTable, snapshot?: LakeSnapshot | null, prune: readonly PruneTerm[] = []) =>
@@ -75,9 +97,20 @@ export function openLake(options: LakeOptions): Lake {
     catalog,
     create: (table) => createTable(context, directory, table),
     table: async (name) => (await loadBase(context, name)).table,
-    tables: async () => Promise.all((await catalog.tables()).map(at)),
+    tables: async () =>
+      (await Promise.allSettled((await catalog.tables()).map(at))).flatMap((read) => (read.status === 'fulfilled' ? [read.value] : [])),
     at,
-    drop: (name) => dropTable(context, name),
+    metadata: ({ metadataLocation }) => files.metadata(metadataLocation),
+    mustBeStored: (location) => mustBeStored(files, location),
+    drop: (name, how) => dropTable(context, pins, name, how),
+    rename: (name, to, finished) => renameTable(context, name, to, finished),
+    outside: {
+      update: (updates, finished) => updateTables(context, updates, finished),
+      stage: (name, asked) => stageTable(context, name, asked),
+      create: (named, metadata, finished) => createStaged(context, named, metadata, finished),
+      register: (named, at, finished) => registerTable(context, named, at, finished),
+    },
+    views: openViews(context),
     commit: (changes, also) => commit(context, changes, also),
     files: listed,
     snapshotAt: chooseSnapshot,
@@ -100,6 +133,13 @@ export function openLake(options: LakeOptions): Lake {
     removeOrphans: (olderThanMs) => removeOrphans(context, directory, olderThanMs),
     planCompaction: async (table, limits) => planCompaction(table, await listed(table), { ...COMPACTION, ...limits }),
   }
+}
+
+async function mustBeStored(files: MetadataFiles, location: string): Promise<void> {
+  if (await files.exists(location)) return
+  throw new MillraceError('MR_LAKE_METADATA_MISSING', `Failed to open input stream for file: ${location}`, {
+    fix: 'restore the file from a backup',
+  })
 }
 
 type Refs = Readonly<Record<string, RefJson>>

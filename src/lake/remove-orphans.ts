@@ -1,29 +1,34 @@
 // Removal of files that no pointer reaches: left by crashes, failed writes, lost commits, dropped tables. A file younger
-// than the limit may belong to a commit on its way and stays; so does everything that any kept snapshot reaches.
-import type { CommitContext } from './commit.ts'
-import { baseAt } from './commit.ts'
-import { toPath } from './location.ts'
+// than the limit may belong to a commit on its way and stays; so does everything that any kept snapshot reaches, of whatever
+// table: one that was renamed or moved has files in directories of another name.
+import { baseAt, type CommitContext } from './commit.ts'
+import { isBelow, toPath } from './location.ts'
 import { reachableFrom } from './reachable.ts'
 
 /**
- * Removes unreachable files under the lake's directory that are older than `olderThanMs` milliseconds; answers how many. No
- * table of this process commits meanwhile. The age must exceed the longest time between writing a file and committing it.
+ * Removes unreachable files under the lake's directory that are older than `olderThanMs` milliseconds; answers how many. The
+ * age must exceed the longest time between writing a file and committing it. Nothing is removed while a table cannot be read.
  */
 export async function removeOrphans(context: CommitContext, directory: string, olderThanMs: number): Promise<number> {
+  const beforeMs = context.clock.nowMs() - olderThanMs
   let count = 0
-  for (const name of await context.files.disk.list(directory)) {
-    count += await context.locks.run([name], () => removeOrphansOf(context, `${directory}/${name}`, name, olderThanMs))
+  // Files are listed before the pointers are read: what a commit adds in between is not in the list.
+  const found = new Map<string, string[]>()
+  for (const name of await context.files.disk.list(directory)) found.set(name, await oldFiles(context, `${directory}/${name}`, beforeMs))
+  if ([...found.values()].every((old) => old.length === 0)) return 0
+  const { needed, owners } = await reachedByAll(context)
+  for (const [name, old] of found) {
+    const orphans = old.filter((path) => !needed.has(path))
+    if (orphans.length === 0) continue
+    // Tables of this directory do not commit meanwhile, and are looked at once more.
+    const living = owners.filter((owner) => isBelow(`${owner.path}/x`, `${directory}/${name}`)).map((owner) => owner.name)
+    count += await context.locks.run([...new Set([name, ...living])], async () => {
+      const still = new Set<string>()
+      for (const table of living) await addReached(context, table, still)
+      return context.files.discard(orphans.filter((path) => !still.has(path) && !context.inFlight.has(path)))
+    })
   }
   return count
-}
-
-async function removeOrphansOf(context: CommitContext, directory: string, name: string, olderThanMs: number): Promise<number> {
-  const beforeMs = context.clock.nowMs() - olderThanMs
-  // Files are listed before the pointer is read: what a commit adds in between is not in the list.
-  const old = await oldFiles(context, directory, beforeMs)
-  if (old.length === 0) return 0
-  const needed = await neededBy(context, name)
-  return context.files.discard(old.filter((path) => !needed.has(path) && !context.inFlight.has(path)))
 }
 
 async function oldFiles(context: CommitContext, directory: string, beforeMs: number): Promise<string[]> {
@@ -38,12 +43,25 @@ async function oldFiles(context: CommitContext, directory: string, beforeMs: num
   return found
 }
 
-async function neededBy(context: CommitContext, name: string): Promise<Set<string>> {
+async function reachedByAll(context: CommitContext): Promise<{ needed: Set<string>; owners: { name: string; path: string }[] }> {
+  const needed = new Set((await context.catalog.views()).map((view) => toPath(view.location)))
+  const owners: { name: string; path: string }[] = []
+  for (const { name } of await context.catalog.tables()) {
+    const path = await addReached(context, name, needed)
+    if (path !== null) owners.push({ name, path })
+  }
+  return { needed, owners }
+}
+
+/** Adds all that a table needs; answers the path of its directory, null when it is gone. */
+async function addReached(context: CommitContext, name: string, needed: Set<string>): Promise<string | null> {
   const pointer = await context.catalog.table(name)
-  if (!pointer) return new Set()
+  if (!pointer) return null
   const { table, metadata } = await baseAt(context.files, pointer)
-  const needed = await reachableFrom(context.files, table, table.snapshots)
+  for (const path of await reachableFrom(context.files, table, table.snapshots)) needed.add(path)
   needed.add(toPath(pointer.location))
   for (const entry of metadata['metadata-log']) needed.add(toPath(entry['metadata-file']))
-  return needed
+  for (const file of [...(metadata.statistics ?? []), ...(metadata['partition-statistics'] ?? [])])
+    needed.add(toPath(file['statistics-path']))
+  return toPath(table.location)
 }

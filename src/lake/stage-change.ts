@@ -43,6 +43,7 @@ export interface StageContext {
 
 /** @throws MR_LAKE_CONFLICT when a file to remove is not live any more; MR_SCHEMA_EVOLUTION; MR_LAKE_SPEC. */
 export async function stageChange(base: Base, change: TableChange, context: StageContext): Promise<Staged> {
+  if (base.metadata['format-version'] !== 2) throw notOurs(base)
   const nowMs = Math.max(context.nowMs, base.metadata['last-updated-ms'])
   const defined = applyDefinition(base.metadata, change)
   const written: string[] = []
@@ -62,22 +63,33 @@ export async function stageChange(base: Base, change: TableChange, context: Stag
   return stageMetadata(base, withSnapshot(defined, { snapshot, summary, list, nowMs }), context, written)
 }
 
+const notOurs = ({ name, metadata }: Base): MillraceError =>
+  new MillraceError('MR_LAKE_VERSION', `the table ${name} has format version ${metadata['format-version']}, Millrace writes version 2`, {
+    fix: 'write to it with the engine that made it',
+  })
+
 /** Writes `metadata` as the successor of the base's. */
-export async function stageMetadata(base: Base, metadata: TableMetadata, { files }: StageContext, written: string[] = []): Promise<Staged> {
-  const { log, outdated } = nextMetadataLog(base)
+export async function stageMetadata(
+  base: Omit<Base, 'table'>,
+  metadata: TableMetadata,
+  { files }: StageContext,
+  written: string[] = [],
+): Promise<Staged> {
+  const { log, outdated } = nextMetadataLog(base, metadata)
   const next = { ...metadata, 'metadata-log': log }
   const to = await files.writeMetadata(next, base.location)
   return { name: base.name, from: base.location, to, metadata: next, written: [...written, to], outdated }
 }
 
-/** Earlier metadata files that the log keeps; they are removed when they leave it. */
+/** Earlier metadata files that the log keeps, unless the table says otherwise; they are removed when they leave it. */
 const METADATA_LOG_MAX = 100
 
-function nextMetadataLog(base: Base): { log: TableMetadata['metadata-log']; outdated: string[] } {
+function nextMetadataLog(base: Omit<Base, 'table'>, next: TableMetadata): { log: TableMetadata['metadata-log']; outdated: string[] } {
   if (base.location === null) return { log: [], outdated: [] }
   const entry = { 'metadata-file': base.location, 'timestamp-ms': base.metadata['last-updated-ms'] }
   const all = [...base.metadata['metadata-log'], entry]
-  const cut = Math.max(0, all.length - METADATA_LOG_MAX)
+  const most = Math.max(1, Number(next.properties['write.metadata.previous-versions-max'] ?? METADATA_LOG_MAX) || METADATA_LOG_MAX)
+  const cut = Math.max(0, all.length - most)
   return { log: all.slice(cut), outdated: all.slice(0, cut).map((old) => old['metadata-file']) }
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { newMetadata } from './apply-definition.ts'
+import { schemaToShape } from './schema-mapping.ts'
 import { parseMetadata, printMetadata, toLakeTable } from './table-metadata.ts'
 
 const ID = 9_007_199_254_740_993n // 2^53 + 1
@@ -37,6 +38,7 @@ const full = {
   refs: { main: { 'snapshot-id': ID, type: 'branch' as const }, small: { 'snapshot-id': 12n, type: 'tag' as const, 'max-ref-age-ms': 9 } },
   'snapshot-log': [{ 'snapshot-id': ID, 'timestamp-ms': 5 }],
   statistics: [{ 'snapshot-id': PARENT, 'statistics-path': 'x' }],
+  extra: { 'of-others': 1 },
 }
 
 test('ids beyond 2^53 survive reading and writing byte for byte, as do fields that are not ours', () => {
@@ -45,6 +47,11 @@ test('ids beyond 2^53 survive reading and writing byte for byte, as do fields th
   const parsed = parseMetadata(text, 'm')
   assert.equal(printMetadata(parsed), text)
   assert.deepEqual(parsed, full)
+})
+
+test('a nested column is refused when it is read, not when its table is looked up', () => {
+  const nested = { ...made, schemas: [{ ...made.schemas[0]!, fields: [{ id: 1, name: 'tags', required: false, type: { type: 'list' } }] }] }
+  assert.throws(() => schemaToShape(toLakeTable('t', 'm', nested).schema), { code: 'MR_SCHEMA_TYPE', message: /tags/ })
 })
 
 test('the table that callers see', () => {
@@ -65,14 +72,34 @@ test('absent and null parts of other writers are read as none', () => {
   assert.deepEqual(parsed.properties, {})
 })
 
-test('other versions, other JSON and nested columns are refused, naming the file', () => {
-  assert.throws(() => parseMetadata(printMetadata({ ...made, 'format-version': 3 }), 'file:///m.json'), {
+test('version 1 is read as version 2 has it, and printed for readers of either', () => {
+  const [schema, spec] = [made.schemas[0]!, made['partition-specs'][0]!]
+  const old = {
+    'format-version': 1,
+    'table-uuid': made['table-uuid'],
+    location: 'file:///lake/t',
+    'last-updated-ms': 5,
+    'last-column-id': 1,
+    schema: { type: 'struct', fields: schema.fields },
+    'partition-spec': spec.fields.map(({ 'field-id': _id, ...field }) => field),
+    'current-snapshot-id': 7,
+    snapshots: [{ 'snapshot-id': 7, 'timestamp-ms': 5, 'manifest-list': 'file:///l.avro' }],
+  }
+  const parsed = parseMetadata(JSON.stringify(old), 'm')
+  assert.deepEqual(toLakeTable('t', 'm', parsed).spec.fields, [{ sourceId: 1, fieldId: 1000, name: 'id_bucket', transform: 'bucket[4]' }])
+  assert.deepEqual(parsed.refs, { main: { 'snapshot-id': 7n, type: 'branch' } })
+  const again = JSON.parse(printMetadata(parsed)) as Record<string, unknown>
+  assert.deepEqual(again['schema'], { type: 'struct', 'schema-id': 0, fields: schema.fields })
+  assert.deepEqual(again['partition-spec'], spec.fields)
+  assert.deepEqual(parseMetadata(printMetadata(parsed), 'm'), parsed)
+})
+
+test('newer versions and other JSON are refused, naming the file', () => {
+  assert.throws(() => parseMetadata(printMetadata({ ...made, 'format-version': 4 }), 'file:///m.json'), {
     code: 'MR_LAKE_VERSION',
-    message: /m\.json.*version 3/,
+    message: /m\.json.*version 4/,
   })
   for (const text of ['', '{', '[]', 'null', '{"a": 1}'])
     assert.throws(() => parseMetadata(text, 'file:///m.json'), { code: 'MR_LAKE_CORRUPT' })
-  const nested = { ...made, schemas: [{ ...made.schemas[0]!, fields: [{ id: 1, name: 'tags', required: false, type: { type: 'list' } }] }] }
-  assert.throws(() => toLakeTable('t', 'm', nested), { code: 'MR_SCHEMA_TYPE', message: /tags/ })
   assert.throws(() => toLakeTable('t', 'm', { ...made, 'current-schema-id': 5 }), { code: 'MR_LAKE_CORRUPT' })
 })

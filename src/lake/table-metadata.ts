@@ -1,9 +1,9 @@
-// Table metadata, format version 2 (Iceberg spec, "Table Metadata and Snapshots", appendix C): the JSON file that a
-// pointer names. Fields that Millrace does not know are carried along unchanged. Ids of 63 bits are bigint.
+// Table metadata (Iceberg spec, "Table Metadata and Snapshots", appendix C): the JSON file that a pointer names. Version 2 is
+// what Millrace writes data to; tables of others of version 1 and 3 are read and kept. Fields that Millrace does not know
+// are carried along unchanged. Ids of 63 bits are bigint.
 import { MillraceError } from '../core/errors.ts'
 import { parseJson, printJson } from '../core/json.ts'
 import type { LakeField, LakePartitionField, LakeSchema, LakeSnapshot, LakeSpec, LakeTable } from './types.ts'
-import { parseIcebergType } from './value/iceberg-type.ts'
 
 export interface SchemaJson {
   readonly type: 'struct'
@@ -18,7 +18,7 @@ export interface SchemaJson {
   }[]
 }
 
-interface SpecFieldJson {
+export interface SpecFieldJson {
   readonly 'source-id': number
   readonly 'field-id': number
   readonly name: string
@@ -28,11 +28,15 @@ interface SpecFieldJson {
 export interface SnapshotJson {
   readonly 'snapshot-id': bigint
   readonly 'parent-snapshot-id'?: bigint
+  /** Zero in tables of version 1. */
   readonly 'sequence-number': number
   readonly 'timestamp-ms': number
   readonly summary: Readonly<Record<string, string>> & { readonly operation: string }
   readonly 'manifest-list': string
-  readonly 'schema-id': number
+  readonly 'schema-id'?: number
+  /** Version 3. */
+  readonly 'first-row-id'?: number
+  readonly 'added-rows'?: number
 }
 
 export interface RefJson {
@@ -50,6 +54,22 @@ export interface SortFieldJson {
   readonly 'null-order': 'nulls-first' | 'nulls-last'
 }
 
+export interface SpecJson {
+  readonly 'spec-id': number
+  readonly fields: readonly SpecFieldJson[]
+}
+
+export interface SortOrderJson {
+  readonly 'order-id': number
+  readonly fields: readonly SortFieldJson[]
+}
+
+/** A statistics file, of whatever kind: what else it says is kept. */
+export interface StatisticsJson {
+  readonly 'snapshot-id': bigint
+  readonly 'statistics-path': string
+}
+
 export interface TableMetadata {
   readonly 'format-version': number
   readonly 'table-uuid': string
@@ -60,10 +80,10 @@ export interface TableMetadata {
   readonly 'current-schema-id': number
   readonly schemas: readonly SchemaJson[]
   readonly 'default-spec-id': number
-  readonly 'partition-specs': readonly { readonly 'spec-id': number; readonly fields: readonly SpecFieldJson[] }[]
+  readonly 'partition-specs': readonly SpecJson[]
   readonly 'last-partition-id': number
   readonly 'default-sort-order-id': number
-  readonly 'sort-orders': readonly { readonly 'order-id': number; readonly fields: readonly SortFieldJson[] }[]
+  readonly 'sort-orders': readonly SortOrderJson[]
   readonly properties: Readonly<Record<string, string>>
   /** -1 for none. */
   readonly 'current-snapshot-id': bigint
@@ -71,34 +91,75 @@ export interface TableMetadata {
   readonly snapshots: readonly SnapshotJson[]
   readonly 'snapshot-log': readonly { readonly 'snapshot-id': bigint; readonly 'timestamp-ms': number }[]
   readonly 'metadata-log': readonly { readonly 'metadata-file': string; readonly 'timestamp-ms': number }[]
+  readonly statistics?: readonly StatisticsJson[]
+  readonly 'partition-statistics'?: readonly StatisticsJson[]
+  /** Version 3. */
+  readonly 'next-row-id'?: number
+  readonly 'encryption-keys'?: readonly { readonly 'key-id': string }[]
 }
 
-export const printMetadata = (metadata: TableMetadata): string => printJson(metadata)
+/** The versions that are read and kept; data is written to version 2 only. */
+export const FORMAT_VERSIONS: readonly unknown[] = [1, 2, 3]
 
-/** @throws MR_LAKE_CORRUPT when it is not metadata; MR_LAKE_VERSION for a format other than 2. */
+/** Version 1 names the current schema and spec a second time, for readers that know no lists of them. */
+export function printMetadata(metadata: TableMetadata): string {
+  if (metadata['format-version'] !== 1) return printJson(metadata)
+  const schema = metadata.schemas.find((one) => one['schema-id'] === metadata['current-schema-id'])
+  const spec = metadata['partition-specs'].find((one) => one['spec-id'] === metadata['default-spec-id'])
+  return printJson({ ...metadata, schema, 'partition-spec': spec?.fields ?? [] })
+}
+
+/** @throws MR_LAKE_CORRUPT when it is not metadata; MR_LAKE_VERSION for a newer format. */
 export function parseMetadata(text: string, location: string): TableMetadata {
   const raw = readObject(text, location)
   const version = raw['format-version']
-  if (version !== 2) {
-    throw new MillraceError('MR_LAKE_VERSION', `${location} has format version ${String(version)}, Millrace reads version 2`, {
-      fix: 'upgrade or rewrite the table as version 2 with the engine that wrote it',
+  if (!FORMAT_VERSIONS.includes(version)) {
+    throw new MillraceError('MR_LAKE_VERSION', `${location} has format version ${String(version)}, Millrace reads ${FORMAT_VERSIONS}`, {
+      fix: 'upgrade Millrace, or rewrite the table as version 2 with the engine that wrote it',
     })
   }
-  const snapshots = (raw['snapshots'] ?? []) as SnapshotJson[]
-  const log = (raw['snapshot-log'] ?? []) as TableMetadata['snapshot-log']
-  const refs = Object.entries((raw['refs'] ?? {}) as Record<string, RefJson>)
+  const whole = (version === 1 ? fromVersion1(raw) : raw) as unknown as TableMetadata
+  const current = BigInt(whole['current-snapshot-id'] ?? -1)
+  const refs = Object.entries(whole.refs ?? {}).map(([name, ref]) => [name, { ...ref, 'snapshot-id': BigInt(ref['snapshot-id']) }])
+  const ofMain = current === -1n || Object.hasOwn(whole.refs ?? {}, 'main') ? {} : { main: { 'snapshot-id': current, type: 'branch' } }
   return {
-    ...(raw as unknown as TableMetadata),
-    properties: (raw['properties'] ?? {}) as Record<string, string>,
-    'current-snapshot-id': BigInt((raw['current-snapshot-id'] as number | bigint | null | undefined) ?? -1),
-    snapshots: snapshots.map((snapshot) => ({
-      ...snapshot,
-      'snapshot-id': BigInt(snapshot['snapshot-id']),
-      ...(snapshot['parent-snapshot-id'] == null ? {} : { 'parent-snapshot-id': BigInt(snapshot['parent-snapshot-id']) }),
-    })),
-    refs: Object.fromEntries(refs.map(([name, ref]) => [name, { ...ref, 'snapshot-id': BigInt(ref['snapshot-id']) }])),
-    'snapshot-log': log.map((entry) => ({ ...entry, 'snapshot-id': BigInt(entry['snapshot-id']) })),
-    'metadata-log': (raw['metadata-log'] ?? []) as TableMetadata['metadata-log'],
+    ...whole,
+    properties: whole.properties ?? {},
+    'current-snapshot-id': current,
+    snapshots: (whole.snapshots ?? []).map(readSnapshotJson),
+    refs: { ...Object.fromEntries(refs), ...ofMain },
+    'snapshot-log': (whole['snapshot-log'] ?? []).map((entry) => ({ ...entry, 'snapshot-id': BigInt(entry['snapshot-id']) })),
+    'metadata-log': whole['metadata-log'] ?? [],
+    ...(whole.statistics ? { statistics: whole.statistics.map(readStatisticsJson) } : {}),
+    ...(whole['partition-statistics'] ? { 'partition-statistics': whole['partition-statistics'].map(readStatisticsJson) } : {}),
+  }
+}
+
+/** A snapshot as JSON has it: with ids of 63 bits, whatever their size. */
+export const readSnapshotJson = (json: SnapshotJson): SnapshotJson => ({
+  ...json,
+  'snapshot-id': BigInt(json['snapshot-id']),
+  ...(json['parent-snapshot-id'] == null ? {} : { 'parent-snapshot-id': BigInt(json['parent-snapshot-id']) }),
+  'sequence-number': json['sequence-number'] ?? 0,
+})
+
+export const readStatisticsJson = (json: StatisticsJson): StatisticsJson => ({ ...json, 'snapshot-id': BigInt(json['snapshot-id']) })
+
+/** Gives metadata of version 1 the lists of version 2, as appendix C, "Upgrading to version 2", says. */
+function fromVersion1(raw: Record<string, unknown>): Record<string, unknown> {
+  const { schema, 'partition-spec': spec, ...rest } = raw as { schema?: SchemaJson; 'partition-spec'?: readonly SpecFieldJson[] }
+  const fields = (spec ?? []).map((field, index) => ({ ...field, 'field-id': field['field-id'] ?? 1000 + index }))
+  const lastId = fields.reduce((most, field) => Math.max(most, field['field-id']), 999)
+  return {
+    'last-sequence-number': 0,
+    'current-schema-id': schema?.['schema-id'] ?? 0,
+    schemas: schema ? [{ ...schema, 'schema-id': schema['schema-id'] ?? 0 }] : [],
+    'default-spec-id': 0,
+    'partition-specs': [{ 'spec-id': 0, fields }],
+    'last-partition-id': lastId,
+    'default-sort-order-id': 0,
+    'sort-orders': [{ 'order-id': 0, fields: [] }],
+    ...rest,
   }
 }
 
@@ -121,6 +182,7 @@ export function toLakeTable(name: string, metadataLocation: string, metadata: Ta
   const refs = Object.entries(metadata.refs)
   return {
     name,
+    formatVersion: metadata['format-version'],
     uuid: metadata['table-uuid'],
     location: metadata.location,
     metadataLocation,
@@ -145,14 +207,14 @@ function found<T extends { readonly id: number }>(all: readonly T[], id: number,
 
 function readSchema(json: SchemaJson): LakeSchema {
   const fields = json.fields.map((field): LakeField => {
-    const type = typeof field.type === 'string' ? field.type : `nested column ${field.name}`
-    parseIcebergType(type)
+    // What is no type that Millrace holds is refused when the column is read, not when the table is looked up.
+    const type = typeof field.type === 'string' ? field.type : `of the nested column ${field.name}`
     return { id: field.id, name: field.name, type, required: field.required, ...(field.doc === undefined ? {} : { doc: field.doc }) }
   })
   return { id: json['schema-id'], fields, identifierIds: json['identifier-field-ids'] ?? [] }
 }
 
-const readSpec = (json: TableMetadata['partition-specs'][number]): LakeSpec => ({
+const readSpec = (json: SpecJson): LakeSpec => ({
   id: json['spec-id'],
   fields: json.fields.map(
     (field): LakePartitionField => ({
@@ -169,9 +231,9 @@ const readSnapshot = (json: SnapshotJson): LakeSnapshot => ({
   parentId: json['parent-snapshot-id'] ?? null,
   sequence: json['sequence-number'],
   timestampMs: json['timestamp-ms'],
-  operation: json.summary.operation as LakeSnapshot['operation'],
-  summary: json.summary,
-  schemaId: json['schema-id'],
+  operation: (json.summary?.operation ?? 'append') as LakeSnapshot['operation'],
+  summary: json.summary ?? {},
+  schemaId: json['schema-id'] ?? -1,
   manifestList: json['manifest-list'],
 })
 

@@ -78,6 +78,8 @@ export interface LakeSnapshot {
 /** A table as of one metadata file: immutable. */
 export interface LakeTable {
   readonly name: string
+  /** Of Iceberg: 2 for what Millrace writes. */
+  readonly formatVersion: number
   readonly uuid: string
   readonly location: string
   readonly metadataLocation: string
@@ -144,4 +146,4 @@ export interface TableChange {
 }
 
 /** What travels in the same transaction as the pointers. */
-export type CommitAlso = Pick<CommitRequest, 'pipeline' | 'refresh' | 'cursors'>
+export type CommitAlso = Pick<CommitRequest, 'pipeline' | 'refresh' | 'cursors' | 'finished'>

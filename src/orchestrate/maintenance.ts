@@ -11,6 +11,7 @@ import { withRelations } from '../engine/workspace.ts'
 import { writeParquet } from '../engine/write.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
+import { isIcebergType } from '../lake/value/iceberg-type.ts'
 import type { Log } from '../log/log.ts'
 
 export interface MaintenanceParts {
@@ -55,9 +56,12 @@ export function startMaintenance(parts: MaintenanceParts): () => void {
     })
   }
   const pass = async (): Promise<void> => {
-    for (const table of await parts.lake.tables()) {
+    for (const pointer of await parts.lake.catalog.tables()) {
       if (isStopped) return
-      await maintainTable(parts, table).catch((cause) => parts.onError(`maintenance of ${table.name} failed`, asMillraceError(cause)))
+      await parts.lake
+        .at(pointer)
+        .then((table) => maintainTable(parts, table))
+        .catch((cause) => parts.onError(`maintenance of ${pointer.name} failed`, asMillraceError(cause)))
     }
     await retainLogs(parts)
     if (parts.clock.nowMs() < orphansAtMs) return
@@ -86,6 +90,8 @@ export async function maintainTable(parts: MaintenanceParts, table: LakeTable): 
 }
 
 async function compact(parts: MaintenanceParts, table: LakeTable): Promise<number> {
+  // Tables of other engines are theirs to rewrite when Millrace does not write their version or types.
+  if (table.formatVersion !== 2 || !table.schema.fields.every((field) => isIcebergType(field.type))) return 0
   let count = 0
   for (const group of await parts.lake.planCompaction(table)) {
     const add = await withRelations(parts.engine, {}, (session) =>

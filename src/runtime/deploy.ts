@@ -41,9 +41,11 @@ function ownRelation(relation: Relation): Stored {
 }
 
 export async function deployTables(lake: Lake, manifest: Manifest): Promise<void> {
-  const existing = new Map((await lake.tables()).map((table) => [table.name, table]))
+  // Tables of others may lie beside them; what is wrong with those is no reason not to start.
+  const existing = new Map((await lake.catalog.tables()).map((pointer) => [pointer.name, pointer]))
   for (const stored of storedRelations(manifest)) {
-    const table = existing.get(stored.name)
+    const pointer = existing.get(stored.name)
+    const table = pointer && (await lake.at(pointer))
     if (!table)
       await lake.create({ name: stored.name, shape: stored.shape, partition: stored.partition, cluster: stored.cluster, key: stored.key })
     else if (!isSameShape(schemaToShape(table.schema), stored.shape))

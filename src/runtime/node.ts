@@ -14,7 +14,7 @@ import { openEngine } from '../engine/duckdb.ts'
 import { RelationStore } from '../engine/relations.ts'
 import { openAudit } from '../govern/audit.ts'
 import { ADMIN } from '../govern/identity.ts'
-import { openJwt } from '../govern/jwt.ts'
+import { isJwt, openJwt } from '../govern/jwt.ts'
 import { openGuard } from '../govern/secure.ts'
 import { openTokens, type Tokens } from '../govern/token.ts'
 import { openLake } from '../lake/open-lake.ts'
@@ -170,7 +170,14 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   closers.push(() => store.close())
   const log = await openEmbeddedLog({ disk: nodeDisk, clock, directory: directory.log, onEvent: (event) => tellLog(logger, event) })
   closers.push(() => log.close())
-  const lake = openLake({ disk: nodeDisk, clock, random: systemRandom, catalog: store.catalog, directory: directory.lake })
+  const lake = openLake({
+    disk: nodeDisk,
+    clock,
+    random: systemRandom,
+    catalog: store.catalog,
+    directory: directory.lake,
+    locations: settings.lakeLocations,
+  })
   mkdirSync(directory.temp, { recursive: true })
   const engine = await openEngine({
     clock,
@@ -204,9 +211,10 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
         : relations.pin(relation, { ...(at ? { at } : {}), committedOnly }),
   })
   closers.push(() => guard.close())
-  const jwt = jwtSettings(options.variables)
+  const provider = jwtSettings(options.variables)
+  const jwt = provider && openJwt(provider, clock)
   const answerer = makeAnswerer({
-    jwt: jwt && openJwt(jwt, clock),
+    jwt,
     clock,
     engine,
     guard,
@@ -357,6 +365,11 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     printMetrics: async () => ({ type: metrics.contentType, text: await metrics.print() }),
     onCollected: metrics.collected,
     onError: (error, request) => logger.error('a request failed', error, request),
+    iceberg: {
+      onCommitted: (table) => (relations.has(table.name) ? onMaintained(table) : metrics.committed(table.name)),
+      record: (caller, action, object, outcome) => audit.record(caller, { action, object, outcome, detail: {} }),
+      verifyToken: (token) => (jwt && isJwt(token) ? jwt(token) : tokens.verify(token)),
+    },
     admin: {
       clock,
       version: VERSION,

@@ -16,6 +16,8 @@ export interface Settings {
   readonly logLevel: string
   /** How often expiry and compaction look. */
   readonly maintenanceMs: number
+  /** Absolute paths, besides the data directory, under which clients of the Iceberg catalog may place tables. */
+  readonly lakeLocations: readonly string[]
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -26,6 +28,14 @@ function number(environment: Environment, name: string, fallback: number): numbe
   const value = Number(text)
   if (!Number.isFinite(value) || value < 0) throw new MillraceError('MR_ENVIRONMENT', `${name} is "${text}"`, { fix: 'set it to a number' })
   return value
+}
+
+function paths(environment: Environment, name: string): string[] {
+  const all = (environment[name] ?? '').split(',').filter((path) => path !== '')
+  const odd = all.find((path) => !/^\/.*[^/]$/.test(path))
+  if (odd)
+    throw new MillraceError('MR_ENVIRONMENT', `${name} has "${odd}"`, { fix: 'give absolute paths of directories, separated by commas' })
+  return all
 }
 
 export function readSettings(environment: Environment): Settings {
@@ -40,6 +50,7 @@ export function readSettings(environment: Environment): Settings {
     threads: environment['MILLRACE_THREADS'] ? number(environment, 'MILLRACE_THREADS', 2) : undefined,
     logLevel: environment['MILLRACE_LOG'] ?? 'info',
     maintenanceMs: number(environment, 'MILLRACE_MAINTENANCE_MS', 60_000),
+    lakeLocations: paths(environment, 'MILLRACE_LAKE_LOCATIONS'),
   }
 }
 

@@ -1,4 +1,5 @@
-// The routes of port 4100, put together: health, streams, SQL, endpoints, metrics, OpenAPI, the admin API and the console.
+// The routes of port 4100, put together: health, streams, SQL, endpoints, the Iceberg catalog, metrics, OpenAPI, the admin
+// API and the console.
 import type { FastifyInstance } from 'fastify'
 import { nodeDisk } from '../core/disk.ts'
 import type { MillraceError } from '../core/errors.ts'
@@ -14,6 +15,7 @@ import { addAdmin, callerOf } from './admin/routes.ts'
 import { mayCount } from './admin/shown.ts'
 import type { Caller } from './answer.ts'
 import { type HttpServer, startHttp } from './http.ts'
+import { addIceberg, type IcebergServing } from './iceberg/routes.ts'
 import { shownMetrics } from './metrics.ts'
 import { openApi } from './openapi.ts'
 import { addRest } from './rest.ts'
@@ -28,6 +30,7 @@ export interface ServeParts {
   readonly cursorKey: Uint8Array
   /** Directory of the built console. */
   readonly consoleDirectory: string
+  readonly iceberg: Pick<IcebergServing, 'onCommitted' | 'record' | 'verifyToken'>
   isReady(): boolean
   printMetrics(): Promise<{ type: string; text: string }>
   onCollected(stream: string, accepted: number, rejected: number, bytes: number, tookMs: number): void
@@ -110,6 +113,14 @@ function addRoutes(app: FastifyInstance, parts: ServeParts): void {
     key: parts.cursorKey,
     onChange: (listener) => admin.onChange(([kind, name]) => (kind === 'relation' && name ? listener(name) : undefined)),
     after: (ms, action) => admin.clock.after(ms, action),
+  })
+  addIceberg(app, {
+    clock: admin.clock,
+    lake: admin.lake,
+    answerer: admin.answerer,
+    manifest: () => admin.manifest(),
+    onError: parts.onError,
+    ...parts.iceberg,
   })
   addAdmin(app, admin)
   addConsole(app, nodeDisk, parts.consoleDirectory)

@@ -1,5 +1,6 @@
 // The catalog and the one commit, as an interface: SQLite (`sqlite-catalog.ts`) in production, a model in simulations.
-// PROTOCOL rules 14 and 15: files are durable before; this transaction alone makes them visible.
+// PROTOCOL rules 14 and 15: files are durable before; this transaction alone makes them visible. Names are those of
+// `identifier.ts`; a table and a view never share one.
 
 export interface TablePointer {
   readonly name: string
@@ -7,6 +8,26 @@ export interface TablePointer {
   readonly location: string
   /** Current snapshot, decimal text of 63 bits; null before the first. */
   readonly snapshotId: string | null
+}
+
+/** A view has a metadata file as a table has, and no snapshots. */
+export interface ViewPointer {
+  readonly name: string
+  readonly location: string
+}
+
+export interface Namespace {
+  readonly name: string
+  readonly properties: Readonly<Record<string, string>>
+}
+
+/** A request that was carried out, kept so that its repetition is answered and not carried out again. */
+export interface Finished {
+  readonly key: string
+  /** What tells the request from another that comes with the same key. */
+  readonly request: string
+  /** What is needed to answer again, as JSON. */
+  readonly answer: string
 }
 
 export interface OffsetRow {
@@ -37,6 +58,8 @@ export interface CommitRequest {
     readonly to: string
     readonly snapshotId: string | null
   }[]
+  /** The same for views. */
+  readonly views?: readonly { readonly name: string; readonly from: string | null; readonly to: string }[]
   /** A pipeline's progress, replaced as a whole per (pipeline, topic, partition). */
   readonly pipeline?: {
     readonly name: string
@@ -55,6 +78,8 @@ export interface CommitRequest {
   }
   /** Cursors of file loads and the like. */
   readonly cursors?: readonly { readonly name: string; readonly value: string }[]
+  /** Kept with the change, so that a crash leaves both or neither. */
+  readonly finished?: Finished
   readonly nowMs: number
 }
 
@@ -74,10 +99,34 @@ export type CommitOutcome =
 export interface Catalog {
   tables(): Promise<readonly TablePointer[]>
   table(name: string): Promise<TablePointer | null>
-  /** All of it or nothing, durable when resolved (synchronous = FULL). */
+  views(): Promise<readonly ViewPointer[]>
+  view(name: string): Promise<ViewPointer | null>
+  /**
+   * All of it or nothing, durable when resolved (synchronous = FULL). A new name makes its namespaces; a name that a view
+   * has conflicts for a table, and the other way round.
+   */
   commit(request: CommitRequest): Promise<CommitOutcome>
-  /** Removes the pointer; a change with snapshot null tells the followers. */
-  drop(name: string, from: string, nowMs: number): Promise<CommitOutcome>
+  /** Removes the pointer of a table or view; a change with snapshot null tells the followers of a table. */
+  drop(name: string, from: string, nowMs: number, finished?: Finished): Promise<CommitOutcome>
+  /** Gives a table or view another name; a change for each name tells the followers. Conflicts when `to` is taken. */
+  rename(name: string, from: string, to: string, nowMs: number, finished?: Finished): Promise<CommitOutcome>
+  /** Sorted by name; `main` is always among them. */
+  namespaces(): Promise<readonly Namespace[]>
+  /** Makes those around it too. False when it exists. */
+  createNamespace(namespace: Namespace, nowMs: number, finished?: Finished): Promise<boolean>
+  /** Sets and removes properties; answers those that were there before, null when there is no such namespace. */
+  alterNamespace(
+    name: string,
+    change: { readonly set: Readonly<Record<string, string>>; readonly remove: readonly string[] },
+    nowMs: number,
+    finished?: Finished,
+  ): Promise<Namespace | null>
+  /** 'full' while it holds a table, a view or a namespace; `main` always is. */
+  dropNamespace(name: string, nowMs: number, finished?: Finished): Promise<'dropped' | 'unknown' | 'full'>
+  /** A request of the last hour that was carried out. */
+  finished(key: string, nowMs: number): Promise<Finished | null>
+  /** Keeps a request that changed nothing. */
+  finish(finished: Finished, nowMs: number): Promise<void>
   /** Takes over a pipeline: later commits with another generation are refused, as are commits of a pipeline nobody acquired. */
   acquire(pipeline: string, generation: string): Promise<void>
   /** Offsets, checkpoint and the table pointers, read in one transaction. */

@@ -54,8 +54,18 @@ const OPERATE = `
   create index deployments_by_time on deployments (applied_ms);
 `
 
+// Tables of other namespaces than `main` were there before namespaces were: theirs become rows.
+const ICEBERG_REST = `
+  alter table pointers add column kind text not null default 'table' check (kind in ('table', 'view'));
+  create table namespaces (name text primary key, properties text not null) strict;
+  insert into namespaces values ('main', '{}');
+  insert or ignore into namespaces select substr(name, 1, instr(name, '.') - 1), '{}' from pointers where instr(name, '.') > 0;
+  create table finished_requests (key text primary key, request text not null, answer text not null, finished_ms integer not null) strict;
+  create index finished_requests_by_time on finished_requests (finished_ms);
+`
+
 /** Entry i brings version i to version i + 1. */
-const MIGRATIONS: readonly string[] = [CATALOG + RUNS + QUALITY + GOVERN + OPERATE]
+const MIGRATIONS: readonly string[] = [CATALOG + RUNS + QUALITY + GOVERN + OPERATE, ICEBERG_REST]
 
 /**
  * Brings the database to the newest version, one transaction a step, so that a crash leaves a whole version.

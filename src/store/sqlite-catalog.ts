@@ -1,8 +1,11 @@
 // The catalog in the control database: the one transaction by which data becomes visible (PROTOCOL rules 14 to 16). All
 // checks come first and writes after, so a refused request has written nothing.
 import type { Kysely } from 'kysely'
-import { type Catalog, type CommitOutcome, type CommitRequest, offsetsOf, type TablePointer } from './catalog.ts'
+import { type Catalog, type CommitOutcome, type CommitRequest, type Finished, offsetsOf, type TablePointer } from './catalog.ts'
+import { finishedOf, writeFinished } from './finished-requests.ts'
 import type { Unit } from './group-commit.ts'
+import { namespaceOf } from './identifier.ts'
+import { alterNamespace, createNamespace, dropNamespace, ensureNamespace, listNamespaces } from './sqlite-namespaces.ts'
 import type { Tables } from './tables.ts'
 
 export interface CatalogStore {
@@ -15,10 +18,39 @@ const CHANGES_MAX = 100_000
 
 export function sqliteCatalog({ read, write }: CatalogStore): Catalog {
   return {
-    tables: () => read.selectFrom('pointers').select(['name', 'location', 'snapshotId']).orderBy('name').execute(),
-    table: (name) => pointerOf(read, name),
+    tables: () => pointersOf(read, 'table').orderBy('name').execute(),
+    async table(name) {
+      return (await pointersOf(read, 'table').where('name', '=', name).executeTakeFirst()) ?? null
+    },
+    views: () => read.selectFrom('pointers').select(['name', 'location']).where('kind', '=', 'view').orderBy('name').execute(),
+    async view(name) {
+      const row = await pointersOf(read, 'view').where('name', '=', name).executeTakeFirst()
+      return row ? { name: row.name, location: row.location } : null
+    },
     commit: (request) => write((tx) => commit(tx, request)),
-    drop: (name, from, nowMs) => write((tx) => drop(tx, name, from, nowMs)),
+    drop: (name, from, nowMs, finished) => write((tx) => drop(tx, { name, from, nowMs, finished })),
+    rename: (name, from, to, nowMs, finished) => write((tx) => rename(tx, { name, from, nowMs, finished }, to)),
+    namespaces: () => listNamespaces(read),
+    createNamespace: (namespace, nowMs, finished) =>
+      write(async (tx) => {
+        const isNew = await createNamespace(tx, namespace)
+        if (isNew) await writeFinished(tx, finished, nowMs)
+        return isNew
+      }),
+    alterNamespace: (name, change, nowMs, finished) =>
+      write(async (tx) => {
+        const before = await alterNamespace(tx, name, change)
+        if (before) await writeFinished(tx, finished, nowMs)
+        return before
+      }),
+    dropNamespace: (name, nowMs, finished) =>
+      write(async (tx) => {
+        const outcome = await dropNamespace(tx, name)
+        if (outcome === 'dropped') await writeFinished(tx, finished, nowMs)
+        return outcome
+      }),
+    finished: (key, nowMs) => finishedOf(read, key, nowMs),
+    finish: (finished, nowMs) => write((tx) => writeFinished(tx, finished, nowMs)),
     acquire: (pipeline, generation) => write((tx) => acquire(tx, pipeline, generation)),
     progress: (pipeline) => read.transaction().execute((tx) => progress(tx, pipeline)),
     committed: (topic) => committed(read, topic),
@@ -36,22 +68,35 @@ export function sqliteCatalog({ read, write }: CatalogStore): Catalog {
   }
 }
 
-async function pointerOf(db: Kysely<Tables>, name: string): Promise<TablePointer | null> {
-  const row = await db.selectFrom('pointers').select(['name', 'location', 'snapshotId']).where('name', '=', name).executeTakeFirst()
-  return row ?? null
+const pointersOf = (db: Kysely<Tables>, kind: 'table' | 'view') =>
+  db.selectFrom('pointers').select(['name', 'location', 'snapshotId']).where('kind', '=', kind)
+
+interface Entry extends TablePointer {
+  readonly kind: 'table' | 'view'
 }
+
+/** What has the name, whatever it is. */
+async function entryOf(db: Kysely<Tables>, name: string): Promise<Entry | undefined> {
+  return db.selectFrom('pointers').select(['name', 'kind', 'location', 'snapshotId']).where('name', '=', name).executeTakeFirst()
+}
+
+/** What a conflict tells of the entry that it met. */
+const tableOf = (entry: Entry | undefined): TablePointer | null =>
+  entry?.kind === 'table' ? { name: entry.name, location: entry.location, snapshotId: entry.snapshotId } : null
 
 async function commit(tx: Kysely<Tables>, request: CommitRequest): Promise<CommitOutcome> {
   const refused = (await fencedOut(tx, request)) ?? (await conflicting(tx, request))
   if (refused) return refused
-  for (const { name, to, snapshotId } of request.tables) {
+  for (const { name, kind, from, to, snapshotId } of movesOf(request)) {
     const row = { location: to, snapshotId, updatedMs: request.nowMs }
+    if (from === null) await ensureNamespace(tx, namespaceOf(name))
     await tx
       .insertInto('pointers')
-      .values({ name, ...row })
+      .values({ name, kind, ...row })
       .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
       .execute()
   }
+  await writeFinished(tx, request.finished, request.nowMs)
   await writeProgress(tx, request)
   await writeRefresh(tx, request)
   for (const cursor of request.cursors ?? []) {
@@ -63,6 +108,11 @@ async function commit(tx: Kysely<Tables>, request: CommitRequest): Promise<Commi
   }
   return { kind: 'committed', sequence: await writeChanges(tx, request.tables, request.nowMs) }
 }
+
+const movesOf = ({ tables, views = [] }: CommitRequest) => [
+  ...tables.map((move) => ({ ...move, kind: 'table' as const })),
+  ...views.map((move) => ({ ...move, kind: 'view' as const, snapshotId: null })),
+]
 
 /** The first owner check that fails: the pipeline's generation, or the token of a model's refresh. */
 async function fencedOut(tx: Kysely<Tables>, request: CommitRequest): Promise<CommitOutcome | null> {
@@ -77,9 +127,10 @@ async function fencedOut(tx: Kysely<Tables>, request: CommitRequest): Promise<Co
 }
 
 async function conflicting(tx: Kysely<Tables>, request: CommitRequest): Promise<CommitOutcome | null> {
-  for (const { name, from } of request.tables) {
-    const current = await pointerOf(tx, name)
-    if ((current?.location ?? null) !== from) return { kind: 'conflict', table: name, current }
+  for (const { name, kind, from } of movesOf(request)) {
+    const entry = await entryOf(tx, name)
+    const isExpected = from === null ? entry === undefined : entry?.kind === kind && entry.location === from
+    if (!isExpected) return { kind: 'conflict', table: name, current: tableOf(entry) }
   }
   return null
 }
@@ -133,11 +184,34 @@ async function writeChanges(
   return last
 }
 
-async function drop(tx: Kysely<Tables>, name: string, from: string, nowMs: number): Promise<CommitOutcome> {
-  const current = await pointerOf(tx, name)
-  if (current?.location !== from) return { kind: 'conflict', table: name, current }
+interface Removal {
+  readonly name: string
+  readonly from: string
+  readonly nowMs: number
+  readonly finished: Finished | undefined
+}
+
+async function drop(tx: Kysely<Tables>, { name, from, nowMs, finished }: Removal): Promise<CommitOutcome> {
+  const entry = await entryOf(tx, name)
+  if (entry?.location !== from) return { kind: 'conflict', table: name, current: tableOf(entry) }
   await tx.deleteFrom('pointers').where('name', '=', name).execute()
-  return { kind: 'committed', sequence: await writeChanges(tx, [{ name, snapshotId: null }], nowMs) }
+  await writeFinished(tx, finished, nowMs)
+  return { kind: 'committed', sequence: await writeChanges(tx, entry.kind === 'table' ? [{ name, snapshotId: null }] : [], nowMs) }
+}
+
+async function rename(tx: Kysely<Tables>, { name, from, nowMs, finished }: Removal, to: string): Promise<CommitOutcome> {
+  const entry = await entryOf(tx, name)
+  if (entry?.location !== from) return { kind: 'conflict', table: name, current: tableOf(entry) }
+  const taken = await entryOf(tx, to)
+  if (taken) return { kind: 'conflict', table: to, current: tableOf(taken) }
+  await ensureNamespace(tx, namespaceOf(to))
+  await tx.updateTable('pointers').set({ name: to, updatedMs: nowMs }).where('name', '=', name).execute()
+  await writeFinished(tx, finished, nowMs)
+  const changes = [
+    { name, snapshotId: null },
+    { name: to, snapshotId: entry.snapshotId },
+  ]
+  return { kind: 'committed', sequence: await writeChanges(tx, entry.kind === 'table' ? changes : [], nowMs) }
 }
 
 async function acquire(tx: Kysely<Tables>, pipeline: string, generation: string): Promise<void> {
@@ -158,7 +232,7 @@ async function progress(tx: Kysely<Tables>, pipeline: string): ReturnType<Catalo
     .orderBy('partition')
     .execute()
   const checkpoint = await tx.selectFrom('checkpoints').select(['location', 'code']).where('pipeline', '=', pipeline).executeTakeFirst()
-  const tables = await tx.selectFrom('pointers').select(['name', 'location', 'snapshotId']).orderBy('name').execute()
+  const tables = await pointersOf(tx, 'table').orderBy('name').execute()
   return { offsets, checkpoint: checkpoint ?? null, tables }
 }
 

@@ -4,7 +4,10 @@ import type { Generated } from 'kysely'
 
 export interface Tables {
   // catalog
-  pointers: { name: string; location: string; snapshotId: string | null; updatedMs: number }
+  pointers: { name: string; kind: 'table' | 'view'; location: string; snapshotId: string | null; updatedMs: number }
+  /** Properties as JSON. */
+  namespaces: { name: string; properties: string }
+  finishedRequests: { key: string; request: string; answer: string; finishedMs: number }
   offsets: { pipeline: string; topic: string; partition: number; next: number }
   checkpoints: { pipeline: string; location: string; code: string }
   generations: { pipeline: string; generation: string }

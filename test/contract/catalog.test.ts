@@ -147,6 +147,90 @@ function contract(run: Run): void {
     )
   })
 
+  run('views have pointers of their own, and share no name with a table', async (catalog) => {
+    await catalog.commit(set('t', null, 't1'))
+    const view = (name: string, from: string | null, to: string) =>
+      catalog.commit({ tables: [], views: [{ name, from, to }], nowMs: 1 }).then(({ kind }) => kind)
+    assert.equal(await view('v', null, 'v1'), 'committed')
+    assert.equal(await view('v', 'v1', 'v2'), 'committed')
+    assert.equal(await view('v', 'v1', 'v3'), 'conflict')
+    assert.equal(await view('t', null, 'v1'), 'conflict')
+    assert.equal(await view('t', 't1', 'v1'), 'conflict')
+    assert.deepEqual(await catalog.commit(set('v', null, 'x')), { kind: 'conflict', table: 'v', current: null })
+    assert.deepEqual(await catalog.commit(set('v', 'v2', 'x')), { kind: 'conflict', table: 'v', current: null })
+    assert.deepEqual(await catalog.views(), [{ name: 'v', location: 'v2' }])
+    assert.deepEqual(await catalog.view('v'), { name: 'v', location: 'v2' })
+    assert.equal(await catalog.view('t'), null)
+    assert.equal(await catalog.table('v'), null)
+    assert.deepEqual(
+      (await catalog.tables()).map(({ name }) => name),
+      ['t'],
+    )
+    assert.equal((await catalog.drop('v', 'v1', 2)).kind, 'conflict')
+    assert.equal((await catalog.drop('v', 'v2', 2)).kind, 'committed')
+    assert.equal((await catalog.changesAfter(0)).length, 1, 'only the table has changes to follow')
+  })
+
+  run('a rename moves the pointer and tells the followers of both names', async (catalog) => {
+    await catalog.commit(set('a', null, 'a1'))
+    await catalog.commit(set('b', null, 'b1'))
+    assert.equal((await catalog.rename('a', 'stale', 'c', 3)).kind, 'conflict')
+    const taken = await catalog.rename('a', 'a1', 'b', 3)
+    assert.ok(taken.kind === 'conflict' && taken.table === 'b' && taken.current?.location === 'b1')
+    assert.deepEqual(await catalog.rename('a', 'a1', 'new.place.c', 4), { kind: 'committed', sequence: 4 })
+    assert.equal(await catalog.table('a'), null)
+    assert.deepEqual(await catalog.table('new.place.c'), { name: 'new.place.c', location: 'a1', snapshotId: '4611686018427387904' })
+    assert.deepEqual(
+      (await catalog.changesAfter(2)).map(({ table, snapshotId }) => [table, snapshotId]),
+      [
+        ['a', null],
+        ['new.place.c', '4611686018427387904'],
+      ],
+    )
+    await catalog.commit({ tables: [], views: [{ name: 'v', from: null, to: 'v1' }], nowMs: 5 })
+    assert.equal((await catalog.rename('v', 'v1', 'b', 6)).kind, 'conflict')
+    assert.equal((await catalog.rename('v', 'v1', 'w', 6)).kind, 'committed')
+    assert.deepEqual(await catalog.views(), [{ name: 'w', location: 'v1' }])
+  })
+
+  run('namespaces: main is there, a table makes its own, one that holds something stays', async (catalog) => {
+    const names = async () => (await catalog.namespaces()).map(({ name }) => name)
+    assert.deepEqual(await names(), ['main'])
+    await catalog.commit(set('marts.daily', null, 'd1'))
+    assert.deepEqual(await names(), ['main', 'marts'])
+    assert.equal(await catalog.createNamespace({ name: 'a.b', properties: { owner: 'x' } }, 1), true)
+    assert.equal(await catalog.createNamespace({ name: 'a.b', properties: {} }, 1), false)
+    assert.deepEqual(await names(), ['a', 'a.b', 'main', 'marts'])
+    const before = await catalog.alterNamespace('a.b', { set: { location: 'y' }, remove: ['owner'] }, 2)
+    assert.deepEqual(before, { name: 'a.b', properties: { owner: 'x' } })
+    assert.deepEqual((await catalog.namespaces())[1], { name: 'a.b', properties: { location: 'y' } })
+    assert.equal(await catalog.alterNamespace('none', { set: {}, remove: [] }, 2), null)
+    assert.equal(await catalog.dropNamespace('a', 3), 'full')
+    assert.equal(await catalog.dropNamespace('a.b', 3), 'dropped')
+    assert.equal(await catalog.dropNamespace('a', 3), 'dropped')
+    assert.equal(await catalog.dropNamespace('a', 3), 'unknown')
+    assert.equal(await catalog.dropNamespace('marts', 3), 'full')
+    assert.equal(await catalog.dropNamespace('main', 3), 'full')
+    await catalog.drop('marts.daily', 'd1', 4)
+    assert.equal(await catalog.dropNamespace('marts', 5), 'dropped')
+  })
+
+  run('a request that was carried out is remembered with its change, for an hour', async (catalog) => {
+    const finished = { key: 'k', request: 'r', answer: '{}' }
+    assert.equal((await catalog.commit(set('a', 'absent', 'a1', { finished }))).kind, 'conflict')
+    assert.equal(await catalog.finished('k', 0), null, 'nothing was carried out')
+    const at = set('a', null, 'a1', { finished })
+    assert.equal((await catalog.commit(at)).kind, 'committed')
+    assert.deepEqual(await catalog.finished('k', at.nowMs + 3_600_000), finished)
+    assert.equal(await catalog.finished('k', at.nowMs + 3_600_001), null)
+    await catalog.finish({ key: 'refused', request: 'r', answer: '"no"' }, 5)
+    assert.equal((await catalog.finished('refused', 6))?.answer, '"no"')
+    await catalog.drop('a', 'a1', 7, { key: 'd', request: 'r', answer: '1' })
+    assert.equal((await catalog.finished('d', 7))?.answer, '1')
+    await catalog.createNamespace({ name: 'n', properties: {} }, 8, { key: 'n', request: 'r', answer: '2' })
+    assert.equal((await catalog.finished('n', 8))?.answer, '2')
+  })
+
   run('of concurrent commits from one state exactly one wins', async (catalog) => {
     await catalog.commit(set('a', null, 'start'))
     const outcomes = await Promise.all(Array.from({ length: 20 }, (_, i) => catalog.commit(set('a', 'start', `w${i}`))))

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { ERRORS } from '../../src/core/errors.ts'
 import { compileProject } from '../../src/runtime/start-project.ts'
+import { ENDPOINTS } from '../../src/serve/iceberg/routes.ts'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
@@ -177,6 +178,13 @@ test('every route of the server is in http.md', () => {
   ]
   assert.ok(routes.length >= 20)
   for (const route of routes) assert.ok(page.includes(`\`${route}\``), route)
+})
+
+test('every endpoint of the Iceberg catalog is in iceberg.md, and nothing else', () => {
+  const page = read('docs/reference/iceberg.md')
+  const named = [...page.matchAll(/`((?:GET|HEAD|POST|DELETE) \/v1\/\{prefix\}[^`]*)`/g)].map(([, endpoint]) => endpoint)
+  assert.ok(ENDPOINTS.length >= 20)
+  assert.deepEqual(named.toSorted(), [...ENDPOINTS].sort())
 })
 
 test('every dependency has its reason', () => {

@@ -25,6 +25,9 @@ const DECIMAL = /^decimal\((\d+),\s*(\d+)\)$/
 const FIXED = /^fixed\[(\d+)\]$/
 const parsed = new Map<string, IcebergType>()
 
+/** Whether `parseIcebergType` takes it. */
+export const isIcebergType = (text: string): boolean => PLAIN.test(text) || DECIMAL.test(text) || FIXED.test(text)
+
 /** Takes `decimal(12, 2)` apart. @throws MR_SCHEMA_TYPE for a type that Millrace does not hold. */
 export function parseIcebergType(text: string): IcebergType {
   const known = parsed.get(text)

@@ -1,0 +1,84 @@
+// Iceberg's REST compatibility kit: the tests by which the Java reference checks a catalog server. Resolved with Maven at
+// pinned versions into .cache and compiled together with the classes of test/rck/kit: those that switch on what the kit itself
+// leaves off, and a program that reads and writes rows. `installKit` answers the class path; nothing is started here. Needs
+// Java 17 and Maven.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ICEBERG = '1.11.0'
+
+/** group:artifact:version[:classifier]; what they need themselves comes with those that are no tests. */
+const ARTIFACTS = [
+  `org.apache.iceberg:iceberg-api:${ICEBERG}`,
+  `org.apache.iceberg:iceberg-core:${ICEBERG}`,
+  `org.apache.iceberg:iceberg-data:${ICEBERG}`,
+  `org.apache.iceberg:iceberg-parquet:${ICEBERG}`,
+  `org.apache.iceberg:iceberg-orc:${ICEBERG}`,
+  `org.apache.iceberg:iceberg-api:${ICEBERG}:tests`,
+  `org.apache.iceberg:iceberg-core:${ICEBERG}:tests`,
+  `org.apache.iceberg:iceberg-open-api:${ICEBERG}:tests`,
+  `org.apache.iceberg:iceberg-open-api:${ICEBERG}:test-fixtures`,
+  'org.apache.hadoop:hadoop-client-api:3.4.3',
+  'org.apache.hadoop:hadoop-client-runtime:3.4.3',
+  'org.junit.platform:junit-platform-console-standalone:1.14.4',
+  'org.assertj:assertj-core:3.27.7',
+  'org.mockito:mockito-core:4.11.0',
+  'org.awaitility:awaitility:4.3.0',
+  'org.slf4j:slf4j-nop:2.0.17',
+]
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+const home = join(root, '.cache', `rck-${ICEBERG}`)
+const sources = join(root, 'test', 'rck', 'kit')
+
+export interface Kit {
+  readonly classPath: string
+}
+
+/** The kit, or why there is none. */
+export function installKit(): Kit | { readonly missing: string } {
+  const libraries = join(home, 'lib')
+  const isComplete = existsSync(join(home, 'complete')) && readFileSync(join(home, 'complete'), 'utf8') === ARTIFACTS.join('\n')
+  if (!isComplete) {
+    rmSync(home, { recursive: true, force: true })
+    mkdirSync(home, { recursive: true })
+    writeFileSync(join(home, 'pom.xml'), pom())
+    const failed = run('mvn', [
+      '-q',
+      '-B',
+      '-f',
+      join(home, 'pom.xml'),
+      `-Dmaven.repo.local=${join(root, '.cache', 'maven')}`,
+      'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies',
+      `-DoutputDirectory=${libraries}`,
+    ])
+    if (failed) return { missing: failed }
+    writeFileSync(join(home, 'complete.new'), ARTIFACTS.join('\n'))
+    renameSync(join(home, 'complete.new'), join(home, 'complete'))
+  }
+  const classes = join(home, 'classes')
+  const files = readdirSync(sources).filter((name) => name.endsWith('.java'))
+  rmSync(classes, { recursive: true, force: true })
+  const failed = run('javac', ['-nowarn', '-d', classes, '-cp', join(libraries, '*'), ...files.map((name) => join(sources, name))])
+  return failed ? { missing: failed } : { classPath: [classes, join(libraries, '*')].join(delimiter) }
+}
+
+function pom(): string {
+  const dependencies = ARTIFACTS.map((artifact) => {
+    const [group, name, version, classifier] = artifact.split(':')
+    const kind = classifier
+      ? `<classifier>${classifier}</classifier><exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>`
+      : ''
+    return `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version>${kind}</dependency>`
+  })
+  return `<project><modelVersion>4.0.0</modelVersion><groupId>millrace</groupId><artifactId>rck</artifactId><version>1</version>
+<packaging>pom</packaging><dependencies>${dependencies.join('\n')}</dependencies></project>\n`
+}
+
+function run(command: string, args: readonly string[]): string | undefined {
+  const done = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 26 })
+  if (done.error) return `${command} does not start: ${done.error.message}`
+  return done.status === 0 ? undefined : `${command} failed: ${(done.stdout + done.stderr).trim().split('\n').slice(-5).join('\n')}`
+}

@@ -1,0 +1,179 @@
+// Tables of the Iceberg catalog: list, make, load, register, rename, drop. Commits are in `commits.ts`. A load hands out where
+// the files are, so it is a read of the whole table (`govern/outside.ts`).
+import { createHash } from 'node:crypto'
+import { MillraceError } from '../../core/errors.ts'
+import { maySee, mustLoad, mustName } from '../../govern/outside.ts'
+import { printMetadata, type TableMetadata } from '../../lake/table-metadata.ts'
+import type { LakeTable } from '../../lake/types.ts'
+import type { NewTable } from '../../lake/updates/new-table.ts'
+import { identifierOf, nameOf, namespaceName, namespaceOf } from '../../store/identifier.ts'
+import {
+  badRequest,
+  type Call,
+  type Handler,
+  type IcebergParts,
+  mustExist,
+  NO_CONTENT,
+  named,
+  type Reply,
+  type Route,
+  readIdentifier,
+  readName,
+  shown,
+  target,
+} from './call.ts'
+import { pageOf } from './page.ts'
+
+const unknown = (call: Call): MillraceError =>
+  new MillraceError('MR_LAKE_TABLE_UNKNOWN', `Table does not exist: ${shown(target(call))}`, { fix: 'create it first' })
+
+/** The table of the path, which the caller may load. @throws MR_ACCESS_DENIED, MR_LAKE_TABLE_UNKNOWN */
+export async function loadable({ lake, manifest }: IcebergParts, call: Call): Promise<{ location: string }> {
+  const name = nameOf(target(call))
+  mustLoad(manifest(), call.caller, name)
+  const pointer = await lake.catalog.table(name)
+  if (!pointer) throw unknown(call)
+  return pointer
+}
+
+/** Names of tables or views of a namespace that the caller sees, as a page. */
+export function listed(parts: IcebergParts, call: Call, all: readonly { readonly name: string }[]): Reply {
+  const namespace = namespaceName(call.namespace)
+  const names = all.map(({ name }) => name).filter((name) => namespaceOf(name) === namespace && maySee(parts.manifest(), call.caller, name))
+  const { page, next } = pageOf(names, (name) => name, call.query)
+  return { status: 200, text: JSON.stringify({ 'next-page-token': next, identifiers: page.map(identifierOf) }) }
+}
+
+const list: Handler = async (parts, call) => {
+  await mustExist(parts, call.namespace)
+  return listed(parts, call, await parts.lake.catalog.tables())
+}
+
+/** A table as clients get it. `refs`: of the snapshots only those that a branch or tag names. */
+export async function loadReply({ lake }: IcebergParts, metadataLocation: string, refs: boolean): Promise<Reply> {
+  return printed(metadataLocation, await lake.metadata({ metadataLocation }), refs)
+}
+
+function printed(metadataLocation: string, metadata: TableMetadata, refs: boolean): Reply {
+  const text = printMetadata(refs ? onlyRefs(metadata) : metadata)
+  return {
+    status: 200,
+    text: `{"metadata-location":${JSON.stringify(metadataLocation)},"metadata":${text},"config":{}}`,
+    headers: { etag: etagOf(metadataLocation, refs) },
+  }
+}
+
+const onlyRefs = (metadata: TableMetadata): TableMetadata => {
+  const named = new Set(Object.values(metadata.refs).map((ref) => ref['snapshot-id']))
+  return { ...metadata, snapshots: metadata.snapshots.filter((snapshot) => named.has(snapshot['snapshot-id'])) }
+}
+
+const etagOf = (metadataLocation: string, refs: boolean): string =>
+  `"${createHash('sha256').update(`${metadataLocation} ${refs}`).digest('base64url').slice(0, 27)}"`
+
+const load: Handler = async (parts, call) => {
+  const { snapshots = 'all' } = call.query
+  if (snapshots !== 'all' && snapshots !== 'refs') throw badRequest(`snapshots is ${snapshots}, not all or refs`)
+  const { location } = await loadable(parts, call)
+  const etag = etagOf(location, snapshots === 'refs')
+  if (call.headers['if-none-match'] === etag) return { status: 304, headers: { etag } }
+  await parts.lake.mustBeStored(location)
+  return loadReply(parts, location, snapshots === 'refs')
+}
+
+const exists: Handler = async ({ lake, manifest }, call) => {
+  const name = nameOf(target(call))
+  if (!maySee(manifest(), call.caller, name)) mustLoad(manifest(), call.caller, name)
+  if (!(await lake.catalog.table(name))) throw unknown(call)
+  return NO_CONTENT
+}
+
+const create: Handler = async (parts, call) => {
+  const identifier = { namespace: call.namespace, name: readName(call.body['name']) }
+  const { name, shown: words } = named(identifier)
+  mustName(parts.manifest(), call.caller, name)
+  await mustExist(parts, call.namespace)
+  await mustBeFree(parts, name, words)
+  const metadata = await parts.lake.outside.stage(name, call.body as unknown as NewTable & { location?: string | null })
+  if (call.body['stage-create'] === true) return { status: 200, text: `{"metadata":${printMetadata(metadata)},"config":{}}` }
+  const table = await parts.lake.outside.create(named(identifier), metadata, call.finish({ table: identifier }))
+  return committed(parts, table)
+}
+
+/** @throws MR_LAKE_TABLE_EXISTS, MR_LAKE_VIEW_EXISTS in the words that clients know. */
+async function mustBeFree({ lake }: IcebergParts, name: string, words: string): Promise<void> {
+  const fix = 'load it, or choose another name'
+  if (await lake.catalog.table(name)) throw new MillraceError('MR_LAKE_TABLE_EXISTS', `Table already exists: ${words}`, { fix })
+  if (await lake.catalog.view(name)) throw new MillraceError('MR_LAKE_VIEW_EXISTS', `View with same name already exists: ${words}`, { fix })
+}
+
+/**
+ * The answer to a change that is published, once its readers know of it. Whatever fails from here on is no refusal: a client
+ * that was told so would remove the files that the table now has.
+ */
+export async function committed(parts: IcebergParts, table: LakeTable): Promise<Reply> {
+  try {
+    parts.onCommitted(table)
+    return printed(table.metadataLocation, await parts.lake.metadata(table), false)
+  } catch (cause) {
+    throw new MillraceError('MR_INTERNAL', `${table.name} has changed, but the answer could not be made`, { cause })
+  }
+}
+
+const register: Handler = async (parts, call) => {
+  const identifier = { namespace: call.namespace, name: readName(call.body['name']) }
+  const location = readName(call.body['metadata-location'])
+  mustName(parts.manifest(), call.caller, nameOf(identifier))
+  await mustExist(parts, call.namespace)
+  const overwrite = call.body['overwrite'] === true
+  const table = await parts.lake.outside.register(named(identifier), { location, overwrite }, call.finish({ table: identifier }))
+  return committed(parts, table)
+}
+
+const rename: Handler = async (parts, call) => {
+  const [from, to] = [readIdentifier(call.body['source']), readIdentifier(call.body['destination'])]
+  for (const identifier of [from, to]) mustName(parts.manifest(), call.caller, nameOf(identifier))
+  mustLoad(parts.manifest(), call.caller, nameOf(from))
+  if (!(await parts.lake.catalog.table(nameOf(from))))
+    throw new MillraceError('MR_LAKE_TABLE_UNKNOWN', `Table does not exist: ${shown(from)}`, { fix: 'create it first' })
+  await mustExist(parts, to.namespace)
+  await mustNotMeet(parts, from, to)
+  await parts.lake.rename(nameOf(from), nameOf(to), call.finish(NO_CONTENT))
+  return NO_CONTENT
+}
+
+type Identified = Parameters<typeof nameOf>[0]
+
+/** @throws MR_LAKE_TABLE_EXISTS, MR_LAKE_VIEW_EXISTS when the new name of a table or view is taken. */
+export async function mustNotMeet({ lake }: IcebergParts, from: Identified, to: Identified): Promise<void> {
+  const words = `Cannot rename ${shown(from)} to ${shown(to)}.`
+  const fix = 'choose another name'
+  if (await lake.catalog.table(nameOf(to))) throw new MillraceError('MR_LAKE_TABLE_EXISTS', `${words} Table already exists`, { fix })
+  if (await lake.catalog.view(nameOf(to))) throw new MillraceError('MR_LAKE_VIEW_EXISTS', `${words} View already exists`, { fix })
+}
+
+const drop: Handler = async (parts, call) => {
+  mustName(parts.manifest(), call.caller, nameOf(target(call)))
+  const name = nameOf(target(call))
+  if (!(await parts.lake.catalog.table(name))) throw unknown(call)
+  const finished = call.finish(NO_CONTENT)
+  await parts.lake.drop(name, { purge: call.query['purgeRequested']?.toLowerCase() === 'true', ...(finished ? { finished } : {}) })
+  return NO_CONTENT
+}
+
+/** Reports of scans and commits: taken, so that clients do not complain, and of no use here yet. */
+const metrics: Handler = async (parts, call) => {
+  await loadable(parts, call)
+  return NO_CONTENT
+}
+
+export const TABLE_ROUTES: readonly Route[] = [
+  { method: 'GET', path: '/v1/namespaces/{namespace}/tables', handle: list },
+  { method: 'POST', path: '/v1/namespaces/{namespace}/tables', handle: create },
+  { method: 'HEAD', path: '/v1/namespaces/{namespace}/tables/{table}', handle: exists },
+  { method: 'GET', path: '/v1/namespaces/{namespace}/tables/{table}', handle: load },
+  { method: 'DELETE', path: '/v1/namespaces/{namespace}/tables/{table}', handle: drop },
+  { method: 'POST', path: '/v1/namespaces/{namespace}/register', handle: register },
+  { method: 'POST', path: '/v1/tables/rename', handle: rename },
+  { method: 'POST', path: '/v1/namespaces/{namespace}/tables/{table}/metrics', handle: metrics },
+]

@@ -1,0 +1,28 @@
+// The project behind the tests of the Iceberg catalog: a stream and a model that Millrace writes, a table that nobody of the
+// project writes, one with a policy, and roles that may read or write some of it.
+import { grant, http, masks, model, policy, project, role, sql, stream, t, table } from 'millrace'
+
+export const clicks = stream('clicks', { id: t.long(), page: t.string(), at: t.timestamp() }, { from: http(), time: 'at' })
+
+export const regions = table('regions', { id: t.int(), name: t.string().optional() })
+
+export const scratch = table('lab.scratch', { id: t.long() })
+
+export const people = table('people', { id: t.int(), country: t.string(), email: t.string().pii('email') })
+
+export const named = model('named', sql`SELECT count(*) AS regions FROM ${regions} WHERE name IS NOT NULL`)
+
+export const pages = model('pages', sql`SELECT page, count(*) AS views FROM ${clicks} GROUP BY page`)
+
+export const reader = role('reader')
+export const writer = role('writer')
+export const outsider = role('outsider')
+
+export const reads = grant('reads', { to: [reader, writer], on: [clicks, regions, people, pages, 'lab.*'] })
+export const writes = grant('writes', { to: [writer], on: [clicks, regions, pages, 'lab.*'], privilege: 'write' })
+export const french = policy('french', { on: people, to: reader, rows: (row) => row.country.eq('fr') })
+export const hidden = masks('hidden', { email: 'hash' }, { except: [reader] })
+
+export default project('iceberg', [
+  { clicks, regions, scratch, people, named, pages, reader, writer, outsider, reads, writes, french, hidden },
+])
