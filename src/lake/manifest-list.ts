@@ -20,7 +20,7 @@ export interface ManifestFile {
   readonly path: string
   readonly sizeBytes: number
   readonly specId: number
-  /** 0: data files, 1: delete files (only in tables of others). */
+  /** 0: data files, 1: delete files, which only others write. */
   readonly content: number
   readonly sequence: number
   readonly minSequence: number
@@ -30,6 +30,12 @@ export interface ManifestFile {
   /** One a partition field; null when the writer gave none. */
   readonly partitions: readonly PartitionSummary[] | null
 }
+
+/** Whether a manifest lists data files; the others list delete files. */
+export const holdsData = (manifest: ManifestFile): boolean => manifest.content === 0
+
+/** Whether a manifest lists any file that is part of the table. */
+export const isLive = ({ files }: ManifestFile): boolean => files.added + files.existing > 0
 
 type Row = { readonly [field: string]: AvroValue }
 

@@ -28,9 +28,9 @@ export function summarizeSnapshot(
     'total-data-files': total('total-data-files', [added.length, removed.length]),
     'total-records': total('total-records', rows),
     'total-files-size': total('total-files-size', bytes),
-    'total-delete-files': '0',
-    'total-position-deletes': '0',
-    'total-equality-deletes': '0',
+    'total-delete-files': parent?.['total-delete-files'] ?? '0',
+    'total-position-deletes': parent?.['total-position-deletes'] ?? '0',
+    'total-equality-deletes': parent?.['total-equality-deletes'] ?? '0',
   }
 }
 

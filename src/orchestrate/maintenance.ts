@@ -97,8 +97,9 @@ async function compact(parts: MaintenanceParts, table: LakeTable): Promise<numbe
     )
     // Rows that came meanwhile do not matter; a file that is gone meanwhile refuses the commit.
     const remove = group.files.map((file) => file.path)
+    const readFrom = table.current ? { readFrom: table.current.id } : {}
     try {
-      await parts.lake.commit([{ table: table.name, operation: 'replace', add, remove }])
+      await parts.lake.commit([{ table: table.name, operation: 'replace', add, remove, ...readFrom }])
       count += remove.length
     } catch (cause) {
       // A flush or a refresh was faster: the next pass tries again with what is there then.
