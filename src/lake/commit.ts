@@ -65,16 +65,23 @@ export async function commit(context: CommitContext, changes: readonly TableChan
   }
 }
 
+type Load = (context: CommitContext, name: string) => Promise<Base>
 type Stager = (bases: readonly Base[], stage: StageContext, keep: (staged: Staged) => void) => Promise<void>
 
 /**
  * The loop around the compare-and-set, for every change of a pointer: `stager` gets the tables as they are, writes the next
  * metadata and hands it to `keep`; it is called again on newer tables when the pointers moved meanwhile.
  */
-export function publish(context: CommitContext, names: readonly string[], also: CommitAlso, stager: Stager): Promise<Committed> {
+export function publish(
+  context: CommitContext,
+  names: readonly string[],
+  also: CommitAlso,
+  stager: Stager,
+  load: Load = loadBase,
+): Promise<Committed> {
   return context.locks.run(names, async () => {
     for (let attempt = 1; attempt <= TRY_MAX; attempt++) {
-      const done = await tryOnce(context, names, also, stager)
+      const done = await tryOnce(context, names, also, stager, load)
       if (done) return done
       await context.clock.sleep(integer(context.random, Math.min(WAIT_MAX_MS, WAIT_MS * 2 ** attempt)))
     }
@@ -84,8 +91,14 @@ export function publish(context: CommitContext, names: readonly string[], also: 
   })
 }
 
-async function tryOnce(context: CommitContext, names: readonly string[], also: CommitAlso, stager: Stager): Promise<Committed | null> {
-  const bases = await Promise.all(names.map((name) => loadBase(context, name)))
+async function tryOnce(
+  context: CommitContext,
+  names: readonly string[],
+  also: CommitAlso,
+  stager: Stager,
+  load: Load,
+): Promise<Committed | null> {
+  const bases = await Promise.all(names.map((name) => load(context, name)))
   const nowMs = context.clock.nowMs()
   const staged: Staged[] = []
   const discard = () => context.files.discard(staged.flatMap((one) => one.written))
@@ -130,9 +143,14 @@ const tablesAfter = (bases: readonly Base[], staged: readonly Staged[]): LakeTab
 
 /** The table as its pointer has it now. @throws MR_LAKE_TABLE_UNKNOWN */
 export async function loadBase(context: Pick<CommitContext, 'catalog' | 'files'>, name: string): Promise<Base> {
-  const pointer = await context.catalog.table(name)
+  return baseAt(context.files, await pointerOf(context, name))
+}
+
+/** @throws MR_LAKE_TABLE_UNKNOWN */
+export async function pointerOf({ catalog }: Pick<CommitContext, 'catalog'>, name: string): Promise<TablePointer> {
+  const pointer = await catalog.table(name)
   if (!pointer) throw new MillraceError('MR_LAKE_TABLE_UNKNOWN', `there is no table ${name}`, { fix: 'apply the project that defines it' })
-  return baseAt(context.files, pointer)
+  return pointer
 }
 
 export async function baseAt(files: MetadataFiles, { name, location }: TablePointer): Promise<Base> {

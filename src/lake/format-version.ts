@@ -2,7 +2,7 @@
 // whoever reads rows: snapshots, deletion vectors, row lineage (which it leaves alone); what would be misread is refused.
 import { MillraceError } from '../core/errors.ts'
 import { parseJson, printJson } from '../core/json.ts'
-import { parseMetadata, type TableMetadata } from './table-metadata.ts'
+import { parseMetadata, type TableMetadata, toLakeTable } from './table-metadata.ts'
 
 /**
  * The metadata in `text`; a table of version 3 keeps its version and everything that Millrace does not know.
@@ -12,12 +12,28 @@ export function readMetadata(text: string, location: string): TableMetadata {
   const raw = objectOf(text)
   const version = raw?.['format-version']
   if (raw && typeof version === 'number' && version > NEWEST) throw refused(location, `has format version ${version}`)
-  if (!raw || version !== NEWEST) return parseMetadata(text, location)
+  if (!raw || version !== NEWEST) return parseWhole(text, location)
   const schemas = Array.isArray(raw['schemas']) ? (raw['schemas'] as { fields?: Record<string, unknown>[] }[]) : []
   const field = schemas.flatMap((schema) => schema.fields ?? []).find((one) => (one['initial-default'] ?? null) !== null)
   if (field) throw refused(location, `gives the column ${String(field['name'])} a default for rows that lack it`)
   if (Array.isArray(raw['encryption-keys']) && raw['encryption-keys'].length > 0) throw refused(location, 'is encrypted')
-  return { ...parseMetadata(printJson({ ...raw, 'format-version': 2 }), location), 'format-version': version }
+  return { ...parseWhole(printJson({ ...raw, 'format-version': 2 }), location), 'format-version': version }
+}
+
+/** JSON that is no table in some place is damage like any other. */
+function parseWhole(text: string, location: string): TableMetadata {
+  try {
+    const metadata = parseMetadata(text, location)
+    toLakeTable('', location, metadata)
+    return metadata
+  } catch (cause) {
+    if (cause instanceof MillraceError) throw cause
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new MillraceError('MR_LAKE_CORRUPT', `${location} is not Iceberg table metadata: ${why}`, {
+      fix: 'restore the file from a backup',
+      cause,
+    })
+  }
 }
 
 const NEWEST = 3

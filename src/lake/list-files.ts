@@ -40,6 +40,9 @@ export async function listFiles(
 
 export type SnapshotChoice = { readonly id: bigint } | { readonly tag: string } | { readonly timestampMs: number }
 
+/** What a user calls a snapshot by: its id, or the name of a tag or branch. */
+export const snapshotChoice = (text: string): SnapshotChoice => (/^\d+$/.test(text) ? { id: BigInt(text) } : { tag: text })
+
 /**
  * The snapshot of an id, a tag or branch, or the one that was current at a time.
  * @throws MR_LAKE_SNAPSHOT_UNKNOWN, saying what there is.

@@ -1,7 +1,7 @@
 // Manifest lists: one a snapshot, naming its manifests with counts and the range of their partition values, by which
 // whole manifests are skipped (Iceberg spec, "Manifest Lists").
 import type { Random } from '../core/random.ts'
-import { readContainer, writeContainer } from './avro/container.ts'
+import { readContainer, readRows, writeContainer } from './avro/container.ts'
 import { compileWriter } from './avro/encode.ts'
 import type { AvroValue } from './avro/schema.ts'
 import { toPath, toUri } from './location.ts'
@@ -82,7 +82,7 @@ const listRow = (manifest: ManifestFile): Row => ({
 
 /** @throws MR_LAKE_CORRUPT when it cannot be read. */
 export function readManifestList(bytes: Buffer, path: string): ManifestFile[] {
-  return readContainer(bytes, path).rows.map((value): ManifestFile => {
+  return readRows(path, readContainer(bytes, path).rows, (value): ManifestFile => {
     const row = value as Row
     const count = (name: string) => Number(row[name] ?? 0)
     return {

@@ -3,7 +3,7 @@
 import { MillraceError } from '../core/errors.ts'
 import { printJson } from '../core/json.ts'
 import type { Random } from '../core/random.ts'
-import { readContainer, writeContainer } from './avro/container.ts'
+import { readContainer, readRows, writeContainer } from './avro/container.ts'
 import { compileWriter } from './avro/encode.ts'
 import type { AvroRecord, AvroSchema, AvroValue } from './avro/schema.ts'
 import { toPath, toUri } from './location.ts'
@@ -135,7 +135,7 @@ export function readEntries<F>(
   const { rows, schema } = readContainer(bytes, from.path)
   const types = partitionTypes(context.spec, context.schemas)
   const names = partitionNames(schema, context.spec)
-  return rows.map((value): Entry<F> => {
+  return readRows(from.path, rows, (value): Entry<F> => {
     const row = value as Row
     const data = row['data_file'] as Row
     return {

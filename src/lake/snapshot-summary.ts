@@ -2,6 +2,9 @@
 // numbers, so they are kept exact; all are text.
 import type { DataFile } from './types.ts'
 
+/** In the summary of a snapshot that has the files of an earlier one again: which one. */
+export const RESTORED_FROM = 'millrace.restored-from'
+
 const sum = (files: readonly DataFile[], of: (file: DataFile) => number): number => files.reduce((total, file) => total + of(file), 0)
 
 /** Totals come from the parent's summary; a parent of another writer without totals counts as zero. */

@@ -173,14 +173,15 @@ async function mergeManifests(manifests: readonly ManifestFile[], plan: Plan): P
 // A manifest of this very snapshot names what it deleted: that is kept for one snapshot.
 const isOld = (manifest: ManifestFile, plan: Plan): boolean => manifest.snapshotId !== plan.snapshot.id
 
-interface NewSnapshot {
+export interface NewSnapshot {
   readonly snapshot: SnapshotNumbers
   readonly summary: SnapshotJson['summary']
   readonly list: string
   readonly nowMs: number
 }
 
-function withSnapshot(metadata: TableMetadata, { snapshot, summary, list, nowMs }: NewSnapshot): TableMetadata {
+/** The metadata with a snapshot that is current from now on. */
+export function withSnapshot(metadata: TableMetadata, { snapshot, summary, list, nowMs }: NewSnapshot): TableMetadata {
   const json: SnapshotJson = {
     'snapshot-id': snapshot.id,
     ...(snapshot.parentId === null ? {} : { 'parent-snapshot-id': snapshot.parentId }),

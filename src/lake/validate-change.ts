@@ -5,6 +5,7 @@ import { DELETED } from './manifest.ts'
 import { holdsData, isLive } from './manifest-list.ts'
 import type { MetadataFiles } from './metadata-files.ts'
 import { pruner } from './prune.ts'
+import { RESTORED_FROM } from './snapshot-summary.ts'
 import type { Base } from './stage-change.ts'
 import type { LakeSnapshot, LakeTable, TableChange } from './types.ts'
 
@@ -23,8 +24,10 @@ export async function validateChange(base: Base, change: TableChange, files: Met
   }
   if (change.remove.length > 0) await checkDeletes(base.table, since, files)
   if (change.validateFrom === undefined) return
+  const restored = since.find(isRestore)
   const adding = since.filter(addsRows)
-  if (adding.length === 0 || !(await addedMatching(base.table, since, change, files))) return
+  // Files that a restore brought back were added long ago.
+  if (!restored && (adding.length === 0 || !(await addedMatching(base.table, since, change, files)))) return
   throw new MillraceError(
     'MR_LAKE_CONFLICT',
     `${change.table}: snapshot ${adding[0]!.id} added rows after ${change.validateFrom ?? 'the start'}`,
@@ -58,6 +61,8 @@ export function snapshotsSince(table: LakeTable, from: bigint | null): LakeSnaps
   }
   return since
 }
+
+const isRestore = (snapshot: LakeSnapshot): boolean => snapshot.summary[RESTORED_FROM] !== undefined
 
 // A compaction ('replace') adds files but no rows.
 const addsRows = (snapshot: LakeSnapshot): boolean => snapshot.operation === 'append' || snapshot.operation === 'overwrite'
