@@ -20,6 +20,7 @@ export function schemaOf(table: LakeTable, snapshot: LakeSnapshot | null): LakeS
 /**
  * Live files of `snapshot` that may hold rows matching all of `terms`, each with what deletes rows of it; columns are named
  * as in `schemaOf`.
+ * @throws MR_LAKE_CORRUPT, MR_LAKE_VERSION
  */
 export async function listFiles(
   files: MetadataFiles,
@@ -28,6 +29,7 @@ export async function listFiles(
   terms: readonly PruneTerm[],
 ): Promise<DataFile[]> {
   if (!snapshot) return []
+  checkFieldIds(table)
   const manifests = await files.list(snapshot.manifestList)
   const keep = pruner(terms, schemaOf(table, snapshot), table.specs, table.schemas)
   const live: ManifestEntry[] = []
@@ -39,6 +41,16 @@ export async function listFiles(
 }
 
 export type SnapshotChoice = { readonly id: bigint } | { readonly tag: string } | { readonly timestampMs: number }
+
+/** Files that were added to the table as they were have no field ids: by those they would be read as nothing but nulls. */
+function checkFieldIds({ name, properties }: LakeTable): void {
+  if (properties[NAME_MAPPING] === undefined) return
+  throw new MillraceError('MR_LAKE_VERSION', `${name} has ${NAME_MAPPING}: files without field ids, which are not read`, {
+    fix: 'rewrite its data files with the engine that added them, then remove the property',
+  })
+}
+
+const NAME_MAPPING = 'schema.name-mapping.default'
 
 /** What a user calls a snapshot by: its id, or the name of a tag or branch. */
 export const snapshotChoice = (text: string): SnapshotChoice => (/^\d+$/.test(text) ? { id: BigInt(text) } : { tag: text })

@@ -254,6 +254,14 @@ test("a table's own properties say how long its history is", () =>
     assert.deepEqual(Object.keys(after.refs).sort(), ['main', 'own'])
   }))
 
+test('a table whose files may have no field ids is refused, not read as nulls', () =>
+  withLake(async ({ lake }) => {
+    const table = await lake.create({ ...orders(), properties: { 'schema.name-mapping.default': '[]' } })
+    const file = await fakeDataFile(nodeDisk, lake, table, { name: 'a', rows: 1 })
+    const { tables } = await lake.commit([append('orders', file)])
+    await assert.rejects(lake.files(tables[0]!), code('MR_LAKE_VERSION'))
+  }))
+
 test('orphans go when they are old; what is reachable or young stays', () =>
   withLake(async ({ lake, other, directory }) => {
     const table = await lake.create(orders())
