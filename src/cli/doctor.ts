@@ -1,7 +1,9 @@
-// `millrace doctor`: looks at the machine, the data directory and the project, and says what to mend.
+// `millrace doctor`: looks at the machine, the data directory, the project and, of a running server, the stored tables, and
+// says what to mend.
 import { existsSync, statfsSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { asMillraceError } from '../core/errors.ts'
+import type { Advice } from '../orchestrate/storage-advice.ts'
 import { compileProject } from '../runtime/start-project.ts'
 import { type CommandOptions, dataOf, projectOf } from './options.ts'
 import { openOutput, paint } from './output.ts'
@@ -26,6 +28,7 @@ export async function doctor(_: string[], options: CommandOptions): Promise<numb
     pool(),
     await project(options),
     await server(data),
+    ...(await storage(data)),
   ]
   output.data(all)
   for (const { subject, state, detail, fix } of all) {
@@ -99,5 +102,19 @@ async function server(data: string): Promise<Diagnosis> {
     state: ready.ok ? 'ok' : 'bad',
     detail: `${remote.url} answers ${ready.status}`,
     ...(ready.ok ? {} : { fix: 'look at its log' }),
+  }
+}
+
+/** Tables that grow slow; known to a running server only. */
+async function storage(data: string): Promise<Diagnosis[]> {
+  const remote = await connect(data)
+  if (!remote) return []
+  try {
+    const { advice } = (await remote.get('/admin/advice')) as { advice: readonly Advice[] }
+    if (advice.length === 0) return [{ subject: 'tables', state: 'ok', detail: 'files and histories are of a healthy size' }]
+    return advice.map(({ table, detail, fix }): Diagnosis => ({ subject: table, state: 'warn', detail, fix }))
+  } catch (cause) {
+    const error = asMillraceError(cause)
+    return [{ subject: 'tables', state: 'bad', detail: error.message, ...(error.fix ? { fix: error.fix } : {}) }]
   }
 }

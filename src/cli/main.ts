@@ -130,11 +130,31 @@ function build(): Command {
     .option('--expires <duration>', "how long it is valid, like '30 days'")
   define(token, 'list', 'lists tokens', ['token list'], async () => (await import('./token.ts')).list)
   define(token, 'revoke <id>', 'revokes a token', ['token revoke 0190...'], async () => (await import('./token.ts')).revoke)
+  const tag = program.command('tag').description('names snapshots of a relation, lists and removes names')
+  tag.addHelpText('after', '\nExamples:\n  $ millrace tag create orders close-2026\n  $ millrace tag list orders')
+  define(
+    tag,
+    'create <relation> <tag>',
+    'names the current snapshot, or another one; it does not expire while it has the name',
+    ['tag create orders close-2026', "tag create orders before-import --snapshot 4184929 --keep '90 days'"],
+    async () => (await import('./tag.ts')).create,
+  )
+    .option('--snapshot <id>', 'the snapshot, by its id or another tag (default: the current one)')
+    .option('--keep <duration>', "how long the tag is kept, like '90 days', counted from its snapshot")
+  define(tag, 'list <relation>', 'lists names of snapshots', ['tag list orders'], async () => (await import('./tag.ts')).list)
+  define(tag, 'remove <relation> <tag>', 'removes a name', ['tag remove orders close-2026'], async () => (await import('./tag.ts')).remove)
+  define(
+    program,
+    'restore <relation>',
+    'goes back to an earlier snapshot of a table',
+    ['restore orders --to 4184929', 'restore orders --to close-2026 --json'],
+    async () => (await import('./restore.ts')).restore,
+  ).requiredOption('--to <snapshot>', 'id or tag of the snapshot')
   define(
     program,
     'verify',
-    'checks that the audit trail is unbroken and every table can be read',
-    ['verify'],
+    'checks that the audit trail is unbroken, every file is there and whole, and every table can be read',
+    ['verify', 'verify --json'],
     async () => (await import('./verify.ts')).verify,
   )
   define(

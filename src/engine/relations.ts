@@ -2,7 +2,7 @@
 // front of it. A reader pins one (snapshot, tail) pair; a flush swaps both in one assignment, and a tail generation goes only
 // when no pin holds it. PROTOCOL rule 16.
 import { MillraceError } from '../core/errors.ts'
-import { schemaOf } from '../lake/list-files.ts'
+import { schemaOf, snapshotChoice } from '../lake/list-files.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import { schemaToShape } from '../lake/schema-mapping.ts'
 import type { LakeSnapshot, LakeTable, PruneTerm, TableChange } from '../lake/types.ts'
@@ -274,9 +274,7 @@ export class RelationStore {
   #snapshot(table: LakeTable | null, at: Moment | undefined): LakeSnapshot | null {
     if (!at || !table) return table?.current ?? null
     if (at.timestampMs !== undefined) return this.#lake.snapshotAt(table, { timestampMs: at.timestampMs })
-    return /^\d+$/.test(at.version!)
-      ? this.#lake.snapshotAt(table, { id: BigInt(at.version!) })
-      : this.#lake.snapshotAt(table, { tag: at.version! })
+    return this.#lake.snapshotAt(table, snapshotChoice(at.version!))
   }
 }
 

@@ -1,9 +1,12 @@
 // SQL that reads a relation: Parquet files by Iceberg field id (so that renamed, added, dropped and widened columns come out
 // right from old files) and, in front of them, generations of the hot tail. Text only; DuckDB pushes filters into each part.
-import type { DataFile, LakeField, LakeTable } from '../lake/types.ts'
+// Rows that other writers deleted are left out by `undeleted.ts`.
+import type { DataFile, LakeTable } from '../lake/types.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import type { Shape } from '../schema/type.ts'
-import { quoteName, quoteText } from './sql-text.ts'
+import { duckTypeOfIceberg, parquetSql } from './parquet.ts'
+import { quoteName } from './sql-text.ts'
+import { keptName, undeletedSql } from './undeleted.ts'
 
 export interface ScanParts {
   readonly table: LakeTable | null
@@ -15,24 +18,6 @@ export interface ScanParts {
   /** Latest row of a key wins: a later tail hides an earlier one, and both hide the files. Columns that are never null. */
   readonly key?: readonly string[]
 }
-
-const DUCK_TYPES: Record<string, string> = {
-  boolean: 'BOOLEAN',
-  int: 'INTEGER',
-  long: 'BIGINT',
-  float: 'FLOAT',
-  double: 'DOUBLE',
-  date: 'DATE',
-  time: 'TIME',
-  timestamp: 'TIMESTAMP',
-  timestamptz: 'TIMESTAMPTZ',
-  string: 'VARCHAR',
-  uuid: 'UUID',
-  binary: 'BLOB',
-}
-
-/** DuckDB's name of an Iceberg type. */
-export const duckTypeOfIceberg = (type: string): string => DUCK_TYPES[type] ?? (type.startsWith('fixed') ? 'BLOB' : type.toUpperCase())
 
 interface ScanColumn {
   readonly name: string
@@ -69,13 +54,21 @@ function latestSql(layer: string, newer: readonly string[], key: readonly string
 }
 
 function filesSql(table: LakeTable, files: readonly DataFile[], columns: readonly ScanColumn[]): string {
-  const paths = files.map((file) => quoteText(file.path)).join(', ')
-  const fields = columns.map((column) => table.schema.fields.find((field) => field.name === column.name))
-  const stored = columns.flatMap((column, index) => (fields[index] ? [schemaEntry(fields[index], column)] : []))
-  const list = columns.map((column, index) => (fields[index] ? quoteName(column.name) : nullOf(column)))
-  const schema = stored.length > 0 ? `, schema = MAP {${stored.join(', ')}}` : ''
-  return `SELECT ${list.join(', ')} FROM read_parquet([${paths}]${schema})`
+  const found = columns.map((column) => ({ column, field: table.schema.fields.find((field) => field.name === column.name) }))
+  const stored = found.flatMap(({ column, field }) => (field ? [{ id: field.id, name: column.name, type: column.type }] : []))
+  const whole = files.filter((file) => !file.deletes)
+  const list = found.map(({ column, field }) => (field ? quoteName(column.name) : nullOf(column)))
+  const parts =
+    whole.length > 0
+      ? [
+          `SELECT ${list.join(', ')} FROM ${parquetSql(
+            whole.map((file) => file.path),
+            stored,
+          )}`,
+        ]
+      : []
+  if (whole.length === files.length) return parts[0]!
+  const kept = found.map(({ column, field }) => (field ? `${keptName(field.id)} AS ${quoteName(column.name)}` : nullOf(column)))
+  const rest = files.filter((file) => file.deletes)
+  return [...parts, `SELECT ${kept.join(', ')} FROM (${undeletedSql(table, rest, stored)})`].join(' UNION ALL ')
 }
-
-const schemaEntry = (field: LakeField, column: ScanColumn): string =>
-  `${field.id}: {name: ${quoteText(column.name)}, type: ${quoteText(column.type)}, default_value: NULL}`

@@ -8,7 +8,7 @@ import type { ColumnStats, DataFile, LakeField, LakePartitionField, LakeTable } 
 import { encodeBound } from '../lake/value/bound.ts'
 import { bucketSql } from './bucket.ts'
 import type { Session } from './duckdb.ts'
-import { duckTypeOfIceberg } from './scan.ts'
+import { duckTypeOfIceberg } from './parquet.ts'
 import { quoteName, quoteText } from './sql-text.ts'
 
 export interface WriteOptions {

@@ -7,8 +7,8 @@ import { MillraceError } from '../core/errors.ts'
 const BUDGET = 20
 const WINDOW_MS = 600_000
 
-/** Codes of what fails while rows are read: the message can hold a value. */
-const SAYS_VALUES: ReadonlySet<string> = new Set(['MR_SQL_RUNTIME', 'MR_ENGINE', 'MR_INTERNAL'])
+/** Codes of what fails while rows are read: the message can hold a value, be it in the path of a partition. */
+const SAYS_VALUES: ReadonlySet<string> = new Set(['MR_SQL_RUNTIME', 'MR_ENGINE', 'MR_INTERNAL', 'MR_LAKE_CORRUPT'])
 
 /** Whether the failure counts against the budget: it happened while rows were read. */
 export const tellsOneBit = (error: MillraceError): boolean => SAYS_VALUES.has(error.code) || error.code === 'MR_SQL_MEMORY'

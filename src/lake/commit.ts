@@ -67,14 +67,21 @@ export async function commit(context: CommitContext, changes: readonly TableChan
   }
 }
 
+type Load = (context: CommitContext, name: string) => Promise<Base | null>
 type Stager<B> = (bases: readonly B[], stage: StageContext, keep: (staged: Staged) => void) => Promise<void>
 
 /**
  * The loop around the compare-and-set, for every change of a pointer: `stager` gets the tables as they are, writes the next
  * metadata and hands it to `keep`; it is called again on newer tables when the pointers moved meanwhile.
  */
-export function publish(context: CommitContext, names: readonly string[], also: CommitAlso, stager: Stager<Base>): Promise<Committed> {
-  return publishAny(context, names, also, (bases, stage, keep) => stager(bases.map(mustExist(names)), stage, keep))
+export function publish(
+  context: CommitContext,
+  names: readonly string[],
+  also: CommitAlso,
+  stager: Stager<Base>,
+  load: Load = findBase,
+): Promise<Committed> {
+  return publishAny(context, names, also, (bases, stage, keep) => stager(bases.map(mustExist(names)), stage, keep), load)
 }
 
 const mustExist = (names: readonly string[]) => (base: Base | null, index: number) => {
@@ -88,10 +95,11 @@ export function publishAny(
   names: readonly string[],
   also: CommitAlso,
   stager: Stager<Base | null>,
+  load: Load = findBase,
 ): Promise<Committed> {
   return context.locks.run(names, async () => {
     for (let attempt = 1; attempt <= TRY_MAX; attempt++) {
-      const done = await tryOnce(context, names, also, stager)
+      const done = await tryOnce(context, names, also, stager, load)
       if (done) return done
       await context.clock.sleep(integer(context.random, Math.min(WAIT_MAX_MS, WAIT_MS * 2 ** attempt)))
     }
@@ -106,8 +114,9 @@ async function tryOnce(
   names: readonly string[],
   also: CommitAlso,
   stager: Stager<Base | null>,
+  load: Load,
 ): Promise<Committed | null> {
-  const bases = await Promise.all(names.map((name) => findBase(context, name)))
+  const bases = await Promise.all(names.map((name) => load(context, name)))
   const nowMs = context.clock.nowMs()
   const staged: Staged[] = []
   const discard = () => context.files.discard(staged.flatMap((one) => one.written))
@@ -152,9 +161,14 @@ const tablesAfter = (names: readonly string[], bases: readonly (Base | null)[], 
 
 /** The table as its pointer has it now. @throws MR_LAKE_TABLE_UNKNOWN */
 export async function loadBase(context: Pick<CommitContext, 'catalog' | 'files'>, name: string): Promise<Base> {
-  const base = await findBase(context, name)
-  if (!base) throw tableUnknown(name)
-  return base
+  return baseAt(context.files, await pointerOf(context, name))
+}
+
+/** @throws MR_LAKE_TABLE_UNKNOWN */
+export async function pointerOf({ catalog }: Pick<CommitContext, 'catalog'>, name: string): Promise<TablePointer> {
+  const pointer = await catalog.table(name)
+  if (!pointer) throw tableUnknown(name)
+  return pointer
 }
 
 const tableUnknown = (name: string): MillraceError =>

@@ -25,7 +25,7 @@ export async function mustConfine(context: CommitContext, before: TableMetadata 
     for (const manifest of await manifestsOf(context, snapshot['manifest-list'])) {
       if (known.has(manifest.path)) continue
       check(manifest.path)
-      const entries = await context.files.entries(manifest, toLakeTable('', '', after))
+      const entries = await context.files.namedBy(manifest, toLakeTable('', '', after))
       for (const entry of entries) if (entry.status !== DELETED) check(entry.file.path)
     }
   }

@@ -19,24 +19,31 @@ export interface ExpireOptions {
 
 export interface Expired {
   readonly snapshots: number
+  /** Tags and branches that had their time. */
+  readonly names: number
   readonly files: number
 }
 
-/** Nothing of a table with `gc.enabled` false. Named snapshots, pinned ones and those that a branch retains stay; a tag beyond its `max-ref-age-ms` goes with its snapshot. */
+/**
+ * Named snapshots, pinned ones and those that a branch retains stay; a name beyond its `max-ref-age-ms` goes, and its snapshot
+ * unless something else keeps it (Iceberg spec, "Snapshot Retention Policy"). What a branch or tag says comes first, then the
+ * table's `history.expire.*` properties, then `options`. Of a table with `gc.enabled` false nothing goes.
+ */
 export async function expireSnapshots(context: CommitContext, pins: Pins, table: string, options: ExpireOptions): Promise<Expired> {
-  let [unreachable, gone]: [string[], number] = [[], 0]
+  let [unreachable, gone, names]: [string[], number, number] = [[], 0, 0]
   await publish(context, [table], {}, async ([base], stage, keep) => {
-    ;[unreachable, gone] = [[], 0]
+    ;[unreachable, gone, names] = [[], 0, 0]
     if (!mayCollect(base!.table)) return
     const refs = liveRefs(base!, stage.nowMs)
     const kept = keptSnapshots(base!, refs, stage.nowMs, options, pins)
     const dropped = base!.table.snapshots.filter((snapshot) => !kept.has(snapshot.id))
-    if (dropped.length === 0) return
+    names = Object.keys(base!.metadata.refs).length - Object.keys(refs).length
+    if (dropped.length === 0 && names === 0) return
     gone = dropped.length
     unreachable = await onlyReachedBy(context, base!, dropped, kept)
     keep(await stageMetadata(base!, withoutSnapshots(base!.metadata, kept, refs, stage.nowMs), stage))
   })
-  return { snapshots: gone, files: await context.files.discard(unreachable) }
+  return { snapshots: gone, names, files: await context.files.discard(unreachable) }
 }
 
 /** Tables of others may say that their files are not ours to remove (Iceberg's property `gc.enabled`). */
@@ -46,8 +53,11 @@ type Refs = Readonly<Record<string, RefJson>>
 
 function liveRefs(base: Base, nowMs: number): Refs {
   const timeOf = new Map(base.table.snapshots.map((snapshot) => [snapshot.id, snapshot.timestampMs]))
-  const isLive = (name: string, ref: RefJson): boolean =>
-    name === 'main' || ref['max-ref-age-ms'] === undefined || nowMs - (timeOf.get(ref['snapshot-id']) ?? 0) <= ref['max-ref-age-ms']
+  const usual = numberOf(base, 'history.expire.max-ref-age-ms')
+  const isLive = (name: string, ref: RefJson): boolean => {
+    const ageMs = ref['max-ref-age-ms'] ?? usual
+    return name === 'main' || ageMs === undefined || nowMs - (timeOf.get(ref['snapshot-id']) ?? 0) <= ageMs
+  }
   return Object.fromEntries(Object.entries(base.metadata.refs).filter(([name, ref]) => isLive(name, ref)))
 }
 

@@ -1,7 +1,9 @@
 // The data files of a snapshot, pruned: what a scan reads. Schemas and time travel are decided here once, so that pruning
 // and reading never differ in what a column name means.
 import { MillraceError } from '../core/errors.ts'
-import { DELETED } from './manifest.ts'
+import { withDeletes } from './deletes/with-deletes.ts'
+import { DELETED, type ManifestEntry } from './manifest.ts'
+import { holdsData } from './manifest-list.ts'
 import type { MetadataFiles } from './metadata-files.ts'
 import { pruner } from './prune.ts'
 import type { DataFile, LakeSchema, LakeSnapshot, LakeTable, PruneTerm } from './types.ts'
@@ -15,7 +17,11 @@ export function schemaOf(table: LakeTable, snapshot: LakeSnapshot | null): LakeS
   return table.schemas.find((schema) => schema.id === snapshot.schemaId) ?? table.schema
 }
 
-/** Live files of `snapshot` that may hold rows matching all of `terms`; columns are named as in `schemaOf`. */
+/**
+ * Live files of `snapshot` that may hold rows matching all of `terms`, each with what deletes rows of it; columns are named
+ * as in `schemaOf`.
+ * @throws MR_LAKE_CORRUPT, MR_LAKE_VERSION
+ */
 export async function listFiles(
   files: MetadataFiles,
   table: LakeTable,
@@ -23,16 +29,31 @@ export async function listFiles(
   terms: readonly PruneTerm[],
 ): Promise<DataFile[]> {
   if (!snapshot) return []
+  checkFieldIds(table)
+  const manifests = await files.list(snapshot.manifestList)
   const keep = pruner(terms, schemaOf(table, snapshot), table.specs, table.schemas)
-  const live: DataFile[] = []
-  for (const manifest of await files.list(snapshot.manifestList)) {
+  const live: ManifestEntry[] = []
+  for (const manifest of manifests.filter(holdsData)) {
     if (!keep.manifest(manifest)) continue
-    for (const entry of await files.entries(manifest, table)) if (entry.status !== DELETED && keep.file(entry.file)) live.push(entry.file)
+    for (const entry of await files.entries(manifest, table)) if (entry.status !== DELETED && keep.file(entry.file)) live.push(entry)
   }
-  return live
+  return withDeletes(files, table, manifests, live)
 }
 
 export type SnapshotChoice = { readonly id: bigint } | { readonly tag: string } | { readonly timestampMs: number }
+
+/** Files that were added to the table as they were have no field ids: by those they would be read as nothing but nulls. */
+function checkFieldIds({ name, properties }: LakeTable): void {
+  if (properties[NAME_MAPPING] === undefined) return
+  throw new MillraceError('MR_LAKE_VERSION', `${name} has ${NAME_MAPPING}: files without field ids, which are not read`, {
+    fix: 'rewrite its data files with the engine that added them, then remove the property',
+  })
+}
+
+const NAME_MAPPING = 'schema.name-mapping.default'
+
+/** What a user calls a snapshot by: its id, or the name of a tag or branch. */
+export const snapshotChoice = (text: string): SnapshotChoice => (/^\d+$/.test(text) ? { id: BigInt(text) } : { tag: text })
 
 /**
  * The snapshot of an id, a tag or branch, or the one that was current at a time.

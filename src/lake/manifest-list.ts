@@ -1,7 +1,7 @@
 // Manifest lists: one a snapshot, naming its manifests with counts and the range of their partition values, by which
 // whole manifests are skipped (Iceberg spec, "Manifest Lists").
 import type { Random } from '../core/random.ts'
-import { readContainer, writeContainer } from './avro/container.ts'
+import { readContainer, readRows, writeContainer } from './avro/container.ts'
 import { compileWriter } from './avro/encode.ts'
 import type { AvroValue } from './avro/schema.ts'
 import { toPath, toUri } from './location.ts'
@@ -20,7 +20,7 @@ export interface ManifestFile {
   readonly path: string
   readonly sizeBytes: number
   readonly specId: number
-  /** 0: data files, 1: delete files (only in tables of others). */
+  /** 0: data files, 1: delete files, which only others write. */
   readonly content: number
   readonly sequence: number
   readonly minSequence: number
@@ -30,6 +30,12 @@ export interface ManifestFile {
   /** One a partition field; null when the writer gave none. */
   readonly partitions: readonly PartitionSummary[] | null
 }
+
+/** Whether a manifest lists data files; the others list delete files. */
+export const holdsData = (manifest: ManifestFile): boolean => manifest.content === 0
+
+/** Whether a manifest lists any file that is part of the table. */
+export const isLive = ({ files }: ManifestFile): boolean => files.added + files.existing > 0
 
 type Row = { readonly [field: string]: AvroValue }
 
@@ -76,7 +82,7 @@ const listRow = (manifest: ManifestFile): Row => ({
 
 /** @throws MR_LAKE_CORRUPT when it cannot be read. */
 export function readManifestList(bytes: Buffer, path: string): ManifestFile[] {
-  return readContainer(bytes, path).rows.map((value): ManifestFile => {
+  return readRows(path, readContainer(bytes, path).rows, (value): ManifestFile => {
     const row = value as Row
     const count = (name: string) => Number(row[name] ?? 0)
     return {

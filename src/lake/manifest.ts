@@ -3,7 +3,7 @@
 import { MillraceError } from '../core/errors.ts'
 import { printJson } from '../core/json.ts'
 import type { Random } from '../core/random.ts'
-import { readContainer, writeContainer } from './avro/container.ts'
+import { readContainer, readRows, writeContainer } from './avro/container.ts'
 import { compileWriter } from './avro/encode.ts'
 import type { AvroRecord, AvroSchema, AvroValue } from './avro/schema.ts'
 import { toPath, toUri } from './location.ts'
@@ -20,14 +20,17 @@ export const ADDED = 1
 export const DELETED = 2
 
 /** A file in a manifest. Sequence numbers are null only until the manifest is in a list, and then inherited from it. */
-export interface ManifestEntry {
+export interface Entry<F> {
   readonly status: typeof EXISTING | typeof ADDED | typeof DELETED
   /** The snapshot that added it, or for a deleted one removed it. */
   readonly snapshotId: bigint
   readonly sequence: number
   readonly fileSequence: number
+  readonly file: F
+}
+
+export interface ManifestEntry extends Entry<DataFile> {
   readonly sortOrderId: number | null
-  readonly file: DataFile
 }
 
 /** What a reader needs to know of the table: how its partition values are typed. */
@@ -37,7 +40,9 @@ export interface ManifestContext {
   readonly spec: LakeSpec
 }
 
-type Row = { readonly [field: string]: AvroValue }
+/** A record of a manifest as Avro has it. */
+export type ManifestRow = { readonly [field: string]: AvroValue }
+type Row = ManifestRow
 
 /** The bytes of a manifest of data files, all of one partition spec. */
 export function writeManifest(entries: readonly ManifestEntry[], context: ManifestContext, random: Random): Buffer {
@@ -104,30 +109,46 @@ export interface Inherited {
 
 /** @throws MR_LAKE_CORRUPT when it cannot be read; MR_LAKE_VERSION when it holds other than Parquet data files. */
 export function readManifest(bytes: Buffer, from: Inherited, context: ManifestContext): ManifestEntry[] {
+  const entries = readEntries(bytes, from, context, (row, file) => {
+    if ((row['content'] ?? 0) === 0 && String(row['file_format']).toUpperCase() === 'PARQUET') return { row, file }
+    throw new MillraceError('MR_LAKE_VERSION', `${from.path} lists ${String(row['file_path'])}, which is not a Parquet data file`, {
+      fix: 'rewrite the table as Parquet with the engine that wrote it',
+    })
+  })
+  return entries.map((entry) => ({
+    ...entry,
+    sortOrderId: (entry.file.row['sort_order_id'] as number | null | undefined) ?? null,
+    file: entry.file.file,
+  }))
+}
+
+/**
+ * The entries of a manifest of data or delete files; `read` makes of each what it holds.
+ * @throws MR_LAKE_CORRUPT when it cannot be read.
+ */
+export function readEntries<F>(
+  bytes: Buffer,
+  from: Inherited,
+  context: ManifestContext,
+  read: (row: ManifestRow, file: DataFile) => F,
+): Entry<F>[] {
   const { rows, schema } = readContainer(bytes, from.path)
   const types = partitionTypes(context.spec, context.schemas)
   const names = partitionNames(schema, context.spec)
-  return rows.map((value): ManifestEntry => {
+  return readRows(from.path, rows, (value): Entry<F> => {
     const row = value as Row
-    const status = row['status'] as ManifestEntry['status']
     const data = row['data_file'] as Row
     return {
-      status,
+      status: row['status'] as Entry<F>['status'],
       snapshotId: BigInt((row['snapshot_id'] as number | bigint | null) ?? from.snapshotId),
       sequence: Number(row['sequence_number'] ?? from.sequence),
       fileSequence: Number(row['file_sequence_number'] ?? from.sequence),
-      sortOrderId: (data['sort_order_id'] as number | null | undefined) ?? null,
-      file: readFile(data, from, context.spec, types, names),
+      file: read(data, readFile(data, from, context.spec, types, names)),
     }
   })
 }
 
 function readFile(row: Row, from: Inherited, spec: LakeSpec, types: readonly string[], names: ReadonlyMap<number, string>): DataFile {
-  if ((row['content'] ?? 0) !== 0 || String(row['file_format']).toUpperCase() !== 'PARQUET') {
-    throw new MillraceError('MR_LAKE_VERSION', `${from.path} lists ${String(row['file_path'])}, which is not a Parquet data file`, {
-      fix: 'rewrite the table as Parquet without delete files',
-    })
-  }
   const partition = row['partition'] as Row
   const splitOffsets = row['split_offsets'] as readonly number[] | null | undefined
   return {

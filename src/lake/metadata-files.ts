@@ -3,16 +3,21 @@
 import type { Disk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
+import { type DeleteFile, readDeleteManifest } from './deletes/delete-manifest.ts'
+import { readDeletionVector } from './deletes/deletion-vector.ts'
+import { readMetadata } from './format-version.ts'
 import { ImmutableCache } from './immutable-cache.ts'
 import { isBelow, parentOf, toPath } from './location.ts'
-import { type ManifestContext, type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
-import { describeManifest, type ManifestFile, readManifestList, writeManifestList } from './manifest-list.ts'
+import { type Entry, type ManifestContext, type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
+import { describeManifest, holdsData, type ManifestFile, readManifestList, writeManifestList } from './manifest-list.ts'
 import { partitionTypes } from './partition-spec.ts'
-import { parseMetadata, printMetadata, type TableMetadata } from './table-metadata.ts'
+import { printMetadata, type TableMetadata } from './table-metadata.ts'
 import type { LakeTable } from './types.ts'
 
 /** Data files held decoded over all manifests; about 1 kB each. */
 const ENTRIES_MAX = 300_000
+/** Positions of deletion vectors held decoded, 8 bytes each. */
+const POSITIONS_MAX = 4_000_000
 const METADATA_MAX = 500
 const LISTED_MAX = 200_000
 
@@ -38,43 +43,62 @@ export class MetadataFiles {
   readonly #metadata = new ImmutableCache<TableMetadata>(METADATA_MAX, () => 1)
   readonly #lists = new ImmutableCache<readonly ManifestFile[]>(LISTED_MAX, (list) => 1 + list.length)
   readonly #manifests = new ImmutableCache<readonly ManifestEntry[]>(ENTRIES_MAX, (entries) => 1 + entries.length)
+  readonly #deleteManifests = new ImmutableCache<readonly Entry<DeleteFile>[]>(ENTRIES_MAX, (entries) => 1 + entries.length)
+  readonly #vectors = new ImmutableCache<Float64Array>(POSITIONS_MAX, (positions) => 1 + positions.length)
 
   /** Nothing is ever removed outside of `roots`, absolute paths. */
-  constructor(disk: Disk, random: Random, roots: readonly string[]) {
+  constructor(disk: Disk, random: Random, roots: readonly string[] = []) {
     this.disk = disk
     this.#random = random
     this.#roots = roots
   }
 
-  /** @throws MR_LAKE_CORRUPT when it is missing or damaged. */
+  /** @throws MR_LAKE_CORRUPT when it is missing or damaged; MR_LAKE_VERSION for a format that is not read. */
   metadata(location: string): Promise<TableMetadata> {
-    return this.#metadata.get(location, async () => parseMetadata((await this.read(location)).toString(), location))
+    return this.#metadata.get(location, async () => readMetadata((await this.read(location)).toString(), location))
   }
 
-  /** The manifests of a snapshot. @throws MR_LAKE_VERSION when the table has delete files. */
+  /** The manifests of a snapshot, of data and of delete files. */
   list(location: string): Promise<readonly ManifestFile[]> {
-    return this.#lists.get(location, async () => {
-      const manifests = readManifestList(await this.read(location), location)
-      if (manifests.some((manifest) => manifest.content !== 0 && manifest.files.added + manifest.files.existing > 0)) {
-        throw new MillraceError('MR_LAKE_VERSION', `${location} names delete files, which are not read yet`, {
-          fix: 'compact the table with the engine that wrote them',
-        })
-      }
-      return manifests.filter((manifest) => manifest.content === 0)
-    })
+    return this.#lists.get(location, async () => readManifestList(await this.read(location), location))
   }
 
-  /** The files of a manifest, deleted ones included. */
+  /** The files of a manifest of data files, deleted ones included. */
   entries(manifest: ManifestFile, table: Pick<LakeTable, 'schema' | 'schemas' | 'specs'>): Promise<readonly ManifestEntry[]> {
-    return this.#manifests.get(manifest.path, async () => {
-      const bytes = await this.read(manifest.path)
-      // Cut at the end of a block it would still be a whole Avro file, with fewer entries.
-      if (bytes.length !== manifest.sizeBytes) {
-        throw new MillraceError('MR_LAKE_CORRUPT', `${manifest.path} has ${bytes.length} bytes instead of ${manifest.sizeBytes}`, {
-          fix: 'restore the file from a backup, or read an earlier snapshot',
-        })
-      }
-      return readManifest(bytes, manifest, contextOf(table, manifest.specId))
+    return this.#manifests.get(manifest.path, async () =>
+      readManifest(await this.#readWhole(manifest.path, manifest.sizeBytes), manifest, contextOf(table, manifest.specId)),
+    )
+  }
+
+  /** The files of a manifest of delete files, removed ones included. */
+  deleteEntries(manifest: ManifestFile, table: Pick<LakeTable, 'schema' | 'schemas' | 'specs'>): Promise<readonly Entry<DeleteFile>[]> {
+    return this.#deleteManifests.get(manifest.path, async () =>
+      readDeleteManifest(await this.#readWhole(manifest.path, manifest.sizeBytes), manifest, contextOf(table, manifest.specId)),
+    )
+  }
+
+  /** The positions of a deletion vector. @throws MR_LAKE_CORRUPT when it is missing or damaged. */
+  vector(file: DeleteFile): Promise<Float64Array> {
+    const { path, offset, lengthBytes, rows } = file
+    return this.#vectors.get(`${path} ${offset}`, async () =>
+      readDeletionVector((await this.read(path)).subarray(offset, offset + lengthBytes), rows, path),
+    )
+  }
+
+  /** The files that a manifest names, of either kind, removed ones included. */
+  async namedBy(
+    manifest: ManifestFile,
+    table: Pick<LakeTable, 'schema' | 'schemas' | 'specs'>,
+  ): Promise<readonly Entry<{ readonly path: string }>[]> {
+    return holdsData(manifest) ? this.entries(manifest, table) : this.deleteEntries(manifest, table)
+  }
+
+  // Cut at the end of a block it would still be a whole Avro file, with fewer entries.
+  async #readWhole(path: string, sizeBytes: number): Promise<Buffer> {
+    const bytes = await this.read(path)
+    if (bytes.length === sizeBytes) return bytes
+    throw new MillraceError('MR_LAKE_CORRUPT', `${path} has ${bytes.length} bytes instead of ${sizeBytes}`, {
+      fix: 'restore the file from a backup, or read an earlier snapshot',
     })
   }
 
@@ -160,6 +184,7 @@ export class MetadataFiles {
       this.#metadata.delete(location)
       this.#lists.delete(location)
       this.#manifests.delete(toPath(location))
+      this.#deleteManifests.delete(toPath(location))
       try {
         await this.disk.remove(toPath(location))
         count++

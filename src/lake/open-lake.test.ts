@@ -226,8 +226,40 @@ test('expiry keeps what is recent, tagged or pinned, and removes the files that 
     release()
     assert.equal((await lake.expire('orders', limits)).snapshots, 1)
     assert.deepEqual(data(), ['f1', 'f4', 'f5'])
-    assert.deepEqual(await lake.expire('orders', limits), { snapshots: 0, files: 0 })
+    assert.deepEqual(await lake.expire('orders', limits), { snapshots: 0, names: 0, files: 0 })
     for (const snapshot of (await lake.table('orders')).snapshots) await lake.files(after, snapshot)
+  }))
+
+test("a table's own properties say how long its history is", () =>
+  withLake(async ({ lake, clock }) => {
+    const properties = {
+      'history.expire.max-snapshot-age-ms': '2500',
+      'history.expire.min-snapshots-to-keep': '1',
+      'history.expire.max-ref-age-ms': '3500',
+    }
+    const table = await lake.create({ ...orders(), properties })
+    for (let i = 0; i < 5; i++) {
+      await lake.commit([append('orders', await fakeDataFile(nodeDisk, lake, table, { name: `f${i}`, rows: 1 }))])
+      await clock.advance(1_000)
+    }
+    const [first, second, ...rest] = (await lake.table('orders')).snapshots
+    await lake.setTag('orders', 'old', first!.id)
+    await lake.setTag('orders', 'own', second!.id, { maxAgeMs: 10_000 })
+    assert.deepEqual(await lake.expire('orders', { olderThanMs: 0, retainLast: 100 }), { snapshots: 2, names: 1, files: 2 })
+    const after = await lake.table('orders')
+    assert.deepEqual(
+      after.snapshots.map((snapshot) => snapshot.id),
+      [second!.id, ...rest.slice(1).map((snapshot) => snapshot.id)],
+    )
+    assert.deepEqual(Object.keys(after.refs).sort(), ['main', 'own'])
+  }))
+
+test('a table whose files may have no field ids is refused, not read as nulls', () =>
+  withLake(async ({ lake }) => {
+    const table = await lake.create({ ...orders(), properties: { 'schema.name-mapping.default': '[]' } })
+    const file = await fakeDataFile(nodeDisk, lake, table, { name: 'a', rows: 1 })
+    const { tables } = await lake.commit([append('orders', file)])
+    await assert.rejects(lake.files(tables[0]!), code('MR_LAKE_VERSION'))
   }))
 
 test('orphans go when they are old; what is reachable or young stays', () =>

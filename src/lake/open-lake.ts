@@ -8,12 +8,15 @@ import type { Catalog, Finished, TablePointer } from '../store/catalog.ts'
 import { baseAt, type CommitContext, type Committed, commit, loadBase, publish } from './commit.ts'
 import { createTable, type DropOptions, dropTable, renameTable } from './create-table.ts'
 import { type Expired, type ExpireOptions, expireSnapshots } from './expire.ts'
+import { checkTable, type TableCheck } from './health/check-table.ts'
+import { explainDamage } from './health/explain-damage.ts'
 import { chooseSnapshot, listFiles, type SnapshotChoice } from './list-files.ts'
 import { toPath } from './location.ts'
 import { MetadataFiles } from './metadata-files.ts'
 import { Pins } from './pins.ts'
 import { COMPACTION, type CompactionGroup, type CompactionOptions, planCompaction } from './plan-compaction.ts'
 import { removeOrphans } from './remove-orphans.ts'
+import { restoreTable } from './restore.ts'
 import { stageMetadata } from './stage-change.ts'
 import { TableLocks } from './table-locks.ts'
 import type { RefJson, TableMetadata } from './table-metadata.ts'
@@ -75,6 +78,15 @@ export interface Lake {
   /** Names a snapshot, so that it does not expire; a name that exists moves. @throws MR_LAKE_SNAPSHOT_UNKNOWN, MR_LAKE_SPEC */
   setTag(table: string, tag: string, snapshotId: bigint, options?: { readonly maxAgeMs?: number }): Promise<LakeTable>
   removeTag(table: string, tag: string): Promise<LakeTable>
+  /**
+   * Whether the files of each retained snapshot are there and whole, newest first. Works also when the current metadata is
+   * damaged: then the newest before it that can be read is gone by. @throws MR_LAKE_CORRUPT when there is none.
+   */
+  check(name: string): Promise<TableCheck>
+  /** See `restore.ts`: the rows of an earlier snapshot again, in a new one. */
+  restore(table: string, snapshotId: bigint): Promise<LakeTable>
+  /** See `explain-damage.ts`: a damaged file's error with what is still good of the table and the way back. */
+  explain(table: string, error: unknown, damaged?: readonly string[]): Promise<unknown>
   /** `olderThanMs` is an age. Files go only after the pointer has moved. */
   expire(table: string, options: ExpireOptions): Promise<Expired>
   /** Removes files older than this age that nothing reaches; answers how many. */
@@ -90,13 +102,28 @@ export function openLake(options: LakeOptions): Lake {
   const locks = new TableLocks()
   const context: CommitContext = { catalog, files, clock, random, locks, inFlight: new Set(), unsynced: new Set(), roots }
   const pins = new Pins()
-  const at = async (pointer: TablePointer) => (await baseAt(files, pointer)).table
+  const explained = async <T>(name: string, work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (cause) {
+      throw await explainDamage(context, name, cause)
+    }
+  }
+  const at = (pointer: TablePointer) =>
+    explained(
+      pointer.name,
+      baseAt(files, pointer).then(({ table }) => table),
+    )
   const listed = (table: LakeTable, snapshot?: LakeSnapshot | null, prune: readonly PruneTerm[] = []) =>
-    listFiles(files, table, snapshot === undefined ? table.current : snapshot, prune)
+    explained(table.name, listFiles(files, table, snapshot === undefined ? table.current : snapshot, prune))
   return {
     catalog,
     create: (table) => createTable(context, directory, table),
-    table: async (name) => (await loadBase(context, name)).table,
+    table: (name) =>
+      explained(
+        name,
+        loadBase(context, name).then(({ table }) => table),
+      ),
     tables: async () =>
       (await Promise.allSettled((await catalog.tables()).map(at))).flatMap((read) => (read.status === 'fulfilled' ? [read.value] : [])),
     at,
@@ -129,6 +156,9 @@ export function openLake(options: LakeOptions): Lake {
         chooseSnapshot(known, { tag })
         return Object.fromEntries(Object.entries(refs).filter(([name]) => name !== tag))
       }),
+    check: (name) => checkTable(context, pins, name),
+    restore: (table, snapshotId) => restoreTable(context, table, snapshotId),
+    explain: (table, error, damaged) => explainDamage(context, table, error, damaged),
     expire: (table, expiry) => expireSnapshots(context, pins, table, expiry),
     removeOrphans: (olderThanMs) => removeOrphans(context, directory, olderThanMs),
     planCompaction: async (table, limits) => planCompaction(table, await listed(table), { ...COMPACTION, ...limits }),
@@ -154,8 +184,10 @@ async function changeRefs(context: CommitContext, name: string, change: (refs: R
 }
 
 function checkTag(table: string, tag: string, refs: Refs): void {
-  if (/^[A-Za-z0-9_.-]+$/.test(tag) && tag !== 'main' && (!Object.hasOwn(refs, tag) || refs[tag]!.type === 'tag')) return
+  // Digits alone are taken for a snapshot's id.
+  if (/^[A-Za-z0-9_.-]+$/.test(tag) && !/^\d+$/.test(tag) && tag !== 'main' && (!Object.hasOwn(refs, tag) || refs[tag]!.type === 'tag'))
+    return
   throw new MillraceError('MR_LAKE_SPEC', `${table}: '${tag}' cannot be the name of a tag`, {
-    fix: 'use letters, digits, dots and dashes, and not the name of a branch',
+    fix: 'use letters, digits, dots and dashes, not digits alone, and not the name of a branch',
   })
 }

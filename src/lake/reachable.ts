@@ -4,7 +4,7 @@ import { DELETED } from './manifest.ts'
 import type { MetadataFiles } from './metadata-files.ts'
 import type { LakeSnapshot, LakeTable } from './types.ts'
 
-/** Paths of the manifest lists, manifests and live data files of `snapshots`. */
+/** Paths of the manifest lists, manifests and live data and delete files of `snapshots`. */
 export async function reachableFrom(files: MetadataFiles, table: LakeTable, snapshots: readonly LakeSnapshot[]): Promise<Set<string>> {
   const paths = new Set<string>()
   const seen = new Set<string>()
@@ -14,7 +14,7 @@ export async function reachableFrom(files: MetadataFiles, table: LakeTable, snap
       paths.add(manifest.path)
       if (seen.has(manifest.path)) continue
       seen.add(manifest.path)
-      for (const entry of await files.entries(manifest, table)) if (entry.status !== DELETED) paths.add(entry.file.path)
+      for (const entry of await files.namedBy(manifest, table)) if (entry.status !== DELETED) paths.add(entry.file.path)
     }
   }
   return paths

@@ -2,6 +2,9 @@
 // numbers, so they are kept exact; all are text.
 import type { DataFile } from './types.ts'
 
+/** In the summary of a snapshot that has the files of an earlier one again: which one. */
+export const RESTORED_FROM = 'millrace.restored-from'
+
 const sum = (files: readonly DataFile[], of: (file: DataFile) => number): number => files.reduce((total, file) => total + of(file), 0)
 
 /** Totals come from the parent's summary; a parent of another writer without totals counts as zero. */
@@ -28,9 +31,9 @@ export function summarizeSnapshot(
     'total-data-files': total('total-data-files', [added.length, removed.length]),
     'total-records': total('total-records', rows),
     'total-files-size': total('total-files-size', bytes),
-    'total-delete-files': '0',
-    'total-position-deletes': '0',
-    'total-equality-deletes': '0',
+    'total-delete-files': parent?.['total-delete-files'] ?? '0',
+    'total-position-deletes': parent?.['total-position-deletes'] ?? '0',
+    'total-equality-deletes': parent?.['total-equality-deletes'] ?? '0',
   }
 }
 

@@ -3,9 +3,10 @@
 import { MillraceError } from '../core/errors.ts'
 import { type Random, snapshotId } from '../core/random.ts'
 import { applyDefinition } from './apply-definition.ts'
+import { checkWritable } from './format-version.ts'
 import { toUri } from './location.ts'
 import { ADDED, DELETED, EXISTING, type ManifestEntry } from './manifest.ts'
-import type { ManifestFile } from './manifest-list.ts'
+import { holdsData, isLive, type ManifestFile } from './manifest-list.ts'
 import type { MetadataFiles, SnapshotNumbers } from './metadata-files.ts'
 import { summarizeSnapshot } from './snapshot-summary.ts'
 import { type SnapshotJson, type TableMetadata, toLakeTable } from './table-metadata.ts'
@@ -41,7 +42,7 @@ export interface StageContext {
   readonly nowMs: number
 }
 
-/** @throws MR_LAKE_CONFLICT when a file to remove is not live any more; MR_SCHEMA_EVOLUTION; MR_LAKE_SPEC. */
+/** @throws MR_LAKE_CONFLICT when a file to remove is not live any more; MR_LAKE_VERSION; MR_SCHEMA_EVOLUTION; MR_LAKE_SPEC. */
 export async function stageChange(base: Base, change: TableChange, context: StageContext): Promise<Staged> {
   if (base.metadata['format-version'] !== 2) throw notOurs(base)
   const nowMs = Math.max(context.nowMs, base.metadata['last-updated-ms'])
@@ -49,6 +50,7 @@ export async function stageChange(base: Base, change: TableChange, context: Stag
   const written: string[] = []
   if (change.add.length === 0 && change.remove.length === 0)
     return stageMetadata(base, { ...defined, 'last-updated-ms': nowMs }, context, written)
+  checkWritable(base.name, defined)
   const table = toLakeTable(base.name, base.table.metadataLocation, defined)
   const snapshot: SnapshotNumbers = {
     id: snapshotId(context.random),
@@ -105,8 +107,8 @@ interface Plan {
 async function nextManifests(base: Base, plan: Plan): Promise<{ manifests: ManifestFile[]; removed: DataFile[] }> {
   const { change, context } = plan
   const before = base.table.current ? await context.files.list(base.table.current.manifestList) : []
-  const live = before.filter((manifest) => manifest.files.added + manifest.files.existing > 0)
-  const { kept, removed } = await removeFiles(live, plan)
+  const live = before.filter(isLive)
+  const { kept, removed } = await removeFiles(live.filter(holdsData), plan)
   const merged = await mergeManifests(kept, plan)
   const added: ManifestFile[] = []
   for (const specId of new Set(change.add.map((file) => file.specId))) {
@@ -115,7 +117,8 @@ async function nextManifests(base: Base, plan: Plan): Promise<{ manifests: Manif
     const entries = change.add.filter((file) => file.specId === specId).map((file) => newEntry(file, plan))
     added.push(await write(entries, specId, plan))
   }
-  return { manifests: [...added, ...merged], removed }
+  // Delete files of others stay: those about files that are gone do no harm.
+  return { manifests: [...added, ...merged, ...live.filter((manifest) => !holdsData(manifest))], removed }
 }
 
 const newEntry = (file: DataFile, { snapshot }: Plan): ManifestEntry => ({
@@ -182,14 +185,15 @@ async function mergeManifests(manifests: readonly ManifestFile[], plan: Plan): P
 // A manifest of this very snapshot names what it deleted: that is kept for one snapshot.
 const isOld = (manifest: ManifestFile, plan: Plan): boolean => manifest.snapshotId !== plan.snapshot.id
 
-interface NewSnapshot {
+export interface NewSnapshot {
   readonly snapshot: SnapshotNumbers
   readonly summary: SnapshotJson['summary']
   readonly list: string
   readonly nowMs: number
 }
 
-function withSnapshot(metadata: TableMetadata, { snapshot, summary, list, nowMs }: NewSnapshot): TableMetadata {
+/** The metadata with a snapshot that is current from now on. */
+export function withSnapshot(metadata: TableMetadata, { snapshot, summary, list, nowMs }: NewSnapshot): TableMetadata {
   const json: SnapshotJson = {
     'snapshot-id': snapshot.id,
     ...(snapshot.parentId === null ? {} : { 'parent-snapshot-id': snapshot.parentId }),

@@ -32,7 +32,7 @@ async function ofSnapshot({ files }: CommitContext, snapshot: SnapshotJson): Pro
 
 async function addedBy({ files }: CommitContext, manifest: ManifestFile, metadata: TableMetadata): Promise<string[]> {
   try {
-    const entries = await files.entries(manifest, toLakeTable('', '', metadata))
+    const entries = await files.namedBy(manifest, toLakeTable('', '', metadata))
     return entries.filter((entry) => entry.status === ADDED).map((entry) => toPath(entry.file.path))
   } catch {
     return []

@@ -51,6 +51,30 @@ export interface DataFile {
   /** By field id; bounds in Iceberg's single-value binary form. */
   readonly columns: ReadonlyMap<number, ColumnStats>
   readonly splitOffsets?: readonly number[]
+  /** Rows of it that another writer deleted without writing it anew; absent when there are none. A scan leaves them out. */
+  readonly deletes?: FileDeletes
+}
+
+/** What deletes rows of one data file in one snapshot (Iceberg spec, "Delete Formats"). */
+export interface FileDeletes {
+  /** Sequence number of the data file: equality deletes are about older ones only. */
+  readonly sequence: number
+  /** Equal for files of one partition. */
+  readonly partition: string
+  /** Positions, ascending, of a deletion vector; there are then no position files. */
+  readonly vector: { readonly path: string; readonly positions: Float64Array } | null
+  /** Parquet files that name rows by data file and position. */
+  readonly positionFiles: readonly string[]
+  readonly equality: readonly EqualityDeletes[]
+}
+
+/** A Parquet file: rows that are equal to one of its rows in all `fieldIds` are gone; null equals null. */
+export interface EqualityDeletes {
+  readonly path: string
+  readonly fieldIds: readonly number[]
+  readonly sequence: number
+  /** Null for deletes that are about every partition. */
+  readonly partition: string | null
 }
 
 export interface ColumnStats {
@@ -130,6 +154,11 @@ export interface TableChange {
    * file of `remove` is no longer live. Absent for appends, which never conflict.
    */
   readonly validateFrom?: bigint | null
+  /**
+   * The snapshot that `remove` was read from, where added files do not matter: the commit fails with MR_LAKE_CONFLICT when
+   * another writer deleted rows since, which the files to remove may hold.
+   */
+  readonly readFrom?: bigint
   /** With `validateFrom`: only added files that may hold matching rows conflict. Absent = any added file does. */
   readonly validateWhere?: readonly PruneTerm[]
   readonly summary?: Readonly<Record<string, string>>

@@ -2,28 +2,32 @@
 // nothing was added since that it should have seen. Appends depend on nothing.
 import { MillraceError } from '../core/errors.ts'
 import { DELETED } from './manifest.ts'
+import { holdsData, isLive } from './manifest-list.ts'
 import type { MetadataFiles } from './metadata-files.ts'
 import { pruner } from './prune.ts'
+import { RESTORED_FROM } from './snapshot-summary.ts'
 import type { Base } from './stage-change.ts'
 import type { LakeSnapshot, LakeTable, TableChange } from './types.ts'
 
 /**
- * @throws MR_LAKE_CONFLICT when files were added after `validateFrom`, or that snapshot is not an ancestor any more.
+ * @throws MR_LAKE_CONFLICT when files were added after `validateFrom`, when rows of files that go were deleted after it or
+ * after `readFrom`, or when that snapshot is not an ancestor any more.
  */
 export async function validateChange(base: Base, change: TableChange, files: MetadataFiles): Promise<void> {
-  if (change.validateFrom === undefined) return
-  const since = snapshotsSince(base.table, change.validateFrom)
+  const from = change.validateFrom === undefined ? change.readFrom : change.validateFrom
+  if (from === undefined) return
+  const since = snapshotsSince(base.table, from)
   if (since === null) {
-    throw new MillraceError(
-      'MR_LAKE_CONFLICT',
-      `${change.table}: the snapshot ${change.validateFrom} that was read is not part of its history now`,
-      {
-        fix: 'read the table anew and repeat the operation',
-      },
-    )
+    throw new MillraceError('MR_LAKE_CONFLICT', `${change.table}: the snapshot ${from} that was read is not part of its history now`, {
+      fix: 'read the table anew and repeat the operation',
+    })
   }
+  if (change.remove.length > 0) await checkDeletes(base.table, since, files)
+  if (change.validateFrom === undefined) return
+  const restored = since.find(isRestore)
   const adding = since.filter(addsRows)
-  if (adding.length === 0 || !(await addedMatching(base.table, since, change, files))) return
+  // Files that a restore brought back were added long ago.
+  if (!restored && (adding.length === 0 || !(await addedMatching(base.table, since, change, files)))) return
   throw new MillraceError(
     'MR_LAKE_CONFLICT',
     `${change.table}: snapshot ${adding[0]!.id} added rows after ${change.validateFrom ?? 'the start'}`,
@@ -31,6 +35,18 @@ export async function validateChange(base: Base, change: TableChange, files: Met
       fix: 'read the table anew and repeat the operation',
     },
   )
+}
+
+/** Files written anew hold rows that others may have deleted from the old ones meanwhile. */
+async function checkDeletes(table: LakeTable, since: readonly LakeSnapshot[], files: MetadataFiles): Promise<void> {
+  if (since.length === 0 || !table.current) return
+  const ids = new Set(since.map((snapshot) => snapshot.id))
+  const manifests = await files.list(table.current.manifestList)
+  const added = manifests.find((manifest) => !holdsData(manifest) && isLive(manifest) && ids.has(manifest.snapshotId))
+  if (!added) return
+  throw new MillraceError('MR_LAKE_CONFLICT', `${table.name}: snapshot ${added.snapshotId} deleted rows meanwhile`, {
+    fix: 'read the table anew and repeat the operation',
+  })
 }
 
 /** Snapshots after `from`, newest first; null when `from` is not among the ancestors of the current one. */
@@ -46,6 +62,8 @@ export function snapshotsSince(table: LakeTable, from: bigint | null): LakeSnaps
   return since
 }
 
+const isRestore = (snapshot: LakeSnapshot): boolean => snapshot.summary[RESTORED_FROM] !== undefined
+
 // A compaction ('replace') adds files but no rows.
 const addsRows = (snapshot: LakeSnapshot): boolean => snapshot.operation === 'append' || snapshot.operation === 'overwrite'
 
@@ -60,7 +78,7 @@ async function addedMatching(
   const { manifest: mayHold, file: mayMatch } = pruner(change.validateWhere, table.schema, table.specs, table.schemas)
   const ids = new Set(snapshots.map((snapshot) => snapshot.id))
   for (const manifest of await files.list(table.current.manifestList)) {
-    if (!mayHold(manifest)) continue
+    if (!holdsData(manifest) || !mayHold(manifest)) continue
     for (const entry of await files.entries(manifest, table)) {
       if (entry.status !== DELETED && ids.has(entry.snapshotId) && mayMatch(entry.file)) return true
     }

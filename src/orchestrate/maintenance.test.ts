@@ -129,3 +129,20 @@ test('passes: snapshots beyond a week expire but for the last hundred; the log k
   )
   assert.equal((await world.ids()).length, 102)
 })
+
+test('a tag beyond its time goes in a pass, however short the history, and readers hear of it', async () => {
+  await using world = await setUp()
+  await world.append(1)
+  const first = (await world.lake.table('events')).current!
+  await world.lake.setTag('events', 'short', first.id, { maxAgeMs: 1_000 })
+  await world.lake.setTag('events', 'kept', first.id)
+  const heard: string[][] = []
+  const parts: MaintenanceParts = { ...world.parts, onCommitted: (table) => heard.push(Object.keys(table.refs).sort()) }
+  await maintainTable(parts, await world.lake.table('events'))
+  assert.deepEqual(heard, [])
+  await world.clock.advance(1_001)
+  await maintainTable(parts, await world.lake.table('events'))
+  await maintainTable(parts, await world.lake.table('events'))
+  assert.deepEqual(heard, [['kept', 'main']])
+  assert.equal((await world.lake.table('events')).snapshots.length, 1)
+})

@@ -80,11 +80,13 @@ export async function maintainTable(parts: MaintenanceParts, table: LakeTable): 
   const compactedFiles = await compact(parts, table)
   const isLong = table.snapshots.length > SNAPSHOTS_MAX
   const isOld = table.snapshots.length > EXPIRY.retainLast && parts.clock.nowMs() - table.snapshots[0]!.timestampMs > EXPIRY.olderThanMs
+  // A name may have had its time.
+  const isNamed = Object.keys(table.refs).length > 1
   const expired =
-    isLong || isOld
+    isLong || isOld || isNamed
       ? await parts.lake.expire(table.name, isLong ? { ...EXPIRY, olderThanMs: 3_600_000 } : EXPIRY)
-      : { snapshots: 0, files: 0 }
-  if (compactedFiles === 0 && expired.snapshots === 0) return
+      : { snapshots: 0, names: 0, files: 0 }
+  if (compactedFiles === 0 && expired.snapshots === 0 && expired.names === 0) return
   parts.onCommitted(await parts.lake.table(table.name))
   parts.onDone({ table: table.name, compactedFiles, expiredSnapshots: expired.snapshots, removedFiles: expired.files })
 }
@@ -103,8 +105,9 @@ async function compact(parts: MaintenanceParts, table: LakeTable): Promise<numbe
     )
     // Rows that came meanwhile do not matter; a file that is gone meanwhile refuses the commit.
     const remove = group.files.map((file) => file.path)
+    const readFrom = table.current ? { readFrom: table.current.id } : {}
     try {
-      await parts.lake.commit([{ table: table.name, operation: 'replace', add, remove }])
+      await parts.lake.commit([{ table: table.name, operation: 'replace', add, remove, ...readFrom }])
       count += remove.length
     } catch (cause) {
       // A flush or a refresh was faster: the next pass tries again with what is there then.

@@ -31,6 +31,8 @@ export interface AnswererParts {
   manifest(): Manifest
   /** Requests without a token are the administrator's: `dev --open` on loopback. */
   readonly isOpen: boolean
+  /** The error, or a better one when a damaged file is the reason; see `explain-read.ts`. */
+  explain(snapshots: Readonly<Record<string, string | null>>, error: MillraceError): Promise<MillraceError>
   readonly onQuery: (surface: string, outcome: string, tookMs: number) => void
 }
 
@@ -123,7 +125,7 @@ async function guarded<T>(
     await record(parts, caller, question, secured, error.code, { id, message: error.message })
     parts.onQuery(question.surface, error.code, parts.clock.monotonicMs() - startedMs)
     // What failed before it was secured may have read rows too, in the first of two stages.
-    if (caller.isAdmin || (secured && !secured.isRestricted)) throw error
+    if (caller.isAdmin || (secured && !secured.isRestricted)) throw await parts.explain(secured?.snapshots ?? {}, error)
     if (tellsOneBit(error)) budget.spend(caller.tokenId)
     throw withoutValues(error, id)
   }

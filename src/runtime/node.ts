@@ -41,10 +41,12 @@ import { makeAnswerer } from './answerer.ts'
 import { recordDeployed } from './apply.ts'
 import { readToken, takeDataDirectory, writeToken } from './data-directory.ts'
 import { deployTables, openRelations } from './deploy.ts'
+import { explainRead } from './explain-read.ts'
 import { type Logger, openLogger } from './logger.ts'
 import { makePipelines, type RunningPipeline } from './pipelines.ts'
 import { recheck, runStep, type StepParts } from './run-step.ts'
 import { jwtSettings, resolveText, type Settings } from './settings.ts'
+import { committedOffsets, makeStorageActions } from './storage-actions.ts'
 import { isSystemRelation, resolveSystem } from './system-relations.ts'
 
 /** Directory of the package. */
@@ -224,6 +226,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     settings,
     manifest: () => manifest,
     isOpen: options.isOpen,
+    explain: (snapshots, error) => explainRead({ lake, engine }, snapshots, error),
     onQuery: metrics.queried,
   })
 
@@ -354,6 +357,19 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     const started = await runner.start({ name, trigger: `by ${request.by}`, assets, full: request.full, code: options.code })
     return started.id
   }
+  const storage = makeStorageActions({
+    clock,
+    lake,
+    engine,
+    log,
+    audit,
+    offsets: () =>
+      committedOffsets(
+        store,
+        pipelines.map(({ pipeline }) => pipeline.settings.name),
+      ),
+    onChanged: (table, what) => (what === 'rows' ? onMaintained(table) : relations.committed(table)),
+  })
   let isReady = false
   const http = await serveHttp({
     host: options.host,
@@ -388,6 +404,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       startRun,
       onChange: (listener) => bus.on((event) => listener(event.key)),
       tokens,
+      storage,
       verifyAudit: () => audit.verify(),
     },
   })

@@ -1,6 +1,7 @@
 // Which rows of a table changed between two snapshots: rows of added files minus rows of removed ones, and the other way
 // round. Rewrites that change nothing (compaction) cancel out.
 import { scanSql } from '../engine/scan.ts'
+import { contentKey } from '../lake/deletes/with-deletes.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { DataFile, LakeTable } from '../lake/types.ts'
 
@@ -20,10 +21,9 @@ export async function changedRows(lake: Lake, table: LakeTable | null, from: str
   const now = table.current ? await lake.files(table) : []
   const before = from === null ? [] : await filesAt(lake, table, BigInt(from))
   if (before === null) return 'unknown'
-  const beforePaths = new Set(before.map((file) => file.path))
-  const nowPaths = new Set(now.map((file) => file.path))
-  const added = now.filter((file) => !beforePaths.has(file.path))
-  const removed = before.filter((file) => !nowPaths.has(file.path))
+  const [beforeKeys, nowKeys] = [new Set(before.map(contentKey)), new Set(now.map(contentKey))]
+  const added = now.filter((file) => !beforeKeys.has(contentKey(file)))
+  const removed = before.filter((file) => !nowKeys.has(contentKey(file)))
   if (added.length === 0 && removed.length === 0) return 'none'
   const scan = (files: readonly DataFile[]): string => scanSql({ table, files, tails: [] })
   const [plus, minus] = [scan(added), scan(removed)]

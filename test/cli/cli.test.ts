@@ -62,8 +62,8 @@ after(() => {
 })
 
 const COMMANDS = [
-  ...['init', 'dev', 'start', 'check', 'plan', 'apply', 'run', 'query', 'status', 'logs', 'verify', 'doctor', 'token'],
-  ...['token create', 'token list', 'token revoke'],
+  ...['init', 'dev', 'start', 'check', 'plan', 'apply', 'run', 'query', 'status', 'logs', 'verify', 'restore', 'doctor', 'token', 'tag'],
+  ...['token create', 'token list', 'token revoke', 'tag create', 'tag list', 'tag remove'],
 ]
 
 test('every command has help with examples', async () => {
@@ -79,7 +79,7 @@ test('every command has help with examples', async () => {
         const help = await millrace(...command.split(' '), '--help')
         assert.equal(help.status, 0, command)
         assert.match(help.out, new RegExp(`Examples:\n {2}\\$ millrace ${command}`), command)
-        if (command !== 'token') assert.match(help.out, /--json/, command)
+        if (command !== 'token' && command !== 'tag') assert.match(help.out, /--json/, command)
       }),
     )
 })

@@ -137,7 +137,7 @@ test('every command and option of the parser is in cli.md', () => {
   const parser = read('src/cli/main.ts')
   const page = read('docs/reference/cli.md')
   const commands = [...parser.matchAll(/define(?:<[^>]*>)?\(\s*(\w+),\s*'([a-z]+)/g)].map(([, parent, name]) =>
-    parent === 'token' ? `token ${name}` : name!,
+    parent === 'program' ? name! : `${parent} ${name}`,
   )
   assert.ok(commands.length >= 15, `saw only ${commands}`)
   for (const command of commands) assert.match(page, new RegExp(`^## .*\`${command}\\b`, 'm'), `${command} has no heading`)

@@ -6,77 +6,15 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { installPyIceberg } from '../../scripts/servers/pyiceberg.ts'
-import { systemClock } from '../../src/core/clock.ts'
-import { nodeDisk } from '../../src/core/disk.ts'
-import { systemRandom } from '../../src/core/random.ts'
 import { scanSql } from '../../src/engine/scan.ts'
-import { openTestEngine, type TestEngine } from '../../src/engine/testing.ts'
-import { writeParquet } from '../../src/engine/write.ts'
-import { type Lake, openLake } from '../../src/lake/open-lake.ts'
-import type { LakeSnapshot, LakeTable, TableChange } from '../../src/lake/types.ts'
-import type { Shape } from '../../src/schema/type.ts'
-import { modelCatalog } from '../simulation/model-catalog.ts'
+import { openTestEngine } from '../../src/engine/testing.ts'
+import type { LakeTable } from '../../src/lake/types.ts'
+import { comparable, makeOwnTable, type Row, rowsAsText } from './own-table.ts'
 
 const installed = installPyIceberg()
 const isRequired = process.env['CI'] === 'true' && process.env['MILLRACE_TEST_ALL'] === '1'
 const skip = 'missing' in installed && !isRequired ? `PyIceberg is not available: ${installed.missing}` : false
 
-const SHAPE: Shape = {
-  fields: [
-    { name: 'id', type: { kind: 'long' }, optional: false },
-    { name: 'at', type: { kind: 'timestamp' }, optional: false },
-    { name: 'country', type: { kind: 'string' }, optional: true },
-    { name: 'flag', type: { kind: 'boolean' }, optional: true },
-    { name: 'small', type: { kind: 'int' }, optional: true },
-    { name: 'ratio', type: { kind: 'float' }, optional: true },
-    { name: 'wide', type: { kind: 'double' }, optional: true },
-    { name: 'price', type: { kind: 'decimal', precision: 12, scale: 2 }, optional: true },
-    { name: 'huge', type: { kind: 'decimal', precision: 38, scale: 4 }, optional: true },
-    { name: 'day', type: { kind: 'date' }, optional: true },
-    { name: 'hour', type: { kind: 'time' }, optional: true },
-    { name: 'note', type: { kind: 'string' }, optional: true, doc: 'free text' },
-    { name: 'ref', type: { kind: 'uuid' }, optional: true },
-    { name: 'raw', type: { kind: 'binary' }, optional: true },
-    { name: 'extra', type: { kind: 'json' }, optional: true },
-    { name: 'kind', type: { kind: 'enum', values: ['home', 'cart'] }, optional: true },
-  ],
-}
-
-/** Ordinary rows, and those at the edges of every type. */
-const ROWS = `
-  SELECT i::BIGINT AS id, TIMESTAMPTZ '2024-01-01 00:00:00+00' + to_hours(i::INTEGER) AS "at", ['de', 'fr', NULL, 'ü b/c=d'][1 + i % 4] AS country,
-    i % 2 = 0 AS flag, i::INTEGER - 50 AS small, (i / 7)::FLOAT AS ratio, i / 7 AS wide, (i * 1.25)::DECIMAL(12, 2) AS price,
-    (i * 1e20)::DECIMAL(38, 4) AS huge, DATE '1970-01-01' + (i::INTEGER - 50) AS day, TIME '00:00:00.000001' + to_minutes(i) AS hour,
-    repeat('xyz', (i % 20)::INTEGER) || i AS note, ('00000000-0000-0000-0000-' || lpad(i::VARCHAR, 12, '0'))::UUID AS ref,
-    ('row' || i)::BLOB AS raw, '{"n":' || i || '}' AS extra, 'home' AS kind
-  FROM range(100) AS t(i)
-  UNION ALL SELECT -9223372036854775807, TIMESTAMPTZ '1969-12-31 23:59:59.999999+00', '', false, -2147483648, '-Infinity', '-Infinity', -9999999999.99,
-    -9999999999999999999999999999999999.9999, DATE '0001-01-01', TIME '00:00:00', repeat('😀', 20), 'ffffffff-ffff-ffff-ffff-ffffffffffff', ''::BLOB, 'null', 'cart'
-  UNION ALL SELECT 9223372036854775807, TIMESTAMPTZ '2262-04-11 00:00:00+00', 'zz', true, 2147483647, 'Infinity', 'NaN', 9999999999.99,
-    9999999999999999999999999999999999.9999, DATE '9999-12-31', TIME '23:59:59.999999', 'ünïcödé', '00000000-0000-0000-0000-000000000000', '\\xFF\\x00'::BLOB, '[]', 'cart'
-  UNION ALL SELECT 1000, TIMESTAMPTZ '1970-01-01 00:00:00+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-  UNION ALL SELECT 1001, TIMESTAMPTZ '1970-01-01 00:00:00+00', 'de', true, 0, -0.0::FLOAT, -0.0::DOUBLE, 0, 0, DATE '1970-01-01', TIME '12:00:00', '', '00000000-0000-0000-0000-000000000001', '\\x00'::BLOB, '0', 'home'`
-
-const MORE = `
-  SELECT (2000 + i)::BIGINT AS id, TIMESTAMPTZ '2024-02-01 00:00:00+00' + to_hours(i::INTEGER) AS "at", 'se' AS country, i::BIGINT * 5000000000 AS small,
-    i / 3 AS ratio, (i * 1e9)::DECIMAL(14, 2) AS price, 'later ' || i AS comment, i::INTEGER AS added,
-    NULL AS flag, NULL AS huge, NULL AS day, NULL AS hour, NULL AS ref, NULL AS raw, NULL AS extra, NULL AS kind FROM range(30) AS t(i)`
-
-const EVOLVED: Shape = {
-  fields: [
-    ...SHAPE.fields.filter((field) => field.name !== 'note' && field.name !== 'wide').map((field) => widened(field)),
-    { name: 'comment', type: { kind: 'string' }, optional: true },
-    { name: 'added', type: { kind: 'int' }, optional: true },
-  ],
-}
-
-function widened(field: Shape['fields'][number]): Shape['fields'][number] {
-  if (field.name === 'small') return { ...field, type: { kind: 'long' } }
-  if (field.name === 'ratio') return { ...field, type: { kind: 'double' } }
-  return field.name === 'price' ? { ...field, type: { kind: 'decimal', precision: 14, scale: 2 } } : field
-}
-
-type Row = Record<string, string | null>
 type Where = readonly (readonly [string, string, string | number | null])[]
 interface Answer {
   readonly table: {
@@ -99,81 +37,10 @@ function ask(table: LakeTable, scans: readonly { readonly snapshot?: string; rea
   return JSON.parse(done.stdout) as Answer
 }
 
-/** The same rows by DuckDB, in the text that read_table.py gives. */
-async function expected({ session }: TestEngine, lake: Lake, table: LakeTable, snapshot: LakeSnapshot): Promise<Row[]> {
-  const files = await lake.files(table, snapshot)
-  const schema = table.schemas.find((one) => one.id === snapshot.schemaId)!
-  const texts = schema.fields.map(({ name, type }) => `${textSql(`"${name}"`, type)} AS "${name}"`)
-  const { rows } = await session.rows(`SELECT ${texts.join(', ')} FROM (${scanSql({ table: { ...table, schema }, files, tails: [] })})`)
-  return rows.map((row) => Object.fromEntries(schema.fields.map((field, i) => [field.name, row[i] as string | null])))
-}
-
-function textSql(column: string, type: string): string {
-  if (type === 'timestamptz') return `strftime(${column} AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f')`
-  if (type === 'time') return `strftime(DATE '2000-01-01' + ${column}, '%H:%M:%S.%f')`
-  if (type === 'binary') return `lower(hex(${column}))`
-  if (type === 'date') return `strftime(${column}, '%Y-%m-%d')`
-  return `CAST(${column} AS VARCHAR)`
-}
-
-/** Floats by value: their texts differ from library to library. */
-function comparable(rows: readonly Row[]): unknown[] {
-  const number = (text: string) => Number(text.replace(/^(-?)inf.*/i, '$1Infinity').replace(/^nan$/i, 'NaN'))
-  const value = (name: string, text: string | null) => {
-    if (text === null || (name !== 'ratio' && name !== 'wide')) return text
-    return name === 'ratio' ? Math.fround(number(text)) : number(text)
-  }
-  const plain = rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, text]) => [name, value(name, text)])))
-  return plain.sort((a, b) => (String(a['id']) < String(b['id']) ? -1 : 1))
-}
-
 test('PyIceberg reads what was written, now and at a tag, and prunes by our statistics without losing a row', { skip }, async () => {
   assert.ok('python' in installed, 'missing' in installed ? installed.missing : '')
   await using engine = await openTestEngine()
-  const lake = openLake({
-    disk: nodeDisk,
-    clock: systemClock,
-    random: systemRandom,
-    catalog: modelCatalog(),
-    directory: `${engine.directory}/lake`,
-  })
-  const created = await lake.create({
-    name: 'events',
-    shape: SHAPE,
-    partition: [
-      { transform: 'month', column: 'at' },
-      { transform: 'bucket', column: 'id', buckets: 4 },
-      { transform: 'identity', column: 'country' },
-    ],
-    cluster: ['id'],
-    key: ['id'],
-  })
-  const write = (table: LakeTable, select: string) => writeParquet(engine.session, { select, table, directory: lake.dataDirectory(table) })
-  const commit = async (change: Partial<TableChange>) =>
-    (await lake.commit([{ table: 'events', operation: 'append', add: [], remove: [], ...change }])).tables[0]!
-  const first = await commit({ add: await write(created, ROWS) })
-  await lake.setTag('events', 'before', first.current!.id)
-  const evolved = await commit({
-    shape: EVOLVED,
-    partition: [{ transform: 'day', column: 'at' }],
-    properties: { owner: 'interop' },
-  })
-  const second = await commit({ add: await write(evolved, MORE) })
-  // Copy-on-write: one file is written again without one of its rows, under the new partition spec.
-  const [victim, ...others] = await lake.files(second, undefined, [
-    { column: 'id', op: '=', values: [5] },
-    { column: 'country', op: '=', values: ['fr'] },
-    { column: 'at', op: '=', values: ['2024-01-01 05:00:00'] },
-  ])
-  assert.equal(others.length, 0, 'partition values alone name one file')
-  const kept = `SELECT * FROM (${scanSql({ table: second, files: [victim!], tails: [] })}) WHERE id <> 5`
-  const last = await commit({
-    operation: 'overwrite',
-    add: await write(second, kept),
-    remove: [victim!.path],
-    validateFrom: second.current!.id,
-  })
-
+  const { lake, first, last } = await makeOwnTable(engine, 'events')
   const filters: Where[] = [
     [['id', '=', 7]],
     [['at', '>=', '2024-02-01T00:00:00+00:00']],
@@ -193,10 +60,10 @@ test('PyIceberg reads what was written, now and at a tag, and prunes by our stat
   ]
   const answer = ask(last, [{}, { snapshot: String(first.current!.id) }, ...filters.map((where) => ({ where }))])
   const [now, before, ...filtered] = answer.scans
-  const all = await expected(engine, lake, last, last.current!)
+  const all = await rowsAsText(engine, lake, last, last.current!)
   assert.equal(all.length, 104 + 30 - 1)
   assert.deepEqual(comparable(now!.rows), comparable(all))
-  assert.deepEqual(comparable(before!.rows), comparable(await expected(engine, lake, last, first.current!)))
+  assert.deepEqual(comparable(before!.rows), comparable(await rowsAsText(engine, lake, last, first.current!)))
 
   assert.deepEqual(
     answer.table.snapshots,

@@ -53,12 +53,25 @@ export function readContainer(bytes: Buffer, name: string): AvroFile {
   try {
     return read(bytes)
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new MillraceError('MR_LAKE_CORRUPT', `${name} cannot be read as Avro: ${why}`, {
-      fix: 'restore the file from a backup, or read an earlier snapshot',
-      cause,
-    })
+    throw damaged(name, cause)
   }
+}
+
+/** What `read` makes of rows. @throws MR_LAKE_CORRUPT when a row is not as Iceberg has it; refusals of `read` as they are. */
+export function readRows<T>(name: string, rows: readonly AvroValue[], read: (row: AvroValue) => T): T[] {
+  try {
+    return rows.map(read)
+  } catch (cause) {
+    throw cause instanceof MillraceError ? cause : damaged(name, cause)
+  }
+}
+
+function damaged(name: string, cause: unknown): MillraceError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new MillraceError('MR_LAKE_CORRUPT', `${name} cannot be read as Avro: ${why}`, {
+    fix: 'restore the file from a backup, or read an earlier snapshot',
+    cause,
+  })
 }
 
 function read(bytes: Buffer): AvroFile {

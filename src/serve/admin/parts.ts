@@ -2,11 +2,15 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Manifest, Relation } from '../../define/manifest.ts'
 import type { RelationStore } from '../../engine/relations.ts'
+import type { Identity } from '../../govern/identity.ts'
 import type { Lake } from '../../lake/open-lake.ts'
+import type { LakeTable } from '../../lake/types.ts'
 import type { Log } from '../../log/log.ts'
 import type { PipelineFigures } from '../../observe/figures.ts'
 import type { SeriesStore } from '../../observe/series.ts'
 import type { RunHistory } from '../../orchestrate/history.ts'
+import type { Advice } from '../../orchestrate/storage-advice.ts'
+import type { StorageReport } from '../../orchestrate/verify-storage.ts'
 import type { CheckHistory } from '../../quality/history.ts'
 import type { Catalog } from '../../store/catalog.ts'
 import type { Answerer, Caller } from '../answer.ts'
@@ -18,6 +22,19 @@ export interface TokenInfo {
   readonly createdMs: number
   readonly expiresMs: number | null
   readonly revokedMs: number | null
+}
+
+/** What administrators do to stored tables; snapshots are named by id or tag. */
+export interface StorageActions {
+  /** Looks at every file of every retained snapshot, and at committed offsets. */
+  verify(): Promise<StorageReport>
+  advise(): Promise<readonly Advice[]>
+  /** See `restoreTable`. */
+  restore(who: Identity, table: string, to: string): Promise<LakeTable>
+  /** Names a snapshot, the current one by default. */
+  setTag(who: Identity, table: string, tag: string, options: { readonly snapshot?: string; readonly maxAgeMs?: number }): Promise<LakeTable>
+  removeTag(who: Identity, table: string, tag: string): Promise<LakeTable>
+  tags(table: string): Promise<LakeTable>
 }
 
 export interface AdminParts {
@@ -38,6 +55,7 @@ export interface AdminParts {
   startRun(request: { assets: readonly string[]; checks: readonly string[]; full: boolean; by: string }): Promise<string | null>
   /** Kinds of answers that changed; see AdminEvent. */
   onChange(listener: (key: readonly [string, string?]) => void): () => void
+  readonly storage: StorageActions
   /** The first record of the audit trail that does not fit; null when all do. */
   verifyAudit(): Promise<{ readonly sequence: number; readonly reason: string } | null>
   readonly tokens: {

@@ -5,6 +5,7 @@ import { rejectedName, storedShape } from '../../define/system-columns.ts'
 import { flatCell } from '../../engine/cell.ts'
 import { literal, quoteName, quoteRelation } from '../../engine/sql-text.ts'
 import { grantsTo } from '../../govern/decide.ts'
+import { RESTORED_FROM } from '../../lake/snapshot-summary.ts'
 import type { LakeSnapshot, LakeTable } from '../../lake/types.ts'
 import type { CheckRecord } from '../../quality/history.ts'
 import { toDuckType } from '../../schema/duckdb.ts'
@@ -395,6 +396,11 @@ export async function snapshotsPage(
   }
 }
 
+function noteOf({ operation, summary }: LakeSnapshot): string | null {
+  const from = summary[RESTORED_FROM]
+  return from !== undefined ? `restored from ${from}` : operation === 'replace' ? 'compaction' : null
+}
+
 function snapshotInfo(table: LakeTable, snapshot: LakeSnapshot, isCounted: boolean): SnapshotInfo {
   const number = (key: string): number | null => (!isCounted || snapshot.summary[key] === undefined ? null : Number(snapshot.summary[key]))
   return {
@@ -411,6 +417,6 @@ function snapshotInfo(table: LakeTable, snapshot: LakeSnapshot, isCounted: boole
     inputs: [],
     code: null,
     refs: Object.entries(table.refs).flatMap(([ref, { snapshotId }]) => (snapshotId === snapshot.id ? [ref] : [])),
-    note: snapshot.operation === 'replace' ? 'compaction' : null,
+    note: noteOf(snapshot),
   }
 }

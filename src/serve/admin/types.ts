@@ -27,6 +27,10 @@
 // | GET /admin/runs?state=&hours=24&limit=&before=id | Runs | newest first |
 // | GET /admin/runs/:id | RunDetail | |
 // | POST /admin/runs | RunStarted | body RunRequest; 403 MR_ACCESS_DENIED unless `session.mayRun` |
+// | POST /admin/relations/:name/restore | Restored | administrators; body `{to}`, see `storage.ts`, as for the three below |
+// | GET, POST /admin/relations/:name/tags | Tags | administrators; body of POST `{tag, snapshot?, maxAgeMs?}` |
+// | POST /admin/relations/:name/tags/:tag/remove | Tags | administrators |
+// | GET /admin/advice | `{advice}` | administrators |
 // | POST /admin/runs/:id/resume | RunStarted | a new run of what failed and what waited for it |
 // | GET /admin/dashboards | Dashboards | those that the caller's role may open |
 // | GET /admin/dashboards/:name | DashboardDetail | layout only |

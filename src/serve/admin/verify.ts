@@ -1,6 +1,7 @@
-// `POST /admin/verify`: is the audit trail unbroken, and can every relation be read to its end?
+// `POST /admin/verify`: is the audit trail unbroken, is storage whole, and can every relation be read to its end?
 import { asMillraceError } from '../../core/errors.ts'
 import { quoteRelation } from '../../engine/sql-text.ts'
+import type { StorageReport } from '../../orchestrate/verify-storage.ts'
 import type { Caller } from '../answer.ts'
 import type { AdminParts } from './parts.ts'
 import { visibleRelations } from './relations.ts'
@@ -9,6 +10,7 @@ export interface Verified {
   /** The first record that does not fit; null when the whole trail does. */
   readonly audit: { readonly sequence: number; readonly reason: string } | null
   readonly relations: readonly { readonly name: string; readonly rows: number | null; readonly error: string | null }[]
+  readonly storage: StorageReport
 }
 
 export async function verifyAll(parts: AdminParts, caller: Caller): Promise<Verified> {
@@ -25,5 +27,5 @@ export async function verifyAll(parts: AdminParts, caller: Caller): Promise<Veri
       relations.push({ name, rows: null, error: asMillraceError(cause).message })
     }
   }
-  return { audit: await parts.verifyAudit(), relations }
+  return { audit: await parts.verifyAudit(), relations, storage: await parts.storage.verify() }
 }

@@ -1,0 +1,106 @@
+// SQL of the rows of data files that nobody deleted (Iceberg spec, "Delete Formats"): by position, from delete files and from
+// deletion vectors, and by equality, where null equals null. Which deletes are about which file is known already
+// (`FileDeletes`); here they become anti joins on what DuckDB says of each row: its file and its number in it.
+
+import { MillraceError } from '../core/errors.ts'
+import { FILE_PATH_ID, POSITION_ID } from '../lake/deletes/delete-manifest.ts'
+import { fieldById } from '../lake/partition-spec.ts'
+import type { DataFile, EqualityDeletes, FileDeletes, LakeTable } from '../lake/types.ts'
+import { duckTypeOfIceberg, parquetSql, type StoredColumn } from './parquet.ts'
+import { quoteText } from './sql-text.ts'
+
+/** The name that a column has in `undeletedSql`: a table may have columns called `filename` itself. */
+export const keptName = (id: number): string => `f${id}`
+
+type Deleted = DataFile & { readonly deletes: FileDeletes }
+
+/** A SELECT of `columns` of the files' rows, under their `keptName`. Every file has deletes. */
+export function undeletedSql(table: LakeTable, files: readonly DataFile[], columns: readonly StoredColumn[]): string {
+  const deleted = files.filter((file): file is Deleted => file.deletes !== undefined)
+  const equality = equalitySets(deleted)
+  const keys = [...new Set(equality.flatMap((set) => set.fieldIds))]
+  const read = [...columns.map(({ id, type }) => ({ id, name: keptName(id), type })), ...missing(table, keys, columns)]
+  const rows = parquetSql(
+    deleted.map((file) => file.path),
+    read,
+  )
+  const joins = [...positionJoin(deleted), ...equality.map((set, i) => equalityJoin(table, set, `e${i}`))]
+  const facts = equality.length > 0 ? ` JOIN (${factsSql(deleted)}) AS f ON f.path = d.filename` : ''
+  const list = columns.length > 0 ? columns.map(({ id }) => `d.${keptName(id)}`).join(', ') : 'd.file_row_number'
+  return `SELECT ${list} FROM ${rows} AS d${facts}${joins.join('')}`
+}
+
+/** Columns of keys that are not asked for; a dropped one is still in the files that were written with it. */
+function missing(table: LakeTable, ids: readonly number[], columns: readonly StoredColumn[]): StoredColumn[] {
+  return ids.filter((id) => !columns.some((column) => column.id === id)).map((id) => ({ id, name: keptName(id), type: typeOf(table, id) }))
+}
+
+function typeOf(table: LakeTable, id: number): string {
+  const field = fieldById([...table.schemas.filter((schema) => schema.id !== table.schema.id), table.schema], id)
+  if (field) return duckTypeOfIceberg(field.type)
+  throw new MillraceError('MR_LAKE_VERSION', `${table.name} has rows deleted by a field ${id} that is none of its columns`, {
+    fix: 'have the engine that wrote the deletes compact the table: keys inside nested columns are not read',
+  })
+}
+
+// ---- positions
+
+const PATH_COLUMN: StoredColumn = { id: FILE_PATH_ID, name: 'path', type: 'VARCHAR' }
+const POSITION_COLUMN: StoredColumn = { id: POSITION_ID, name: 'pos', type: 'BIGINT' }
+
+function positionJoin(files: readonly Deleted[]): string[] {
+  const pairs = files.flatMap((file) => file.deletes.positionFiles.map((source) => [file.path, source] as const))
+  const vectors = files.flatMap(({ path, deletes: { vector } }) => (vector ? [{ path, positions: vector.positions }] : []))
+  const parts = vectors.map(
+    ({ path, positions }) => `SELECT ${quoteText(path)} AS path, unnest('[${positions.join(',')}]'::BIGINT[]) AS pos`,
+  )
+  if (pairs.length > 0) {
+    // A delete file may name files that it is not about: those that came after it under the same path.
+    const scope = pairs.map(([path, source]) => `(${quoteText(path)}, ${quoteText(source)})`).join(', ')
+    const named = parquetSql([...new Set(pairs.map(([, source]) => source))], [PATH_COLUMN, POSITION_COLUMN])
+    const clean = `SELECT regexp_replace(path, '^file:(//)?', '') AS path, pos, filename AS source FROM ${named}`
+    parts.push(`SELECT p.path, p.pos FROM (${clean}) AS p JOIN (VALUES ${scope}) AS s(path, source) USING (path, source)`)
+  }
+  if (parts.length === 0) return []
+  return [` ANTI JOIN (${parts.join(' UNION ALL ')}) AS p ON p.path = d.filename AND p.pos = d.file_row_number`]
+}
+
+// ---- equality
+
+/** Delete files with one key that are all about single partitions, or all about every one. */
+interface EqualitySet {
+  readonly fieldIds: readonly number[]
+  readonly isGlobal: boolean
+  readonly files: readonly EqualityDeletes[]
+}
+
+function equalitySets(files: readonly Deleted[]): EqualitySet[] {
+  const byPath = new Map(files.flatMap((file) => file.deletes.equality.map((one) => [one.path, one] as const)))
+  const sets = new Map<string, EqualityDeletes[]>()
+  for (const one of byPath.values()) {
+    const key = `${one.partition === null} ${[...one.fieldIds].sort((a, b) => a - b).join(' ')}`
+    sets.set(key, [...(sets.get(key) ?? []), one])
+  }
+  return [...sets.values()].map((members) => ({ fieldIds: members[0]!.fieldIds, isGlobal: members[0]!.partition === null, files: members }))
+}
+
+const factsSql = (files: readonly Deleted[]): string => {
+  const rows = files.map(({ path, deletes }) => `(${quoteText(path)}, ${deletes.sequence}, ${quoteText(deletes.partition)})`)
+  return `SELECT * FROM (VALUES ${rows.join(', ')}) AS v(path, sequence, partition)`
+}
+
+/** The newest delete of a key decides: it is about every row that is older. */
+function equalityJoin(table: LakeTable, { fieldIds, isGlobal, files }: EqualitySet, name: string): string {
+  const keys = fieldIds.map(keptName)
+  const stored = fieldIds.map((id) => ({ id, name: keptName(id), type: typeOf(table, id) }))
+  const sources = files.map((file) => `(${quoteText(file.path)}, ${file.sequence}, ${quoteText(file.partition ?? '')})`).join(', ')
+  const rows = `${parquetSql(
+    files.map((file) => file.path),
+    stored,
+  )} AS r JOIN (VALUES ${sources}) AS v(path, sequence, partition) ON v.path = r.filename`
+  const group = [...keys.map((key) => `r.${key}`), ...(isGlobal ? [] : ['v.partition'])].join(', ')
+  const newest = `SELECT ${group}, max(v.sequence) AS sequence FROM ${rows} GROUP BY ALL`
+  const same = keys.map((key) => `${name}.${key} IS NOT DISTINCT FROM d.${key}`)
+  const on = [...same, ...(isGlobal ? [] : [`${name}.partition = f.partition`]), `f.sequence < ${name}.sequence`]
+  return ` ANTI JOIN (${newest}) AS ${name} ON ${on.join(' AND ')}`
+}

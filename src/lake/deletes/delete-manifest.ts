@@ -1,0 +1,66 @@
+// Manifests of delete files (Iceberg spec, "Manifests", content 1): what writers of merge-on-read tables leave beside the data.
+// Millrace reads all three kinds and writes none. Which data files they are about is decided in `match-deletes.ts`.
+import { MillraceError } from '../../core/errors.ts'
+import { toPath } from '../location.ts'
+import { type Entry, type Inherited, type ManifestContext, type ManifestRow, readEntries } from '../manifest.ts'
+import type { DataFile } from '../types.ts'
+
+export interface DeleteFile {
+  readonly kind: 'position' | 'equality' | 'vector'
+  readonly path: string
+  readonly rows: number
+  readonly sizeBytes: number
+  readonly specId: number
+  readonly partition: DataFile['partition']
+  /** The only data file that it is about, when that is known. */
+  readonly dataFile: string | null
+  /** Field ids that a deleted row is equal in. */
+  readonly equalityIds: readonly number[]
+  /** Where a vector lies in its file. */
+  readonly offset: number
+  readonly lengthBytes: number
+}
+
+/** Column of position delete files that names the data file (reserved field ids of the spec). */
+export const FILE_PATH_ID = 2147483546
+export const POSITION_ID = 2147483545
+
+/** @throws MR_LAKE_CORRUPT when it cannot be read; MR_LAKE_VERSION for a kind of deletes that is not known. */
+export function readDeleteManifest(bytes: Buffer, from: Inherited, context: ManifestContext): Entry<DeleteFile>[] {
+  return readEntries(bytes, from, context, (row, file) => ({
+    kind: kindOf(row, from.path),
+    path: file.path,
+    rows: file.rows,
+    sizeBytes: file.sizeBytes,
+    specId: file.specId,
+    partition: file.partition,
+    dataFile: dataFileOf(row, file, from.path),
+    equalityIds: (row['equality_ids'] as readonly number[] | null | undefined) ?? [],
+    offset: Number(row['content_offset'] ?? 0),
+    lengthBytes: Number(row['content_size_in_bytes'] ?? 0),
+  }))
+}
+
+function kindOf(row: ManifestRow, manifest: string): DeleteFile['kind'] {
+  const format = String(row['file_format']).toUpperCase()
+  if (row['content'] === 1 && format === 'PUFFIN') return 'vector'
+  if (row['content'] === 1 && format === 'PARQUET') return 'position'
+  if (row['content'] === 2 && format === 'PARQUET') return 'equality'
+  throw new MillraceError(
+    'MR_LAKE_VERSION',
+    `${manifest} lists ${String(row['file_path'])}, deletes of kind ${String(row['content'])} as ${format}, which are not read`,
+    { fix: 'rewrite the table without delete files, with the engine that wrote them' },
+  )
+}
+
+/** Named by the manifest, or by bounds that leave room for one path only. */
+function dataFileOf(row: ManifestRow, file: DataFile, manifest: string): string | null {
+  const named = row['referenced_data_file'] as string | null | undefined
+  if (named) return toPath(named)
+  if (kindOf(row, manifest) === 'vector')
+    throw new MillraceError('MR_LAKE_CORRUPT', `${manifest} lists a deletion vector in ${file.path} and not of which data file`, {
+      fix: 'read an earlier snapshot',
+    })
+  const { lower, upper } = file.columns.get(FILE_PATH_ID) ?? {}
+  return lower && upper && Buffer.from(lower).equals(upper) ? toPath(Buffer.from(lower).toString()) : null
+}

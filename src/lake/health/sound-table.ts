@@ -1,0 +1,73 @@
+// What is left of a table when one of its files is damaged: the newest metadata that can be read, and the snapshots whose
+// files are all there. Answers what somebody needs who has to choose the snapshot to go back to.
+import type { Disk } from '../../core/disk.ts'
+import { MillraceError } from '../../core/errors.ts'
+import type { Random } from '../../core/random.ts'
+import type { TablePointer } from '../../store/catalog.ts'
+import { parentOf, toPath } from '../location.ts'
+import { MetadataFiles } from '../metadata-files.ts'
+import { type TableMetadata, toLakeTable } from '../table-metadata.ts'
+import type { LakeSnapshot, LakeTable } from '../types.ts'
+import { openCheck } from './check-snapshots.ts'
+
+export interface SoundTable {
+  readonly table: LakeTable
+  readonly metadata: TableMetadata
+  /** Where it was read; not where the pointer is when that file is damaged. */
+  readonly location: string
+}
+
+/**
+ * The table by its pointer's metadata or, when that cannot be read, by the newest before it.
+ * @throws MR_LAKE_CORRUPT when none can be read; MR_LAKE_VERSION for a format that is not read.
+ */
+export async function readSound(files: MetadataFiles, pointer: TablePointer): Promise<SoundTable> {
+  const read = async (location: string): Promise<SoundTable> => {
+    const metadata = await files.metadata(location)
+    return { table: toLakeTable(pointer.name, location, metadata), metadata, location }
+  }
+  try {
+    return await read(pointer.location)
+  } catch (first) {
+    if (!isCorrupt(first)) throw first
+    for (const location of await earlier(files.disk, pointer.location)) {
+      const found = await read(location).catch(() => null)
+      if (found) return found
+    }
+    throw first
+  }
+}
+
+const isCorrupt = (cause: unknown): boolean => cause instanceof MillraceError && cause.code === 'MR_LAKE_CORRUPT'
+
+/** Metadata files of the table before this one, newest first. */
+async function earlier(disk: Disk, location: string): Promise<string[]> {
+  const directory = parentOf(location)
+  const names = (await disk.list(toPath(directory))).filter((name) => name.endsWith('.metadata.json'))
+  const at = location.slice(directory.length + 1)
+  return names
+    .filter((name) => numberOf(name) < numberOf(at))
+    .sort((a, b) => numberOf(b) - numberOf(a))
+    .map((name) => `${directory}/${name}`)
+}
+
+/** Names begin with a number that counts up, or with `v` and a number. */
+const numberOf = (name: string): number => Number(/^v?(\d+)/.exec(name)?.[1] ?? 0)
+
+/** Snapshots that are whole and have no file of `damaged`, newest first; at most `most` of them. */
+export async function goodSnapshots(
+  disk: Disk,
+  random: Random,
+  table: LakeTable,
+  most: number,
+  damaged: ReadonlySet<string> = new Set(),
+): Promise<LakeSnapshot[]> {
+  const check = openCheck(new MetadataFiles(disk, random), table)
+  const good: LakeSnapshot[] = []
+  for (const snapshot of table.snapshots.toReversed()) {
+    const { damage, dataFiles } = await check(snapshot)
+    if (damage.length === 0 && !dataFiles.some((file) => damaged.has(file.path))) good.push(snapshot)
+    if (good.length === most) break
+  }
+  return good
+}

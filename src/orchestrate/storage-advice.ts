@@ -1,0 +1,63 @@
+// What `millrace doctor` says of stored tables: many small files, long histories, rows that others deleted and nobody wrote
+// anew. Only counts and what to do; maintenance (`maintenance.ts`) does most of it by itself.
+import type { Lake } from '../lake/open-lake.ts'
+import { COMPACTION } from '../lake/plan-compaction.ts'
+import type { DataFile, LakeTable } from '../lake/types.ts'
+
+export interface Advice {
+  readonly table: string
+  readonly detail: string
+  readonly fix: string
+}
+
+/** Small files from which every scan is noticeably slower. */
+const SMALL_MAX = 200
+/** Snapshots from which every commit is noticeably slower: metadata lists all of them. */
+const SNAPSHOTS_MAX = 500
+const OLD_MS = 30 * 86_400_000
+
+export async function adviseStorage(lake: Lake, nowMs: number): Promise<Advice[]> {
+  const all: Advice[] = []
+  for (const table of await lake.tables()) all.push(...adviceOf(table, await lake.files(table), nowMs))
+  return all
+}
+
+/** Pure: about the files of the current snapshot and the history of a table. */
+export function adviceOf(table: LakeTable, files: readonly DataFile[], nowMs: number): Advice[] {
+  const advice: Advice[] = []
+  const say = (detail: string, fix: string): void => void advice.push({ table: table.name, detail, fix })
+  const small = files.filter((file) => file.sizeBytes < COMPACTION.smallBytes)
+  const inOldSpec = small.filter((file) => file.specId !== table.spec.id).length
+  if (small.length > SMALL_MAX)
+    say(
+      `${small.length} of ${files.length} files are smaller than ${COMPACTION.smallBytes / 1024 / 1024} MiB`,
+      inOldSpec > SMALL_MAX
+        ? `${inOldSpec} are of an earlier partitioning, which maintenance leaves alone: rebuild the table`
+        : 'partition by a coarser unit: maintenance joins files within a partition only, from 16 on',
+    )
+  const deleted = files.filter((file) => file.deletes).length
+  if (deleted > 0)
+    say(
+      `other writers deleted rows of ${deleted} of ${files.length} files, which every scan looks up`,
+      'have the engine that deletes compact the table, or write it copy-on-write',
+    )
+  const named = new Set(Object.values(table.refs).map((ref) => ref.snapshotId))
+  const old = table.snapshots.filter((snapshot) => nowMs - snapshot.timestampMs > OLD_MS && !named.has(snapshot.id)).length
+  if (table.snapshots.length > SNAPSHOTS_MAX)
+    say(
+      `${table.snapshots.length} snapshots are kept, ${old} older than 30 days`,
+      'maintenance expires them once an hour old: is it running?',
+    )
+  const tags = Object.entries(table.refs).filter(([name, ref]) => name !== 'main' && isOld(table, ref.snapshotId, nowMs))
+  if (tags.length > 0)
+    say(
+      `${tags.map(([name]) => name).join(', ')} ${tags.length === 1 ? 'keeps' : 'keep'} files that are older than 30 days`,
+      `remove what nobody needs: \`millrace tag remove ${table.name} ${tags[0]![0]}\``,
+    )
+  return advice
+}
+
+function isOld(table: LakeTable, id: bigint, nowMs: number): boolean {
+  const snapshot = table.snapshots.find((candidate) => candidate.id === id)
+  return snapshot !== undefined && snapshot.id !== table.current?.id && nowMs - snapshot.timestampMs > OLD_MS
+}

@@ -1,0 +1,41 @@
+// Why a question failed, when the reason is a damaged data file: the engine often does not say which. The files that it read
+// are looked at one after the other until one is wrong; then the error names it and the snapshots that are still good.
+import { MillraceError } from '../core/errors.ts'
+import { checkParquet } from '../engine/check-parquet.ts'
+import type { Engine } from '../engine/duckdb.ts'
+import type { Lake } from '../lake/open-lake.ts'
+
+/** What the engine says when the bytes of a file are not what they should be. */
+const MAY_BE_DAMAGE =
+  /magic bytes|too small to be a Parquet|No files found that match|TProtocol|Variable-length int|ZSTD|[Dd]ecompress|[Cc]orrupt|Parquet|Invalid data|Out of buffer|Cannot open file/
+
+/**
+ * MR_LAKE_CORRUPT naming the file, when one of those that were read is damaged; otherwise the error as it is. `snapshots`: by
+ * relation, what was read.
+ */
+export async function explainRead(
+  { lake, engine }: { readonly lake: Lake; readonly engine: Engine },
+  snapshots: Readonly<Record<string, string | null>>,
+  error: MillraceError,
+): Promise<MillraceError> {
+  if ((error.code !== 'MR_SQL_RUNTIME' && error.code !== 'MR_ENGINE') || !MAY_BE_DAMAGE.test(error.message)) return error
+  const session = await engine.session()
+  try {
+    for (const [name, id] of Object.entries(snapshots)) {
+      if (id === null) continue
+      const table = await lake.table(name)
+      const snapshot = table.snapshots.find((candidate) => String(candidate.id) === id)
+      for (const file of snapshot ? await lake.files(table, snapshot) : []) {
+        const what = await checkParquet(session, table, file)
+        if (what === null) continue
+        const found = new MillraceError('MR_LAKE_CORRUPT', `${file.path} ${what}`, { cause: error })
+        return (await lake.explain(name, found, [file.path])) as MillraceError
+      }
+    }
+    return error
+  } catch {
+    return error
+  } finally {
+    session.close()
+  }
+}

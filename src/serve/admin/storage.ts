@@ -1,0 +1,72 @@
+// Routes of administrators about stored tables: going back to a snapshot, tags, advice. What they do is the runtime's.
+import { MillraceError } from '../../core/errors.ts'
+import { RESTORED_FROM } from '../../lake/snapshot-summary.ts'
+import type { LakeTable } from '../../lake/types.ts'
+import type { Advice } from '../../orchestrate/storage-advice.ts'
+import type { Caller } from '../answer.ts'
+import type { AdminParts } from './parts.ts'
+
+export interface Restored {
+  readonly table: string
+  /** The new snapshot, and the earlier one whose rows it has. */
+  readonly snapshot: string
+  readonly from: string
+  readonly rows: number | null
+}
+
+export interface Tag {
+  readonly name: string
+  readonly kind: 'branch' | 'tag'
+  readonly snapshot: string
+  readonly committedMs: number | null
+}
+
+export interface Tags {
+  readonly table: string
+  readonly tags: readonly Tag[]
+}
+
+export async function restore(parts: AdminParts, caller: Caller, name: string, body: unknown): Promise<Restored> {
+  return restoredOf(await parts.storage.restore(caller, name, textOf(body, 'to')))
+}
+
+export function restoredOf({ name, current }: LakeTable): Restored {
+  const rows = current!.summary['total-records']
+  const from = current!.summary[RESTORED_FROM] ?? ''
+  return { table: name, snapshot: String(current!.id), from, rows: rows === undefined ? null : Number(rows) }
+}
+
+export const tags = async (parts: AdminParts, name: string): Promise<Tags> => tagsOf(await parts.storage.tags(name))
+
+export async function setTag(parts: AdminParts, caller: Caller, name: string, body: unknown): Promise<Tags> {
+  const { snapshot, maxAgeMs } = (body ?? {}) as Record<string, unknown>
+  const options = { ...(typeof snapshot === 'string' ? { snapshot } : {}), ...(typeof maxAgeMs === 'number' ? { maxAgeMs } : {}) }
+  return tagsOf(await parts.storage.setTag(caller, name, textOf(body, 'tag'), options))
+}
+
+export const removeTag = async (parts: AdminParts, caller: Caller, name: string, tag: string): Promise<Tags> =>
+  tagsOf(await parts.storage.removeTag(caller, name, tag))
+
+/** Names of snapshots, `main` not among them. */
+export function tagsOf({ name, refs, snapshots }: LakeTable): Tags {
+  const all = Object.entries(refs).filter(([ref]) => ref !== 'main')
+  return {
+    table: name,
+    tags: all.map(([ref, { snapshotId, kind }]) => ({
+      name: ref,
+      kind,
+      snapshot: String(snapshotId),
+      committedMs: snapshots.find((snapshot) => snapshot.id === snapshotId)?.timestampMs ?? null,
+    })),
+  }
+}
+
+export const advice = async (parts: AdminParts): Promise<{ advice: readonly Advice[] }> => ({ advice: await parts.storage.advise() })
+
+function textOf(body: unknown, member: 'to' | 'tag'): string {
+  const value = ((body ?? {}) as Record<string, unknown>)[member]
+  if (typeof value === 'string' && value !== '') return value
+  throw new MillraceError('MR_USAGE', `the request does not say ${member === 'to' ? 'to which snapshot' : 'which tag'}`, {
+    fix: member === 'to' ? 'send {"to": "<snapshot id or tag>"}' : 'send {"tag": "<name>"}',
+  })
+}
