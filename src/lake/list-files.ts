@@ -2,6 +2,7 @@
 // and reading never differ in what a column name means.
 import { MillraceError } from '../core/errors.ts'
 import { withDeletes } from './deletes/with-deletes.ts'
+import { checkReadable } from './format-version.ts'
 import { DELETED, type ManifestEntry } from './manifest.ts'
 import { holdsData } from './manifest-list.ts'
 import type { MetadataFiles } from './metadata-files.ts'
@@ -29,6 +30,7 @@ export async function listFiles(
   terms: readonly PruneTerm[],
 ): Promise<DataFile[]> {
   if (!snapshot) return []
+  checkReadable(await files.metadata(table.metadataLocation), table.metadataLocation)
   checkFieldIds(table)
   const manifests = await files.list(snapshot.manifestList)
   const keep = pruner(terms, schemaOf(table, snapshot), table.specs, table.schemas)

@@ -257,7 +257,7 @@ test('a table says itself what expires, and that nothing of it is removed', asyn
   await clock.advance(10_000)
   const limits = { olderThanMs: 1_000, retainLast: 1 }
   await say({ 'gc.enabled': 'false' })
-  assert.deepEqual(await lake.expire('n.t', limits), { snapshots: 0, files: 0 })
+  assert.deepEqual(await lake.expire('n.t', limits), { snapshots: 0, names: 0, files: 0 })
   await say({ 'gc.enabled': 'true', 'history.expire.max-snapshot-age-ms': '3600000' })
   assert.equal((await lake.expire('n.t', limits)).snapshots, 0)
   await say({ 'history.expire.max-snapshot-age-ms': '1000', 'history.expire.min-snapshots-to-keep': '3' })
