@@ -4,14 +4,14 @@ import { castTo, valueTypeOf } from '../../engine/algebra/coerce.ts'
 import { columnsIn, type Expression } from '../../engine/algebra/expression.ts'
 import type { GroupRelation, LiveQuery, NamedExpression, Relation, TopRelation } from '../../engine/algebra/relation.ts'
 import { type ColumnBatch, selectRows } from '../../schema/batch.ts'
-import type { Shape } from '../../schema/type.ts'
+import { fieldOf, type Shape } from '../../schema/type.ts'
 import { compileFilter, compileProjection } from '../expression/compile.ts'
 import { representationOf } from '../expression/emitter.ts'
 import { GroupTable, groupLayout } from './group-table.ts'
 import type { Operator } from './operator.ts'
 import { PaneOperator } from './pane-operator.ts'
 import { SessionGroup } from './session-group.ts'
-import { groupShape, projectShape, shapeOfRelation } from './shape.ts'
+import { groupShape, projectShape, shapeOver, topShape } from './shape.ts'
 import { TableGroup } from './table-group.ts'
 import { rankGroups, TableTop, windowTop } from './top.ts'
 
@@ -34,10 +34,12 @@ export class Chain {
     const root = inColumnsOf(query.root, model)
     const path = pathOf(root)
     const at = path.findIndex(({ op }) => op === 'group' || op === 'top')
-    const stage = (relation: Relation): Stage => stageOf(relation, stream)
-    this.#before = (at < 0 ? path : path.slice(0, at)).filter(({ op }) => op !== 'scan').map(stage)
-    this.#after = at < 0 ? [] : path.slice(at + 1).map(stage)
-    this.#operator = at < 0 ? null : operatorOf(path[at] as GroupRelation | TopRelation, path.slice(at + 1), stream)
+    const before = at < 0 ? path : path.slice(0, at)
+    const after = at < 0 ? [] : path.slice(at + 1)
+    const held = at < 0 ? null : heldBy(path[at] as GroupRelation | TopRelation, after, shapeAfter(before, stream))
+    this.#before = stagesOf(before, stream)
+    this.#operator = held && held.operator
+    this.#after = held ? stagesOf(after, held.shape) : []
   }
 
   get openWindows(): number {
@@ -111,8 +113,14 @@ function fit(value: Expression, type: ReturnType<typeof valueTypeOf>): Expressio
   return isText ? value : castTo(value, type)
 }
 
-function stageOf(relation: Relation, stream: Shape): Stage {
-  const input = relation.op === 'scan' ? stream : shapeOfRelation(relation.input, stream)
+/** Each stage over the columns that the one before gives. */
+function stagesOf(path: readonly Relation[], input: Shape): Stage[] {
+  return path.filter(({ op }) => op !== 'scan').map((relation, index, own) => stageOf(relation, shapeAfter(own.slice(0, index), input)))
+}
+
+const shapeAfter = (path: readonly Relation[], input: Shape): Shape => path.reduce((shape, relation) => shapeOver(relation, shape), input)
+
+function stageOf(relation: Relation, input: Shape): Stage {
   switch (relation.op) {
     case 'filter': {
       const filter = compileFilter(relation.where, input)
@@ -148,22 +156,27 @@ function stageOf(relation: Relation, stream: Shape): Stage {
 const groupBelow = (relation: Relation): GroupRelation =>
   relation.op === 'group' ? relation : groupBelow((relation as Exclude<Relation, { op: 'scan' }>).input)
 
-function operatorOf(relation: GroupRelation | TopRelation, after: readonly Relation[], stream: Shape): Operator {
-  const input = shapeOfRelation(relation.input, stream)
+/** The operator with state, and the columns that it gives: a top keeps only what is read after it. */
+function heldBy(relation: GroupRelation | TopRelation, after: readonly Relation[], input: Shape): { operator: Operator; shape: Shape } {
+  if (relation.op === 'group') return { operator: groupOperator(relation, input), shape: groupShape(relation) }
   const { window } = relation
-  if (relation.op === 'group') {
-    if (window === null) return new TableGroup(relation, input)
-    if (window.kind === 'session') return new SessionGroup(relation, window, input)
-    const layout = groupLayout(relation.keys, relation.aggregates)
-    const shape = groupShape(relation)
-    return new PaneOperator(
-      window,
-      compileProjection([window.time, ...layout.inputs], input),
-      () => new GroupTable(layout),
-      (table, bounds) => ({ shape, rows: table.size, columns: [...bounds(table.size), ...table.columns()] }),
-    )
-  }
   const read = columnsIn(after.flatMap((later) => (later.op === 'project' ? later.columns.map(({ value }) => value) : [])))
   const kept = input.fields.map(({ name }) => name).filter((name) => read.has(name))
-  return window && window.kind !== 'session' ? windowTop(relation, window, input, kept) : new TableTop(relation, input, kept)
+  const shape = topShape(relation, { fields: kept.map((name) => fieldOf(input, name)!) })
+  const isWindowed = window !== null && window.kind !== 'session'
+  return { operator: isWindowed ? windowTop(relation, window, input, kept) : new TableTop(relation, input, kept), shape }
+}
+
+function groupOperator(group: GroupRelation, input: Shape): Operator {
+  const { window, keys, aggregates } = group
+  if (window === null) return new TableGroup(group, input)
+  if (window.kind === 'session') return new SessionGroup(group, window, input)
+  const layout = groupLayout(keys, aggregates)
+  const shape = groupShape(group)
+  return new PaneOperator(
+    window,
+    compileProjection([window.time, ...layout.inputs], input),
+    () => new GroupTable(layout),
+    (table, bounds) => ({ shape, rows: table.size, columns: [...bounds(table.size), ...table.columns()] }),
+  )
 }

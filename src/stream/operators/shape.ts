@@ -26,18 +26,20 @@ export const projectShape = (columns: readonly NamedExpression[]): Shape => ({
   fields: columns.map(({ name, value }) => field(name, value.type)),
 })
 
-/** `stream`: columns of the scan. */
-export function shapeOfRelation(relation: Relation, stream: Shape): Shape {
+/** Of one operator over the columns of its input. */
+export function shapeOver(relation: Relation, input: Shape): Shape {
   switch (relation.op) {
-    case 'scan':
-      return stream
-    case 'filter':
-      return shapeOfRelation(relation.input, stream)
     case 'project':
       return projectShape(relation.columns)
     case 'group':
       return groupShape(relation)
     case 'top':
-      return topShape(relation, shapeOfRelation(relation.input, stream))
+      return topShape(relation, input)
+    default:
+      return input
   }
 }
+
+/** `stream`: columns of the scan. */
+export const shapeOfRelation = (relation: Relation, stream: Shape): Shape =>
+  relation.op === 'scan' ? stream : shapeOver(relation, shapeOfRelation(relation.input, stream))
