@@ -38,7 +38,7 @@ export class Chain {
     const after = at < 0 ? [] : path.slice(at + 1)
     const held = at < 0 ? null : heldBy(path[at] as GroupRelation | TopRelation, after, shapeAfter(before, stream))
     this.#before = stagesOf(before, stream)
-    this.#operator = held && held.operator
+    this.#operator = held?.operator ?? null
     this.#after = held ? stagesOf(after, held.shape) : []
   }
 
