@@ -86,7 +86,9 @@ function projectionBody(generator: Generator, expressions: readonly Expression[]
     if (nulls !== 'null') before.push(`const ${nulls} = new Uint8Array(count);`)
     const type = expression.type
     const isDecimalText = lane === 'bytes' && (type.kind === 'decimal' || type.kind === 'huge')
-    const text = isDecimalText ? `R.decimalText(BigInt(${value}), ${type.kind === 'decimal' ? type.scale : 0})` : value
+    const text = isDecimalText
+      ? `R.${generator.isBig ? 'decimalText' : 'safeDecimalText'}(${value}, ${type.kind === 'decimal' ? type.scale : 0})`
+      : value
     const put = lane === 'bytes' ? `${out}.put(i, ${text})` : `${out}[i] = ${value}`
     generator.emit(isNull === 'false' ? put : isNull === 'true' ? `${nulls}[i] = 1` : `if (${isNull}) ${nulls}[i] = 1; else ${put}`)
     results.push(

@@ -68,6 +68,14 @@ export function compareText(a: string, b: string): number {
 
 // Exact integers in text: decimals of more than 18 digits
 
+/** `decimalText` of a number up to 2^53. */
+export function safeDecimalText(value: number, scale: number): string {
+  if (scale === 0) return String(value)
+  const digits = String(value < 0 ? -value : value)
+  const padded = digits.length > scale ? digits : digits.padStart(scale + 1, '0')
+  return `${value < 0 ? '-' : ''}${padded.slice(0, -scale)}.${padded.slice(-scale)}`
+}
+
 export function unscaled(bytes: Buffer, start: number, length: number): bigint {
   const digits = bytes.latin1Slice(start, start + length)
   return BigInt(digits.includes('.') ? digits.replace('.', '') : digits)

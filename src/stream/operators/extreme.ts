@@ -24,6 +24,10 @@ export class Extreme implements AggregateState {
 
   add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
     this.#seen = grown(this.#seen, most(groups, count) + 1)
+    if (columns.length === 1) {
+      this.#lanes[0]!.keepExtremes(groups, columns[0]!, rows, count, this.#sign, this.#seen)
+      return
+    }
     for (let i = 0; i < count; i++) {
       const row = rows === null ? i : rows[i]!
       if (isAnyNull(columns, row)) continue

@@ -119,9 +119,16 @@ export class TopTable {
   #compare(columns: readonly Column[], row: number, slot: number): number {
     for (let i = 0; i < this.#order.length; i++) {
       const column = columns[i]!
+      const lane = this.#lanes[i]!
+      const { descending, nullsFirst } = this.#order[i]!
       const isNull = column.nulls !== null && column.nulls[row] === 1
-      const order = this.#decide(i, isNull, this.#lanes[i]!.isNull(slot), () => this.#lanes[i]!.compareRow(slot, column, row))
-      if (order !== 0) return order
+      const isHeldNull = lane.isNull(slot)
+      if (isNull || isHeldNull) {
+        if (isNull !== isHeldNull) return isNull === nullsFirst ? -1 : 1
+        continue
+      }
+      const order = lane.compareRow(slot, column, row)
+      if (order !== 0) return descending ? -order : order
     }
     return 0
   }
@@ -129,16 +136,16 @@ export class TopTable {
   #compareSlots(a: number, b: number): number {
     for (let i = 0; i < this.#order.length; i++) {
       const lane = this.#lanes[i]!
-      const order = this.#decide(i, lane.isNull(b), lane.isNull(a), () => lane.compareSlot(a, lane, b))
-      if (order !== 0) return order
+      const { descending, nullsFirst } = this.#order[i]!
+      const isNull = lane.isNull(b)
+      if (isNull || lane.isNull(a)) {
+        if (isNull !== lane.isNull(a)) return isNull === nullsFirst ? -1 : 1
+        continue
+      }
+      const order = lane.compareSlot(a, lane, b)
+      if (order !== 0) return descending ? -order : order
     }
     return 0
-  }
-
-  #decide(index: number, isNull: boolean, isHeldNull: boolean, compare: () => number): number {
-    const { descending, nullsFirst } = this.#order[index]!
-    if (isNull || isHeldNull) return isNull === isHeldNull ? 0 : isNull === nullsFirst ? -1 : 1
-    return descending ? -compare() : compare()
   }
 
   /** The rows of another table of this layout. */
@@ -153,6 +160,11 @@ export class TopTable {
     const slots: number[] = []
     const ranks: number[] = []
     const each = partitions ?? Int32Array.from({ length: this.#keys.size }, (_, partition) => partition)
+    if (this.#more.size === 0) {
+      const own = Int32Array.from(each, (partition) => this.#first[partition]!)
+      const values = new Float64Array(each.length).fill(1)
+      return { columns: this.#columnsOf(each, own), ranks: { kind: 'integer', values, big: null, nulls: null }, count: each.length }
+    }
     for (const partition of each) {
       const kept = [this.#first[partition]!, ...(this.#more.get(partition) ?? [])]
       for (const [index, slot] of kept.entries()) {
@@ -162,12 +174,15 @@ export class TopTable {
       }
     }
     const count = slots.length
-    const [own, held] = [Int32Array.from(owners), Int32Array.from(slots)]
     return {
-      columns: [...this.#keys.columns(own, count), ...this.#lanes.map((lane) => lane.column(held, count))],
+      columns: this.#columnsOf(Int32Array.from(owners), Int32Array.from(slots)),
       ranks: { kind: 'integer', values: Float64Array.from(ranks), big: null, nulls: null },
       count,
     }
+  }
+
+  #columnsOf(partitions: Int32Array, slots: Int32Array): Column[] {
+    return [...this.#keys.columns(partitions, partitions.length), ...this.#lanes.map((lane) => lane.column(slots, slots.length))]
   }
 
   save(): Saved {

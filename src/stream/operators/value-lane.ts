@@ -21,6 +21,8 @@ export interface ValueLane {
   /** Below, at or above zero as the row's value is before, at or behind the slot's; neither is null. */
   compareRow(slot: number, column: Column, row: number): number
   compareSlot(slot: number, from: ValueLane, other: number): number
+  /** For each row that is not null and goes beyond its slot's value (`sign` 1: above it), or is its first: puts it there. */
+  keepExtremes(slots: Int32Array, column: Column, rows: Int32Array | null, count: number, sign: 1 | -1, seen: Uint8Array): void
   /** The values of some slots, in order. */
   column(slots: Int32Array, count: number): Column
   save(slots: number): unknown
@@ -32,6 +34,47 @@ export function makeLane(type: ValueType): ValueLane {
   if (lane === 'number') return new NumberLane()
   if (lane === 'integer') return new IntegerLane()
   return new BytesLane(type.kind === 'decimal' || type.kind === 'huge' ? compareDigits : compareBytes)
+}
+
+function keepExtremes(
+  lane: ValueLane,
+  slots: Int32Array,
+  column: Column,
+  rows: Int32Array | null,
+  count: number,
+  sign: 1 | -1,
+  seen: Uint8Array,
+): void {
+  const { nulls } = column
+  for (let i = 0; i < count; i++) {
+    const row = rows === null ? i : rows[i]!
+    if (nulls !== null && nulls[row] === 1) continue
+    const slot = slots[i]!
+    if (seen[slot] === 1 && lane.compareRow(slot, column, row) * sign <= 0) continue
+    seen[slot] = 1
+    lane.put(slot, column, row)
+  }
+}
+
+/** The same for numbers that are no NaN, without a call a row. */
+function keepNumbers(
+  held: Float64Array,
+  slots: Int32Array,
+  { values, nulls }: NumberColumn | IntegerColumn,
+  rows: Int32Array | null,
+  count: number,
+  sign: 1 | -1,
+  seen: Uint8Array,
+): void {
+  for (let i = 0; i < count; i++) {
+    const row = rows === null ? i : rows[i]!
+    if (nulls !== null && nulls[row] === 1) continue
+    const slot = slots[i]!
+    const value = values[row]!
+    if (seen[slot] === 1 && (value - held[slot]!) * sign <= 0) continue
+    seen[slot] = 1
+    held[slot] = value
+  }
 }
 
 export function compareNumbers(a: number, b: number): number {
@@ -72,6 +115,10 @@ class NumberLane implements ValueLane {
 
   compareSlot(slot: number, from: ValueLane, other: number): number {
     return compareNumbers((from as NumberLane).#values[other]!, this.#values[slot]!)
+  }
+
+  keepExtremes(slots: Int32Array, column: Column, rows: Int32Array | null, count: number, sign: 1 | -1, seen: Uint8Array): void {
+    keepExtremes(this, slots, column, rows, count, sign, seen)
   }
 
   column(slots: Int32Array, count: number): Column {
@@ -158,6 +205,12 @@ class IntegerLane implements ValueLane {
     if (!lane.#big && !this.#big) return lane.#values[other]! - this.#values[slot]!
     const [a, b] = [lane.#at(other), this.#at(slot)]
     return a < b ? -1 : a > b ? 1 : 0
+  }
+
+  keepExtremes(slots: Int32Array, column: Column, rows: Int32Array | null, count: number, sign: 1 | -1, seen: Uint8Array): void {
+    this.#fit(most(slots, count))
+    if (this.#big || (column as IntegerColumn).big) keepExtremes(this, slots, column, rows, count, sign, seen)
+    else keepNumbers(this.#values, slots, column as IntegerColumn, rows, count, sign, seen)
   }
 
   column(slots: Int32Array, count: number): Column {
@@ -251,17 +304,26 @@ class BytesLane implements ValueLane {
 
   #set(slot: number, bytes: Uint8Array, start: number, length: number): void {
     this.#fit(slot)
-    this.#held += length - this.#length[slot]!
+    const before = this.#length[slot]!
+    this.#held += length - before
     this.#nulls[slot] = 0
-    if (this.#used + length > this.#memory.length) {
-      // Bytes may lie in this very memory: they stay where they are until they are copied.
+    let at = this.#start[slot]!
+    if (length > before) {
+      // Bytes may lie in this very memory: `bytes` stays what it was until they are copied.
       this.#length[slot] = 0
-      this.#move(length)
+      if (this.#used + length > this.#memory.length) this.#makeRoom(length)
+      at = this.#used
+      this.#used += length
     }
-    for (let i = 0; i < length; i++) this.#memory[this.#used + i] = bytes[start + i]!
-    this.#start[slot] = this.#used
+    const memory = this.#memory
+    for (let i = 0; i < length; i++) memory[at + i] = bytes[start + i]!
+    this.#start[slot] = at
     this.#length[slot] = length
-    this.#used += length
+  }
+
+  #makeRoom(room: number): void {
+    if (this.#held * 2 < this.#used) this.#move(room)
+    else this.#memory = grown(this.#memory, this.#used + room)
   }
 
   /** Into new memory without what was replaced. */
@@ -290,6 +352,10 @@ class BytesLane implements ValueLane {
   compareSlot(slot: number, from: ValueLane, other: number): number {
     const lane = from as BytesLane
     return this.#compare(lane.#memory, lane.#start[other]!, lane.#length[other]!, this.#memory, this.#start[slot]!, this.#length[slot]!)
+  }
+
+  keepExtremes(slots: Int32Array, column: Column, rows: Int32Array | null, count: number, sign: 1 | -1, seen: Uint8Array): void {
+    keepExtremes(this, slots, column, rows, count, sign, seen)
   }
 
   /** A copy: slots change later. */
