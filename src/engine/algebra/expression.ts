@@ -92,8 +92,10 @@ export function call(name: string, of: readonly Expression[], type: ValueType, o
   return { op: 'call', name, of, type, optional }
 }
 
-/** Alike as plain data: the same columns, constants and functions. */
-export const sameExpression = (a: Expression, b: Expression): boolean => JSON.stringify(a) === JSON.stringify(b)
+/** The same columns, constants and functions; whether null is possible depends on where they stand. */
+export const sameExpression = (a: Expression, b: Expression): boolean => textOf(a) === textOf(b)
+
+const textOf = (expression: Expression): string => JSON.stringify(expression, (key, value) => (key === 'optional' ? undefined : value))
 
 export const sameValueType = (a: ValueType, b: ValueType): boolean =>
   a.kind === b.kind && (a.kind !== 'decimal' || (b.kind === 'decimal' && a.precision === b.precision && a.scale === b.scale))
