@@ -59,6 +59,8 @@ export interface LiveResult {
   /** keyed: the latest row of a key replaces the one before; the others are only added to. */
   readonly result: 'append' | 'closing' | 'keyed'
   readonly key: readonly string[]
+  /** The same rows in one batch: SQL without windows as functions. */
+  readonly batchSql: string
 }
 
 export type Refused = { readonly ok: false; readonly problem: SqlProblem }

@@ -1,5 +1,5 @@
 // DuckDB's implicit casts as rules over types: which type two operands meet in, and an expression brought to a type. Constants
-// are cast here and now, where that is exact. It relies on types alone; `expression.test.ts` in stream/ holds it to DuckDB.
+// are cast here and now, where that is exact. It relies on types alone; test/stream/ holds it to DuckDB.
 import { MillraceError } from '../../core/errors.ts'
 import { daysOf } from '../../schema/calendar.ts'
 import { Decimal } from '../../schema/decimal.ts'

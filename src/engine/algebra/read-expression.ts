@@ -19,8 +19,9 @@ import {
   sameValueType,
   type ValueType,
 } from './expression.ts'
-import { alignAll, coalesceOf, comparison, FUNCTIONS, type Resolved } from './functions.ts'
+import { alignAll, coalesceOf, comparison, FUNCTIONS } from './functions.ts'
 import { refuse } from './refuse.ts'
+import type { Resolved } from './resolve.ts'
 
 export interface Scope {
   /** What a column reference means. @throws MR_PLAN_UNKNOWN. */
