@@ -2,18 +2,7 @@
 // resolves it, with every implicit cast made explicit; what is not listed is answered by a reason. `docs/reference/live-sql.md`
 // is compared with the names here by `test/docs/`.
 import { asDecimal, castTo, commonType, isExact, isInteger, isNumeric } from './coerce.ts'
-import {
-  BOOLEAN,
-  call,
-  constant,
-  DOUBLE,
-  type Expression,
-  isOptional,
-  LONG,
-  STRING,
-  TIMESTAMP,
-  type ValueType,
-} from './expression.ts'
+import { BOOLEAN, call, constant, DOUBLE, type Expression, isOptional, LONG, STRING, TIMESTAMP, type ValueType } from './expression.ts'
 import { count, type Resolve, type Resolved, typesOf } from './resolve.ts'
 import { TEXT_CALLS } from './text-calls.ts'
 import { TIME_CALLS } from './time-calls.ts'
