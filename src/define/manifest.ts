@@ -93,6 +93,8 @@ export interface ModelManifest extends Common {
   readonly lookbackMs?: number
   readonly onChange?: 'recompute' | 'keep'
   readonly emit: 'final' | 'changes'
+  /** Of live models: the latest row of `key` replaces the one before; otherwise rows are only added. */
+  readonly keyed?: true
   /** True when the user declared `columns:`; then they are a contract. */
   readonly declared: boolean
 }

@@ -12,9 +12,9 @@ export interface SqlProblem {
   readonly candidates: readonly string[]
 }
 
-/** `tumble(relation, column, width)` or `hop(...)` in a FROM clause. */
+/** `tumble(relation, column, width)`, `hop(...)` or `session(...)` in a FROM clause. */
 export interface WindowCall {
-  readonly kind: 'tumble' | 'hop'
+  readonly kind: 'tumble' | 'hop' | 'session'
   readonly relation: string
   readonly column?: string
   readonly position: number
@@ -55,6 +55,14 @@ export interface Bound {
   readonly columns: readonly BoundColumn[]
 }
 
+export interface LiveResult {
+  /** keyed: the latest row of a key replaces the one before; the others are only added to. */
+  readonly result: 'append' | 'closing' | 'keyed'
+  readonly key: readonly string[]
+  /** The same rows in one batch: SQL without windows as functions. */
+  readonly batchSql: string
+}
+
 export type Refused = { readonly ok: false; readonly problem: SqlProblem }
 
 export interface Binder {
@@ -64,8 +72,8 @@ export interface Binder {
   inspect(text: string): Promise<Inspected | Refused>
   /** Makes `name` known with these columns, replacing what had the name. */
   define(name: string, shape: Shape): Promise<void>
-  /** Names and types of the result. `tumble` and `hop` add `window_start` and `window_end` to their relation's columns. */
+  /** Names and types of the result. `tumble`, `hop` and `session` add `window_start` and `window_end` to their relation's columns. */
   bind(text: string): Promise<Bound | Refused>
-  /** Why the stream engine cannot run an inspected SELECT; undefined when it can. */
-  checkLive(text: string): Promise<MillraceError | undefined>
+  /** What the stream engine makes of an inspected SELECT, or why it cannot run it; undefined for one that was not inspected. */
+  checkLive(text: string): Promise<LiveResult | MillraceError | undefined>
 }

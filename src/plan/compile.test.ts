@@ -1,6 +1,7 @@
 // Every finding of the compiler, each by the smallest project that earns it.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { ModelManifest } from '../define/manifest.ts'
 import {
   alert,
   between,
@@ -304,10 +305,10 @@ test('models: refresh, intervals, keys, windows', async () => {
     of({ refresh: 'full', fresh: 'live' }, windowed),
   )
   await expectOne(
-    /MR_PLAN_REFRESH model "m" aggregates a stream without end/,
+    /MR_PLAN_LIVE_SHAPE model "m": an aggregate over a whole stream is not supported/,
     clicks,
     hidden,
-    of({ fresh: 'live' }, sql`SELECT session, count(*) AS n FROM clicks GROUP BY ALL`),
+    of({ fresh: 'live' }, sql`SELECT count(*) AS n FROM clicks`),
   )
   await expectOne(
     /MR_PLAN_REFRESH model "m" is live but reads the table "orders"/,
@@ -315,10 +316,10 @@ test('models: refresh, intervals, keys, windows', async () => {
     of({ fresh: 'live' }, sql`SELECT id FROM orders`),
   )
   await expectOne(
-    /MR_PLAN_REFRESH model "m": tumble is for live models/,
+    /MR_PLAN_REFRESH model "m": tumble is not for incremental models/,
     clicks,
     hidden,
-    of({}, sql`SELECT count(*) AS n FROM tumble(clicks, seen, INTERVAL 1 MINUTE)`),
+    of({ refresh: 'incremental', key: 'session' }, windowed),
   )
   await expectOne(
     /MR_PLAN_REFRESH model "m": tumble needs the event time of "clicks", which is "seen", not "ms"/,
@@ -327,13 +328,19 @@ test('models: refresh, intervals, keys, windows', async () => {
     of({ fresh: 'live' }, sql`SELECT window_start, count(*) AS n FROM tumble(clicks, ms, INTERVAL 1 MINUTE) GROUP BY ALL`),
   )
   await expectOne(
-    /MR_PLAN_LIVE_SHAPE model "m": hop\(\.\.\.\) is not supported in a live model/,
+    /MR_PLAN_LIVE_SHAPE model "m": a width that is no multiple of the slide is not supported in a live model/,
     clicks,
     hidden,
     of(
       { fresh: 'live' },
-      sql`SELECT window_start, count(*) AS n FROM hop(clicks, seen, INTERVAL 1 MINUTE, INTERVAL 5 MINUTE) GROUP BY ALL`,
+      sql`SELECT window_start, count(*) AS n FROM hop(clicks, seen, INTERVAL 2 MINUTE, INTERVAL 5 MINUTE) GROUP BY ALL`,
     ),
+  )
+  await expectOne(
+    /MR_PLAN_KEY model "m": its SQL makes session the key/,
+    clicks,
+    hidden,
+    of({ fresh: 'live', key: 'n' }, sql`SELECT session, count(*) AS n FROM clicks GROUP BY ALL`),
   )
   const joined = sql`SELECT o.id, c.country FROM orders AS o JOIN customers AS c ON o.customer = c.id`
   await expectOne(
@@ -346,6 +353,20 @@ test('models: refresh, intervals, keys, windows', async () => {
   await expectOne(/MR_PLAN_SQL model "m": only a SELECT is allowed here/, of({}, sql`DROP TABLE orders`))
   await expectOne(/MR_PLAN_SQL model "m": this is not one SELECT/, of({}, sql`SELECT 1 AS x; SELECT 2 AS x`))
   await expectOne(/MR_PLAN_SQL model "m": No function matches .*sum\(VARCHAR\)/, orders, of({}, sql`SELECT sum(id) AS s FROM orders`))
+})
+
+test('a live model without a window has the key that its SQL makes; in batch a window is its twin', async () => {
+  const windowed = sql`SELECT session, window_start, count(*) AS n FROM tumble(clicks, seen, INTERVAL 1 MINUTE) GROUP BY ALL`
+  const latest = model('latest', sql`SELECT session, count(*) AS n FROM ${clicks} GROUP BY ALL`, { fresh: 'live' })
+  const batch = model('batch', windowed, { refresh: 'full' })
+  const { manifest, findings: found } = await compiled([clicks, hidden, latest, batch])
+  assert.deepEqual(found, [])
+  const byName = (name: string) => manifest.relations.find((relation) => relation.name === name) as ModelManifest
+  assert.deepEqual([byName('latest').key, byName('latest').keyed], [['session'], true])
+  assert.equal(byName('latest').shape.fields[0]!.optional, false)
+  assert.doesNotMatch(byName('batch').sql.text, /tumble/)
+  assert.match(byName('batch').sql.text, /time_bucket/)
+  assert.equal(byName('batch').keyed, undefined)
 })
 
 test('models: declared columns are a contract', async () => {

@@ -28,7 +28,9 @@ export function storedRelations(manifest: Manifest): Stored[] {
 
 function ownRelation(relation: Relation): Stored {
   const isLive = relation.kind === 'model' && relation.refresh === 'live'
-  const key = relation.kind === 'table' && relation.source.kind === 'http' ? relation.key : []
+  const isKeyed =
+    relation.kind === 'table' ? relation.source.kind === 'http' : relation.kind === 'model' && isLive && relation.keyed === true
+  const key = isKeyed && relation.kind !== 'stream' ? relation.key : []
   const cluster = relation.cluster.length > 0 ? relation.cluster : relation.kind === 'stream' ? [] : relation.key
   return {
     name: relation.name,

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
 import type { Manifest, ModelManifest, ProcessorManifest, StreamManifest } from '../define/manifest.ts'
-import { isLogged } from '../define/system-columns.ts'
+import { isLogged, storedShape } from '../define/system-columns.ts'
+import { compileLive } from '../engine/algebra/read-query.ts'
 import type { SqlParser } from '../engine/ast.ts'
-import { compileLive } from '../engine/live-query.ts'
 import type { RelationStore } from '../engine/relations.ts'
 import { inlineConstants } from '../engine/sql-text.ts'
 import { Instant } from '../schema/instant.ts'
@@ -93,15 +93,15 @@ function processPipeline(parts: PipelinesParts, manifest: Manifest, processor: P
 /** A changed definition is a new pipeline: it starts at the beginning of the log, and the table starts empty. */
 async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: ModelManifest): Promise<RunningPipeline> {
   const statement = await parts.parser.parse(inlineConstants(model.sql))
-  const query = compileLive(
-    statement.node,
-    (name) => manifest.relations.find((relation) => relation.name === name && relation.kind === 'stream')?.shape,
-  )
+  const query = compileLive(statement.node, (name) => {
+    const relation = manifest.relations.find((candidate) => candidate.name === name && candidate.kind === 'stream')
+    return relation && storedShape(relation)
+  })
   const input = streamOf(manifest, query.stream)
   const code = hash([query, model.shape])
   const name = `live:${model.name}@${code}`
   await startEmpty(parts, model, name)
-  return build(parts, manifest, name, input, code, model.name, new Live(model, query, input.shape, parts.relations))
+  return build(parts, manifest, name, input, code, model.name, new Live(model, query, storedShape(input), parts.relations))
 }
 
 async function startEmpty(parts: PipelinesParts, model: ModelManifest, pipeline: string): Promise<void> {

@@ -78,17 +78,19 @@ export function valueAt(batch: ColumnBatch, columnIndex: number, row: number): n
 
 /** Copies the chosen rows, in the given order, into a new batch. Byte buffers are shared, not copied. */
 export function selectRows(batch: ColumnBatch, rows: Int32Array, count = rows.length): ColumnBatch {
-  const columns = batch.columns.map((column): Column => {
-    const nulls = column.nulls ? pick(column.nulls, new Uint8Array(count), rows) : null
-    if (column.kind === 'number') return { kind: 'number', values: pick(column.values, new Float64Array(count), rows), nulls }
-    if (column.kind === 'integer') {
-      const big = column.big ? pick(column.big, new BigInt64Array(count), rows) : null
-      return { kind: 'integer', values: big ? new Float64Array(0) : pick(column.values, new Float64Array(count), rows), big, nulls }
-    }
-    const start = pick(column.start, new Int32Array(count), rows)
-    return { kind: 'bytes', bytes: column.bytes, start, length: pick(column.length, new Int32Array(count), rows), nulls }
-  })
-  return { shape: batch.shape, rows: count, columns }
+  return { shape: batch.shape, rows: count, columns: batch.columns.map((column) => selectColumn(column, rows, count)) }
+}
+
+/** One column of `selectRows`. */
+export function selectColumn(column: Column, rows: Int32Array, count: number): Column {
+  const nulls = column.nulls ? pick(column.nulls, new Uint8Array(count), rows) : null
+  if (column.kind === 'number') return { kind: 'number', values: pick(column.values, new Float64Array(count), rows), nulls }
+  if (column.kind === 'integer') {
+    const big = column.big ? pick(column.big, new BigInt64Array(count), rows) : null
+    return { kind: 'integer', values: big ? new Float64Array(0) : pick(column.values, new Float64Array(count), rows), big, nulls }
+  }
+  const start = pick(column.start, new Int32Array(count), rows)
+  return { kind: 'bytes', bytes: column.bytes, start, length: pick(column.length, new Int32Array(count), rows), nulls }
 }
 
 function pick<A extends { length: number; [index: number]: number | bigint }>(from: A, to: A, rows: Int32Array): A {

@@ -216,6 +216,21 @@ test(`nothing is lost, doubled or reordered over ${ROUNDS} kills (seed ${SEED})`
     UNION ALL (SELECT window_start, key, events, total::DECIMAL(38, 0) FROM per_second EXCEPT ALL SELECT * FROM batch)`)
   assert.deepEqual(difference, [], 'the live model equals batch SQL over every closed window')
 
+  const newestDifference = await server.sql(`
+    (SELECT key, events, seq FROM newest EXCEPT ALL SELECT key, count(*), max(seq) FROM beta GROUP BY ALL)
+    UNION ALL (SELECT key, count(*), max(seq) FROM beta GROUP BY ALL EXCEPT ALL SELECT key, events, seq FROM newest)`)
+  assert.deepEqual(newestDifference, [], 'the keyed live model equals batch SQL')
+
+  const visitsDifference = await server.sql(`
+    WITH marked AS (SELECT producer, "at", CASE WHEN "at" - lag("at") OVER (PARTITION BY producer ORDER BY "at") < INTERVAL '20 milliseconds' THEN 0 ELSE 1 END AS new FROM beta),
+    numbered AS (SELECT *, sum(new) OVER (PARTITION BY producer ORDER BY "at") AS n FROM marked),
+    batch AS (SELECT producer, min("at") AS window_start, max("at") + INTERVAL '20 milliseconds' AS window_end, count(*) AS events FROM numbered GROUP BY producer, n),
+    closed AS (SELECT max(window_end) AS until FROM visits)
+    (SELECT * FROM batch WHERE window_end <= (SELECT until FROM closed) EXCEPT ALL SELECT producer, window_start, window_end, events FROM visits)
+    UNION ALL (SELECT producer, window_start, window_end, events FROM visits EXCEPT ALL SELECT * FROM batch)`)
+  assert.deepEqual(visitsDifference, [], 'sessions equal batch SQL')
+  assert.ok(Number((await server.sql('SELECT count(*) FROM visits'))[0]![0]) > 0, 'sessions were closed')
+
   let rows: unknown[][] = []
   for (let tries = 0; tries < 100; tries++) {
     rows =

@@ -7,7 +7,9 @@ import { test } from 'node:test'
 import type { Disk } from '../../src/core/disk.ts'
 import { integer, seededRandom } from '../../src/core/random.ts'
 import type { ModelManifest } from '../../src/define/manifest.ts'
-import { compileLive, printLive } from '../../src/engine/live-query.ts'
+import { storedShape } from '../../src/define/system-columns.ts'
+import { printLive } from '../../src/engine/algebra/print-query.ts'
+import { compileLive } from '../../src/engine/algebra/read-query.ts'
 import { inlineConstants } from '../../src/engine/sql-text.ts'
 import type { Catalog } from '../../src/store/catalog.ts'
 import type { Materialize } from '../../src/stream/materialize.ts'
@@ -323,6 +325,81 @@ for (const emit of ['final', 'changes'] as const) {
     assertAlike(await world.ask(`SELECT * FROM figures${ORDER}`), wanted)
   })
 }
+
+/** Models of the other kinds, over the same stream. */
+const OTHERS: readonly ModelManifest[] = [
+  liveOf(
+    'latest',
+    `SELECT coalesce(device, 'none') AS device, count(*) AS n, sum(small) AS smalls, max(seen) AS last FROM readings GROUP BY ALL`,
+    [field('device', 'string'), field('n', 'long'), field('smalls', HUGE, true), field('last', 'timestamp', true)],
+    { inputs: ['readings'], keyed: true, key: ['device'] },
+  ),
+  liveOf(
+    'firsts',
+    `SELECT device, seen, price FROM readings WHERE device IS NOT NULL
+     QUALIFY row_number() OVER (PARTITION BY device ORDER BY seen DESC) = 1`,
+    [field('device', 'string'), field('seen', 'timestamp'), field('price', { kind: 'decimal', precision: 12, scale: 2 }, true)],
+    { inputs: ['readings'], keyed: true, key: ['device'] },
+  ),
+  liveOf(
+    'visits',
+    `SELECT device, window_start, window_end, count(*) AS n, sum(price) AS prices
+     FROM session(readings, readings.seen, INTERVAL 3 SECONDS, key := device) GROUP BY ALL`,
+    [
+      field('device', 'string', true),
+      field('window_start', 'timestamp'),
+      field('window_end', 'timestamp'),
+      field('n', 'long'),
+      field('prices', { kind: 'decimal', precision: 38, scale: 2 }, true),
+    ],
+    { inputs: ['readings'] },
+  ),
+  liveOf(
+    'busiest',
+    `SELECT window_start, window_end, device, count(*) AS n FROM hop(readings, readings.seen, INTERVAL 5 SECONDS, INTERVAL 20 SECONDS)
+     GROUP BY ALL QUALIFY rank() OVER (PARTITION BY window_start ORDER BY count(*) DESC) = 1`,
+    [field('window_start', 'timestamp'), field('window_end', 'timestamp'), field('device', 'string', true), field('n', 'long')],
+    { inputs: ['readings'] },
+  ),
+  liveOf('warm', `SELECT upper(device) AS device, small // 7 AS sevenths, seen FROM readings WHERE heat > 1`, [
+    field('device', 'string', true),
+    field('sevenths', 'int', true),
+    field('seen', 'timestamp'),
+  ]),
+]
+
+test('keyed tables, sessions, hopping windows and plain rows equal batch SQL, cut and killed anywhere', async () => {
+  const random = seededRandom(21)
+  await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [READINGS, ...OTHERS] }), readBytes: 3_000 })
+  for (let round = 0; round < 4; round++) {
+    for (let batch = 0; batch < 3; batch++) await world.send('readings', readings(random, 1 + integer(random, 20), round * 45 + batch * 9))
+    if (round % 2 === 1) await world.flush()
+    if (round !== 1) await world.restart()
+  }
+  for (const committedOnly of [false, true]) {
+    await world.caughtUp()
+    if (committedOnly) {
+      await world.flush()
+      await world.restart()
+      await world.caughtUp()
+    }
+    for (const model of OTHERS) {
+      const { node } = await world.now.parser.parse(inlineConstants(model.sql))
+      const query = compileLive(node, () => storedShape(READINGS))
+      const watermark = new Date(world.pipeline(`live:${model.name}`).source.watermarkUs! / 1_000).toISOString()
+      const until = query.result === 'closing' ? ` WHERE window_end <= '${watermark}'` : ''
+      const names = model.shape.fields.map(({ name }) => name).join(', ')
+      const expected = await world.ask(`SELECT ${names} FROM (${printLive(query, 'readings')})${until} ORDER BY ALL`)
+      const actual = await world.ask(`SELECT ${names} FROM ${model.name} ORDER BY ALL`, committedOnly)
+      assert.ok(expected.length > 2, model.name)
+      assert.deepEqual(
+        actual.map((row) => row.map(String)),
+        expected.map((row) => row.map(String)),
+        model.name,
+      )
+    }
+  }
+})
 
 // Processors
 

@@ -1,11 +1,12 @@
 // Models: SQL bound to columns, and whether the wanted refresh is possible.
+import { MillraceError } from '../../core/errors.ts'
 import type { Definition } from '../../define/definition.ts'
 import type { Fields } from '../../define/field.ts'
 import type { ModelManifest } from '../../define/manifest.ts'
 import type { ModelHow } from '../../define/model.ts'
 import type { Sql } from '../../define/sql.ts'
 import { printType, type Shape } from '../../schema/type.ts'
-import type { BoundColumn, WindowCall } from '../binder.ts'
+import type { BoundColumn, LiveResult, WindowCall } from '../binder.ts'
 import { checkColumnNames } from '../names.ts'
 import { checkOptions, columnIn, durationOf, fail, listOf, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
@@ -41,13 +42,15 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
   const isSound = checkWindows(scope, what, query, refresh, at)
   const bound = await bindSql(scope, what, query)
   if (!bound) return undefined
-  if (refresh === 'live' && isSound) await checkLiveShape(scope, what, query)
+  const isWindowed = query.inspected.windows.length > 0
+  const live = (refresh === 'live' || isWindowed) && isSound ? await checkLiveShape(scope, what, query) : undefined
   const inferred = resultShape(scope, what, bound.columns, at)
   for (const column of bound.columns) if (how.columns?.[column.name] === undefined) warnLostTags(scope, what, column, at)
   await checkColumnNames(scope, what, inferred, at, true)
   const declared = how.columns && shapeOf(scope, what, how.columns, at)
   if (declared) compareShapes(scope, what, declared, bound.columns, at)
-  const keys = listOf(how.key)
+  const isKeyed = refresh === 'live' && live?.result === 'keyed'
+  const keys = isKeyed ? liveKey(scope, what, live.key, listOf(how.key), at) : listOf(how.key)
   const shape = requireKey(declared ?? inferred, keys)
   const by = how.by === undefined ? undefined : intervalColumn(scope, what, shape, how.by, at)
   const lookbackMs = durationOf(scope, at, `${what}, lookback`, how.lookback)
@@ -55,7 +58,8 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
   return {
     kind: 'model',
     ...commonOf(scope, definition, how, shape),
-    sql: { text: query.rendered.text, params: query.rendered.params },
+    // Windows are functions of the stream engine; in batch the model is its twin, which gives the same rows.
+    sql: { text: refresh === 'live' || !live ? query.rendered.text : live.batchSql, params: query.rendered.params },
     inputs: query.inputs,
     refresh,
     key: keyColumns(scope, what, shape, keys, at),
@@ -63,6 +67,7 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
     ...(lookbackMs === undefined ? {} : { lookbackMs }),
     ...(how.onChange === undefined ? {} : { onChange: how.onChange }),
     emit: how.emit ?? 'final',
+    ...(isKeyed ? { keyed: true as const } : {}),
     declared: declared !== undefined,
   }
 }
@@ -90,28 +95,18 @@ function refreshOf(scope: Scope, what: string, how: ModelOptions, at: string): M
   return 'live'
 }
 
-/** Windows stand in live models only, and a live model reads streams. True when nothing was reported. */
+/** Windows need a stream and its event time, and no incremental model can follow them. True when nothing was reported. */
 function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelManifest['refresh'], at: string): boolean {
-  const { windows, aggregates } = query.inspected
+  const { windows } = query.inspected
   const before = scope.findings.length
-  if (refresh !== 'live') {
-    if (windows.length > 0)
-      fail(
-        scope,
-        'MR_PLAN_REFRESH',
-        query.rendered.at(windows[0]!.position),
-        `${what}: ${windows[0]!.kind} is for live models`,
-        "add fresh: 'live', or group by time_bucket(...)",
-      )
-    return windows.length === 0
-  }
-  if (aggregates && windows.length === 0)
+  if (refresh !== 'live' && windows.length === 0) return true
+  if (refresh === 'incremental')
     fail(
       scope,
       'MR_PLAN_REFRESH',
-      at,
-      `${what} aggregates a stream without end`,
-      'read FROM tumble(<stream>, <time>, INTERVAL 1 MINUTE) and group by window_start',
+      query.rendered.at(windows[0]!.position),
+      `${what}: ${windows[0]!.kind} is not for incremental models`,
+      "add fresh: 'live', or group by time_bucket(...)",
     )
   for (const window of windows) checkWindowTime(scope, what, query, window)
   for (const name of query.inputs) {
@@ -121,20 +116,38 @@ function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelMa
         scope,
         'MR_PLAN_REFRESH',
         at,
-        `${what} is live but reads the ${input.kind} "${name}"`,
-        "a live model reads streams: give it a duration, such as fresh: '1 minute'",
+        refresh === 'live'
+          ? `${what} is live but reads the ${input.kind} "${name}"`
+          : `${what} has windows over the ${input.kind} "${name}"`,
+        refresh === 'live' ? "a live model reads streams: give it a duration, such as fresh: '1 minute'" : 'group by time_bucket(...)',
       )
   }
   return scope.findings.length === before
 }
 
 /** What the stream engine can run is a closed list of shapes, which it knows itself. */
-async function checkLiveShape(scope: Scope, what: string, query: Query): Promise<void> {
-  const refusal = await scope.binder.checkLive(query.rendered.text)
-  if (!refusal) return
+async function checkLiveShape(scope: Scope, what: string, query: Query): Promise<LiveResult | undefined> {
+  const found = await scope.binder.checkLive(query.rendered.text)
+  if (!(found instanceof MillraceError)) return found
+  const refusal = found
   const character = / \(character (\d+)\)/.exec(refusal.message)
   const at = query.rendered.at(character ? Number(character[1]) - 1 : 0)
   fail(scope, 'MR_PLAN_LIVE_SHAPE', at, `${what}: ${refusal.message.replace(character?.[0] ?? '', '')}`, refusal.fix ?? '')
+  return undefined
+}
+
+/** What a live model without a window is grouped by is its key, whether it is written or not. */
+function liveKey(scope: Scope, what: string, found: readonly string[], written: readonly string[], at: string): readonly string[] {
+  const isSame = written.length === found.length && written.every((name) => found.includes(name))
+  if (written.length > 0 && !isSame)
+    fail(
+      scope,
+      'MR_PLAN_KEY',
+      at,
+      `${what}: its SQL makes ${found.join(', ')} the key`,
+      `leave key out, or write key: ['${found.join("', '")}']`,
+    )
+  return found
 }
 
 /** Windows close by the watermark, which follows the event time and no other column. */

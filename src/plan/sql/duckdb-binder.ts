@@ -2,8 +2,9 @@
 // DESCRIBE, so nothing is ever computed. Errors arrive as JSON (errors_as_json) with a position.
 import { MillraceError } from '../../core/errors.ts'
 import { parseJson } from '../../core/json.ts'
+import { printLive } from '../../engine/algebra/print-query.ts'
+import { compileLive } from '../../engine/algebra/read-query.ts'
 import { walk } from '../../engine/ast.ts'
-import { compileLive } from '../../engine/live-query.ts'
 import { quoteName, quoteRelation, quoteText } from '../../engine/sql-text.ts'
 import { fromDuckType, toDuckType } from '../../schema/duckdb.ts'
 import type { Shape } from '../../schema/type.ts'
@@ -47,8 +48,9 @@ export async function duckdbBinder(ask: Ask): Promise<Binder> {
     async checkLive(text) {
       const tree = trees.get(text)
       try {
-        if (tree) compileLive(tree, (stream) => shapes.get(stream))
-        return undefined
+        if (!tree) return undefined
+        const query = compileLive(tree, (stream) => shapes.get(stream))
+        return { result: query.result, key: query.key, batchSql: printLive(query, quoteRelation(query.stream)) }
       } catch (error) {
         if (error instanceof MillraceError) return error
         throw error

@@ -24,13 +24,13 @@ export const tableName = (node: Node): string => {
   return schema === '' || schema === 'main' ? String(node['table_name']) : `${schema}.${String(node['table_name'])}`
 }
 
-/** The relation that `tumble(relation, ...)` or `hop(relation, ...)` reads; undefined for other table functions. */
+/** The relation that `tumble(relation, ...)`, `hop` or `session` reads; undefined for other table functions. */
 export function windowCall(
   node: Node,
-): { readonly kind: 'tumble' | 'hop'; readonly relation: string; readonly arguments: readonly Node[] } | undefined {
+): { readonly kind: 'tumble' | 'hop' | 'session'; readonly relation: string; readonly arguments: readonly Node[] } | undefined {
   if (node.type !== 'TABLE_FUNCTION' || !isNode(node['function'])) return undefined
   const name = node['function']['function_name']
-  if (name !== 'tumble' && name !== 'hop') return undefined
+  if (name !== 'tumble' && name !== 'hop' && name !== 'session') return undefined
   const [relation, ...rest] = nodesOf(node['function']['children'])
   return { kind: name, relation: ((relation?.['column_names'] as string[] | undefined) ?? []).join('.'), arguments: rest }
 }

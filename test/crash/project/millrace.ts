@@ -1,5 +1,5 @@
-// The project of the kill campaign: two streams of two partitions, a keyed table, a processor with a derived stream, a live
-// model and an incremental one.
+// The project of the kill campaign: two streams of two partitions, a keyed table, a processor with a derived stream, live models
+// of windows, sessions and a keyed table, and an incremental one.
 import { http, keyed, model, processor, project, sql, stream, t, table } from 'millrace'
 
 const event = { producer: t.string(), seq: t.long(), key: t.string(), amount: t.int(), at: t.timestamp() }
@@ -30,9 +30,18 @@ export const perSecond = model(
   { fresh: 'live' },
 )
 
+export const newest = model('newest', sql`SELECT key, count(*) AS events, max(seq) AS seq FROM ${beta} GROUP BY ALL`, { fresh: 'live' })
+
+export const visits = model(
+  'visits',
+  sql`SELECT producer, window_start, window_end, count(*) AS events
+    FROM session(${beta}, ${beta.at}, INTERVAL '20 milliseconds', key := producer) GROUP BY ALL`,
+  { fresh: 'live' },
+)
+
 export const byKey = model('by_key', sql`SELECT key, count(*) AS events, sum(amount) AS total FROM ${alpha} GROUP BY ALL`, {
   refresh: 'incremental',
   key: 'key',
 })
 
-export default project('crash', [{ alpha, beta, latest, derived, perSecond, byKey }])
+export default project('crash', [{ alpha, beta, latest, derived, perSecond, newest, visits, byKey }])

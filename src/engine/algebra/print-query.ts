@@ -1,0 +1,96 @@
+// A live query as DuckDB's batch SQL over the stream's table: the batch twin, which gives the same rows. Windows are rewritten:
+// hop repeats a row for each of its windows, a session begins where the row before is a gap away.
+import { quoteName } from '../sql-text.ts'
+import { printExpression } from './print-expression.ts'
+import { tumbleBounds } from './read-source.ts'
+import type { Aggregate, GroupRelation, LiveQuery, OrderBy, Relation, TopRelation, Window } from './relation.ts'
+
+/** `relation`: SQL of a table with all columns of the stream, the system columns too. */
+export const printLive = (query: LiveQuery, relation: string): string => printRelation(query.root, relation)
+
+function printRelation(relation: Relation, stream: string): string {
+  switch (relation.op) {
+    case 'scan':
+      return `SELECT * FROM ${stream}`
+    case 'filter':
+      return `SELECT * FROM (${printRelation(relation.input, stream)}) WHERE ${printExpression(relation.where)}`
+    case 'project':
+      return `SELECT ${relation.columns.map(({ name, value }) => `${printExpression(value)} AS ${quoteName(name)}`).join(', ')} FROM (${printRelation(relation.input, stream)})`
+    case 'group':
+      return printGroup(relation, stream)
+    case 'top':
+      return printTop(relation, stream)
+  }
+}
+
+function printGroup({ input, window, keys, aggregates }: GroupRelation, stream: string): string {
+  const columns = [
+    ...keys.map(({ name, value }) => `${printExpression(value)} AS ${quoteName(name)}`),
+    ...aggregates.map((aggregate) => `${printAggregate(aggregate)} AS ${quoteName(aggregate.name)}`),
+  ]
+  const groups = keys.map(({ value }) => printExpression(value))
+  const from = printRelation(input, stream)
+  if (!window) return `SELECT ${columns.join(', ')} FROM (${from}) GROUP BY ${groups.join(', ')}`
+  if (window.kind === 'session') {
+    const time = printExpression(window.time)
+    const bounds = [`min(${time}) AS window_start`, `max(${time}) + ${microseconds(window.gapUs)} AS window_end`]
+    return `SELECT ${[...bounds, ...columns].join(', ')} FROM (${printSessions(window, from)}) GROUP BY ${[...groups, '"#session"'].join(', ')}`
+  }
+  const bounds = ['"#start" AS window_start', `"#start" + ${microseconds(window.widthUs)} AS window_end`]
+  return `SELECT ${[...bounds, ...columns].join(', ')} FROM (${printWindowed(window, from)}) GROUP BY ${['"#start"', ...groups].join(', ')}`
+}
+
+const microseconds = (micros: number): string => `to_microseconds(${micros})`
+
+/** Each row with the starts of its windows as `#start`. */
+function printWindowed(window: Exclude<Window, { kind: 'session' }>, from: string): string {
+  const slideUs = window.kind === 'hop' ? window.slideUs : window.widthUs
+  const last = printExpression(tumbleBounds({ kind: 'tumble', time: window.time, widthUs: slideUs }).window_start)
+  if (window.kind === 'tumble') return `SELECT *, ${last} AS "#start" FROM (${from})`
+  return `SELECT *, ${last} - to_microseconds("#n" * ${slideUs}) AS "#start" FROM (${from}) AS r, range(${window.widthUs / slideUs}) AS n("#n")`
+}
+
+/** Rows of one time are peers: the sum takes them together, whatever their order. */
+function printSessions(window: Extract<Window, { kind: 'session' }>, from: string): string {
+  const over = `OVER (PARTITION BY ${printExpression(window.by)} ORDER BY ${printExpression(window.time)})`
+  const time = printExpression(window.time)
+  const isNew = `CASE WHEN ${time} - lag(${time}) ${over} < ${microseconds(window.gapUs)} THEN 0 ELSE 1 END`
+  return `SELECT *, sum("#new") ${over} AS "#session" FROM (SELECT *, ${isNew} AS "#new" FROM (${from}))`
+}
+
+function printAggregate({ function: name, of, distinct, where }: Aggregate): string {
+  const texts = of.map((value) => printExpression(value))
+  const conditions = where ? [printExpression(where)] : []
+  let called = `${name}(${distinct ? 'DISTINCT ' : ''}${texts.length === 0 ? '*' : texts.join(', ')})`
+  if (name === 'arg_min' || name === 'arg_max') {
+    // Of several rows with the extreme the one whose value is extreme too, so that no order of rows matters.
+    called = `${name}(${texts[0]}, {'by': ${texts[1]}, 'value': ${texts[0]}})`
+    conditions.push(`${texts[0]} IS NOT NULL`, `${texts[1]} IS NOT NULL`)
+  }
+  return conditions.length > 0 ? `${called} FILTER (WHERE ${conditions.join(' AND ')})` : called
+}
+
+function printTop(top: TopRelation, stream: string): string {
+  const { input, window, partition, order, limit } = top
+  const from = printRelation(input, stream)
+  const group = groupIn(input)
+  const rows = window && window.kind !== 'session' ? withBounds(window, from) : from
+  const by = [...partition.map((value) => printExpression(value)), ...(window || group?.window ? ['window_start'] : [])]
+  const ties = top.function === 'rank' ? [] : group ? group.keys.map(({ name }) => quoteName(name)) : LOG_ORDER
+  const over = `OVER (PARTITION BY ${by.join(', ')} ORDER BY ${[...order.map(printOrder), ...ties].join(', ')})`
+  return `SELECT * FROM (SELECT *, ${top.function}() ${over} AS ${quoteName(top.name)} FROM (${rows})) WHERE ${quoteName(top.name)} <= ${limit}`
+}
+
+/** What puts rows in the order of the log. PROTOCOL rule 10. */
+const LOG_ORDER = ['_ingested_at', '_partition', '_offset']
+
+const withBounds = (window: Exclude<Window, { kind: 'session' }>, from: string): string =>
+  `SELECT *, "#start" AS window_start, "#start" + ${microseconds(window.widthUs)} AS window_end FROM (${printWindowed(window, from)})`
+
+function groupIn(relation: Relation): GroupRelation | null {
+  if (relation.op === 'group') return relation
+  return relation.op === 'scan' ? null : groupIn(relation.input)
+}
+
+const printOrder = ({ value, descending, nullsFirst }: OrderBy): string =>
+  `${printExpression(value)} ${descending ? 'DESC' : 'ASC'} NULLS ${nullsFirst ? 'FIRST' : 'LAST'}`

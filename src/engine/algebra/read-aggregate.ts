@@ -1,0 +1,89 @@
+// Aggregate functions of live models: a closed list whose states can be merged in any order. A call becomes an aggregate
+// with typed arguments; its result type is DuckDB's.
+import type { Node } from '../ast.ts'
+import { castTo, isInteger, isNumeric } from './coerce.ts'
+import { BOOLEAN, DOUBLE, type Expression, HUGE, LONG, type ValueType } from './expression.ts'
+import { readCondition, readExpression, type Scope } from './read-expression.ts'
+import { refuse } from './refuse.ts'
+import type { Aggregate, AggregateFunction } from './relation.ts'
+
+const NAMES: Readonly<Record<string, AggregateFunction>> = {
+  count_star: 'count',
+  count: 'count',
+  sum: 'sum',
+  avg: 'avg',
+  mean: 'avg',
+  min: 'min',
+  max: 'max',
+  arg_min: 'arg_min',
+  min_by: 'arg_min',
+  argmin: 'arg_min',
+  arg_max: 'arg_max',
+  max_by: 'arg_max',
+  argmax: 'arg_max',
+  bool_and: 'bool_and',
+  bool_or: 'bool_or',
+  approx_count_distinct: 'approx_count_distinct',
+}
+
+/** Of DuckDB, and with a state that cannot be merged or has no bound: refused by name. */
+const OTHERS = new Set(
+  'any_value first last mode median string_agg list array_agg histogram stddev stddev_samp stddev_pop variance var_samp var_pop quantile quantile_cont quantile_disc product corr covar_pop covar_samp entropy kurtosis skewness'.split(
+    ' ',
+  ),
+)
+
+/** Names of the functions, for the documents. */
+export const AGGREGATE_NAMES: readonly string[] = Object.keys(NAMES).filter((name) => name !== 'count_star')
+
+/** Undefined when the call is of no aggregate. @throws MR_PLAN_LIVE_SHAPE. */
+export function readAggregate(node: Node, scope: Scope, index: number): Aggregate | undefined {
+  const called = String(node['function_name'])
+  if (OTHERS.has(called)) refuse(`${called}(...)`, node, `use ${AGGREGATE_NAMES.join(', ')}`)
+  const name = Object.hasOwn(NAMES, called) ? NAMES[called] : undefined
+  if (!name) return undefined
+  if ((node['order_bys'] as { orders?: unknown[] } | null)?.orders?.length) refuse('ORDER BY in an aggregate', node)
+  const inner: Scope = {
+    column: scope.column,
+    special: (other) => (readNested(other) ? refuse('an aggregate in an aggregate', other) : undefined),
+  }
+  const given = (node['children'] as Node[]).map((child) => readExpression(child, inner))
+  const distinct = node['distinct'] === true && given.length > 0 && !['min', 'max', 'bool_and', 'bool_or'].includes(name)
+  if (distinct && name !== 'count') refuse(`${called}(DISTINCT ...)`, node, 'count(DISTINCT x) is')
+  const where = node['filter'] ? readCondition(node['filter'] as Node, inner) : null
+  const { of, type } = typed(name, given, node, called)
+  return { name: `#a${index}`, function: name, of, distinct, where, type }
+}
+
+const readNested = (node: Node): boolean => node.class === 'WINDOW' || Object.hasOwn(NAMES, String(node['function_name']))
+
+function typed(
+  name: AggregateFunction,
+  of: readonly Expression[],
+  node: Node,
+  called: string,
+): { of: readonly Expression[]; type: ValueType } {
+  const [first] = of
+  const wrong = (): never => refuse(`${called} of ${of.map(({ type }) => type.kind).join(' and ')}`, node)
+  if (of.length !== (name === 'arg_min' || name === 'arg_max' ? 2 : 1) && !(name === 'count' && of.length === 0)) wrong()
+  if (first?.type.kind === 'interval' || first?.type.kind === 'null' || first?.type.kind === 'huge') wrong()
+  switch (name) {
+    case 'count':
+    case 'approx_count_distinct':
+      return { of: name === 'count' && first?.op === 'constant' ? [] : of, type: LONG }
+    case 'sum': {
+      if (!isNumeric(first!.type)) wrong()
+      if (first!.type.kind === 'decimal') return { of, type: { ...first!.type, precision: 38 } }
+      return isInteger(first!.type) ? { of, type: HUGE } : { of: [castTo(first!, DOUBLE)], type: DOUBLE }
+    }
+    case 'avg':
+      if (!isNumeric(first!.type)) wrong()
+      return { of: first!.type.kind === 'float' ? [castTo(first!, DOUBLE)] : of, type: DOUBLE }
+    case 'bool_and':
+    case 'bool_or':
+      if (first!.type.kind !== 'boolean') wrong()
+      return { of, type: BOOLEAN }
+    default:
+      return { of, type: first!.type }
+  }
+}

@@ -1,0 +1,115 @@
+// Expressions over column batches as generated JavaScript: one function computes all columns of a stage in one pass over the
+// chosen rows. Exact integers are numbers; a batch in which one leaves 2^53 is computed again by a second function with bigint.
+// Source of the idea: Neumann, "Efficiently Compiling Efficient Query Plans for Modern Hardware" (2011).
+import type { Expression } from '../../engine/algebra/expression.ts'
+import { type Column, type IntegerColumn, selectColumn } from '../../schema/batch.ts'
+import type { Shape } from '../../schema/type.ts'
+import { Generator } from './generate.ts'
+import { laneOfValue } from './lane.ts'
+import * as runtime from './runtime.ts'
+import * as textFunctions from './text-functions.ts'
+import { TextSink } from './text-sink.ts'
+import * as timeFunctions from './time-functions.ts'
+
+/** `rows`: which rows, null for the first `count`. */
+export type Projection = (columns: readonly Column[], rows: Int32Array | null, count: number) => Column[]
+
+/** Writes the rows for which the condition is true to `out`, in order; answers how many. `out` may be `rows`. */
+export type Filter = (columns: readonly Column[], rows: Int32Array | null, count: number, out: Int32Array) => number
+
+type Generated<Result> = (columns: readonly Column[], rows: Int32Array | null, count: number, out: Int32Array) => Result
+
+/** @throws at run time MR_SQL_RUNTIME where DuckDB fails as well. */
+export function compileProjection(expressions: readonly Expression[], shape: Shape): Projection {
+  const plain = expressions.map((expression) => (expression.op === 'column' ? indexOf(shape, expression.name) : -1))
+  const computed = expressions.filter((_, i) => plain[i] === -1)
+  const compute = computed.length === 0 ? null : both<Column[]>(shape, (generator) => projectionBody(generator, computed))
+  return (columns, rows, count) => {
+    const results = compute ? compute(columns, rows, count, NONE) : []
+    let at = 0
+    return plain.map((index) => (index === -1 ? results[at++]! : rows ? selectColumn(columns[index]!, rows, count) : columns[index]!))
+  }
+}
+
+export function compileFilter(where: Expression, shape: Shape): Filter {
+  return both<number>(shape, (generator) => {
+    const { isNull, value } = generator.code(where)
+    generator.emit(`if (${isNull === 'false' ? '' : `!${isNull} && `}${value}) out[kept++] = r`)
+    return { before: 'let kept = 0;', after: 'return kept;' }
+  })
+}
+
+const NONE = new Int32Array(0)
+
+const indexOf = (shape: Shape, name: string): number => shape.fields.findIndex((field) => field.name === name)
+
+interface Around {
+  readonly before: string
+  readonly after: string
+}
+
+/** The function with numbers, and the one with bigint for batches that need it, which is generated then. */
+function both<Result>(shape: Shape, body: (generator: Generator) => Around): Generated<Result> {
+  const fast = generate<Result>(shape, false, body)
+  let exact: Generated<Result> | null = null
+  return (columns, rows, count, out) => {
+    try {
+      return fast(columns, rows, count, out)
+    } catch (error) {
+      if (error !== runtime.UNSAFE) throw error
+    }
+    exact ??= generate<Result>(shape, true, body)
+    return exact(columns, rows, count, out)
+  }
+}
+
+function generate<Result>(shape: Shape, isBig: boolean, body: (generator: Generator) => Around): Generated<Result> {
+  const generator = new Generator(shape, isBig)
+  const { before, after } = body(generator)
+  const loop = `for (let i = 0; i < count; i++) {\n  const r = rows === null ? i : rows[i];\n${generator.body}\n}`
+  const text = `return (columns, rows, count, out) => {\n${generator.head.join('\n')}\n${before}\n${loop}\n${after}\n}`
+  const make = new Function('R', 'T', 'D', 'O', 'k', text)
+  return make(runtime, textFunctions, timeFunctions, OUTPUT, generator.constants) as Generated<Result>
+}
+
+function projectionBody(generator: Generator, expressions: readonly Expression[]): Around {
+  const before: string[] = []
+  const results: string[] = []
+  for (const [index, expression] of expressions.entries()) {
+    const { isNull, value } = generator.code(expression)
+    const [out, nulls] = [`o${index}`, isNull === 'false' ? 'null' : `z${index}`]
+    const lane = laneOfValue(expression.type)
+    const isBig = generator.isBig && lane === 'integer'
+    before.push(
+      `const ${out} = ${lane === 'bytes' ? `new O.TextSink(count, '${expression.type.kind === 'binary' ? 'latin1' : 'utf8'}')` : isBig ? 'new BigInt64Array(count)' : 'new Float64Array(count)'};`,
+    )
+    if (nulls !== 'null') before.push(`const ${nulls} = new Uint8Array(count);`)
+    const type = expression.type
+    const isDecimalText = lane === 'bytes' && (type.kind === 'decimal' || type.kind === 'huge')
+    const text = isDecimalText
+      ? `R.${generator.isBig ? 'decimalText' : 'safeDecimalText'}(${value}, ${type.kind === 'decimal' ? type.scale : 0})`
+      : value
+    const put = lane === 'bytes' ? `${out}.put(i, ${text})` : `${out}[i] = ${value}`
+    generator.emit(isNull === 'false' ? put : isNull === 'true' ? `${nulls}[i] = 1` : `if (${isNull}) ${nulls}[i] = 1; else ${put}`)
+    results.push(
+      lane === 'bytes'
+        ? `${out}.column(${nulls})`
+        : isBig
+          ? `O.integers(${out}, ${nulls})`
+          : `{ kind: '${lane}', values: ${out}, ${lane === 'integer' ? 'big: null, ' : ''}nulls: ${nulls} }`,
+    )
+  }
+  return { before: before.join('\n'), after: `return [${results.join(', ')}];` }
+}
+
+/** Numbers again where all fit. */
+function integers(big: BigInt64Array, nulls: Uint8Array | null): IntegerColumn {
+  const values = new Float64Array(big.length)
+  for (let i = 0; i < big.length; i++) {
+    values[i] = Number(big[i]!)
+    if (!Number.isSafeInteger(values[i])) return { kind: 'integer', values: new Float64Array(0), big, nulls }
+  }
+  return { kind: 'integer', values, big: null, nulls }
+}
+
+const OUTPUT = { TextSink, integers }

@@ -1,0 +1,217 @@
+// What generated code calls: text in columns, rounding, exact division, numbers as text and back, and the errors that stop a
+// batch. Pure functions over plain values.
+import { MillraceError } from '../../core/errors.ts'
+import { isoDate } from '../../schema/calendar.ts'
+import { decimalText } from '../../schema/value-text.ts'
+
+export { decimalText }
+
+/** Thrown where an exact integer leaves 2^53 as a number: the batch is computed again with bigint. */
+export const UNSAFE = Symbol('beyond 2^53')
+
+export function overflow(type: string): never {
+  throw new MillraceError('MR_SQL_RUNTIME', `a value is beyond the range of ${type}`, {
+    fix: 'cast an operand to a wider type, or use TRY_CAST; the changed model starts over',
+  })
+}
+
+export function uncastable(value: unknown, from: string, to: string): never {
+  throw new MillraceError('MR_SQL_RUNTIME', `the ${from} ${String(value)} cannot be cast to ${to}`, {
+    fix: 'use TRY_CAST, which gives null; the changed model starts over',
+  })
+}
+
+// Text in columns
+
+declare global {
+  interface Buffer {
+    utf8Slice(start: number, end: number): string
+    latin1Slice(start: number, end: number): string
+  }
+}
+
+export const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** Short ASCII texts, which most are, are faster read as latin1. */
+export function text(bytes: Buffer, start: number, length: number): string {
+  const end = start + length
+  for (let i = start; i < end; i++) if (bytes[i]! >= 0x80) return bytes.utf8Slice(start, end)
+  return bytes.latin1Slice(start, end)
+}
+
+export const latin1 = (bytes: Buffer, start: number, length: number): string => bytes.latin1Slice(start, start + length)
+
+export function isBytes(bytes: Buffer, start: number, length: number, wanted: Uint8Array): boolean {
+  if (length !== wanted.length) return false
+  for (let i = 0; i < length; i++) if (bytes[start + i] !== wanted[i]) return false
+  return true
+}
+
+export function sameBytes(a: Buffer, aStart: number, aLength: number, b: Buffer, bStart: number, bLength: number): boolean {
+  if (aLength !== bLength) return false
+  for (let i = 0; i < aLength; i++) if (a[aStart + i] !== b[bStart + i]) return false
+  return true
+}
+
+/** By code points, which is the order of UTF-8 bytes. */
+export function compareText(a: string, b: string): number {
+  const size = Math.min(a.length, b.length)
+  for (let i = 0; i < size; i++) {
+    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)]
+    if (x === y) continue
+    // Surrogates stand for code points above all others.
+    const [isHighX, isHighY] = [x >= 0xd800 && x <= 0xdfff, y >= 0xd800 && y <= 0xdfff]
+    return isHighX === isHighY ? x - y : isHighX ? 1 : -1
+  }
+  return a.length - b.length
+}
+
+// Exact integers in text: decimals of more than 18 digits
+
+/** `decimalText` of a number up to 2^53. */
+export function safeDecimalText(value: number, scale: number): string {
+  if (scale === 0) return String(value)
+  const digits = String(value < 0 ? -value : value)
+  const padded = digits.length > scale ? digits : digits.padStart(scale + 1, '0')
+  return `${value < 0 ? '-' : ''}${padded.slice(0, -scale)}.${padded.slice(-scale)}`
+}
+
+export function unscaled(bytes: Buffer, start: number, length: number): bigint {
+  const digits = bytes.latin1Slice(start, start + length)
+  return BigInt(digits.includes('.') ? digits.replace('.', '') : digits)
+}
+
+export function safeUnscaled(bytes: Buffer, start: number, length: number): number {
+  const value = Number(unscaled(bytes, start, length))
+  if (!Number.isSafeInteger(value)) throw UNSAFE
+  return value
+}
+
+// Rounding
+
+/** Half away from zero, as C's round. */
+export function roundAway(x: number): number {
+  const whole = Math.trunc(x)
+  return Math.abs(x - whole) >= 0.5 ? whole + Math.sign(x) : whole
+}
+
+/** Half to even, as C's nearbyint. */
+export function roundEven(x: number): number {
+  const whole = Math.trunc(x)
+  const rest = Math.abs(x - whole)
+  if (rest < 0.5 || (rest === 0.5 && whole % 2 === 0)) return whole
+  return whole + Math.sign(x)
+}
+
+export function roundTo(x: number, power: number): number {
+  const result = roundAway(x * power) / power
+  return Number.isFinite(result) ? result : x
+}
+
+// Division of whole numbers by a power of ten, exact
+
+export const floorSafe = (x: number, by: number): number => (x - (((x % by) + by) % by)) / by + 0
+export const ceilSafe = (x: number, by: number): number => 0 - floorSafe(0 - x, by)
+export const truncSafe = (x: number, by: number): number => (x - (x % by)) / by + 0
+export function roundSafe(x: number, by: number): number {
+  const rest = x % by
+  const whole = (x - rest) / by
+  return (Math.abs(rest) >= by / 2 ? whole + Math.sign(x) : whole) + 0
+}
+
+// By more than any safe integer
+export const floorTiny = (x: number): number => (x < 0 ? -1 : 0)
+export const ceilTiny = (x: number): number => (x > 0 ? 1 : 0)
+export const truncTiny = (_x: number): number => 0
+export const roundTiny = (_x: number): number => 0
+
+export function floorBig(x: bigint, by: bigint): bigint {
+  const rest = x % by
+  return rest < 0n ? x / by - 1n : x / by
+}
+export const ceilBig = (x: bigint, by: bigint): bigint => -floorBig(-x, by)
+export const truncBig = (x: bigint, by: bigint): bigint => x / by
+export function roundBig(x: bigint, by: bigint): bigint {
+  const rest = x % by
+  const isAway = (rest < 0n ? -rest : rest) * 2n >= by
+  return isAway ? x / by + (x < 0n ? -1n : 1n) : x / by
+}
+
+/** As DuckDB divides decimals into doubles: at once where the digits are exact, else whole part and fraction. */
+export function bigToDouble(x: bigint, power: bigint): number {
+  if (power === 1n) return Number(x)
+  const number = Number(x)
+  if (Number.isSafeInteger(number)) return number / Number(power)
+  return Number(x / power) + Number(x % power) / Number(power)
+}
+
+export function dateWithin(days: number): number {
+  if (days > 2147483646 || days < -2147483646) overflow('date')
+  return days
+}
+
+// Numbers and times as text
+
+/** The shortest digits that read back, with an exponent beyond 10^16 and below 10^-4. */
+export function doubleText(x: number): string {
+  if (Number.isNaN(x)) return 'nan'
+  if (!Number.isFinite(x)) return x > 0 ? 'inf' : '-inf'
+  if (x === 0) return Object.is(x, -0) ? '-0.0' : '0.0'
+  const [, sign, first, rest = '', exponent] = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(x.toExponential())!
+  const power = Number(exponent)
+  const digits = first + rest
+  if (power < -4 || power >= 16) {
+    const fraction = rest === '' ? '' : `.${rest}`
+    return `${sign}${first}${fraction}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`
+  }
+  if (power < 0) return `${sign}0.${'0'.repeat(-power - 1)}${digits}`
+  if (digits.length <= power + 1) return `${sign}${digits.padEnd(power + 1, '0')}.0`
+  return `${sign}${digits.slice(0, power + 1)}.${digits.slice(power + 1)}`
+}
+
+/** Years beyond 9999 have no sign, those before the first are counted back. */
+export function dateText(days: number): string {
+  const iso = isoDate(days)
+  const [, sign, year, rest] = /^([+-]?)(\d+)(-\d\d-\d\d)$/.exec(iso)!
+  const number = Number(`${sign}${year}`)
+  return number <= 0 ? `${String(1 - number).padStart(4, '0')}${rest} (BC)` : `${String(number).padStart(4, '0')}${rest}`
+}
+
+const two = (value: number): string => String(value).padStart(2, '0')
+
+export function timeText(micros: number): string {
+  const seconds = Math.floor(micros / 1e6)
+  const clock = `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`
+  const rest = micros - seconds * 1e6
+  return rest === 0 ? clock : `${clock}.${String(rest).padStart(6, '0').replace(/0+$/, '')}`
+}
+
+export function timestampText(micros: number): string {
+  const days = Math.floor(micros / 86_400_000_000)
+  return `${dateText(days)} ${timeText(micros - days * 86_400_000_000)}+00`
+}
+
+// Text as numbers: null for what is none
+
+const NUMBER = /^[ \t\n\v\f\r]*([+-]?)(\d+(?:_\d+)*)?(?:\.(\d+(?:_\d+)*)?)?(?:[eE]([+-]?\d+))?[ \t\n\v\f\r]*$/
+
+export function textToDouble(value: string): number | null {
+  const named = /^[ \t\n\v\f\r]*([+-]?)(?:nan|(inf|infinity))[ \t\n\v\f\r]*$/i.exec(value)
+  if (named) return named[2] ? (named[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY) : Number.NaN
+  const match = NUMBER.exec(value)
+  if (!match || (match[2] === undefined && match[3] === undefined)) return null
+  return Number(value.trim().replaceAll('_', ''))
+}
+
+/** Digits beyond the scale are rounded half away from zero. */
+export function textToExact(value: string, scale: number, min: bigint, max: bigint): bigint | null {
+  const match = NUMBER.exec(value)
+  if (!match || (match[2] === undefined && match[3] === undefined)) return null
+  const [, sign, whole = '', fraction = '', exponent = '0'] = match.map((part) => part?.replaceAll('_', ''))
+  const shift = scale + Number(exponent) - fraction.length
+  if (Math.abs(shift) > 400) return null
+  const digits = BigInt(whole + fraction)
+  const amount = shift >= 0 ? digits * 10n ** BigInt(shift) : roundBig(digits, 10n ** BigInt(-shift))
+  const result = sign === '-' ? -amount : amount
+  return result < min || result > max ? null : result
+}

@@ -1,0 +1,132 @@
+// count(DISTINCT x), exact: the pairs of group and value that occurred are groups of a table of their own.
+import { INT, type ValueType } from '../../engine/algebra/expression.ts'
+import { type Column, type NumberColumn, selectColumn } from '../../schema/batch.ts'
+import type { AggregateState } from './aggregate-state.ts'
+import { KeyTable } from './key-table.ts'
+import { grown, type Packed, pack, unpackDoubles, unpackInts } from './pack.ts'
+import { most } from './value-lane.ts'
+
+const everyPair = (pairs: KeyTable): Int32Array => Int32Array.from({ length: pairs.size }, (_, pair) => pair)
+
+export class CountDistinct implements AggregateState {
+  readonly #type: ValueType
+  #pairs: KeyTable
+  /** The number that stands for a group in the pairs; a group that was cleared gets another, -1 until it has rows again. */
+  #ids: Int32Array = new Int32Array(0)
+  #nextId = 0
+  /** By id. */
+  #counts: Float64Array = new Float64Array(16)
+  #dead = 0
+
+  constructor(type: ValueType) {
+    this.#type = type
+    this.#pairs = new KeyTable([INT, type])
+  }
+
+  #fit(size: number): void {
+    const old = this.#ids.length
+    this.#ids = grown(this.#ids, size)
+    this.#ids.fill(-1, old)
+  }
+
+  #idOf(group: number): number {
+    if (this.#ids[group] === -1) {
+      this.#ids[group] = this.#nextId++
+      this.#counts = grown(this.#counts, this.#nextId)
+    }
+    return this.#ids[group]!
+  }
+
+  add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
+    this.#fit(most(groups, count) + 1)
+    const values = rows === null ? columns[0]! : selectColumn(columns[0]!, rows, count)
+    const ids = new Float64Array(count)
+    for (let i = 0; i < count; i++) ids[i] = this.#idOf(groups[i]!)
+    this.#addPairs(ids, values, count)
+  }
+
+  #addPairs(ids: Float64Array, values: Column, count: number): void {
+    const kept = new Int32Array(count)
+    let n = 0
+    for (let i = 0; i < count; i++) if (values.nulls === null || values.nulls[i] === 0) kept[n++] = i
+    let next = this.#pairs.size
+    const found = this.#pairs.find([{ kind: 'number', values: ids, nulls: null }, values], kept, n)
+    // A new pair has the next number when it is met first.
+    for (let i = 0; i < n; i++) {
+      if (found[i] !== next) continue
+      next++
+      this.#counts[ids[kept[i]!]!]!++
+    }
+  }
+
+  merge(from: AggregateState, target: Int32Array, count: number): void {
+    const other = from as CountDistinct
+    this.#fit(most(target, count) + 1)
+    other.#fit(count)
+    const groupOf = new Int32Array(other.#nextId).fill(-1)
+    for (let group = 0; group < count; group++) if (other.#ids[group]! >= 0) groupOf[other.#ids[group]!] = group
+    const [ids, values] = other.#columns()
+    const live = everyPair(other.#pairs).filter((pair) => groupOf[ids.values[pair]!]! >= 0)
+    const own = Float64Array.from(live, (pair) => this.#idOf(target[groupOf[ids.values[pair]!]!]!))
+    this.#addPairs(own, selectColumn(values, live, live.length), live.length)
+  }
+
+  mergeGroup(from: AggregateState, group: number, to: number): void {
+    const other = from as CountDistinct
+    other.#fit(group + 1)
+    this.#fit(to + 1)
+    const id = other.#ids[group]!
+    if (id === -1) return
+    const [ids, values] = other.#columns()
+    const own = everyPair(other.#pairs).filter((pair) => ids.values[pair] === id)
+    this.#addPairs(new Float64Array(own.length).fill(this.#idOf(to)), selectColumn(values, own, own.length), own.length)
+  }
+
+  #columns(): [NumberColumn, Column] {
+    const all = everyPair(this.#pairs)
+    return this.#pairs.columns(all, all.length) as [NumberColumn, Column]
+  }
+
+  column(groups: Int32Array, count: number): Column {
+    this.#fit(most(groups, count) + 1)
+    const values = new Float64Array(count)
+    for (let i = 0; i < count; i++) values[i] = this.#ids[groups[i]!] === -1 ? 0 : this.#counts[this.#ids[groups[i]!]!]!
+    return { kind: 'integer', values, big: null, nulls: null }
+  }
+
+  /** Its pairs stay until half of all are of nobody. */
+  clear(group: number): void {
+    this.#fit(group + 1)
+    const id = this.#ids[group]!
+    if (id === -1) return
+    this.#ids[group] = -1
+    this.#dead += this.#counts[id]!
+    this.#counts[id] = 0
+    if (this.#dead > 64 && this.#dead * 2 > this.#pairs.size) this.#sweep()
+  }
+
+  #sweep(): void {
+    const live = new Set(this.#ids)
+    const [ids, values] = this.#columns()
+    const kept = everyPair(this.#pairs).filter((pair) => live.has(ids.values[pair]!))
+    this.#pairs = new KeyTable([INT, this.#type])
+    this.#pairs.find([ids, values], kept, kept.length)
+    this.#dead = 0
+  }
+
+  save(size: number): unknown {
+    this.#fit(size)
+    this.#sweep()
+    return { pairs: this.#pairs.save(), ids: pack(this.#ids, size), next: this.#nextId, counts: pack(this.#counts, this.#counts.length) }
+  }
+
+  restore(saved: unknown): void {
+    const { pairs, ids, next, counts } = saved as { pairs: unknown; ids: Packed; next: number; counts: Packed }
+    this.#pairs = new KeyTable([INT, this.#type])
+    this.#pairs.restore(pairs)
+    this.#ids = unpackInts(ids)
+    this.#nextId = next
+    this.#counts = unpackDoubles(counts)
+    this.#dead = 0
+  }
+}

@@ -1,0 +1,91 @@
+// min, max, arg_min and arg_max. Of several rows with the extreme, arg_min and arg_max take the one whose value is extreme too,
+// which no order of rows changes. Nulls are left out.
+import type { ValueType } from '../../engine/algebra/expression.ts'
+import type { Column } from '../../schema/batch.ts'
+import type { AggregateState } from './aggregate-state.ts'
+import { grown, type Packed, pack, unpackBytes } from './pack.ts'
+import { makeLane, most, type ValueLane } from './value-lane.ts'
+
+export class Extreme implements AggregateState {
+  /** Compared in their order; the first is what is given. */
+  readonly #types: readonly ValueType[]
+  readonly #order: readonly number[]
+  readonly #sign: 1 | -1
+  #lanes: readonly ValueLane[]
+  #seen: Uint8Array = new Uint8Array(16)
+
+  /** `types` of the value, and of what it is chosen by where that is another. */
+  constructor(direction: 'min' | 'max', types: readonly ValueType[]) {
+    this.#types = types
+    this.#sign = direction === 'max' ? 1 : -1
+    this.#order = types.length === 1 ? [0] : [1, 0]
+    this.#lanes = types.map(makeLane)
+  }
+
+  add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
+    this.#seen = grown(this.#seen, most(groups, count) + 1)
+    if (columns.length === 1) {
+      this.#lanes[0]!.keepExtremes(groups, columns[0]!, rows, count, this.#sign, this.#seen)
+      return
+    }
+    for (let i = 0; i < count; i++) {
+      const row = rows === null ? i : rows[i]!
+      if (isAnyNull(columns, row)) continue
+      const group = groups[i]!
+      if (this.#seen[group] === 1 && !this.#isBetter((key) => this.#lanes[key]!.compareRow(group, columns[key]!, row))) continue
+      this.#seen[group] = 1
+      for (let key = 0; key < columns.length; key++) this.#lanes[key]!.put(group, columns[key]!, row)
+    }
+  }
+
+  #isBetter(compare: (key: number) => number): boolean {
+    for (const key of this.#order) {
+      const order = compare(key)
+      if (order !== 0) return order * this.#sign > 0
+    }
+    return false
+  }
+
+  merge(from: AggregateState, target: Int32Array, count: number): void {
+    for (let group = 0; group < count; group++) this.mergeGroup(from, group, target[group]!)
+  }
+
+  mergeGroup(from: AggregateState, group: number, to: number): void {
+    const other = from as Extreme
+    if (other.#seen[group] !== 1) return
+    this.#seen = grown(this.#seen, to + 1)
+    if (this.#seen[to] === 1 && !this.#isBetter((key) => this.#lanes[key]!.compareSlot(to, other.#lanes[key]!, group))) return
+    this.#seen[to] = 1
+    for (const [key, lane] of this.#lanes.entries()) lane.copy(to, other.#lanes[key]!, group)
+  }
+
+  column(groups: Int32Array, count: number): Column {
+    this.#seen = grown(this.#seen, most(groups, count) + 1)
+    const column = this.#lanes[0]!.column(groups, count)
+    const nulls = new Uint8Array(count)
+    for (let i = 0; i < count; i++) nulls[i] = 1 - this.#seen[groups[i]!]!
+    return { ...column, nulls }
+  }
+
+  clear(group: number): void {
+    this.#seen = grown(this.#seen, group + 1)
+    this.#seen[group] = 0
+  }
+
+  save(size: number): unknown {
+    this.#seen = grown(this.#seen, size)
+    return { seen: pack(this.#seen, size), lanes: this.#lanes.map((lane) => lane.save(size)) }
+  }
+
+  restore(saved: unknown): void {
+    const { seen, lanes } = saved as { seen: Packed; lanes: readonly unknown[] }
+    this.#seen = unpackBytes(seen)
+    this.#lanes = this.#types.map(makeLane)
+    for (const [key, lane] of this.#lanes.entries()) lane.restore(lanes[key])
+  }
+}
+
+function isAnyNull(columns: readonly Column[], row: number): boolean {
+  for (const { nulls } of columns) if (nulls !== null && nulls[row] === 1) return true
+  return false
+}

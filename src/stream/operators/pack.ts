@@ -1,0 +1,28 @@
+// Typed arrays as text of a checkpoint, and back: base64 of little-endian bytes, which is small after compression and needs no
+// parsing value by value.
+
+export type Packed = string
+
+export const pack = (array: Float64Array | Int32Array | Uint8Array | BigInt64Array, length: number): Packed =>
+  Buffer.from(array.buffer, array.byteOffset, length * array.BYTES_PER_ELEMENT).toString('base64')
+
+/** A copy of its own, aligned. */
+function bytesOf(packed: Packed): ArrayBuffer {
+  const bytes = Buffer.from(packed, 'base64')
+  const buffer = new ArrayBuffer(bytes.length)
+  new Uint8Array(buffer).set(bytes)
+  return buffer
+}
+
+export const unpackDoubles = (packed: Packed): Float64Array => new Float64Array(bytesOf(packed))
+export const unpackInts = (packed: Packed): Int32Array => new Int32Array(bytesOf(packed))
+export const unpackBytes = (packed: Packed): Uint8Array => new Uint8Array(bytesOf(packed))
+export const unpackLongs = (packed: Packed): BigInt64Array => new BigInt64Array(bytesOf(packed))
+
+/** The array, or a longer one with the same content. */
+export function grown<A extends Float64Array | Int32Array | Uint8Array | BigInt64Array>(array: A, length: number): A {
+  if (array.length >= length) return array
+  const larger = new (array.constructor as new (length: number) => A)(Math.max(16, length, array.length * 2))
+  larger.set(array as never)
+  return larger
+}

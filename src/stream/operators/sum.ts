@@ -1,0 +1,270 @@
+// sum and avg, exact and so independent of the order of rows. Integers and decimals are added as numbers while the sum fits in
+// 2^53, then as bigint. Doubles are kept as two parts whose sum is exact, and as Shewchuk's expansion where two are too few.
+import type { ValueType } from '../../engine/algebra/expression.ts'
+import type { BytesColumn, Column, IntegerColumn, NumberColumn } from '../../schema/batch.ts'
+import { decimalText } from '../../schema/value-text.ts'
+import { addExact, type Exact, exactValue } from '../exact-sum.ts'
+import { overflow, unscaled } from '../expression/runtime.ts'
+import { TextSink } from '../expression/text-sink.ts'
+import type { AggregateState } from './aggregate-state.ts'
+import { grown, type Packed, pack, unpackDoubles } from './pack.ts'
+import { most } from './value-lane.ts'
+
+export type SumName = 'sum' | 'avg'
+
+/** How many rows counted, by group. */
+abstract class Counted {
+  protected counts: Float64Array = new Float64Array(16)
+
+  protected fit(size: number): void {
+    this.counts = grown(this.counts, size)
+  }
+}
+
+const MAX_SAFE = Number.MAX_SAFE_INTEGER
+
+export class ExactSum extends Counted implements AggregateState {
+  readonly #name: SumName
+  readonly #scale: number
+  /** Largest magnitude that the result's type has. */
+  readonly #limit: bigint
+  #sums: Float64Array = new Float64Array(16)
+  /** What went beyond 2^53, beside the number. */
+  #wide = new Map<number, bigint>()
+
+  constructor(name: SumName, of: ValueType) {
+    super()
+    this.#name = name
+    this.#scale = of.kind === 'decimal' ? of.scale : 0
+    this.#limit = of.kind === 'decimal' ? 10n ** 38n : 1n << 127n
+  }
+
+  protected override fit(size: number): void {
+    super.fit(size)
+    this.#sums = grown(this.#sums, size)
+  }
+
+  add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
+    this.fit(most(groups, count) + 1)
+    const column = columns[0]!
+    if (column.kind === 'bytes') this.#addTexts(groups, column, rows, count)
+    else if (column.kind === 'integer' && column.big) this.#addBig(groups, column, column.big, rows, count)
+    else this.#addNumbers(groups, column as NumberColumn | IntegerColumn, rows, count)
+  }
+
+  #addNumbers(groups: Int32Array, { values, nulls }: NumberColumn | IntegerColumn, rows: Int32Array | null, count: number): void {
+    const sums = this.#sums
+    const counts = this.counts
+    for (let i = 0; i < count; i++) {
+      const row = rows === null ? i : rows[i]!
+      if (nulls !== null && nulls[row] === 1) continue
+      const group = groups[i]!
+      counts[group]!++
+      const sum = sums[group]! + values[row]!
+      if (sum <= MAX_SAFE && sum >= -MAX_SAFE) sums[group] = sum
+      else this.#addWide(group, BigInt(values[row]!))
+    }
+  }
+
+  #addBig(groups: Int32Array, { nulls }: IntegerColumn, big: BigInt64Array, rows: Int32Array | null, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const row = rows === null ? i : rows[i]!
+      if (nulls !== null && nulls[row] === 1) continue
+      this.counts[groups[i]!]!++
+      this.#addWide(groups[i]!, big[row]!)
+    }
+  }
+
+  #addTexts(groups: Int32Array, { bytes, start, length, nulls }: BytesColumn, rows: Int32Array | null, count: number): void {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    for (let i = 0; i < count; i++) {
+      const row = rows === null ? i : rows[i]!
+      if (nulls !== null && nulls[row] === 1) continue
+      this.counts[groups[i]!]!++
+      this.#addWide(groups[i]!, unscaled(buffer, start[row]!, length[row]!))
+    }
+  }
+
+  #addWide(group: number, value: bigint): void {
+    this.#wide.set(group, (this.#wide.get(group) ?? 0n) + value)
+  }
+
+  #total(group: number): bigint {
+    return BigInt(this.#sums[group]!) + (this.#wide.get(group) ?? 0n)
+  }
+
+  merge(from: AggregateState, target: Int32Array, count: number): void {
+    for (let group = 0; group < count; group++) this.mergeGroup(from, group, target[group]!)
+  }
+
+  mergeGroup(from: AggregateState, group: number, to: number): void {
+    const other = from as ExactSum
+    other.fit(group + 1)
+    this.fit(to + 1)
+    this.counts[to]! += other.counts[group]!
+    const sum = this.#sums[to]! + other.#sums[group]!
+    if (sum <= MAX_SAFE && sum >= -MAX_SAFE) this.#sums[to] = sum
+    else this.#addWide(to, BigInt(other.#sums[group]!))
+    const wide = other.#wide.get(group)
+    if (wide !== undefined) this.#addWide(to, wide)
+  }
+
+  column(groups: Int32Array, count: number): Column {
+    this.fit(most(groups, count) + 1)
+    const nulls = new Uint8Array(count)
+    for (let i = 0; i < count; i++) nulls[i] = this.counts[groups[i]!] === 0 ? 1 : 0
+    return this.#name === 'sum' ? this.#sumColumn(groups, count, nulls) : this.#meanColumn(groups, count, nulls)
+  }
+
+  #sumColumn(groups: Int32Array, count: number, nulls: Uint8Array): Column {
+    const sink = new TextSink(count, 'latin1')
+    for (let i = 0; i < count; i++) {
+      if (nulls[i] === 1) continue
+      const total = this.#total(groups[i]!)
+      if (total >= this.#limit || total <= -this.#limit) overflow(this.#scale === 0 ? 'HUGEINT' : 'DECIMAL')
+      sink.put(i, decimalText(total, this.#scale))
+    }
+    return sink.column(nulls)
+  }
+
+  #meanColumn(groups: Int32Array, count: number, nulls: Uint8Array): Column {
+    const values = new Float64Array(count)
+    for (let i = 0; i < count; i++) values[i] = Number(this.#total(groups[i]!)) / (this.counts[groups[i]!]! * 10 ** this.#scale)
+    return { kind: 'number', values, nulls }
+  }
+
+  clear(group: number): void {
+    this.fit(group + 1)
+    this.counts[group] = 0
+    this.#sums[group] = 0
+    this.#wide.delete(group)
+  }
+
+  save(size: number): unknown {
+    this.fit(size)
+    return {
+      counts: pack(this.counts, size),
+      sums: pack(this.#sums, size),
+      wide: [...this.#wide].map(([group, sum]) => [group, String(sum)]),
+    }
+  }
+
+  restore(saved: unknown): void {
+    const { counts, sums, wide } = saved as { counts: Packed; sums: Packed; wide: readonly (readonly [number, string])[] }
+    this.counts = unpackDoubles(counts)
+    this.#sums = unpackDoubles(sums)
+    this.#wide = new Map(wide.map(([group, sum]) => [group, BigInt(sum)]))
+  }
+}
+
+export class RealSum extends Counted implements AggregateState {
+  readonly #name: SumName
+  /** The exact sum is high + low, except where there is an expansion beside. */
+  #high: Float64Array = new Float64Array(16)
+  #low: Float64Array = new Float64Array(16)
+  #parts = new Map<number, Exact>()
+
+  constructor(name: SumName) {
+    super()
+    this.#name = name
+  }
+
+  protected override fit(size: number): void {
+    super.fit(size)
+    this.#high = grown(this.#high, size)
+    this.#low = grown(this.#low, size)
+  }
+
+  add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
+    this.fit(most(groups, count) + 1)
+    const { values, nulls } = columns[0] as NumberColumn
+    for (let i = 0; i < count; i++) {
+      const row = rows === null ? i : rows[i]!
+      if (nulls !== null && nulls[row] === 1) continue
+      this.counts[groups[i]!]!++
+      this.#term(groups[i]!, values[row]!)
+    }
+  }
+
+  /** Two exact additions (Knuth's TwoSum); a rest that does not fit in two parts goes to the expansion. */
+  #term(group: number, x: number): void {
+    const a = this.#high[group]!
+    const high = a + x
+    const part = high - a
+    const error = a - (high - part) + (x - part)
+    const b = this.#low[group]!
+    const low = b + error
+    const lowPart = low - b
+    const rest = b - (low - lowPart) + (error - lowPart)
+    if (rest === 0 && high - high === 0) {
+      this.#high[group] = high
+      this.#low[group] = low
+      return
+    }
+    let parts = this.#parts.get(group)
+    if (!parts) {
+      parts = []
+      this.#parts.set(group, parts)
+    }
+    addExact(parts, x)
+  }
+
+  #total(group: number): number {
+    const parts = this.#parts.get(group)
+    if (!parts) return this.#high[group]! + this.#low[group]!
+    const all = [...parts]
+    addExact(all, this.#high[group]!)
+    addExact(all, this.#low[group]!)
+    return exactValue(all)
+  }
+
+  merge(from: AggregateState, target: Int32Array, count: number): void {
+    for (let group = 0; group < count; group++) this.mergeGroup(from, group, target[group]!)
+  }
+
+  mergeGroup(from: AggregateState, group: number, to: number): void {
+    const other = from as RealSum
+    other.fit(group + 1)
+    this.fit(to + 1)
+    this.counts[to]! += other.counts[group]!
+    this.#term(to, other.#high[group]!)
+    this.#term(to, other.#low[group]!)
+    for (const part of other.#parts.get(group) ?? []) this.#term(to, part)
+  }
+
+  column(groups: Int32Array, count: number): Column {
+    this.fit(most(groups, count) + 1)
+    const values = new Float64Array(count)
+    const nulls = new Uint8Array(count)
+    for (let i = 0; i < count; i++) {
+      const group = groups[i]!
+      nulls[i] = this.counts[group] === 0 ? 1 : 0
+      values[i] = this.#name === 'sum' ? this.#total(group) : this.#total(group) / this.counts[group]!
+    }
+    return { kind: 'number', values, nulls }
+  }
+
+  clear(group: number): void {
+    this.fit(group + 1)
+    this.counts[group] = 0
+    this.#high[group] = 0
+    this.#low[group] = 0
+    this.#parts.delete(group)
+  }
+
+  save(size: number): unknown {
+    this.fit(size)
+    const parts = [...this.#parts].map(([group, exact]) => [group, exact.map(String)])
+    return { counts: pack(this.counts, size), high: pack(this.#high, size), low: pack(this.#low, size), parts }
+  }
+
+  restore(saved: unknown): void {
+    const { counts, high, low, parts } = saved as Record<'counts' | 'high' | 'low', Packed> & {
+      parts: readonly (readonly [number, string[]])[]
+    }
+    this.counts = unpackDoubles(counts)
+    this.#high = unpackDoubles(high)
+    this.#low = unpackDoubles(low)
+    this.#parts = new Map(parts.map(([group, exact]) => [group, exact.map(Number)]))
+  }
+}

@@ -1,0 +1,73 @@
+// Groups without a window: a keyed table. Every group is kept; those that changed are given out as the latest row of their key.
+import type { GroupRelation } from '../../engine/algebra/relation.ts'
+import type { ColumnBatch } from '../../schema/batch.ts'
+import type { Shape } from '../../schema/type.ts'
+import { compileProjection, type Projection } from '../expression/compile.ts'
+import { type GroupLayout, GroupTable, groupLayout } from './group-table.ts'
+import type { Operator } from './operator.ts'
+import { grown } from './pack.ts'
+import { groupShape } from './shape.ts'
+
+/** So that no growth of the index touches more than one part of 256. */
+const SHARDS = 256
+
+export class TableGroup implements Operator {
+  readonly openWindows = 0
+  readonly #layout: GroupLayout
+  readonly #project: Projection
+  readonly #shape: Shape
+  #table: GroupTable
+  #isChanged: Uint8Array = new Uint8Array(16)
+  #changed: number[] = []
+
+  constructor(group: GroupRelation, input: Shape) {
+    this.#layout = groupLayout(group.keys, group.aggregates)
+    this.#project = compileProjection(this.#layout.inputs, input)
+    this.#shape = groupShape(group)
+    this.#table = new GroupTable(this.#layout, SHARDS)
+  }
+
+  take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
+    const before = this.#table.size
+    const groups = this.#table.add(this.#project(batch.columns, rows, count), null, count)
+    this.#isChanged = grown(this.#isChanged, this.#table.size)
+    // Without aggregates (DISTINCT) a group changes once, when it appears.
+    const first = this.#layout.aggregates.length === 0 ? before : 0
+    for (let i = 0; i < count; i++) {
+      const group = groups[i]!
+      if (group < first || this.#isChanged[group] === 1) continue
+      this.#isChanged[group] = 1
+      this.#changed.push(group)
+    }
+    return null
+  }
+
+  advance(): null {
+    return null
+  }
+
+  open(): null {
+    return null
+  }
+
+  changed(): ColumnBatch | null {
+    if (this.#changed.length === 0) return null
+    const groups = Int32Array.from(this.#changed)
+    for (const group of groups) this.#isChanged[group] = 0
+    this.#changed = []
+    return { shape: this.#shape, rows: groups.length, columns: this.#table.columns(groups) }
+  }
+
+  save(): unknown {
+    return { table: this.#table.save(), changed: this.#changed }
+  }
+
+  restore(saved: unknown): void {
+    const { table, changed } = (saved as { table: unknown; changed: number[] } | null) ?? { table: null, changed: [] }
+    this.#table = new GroupTable(this.#layout, SHARDS)
+    if (table) this.#table.restore(table)
+    this.#isChanged = new Uint8Array(Math.max(16, this.#table.size))
+    this.#changed = [...changed]
+    for (const group of changed) this.#isChanged[group] = 1
+  }
+}

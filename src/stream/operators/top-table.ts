@@ -1,0 +1,209 @@
+// The first rows of each partition by an order: deduplication keeps one, a ranking several. Rows are kept in lanes; a row that
+// falls out gives its slot back. Equal rows keep the order of the log where they are numbered, and all of them where ranked.
+import type { ValueType } from '../../engine/algebra/expression.ts'
+import type { OrderBy, TopRelation } from '../../engine/algebra/relation.ts'
+import type { Column } from '../../schema/batch.ts'
+import { KeyTable } from './key-table.ts'
+import { grown, type Packed, pack, unpackInts } from './pack.ts'
+import { makeLane, type ValueLane } from './value-lane.ts'
+
+export interface TopLayout {
+  readonly top: Pick<TopRelation, 'order' | 'function' | 'limit'>
+  readonly partition: readonly ValueType[]
+  /** Order values, the place in the log, then what is kept: the columns of a row. */
+  readonly row: readonly ValueType[]
+  /** How many of `row` decide the order. */
+  readonly orderCount: number
+}
+
+interface Saved {
+  readonly keys: unknown
+  readonly first: Packed
+  readonly more: readonly (readonly [number, readonly number[]])[]
+  readonly lanes: readonly unknown[]
+  readonly rows: number
+  readonly free: readonly number[]
+}
+
+const NONE = -1
+
+export class TopTable {
+  readonly #layout: TopLayout
+  readonly #order: readonly Pick<OrderBy, 'descending' | 'nullsFirst'>[]
+  readonly #keys: KeyTable
+  #lanes: readonly ValueLane[]
+  /** The best row of a partition, and those behind it where several are kept. */
+  #first: Int32Array = new Int32Array(0)
+  #more = new Map<number, number[]>()
+  #rows = 0
+  #free: number[] = []
+
+  constructor(layout: TopLayout, shards: 1 | 256 = 1) {
+    this.#layout = layout
+    this.#keys = new KeyTable(layout.partition, shards)
+    this.#lanes = layout.row.map(makeLane)
+    const byLog = Array.from({ length: layout.orderCount - layout.top.order.length }, () => ({ descending: false, nullsFirst: false }))
+    this.#order = [...layout.top.order, ...byLog]
+  }
+
+  get size(): number {
+    return this.#keys.size
+  }
+
+  /** `columns`: partition, then row. Calls `onChange` with each partition whose rows changed, maybe several times. */
+  add(columns: readonly Column[], rows: Int32Array | null, count: number, onChange: (partition: number) => void = () => {}): void {
+    const size = this.#layout.partition.length
+    const partitions = this.#keys.find(columns.slice(0, size), rows, count)
+    const row = columns.slice(size)
+    const old = this.#first.length
+    this.#first = grown(this.#first, this.#keys.size)
+    this.#first.fill(NONE, old)
+    for (let i = 0; i < count; i++) if (this.#put(partitions[i]!, row, rows === null ? i : rows[i]!)) onChange(partitions[i]!)
+  }
+
+  #put(partition: number, columns: readonly Column[], row: number): boolean {
+    const first = this.#first[partition]!
+    if (first === NONE) {
+      this.#first[partition] = this.#keep(columns, row)
+      return true
+    }
+    const { limit, function: called } = this.#layout.top
+    const order = this.#compare(columns, row, first)
+    if (limit === 1 && called === 'row_number') {
+      if (order < 0) this.#write(first, columns, row)
+      return order < 0
+    }
+    return this.#insert(partition, columns, row)
+  }
+
+  #insert(partition: number, columns: readonly Column[], row: number): boolean {
+    const { limit, function: called } = this.#layout.top
+    const kept = [this.#first[partition]!, ...(this.#more.get(partition) ?? [])]
+    let at = kept.length
+    while (at > 0 && this.#compare(columns, row, kept[at - 1]!) < 0) at--
+    // As many strictly before it as its rank allows, and one more is too many.
+    const ahead = called === 'rank' ? this.#before(kept, at, columns, row) : at
+    if (ahead >= limit) return false
+    kept.splice(at, 0, this.#keep(columns, row))
+    while (kept.length > limit && (called === 'row_number' || this.#rankOf(kept, kept.length - 1) > limit)) this.#free.push(kept.pop()!)
+    this.#first[partition] = kept[0]!
+    if (kept.length > 1) this.#more.set(partition, kept.slice(1))
+    else this.#more.delete(partition)
+    return true
+  }
+
+  #before(kept: readonly number[], at: number, columns: readonly Column[], row: number): number {
+    let ahead = at
+    while (ahead > 0 && this.#compare(columns, row, kept[ahead - 1]!) === 0) ahead--
+    return ahead
+  }
+
+  /** Counted from 1; equal rows have the rank of the first of them. */
+  #rankOf(kept: readonly number[], index: number): number {
+    let first = index
+    while (first > 0 && this.#compareSlots(kept[first - 1]!, kept[index]!) === 0) first--
+    return first + 1
+  }
+
+  #keep(columns: readonly Column[], row: number): number {
+    const slot = this.#free.pop() ?? this.#rows++
+    this.#write(slot, columns, row)
+    return slot
+  }
+
+  #write(slot: number, columns: readonly Column[], row: number): void {
+    for (let i = 0; i < this.#lanes.length; i++) this.#lanes[i]!.put(slot, columns[i]!, row)
+  }
+
+  /** Below zero when the row comes before the slot. */
+  #compare(columns: readonly Column[], row: number, slot: number): number {
+    for (let i = 0; i < this.#order.length; i++) {
+      const column = columns[i]!
+      const lane = this.#lanes[i]!
+      const { descending, nullsFirst } = this.#order[i]!
+      const isNull = column.nulls !== null && column.nulls[row] === 1
+      const isHeldNull = lane.isNull(slot)
+      if (isNull || isHeldNull) {
+        if (isNull !== isHeldNull) return isNull === nullsFirst ? -1 : 1
+        continue
+      }
+      const order = lane.compareRow(slot, column, row)
+      if (order !== 0) return descending ? -order : order
+    }
+    return 0
+  }
+
+  #compareSlots(a: number, b: number): number {
+    for (let i = 0; i < this.#order.length; i++) {
+      const lane = this.#lanes[i]!
+      const { descending, nullsFirst } = this.#order[i]!
+      const isNull = lane.isNull(b)
+      if (isNull || lane.isNull(a)) {
+        if (isNull !== lane.isNull(a)) return isNull === nullsFirst ? -1 : 1
+        continue
+      }
+      const order = lane.compareSlot(a, lane, b)
+      if (order !== 0) return descending ? -order : order
+    }
+    return 0
+  }
+
+  /** The rows of another table of this layout. */
+  merge(from: TopTable): void {
+    const { columns, count } = from.columns(null)
+    this.add(columns, null, count)
+  }
+
+  /** Rows of some partitions (of all where null): partition and row columns, and their ranks. */
+  columns(partitions: Int32Array | null): { readonly columns: Column[]; readonly ranks: Column; readonly count: number } {
+    const owners: number[] = []
+    const slots: number[] = []
+    const ranks: number[] = []
+    const each = partitions ?? Int32Array.from({ length: this.#keys.size }, (_, partition) => partition)
+    if (this.#more.size === 0) {
+      const own = Int32Array.from(each, (partition) => this.#first[partition]!)
+      const values = new Float64Array(each.length).fill(1)
+      return { columns: this.#columnsOf(each, own), ranks: { kind: 'integer', values, big: null, nulls: null }, count: each.length }
+    }
+    for (const partition of each) {
+      const kept = [this.#first[partition]!, ...(this.#more.get(partition) ?? [])]
+      for (const [index, slot] of kept.entries()) {
+        owners.push(partition)
+        slots.push(slot)
+        ranks.push(this.#layout.top.function === 'rank' ? this.#rankOf(kept, index) : index + 1)
+      }
+    }
+    const count = slots.length
+    return {
+      columns: this.#columnsOf(Int32Array.from(owners), Int32Array.from(slots)),
+      ranks: { kind: 'integer', values: Float64Array.from(ranks), big: null, nulls: null },
+      count,
+    }
+  }
+
+  #columnsOf(partitions: Int32Array, slots: Int32Array): Column[] {
+    return [...this.#keys.columns(partitions, partitions.length), ...this.#lanes.map((lane) => lane.column(slots, slots.length))]
+  }
+
+  save(): Saved {
+    return {
+      keys: this.#keys.save(),
+      first: pack(this.#first, this.#keys.size),
+      more: [...this.#more].map(([partition, slots]) => [partition, [...slots]]),
+      lanes: this.#lanes.map((lane) => lane.save(this.#rows)),
+      rows: this.#rows,
+      free: [...this.#free],
+    }
+  }
+
+  restore(saved: unknown): void {
+    const { keys, first, more, lanes, rows, free } = saved as Saved
+    this.#keys.restore(keys)
+    this.#first = unpackInts(first)
+    this.#more = new Map(more.map(([partition, slots]) => [partition, [...slots]]))
+    this.#lanes = this.#layout.row.map(makeLane)
+    for (const [index, lane] of this.#lanes.entries()) lane.restore(lanes[index])
+    this.#rows = rows
+    this.#free = [...free]
+  }
+}

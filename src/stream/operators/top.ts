@@ -1,0 +1,117 @@
+// QUALIFY row_number() or rank(): the first rows of each partition, for each window when the watermark has passed its end, or
+// for good as a keyed table whose rows are given out when they change.
+import { type Expression, INT, LONG, TIMESTAMP } from '../../engine/algebra/expression.ts'
+import type { GroupRelation, TopRelation } from '../../engine/algebra/relation.ts'
+import type { ColumnBatch } from '../../schema/batch.ts'
+import { fieldOf, type Shape } from '../../schema/type.ts'
+import { compileProjection, type Projection } from '../expression/compile.ts'
+import type { Operator } from './operator.ts'
+import { type FixedWindow, PaneOperator } from './pane-operator.ts'
+import { topShape } from './shape.ts'
+import { type TopLayout, TopTable } from './top-table.ts'
+
+/** What puts rows in the order of the log. PROTOCOL rule 10. */
+const LOG_ORDER: readonly Expression[] = [
+  { op: 'column', name: '_ingested_at', type: TIMESTAMP, optional: false },
+  { op: 'column', name: '_partition', type: INT, optional: false },
+  { op: 'column', name: '_offset', type: LONG, optional: false },
+]
+
+interface Made {
+  readonly layout: TopLayout
+  readonly project: Projection
+  /** Where the kept columns begin among those of a row. */
+  readonly keptAt: number
+  readonly shape: Shape
+}
+
+/** `kept`: names of the input's columns that are read later. */
+function make(top: TopRelation, input: Shape, kept: readonly string[], times: readonly Expression[]): Made {
+  const columns = kept.map((name): Expression => ({ op: 'column', name, type: fieldOf(input, name)!.type, optional: true }))
+  const byLog = top.function === 'row_number' ? LOG_ORDER : []
+  const row = [...top.order.map(({ value }) => value), ...byLog, ...columns]
+  const layout: TopLayout = {
+    top,
+    partition: top.partition.map(({ type }) => type),
+    row: row.map(({ type }) => type),
+    orderCount: top.order.length + byLog.length,
+  }
+  const shape = topShape(top, { fields: kept.map((name) => fieldOf(input, name)!) })
+  const keptAt = top.partition.length + layout.orderCount
+  return { layout, project: compileProjection([...times, ...top.partition, ...row], input), keptAt, shape }
+}
+
+export class TableTop implements Operator {
+  readonly openWindows = 0
+  readonly #made: Made
+  #table: TopTable
+  #changed = new Set<number>()
+
+  constructor(top: TopRelation, input: Shape, kept: readonly string[]) {
+    this.#made = make(top, input, kept, [])
+    this.#table = new TopTable(this.#made.layout, 256)
+  }
+
+  take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
+    this.#table.add(this.#made.project(batch.columns, rows, count), null, count, (partition) => this.#changed.add(partition))
+    return null
+  }
+
+  advance(): null {
+    return null
+  }
+
+  open(): null {
+    return null
+  }
+
+  changed(): ColumnBatch | null {
+    if (this.#changed.size === 0) return null
+    const { columns, ranks, count } = this.#table.columns(Int32Array.from(this.#changed))
+    this.#changed.clear()
+    return { shape: this.#made.shape, rows: count, columns: [...columns.slice(this.#made.keptAt), ranks] }
+  }
+
+  save(): unknown {
+    return { table: this.#table.save(), changed: [...this.#changed] }
+  }
+
+  restore(saved: unknown): void {
+    const { table, changed } = (saved as { table: unknown; changed: number[] } | null) ?? { table: null, changed: [] }
+    this.#table = new TopTable(this.#made.layout, 256)
+    if (table) this.#table.restore(table)
+    this.#changed = new Set(changed)
+  }
+}
+
+/** For each window: rows are ranked by panes, a window by the best rows of its panes. */
+export function windowTop(top: TopRelation, window: FixedWindow, input: Shape, kept: readonly string[]): Operator {
+  const { layout, project, keptAt, shape } = make(top, input, kept, [window.time])
+  const makeTable = (): TopTable => new TopTable(layout)
+  return new PaneOperator(window, project, makeTable, (table, bounds) => {
+    const { columns, ranks, count } = table.columns(null)
+    return { shape, rows: count, columns: [...columns.slice(keptAt), ...bounds(count), ranks] }
+  })
+}
+
+/** Over the rows of windows that are given out together: their groups, numbered within each window. */
+export function rankGroups(top: TopRelation, group: GroupRelation, input: Shape): (batch: ColumnBatch) => ColumnBatch {
+  const columnOf = (name: string): Expression => ({ op: 'column', name, type: fieldOf(input, name)!.type, optional: true })
+  const ties = top.function === 'row_number' ? group.keys.map(({ name }) => columnOf(name)) : []
+  const partition = [columnOf('window_start'), ...top.partition]
+  const row = [...top.order.map(({ value }) => value), ...ties, ...input.fields.map(({ name }) => columnOf(name))]
+  const layout: TopLayout = {
+    top,
+    partition: partition.map(({ type }) => type),
+    row: row.map(({ type }) => type),
+    orderCount: top.order.length + ties.length,
+  }
+  const project = compileProjection([...partition, ...row], input)
+  const shape = topShape(top, input)
+  return (batch) => {
+    const table = new TopTable(layout)
+    table.add(project(batch.columns, null, batch.rows), null, batch.rows)
+    const { columns, ranks, count } = table.columns(null)
+    return { shape, rows: count, columns: [...columns.slice(partition.length + layout.orderCount), ranks] }
+  }
+}

@@ -1,0 +1,360 @@
+// Every operator of live models gives what DuckDB's batch SQL gives over the same log: for random rows, disorder within the
+// lateness, nulls, cuts into batches, numbers of partitions, and a restart from a checkpoint in the middle. The rows go through
+// the classifier as in a pipeline; the batch side has the rows that were out. The seed is printed; MILLRACE_SEED repeats a run.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { integer, type Random, seededRandom, systemRandom } from '../../src/core/random.ts'
+import { SYSTEM_FIELDS } from '../../src/define/system-columns.ts'
+import { printLive } from '../../src/engine/algebra/print-query.ts'
+import { compileLive } from '../../src/engine/algebra/read-query.ts'
+import type { LiveQuery } from '../../src/engine/algebra/relation.ts'
+import { openParser, type SqlParser } from '../../src/engine/ast.ts'
+import { openTestEngine, type TestEngine } from '../../src/engine/testing.ts'
+import { type ColumnBatch, valueAt } from '../../src/schema/batch.ts'
+import { isoDate, isoInstant } from '../../src/schema/calendar.ts'
+import { Decimal } from '../../src/schema/decimal.ts'
+import { toDuckType } from '../../src/schema/duckdb.ts'
+import type { Field, Shape, Type } from '../../src/schema/type.ts'
+import { Classifier } from '../../src/stream/classify.ts'
+import { Chain } from '../../src/stream/operators/chain.ts'
+import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
+import { batchOf, type Plain } from '../../src/stream/plain.ts'
+
+const field = (name: string, type: Type, optional = false): Field => ({ name, type, optional })
+
+const OWN: readonly Field[] = [
+  field('seen', { kind: 'timestamp' }),
+  field('shop', { kind: 'string' }),
+  field('device', { kind: 'string' }, true),
+  field('n', { kind: 'int' }, true),
+  field('big', { kind: 'long' }, true),
+  field('price', { kind: 'decimal', precision: 12, scale: 2 }, true),
+  field('total', { kind: 'decimal', precision: 30, scale: 4 }, true),
+  field('heat', { kind: 'double' }, true),
+  field('ok', { kind: 'boolean' }, true),
+  field('day', { kind: 'date' }, true),
+]
+const SHAPE: Shape = { fields: [...OWN, ...SYSTEM_FIELDS] }
+const LATENESS_MS = 20_000
+const START_MS = Date.UTC(2026, 0, 1)
+
+/** One record a partition of its own order; event times wander within a few seconds of the lateness. */
+function rowsOf(random: Random, partition: number, count: number, from: { offset: number; ms: number }): Plain[][] {
+  const pick = <T>(...of: readonly T[]): T => of[integer(random, of.length)]!
+  const maybe = <T>(value: T): T | null => (random.next() < 0.15 ? null : value)
+  return Array.from({ length: count }, () => {
+    from.ms += integer(random, 1_500)
+    const seen = from.ms - integer(random, LATENESS_MS * 1.2)
+    return [
+      BigInt(START_MS + seen) * 1_000n,
+      pick('north', 'south', 'east'),
+      maybe(pick('a', 'b', 'cc', 'é', 'a longer name of a device')),
+      maybe(integer(random, 40) - 20),
+      maybe(pick(9223372036854775807n, -5n, 7n, 4503599627370497n)),
+      maybe(pick(7n, 1_250n, -310n, 999_999_999_999n)),
+      maybe(pick(95_000n, 100_001n, -123_456_789_012_345_678_901_234n)),
+      maybe(pick(1.5, 0.25, 1e6, -1e6, Number.NaN, 3.25, 2 ** -20)),
+      maybe(pick(true, false)),
+      maybe(pick(20_454, -1, 20_455)),
+      partition,
+      BigInt(from.offset++),
+      BigInt(START_MS + from.ms) * 1_000n,
+    ]
+  })
+}
+
+interface Log {
+  /** Batches in the order in which a pipeline reads them, each of one partition. */
+  readonly reads: readonly {
+    readonly partition: number
+    readonly batch: ColumnBatch
+    readonly out: Int32Array
+    readonly watermarkUs: number | null
+  }[]
+  readonly rows: number
+}
+
+/** Partitions are read in turns; what is out is decided as in a pipeline. */
+function makeLog(random: Random, partitions: number): Log {
+  const stream = { shape: SHAPE, source: 'http' as const, time: 'seen', latenessMs: LATENESS_MS }
+  const classifiers = Array.from({ length: partitions }, () => new Classifier(stream))
+  const at = classifiers.map(() => ({ offset: 0, ms: 0 }))
+  const reads: Log['reads'][number][] = []
+  let rows = 0
+  while (rows < 500) {
+    const partition = integer(random, partitions)
+    const batch = batchOf(SHAPE, rowsOf(random, partition, 1 + integer(random, 60), at[partition]!))
+    const times = (batch.columns.at(-1) as { values: Float64Array }).values
+    const { out } = classifiers[partition]!.classify(batch, { appendMs: times.map((us) => us / 1_000), redriven: null })
+    const marks = classifiers.map(({ watermarkUs }) => watermarkUs)
+    const watermarkUs = marks.includes(null) ? null : Math.min(...(marks as number[]))
+    reads.push({ partition, batch, out, watermarkUs })
+    rows += batch.rows
+  }
+  return { reads, rows }
+}
+
+let engine: TestEngine
+let parser: SqlParser
+let ask: (sql: string) => Promise<readonly (readonly unknown[])[]>
+const seed = Number(process.env['MILLRACE_SEED'] ?? integer(systemRandom, 1e9))
+
+before(async () => {
+  engine = await openTestEngine({ threads: 1 })
+  parser = await openParser(engine.engine)
+  const oracle = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect()
+  await oracle.run("SET TimeZone = 'UTC'")
+  ask = async (sql) => (await oracle.runAndReadAll(sql)).getRowsJson()
+  console.log(`seed ${seed}`)
+  for (let round = 0; round < (process.env['MILLRACE_TEST_ALL'] ? 12 : 3); round++) {
+    const random = seededRandom(seed + round)
+    logs.push(makeLog(random, 1 + integer(random, 3)))
+    await load(logs[round]!, `readings${round}`)
+  }
+})
+
+after(async () => {
+  parser.close()
+  await engine[Symbol.asyncDispose]()
+})
+
+function literal(value: ReturnType<typeof valueAt>, type: Type): string {
+  if (value === null) return 'NULL'
+  const text = textOf(value, type)
+  return `CAST('${text}' AS ${toDuckType(type)})`
+}
+
+function textOf(value: Exclude<ReturnType<typeof valueAt>, null>, type: Type): string {
+  switch (type.kind) {
+    case 'timestamp':
+      return isoInstant(value as bigint)
+    case 'date':
+      return isoDate(value as number)
+    case 'decimal':
+      return typeof value === 'bigint' ? new Decimal(value, type.scale).toString() : String(value)
+    default:
+      return String(value)
+  }
+}
+
+/** Made and loaded once for all queries. */
+const logs: Log[] = []
+
+async function load(log: Log, table: string): Promise<void> {
+  const columns = SHAPE.fields.map(({ name, type }) => `${name} ${toDuckType(type)}`)
+  await ask(`CREATE TABLE ${table} (${columns.join(', ')})`)
+  const lines = log.reads.flatMap(({ batch, out }) =>
+    [...out].map((row) => `(${SHAPE.fields.map(({ type }, i) => literal(valueAt(batch, i, row), type)).join(', ')})`),
+  )
+  await ask(`INSERT INTO ${table} VALUES ${lines.join(', ')}`)
+}
+
+/** Rows as comparable text; means to eleven digits, since DuckDB divides in another way. Sums of the values here are exact. */
+function show(batch: ColumnBatch): string[] {
+  return Array.from({ length: batch.rows }, (_, row) =>
+    batch.shape.fields.map(({ type }, i) => shown(valueAt(batch, i, row), type)).join(' | '),
+  )
+}
+
+function shown(value: ReturnType<typeof valueAt>, type: Type): string {
+  if (value === null) return 'NULL'
+  if (type.kind === 'double') return real(value as number)
+  return textOf(value, type)
+}
+
+const real = (value: number): string => String(Number.isFinite(value) ? Number(value.toPrecision(11)) + 0 : value)
+
+async function expectedRows(query: LiveQuery, shape: Shape, table: string): Promise<string[]> {
+  const columns = shape.fields.map(({ name, type }) =>
+    type.kind === 'double' ? `CAST("${name}" AS DOUBLE)` : type.kind === 'timestamp' ? `epoch_us("${name}")` : `CAST("${name}" AS VARCHAR)`,
+  )
+  const rows = await ask(`SELECT ${columns.join(', ')} FROM (${printLive(query, table)})`)
+  return rows.map((row) =>
+    row
+      .map((value, i) => {
+        const { type } = shape.fields[i]!
+        if (value === null) return 'NULL'
+        if (type.kind === 'double') return real(Number(String(value)))
+        return type.kind === 'timestamp' ? isoInstant(BigInt(String(value))) : String(value)
+      })
+      .join(' | '),
+  )
+}
+
+interface Ran {
+  /** Rows that are final, or the latest of each key. */
+  readonly rows: readonly string[]
+  readonly open: readonly string[]
+}
+
+/** Runs a query over the log: cut anew, and stopped and restored now and then. */
+function run(query: LiveQuery, shape: Shape, log: Log, random: Random, isToEnd: boolean): Ran {
+  let chain = new Chain(query, SHAPE, shape)
+  chain.restore(null)
+  const out: ColumnBatch[] = []
+  const keep = (batch: ColumnBatch | null): void => {
+    if (batch) out.push({ ...batch, shape })
+  }
+  const save = (): void => {
+    const saved = JSON.parse(JSON.stringify(chain.save())) as unknown
+    chain = new Chain(query, SHAPE, shape)
+    chain.restore(saved)
+  }
+  for (const { batch, out: rows, watermarkUs } of log.reads) {
+    for (let from = 0; from < rows.length; ) {
+      const until = Math.min(rows.length, from + 1 + integer(random, 50))
+      const own = rows.slice(from, until)
+      keep(until - from === batch.rows ? chain.take(batch, null, batch.rows) : chain.take(batch, own, own.length))
+      if (random.next() < 0.1) save()
+      from = until
+    }
+    if (random.next() < 0.7) keep(chain.changed())
+    if (watermarkUs !== null && random.next() < 0.8) keep(chain.advance(watermarkUs))
+    if (random.next() < 0.1) save()
+  }
+  keep(chain.changed())
+  const open = chain.open()
+  if (isToEnd) keep(chain.advance(Number.MAX_SAFE_INTEGER))
+  const rows = out.flatMap((batch) => (query.result === 'keyed' ? [] : show(batch)))
+  return { rows: query.result === 'keyed' ? latest(out, query.key, shape) : rows, open: open ? show({ ...open, shape }) : [] }
+}
+
+/** The last row of each key. */
+function latest(batches: readonly ColumnBatch[], key: readonly string[], shape: Shape): string[] {
+  const indexes = key.map((name) => shape.fields.findIndex((candidate) => candidate.name === name))
+  const rows = new Map<string, string>()
+  for (const batch of batches)
+    for (const [row, text] of show(batch).entries()) rows.set(JSON.stringify(indexes.map((i) => String(valueAt(batch, i, row)))), text)
+  return [...rows.values()]
+}
+
+const TUMBLE = 'tumble(readings, seen, INTERVAL 15 SECOND)'
+const HOP = 'hop(readings, seen, INTERVAL 5 SECOND, INTERVAL 20 SECOND)'
+
+/** Every shape of the closed list. */
+const QUERIES: Readonly<Record<string, string>> = {
+  'filter and project': `SELECT shop, n * 2 AS twice, upper(device) AS device, big FROM readings WHERE n % 3 = 0 OR device = 'é'`,
+  'bounds of a tumbling window row by row': `SELECT window_start, window_end, n FROM ${TUMBLE} WHERE ok`,
+  'tumble: every aggregate': `SELECT window_start, window_end, device, count(*) AS c, count(heat) AS h, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp,
+     sum(total) AS st, sum(heat) AS sh, avg(n) AS an, avg(price) AS ap, min(heat) AS mh, max(heat) AS xh, min(device) AS md, max(day) AS xd,
+     min(total) AS mt, max(big) AS xb, bool_and(ok) AS ba, bool_or(ok) AS bo FROM ${TUMBLE} GROUP BY ALL`,
+  'tumble: distinct, filter, arg': `SELECT window_start, shop, count(DISTINCT device) AS d, count(DISTINCT big) AS b, count(DISTINCT heat) AS t,
+     count(*) FILTER (WHERE n > 0) AS positive, sum(price) FILTER (WHERE ok) AS sold, arg_max(device, n) AS best, arg_min(price, heat) AS least
+     FROM ${TUMBLE} GROUP BY ALL`,
+  'tumble: expressions over groups, having': `SELECT date_trunc('minute', window_start) AS minute, window_start, coalesce(device, 'none') AS device,
+     sum(n) / count(*) AS mean, CASE WHEN count(*) > 3 THEN 'many' ELSE 'few' END AS size FROM ${TUMBLE}
+     GROUP BY window_start, coalesce(device, 'none') HAVING count(*) > 1 AND sum(n) IS NOT NULL`,
+  'tumble without keys': `SELECT window_start, count(*) AS c, sum(price) AS p FROM ${TUMBLE} WHERE price > 0 GROUP BY window_start`,
+  'tumble: keys of every type': `SELECT window_start, n, big, price, total, heat, ok, day, count(*) AS c FROM ${TUMBLE} GROUP BY ALL`,
+  'tumble: distinct rows': `SELECT DISTINCT window_start, shop, device FROM ${TUMBLE}`,
+  'tumble: ranks of groups': `SELECT window_start, device, count(*) AS c, rank() OVER (PARTITION BY window_start ORDER BY count(*) DESC) AS place
+     FROM ${TUMBLE} GROUP BY window_start, device QUALIFY rank() OVER (PARTITION BY window_start ORDER BY count(*) DESC) <= 2`,
+  'tumble: numbered groups': `SELECT window_start, shop, device, sum(n) AS s FROM ${TUMBLE} GROUP BY ALL
+     QUALIFY row_number() OVER (PARTITION BY window_start, shop ORDER BY sum(n) DESC NULLS LAST) <= 2`,
+  'tumble: first rows': `SELECT window_start, shop, device, price, big FROM ${TUMBLE}
+     QUALIFY row_number() OVER (PARTITION BY window_start, shop ORDER BY price DESC, n) <= 3`,
+  'tumble: all rows of the highest price': `SELECT window_start, price, device, heat FROM ${TUMBLE}
+     QUALIFY rank() OVER (PARTITION BY window_start ORDER BY price DESC NULLS LAST) = 1`,
+  'hop: every aggregate': `SELECT window_start, window_end, device, count(*) AS c, count(heat) AS h, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp,
+     sum(heat) AS sh, avg(n) AS an, min(heat) AS mh, max(device) AS xd, min(total) AS mt, bool_or(ok) AS bo, count(DISTINCT n) AS dn,
+     arg_max(price, heat) AS am FROM ${HOP} GROUP BY ALL`,
+  'hop: ranks of groups': `SELECT window_end, device, count(*) AS c FROM ${HOP} GROUP BY window_start, window_end, device
+     QUALIFY rank() OVER (PARTITION BY window_start ORDER BY count(*) DESC) = 1`,
+  'hop: first rows': `SELECT window_start, shop, price, device FROM ${HOP} QUALIFY row_number() OVER (PARTITION BY window_start, shop ORDER BY heat) <= 2`,
+  'session: every aggregate': `SELECT device, window_start, window_end, count(*) AS c, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp, sum(heat) AS sh, avg(n) AS an,
+     min(heat) AS mh, max(shop) AS xs, count(DISTINCT shop) AS ds, arg_max(price, n) AS am, bool_and(ok) AS ba
+     FROM session(readings, seen, INTERVAL '2500 milliseconds', key := device) GROUP BY ALL`,
+  'session: having': `SELECT n, window_start, count(*) AS c FROM session(readings, seen, INTERVAL 4 SECOND, key := n) WHERE n > 0 GROUP BY ALL HAVING count(*) > 1`,
+  'keyed: every aggregate': `SELECT shop, coalesce(device, 'none') AS device, count(*) AS c, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp, sum(total) AS st,
+     sum(heat) AS sh, avg(price) AS ap, min(heat) AS mh, max(device) AS xd, count(DISTINCT n) AS dn, arg_min(day, heat) AS ad, max(seen) AS last
+     FROM readings GROUP BY ALL`,
+  'keyed: one group a day': `SELECT CAST(seen AS DATE) AS day, count(*) FILTER (WHERE price < 10) AS low, count(*) FILTER (WHERE price >= 10) AS high
+     FROM readings GROUP BY 1`,
+  'keyed: distinct': `SELECT DISTINCT shop, n % 5 AS class FROM readings WHERE n IS NOT NULL`.replace(
+    'n % 5 AS class',
+    'coalesce(n % 5, 0) AS class',
+  ),
+  'keyed: the first row of a key': `SELECT shop, device, price, seen FROM readings WHERE device IS NOT NULL
+     QUALIFY row_number() OVER (PARTITION BY shop, device ORDER BY seen) = 1`,
+  'keyed: the last row of a key': `SELECT shop, price, heat, big FROM readings QUALIFY row_number() OVER (PARTITION BY shop ORDER BY seen DESC) = 1`,
+  'keyed: the best rows of a key': `SELECT shop, row_number() OVER (PARTITION BY shop ORDER BY price DESC NULLS LAST, total) AS place, price, device, heat FROM readings
+     QUALIFY row_number() OVER (PARTITION BY shop ORDER BY price DESC NULLS LAST, total) <= 4`,
+  'keyed: by arrival': `SELECT shop, _offset AS at, n FROM readings QUALIFY row_number() OVER (PARTITION BY shop ORDER BY _ingested_at DESC) = 1`,
+}
+
+for (const [name, sql] of Object.entries(QUERIES)) {
+  test(name, async () => {
+    const { node } = await parser.parse(sql)
+    const query = compileLive(node, () => SHAPE)
+    const shape = shapeOfRelation(query.root, SHAPE)
+    let [closed, open] = [0, 0]
+    for (const [round, log] of logs.entries()) {
+      const random = seededRandom(seed + round)
+      const expected = (await expectedRows(query, shape, `readings${round}`)).sort()
+      assert.ok(expected.length > 1, `only ${expected.length} rows`)
+      const ended = run(query, shape, log, random, true)
+      assert.deepEqual([...ended.rows].sort(), expected, `seed ${seed}`)
+      if (query.result !== 'closing') continue
+      const halted = run(query, shape, log, random, false)
+      assert.deepEqual([...halted.rows, ...halted.open].sort(), expected, `final and open together, seed ${seed}`)
+      closed += halted.rows.length
+      open += halted.open.length
+    }
+    if (query.result === 'closing') assert.ok(closed > 0 && open > 0, `${closed} rows were final, ${open} open`)
+  })
+}
+
+test('approx_count_distinct does not depend on the order of rows, and is off by a few percent', async () => {
+  const shape: Shape = { fields: [field('seen', { kind: 'timestamp' }), field('v', { kind: 'long' }), ...SYSTEM_FIELDS] }
+  const { node } = await parser.parse(
+    'SELECT window_start, approx_count_distinct(v) AS d FROM hop(r, seen, INTERVAL 1 MINUTE, INTERVAL 3 MINUTE) GROUP BY ALL',
+  )
+  const query = compileLive(node, () => shape)
+  const model = shapeOfRelation(query.root, shape)
+  for (const distinct of [10, 250, 5_000, 40_000]) {
+    const rows = Array.from({ length: distinct * 2 }, (_, i): Plain[] => [
+      BigInt((i % 180) * 1_000_000),
+      BigInt((i % distinct) * 977),
+      0,
+      BigInt(i),
+      0n,
+    ])
+    const results = [rows, [...rows].reverse()].map((own) => {
+      const chain = new Chain(query, shape, model)
+      chain.restore(null)
+      chain.take(batchOf(shape, own), null, own.length)
+      const batch = chain.advance(Number.MAX_SAFE_INTEGER)!
+      return Array.from({ length: batch.rows }, (_, row) => Number(valueAt(batch, 1, row)))
+    })
+    assert.deepEqual(results[0], results[1])
+    // The window of minutes 0 to 3 has every value.
+    const whole = results[0]![2]!
+    assert.ok(Math.abs(whole - distinct) <= (distinct <= 250 ? 0 : distinct * 0.08), `${whole} for ${distinct}`)
+  }
+})
+
+test('rows that are not of the closed list are refused with their place and what is near', async () => {
+  const refusals: readonly (readonly [string, RegExp])[] = [
+    ['SELECT count(*) FROM readings', /an aggregate over a whole stream/],
+    ['SELECT shop, count(*) AS c FROM readings GROUP BY ALL HAVING count(*) > 1', /HAVING without a window.* is not supported/],
+    ['SELECT device, count(*) AS c FROM readings GROUP BY ALL', /"device", which may be null, as part of the key/],
+    ['SELECT * FROM readings ORDER BY n', /ORDER BY or LIMIT/],
+    ['SELECT median(n) FROM readings GROUP BY shop', /median\(\.\.\.\) \(character 8\)/],
+    ['SELECT a.n FROM readings a JOIN readings b ON a.n = b.n', /JOIN/],
+    ['SELECT shop, sqrt(n) AS q FROM readings', /sqrt\(\.\.\.\) \(character 14\)/],
+    ['SELECT shop, n + device AS q FROM readings', /the operator \+ of int and string \(character 16\)/],
+    [
+      'SELECT shop, window_start, count(*) AS c FROM session(readings, seen, INTERVAL 1 MINUTE, key := device) GROUP BY ALL',
+      /a session that is not grouped by its key/,
+    ],
+    [`SELECT n FROM readings WHERE seen > 'monday'`, /"monday" is no timestamp/],
+    ['SELECT n FROM readings QUALIFY rank() OVER (PARTITION BY shop ORDER BY n) = 1', /rank\(\) without a window/],
+    ['SELECT shop, n FROM readings QUALIFY row_number() OVER (PARTITION BY shop ORDER BY n) <= 3', /without its rank as a column/],
+    [`SELECT n FROM readings WHERE regexp_matches(shop, '(?=a)b')`, /RE2 and JavaScript may read differently/],
+  ]
+  for (const [sql, message] of refusals) {
+    const { node } = await parser.parse(sql)
+    assert.throws(() => compileLive(node, () => SHAPE), { code: 'MR_PLAN_LIVE_SHAPE', message }, sql)
+  }
+})
