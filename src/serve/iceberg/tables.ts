@@ -180,5 +180,5 @@ export const TABLE_ROUTES: readonly Route[] = [
   { method: 'DELETE', path: '/v1/namespaces/{namespace}/tables/{table}', handle: drop },
   { method: 'POST', path: '/v1/namespaces/{namespace}/register', handle: register },
   { method: 'POST', path: '/v1/tables/rename', handle: rename },
-  { method: 'POST', path: '/v1/namespaces/{namespace}/tables/{table}/metrics', handle: metrics },
+  { method: 'POST', path: '/v1/namespaces/{namespace}/tables/{table}/metrics', handle: metrics, isReport: true },
 ]
