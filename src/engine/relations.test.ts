@@ -237,3 +237,22 @@ test('a reader beside a writer sees every row that was acknowledged once, in eve
     await flush(bench, 'events')
     assert.equal((await ask(bench, 'events', { committedOnly: true })).length, acknowledged)
   }))
+
+test('a table that goes back to an earlier snapshot is read as it is then; one that nobody added, as the catalog has it', () =>
+  withRelations(async (bench) => {
+    const { lake, relations } = bench
+    await add(bench, 'events')
+    await relations.writable('events').append(rowsOf([[1, 'a']]))
+    await flush(bench, 'events')
+    const first = (await lake.table('events')).current!.id
+    await relations.writable('events').append(rowsOf([[2, 'b']]))
+    await flush(bench, 'events')
+    assert.deepEqual(await ask(bench, 'events'), ['1a', '2b'])
+    const back = { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': first }
+    const [table] = await lake.outside.update([{ name: 'events', shown: 'events', requirements: [], updates: [back] }])
+    relations.committed(table!)
+    assert.deepEqual(await ask(bench, 'events'), ['1a'])
+    await lake.rename('events', 'elsewhere.events')
+    assert.deepEqual(await ask(bench, 'elsewhere.events'), ['1a'])
+    await assert.rejects(relations.pin('absent'), { code: 'MR_SQL_UNKNOWN' })
+  }))

@@ -48,13 +48,13 @@ async function create(lake: Lake, name: string, location?: string): Promise<Lake
 }
 
 /** What another engine writes before it commits, nothing of it synced; answers the updates that commit it. */
-async function append(disk: FakeDisk, lake: Lake, table: LakeTable, id: number, path?: string): Promise<Update[]> {
+async function append(disk: FakeDisk, lake: Lake, table: LakeTable, id: number, path?: string, sequence = id): Promise<Update[]> {
   const file = path
     ? { ...(await fakeDataFile(disk, lake, table, { name: `f${id}`, rows: 1 })), path }
     : await fakeDataFile(disk, lake, table, { name: `f${id}`, rows: 1 })
   const files = new MetadataFiles(disk, seededRandom(id), [DIRECTORY])
-  const numbers = { id: BigInt(id), parentId: table.current?.id ?? null, sequence: id }
-  const entry = { status: ADDED, snapshotId: numbers.id, sequence: id, fileSequence: id, sortOrderId: null, file } as const
+  const numbers = { id: BigInt(id), parentId: table.current?.id ?? null, sequence }
+  const entry = { status: ADDED, snapshotId: numbers.id, sequence, fileSequence: sequence, sortOrderId: null, file } as const
   const before = table.current ? await files.list(table.current.manifestList) : []
   const manifest = await files.writeManifest([entry], table, 0, numbers, 1)
   const list = await files.writeList([manifest, ...before], table.location, numbers, 1)
@@ -62,7 +62,7 @@ async function append(disk: FakeDisk, lake: Lake, table: LakeTable, id: number, 
   const snapshot = {
     'snapshot-id': id,
     ...(numbers.parentId === null ? {} : { 'parent-snapshot-id': numbers.parentId }),
-    'sequence-number': id,
+    'sequence-number': sequence,
     'timestamp-ms': 1_750_000_000_000 + id,
     'manifest-list': list,
     summary: { operation: 'append' },
@@ -85,7 +85,7 @@ async function unsynced(disk: FakeDisk, path: string): Promise<void> {
 const paths = async (lake: Lake, table: LakeTable) => (await lake.files(table)).map((file) => toPath(file.path))
 
 test('commits of two processes whose requirements hold all get through, each on top of the other', async () => {
-  const { open, clock } = world()
+  const { open, clock, catalog } = world()
   const lakes = [open(1), open(2)]
   await create(lakes[0]!, 'n.t')
   let left = 20
@@ -96,7 +96,45 @@ test('commits of two processes whose requirements hold all get through, each on 
   await Promise.all(all)
   const table = await open(3).table('n.t')
   assert.equal(Object.keys(table.properties).length, 20)
+  assert.equal((await catalog.changesAfter(0)).length, 21, 'whoever follows the changes hears of each')
   assert.equal((await open(3).metadata(table))['metadata-log'].length, 20)
+})
+
+test('12 writers in 2 processes who read, append and try again: no row is lost, and history is one line', async () => {
+  const { open, clock, disk } = world()
+  const lakes = [open(1), open(2)]
+  await create(lakes[0]!, 'n.t')
+  let [left, refused] = [12, 0]
+  const writers = Array.from({ length: 12 }, async (_, writer) => {
+    const lake = lakes[writer % 2]!
+    for (let count = 0; count < 10; ) {
+      const table = await lake.table('n.t')
+      const id = 1_000_000 + refused * 1_000 + writer * 10 + count
+      const main = { type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': table.current?.id ?? null }
+      const updates = await append(disk, lake, table, id, undefined, (table.current?.sequence ?? 0) + 1)
+      const isDone = await lake.outside.update([change('n.t', updates, [main])]).then(
+        () => true,
+        (error: { code?: string }) => {
+          assert.equal(error.code, 'MR_LAKE_CONFLICT')
+          return false
+        },
+      )
+      if (isDone) count++
+      else refused++
+    }
+    left--
+  })
+  while (left > 0) await clock.advance(50)
+  await Promise.all(writers)
+  const lake = open(3)
+  const table = await lake.table('n.t')
+  assert.deepEqual(
+    table.snapshots.map((snapshot) => snapshot.sequence),
+    Array.from({ length: 120 }, (_, index) => index + 1),
+  )
+  for (const [index, snapshot] of table.snapshots.entries()) assert.equal(snapshot.parentId, table.snapshots[index - 1]?.id ?? null)
+  assert.equal(new Set(await paths(lake, table)).size, 120)
+  assert.ok(refused > 0, 'nobody was ever refused')
 })
 
 test('a requirement that stops holding while others commit is refused and changes nothing', async () => {

@@ -55,6 +55,24 @@ test('a newer database is refused and left alone', () =>
     )
   }))
 
+test('a database of the first version gets namespaces for the tables that it has', () =>
+  withPath(async (path) => {
+    await openStore(path).close()
+    const database = new DatabaseSync(path)
+    database.exec(`drop table namespaces; drop table finished_requests; alter table pointers drop column kind;
+      update store_version set version = 1;
+      insert into pointers values ('orders', 'a', null, 1), ('marts.daily', 'b', '7', 1), ('marts.weekly', 'c', null, 1)`)
+    database.close()
+    const store = openStore(path)
+    assert.deepEqual(
+      (await store.catalog.namespaces()).map(({ name }) => name),
+      ['main', 'marts'],
+    )
+    assert.deepEqual(await store.catalog.table('marts.daily'), { name: 'marts.daily', location: 'b', snapshotId: '7' })
+    assert.deepEqual(await store.catalog.views(), [])
+    await store.close()
+  }))
+
 test('writes of one turn share a transaction, in order; one that throws changes nothing and hurts no other', () =>
   withPath(async (path) => {
     const store = openStore(path)

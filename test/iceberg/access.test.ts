@@ -145,7 +145,7 @@ test('a table that another engine made is in SQL for administrators, and for nob
 
 test('changes and refusals are in the audit trail', async () => {
   const rows = await catalog.server.sql(
-    `SELECT "user", action, object, outcome FROM millrace.audit WHERE action LIKE 'iceberg:%' AND object IN ('main.people', 'lab.mine')`,
+    `SELECT "user", action, object, outcome FROM millrace.audit WHERE action LIKE 'iceberg:%' AND object IN ('main.people', 'lab.mine', 'main.regions, main.clicks')`,
   )
   const has = (...row: string[]) =>
     assert.ok(
@@ -153,6 +153,8 @@ test('changes and refusals are in the audit trail', async () => {
       row.join(' '),
     )
   has('reader', 'iceberg:GET /v1/namespaces/{namespace}/tables/{table}', 'main.people', 'MR_ACCESS_DENIED')
+  has('writer', 'iceberg:POST /v1/transactions/commit', 'main.regions, main.clicks', 'MR_ACCESS_DENIED')
+  has('writer', 'iceberg:POST /v1/namespaces/{namespace}/tables', 'lab.mine', 'ok')
   has('writer', 'iceberg:DELETE /v1/namespaces/{namespace}/tables/{table}', 'lab.mine', 'ok')
 })
 

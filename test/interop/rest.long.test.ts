@@ -107,6 +107,34 @@ test('PyIceberg and Millrace read what the other wrote through the REST catalog'
   }
 })
 
+test('small files of a table that PyIceberg made are joined, and PyIceberg reads the same rows', { skip, timeout: 300_000 }, async () => {
+  const catalog = await startCatalog({ MILLRACE_MAINTENANCE_MS: '500' })
+  const run = (how: string): { files: number; ids: number[]; b: number[]; operation: string } => {
+    const { url, token } = catalog.server
+    const script = join(dirname(fileURLToPath(import.meta.url)), 'small_files.py')
+    const done = spawnSync('python' in installed ? installed.python : '', ['-W', 'ignore', script, url, token, how], { encoding: 'utf8' })
+    assert.equal(done.status, 0, `${done.stderr.slice(-4_000)}\n${catalog.server.errors()}`)
+    return JSON.parse(done.stdout) as ReturnType<typeof run>
+  }
+  try {
+    const written = run('write')
+    let read = run('read')
+    await eventually('the files are joined', async () => {
+      read = run('read')
+      return read.files <= 8
+    })
+    assert.equal(read.operation, 'replace')
+    const ids = Array.from({ length: 36 }, (_, id) => id)
+    assert.deepEqual([written.ids, read.ids], [ids, ids])
+    assert.deepEqual(
+      read.b,
+      ids.filter((id) => id % 2 === 1),
+    )
+  } finally {
+    await catalog.stop()
+  }
+})
+
 async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
   for (let round = 0; round < 200; round++) {
     if (await holds()) return

@@ -51,6 +51,8 @@ export interface Route {
   /** As the specification writes it, without its prefix: `/v1/namespaces/{namespace}/tables/{table}`. */
   readonly path: string
   readonly handle: Handler
+  /** Changes nothing, though it is a POST: neither recorded nor kept. */
+  readonly isReport?: true
 }
 
 export const NO_CONTENT: Reply = { status: 204 }

@@ -39,27 +39,8 @@ export function addIceberg(app: FastifyInstance, parts: IcebergServing): void {
         done(null, body),
       )
       scope.setErrorHandler((cause, request, reply) => sendError(parts, request, reply, cause))
-      scope.setNotFoundHandler((request, reply) => {
-        const at = `${request.method} ${request.url.split('?')[0]}`
-        return sendError(
-          parts,
-          request,
-          reply,
-          new MillraceError('MR_NOT_FOUND', `there is nothing at ${at}`, { fix: 'see /iceberg/v1/config' }),
-        )
-      })
-      scope.get('/v1/config', async (request, reply) => {
-        await callerOf(parts.answerer, request)
-        const { warehouse = '' } = request.query as { warehouse?: string }
-        if (!WAREHOUSES.includes(warehouse) && warehouse !== parts.manifest().project)
-          throw new MillraceError('MR_LAKE_WAREHOUSE_UNKNOWN', `there is no warehouse ${warehouse}`, {
-            fix: `leave it out, or use millrace`,
-          })
-        return send(reply, {
-          status: 200,
-          text: JSON.stringify({ defaults: {}, overrides: {}, endpoints: ENDPOINTS, 'idempotency-key-lifetime': 'PT30M' }),
-        })
-      })
+      scope.setNotFoundHandler((request, reply) => sendError(parts, request, reply, nothingAt(request)))
+      scope.get('/v1/config', async (request, reply) => send(reply, await config(parts, request)))
       scope.post('/v1/oauth/tokens', async (request, reply) =>
         send(reply, await tokenReply(parts.verifyToken, new URLSearchParams(String(request.body ?? '')), request.headers.authorization)),
       )
@@ -77,6 +58,18 @@ export function addIceberg(app: FastifyInstance, parts: IcebergServing): void {
   )
 }
 
+const nothingAt = (request: FastifyRequest): MillraceError =>
+  new MillraceError('MR_NOT_FOUND', `there is nothing at ${request.method} ${request.url.split('?')[0]}`, { fix: 'see /iceberg/v1/config' })
+
+async function config(parts: IcebergServing, request: FastifyRequest): Promise<Reply> {
+  await callerOf(parts.answerer, request)
+  const { warehouse = '' } = request.query as { warehouse?: string }
+  if (!WAREHOUSES.includes(warehouse) && warehouse !== parts.manifest().project)
+    throw new MillraceError('MR_LAKE_WAREHOUSE_UNKNOWN', `there is no warehouse ${warehouse}`, { fix: 'leave it out, or use millrace' })
+  const body = { defaults: {}, overrides: {}, endpoints: ENDPOINTS, 'idempotency-key-lifetime': 'PT30M' }
+  return { status: 200, text: JSON.stringify(body) }
+}
+
 /** @throws MR_ACCESS_ORIGIN unless the request was made on this machine: who cannot read its files has no use for their names. */
 function mustBeLocal({ raw, headers }: FastifyRequest): void {
   const address = raw.socket.remoteAddress ?? ''
@@ -91,8 +84,8 @@ async function answer(parts: IcebergServing, once: ReturnType<typeof makeOnce>, 
   const caller = await callerOf(parts.answerer, request)
   const call = readCall(request, caller)
   const action = `iceberg:${route.method} ${route.path}`
-  const object = [...call.namespace, call.entry].filter((part) => part !== '').join('.')
-  if (route.method !== 'POST' && route.method !== 'DELETE')
+  const object = objectOf(call)
+  if (route.isReport || route.method === 'GET' || route.method === 'HEAD')
     return refusalsRecorded(parts, caller, action, object, () => route.handle(parts, call))
   const key = request.headers['idempotency-key']
   const asked = { caller, key: typeof key === 'string' ? key : undefined, what: [request.method, request.url, String(request.body ?? '')] }
@@ -103,6 +96,16 @@ async function answer(parts: IcebergServing, once: ReturnType<typeof makeOnce>, 
     return reply
   }
   return refusalsRecorded(parts, caller, action, object, () => once(asked, run, (replay) => again(parts, caller, replay)))
+}
+
+/** What a request is about, for the audit trail: the names in its address and in its body. */
+function objectOf({ namespace, entry, body }: Call): string {
+  const path = [...namespace, entry].filter((level) => level !== '')
+  const { name, namespace: made, source, destination, 'table-changes': changes } = body as Record<string, unknown>
+  if (Array.isArray(made)) return made.join('.')
+  if (namespace.length > 0) return [...path, ...(entry === '' && typeof name === 'string' ? [name] : [])].join('.')
+  const identifiers = Array.isArray(changes) ? changes.map((change) => change?.identifier) : [source, destination]
+  return identifiers.flatMap((one) => (Array.isArray(one?.namespace) ? [[...one.namespace, one.name].join('.')] : [])).join(', ')
 }
 
 async function refusalsRecorded(

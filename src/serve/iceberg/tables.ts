@@ -76,7 +76,12 @@ const load: Handler = async (parts, call) => {
   if (snapshots !== 'all' && snapshots !== 'refs') throw badRequest(`snapshots is ${snapshots}, not all or refs`)
   const { location } = await loadable(parts, call)
   const etag = etagOf(location, snapshots === 'refs')
-  if (call.headers['if-none-match'] === etag) return { status: 304, headers: { etag } }
+  if (
+    String(call.headers['if-none-match'] ?? '')
+      .split(/,\s*/)
+      .includes(etag)
+  )
+    return { status: 304, headers: { etag } }
   await parts.lake.mustBeStored(location)
   return loadReply(parts, location, snapshots === 'refs')
 }
@@ -175,5 +180,5 @@ export const TABLE_ROUTES: readonly Route[] = [
   { method: 'DELETE', path: '/v1/namespaces/{namespace}/tables/{table}', handle: drop },
   { method: 'POST', path: '/v1/namespaces/{namespace}/register', handle: register },
   { method: 'POST', path: '/v1/tables/rename', handle: rename },
-  { method: 'POST', path: '/v1/namespaces/{namespace}/tables/{table}/metrics', handle: metrics },
+  { method: 'POST', path: '/v1/namespaces/{namespace}/tables/{table}/metrics', handle: metrics, isReport: true },
 ]
