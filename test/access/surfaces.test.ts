@@ -18,11 +18,11 @@ const FRENCH = 20
 const OTHERS = 1_717
 const EMPLOYEES = 1_511
 
-/** What an analyst of France must never be told: names of hidden definitions, other countries' rows, raw values, numbers of rows. */
+/** What an analyst of France must never be told: names of hidden definitions, other countries' rows, raw values, numbers of rows (digits in a hash are none). */
 const HIDDEN = {
   name: /payroll|whispers|overtime|paymaster|pay_job|pay_alert|board_room|GET \/pay|"\/api\/pay"/i,
   value: /zulu|rawname|4929-0000|10\.9\.|sesame|87654321/i,
-  count: new RegExp(`(?<![\\d.])(${[OTHERS, FRENCH + OTHERS, FRENCH + OTHERS + 1, FRENCH + OTHERS + 2, EMPLOYEES].join('|')})(?![\\d.])`),
+  count: new RegExp(`(?<![\\w.])(${[OTHERS, FRENCH + OTHERS, FRENCH + OTHERS + 1, FRENCH + OTHERS + 2, EMPLOYEES].join('|')})(?![\\w.])`),
 }
 
 const json = { 'content-type': 'application/json' }
