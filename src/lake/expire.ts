@@ -1,6 +1,7 @@
 // Expiry of snapshots: metadata grows with every one, so old ones go. The pointer moves first; only then are files removed
 // that no kept snapshot needs. What a crash leaves behind is an orphan (`remove-orphans.ts`).
 
+import { MillraceError } from '../core/errors.ts'
 import type { CommitContext } from './commit.ts'
 import { publish } from './commit.ts'
 import { isBelow, toPath } from './location.ts'
@@ -40,7 +41,7 @@ export async function expireSnapshots(context: CommitContext, pins: Pins, table:
     names = Object.keys(base!.metadata.refs).length - Object.keys(refs).length
     if (dropped.length === 0 && names === 0) return
     gone = dropped.length
-    unreachable = await onlyReachedBy(context, base!, dropped, kept)
+    unreachable = await onlyReachedBy(context, base!, dropped, kept).catch(noneWhenDamaged)
     keep(await stageMetadata(base!, withoutSnapshots(base!.metadata, kept, refs, stage.nowMs), stage))
   })
   return { snapshots: gone, names, files: await context.files.discard(unreachable) }
@@ -48,6 +49,12 @@ export async function expireSnapshots(context: CommitContext, pins: Pins, table:
 
 /** Tables of others may say that their files are not ours to remove (Iceberg's property `gc.enabled`). */
 export const mayCollect = ({ properties }: Pick<LakeTable, 'properties'>): boolean => properties['gc.enabled'] !== 'false'
+
+// What a damaged manifest names is not known: nothing is removed, and the rest is found as orphans once it has expired.
+function noneWhenDamaged(cause: unknown): string[] {
+  if (cause instanceof MillraceError && cause.code === 'MR_LAKE_CORRUPT') return []
+  throw cause
+}
 
 type Refs = Readonly<Record<string, RefJson>>
 

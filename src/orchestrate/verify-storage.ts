@@ -60,7 +60,11 @@ export async function verifyStorage(
   const session = await engine.session()
   try {
     const tables: TableReport[] = []
-    for (const { name } of await lake.catalog.tables()) tables.push(await verifyTable(lake, session, name))
+    for (const { name } of await lake.catalog.tables()) {
+      const report = await verifyTable(lake, session, name)
+      // Dropped meanwhile.
+      if (await lake.catalog.table(name)) tables.push(report)
+    }
     return { tables, offsets: offsets.length, gaps: gapsOf(log, offsets) }
   } finally {
     session.close()
@@ -69,12 +73,15 @@ export async function verifyStorage(
 
 async function verifyTable(lake: Lake, session: Session, name: string): Promise<TableReport> {
   try {
-    const { table, damagedMetadata, snapshots } = await lake.check(name)
+    const { table, damagedMetadata, snapshots: all } = await lake.check(name)
     const inside = await checkInside(
       session,
       table,
-      snapshots.filter(({ damage }) => damage.length === 0).flatMap(({ dataFiles }) => dataFiles),
+      all.filter(({ damage }) => damage.length === 0).flatMap(({ dataFiles }) => dataFiles),
     )
+    // Files of a snapshot that expired meanwhile are gone for good reason.
+    const retained = damagedMetadata ? table : await lake.table(name)
+    const snapshots = all.filter(({ snapshot }) => retained.snapshots.some(({ id }) => id === snapshot.id))
     const damage = new Map<string, { what: string; snapshots: string[] }>()
     if (damagedMetadata) damage.set(damagedMetadata, { what: 'cannot be read; it is what the table is now', snapshots: [] })
     const good: string[] = []

@@ -5,6 +5,9 @@ import { checkParquet } from '../engine/check-parquet.ts'
 import type { Engine } from '../engine/duckdb.ts'
 import type { Lake } from '../lake/open-lake.ts'
 
+/** Classes of errors that damage comes as; a value of the user's that looks like one of the words below is another. */
+const CLASSES = /"exception_type":"(IO|Invalid|Invalid Input|Serialization|Internal|FATAL)"/
+
 /** What the engine says when the bytes of a file are not what they should be. */
 const MAY_BE_DAMAGE =
   /magic bytes|too small to be a Parquet|No files found that match|TProtocol|Variable-length int|ZSTD|[Dd]ecompress|[Cc]orrupt|Parquet|Invalid data|Out of buffer|Cannot open file/
@@ -18,7 +21,7 @@ export async function explainRead(
   snapshots: Readonly<Record<string, string | null>>,
   error: MillraceError,
 ): Promise<MillraceError> {
-  if ((error.code !== 'MR_SQL_RUNTIME' && error.code !== 'MR_ENGINE') || !MAY_BE_DAMAGE.test(error.message)) return error
+  if (!CLASSES.test(String(error.cause)) || !MAY_BE_DAMAGE.test(error.message)) return error
   const session = await engine.session()
   try {
     for (const [name, id] of Object.entries(snapshots)) {

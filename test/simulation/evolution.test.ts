@@ -7,13 +7,14 @@ import { systemClock } from '../../src/core/clock.ts'
 import { nodeDisk } from '../../src/core/disk.ts'
 import { integer, type Random, seededRandom } from '../../src/core/random.ts'
 import type { PartitionRule } from '../../src/define/manifest.ts'
+import { duckTypeOfIceberg, parquetSql } from '../../src/engine/parquet.ts'
 import { scanSql } from '../../src/engine/scan.ts'
 import { literal, quoteName, quoteText } from '../../src/engine/sql-text.ts'
 import { openTestEngine, type TestEngine } from '../../src/engine/testing.ts'
 import { writeParquet } from '../../src/engine/write.ts'
 import { schemaOf } from '../../src/lake/list-files.ts'
 import { type Lake, openLake } from '../../src/lake/open-lake.ts'
-import type { LakeSnapshot, LakeTable, PruneTerm, TableChange } from '../../src/lake/types.ts'
+import type { DataFile, LakeSnapshot, LakeTable, PruneTerm, TableChange } from '../../src/lake/types.ts'
 import { toDuckType } from '../../src/schema/duckdb.ts'
 import type { Field, Type } from '../../src/schema/type.ts'
 import { modelCatalog } from './model-catalog.ts'
@@ -89,7 +90,7 @@ class History {
   #next = 0
   /** What each snapshot has: columns by name, and rows. */
   readonly #then = new Map<bigint, string[]>()
-  counts = { pruned: 0, specs: 0, schemas: 0, sorts: 0 }
+  counts = { pruned: 0, specs: 0, schemas: 0, sorts: 0, sorted: 0 }
 
   constructor(seed: number) {
     this.random = seededRandom(seed)
@@ -207,8 +208,21 @@ class History {
       )
       return `SELECT ${list.join(', ')}`
     })
-    await this.#commit({ add: await this.#write(table, selects.join(' UNION ALL ')) })
+    const add = await this.#write(table, selects.join(' UNION ALL '))
+    await this.#commit({ add })
+    await this.#checkOrder(table, add)
     this.#rows.push(...rows)
+  }
+
+  /** Each file is in the order that the table has now, nulls last. */
+  async #checkOrder(table: LakeTable, files: readonly DataFile[]): Promise<void> {
+    const field = table.schema.fields.find(({ id }) => id === table.sort[0])
+    for (const file of field ? files : []) {
+      const column = { id: field!.id, name: 'v', type: duckTypeOfIceberg(field!.type) }
+      const lists = 'list(v ORDER BY file_row_number) IS NOT DISTINCT FROM list(v ORDER BY v NULLS LAST)'
+      assert.deepEqual((await parts.session.rows(`SELECT ${lists} FROM ${parquetSql([file.path], [column])}`)).rows, [[true]], field!.name)
+      this.counts.sorted++
+    }
   }
 
   #write = (table: LakeTable, select: string) => writeParquet(parts.session, { select, table, directory: this.lake.dataDirectory(table) })
@@ -270,7 +284,7 @@ class History {
 }
 
 test(`${SEEDS.length} random histories of columns, partitions and orders`, async () => {
-  const all = { pruned: 0, specs: 0, schemas: 0, sorts: 0 }
+  const all = { pruned: 0, specs: 0, schemas: 0, sorts: 0, sorted: 0 }
   for (const seed of SEEDS) {
     const history = new History(seed)
     await history.run().catch((error: Error) => {
@@ -280,5 +294,9 @@ test(`${SEEDS.length} random histories of columns, partitions and orders`, async
     for (const key of Object.keys(all) as (keyof typeof all)[]) all[key] += history.counts[key]
   }
   const many = SEEDS.length
-  if (many > 1) assert.ok(all.pruned > 10 * many && all.specs > 2 * many && all.schemas > 4 * many && all.sorts > many, JSON.stringify(all))
+  if (many > 1)
+    assert.ok(
+      all.pruned > 10 * many && all.specs > 2 * many && all.schemas > 4 * many && all.sorts > many && all.sorted > many,
+      JSON.stringify(all),
+    )
 })

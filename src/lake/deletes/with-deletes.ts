@@ -18,9 +18,8 @@ export async function withDeletes(
   manifests: readonly ManifestFile[],
   live: readonly ManifestEntry[],
 ): Promise<DataFile[]> {
-  const deletes = await liveDeletes(files, table, manifests)
-  if (deletes.length === 0) return live.map((entry) => entry.file)
-  const find = matchDeletes(deletes, table.specs)
+  const find = await finderOf(files, table, manifests)
+  if (!find) return live.map((entry) => entry.file)
   return Promise.all(
     live.map(async ({ file, sequence }): Promise<DataFile> => {
       const found = find(file, sequence)
@@ -45,12 +44,23 @@ export async function withDeletes(
   )
 }
 
+type Finder = ReturnType<typeof matchDeletes>
+
+/** By a snapshot's list, which stays in memory as long as it is asked for. */
+const finders = new WeakMap<readonly ManifestFile[], Finder | null>()
+
+/** Finds the deletes of a data file; null when the snapshot has none. */
+async function finderOf(files: MetadataFiles, table: LakeTable, manifests: readonly ManifestFile[]): Promise<Finder | null> {
+  const known = finders.get(manifests)
+  if (known !== undefined) return known
+  const deletes = await liveDeletes(files, table, manifests)
+  const finder = deletes.length === 0 ? null : matchDeletes(deletes, table.specs)
+  finders.set(manifests, finder)
+  return finder
+}
+
 /** Delete files that are part of a snapshot. */
-export async function liveDeletes(
-  files: MetadataFiles,
-  table: LakeTable,
-  manifests: readonly ManifestFile[],
-): Promise<Entry<DeleteFile>[]> {
+async function liveDeletes(files: MetadataFiles, table: LakeTable, manifests: readonly ManifestFile[]): Promise<Entry<DeleteFile>[]> {
   const entries: Entry<DeleteFile>[] = []
   for (const manifest of manifests) {
     if (holdsData(manifest) || !isLive(manifest)) continue

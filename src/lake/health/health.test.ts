@@ -1,7 +1,7 @@
 // A table with a damaged file, one kind after the other: the error names the file and the snapshots that are still good, the
 // check finds all that need it, and going back works, whatever is damaged.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -138,6 +138,23 @@ test('restoring is a commit like any other: history stays, it can be undone, and
     assert.deepEqual(names(await lake.files(again)), ['a', 'b', 'c'])
     await assert.rejects(lake.restore('orders', 5n), code('MR_LAKE_SNAPSHOT_UNKNOWN'))
     await assert.rejects(lake.restore('absent', 5n), code('MR_LAKE_TABLE_UNKNOWN'))
+  }))
+
+test('damaged snapshots expire like others, and what only they had goes once they have', () =>
+  withTable(async ({ lake, table, clock, fresh }) => {
+    const [, second] = table.snapshots
+    const path = await KINDS['manifest']!(lake, table)
+    halve(path)
+    await fresh().restore('orders', second!.id)
+    await clock.advance(10_000)
+    // The damaged snapshot is the parent of the current one and stays: what it needs is not known.
+    assert.deepEqual(await fresh().expire('orders', { olderThanMs: 0, retainLast: 2 }), { snapshots: 2, names: 0, files: 0 })
+    assert.deepEqual(await fresh().expire('orders', { olderThanMs: 0, retainLast: 1 }), { snapshots: 1, names: 0, files: 0 })
+    assert.deepEqual(names(await fresh().files(await fresh().table('orders'))), ['a', 'b'])
+    await clock.advance(10_000_000_000_000)
+    assert.ok((await fresh().removeOrphans(1_000)) > 0)
+    assert.deepEqual(names(await fresh().files(await fresh().table('orders'))), ['a', 'b'])
+    assert.ok(!existsSync(path) && !existsSync((await lake.files(table)).find((file) => file.path.endsWith('/c.parquet'))!.path))
   }))
 
 test('an expired snapshot is gone, and files that a restored one needs stay', () =>
