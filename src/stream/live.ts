@@ -1,6 +1,7 @@
 // The sink that runs a live model: a chain of operators over the rows of its stream that are out. Rows of windows are final
 // when the watermark has passed their end; rows of a keyed model replace the ones before. The result depends on the rows alone,
 // never on their order or on how they were cut into batches. PROTOCOL rule 10.
+import { asMillraceError, MillraceError } from '../core/errors.ts'
 import type { ModelManifest } from '../define/manifest.ts'
 import type { LiveQuery } from '../engine/algebra/relation.ts'
 import type { RelationStore, WritableRelation } from '../engine/relations.ts'
@@ -17,6 +18,7 @@ interface SavedState {
 }
 
 export class Live implements Sink {
+  readonly #name: string
   readonly #shape: Shape
   readonly #emit: ModelManifest['emit']
   readonly #relation: WritableRelation
@@ -27,6 +29,7 @@ export class Live implements Sink {
 
   /** `input`: columns of deliveries, the system columns too. */
   constructor(model: ModelManifest, query: LiveQuery, input: Shape, relations: RelationStore) {
+    this.#name = model.name
     this.#shape = model.shape
     this.#emit = model.emit
     this.#relation = relations.writable(model.name)
@@ -53,10 +56,38 @@ export class Live implements Sink {
     this.#isShown = false
   }
 
-  async apply({ batch, classified: { out } }: Delivery): Promise<void> {
+  async apply(delivery: Delivery): Promise<void> {
+    const { batch, classified } = delivery
+    const { out } = classified
     if (out.length === 0) return
     this.#isDirty = true
-    await this.#append(this.#chain.take(batch, out.length === batch.rows ? null : out, out.length))
+    await this.#append(this.#take(delivery, out.length === batch.rows ? null : out, out.length))
+  }
+
+  /** @throws MR_SQL_RUNTIME with the place of the row that an expression fails on. */
+  #take(delivery: Delivery, rows: Int32Array | null, count: number): ColumnBatch | null {
+    try {
+      return this.#chain.take(delivery.batch, rows, count)
+    } catch (cause) {
+      throw this.#located(asMillraceError(cause), delivery)
+    }
+  }
+
+  /** Row by row once more: the state is lost either way, the pipeline starts again from its checkpoint. */
+  #located(error: MillraceError, { batch, partition, offsets, classified: { out } }: Delivery): MillraceError {
+    if (error.code !== 'MR_SQL_RUNTIME') return error
+    for (const row of out) {
+      try {
+        this.#chain.take(batch, Int32Array.of(row), 1)
+      } catch (cause) {
+        const { message, fix = 'correct the expression' } = asMillraceError(cause)
+        return new MillraceError('MR_SQL_RUNTIME', `${this.#name}: ${message} (partition ${partition}, offset ${offsets[row]})`, {
+          cause,
+          fix,
+        })
+      }
+    }
+    return error
   }
 
   async tick(watermarkUs: number | null): Promise<void> {

@@ -401,6 +401,28 @@ test('keyed tables, sessions, hopping windows and plain rows equal batch SQL, cu
   }
 })
 
+test('an expression that fails stops its model and no other, and says on which row', async () => {
+  const strict = liveOf('strict', 'SELECT CAST(device AS INTEGER) AS number FROM readings WHERE device IS NOT NULL', [
+    field('number', 'int'),
+  ])
+  const lenient = liveOf('lenient', 'SELECT TRY_CAST(device AS INTEGER) AS number FROM readings WHERE device IS NOT NULL', [
+    field('number', 'int', true),
+  ])
+  const single = { ...READINGS, partitions: 1 }
+  await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [single, strict, lenient] }) })
+  await world.send(
+    'readings',
+    ['7', '8', 'x', '9'].map((device, i) => ({ device, seen: at(i * 1_000) })),
+  )
+  const failures = () => world.events.flatMap((event) => (event.kind === 'failed' ? [event] : []))
+  await until(() => failures().length > 0)
+  await until(() => world.now.relations.tailRowsOf('lenient') === 4)
+  const [failed] = failures()
+  assert.match(failed!.pipeline, /^live:strict@/)
+  assert.match(failed!.error.message, /^strict: the string x cannot be cast to int \(partition 0, offset 2\)$/)
+  assert.deepEqual(await world.ask('SELECT number FROM lenient ORDER BY number'), [[7], [8], [9], [null]])
+})
+
 // Processors
 
 const PAYMENTS = streamOf(

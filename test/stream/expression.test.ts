@@ -118,7 +118,10 @@ test('random expressions give what DuckDB gives', async () => {
     const kinds = await ask(`SELECT ${written.map(({ sql }) => `typeof(TRY(${sql}))`).join(', ')} FROM t LIMIT 1`)
     for (const [at, { sql, expression }] of written.entries()) {
       const kind = kinds[0]?.[at]
+      // A constant null has no type of its own.
+      const isAlwaysNull = expected.every((row) => row[at] === null)
       if (
+        !isAlwaysNull &&
         typeof kind === 'string' &&
         kind !== '"NULL"' &&
         kind !== 'BLOB' &&

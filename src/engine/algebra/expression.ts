@@ -124,21 +124,24 @@ export function childrenOf(expression: Expression): readonly Expression[] {
   }
 }
 
-/** The same expression with some columns replaced; undefined leaves a column as it is. */
-export function replaceColumns(expression: Expression, replace: (name: string) => Expression | undefined): Expression {
-  const inside = (inner: Expression): Expression => replaceColumns(inner, replace)
+/** The same expression over changed arguments. */
+export function mapChildren(expression: Expression, change: (inner: Expression) => Expression): Expression {
   switch (expression.op) {
-    case 'column':
-      return replace(expression.name) ?? expression
     case 'call':
-      return { ...expression, of: expression.of.map(inside) }
+      return { ...expression, of: expression.of.map(change) }
     case 'cast':
-      return { ...expression, of: inside(expression.of) }
+      return { ...expression, of: change(expression.of) }
     case 'case': {
-      const when = expression.when.map(({ test, value }) => ({ test: inside(test), value: inside(value) }))
-      return { ...expression, when, else: inside(expression.else) }
+      const when = expression.when.map(({ test, value }) => ({ test: change(test), value: change(value) }))
+      return { ...expression, when, else: change(expression.else) }
     }
     default:
       return expression
   }
+}
+
+/** The same expression with some columns replaced; undefined leaves a column as it is. */
+export function replaceColumns(expression: Expression, replace: (name: string) => Expression | undefined): Expression {
+  if (expression.op === 'column') return replace(expression.name) ?? expression
+  return mapChildren(expression, (inner) => replaceColumns(inner, replace))
 }

@@ -28,7 +28,7 @@ function castValue(emitter: Emitter, { value }: Code, from: ValueType, to: Value
   if (to.kind === 'boolean') return `(${value} !== ${emitter.isBig && representationOf(from) === 'exact' ? '0n' : '0'}) | 0`
   if (from.kind === 'boolean') return representationOf(to) === 'exact' && emitter.isBig ? `BigInt(${value})` : value
   if (from.kind === 'timestamp' || from.kind === 'date') return castTime(emitter, value, from, to, onError)
-  if (isReal(from)) return castReal(emitter, value, to, onError)
+  if (isReal(from)) return castReal(emitter, value, from, to, onError)
   return castExact(emitter, value, from, to, onError)
 }
 
@@ -62,7 +62,7 @@ function castExact(emitter: Emitter, value: string, from: ValueType, to: ValueTy
 const scaledUp = (emitter: Emitter, value: string, digits: number): string =>
   digits === 0 ? value : `${value} * ${emitter.exact(10n ** BigInt(digits))}`
 
-function castReal(emitter: Emitter, value: string, to: ValueType, onError: string): string {
+function castReal(emitter: Emitter, value: string, from: ValueType, to: ValueType, onError: string): string {
   if (isReal(to)) {
     if (to.kind === 'double') return value
     const result = emitter.variable('0')
@@ -71,8 +71,11 @@ function castReal(emitter: Emitter, value: string, to: ValueType, onError: strin
     return result
   }
   const result = emitter.variable('0')
-  // Half to even for integers, half away from zero for decimals.
-  emitter.emit(`${result} = ${isWhole(to) ? `R.roundEven(${value})` : `R.roundAway(${value} * ${10 ** scaleOf(to)})`} + 0`)
+  // Half to even for integers, half away from zero for decimals; a float is scaled as a float.
+  const scaled = `${value} * ${10 ** scaleOf(to)}`
+  emitter.emit(
+    `${result} = ${isWhole(to) ? `R.roundEven(${value})` : `R.roundAway(${from.kind === 'float' ? `Math.fround(${scaled})` : scaled})`} + 0`,
+  )
   const limit =
     to.kind === 'int' ? '2147483648' : to.kind === 'long' ? '9223372036854775808' : to.kind === 'decimal' ? `1e${to.precision}` : '2 ** 127'
   const isBelow = to.kind === 'decimal' ? `${result} > -${limit}` : `${result} >= -${limit}`

@@ -1,11 +1,12 @@
 // Expressions over column batches as generated JavaScript: one function computes all columns of a stage in one pass over the
 // chosen rows. Exact integers are numbers; a batch in which one leaves 2^53 is computed again by a second function with bigint.
 // Source of the idea: Neumann, "Efficiently Compiling Efficient Query Plans for Modern Hardware" (2011).
-import type { Expression } from '../../engine/algebra/expression.ts'
-import { type Column, type IntegerColumn, selectColumn } from '../../schema/batch.ts'
+import { type ConstantValue, childrenOf, columnsIn, constant, type Expression, mapChildren } from '../../engine/algebra/expression.ts'
+import { type Column, type IntegerColumn, selectColumn, valueAt } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
+import { representationOf } from './emitter.ts'
 import { Generator } from './generate.ts'
-import { laneOfValue } from './lane.ts'
+import { laneOfValue, storedType } from './lane.ts'
 import * as runtime from './runtime.ts'
 import * as textFunctions from './text-functions.ts'
 import { TextSink } from './text-sink.ts'
@@ -20,7 +21,8 @@ export type Filter = (columns: readonly Column[], rows: Int32Array | null, count
 type Generated<Result> = (columns: readonly Column[], rows: Int32Array | null, count: number, out: Int32Array) => Result
 
 /** @throws at run time MR_SQL_RUNTIME where DuckDB fails as well. */
-export function compileProjection(expressions: readonly Expression[], shape: Shape): Projection {
+export function compileProjection(written: readonly Expression[], shape: Shape): Projection {
+  const expressions = written.map(foldConstants)
   const plain = expressions.map((expression) => (expression.op === 'column' ? indexOf(shape, expression.name) : -1))
   const computed = expressions.filter((_, i) => plain[i] === -1)
   const compute = computed.length === 0 ? null : both<Column[]>(shape, (generator) => projectionBody(generator, computed))
@@ -32,8 +34,9 @@ export function compileProjection(expressions: readonly Expression[], shape: Sha
 }
 
 export function compileFilter(where: Expression, shape: Shape): Filter {
+  const condition = foldConstants(where)
   return both<number>(shape, (generator) => {
-    const { isNull, value } = generator.code(where)
+    const { isNull, value } = generator.code(condition)
     generator.emit(`if (${isNull === 'false' ? '' : `!${isNull} && `}${value}) out[kept++] = r`)
     return { before: 'let kept = 0;', after: 'return kept;' }
   })
@@ -42,6 +45,32 @@ export function compileFilter(where: Expression, shape: Shape): Filter {
 const NONE = new Int32Array(0)
 
 const indexOf = (shape: Shape, name: string): number => shape.fields.findIndex((field) => field.name === name)
+
+/**
+ * Parts without columns are computed once, as DuckDB does, which leaves out what meets a constant null. A part that fails is left:
+ * it may never be reached.
+ */
+function foldConstants(expression: Expression): Expression {
+  if (childrenOf(expression).length === 0) return expression
+  const folded = mapChildren(expression, foldConstants)
+  if (columnsIn([folded]).size > 0) return folded
+  try {
+    const shape: Shape = { fields: [{ name: 'v', type: storedType(folded.type), optional: true }] }
+    const columns = both<Column[]>({ fields: [] }, (generator) => projectionBody(generator, [folded]))([], null, 1, NONE)
+    const value = constantOf(valueAt({ shape, rows: 1, columns }, 0, 0))
+    // Decimals of many digits are text with a point.
+    const isExactText = representationOf(folded.type) === 'exact' && typeof value === 'string'
+    return constant(isExactText ? value.replace('.', '') : value, folded.type)
+  } catch {
+    return folded
+  }
+}
+
+function constantOf(value: ReturnType<typeof valueAt>): ConstantValue {
+  if (value === null || typeof value === 'boolean') return value
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : Number.isFinite(value) ? value : String(value)
+  return value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value)
+}
 
 interface Around {
   readonly before: string
