@@ -192,7 +192,8 @@ export class Writer {
       () => `${this.#pick('floor', 'ceil', 'round', 'trunc')}(${this.#pick('p', 'q')})`,
       () => `round(${this.#pick('p', 'q')}, ${integer(this.#random, 4)})`,
       () => `${this.#cast()}(${this.number(d)} AS DECIMAL(${this.#pick('18, 3', '10, 1', '38, 6', '5, 4')}))`,
-      () => `${this.#cast()}(${this.text(d)} AS DECIMAL(8, 2))`,
+      // DuckDB rounds texts such as 5e-9 up to 0.01: none with a negative exponent.
+      () => `${this.#cast()}(${this.#pick('s', 't', 'trim(s)', 'left(s, 2)')} AS DECIMAL(8, 2))`,
       () => this.#either(d, () => this.#pick('p', 'q')),
     )()
   }
