@@ -118,7 +118,7 @@ export class Writer {
   }
 
   bool(depth: number): string {
-    if (depth <= 0) return this.#pick('b', 'b', 'true', 'false', '(i IS NULL)', 'NULL::BOOLEAN')
+    if (depth <= 0) return this.#pick('b', 'b', 'true', 'false', '(i IS NULL)', '(NULL::BOOLEAN)')
     const d = depth - 1
     const op = this.#pick('=', '<>', '<', '<=', '>', '>=', 'IS DISTINCT FROM', 'IS NOT DISTINCT FROM')
     return this.#pick(
@@ -147,7 +147,7 @@ export class Writer {
   }
 
   whole(depth: number): string {
-    if (depth <= 0) return this.#pick('i', 'i', 'j', 'j', '1', '-7', '2147483647', 'NULL::INTEGER')
+    if (depth <= 0) return this.#pick('i', 'i', 'j', 'j', '1', '-7', '2147483647', 'nullif(i, i)')
     const d = depth - 1
     return this.#pick(
       () => `(${this.whole(d)} ${this.#pick('+', '-', '*', '//', '%')} ${this.whole(d)})`,
