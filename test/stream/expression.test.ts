@@ -78,14 +78,16 @@ test('random expressions give what DuckDB gives', async () => {
   const random = seededRandom(seed)
   await using engine = await openTestEngine({ threads: 1 })
   const parser = await openParser(engine.engine)
-  // Without its optimizer, which computes parts that expressions share before TRY can catch their failures.
+  // Without its optimizer, which computes parts that expressions share before TRY can catch their failures. Where rows fail, TRY
+  // has been seen to give other rows wrong values (of CASE and coalesce): what differs is asked again, alone.
   const oracle = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect()
   await oracle.run("SET TimeZone = 'UTC'; PRAGMA disable_optimizer")
   const ask = async (sql: string): Promise<readonly (readonly unknown[])[]> => (await oracle.runAndReadAll(sql)).getRowsJson()
-  const isFailing = async (sql: string, row: number): Promise<boolean> =>
-    ask(`SELECT (${sql}) FROM (SELECT * FROM t LIMIT 1 OFFSET ${row})`).then(
-      () => false,
-      () => true,
+  /** One row of one expression, without TRY: undefined where it fails. */
+  const alone = async (sql: string, row: number): Promise<unknown> =>
+    ask(`SELECT CAST((${sql}) AS VARCHAR) FROM (SELECT * FROM t LIMIT 1 OFFSET ${row})`).then(
+      ([found]) => found![0],
+      () => undefined,
     )
   const names = Object.keys(COLUMNS)
   const types = Object.fromEntries(names.map((name) => [name, COLUMNS[name]!.type]))
@@ -139,11 +141,15 @@ test('random expressions give what DuckDB gives', async () => {
       })
       for (let row = 0; row < ROWS; row++) {
         compared++
-        // Parts of AND and OR that do not decide are computed by DuckDB, and may fail.
-        if (actual[row] !== expected[row]![at] && [actual[row], expected[row]![at]].includes(null) && (await isFailing(sql, row))) continue
+        let found = expected[row]![at]
+        if (actual[row] !== found) found = await alone(sql, row)
+        // Where DuckDB fails we fail too, or have not computed a part of AND or OR that does not decide.
+        if (found === undefined) continue
+        // Of 0 and -0, which are equal, either is the least.
+        if (/least|greatest/.test(sql) && isZero(actual[row]) && isZero(found)) continue
         // On some machines DuckDB writes the NaN of a division as -nan.
-        if (expected[row]![at] === '-nan') continue
-        const wanted = expression.type.kind === 'float' && expected[row]![at] !== null ? floatText(expected[row]![at]) : expected[row]![at]
+        if (found === '-nan') continue
+        const wanted = expression.type.kind === 'float' && found !== null ? floatText(found) : found
         assert.equal(actual[row], wanted, `${sql} of ${values[row]} (seed ${seed})`)
       }
     }
@@ -152,6 +158,8 @@ test('random expressions give what DuckDB gives', async () => {
   assert.ok(compared >= 10_000, `only ${compared} compared`)
   console.log(`${compared} values compared, ${skipped} expressions refused`)
 })
+
+const isZero = (text: unknown): boolean => text === '0.0' || text === '-0.0'
 
 /** DuckDB writes the shortest digits of a float, we those of its double. */
 const floatText = (text: unknown): string =>

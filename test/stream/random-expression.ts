@@ -118,7 +118,7 @@ export class Writer {
   }
 
   bool(depth: number): string {
-    if (depth <= 0) return this.#pick('b', 'b', 'true', 'false', '(i IS NULL)', 'NULL::BOOLEAN')
+    if (depth <= 0) return this.#pick('b', 'b', 'true', 'false', '(i IS NULL)', '(NULL::BOOLEAN)')
     const d = depth - 1
     const op = this.#pick('=', '<>', '<', '<=', '>', '>=', 'IS DISTINCT FROM', 'IS NOT DISTINCT FROM')
     return this.#pick(
@@ -147,7 +147,7 @@ export class Writer {
   }
 
   whole(depth: number): string {
-    if (depth <= 0) return this.#pick('i', 'i', 'j', 'j', '1', '-7', '2147483647', 'NULL::INTEGER')
+    if (depth <= 0) return this.#pick('i', 'i', 'j', 'j', '1', '-7', '2147483647', 'nullif(i, i)')
     const d = depth - 1
     return this.#pick(
       () => `(${this.whole(d)} ${this.#pick('+', '-', '*', '//', '%')} ${this.whole(d)})`,
@@ -192,7 +192,8 @@ export class Writer {
       () => `${this.#pick('floor', 'ceil', 'round', 'trunc')}(${this.#pick('p', 'q')})`,
       () => `round(${this.#pick('p', 'q')}, ${integer(this.#random, 4)})`,
       () => `${this.#cast()}(${this.number(d)} AS DECIMAL(${this.#pick('18, 3', '10, 1', '38, 6', '5, 4')}))`,
-      () => `${this.#cast()}(${this.text(d)} AS DECIMAL(8, 2))`,
+      // DuckDB rounds texts such as 5e-9 up to 0.01: none with a negative exponent.
+      () => `${this.#cast()}(${this.#pick('s', 't', 'trim(s)', 'left(s, 2)')} AS DECIMAL(8, 2))`,
       () => this.#either(d, () => this.#pick('p', 'q')),
     )()
   }

@@ -36,8 +36,7 @@ export function compileProjection(written: readonly Expression[], shape: Shape):
 export function compileFilter(where: Expression, shape: Shape): Filter {
   const condition = foldConstants(where)
   return both<number>(shape, (generator) => {
-    const { isNull, value } = generator.code(condition)
-    generator.emit(`if (${isNull === 'false' ? '' : `!${isNull} && `}${value}) out[kept++] = r`)
+    generator.emit(`if (${generator.condition(condition)}) out[kept++] = r`)
     return { before: 'let kept = 0;', after: 'return kept;' }
   })
 }

@@ -101,12 +101,29 @@ export class Generator extends Emitter {
         this.settle(this.code(otherwise), isNull, value)
         return
       }
-      const test = this.code(check.test)
-      this.branch(`${test.isNull === 'false' ? '' : `!${test.isNull} && `}${test.value}`, isNull, value, () => this.code(check.value))
+      this.branch(this.condition(check.test), isNull, value, () => this.code(check.value))
       this.block('else', () => from(index + 1))
     }
     from(0)
     return { isNull, value }
+  }
+
+  /** JavaScript that holds where the condition is true: parts of AND behind one that is false or null are not computed. */
+  condition(test: Expression): string {
+    if (test.op !== 'call' || test.name !== 'and') {
+      const { isNull, value } = this.code(test)
+      if (isNull === 'true') return 'false'
+      return isNull === 'false' ? value : `!${isNull} && ${value}`
+    }
+    const holds = this.variable('0')
+    this.emit(`${holds} = 0`)
+    const rest = (index: number): void => {
+      const part = test.of[index]
+      if (part) this.block(`if (${this.condition(part)})`, () => rest(index + 1))
+      else this.emit(`${holds} = 1`)
+    }
+    rest(0)
+    return holds
   }
 
   #call(call: CallExpression): Code {
