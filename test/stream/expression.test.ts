@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { integer, seededRandom, systemRandom } from '../../src/core/random.ts'
+import { integer, seededRandom } from '../../src/core/random.ts'
 import type { Expression } from '../../src/engine/algebra/expression.ts'
 import { printType } from '../../src/engine/algebra/print-expression.ts'
 import { compileLive } from '../../src/engine/algebra/read-query.ts'
@@ -18,6 +18,7 @@ import type { Type } from '../../src/schema/type.ts'
 import { compileFilter, compileProjection } from '../../src/stream/expression/compile.ts'
 import { storedType } from '../../src/stream/expression/lane.ts'
 import { dateText, doubleText, timestampText, timeText } from '../../src/stream/expression/runtime.ts'
+import { SEED } from '../seed.ts'
 import { COLUMNS, Writer } from './random-expression.ts'
 
 function literalOf(value: LaneValue, type: Type): string {
@@ -73,8 +74,7 @@ const PER_STATEMENT = 60
 const STATEMENTS = process.env['MILLRACE_TEST_ALL'] ? 100 : 8
 
 test('random expressions give what DuckDB gives', async () => {
-  const seed = Number(process.env['MILLRACE_SEED'] ?? integer(systemRandom, 1e9))
-  console.log(`seed ${seed}`)
+  const seed = SEED
   const random = seededRandom(seed)
   await using engine = await openTestEngine({ threads: 1 })
   const parser = await openParser(engine.engine)

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { integer, type Random, seededRandom, systemRandom } from '../../src/core/random.ts'
+import { integer, type Random, seededRandom } from '../../src/core/random.ts'
 import { SYSTEM_FIELDS } from '../../src/define/system-columns.ts'
 import { printLive } from '../../src/engine/algebra/print-query.ts'
 import { compileLive } from '../../src/engine/algebra/read-query.ts'
@@ -20,6 +20,7 @@ import { Classifier } from '../../src/stream/classify.ts'
 import { Chain } from '../../src/stream/operators/chain.ts'
 import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { batchOf, type Plain } from '../../src/stream/plain.ts'
+import { SEED } from '../seed.ts'
 
 const field = (name: string, type: Type, optional = false): Field => ({ name, type, optional })
 
@@ -98,7 +99,7 @@ function makeLog(random: Random, partitions: number): Log {
 let engine: TestEngine
 let parser: SqlParser
 let ask: (sql: string) => Promise<readonly (readonly unknown[])[]>
-const seed = Number(process.env['MILLRACE_SEED'] ?? integer(systemRandom, 1e9))
+const seed = SEED
 
 before(async () => {
   engine = await openTestEngine({ threads: 1 })
