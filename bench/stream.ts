@@ -1,6 +1,7 @@
 // Events per core-second of live models on queries of Nexmark's shapes: the operators alone over scanned rows, and with the
 // scan of the log's JSON before them. Peer: DuckDB with one thread over the same rows in the same micro-batches, which appends a
-// batch and runs the batch SQL of the model over it alone, without carrying any state from batch to batch.
+// batch and runs the batch SQL of the model over it alone, without carrying any state from batch to batch. The ratio is that of the
+// chain with its scan of JSON, which the peer does not do.
 // One JSON line per figure. Usage: node24 bench/stream.ts [bids, default 1000000] [rows of a batch, default 20000]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
@@ -122,7 +123,8 @@ for (const [name, text] of Object.entries(QUERIES)) {
     withScan: million(withScan),
     peer: million(peer),
     against: 'DuckDB per micro-batch',
-    ratio: round(peer.seconds / operators.seconds, 1),
+    ratio: round(peer.seconds / withScan.seconds, 1),
+    cpuSeconds: round(operators.seconds, 2),
     rowsOut: operators.rows,
     batch: BATCH,
     bids: BIDS,
@@ -134,3 +136,4 @@ parser.close()
 session.close()
 engine.close()
 rmSync(directory, { recursive: true, force: true })
+process.stdout.write(`${JSON.stringify({ bench: 'stream', held: true, floors: [] })}\n`)
