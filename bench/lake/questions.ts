@@ -64,7 +64,7 @@ function openBenchGuard({ engine, parser, relations }: Workbench): Promise<Guard
     manifest: () => manifest,
     maskKey: Buffer.alloc(32, 1),
     systemRelation: () => false,
-    resolve: (relation, at, committedOnly) => relations.pin(relation, { ...(at ? { at } : {}), committedOnly }),
+    resolve: (relation, at, read) => relations.pin(relation, { ...read, ...(at ? { at } : {}) }),
   })
 }
 

@@ -122,23 +122,27 @@ function fieldOf(node: Node, { name, shape }: Context): Field | undefined {
 interface Constant {
   readonly value: Value
   readonly cast: string | null
+  /** Text in the question, not a number whose digits are kept as text. */
+  readonly isText: boolean
 }
 
 function constantOf(node: Node, context: Context): Constant | undefined {
   if (node.class === 'CONSTANT') return literalOf(node['value'] as Literal)
   if (node.class === 'PARAMETER') {
     const value = context.values.get(String(node['identifier']).toLowerCase())
-    return value === null || value === undefined || typeof value === 'object' ? undefined : { value: value as Value, cast: null }
+    return value === null || value === undefined || typeof value === 'object'
+      ? undefined
+      : { value: value as Value, cast: null, isText: typeof value === 'string' }
   }
   if (node.class !== 'CAST') return undefined
   const inner = constantOf(node['child'] as Node, context)
   const cast = (node['cast_type'] as { id: string }).id
-  return inner && inner.cast === null ? { value: inner.value, cast } : undefined
+  return inner && inner.cast === null ? { ...inner, cast } : undefined
 }
 
 function literalOf(literal: Literal): Constant | undefined {
   const value = literalValue(literal)
-  return value === undefined ? undefined : { value, cast: null }
+  return value === undefined ? undefined : { value, cast: null, isText: literal.type.id === 'VARCHAR' }
 }
 
 const WHOLE_CASTS = new Set(['INTEGER', 'BIGINT', 'HUGEINT'])
@@ -157,12 +161,14 @@ function fitting({ type }: Field, constant: Constant | undefined): Value | undef
       return isText && (cast === null || cast === 'VARCHAR') ? value : undefined
     case 'int':
     case 'long':
+      if (constant.isText && !isWhole(constant)) return undefined
       // An integer meets a decimal as a decimal, and 15 digits are as exact in a double.
       if (isText && cast === null && /^-?\d*\.\d+$/.test(value)) return value.length <= 15 ? Number(value) : undefined
       return numeric(constant)
+    case 'decimal':
+      return constant.isText && !isWhole(constant) ? undefined : numeric(constant)
     case 'float':
     case 'double':
-    case 'decimal':
       return numeric(constant)
     case 'boolean':
       return typeof value === 'boolean' ? value : cast === 'BOOLEAN' && (value === 't' || value === 'f') ? value === 't' : undefined
@@ -176,6 +182,9 @@ function fitting({ type }: Field, constant: Constant | undefined): Value | undef
       return undefined
   }
 }
+
+/** Text becomes a number of the column's type, and is rounded to it: '5.4' equals 5. */
+const isWhole = ({ value }: Constant): boolean => /^-?\d{1,18}$/.test(String(value))
 
 const numeric = ({ value, cast }: Constant): Value | undefined =>
   typeof value !== 'boolean' && (cast === null || (WHOLE_CASTS.has(cast) && typeof value === 'bigint')) ? value : undefined

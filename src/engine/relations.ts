@@ -1,6 +1,7 @@
 // Every stored relation as it can be read now: the committed table and, for what comes through the log, the hot tail in
 // front of it. A reader pins one (snapshot, tail) pair; a flush swaps both in one assignment, and a tail generation goes only
 // when no pin holds it. PROTOCOL rule 16.
+import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
 import { schemaOf, snapshotChoice } from '../lake/list-files.ts'
 import type { Lake } from '../lake/open-lake.ts'
@@ -285,8 +286,12 @@ const unknownRelation = (name: string): MillraceError =>
 const prunable = (table: LakeTable, snapshot: LakeSnapshot, { prune = [] }: PinOptions): readonly PruneTerm[] =>
   schemaOf(table, snapshot).id === table.schema.id ? prune : []
 
+/** Short, whatever a list of values is: it is part of every record of the audit. */
 const prunedVersion = (prune: readonly PruneTerm[]): string =>
-  JSON.stringify(prune, (_key, value) => (typeof value === 'bigint' ? value.toString() : value))
+  createHash('sha256')
+    .update(JSON.stringify(prune, (_key, value) => (typeof value === 'bigint' ? value.toString() : value)))
+    .digest('hex')
+    .slice(0, 12)
 
 function once(action: () => void): () => void {
   let isDone = false

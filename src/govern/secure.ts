@@ -6,6 +6,7 @@ import type { Manifest, ModelManifest } from '../define/manifest.ts'
 import { type Node, type RelationRef, relationsOf, type SqlParser } from '../engine/ast.ts'
 import type { Engine, Session, SqlValues } from '../engine/duckdb.ts'
 import { inlineConstants, quoteName } from '../engine/sql-text.ts'
+import type { PruneTerm } from '../lake/types.ts'
 import type { Shape } from '../schema/type.ts'
 import { type Decision, decide, findOwned } from './decide.ts'
 import { ENGINE_VERSION } from './functions.ts'
@@ -13,6 +14,7 @@ import { checkReplaced, passGate } from './gate.ts'
 import type { Identity } from './identity.ts'
 import { maskSql, storeMaskKey } from './mask.ts'
 import { inOwnWords, nameColumns } from './own-words.ts'
+import { pruneQuestion } from './prune-question.ts'
 import {
   type At,
   bindParameters,
@@ -39,12 +41,18 @@ export interface Resolved {
   release(): void
 }
 
+export interface ResolveOptions {
+  readonly committedOnly: boolean
+  /** Rows that do not match all of them may be left out. */
+  readonly prune: readonly PruneTerm[]
+}
+
 export interface SecureParts {
   readonly engine: Engine
   readonly parser: SqlParser
   manifest(): Manifest
   /** Rows of a stored relation, or of one of `millrace.*`. */
-  resolve(relation: string, at: At | undefined, committedOnly: boolean): Promise<Resolved>
+  resolve(relation: string, at: At | undefined, options: ResolveOptions): Promise<Resolved>
   /** Whether `millrace.<name>` exists, and for whom. */
   systemRelation(name: string, identity: Identity): boolean
   /** Key of the mask `hash`; a secret, at most 64 bytes count. */
@@ -150,6 +158,7 @@ class Question {
   readonly #hiding = new Set<string>()
   readonly #copies = new Map<string, string>()
   #columns: ReadonlySet<string> | null = null
+  #prune: ReadonlyMap<string, readonly PruneTerm[]> = new Map()
   #session: Session | undefined
   #hasTail = false
   #rowFilter = false
@@ -175,6 +184,7 @@ class Question {
       this.#session = await this.#parts.engine.session()
       await this.#session.run(`USE ${SECURED}`)
       const named = refs.map((ref) => this.#nameOf(ref))
+      this.#prune = pruneQuestion(this.#manifest, this.#identity, statement, { refs, named, params: this.#options.params })
       for (const [index, ref] of refs.entries()) await this.#replace(ref, named[index]!)
       dropQualifiers(statement, refs)
       const params = bindParameters(statement, this.#options.params, this.#parametersOfMoments)
@@ -278,7 +288,8 @@ class Question {
     const key = JSON.stringify([relation, at])
     const known = this.#pins.get(key)
     if (known) return known
-    const pinned = this.#parts.resolve(relation, at, this.#options.committedOnly ?? false).then((pin) => {
+    const { committedOnly = false } = this.#options
+    const pinned = this.#parts.resolve(relation, at, { committedOnly, prune: this.#prune.get(relation) ?? [] }).then((pin) => {
       this.#releases.push(() => pin.release())
       this.#hasTail ||= pin.hasTail
       return pin

@@ -207,10 +207,10 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     manifest: () => manifest,
     maskKey: secretOf(directory.path, 'mask'),
     systemRelation: (name, identity) => identity.isAdmin && isSystemRelation(name),
-    resolve: (relation, at, committedOnly) =>
+    resolve: (relation, at, read) =>
       relation.startsWith('millrace.')
         ? resolveSystem(system, relation.slice('millrace.'.length))
-        : relations.pin(relation, { ...(at ? { at } : {}), committedOnly }),
+        : relations.pin(relation, { ...read, ...(at ? { at } : {}) }),
   })
   closers.push(() => guard.close())
   const provider = jwtSettings(options.variables)

@@ -7,7 +7,8 @@ import type { Manifest, ModelManifest, Relation, StreamManifest, TableManifest }
 import { openParser, type SqlParser } from '../../src/engine/ast.ts'
 import { type Engine, openEngine, type ResultSet, type Session } from '../../src/engine/duckdb.ts'
 import type { Identity } from '../../src/govern/identity.ts'
-import { type At, type Guard, openGuard, type Resolved, type SecureOptions } from '../../src/govern/secure.ts'
+import { type At, type Guard, openGuard, type Resolved, type ResolveOptions, type SecureOptions } from '../../src/govern/secure.ts'
+import type { PruneTerm } from '../../src/lake/types.ts'
 import type { Field, Type } from '../../src/schema/type.ts'
 
 export const field = (name: string, type: Type | Type['kind'], more: Partial<Field> = {}): Field => ({
@@ -146,6 +147,8 @@ export interface Shop {
   readonly directory: string
   /** Pins that nobody has released. */
   readonly open: { count: number }
+  /** By what each relation was last pruned. */
+  readonly pruned: Map<string, readonly PruneTerm[]>
   ask(identity: Identity, sql: string, options?: SecureOptions): Promise<ResultSet>
   /** First column of the first row. */
   one(identity: Identity, sql: string, options?: SecureOptions): Promise<unknown>
@@ -183,8 +186,10 @@ export async function openShop(): Promise<Shop> {
   await admin.run(`UPDATE memory.tail."orders#0" SET id = id + 20000`)
   const parser = await openParser(engine)
   const open = { count: 0 }
-  const resolve = async (relation: string, at: At | undefined, committedOnly: boolean): Promise<Resolved> => {
+  const pruned = new Map<string, readonly PruneTerm[]>()
+  const resolve = async (relation: string, at: At | undefined, { committedOnly, prune }: ResolveOptions): Promise<Resolved> => {
     open.count++
+    pruned.set(relation, prune)
     const release = (): void => void open.count--
     if (relation === 'millrace.runs') return { scanSql: "SELECT 'r1' AS id", version: 'runs', snapshotId: null, hasTail: false, release }
     const columns = (await admin.rows(`SELECT * FROM read_parquet('${directory}/${relation}.parquet') LIMIT 0`)).columns
@@ -222,6 +227,7 @@ export async function openShop(): Promise<Shop> {
     admin,
     directory,
     open,
+    pruned,
     ask,
     one: async (identity, sql, options) => (await ask(identity, sql, options)).rows[0]?.[0],
     async close() {
