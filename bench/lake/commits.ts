@@ -26,7 +26,7 @@ export async function measureCommits(bench: Workbench, { seconds, isAgainstSpark
   if (isAgainstSpark) peers.push(['Spark local[2], Hadoop catalog', sparkCommits(bench.directory, seconds, ROWS)])
   for (const [against, rate] of peers) {
     print({ case: `append of ${ROWS} rows: ${against}`, value: rate, unit: 'commits/s' })
-    print({ case: `append of ${ROWS} rows, against`, value: appended, unit: 'commits/s', ratio: appended / rate, against })
+    print({ case: `append of ${ROWS} rows, one writer, beside it`, value: appended, unit: 'commits/s', ratio: appended / rate, against })
     if (against.startsWith('Spark')) atLeast('small commits, times Spark', appended / rate, 10)
   }
 }
