@@ -26,13 +26,13 @@ test('a calm thread is used again after three steps, a busy one after eight time
   assert.ok(busy.nowMs() >= 240 && busy.nowMs() < 260, `${busy.nowMs()} ms`)
 })
 
-test('the further behind, the shorter; five seconds behind, not at all', async () => {
-  assert.equal(restLimitMs({ workedMs: 30, behindMs: 2_000 }), 240)
-  assert.equal(restLimitMs({ workedMs: 30, behindMs: 3_500 }), 120)
+test('the further behind, the shorter; a second and a half behind, not at all', async () => {
+  assert.equal(restLimitMs({ workedMs: 30, behindMs: 500 }), 240)
+  assert.equal(restLimitMs({ workedMs: 30, behindMs: 1_000 }), 120)
   assert.equal(restLimitMs({ workedMs: 1_000, behindMs: 0 }), 500)
   assert.equal(restLimitMs({ workedMs: 0, behindMs: 0 }), 0)
   const busy = threadClock(12)
-  await rest(busy, { workedMs: 30, behindMs: 5_000 }, new AbortController().signal)
+  await rest(busy, { workedMs: 30, behindMs: 1_500 }, new AbortController().signal)
   assert.equal(busy.nowMs(), 0)
 })
 

@@ -12,8 +12,8 @@ const LATE_MS = 1.5
 const REST_MAX = 8
 const REST_MAX_MS = 500
 /** Up to `EASY_MS` behind it rests as much as it may, from `URGENT_MS` on not at all. */
-const EASY_MS = 2_000
-const URGENT_MS = 5_000
+const EASY_MS = 500
+const URGENT_MS = 1_500
 
 export interface Round {
   /** How long the round took. */
