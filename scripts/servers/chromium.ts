@@ -1,8 +1,8 @@
 // Finds a Chromium for the tests, or installs one where that can be done without asking: Debian's package as root. Returns
 // null with a reason where there is none, so that the tests say what they skipped.
-import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { installDebian } from './debian.ts'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome']
 const PLACES = [
@@ -36,25 +36,11 @@ function onPath(): string | null {
   return found.find((path) => path !== '' && existsSync(path)) ?? null
 }
 
-function install(): string | null {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get'))
-    return 'no Chromium on the path, and no apt-get as root to install one'
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  for (const args of [
-    ['update', '-qq'],
-    ['install', '-y', '-qq', '--no-install-recommends', 'chromium'],
-  ]) {
-    const done = spawnSync('apt-get', args, { env, stdio: ['ignore', 'ignore', 'pipe'], timeout: 300_000 })
-    if (done.status !== 0) return `apt-get ${args.join(' ')} failed: ${String(done.stderr).trim().split('\n').at(-1) ?? ''}`
-  }
-  return null
-}
-
 /** The browser's path; installs it when it is missing and that is possible. */
 export function findChromium(): Chromium {
   const there = onPath()
   if (there !== null) return { path: there }
-  const failed = install()
+  const failed = installDebian('chromium')
   const path = onPath()
   return path === null ? { path: null, why: failed ?? 'installed, yet not on the path' } : { path }
 }

@@ -31,6 +31,8 @@ export interface Tokens {
   known(token: string): Identity | undefined
   list(): Promise<readonly TokenInfo[]>
   revoke(id: string): Promise<void>
+  /** Told before `revoke` resolves, for those who remember who a token belongs to. */
+  onRevoked(listener: () => void): void
 }
 
 const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex')
@@ -46,8 +48,10 @@ export function openTokens(store: Store, clock: Clock, random: Random): Tokens {
     const entry = cache.get(token)
     return entry && entry.untilMs > clock.nowMs() ? entry.identity : undefined
   }
+  const listeners: (() => void)[] = []
   return {
     known,
+    onRevoked: (listener) => void listeners.push(listener),
     async create({ user, roles, attributes, expiresInMs }) {
       const nowMs = clock.nowMs()
       const id = uuidV7(nowMs, random).replaceAll('-', '')
@@ -107,6 +111,7 @@ export function openTokens(store: Store, clock: Clock, random: Random): Tokens {
         return Number(result.numUpdatedRows)
       })
       cache.clear()
+      for (const listener of listeners) listener()
       if (changed === 0) throw new MillraceError('MR_NOT_FOUND', `there is no valid token ${id}`, { fix: 'see `millrace token list`' })
     },
   }

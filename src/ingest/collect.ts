@@ -52,7 +52,12 @@ const inflate = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) }
  * @throws MR_INGEST_MEDIA, MR_INGEST_TOO_LARGE, MR_INGEST_BODY before anything is written; MR_LOG_BUSY, MR_LOG_FULL and
  *   MR_INGEST_IDEMPOTENCY from the log.
  */
-export async function collect(log: Log, door: Door, request: CollectRequest, limits: CollectLimits): Promise<CollectAnswer> {
+export async function collect(
+  log: Pick<Log, 'append'>,
+  door: Door,
+  request: CollectRequest,
+  limits: CollectLimits,
+): Promise<CollectAnswer> {
   const isOne = isDocument(request.contentType)
   if (request.body.length > limits.bodyBytesMax) throw tooLarge(limits)
   const body = isPlain(request) ? request.body : await decode(request, limits)
@@ -72,7 +77,8 @@ export async function collect(log: Log, door: Door, request: CollectRequest, lim
   }
 }
 
-const mediaType = (contentType: string | undefined): string => (contentType ?? '').split(';')[0]!.trim().toLowerCase()
+const mediaType = (contentType: string | undefined): string =>
+  contentType === 'application/x-ndjson' ? contentType : (contentType ?? '').split(';')[0]!.trim().toLowerCase()
 
 function isDocument(contentType: string | undefined): boolean {
   const type = mediaType(contentType)

@@ -375,6 +375,8 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     host: options.host,
     port: options.port,
     bodyBytesMax: settings.bodyBytesMax,
+    doorThreads: settings.doorThreads,
+    random: systemRandom,
     cursorKey: secretOf(directory.path, 'cursor'),
     consoleDirectory: join(ROOT, 'console', 'dist'),
     isReady: () => isReady && log.healthy,
@@ -409,6 +411,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     },
   })
   closers.push(() => http.close())
+  tokens.onRevoked(http.forget)
   closers.push(() => rechecks.stop())
   figures.refresh(metrics)
   metrics.onScrape((gauges) => {

@@ -1,4 +1,5 @@
 // Settings of a process, read once from the environment. Definitions never read it; secrets are resolved where they are used.
+import { availableParallelism } from 'node:os'
 import { MillraceError } from '../core/errors.ts'
 import type { Text } from '../define/manifest.ts'
 import type { JwtSettings } from '../govern/jwt.ts'
@@ -9,6 +10,8 @@ export interface Settings {
   readonly flushBytes: number
   readonly readBytes: number
   readonly bodyBytesMax: number
+  /** Threads that take rows over HTTP. */
+  readonly doorThreads: number
   readonly queryTimeoutMs: number
   readonly queryRowMax: number
   readonly memoryLimitBytes: number
@@ -38,12 +41,16 @@ function paths(environment: Environment, name: string): string[] {
   return all
 }
 
+/** Two, where the system spreads connections of one port over threads. */
+const doorThreads = (): number => (process.platform === 'linux' ? Math.min(2, availableParallelism()) : 1)
+
 export function readSettings(environment: Environment): Settings {
   return {
     flushMs: number(environment, 'MILLRACE_FLUSH_MS', 60_000),
     flushBytes: number(environment, 'MILLRACE_FLUSH_BYTES', 128 << 20),
     readBytes: number(environment, 'MILLRACE_READ_BYTES', 2 << 20),
     bodyBytesMax: number(environment, 'MILLRACE_BODY_BYTES', 16 << 20),
+    doorThreads: Math.max(1, number(environment, 'MILLRACE_DOOR_THREADS', doorThreads())),
     queryTimeoutMs: number(environment, 'MILLRACE_QUERY_TIMEOUT_MS', 60_000),
     queryRowMax: number(environment, 'MILLRACE_QUERY_ROWS', 10_000),
     memoryLimitBytes: number(environment, 'MILLRACE_MEMORY_BYTES', 4e9),

@@ -1,19 +1,27 @@
-// The HTTP server of port 4100: streams on the fast lane and on plain node:http, everything else on Fastify. Browser requests are held
-// to Host and Origin of this server; errors leave as problem+json.
+// The HTTP server of port 4100: streams at the doors, in threads of their own, and on plain node:http; everything else on Fastify.
+// Browser requests are held to Host and Origin of this server; errors leave as problem+json.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Clock } from '../core/clock.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
-import { Lane } from './lane.ts'
+import type { Random } from '../core/random.ts'
+import { type Doors, openDoors } from './doors/doors.ts'
+import type { DoorDefinition } from './doors/messages.ts'
+import { takeRelayed } from './doors/relay.ts'
 import { PROBLEM_TYPE, problemHeaders, problemOf } from './problem.ts'
-import { answerStream, type StreamPorts, streamOf, takeRows } from './streams.ts'
+import { answerStream, type StreamPorts, streamOf } from './streams.ts'
 
 export interface HttpOptions {
   readonly host: string
   /** 0 = any free one. */
   readonly port: number
   readonly streams: StreamPorts
+  readonly doors: readonly DoorDefinition[]
+  /** Threads that take rows of streams. */
+  readonly doorThreads: number
+  /** For relayed connections: nobody else gets past the inner port. */
+  readonly random: Random
   readonly bodyBytesMax: number
   /** Adds routes. */
   readonly routes: (app: FastifyInstance) => void
@@ -26,6 +34,8 @@ export interface HttpOptions {
 
 export interface HttpServer {
   readonly port: number
+  /** Who may write may have changed. */
+  forget(): void
   /** Stops taking connections and closes what is idle; requests get some seconds to end, live results never would. */
   close(): Promise<void>
 }
@@ -34,12 +44,12 @@ const END_MS = 2_000
 
 /** @throws MR_PORT when the port is in use. */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  let lane: Lane | undefined
+  const secret = Buffer.from(options.random.bytes(32)).toString('base64url')
   const app = Fastify({
     bodyLimit: options.bodyBytesMax,
     serverFactory(handler) {
       const server = makeServer(options, handler)
-      lane = addLane(server, options)
+      takeRelayed(server, secret)
       return server
     },
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 500 },
@@ -64,31 +74,28 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       .send(JSON.stringify(problemOf(error)))
   })
   options.routes(app)
-  try {
-    await app.listen({ host: options.host, port: options.port })
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE') {
-      throw new MillraceError('MR_PORT', `port ${options.port} is in use`, {
-        fix: 'choose another with --port, or 0 for any free one',
-        cause,
-      })
-    }
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const doors = await openDoors({
+    ...options,
+    threads: options.doorThreads,
+    inner: { port: (app.server.address() as AddressInfo).port, secret },
+    onError: (error) => options.onError(error, { method: 'POST', url: '/streams' }),
+  }).catch(async (cause) => {
+    await app.close()
     throw cause
-  }
-  const address = app.server.address()
-  return {
-    port: typeof address === 'object' && address ? address.port : options.port,
-    async close() {
-      app.server.closeIdleConnections()
-      lane?.closeIdle()
-      const cancel = options.clock.after(END_MS, () => {
-        app.server.closeAllConnections()
-        lane?.closeAll()
-      })
-      await app.close()
-      cancel()
-    },
-  }
+  })
+  return { port: doors.port, forget: doors.forget, close: () => closeBoth(app, doors, options.clock) }
+}
+
+async function closeBoth(app: FastifyInstance, doors: Doors, clock: Clock): Promise<void> {
+  app.server.closeIdleConnections()
+  doors.close('idle')
+  const cancel = clock.after(END_MS, () => {
+    app.server.closeAllConnections()
+    doors.close('all')
+  })
+  await Promise.all([app.close(), doors.closed])
+  cancel()
 }
 
 function makeServer(options: HttpOptions, handler: (request: IncomingMessage, response: ServerResponse) => void): Server {
@@ -107,20 +114,6 @@ function makeServer(options: HttpOptions, handler: (request: IncomingMessage, re
     void answerStream(options.streams, stream, request, response)
   })
   return server
-}
-
-/** New connections come into the lane first; those that leave it go where they would have gone. */
-function addLane(server: Server, { streams, clock }: HttpOptions): Lane {
-  const accept = server.listeners('connection') as ((socket: Socket) => void)[]
-  const lane = new Lane({
-    clock,
-    answer: (request, body) => takeRows(streams, request, () => body),
-    handOver: (socket) => {
-      for (const listener of accept) listener.call(server, socket)
-    },
-  })
-  server.removeAllListeners('connection').on('connection', (socket) => lane.take(socket))
-  return lane
 }
 
 /** Pages of other origins may not call, and names that are not ours may not point here (DNS rebinding). */

@@ -12,7 +12,7 @@ const head = (extra = '', length = 3) => `POST /streams/clicks HTTP/1.1\r\nHost:
 test('heads that the lane takes', () => {
   const all =
     'Authorization: Bearer a\r\nContent-Type:application/json\r\ncontent-encoding: \tgzip \r\nIdempotency-Key: k 1\r\nX-Other: y\r\n'
-  assert.deepEqual(readHead(head(all)), {
+  assert.deepEqual(readHead(Buffer.from(head(all))), {
     stream: 'clicks',
     authorization: 'Bearer a',
     contentType: 'application/json',
@@ -21,8 +21,8 @@ test('heads that the lane takes', () => {
     headBytes: head(all).length,
     bodyBytes: 3,
   })
-  assert.equal(readHead(head('Connection: Keep-Alive\r\n'))?.bodyBytes, 3)
-  assert.equal(readHead(`${head()}{}\nPOST /`)?.headBytes, head().length)
+  assert.equal(readHead(Buffer.from(head('Connection: Keep-Alive\r\n')))?.bodyBytes, 3)
+  assert.equal(readHead(Buffer.from(`${head()}{}\nPOST /`))?.headBytes, head().length)
 })
 
 test('heads that it leaves to node:http', () => {
@@ -50,7 +50,7 @@ test('heads that it leaves to node:http', () => {
     'large body': head('', 2 << 20),
     'large head': head(`X-Other: ${'a'.repeat(9_000)}\r\n`),
   }
-  for (const [why, text] of Object.entries(left)) assert.equal(readHead(text), null, why)
+  for (const [why, text] of Object.entries(left)) assert.equal(readHead(Buffer.from(text)), null, why)
 })
 
 interface Both {

@@ -26,11 +26,25 @@ const FIELD_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\t]*)$/
 const UNUSUAL = new Set(['transfer-encoding', 'expect', 'upgrade', 'origin', 'trailer', 'te'])
 const KNOWN = new Set(['host', 'content-length', 'authorization', 'content-type', 'content-encoding', 'idempotency-key', 'connection'])
 
-/** The head of a request whose bytes begin `text`; null when it is incomplete or not for the lane. */
-export function readHead(text: string): Head | null {
-  const end = text.indexOf('\r\n\r\n')
+/** Heads that were read: a collector sends few different ones. */
+const heads = new Map<string, Head>()
+const HEADS_MAX = 1_000
+
+/** The head of a request that begins `bytes`; null when it is incomplete or not for the lane. */
+export function readHead(bytes: Buffer): Head | null {
+  const end = bytes.indexOf('\r\n\r\n')
   if (end < 0 || end > HEAD_BYTES_MAX) return null
-  const lines = text.slice(0, end).split('\r\n')
+  const text = bytes.latin1Slice(0, end)
+  let head = heads.get(text) ?? null
+  if (head) return head
+  head = parseHead(text)
+  if (heads.size >= HEADS_MAX) heads.clear()
+  if (head) heads.set(text, head)
+  return head
+}
+
+function parseHead(text: string): Head | null {
+  const lines = text.split('\r\n')
   const stream = REQUEST_LINE.exec(lines[0]!)?.[1]
   if (stream === undefined) return null
   const known = new Map<string, string>()
@@ -50,7 +64,7 @@ export function readHead(text: string): Head | null {
     contentType: known.get('content-type'),
     contentEncoding: known.get('content-encoding'),
     idempotencyKey: known.get('idempotency-key'),
-    headBytes: end + 4,
+    headBytes: text.length + 4,
     bodyBytes: Number(length),
   }
 }
@@ -137,7 +151,7 @@ class Connection {
     if (this.#size === 0) return
     const { clock } = this.#options
     if (!this.#head) {
-      this.#head = readHead(this.#joined().toString('latin1', 0, HEAD_BYTES_MAX))
+      this.#head = readHead(this.#joined())
       this.#sinceMs = clock.monotonicMs()
     }
     const head = this.#head

@@ -4,16 +4,17 @@ import type { FastifyInstance } from 'fastify'
 import { nodeDisk } from '../core/disk.ts'
 import type { MillraceError } from '../core/errors.ts'
 import { MillraceError as Failure } from '../core/errors.ts'
+import type { Random } from '../core/random.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { partitionKeyIndex } from '../define/partition-key.ts'
 import { hasDoor } from '../define/system-columns.ts'
-import type { Door } from '../ingest/collect.ts'
 import { storedUnder } from '../orchestrate/graph.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
 import type { AdminParts } from './admin/parts.ts'
 import { addAdmin, callerOf } from './admin/routes.ts'
 import { mayCount } from './admin/shown.ts'
 import type { Caller } from './answer.ts'
+import type { DoorDefinition } from './doors/messages.ts'
 import { type HttpServer, startHttp } from './http.ts'
 import { addIceberg, type IcebergServing } from './iceberg/routes.ts'
 import { shownMetrics } from './metrics.ts'
@@ -26,6 +27,8 @@ export interface ServeParts {
   readonly host: string
   readonly port: number
   readonly bodyBytesMax: number
+  readonly doorThreads: number
+  readonly random: Random
   readonly admin: AdminParts
   readonly cursorKey: Uint8Array
   /** Directory of the built console. */
@@ -41,18 +44,18 @@ const BEARER = 'Bearer '
 
 export function serveHttp(parts: ServeParts): Promise<HttpServer> {
   const { admin } = parts
-  const doors = new Map<string, Door>()
-  for (const relation of admin.manifest().relations) {
-    if (!hasDoor(relation)) continue
-    const partitions = relation.kind === 'stream' ? relation.partitions : 1
-    doors.set(relation.name, {
-      topic: relation.name,
-      partitions,
-      keyIndex: partitionKeyIndex(relation),
-      scanner: compileScanner(relation.shape),
+  const definitions = admin
+    .manifest()
+    .relations.filter(hasDoor)
+    .map((relation): DoorDefinition => {
+      const partitions = relation.kind === 'stream' ? relation.partitions : 1
+      return { topic: relation.name, partitions, keyIndex: partitionKeyIndex(relation), shape: relation.shape }
     })
-  }
+  const doors = new Map(definitions.map(({ shape, ...door }) => [door.topic, { ...door, scanner: compileScanner(shape) }]))
   return startHttp({
+    doors: definitions,
+    doorThreads: parts.doorThreads,
+    random: parts.random,
     host: parts.host,
     port: parts.port,
     bodyBytesMax: parts.bodyBytesMax,

@@ -25,7 +25,7 @@ export interface StreamAnswer {
 }
 
 export interface StreamPorts {
-  readonly log: Log
+  readonly log: Pick<Log, 'append'>
   readonly limits: CollectLimits
   door(name: string): Door | undefined
   /**

@@ -1,0 +1,198 @@
+// The threads that listen on the port: they take rows of streams and leave everything else to node:http. Here is their side of
+// the process: it starts them, appends what they read to the log, and says who may write (decision 10).
+import { createServer } from 'node:net'
+import { Worker } from 'node:worker_threads'
+import type { Clock } from '../../core/clock.ts'
+import { asMillraceError, MillraceError } from '../../core/errors.ts'
+import { fingerprint } from '../../schema/fingerprint.ts'
+import type { StreamPorts } from '../streams.ts'
+import {
+  callsOf,
+  collectedOf,
+  type DoorDefinition,
+  type FromThread,
+  type InnerAddress,
+  type PackedTurn,
+  packAppended,
+  type SentError,
+  sentError,
+  type ThreadData,
+  type ToThread,
+} from './messages.ts'
+
+export interface DoorsOptions {
+  readonly host: string
+  /** 0 = any free one. */
+  readonly port: number
+  readonly threads: number
+  readonly inner: InnerAddress
+  readonly doors: readonly DoorDefinition[]
+  readonly streams: Pick<StreamPorts, 'log' | 'limits' | 'mayWrite' | 'onCollected'>
+  readonly clock: Clock
+  /** A thread ended by itself; another one takes its place. */
+  readonly onError: (error: MillraceError) => void
+}
+
+export interface Doors {
+  readonly port: number
+  /** Who may write may have changed. */
+  forget(): void
+  /** Stops listening, and closes connections once they wait for nothing, or at once. */
+  close(connections: 'idle' | 'all'): void
+  /** Every thread has ended. */
+  readonly closed: Promise<void>
+}
+
+const AGAIN_MS = 500
+
+/** @throws MR_PORT when the port is in use. */
+export async function openDoors(options: DoorsOptions): Promise<Doors> {
+  const threads = new Set<Thread>()
+  const ended = Promise.withResolvers<void>()
+  let isClosing = false
+  const start = async (port: number): Promise<number> => {
+    const thread = new Thread(options, port)
+    threads.add(thread)
+    thread.ended.then((error) => {
+      threads.delete(thread)
+      if (isClosing) return threads.size === 0 ? ended.resolve() : undefined
+      if (!thread.isListening) return
+      options.onError(error ?? new MillraceError('MR_INTERNAL', 'a thread of the door ended'))
+      options.clock.after(AGAIN_MS, () =>
+        isClosing ? undefined : start(thread.port).catch((cause) => options.onError(asMillraceError(cause))),
+      )
+    })
+    await thread.listening
+    return thread.port
+  }
+  if (options.threads > 1 && options.port !== 0) await probe(options.host, options.port)
+  const port = await start(options.port)
+  for (let more = 1; more < options.threads; more++) await start(port)
+  return {
+    port,
+    closed: ended.promise,
+    forget() {
+      for (const thread of threads) thread.say({ kind: 'forget' })
+    },
+    close(connections) {
+      isClosing = true
+      if (threads.size === 0) ended.resolve()
+      for (const thread of threads) thread.close(connections)
+    },
+  }
+}
+
+const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url)
+
+class Thread {
+  readonly listening: Promise<void>
+  /** With the error that ended it. */
+  readonly ended: Promise<MillraceError | undefined>
+  readonly #worker: Worker
+  readonly #options: DoorsOptions
+  readonly #fingerprints: readonly string[]
+  #port = 0
+  #isListening = false
+  #answers: number[] = []
+  #errors: [call: number, error: SentError][] = []
+
+  constructor(options: DoorsOptions, port: number) {
+    this.#options = options
+    this.#fingerprints = options.doors.map(({ shape }) => fingerprint(shape))
+    const { host, inner, doors, streams, threads } = options
+    const workerData: ThreadData = { host, port, isShared: threads > 1, bodyBytesMax: streams.limits.bodyBytesMax, doors, inner }
+    this.#worker = new Worker(ENTRY, { workerData, name: 'door' })
+    const listening = Promise.withResolvers<void>()
+    this.listening = listening.promise
+    this.#worker.on('message', (message: FromThread) => {
+      if (message.kind === 'turn') this.#append(message)
+      else if (message.kind === 'may') void this.#mayWrite(message)
+      else if (message.kind === 'listening') {
+        this.#port = message.port
+        this.#isListening = true
+        listening.resolve()
+      } else {
+        listening.reject(notListening(message, port))
+        void this.#worker.terminate()
+      }
+    })
+    const ended = Promise.withResolvers<MillraceError | undefined>()
+    let error: MillraceError | undefined
+    this.#worker.on('error', (cause) => {
+      error = asMillraceError(cause)
+      listening.reject(error)
+    })
+    this.#worker.on('exit', () => ended.resolve(error))
+    this.ended = ended.promise
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  get isListening(): boolean {
+    return this.#isListening
+  }
+
+  say(message: ToThread, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer)
+  }
+
+  close(connections: 'idle' | 'all'): void {
+    this.say({ kind: 'close', connections })
+  }
+
+  #append(turn: PackedTurn): void {
+    const { streams, doors } = this.#options
+    for (const { call, door, parts } of callsOf(turn, this.#fingerprints)) {
+      streams.log.append(doors[door]!.topic, parts).then(
+        (appended) => {
+          this.#schedule()
+          packAppended(this.#answers, call, appended)
+        },
+        (cause) => {
+          this.#schedule()
+          this.#errors.push([call, sentError(asMillraceError(cause))])
+        },
+      )
+    }
+    for (const { door, accepted, rejected, bytes, tookMs } of collectedOf(turn))
+      streams.onCollected(doors[door]!.topic, accepted, rejected, bytes, tookMs)
+  }
+
+  /** What one group commit answers goes in one message: its promises are settled together, before the next tick. */
+  #schedule(): void {
+    if (this.#answers.length > 0 || this.#errors.length > 0) return
+    process.nextTick(() => {
+      const numbers = Float64Array.from(this.#answers)
+      this.say({ kind: 'appended', numbers, errors: this.#errors }, [numbers.buffer])
+      this.#answers = []
+      this.#errors = []
+    })
+  }
+
+  async #mayWrite({ ask, authorization, stream }: Extract<FromThread, { kind: 'may' }>): Promise<void> {
+    try {
+      const { id } = await this.#options.streams.mayWrite(authorization, stream)
+      this.say({ kind: 'may', ask, id })
+    } catch (cause) {
+      this.say({ kind: 'may', ask, error: sentError(asMillraceError(cause)) })
+    }
+  }
+}
+
+/** Threads share a port, and the system would let another process of this user share it too: so whoever has it is found first. */
+async function probe(host: string, port: number): Promise<void> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.on('error', (error: NodeJS.ErrnoException) => reject(notListening({ code: error.code, message: error.message }, port)))
+    server.listen({ host, port }, resolve)
+  })
+  await new Promise((resolve) => server.close(resolve))
+}
+
+function notListening({ code, message }: { code: string | undefined; message: string }, port: number): MillraceError {
+  if (code === 'EADDRINUSE')
+    return new MillraceError('MR_PORT', `port ${port} is in use`, { fix: 'choose another with --port, or 0 for any free one' })
+  return new MillraceError('MR_PORT', `cannot listen: ${message}`, { fix: 'choose another address or port' })
+}
