@@ -97,9 +97,12 @@ const server = createServer({ allowHalfOpen: true }, (socket) => lane.take(socke
 
 function close(connections: 'idle' | 'all'): void {
   if (server.listening) server.close(() => port.close())
-  if (connections === 'idle') return lane.closeIdle() // node:http closes its own, and so the relayed ones
-  lane.closeAll()
-  for (const socket of relayed) socket.destroy()
+  // Of the relayed ones, node:http closes those that are idle.
+  if (connections === 'idle') lane.closeIdle()
+  else {
+    lane.closeAll()
+    for (const socket of relayed) socket.destroy()
+  }
 }
 
 port.on('message', (message: ToThread) => {
