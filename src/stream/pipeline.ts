@@ -33,6 +33,8 @@ export interface Sink {
   readonly pendingBytes: number
   readonly pendingRows: number
   cut(): Promise<Cut>
+  /** Milliseconds until it wants to be ticked though nothing came; null or absent: it need not be. */
+  readonly wakeInMs?: number | null
   /** One pipeline of a stream takes the decisions that are about the stream itself. */
   readonly ownsStream?: boolean
 }
@@ -318,7 +320,7 @@ export class Pipeline {
       this.#hasUncommitted && !this.#flushing
         ? Math.max(1, this.settings.flushMs - (this.#parts.clock.monotonicMs() - this.#lastFlushMs))
         : null
-    const timers = [flushInMs, this.#idleWatch?.nextMs ?? null]
+    const timers = [flushInMs, this.#idleWatch?.nextMs ?? null, this.#sink.wakeInMs ?? null]
       .filter((ms) => ms !== null)
       .map((ms) => this.#parts.clock.after(ms, () => this.#wake?.()))
     await new Promise<void>((resolve) => {
