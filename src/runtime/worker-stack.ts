@@ -29,7 +29,8 @@ export async function stackOfWorker(threadId: number, clock: Clock): Promise<str
   }
   const paused = new Promise<string>((resolve) => {
     session.on('NodeWorker.attachedToWorker', ({ params }) => {
-      if (Number(params.workerInfo.workerId) !== threadId) return
+      // `workerId` counts the attachments of this session; the title names the thread.
+      if (!params.workerInfo.title.startsWith(`[worker ${threadId}] `)) return
       sessionId = params.sessionId
       post('Debugger.enable')
       post('Debugger.pause')
@@ -64,6 +65,7 @@ export async function stackOfWorker(threadId: number, clock: Clock): Promise<str
       post('Debugger.disable')
       await clock.sleep(50)
       session.post('NodeWorker.detach', { sessionId })
+      session.post('NodeWorker.disable')
     }
     session.disconnect()
   }

@@ -178,7 +178,8 @@ export class Pipeline {
         await this.#flushing
         if (isReplaced) this.#stop.abort()
         await this.#parts.clock.sleep(againMs, this.#stop.signal).catch(() => {})
-        againMs = Math.min(BACKOFF_MAX_MS, againMs * 2)
+        // A call that was ended is set aside by the next tries: nothing is won by waiting longer.
+        if (failure.code !== 'MR_PROCESSOR_ENDED') againMs = Math.min(BACKOFF_MAX_MS, againMs * 2)
       }
     }
     await this.#flushing
