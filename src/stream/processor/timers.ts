@@ -24,6 +24,8 @@ export class Timers {
   /** Set while timers fire, for a time that has passed: they wait for the next record, so that firing ends. */
   #held: Pending[] = []
   #firing: TimerEntry | null = null
+  /** How far timers may fire at the record at hand. */
+  #untilUs: Record<TimeOf, number> = { event: 0, arrival: 0 }
   #seq = 0
 
   get size(): number {
@@ -37,7 +39,7 @@ export class Timers {
     const entry: Pending = { key, name, atUs, by, seq: this.#seq++, isOff: false }
     if (old) old.isOff = true
     this.#byId.set(id, entry)
-    if (this.#firing && this.#firing.by === by && atUs <= this.#firing.atUs) this.#held.push(entry)
+    if (this.#firing && atUs <= (this.#firing.by === by ? this.#firing.atUs : this.#untilUs[by])) this.#held.push(entry)
     else push(this.#heaps[by], entry)
     return () => {
       entry.isOff = true
@@ -70,6 +72,7 @@ export class Timers {
 
   /** The next timer that is due, taken out; null when there is none. */
   due(watermarkUs: number, arrivalUs: number): TimerEntry | null {
+    this.#untilUs = { event: watermarkUs, arrival: arrivalUs }
     this.#firing = this.#pop('event', watermarkUs) ?? this.#pop('arrival', arrivalUs)
     return this.#firing
   }
