@@ -1,6 +1,8 @@
 // The processor behind a stream: what it reads, its state, timers and further outputs. Its code is not in the manifest.
+import type { Fields } from '../../define/field.ts'
 import type { ProcessorManifest, StateManifest } from '../../define/manifest.ts'
 import type { StateSpec } from '../../define/state.ts'
+import type { StreamHow } from '../../define/stream.ts'
 import { columnIn, durationOf, fail, isMember, placeIn, type Scope } from '../scope.ts'
 import { type ProcessorOptions, type StreamDefinition, timeColumn } from './stream.ts'
 
@@ -32,7 +34,7 @@ export function compileProcessor(scope: Scope, definition: StreamDefinition, how
     fail(scope, 'MR_PLAN_KEY', at, `${what} has state but no key`, "add key: '<a column of its input>', or keep it shared.*")
   const limitMs = durationOf(scope, at, `${what}, limit`, how.limit)
   const timers = Object.keys(how.onTimer ?? {})
-  const outputs = outputsOf(scope, what, how, at)
+  const outputs = outputsOf(scope, what, how, at, time !== undefined && time === input.time)
   return {
     kind: 'processor',
     name: definition.$name,
@@ -47,14 +49,31 @@ export function compileProcessor(scope: Scope, definition: StreamDefinition, how
   }
 }
 
-function outputsOf(scope: Scope, what: string, how: ProcessorOptions, at: string): readonly (readonly [string, string])[] {
+/** `isTimed`: the processor hands on the watermark of its input. */
+function outputsOf(
+  scope: Scope,
+  what: string,
+  how: ProcessorOptions,
+  at: string,
+  isTimed: boolean,
+): readonly (readonly [string, string])[] {
   return Object.entries(how.outputs ?? {}).flatMap(([name, relation]) => {
     const place = `${what}, outputs.${name}`
     if (!isMember(scope, relation, at, place)) return []
-    const isEmitted = (relation as unknown as StreamDefinition).$how as { readonly from?: { readonly $source?: string } }
-    if (relation.$kind === 'stream' && isEmitted.from?.$source === 'emitted') return [[name, relation.$name] as const]
-    fail(scope, 'MR_DEFINE_VALUE', at, `${place}: "${relation.$name}" has rows of its own`, 'give it from: emitted()')
-    return []
+    const own = (relation as unknown as StreamDefinition).$how as Partial<StreamHow<Fields>>
+    if (relation.$kind !== 'stream' || own.from?.$source !== 'emitted') {
+      fail(scope, 'MR_DEFINE_VALUE', at, `${place}: "${relation.$name}" has rows of its own`, 'give it from: emitted()')
+      return []
+    }
+    if (own.time !== undefined && !isTimed)
+      fail(
+        scope,
+        'MR_PLAN_KEY',
+        at,
+        `${place}: "${relation.$name}" has an event time, but the processor has not that of its input: it would have no watermark`,
+        'give the processor the time of its input, or the output none',
+      )
+    return [[name, relation.$name] as const]
   })
 }
 
