@@ -117,11 +117,14 @@ export const ERRORS = {
   MR_ROW_ENUM: entry('A value is not among those allowed', 422),
   MR_ROW_TOO_LARGE: entry('The row is larger than allowed', 422),
   MR_ROW_PROCESSOR: entry('A processor threw on this row', 422),
+  MR_ROW_PROCESSOR_TIME: entry('A processor ran on this row for longer than it may', 422),
+  MR_ROW_PROCESSOR_EXIT: entry("A processor's worker ended on this row", 422),
   MR_ROW_CHECK: entry('A check set the row aside', 422),
 
   // stream, transform, quality, orchestrate
   MR_STREAM_STATE: entry('The state of a pipeline does not fit its log', 500),
   MR_PROCESSOR: entry('A processor failed', 500),
+  MR_PROCESSOR_ENDED: entry("A processor's code did not come back and was ended", 500, true),
   MR_CHECK_BLOCKED: entry('A check with severity block failed; nothing was published', 409),
   MR_RUN_TIMEOUT: entry('A step ran longer than it may', 504, true),
   MR_RUN_UNKNOWN: entry('The run does not exist', 404),

@@ -107,13 +107,34 @@ export interface ProcessorManifest {
   readonly key?: string
   readonly time?: string
   readonly state: Readonly<Record<string, StateManifest>>
+  /** Names of timers. */
+  readonly timers?: readonly string[]
+  /** Streams beside its own that it emits into, by the names that its code uses. */
+  readonly outputs?: Readonly<Record<string, string>>
+  /** How long one call of user code may take, when it is not the default. */
+  readonly limitMs?: number
 }
 
-export type StateManifest =
-  | { readonly kind: 'value'; readonly type: Shape['fields'][number]['type'] }
-  | { readonly kind: 'expiringSet'; readonly type: Shape['fields'][number]['type']; readonly withinMs: number }
+type StateType = Shape['fields'][number]['type']
+
+/** `scope`: one for each partition instead of one for each key. */
+export type StateManifest = { readonly scope?: 'partition' } & (
+  | { readonly kind: 'value'; readonly type: StateType }
+  | { readonly kind: 'map'; readonly key: StateType; readonly type: StateType; readonly withinMs?: number }
+  | { readonly kind: 'expiringSet'; readonly type: StateType; readonly withinMs: number }
+  | { readonly kind: 'window'; readonly withinMs: number; readonly panes: number }
   | { readonly kind: 'ewma'; readonly windowMs: number }
   | { readonly kind: 'moments' }
+  | { readonly kind: 'top'; readonly type: StateType; readonly size: number; readonly counters: number }
+  | { readonly kind: 'distinct'; readonly type: StateType; readonly precision: number }
+  | { readonly kind: 'quantiles'; readonly accuracy: number }
+  | {
+      readonly kind: 'logistic' | 'regression'
+      readonly features: readonly string[]
+      readonly rate: number
+      readonly decay: number
+    }
+)
 
 export type Relation = StreamManifest | TableManifest | ModelManifest
 

@@ -1,6 +1,7 @@
-// `processor`: TypeScript that is called for each event of a stream, in order for each key, with exactly-once state. What
-// it emits is a stream of the same name.
-import type { NoFields } from './any.ts'
+// `processor`: TypeScript that is called for each event of a stream, in order for each key, with exactly-once state and
+// timers. What it emits is a stream of the same name, and further streams that it names as outputs.
+import type { Duration } from '../core/duration.ts'
+import type { Any, NoFields } from './any.ts'
 import type { Fields, KeyOf, RowOf } from './field.ts'
 import type { PartitionOf, RelationHow } from './how.ts'
 import { placeOf } from './place.ts'
@@ -8,28 +9,66 @@ import { type Declared, declaredRelation, type Relation } from './relation.ts'
 import type { StateSpec } from './state.ts'
 import type { Instant } from './values.ts'
 
-export interface ProcessorContext<Out> {
+type States = Readonly<Record<string, StateSpec>>
+type Outputs = Readonly<Record<string, Relation<string, Any, 'stream'>>>
+
+export interface ProcessorContext<Out, Timers extends string = never, Os extends Outputs = NoFields> {
   /** Appends a row to the processor's stream. */
   emit(row: Out): void
+  /** Appends a row to one of its `outputs`. */
+  readonly emitTo: { readonly [O in keyof Os]: (row: Os[O]['$row']) => void }
+  /**
+   * Calls `onTimer[name]` for this key once time has reached `at`; one that was set before under this name is moved. By event
+   * time it fires before the first record with which the partition's watermark reaches `at`; by arrival, before the first
+   * record that came at `at` or later, and when none comes, soon after. Default: by event time when the processor has `time`.
+   */
+  timer(name: Timers, at: Instant, by?: 'event' | 'arrival'): void
+  cancelTimer(name: Timers): void
   /** The time when the event arrived. The only clock that a processor may read: it is the same when the log is replayed. */
   readonly now: Instant
 }
 
-export type StateOf<St extends Readonly<Record<string, StateSpec>>> = { readonly [K in keyof St]: St[K]['$handle'] }
+export interface Timer<K> {
+  /** The key whose timer it is. */
+  readonly key: K
+  /** The time that it was set to. */
+  readonly at: Instant
+}
+
+export type StateOf<St extends States> = { readonly [K in keyof St]: St[K]['$handle'] }
 
 type RowKey<R> = R extends unknown ? keyof R & string : never
 
 type TimeKey<R> = R extends unknown ? { [K in keyof R & string]-?: R[K] extends Instant ? K : never }[keyof R & string] : never
 
-export interface ProcessorHow<S extends Fields, R, St extends Readonly<Record<string, StateSpec>>> extends RelationHow {
+export interface ProcessorHow<
+  S extends Fields,
+  R,
+  St extends States,
+  K extends string = RowKey<R>,
+  T extends string = never,
+  Os extends Outputs = NoFields,
+> extends RelationHow {
   readonly from: Relation<string, R, 'stream'>
-  /** Column of `from`; state is kept for each of its values. */
-  readonly key?: RowKey<R>
+  /** Column of `from`; state and timers are kept for each of its values. */
+  readonly key?: K & RowKey<R>
   /** Event-time column of `from`; the output has it as its time when a column of that name is a timestamp. */
   readonly time?: TimeKey<R>
   readonly state?: St
+  /** Further streams that it emits into, each made by `stream(..., { from: emitted() })`. */
+  readonly outputs?: Os
   /** Called once for each event. It must not read clocks, chance or the network: the log is replayed after a crash. */
-  on(row: R, state: StateOf<St>, context: ProcessorContext<RowOf<S>>): void
+  on(row: R, state: StateOf<St>, context: ProcessorContext<RowOf<S>, T, Os>): void
+  /** Called when a timer fires, by the names that `context.timer` takes. The same rules as for `on`. */
+  readonly onTimer?: {
+    readonly [N in T]: (
+      timer: Timer<K extends keyof R ? R[K] : null>,
+      state: StateOf<St>,
+      context: ProcessorContext<RowOf<S>, T, Os>,
+    ) => void
+  }
+  /** How long one call may take before it is ended and its row set aside; default 5 seconds. */
+  readonly limit?: Duration
   readonly partitions?: number
   readonly partition?: readonly PartitionOf<S>[]
   /** Columns by which files are sorted. */
@@ -37,10 +76,14 @@ export interface ProcessorHow<S extends Fields, R, St extends Readonly<Record<st
 }
 
 /** A processor and the stream that it emits, whose columns are `fields`. */
-export function processor<const N extends string, S extends Fields, R, const St extends Readonly<Record<string, StateSpec>> = NoFields>(
-  name: N,
-  fields: S,
-  how: ProcessorHow<S, R, St>,
-): Declared<N, S, 'stream'> {
+export function processor<
+  const N extends string,
+  S extends Fields,
+  R,
+  const St extends States = NoFields,
+  const K extends string = never,
+  T extends string = never,
+  Os extends Outputs = NoFields,
+>(name: N, fields: S, how: ProcessorHow<S, R, St, K, T, Os>): Declared<N, S, 'stream'> {
   return declaredRelation({ $kind: 'stream', $name: name, $at: placeOf(processor), $how: how }, fields) as Declared<N, S, 'stream'>
 }

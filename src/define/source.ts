@@ -6,6 +6,10 @@ export interface HttpSource {
   readonly $source: 'http'
 }
 
+export interface EmittedSource {
+  readonly $source: 'emitted'
+}
+
 export interface FilesHow {
   /** A path or pattern, relative to the project: `'data/*.csv'`. */
   readonly path: Text
@@ -27,6 +31,9 @@ export interface FilesSource extends FilesHow {
 
 /** Rows arrive by `POST /streams/{name}`. */
 export const http = (): HttpSource => Object.freeze({ $source: 'http' })
+
+/** Rows are emitted by the processor that names the stream among its outputs. */
+export const emitted = (): EmittedSource => Object.freeze({ $source: 'emitted' })
 
 /** Rows of files. */
 export const files = (how: FilesHow): FilesSource => Object.freeze({ $source: 'files', ...how })

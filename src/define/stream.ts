@@ -1,13 +1,13 @@
-// `stream`: an append-only relation with event time, fed by a source or by a processor.
+// `stream`: an append-only relation with event time, fed over HTTP or by a processor.
 import type { Duration } from '../core/duration.ts'
 import type { Fields, KeyOf, TimeKeys } from './field.ts'
 import type { PartitionOf, RelationHow } from './how.ts'
 import { placeOf } from './place.ts'
 import { type Declared, declaredRelation } from './relation.ts'
-import type { HttpSource } from './source.ts'
+import type { EmittedSource, HttpSource } from './source.ts'
 
 export interface StreamHow<S extends Fields> extends RelationHow {
-  readonly from: HttpSource
+  readonly from: HttpSource | EmittedSource
   /** Rows of one key keep their order: its hash chooses the partition. */
   readonly key?: KeyOf<S>
   /** Event time; default: the time of arrival. */

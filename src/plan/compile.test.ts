@@ -7,6 +7,7 @@ import {
   between,
   checks,
   dashboard,
+  emitted,
   endpoint,
   failed,
   files,
@@ -31,6 +32,7 @@ import {
   references,
   role,
   rowCountAnomaly,
+  shared,
   sql,
   stream,
   t,
@@ -416,6 +418,56 @@ test('processors: input, key, state', async () => {
   await expectOne(/MR_PLAN_UNKNOWN processor "p", from: stream "clicks" \(.*\) is not part of the project/, of({}))
   const wide = stream('wide', { id: t.uuid(), a: t.string() }, { from: http(), key: 'a', partitions: 2 })
   await expectOne(/MR_PLAN_KEY processor "p" keeps state by "id", but "wide" is partitioned by "a"/, wide, of({ from: wide, key: 'id' }))
+  const held = (state: Wrong) => of({ key: 'session', state: { n: state } })
+  await expectOne(/MR_DEFINE_VALUE processor "p", state "n" has panes 0/, clicks, hidden, held(keyed.window('1 hour', { panes: 0 })))
+  await expectOne(
+    /MR_DEFINE_VALUE processor "p", state "n" has precision 40/,
+    clicks,
+    hidden,
+    held(keyed.distinct(t.int(), { precision: 40 })),
+  )
+  await expectOne(
+    /MR_DEFINE_VALUE processor "p", state "n" has the features \["a","a"\]/,
+    clicks,
+    hidden,
+    held(keyed.logistic({ features: ['a', 'a'] })),
+  )
+  assert.deepEqual(await findings(clicks, hidden, of({ state: { n: shared.moments() } })), [], 'shared state needs no key')
+})
+
+test('processors: outputs', async () => {
+  const side = stream('side', { id: t.uuid() }, { from: emitted() })
+  const of = (name: string, how: object) => processor(name, { id: t.uuid() }, { from: clicks, on() {}, ...how } as Wrong)
+  assert.deepEqual(await findings(clicks, hidden, side, of('p', { outputs: { side } })), [])
+  await expectOne(/MR_DEFINE_VALUE stream "side" is emitted, but no processor has it among its outputs/, side)
+  await expectOne(
+    /MR_DEFINE_VALUE stream "side" is an output of p and q/,
+    clicks,
+    hidden,
+    side,
+    of('p', { outputs: { side } }),
+    of('q', { outputs: { side } }),
+  )
+  await expectOne(
+    /MR_DEFINE_VALUE processor "p", outputs.clicks: "clicks" has rows of its own/,
+    clicks,
+    hidden,
+    of('p', { outputs: { clicks } }),
+  )
+  await expectOne(
+    /MR_PLAN_UNKNOWN processor "p", outputs.side: stream "side" \(.*\) is not part of the project/,
+    clicks,
+    hidden,
+    of('p', { outputs: { side } }),
+  )
+  const timed = stream('timed', { seen: t.timestamp() }, { from: emitted(), time: 'seen' })
+  await expectOne(
+    /MR_PLAN_KEY processor "p", outputs.timed: "timed" has an event time/,
+    clicks,
+    hidden,
+    timed,
+    of('p', { outputs: { timed } }),
+  )
 })
 
 test('checks: columns, types, severities', async () => {

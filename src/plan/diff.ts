@@ -236,6 +236,13 @@ function compareProcessors(before: ProcessorManifest, after: ProcessorManifest):
     if (!old) reasons.push({ effect: 'additive', reason: `its state "${name}" starts empty` })
     else if (!equal(old, state)) reasons.push({ effect: 'rebuild', reason: `its state "${name}" changes: it starts empty` })
   }
+  for (const [name, stream] of Object.entries(before.outputs ?? {}))
+    if (after.outputs?.[name] !== stream) reasons.push({ effect: 'breaking', reason: `no longer emits into "${stream}"` })
+  for (const stream of Object.values(after.outputs ?? {}))
+    if (!Object.values(before.outputs ?? {}).includes(stream)) reasons.push({ effect: 'additive', reason: `emits into "${stream}" too` })
+  for (const name of before.timers ?? [])
+    if (!after.timers?.includes(name)) reasons.push({ effect: 'breaking', reason: `forgets its timers "${name}"` })
+  if (before.limitMs !== after.limitMs) reasons.push({ effect: 'setting', reason: 'the time limit of a call changes' })
   return reasons
 }
 

@@ -36,14 +36,14 @@ import { serveHttp } from '../serve/serve-http.ts'
 import { openStore } from '../store/open-store.ts'
 import { openCheckpoints } from '../stream/checkpoint.ts'
 import type { StreamEvent } from '../stream/pipeline.ts'
-import type { OnRow } from '../stream/process.ts'
+import type { ProcessorHost } from '../stream/processor/host.ts'
 import { makeAnswerer } from './answerer.ts'
 import { recordDeployed } from './apply.ts'
 import { readToken, takeDataDirectory, writeToken } from './data-directory.ts'
 import { deployTables, openRelations } from './deploy.ts'
 import { explainRead } from './explain-read.ts'
 import { type Logger, openLogger } from './logger.ts'
-import { makePipelines, type RunningPipeline } from './pipelines.ts'
+import { makePipelines, type PipelinesParts, type RunningPipeline } from './pipelines.ts'
 import { recheck, runStep, type StepParts } from './run-step.ts'
 import { jwtSettings, resolveText, type Settings } from './settings.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
@@ -55,8 +55,8 @@ export const VERSION = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf
 
 export interface NodeOptions {
   readonly manifest: Manifest
-  /** User code of processors, by name. */
-  readonly processors: ReadonlyMap<string, OnRow>
+  /** Where the code of a processor runs. */
+  readonly hostOf: PipelinesParts['hostOf']
   /** Directory of the project: file sources are relative to it. */
   readonly directory: string
   readonly data: string
@@ -316,14 +316,15 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       changed('relation', name)
     }
   }
-  const onRow = (processor: string): OnRow => {
-    const on = options.processors.get(processor)
-    if (!on) throw new MillraceError('MR_ASSERT', `cannot be: processor ${processor} has no code`)
-    return on
+  const hosts: ProcessorHost[] = []
+  const hostOf: PipelinesParts['hostOf'] = (...about) => {
+    const host = options.hostOf(...about)
+    hosts.push(host)
+    return host
   }
   const checkpoints = openCheckpoints(nodeDisk, clock, systemRandom, directory.checkpoints)
   const pipelines: RunningPipeline[] = await makePipelines(
-    { clock, random: systemRandom, log, lake, catalog: store.catalog, checkpoints, onEvent, relations, parser, settings, onRow },
+    { clock, random: systemRandom, log, lake, catalog: store.catalog, checkpoints, onEvent, relations, parser, settings, hostOf },
     manifest,
   )
   figures.watch(pipelines)
@@ -332,6 +333,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     for (let depth = 0; depth <= manifest.processors.length; depth++) await Promise.all(pipelines.map(({ pipeline }) => pipeline.flush()))
   }
   let isStarted = false
+  closers.push(async () => void (await Promise.all(hosts.map((host) => host.close()))))
   closers.push(() => stopPipelines(pipelines))
   closers.push(() => (isStarted ? within(clock, LAST_FLUSH_MS, flush()) : undefined))
   closers.push(() => runner.stop(10_000))

@@ -7,12 +7,12 @@ import { compileLive } from '../engine/algebra/read-query.ts'
 import type { SqlParser } from '../engine/ast.ts'
 import type { RelationStore } from '../engine/relations.ts'
 import { inlineConstants } from '../engine/sql-text.ts'
-import { Instant } from '../schema/instant.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
 import { Live } from '../stream/live.ts'
 import { Materialize } from '../stream/materialize.ts'
 import { Pipeline, type PipelineParts, type Sink } from '../stream/pipeline.ts'
-import { type OnRow, Process } from '../stream/process.ts'
+import type { ProcessorHost } from '../stream/processor/host.ts'
+import { Process } from '../stream/processor/process.ts'
 import { compileRowChecks } from '../stream/row-checks.ts'
 import { StreamSource } from '../stream/source.ts'
 import { partitionsOf } from './deploy.ts'
@@ -30,8 +30,8 @@ export interface PipelinesParts extends PipelineParts {
   readonly relations: RelationStore
   readonly parser: SqlParser
   readonly settings: Settings
-  /** User code of a processor. */
-  readonly onRow: (processor: string) => OnRow
+  /** Where the code of a processor runs. */
+  readonly hostOf: (processor: ProcessorManifest, input: StreamManifest, outputs: readonly StreamManifest[]) => ProcessorHost
 }
 
 const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
@@ -78,15 +78,9 @@ function streamOf(manifest: Manifest, name: string): StreamManifest {
 
 function processPipeline(parts: PipelinesParts, manifest: Manifest, processor: ProcessorManifest): RunningPipeline {
   const input = streamOf(manifest, processor.from)
-  const output = streamOf(manifest, processor.name)
-  const sink = new Process({
-    log: parts.log,
-    processor,
-    input,
-    output,
-    on: parts.onRow(processor.name),
-    instant: (micros) => Instant.fromMicros(micros),
-  })
+  const outputs = [processor.name, ...Object.values(processor.outputs ?? {})].map((name) => streamOf(manifest, name))
+  const { clock, log } = parts
+  const sink = new Process({ clock, log, processor, input, outputs, host: parts.hostOf(processor, input, outputs) })
   return build(parts, manifest, `process:${processor.name}`, input, hash(processor), processor.name, sink)
 }
 

@@ -1,6 +1,4 @@
 // From a directory to a running node: load the project, compile it, refuse it with all findings when it is wrong, start it.
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { systemClock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { Manifest } from '../define/manifest.ts'
@@ -8,10 +6,11 @@ import type { Project } from '../define/project.ts'
 import { compile } from '../plan/compile.ts'
 import type { Finding } from '../plan/finding.ts'
 import { openBinder } from '../plan/open-binder.ts'
-import type { OnRow } from '../stream/process.ts'
 import { loadProject } from './load.ts'
 import { type RunningNode, startNode } from './node.ts'
+import { fingerprintOf } from './project-code.ts'
 import { readSettings } from './settings.ts'
+import { workerHost } from './worker-host.ts'
 
 export interface CompiledProject {
   readonly manifest: Manifest
@@ -30,9 +29,13 @@ export async function compileProject(directory: string): Promise<CompiledProject
   const binder = await openBinder()
   try {
     const compiled = await compile(loaded.project, binder, { root: loaded.directory, exported: loaded.exported })
-    const hash = createHash('sha256')
-    for (const file of [...loaded.files].sort()) hash.update(readFileSync(file))
-    return { ...compiled, project: loaded.project, files: loaded.files, directory: loaded.directory, code: hash.digest('hex').slice(0, 12) }
+    return {
+      ...compiled,
+      project: loaded.project,
+      files: loaded.files,
+      directory: loaded.directory,
+      code: fingerprintOf(loaded.files),
+    }
   } finally {
     binder.close()
   }
@@ -48,17 +51,6 @@ export function mustBeSound({ findings, ok }: Pick<CompiledProject, 'findings' |
     `the project has ${errors.length} ${errors.length === 1 ? 'error' : 'errors'}\n  ${lines.join('\n  ')}`,
     { fix: 'mend them; `millrace check` shows them again' },
   )
-}
-
-/** User code of processors, by name. */
-export function processorsOf(project: Project): Map<string, OnRow> {
-  const found = new Map<string, OnRow>()
-  for (const { definition } of project.$members) {
-    const how = (definition as { $how?: { on?: unknown } }).$how
-    if (definition.$kind === 'stream' && typeof how?.on === 'function')
-      found.set(definition.$name, (row, state, context) => (how.on as OnRow)(row, state, context))
-  }
-  return found
 }
 
 export interface StartProject {
@@ -92,7 +84,8 @@ export async function startProject(options: StartProject): Promise<RunningProjec
   }
   const node = await startNode({
     manifest: compiled.manifest,
-    processors: processorsOf(compiled.project),
+    hostOf: (processor, input, outputs) =>
+      workerHost({ clock: systemClock, directory: compiled.directory, code: compiled.code, processor, input, outputs }),
     directory: compiled.directory,
     data: options.data,
     environment: options.environment,

@@ -14,6 +14,8 @@ export interface ClassifierState {
 export interface Classified {
   /** Rows of the batch that are out, deduplicated and late, as indexes in order. */
   readonly out: Int32Array
+  /** Watermark after each row of `out`, microseconds; -Infinity while there is none. */
+  readonly outWatermarkUs: Float64Array
   readonly late: Int32Array
   readonly duplicates: number
   /** Watermark that each late row was behind, microseconds. */
@@ -83,6 +85,7 @@ export class Classifier {
 
   classify(batch: ColumnBatch, times: RecordTimes): Classified {
     const out = new Int32Array(batch.rows)
+    const outWatermarkUs = new Float64Array(batch.rows)
     const late: number[] = []
     const lateWatermarkUs: number[] = []
     const eventTimes = this.#timeIndex < 0 ? null : microsOf(batch.columns[this.#timeIndex]!)
@@ -103,14 +106,16 @@ export class Classifier {
         lateWatermarkUs.push(this.#watermarkUs)
         continue
       }
-      out[outCount++] = row
       if (redriven) redrivenCount++
       if (eventUs > appendMs * 1_000 + this.#maxSkewUs) skewed++
       else if (this.#isMoving) this.advanceTo(eventUs - this.#latenessUs)
+      out[outCount] = row
+      outWatermarkUs[outCount++] = this.#watermarkUs ?? Number.NEGATIVE_INFINITY
     }
     this.#skewed += skewed
     return {
       out: out.subarray(0, outCount),
+      outWatermarkUs: outWatermarkUs.subarray(0, outCount),
       late: Int32Array.from(late),
       duplicates,
       lateWatermarkUs: Float64Array.from(lateWatermarkUs),

@@ -33,6 +33,8 @@ export interface Sink {
   readonly pendingBytes: number
   readonly pendingRows: number
   cut(): Promise<Cut>
+  /** Milliseconds until it wants to be ticked though nothing came; null or absent: it need not be. */
+  readonly wakeInMs?: number | null
   /** One pipeline of a stream takes the decisions that are about the stream itself. */
   readonly ownsStream?: boolean
 }
@@ -176,7 +178,8 @@ export class Pipeline {
         await this.#flushing
         if (isReplaced) this.#stop.abort()
         await this.#parts.clock.sleep(againMs, this.#stop.signal).catch(() => {})
-        againMs = Math.min(BACKOFF_MAX_MS, againMs * 2)
+        // A call that was ended is set aside by the next tries: nothing is won by waiting longer.
+        if (failure.code !== 'MR_PROCESSOR_ENDED') againMs = Math.min(BACKOFF_MAX_MS, againMs * 2)
       }
     }
     await this.#flushing
@@ -318,7 +321,7 @@ export class Pipeline {
       this.#hasUncommitted && !this.#flushing
         ? Math.max(1, this.settings.flushMs - (this.#parts.clock.monotonicMs() - this.#lastFlushMs))
         : null
-    const timers = [flushInMs, this.#idleWatch?.nextMs ?? null]
+    const timers = [flushInMs, this.#idleWatch?.nextMs ?? null, this.#sink.wakeInMs ?? null]
       .filter((ms) => ms !== null)
       .map((ms) => this.#parts.clock.after(ms, () => this.#wake?.()))
     await new Promise<void>((resolve) => {

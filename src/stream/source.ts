@@ -25,7 +25,17 @@ export interface Delivery {
   readonly appendMs: Float64Array
   readonly offsets: Float64Array
   /** Records that are neither rows nor rejects: recorded decisions. */
-  readonly controls: number
+  readonly controls: readonly Control[]
+}
+
+/** A recorded decision, or a tick: a record that says only that time has passed. */
+export interface Control {
+  /** The row of `classified.out` before which it stands, as an index of that list. */
+  readonly before: number
+  readonly offset: number
+  readonly appendMs: number
+  /** Watermark of the partition after it, microseconds; -Infinity while there is none. */
+  readonly watermarkUs: number
 }
 
 /** What a checkpoint keeps of a source. */
@@ -145,15 +155,23 @@ export class StreamSource {
     const classifier = this.#classifiers[partition]!
     const rejected: RejectedRow[] = []
     const pieces: { part: RowsPart; classified: Classified }[] = []
-    let controls = 0
+    const controls: Control[] = []
+    let before = 0
     for (const part of parts) {
       if (part.kind === 'rejects') addAll(rejected, part.rows)
       else if (part.kind === 'control') {
-        controls++
-        classifier.advanceTo(part.watermarkUs)
+        if (part.watermarkUs !== null) classifier.advanceTo(part.watermarkUs)
+        controls.push({
+          before,
+          offset: part.offset,
+          appendMs: part.appendMs,
+          watermarkUs: classifier.watermarkUs ?? Number.NEGATIVE_INFINITY,
+        })
       } else {
         addAll(rejected, part.rejected)
-        pieces.push({ part, classified: classifier.classify(part.batch, part) })
+        const classified = classifier.classify(part.batch, part)
+        before += classified.out.length
+        pieces.push({ part, classified })
       }
     }
     return { ...joinPieces(this.#scanner.shape, partition, pieces), partition, next, rejected, controls }
@@ -166,7 +184,8 @@ export class StreamSource {
       const batch = batches[i]!
       if (batch.kind === 'control') {
         for (const [index, { watermarkUs }] of decisionsOf(batch).entries())
-          if (batch.baseOffset + index >= from && batch.baseOffset + index < until) parts.push({ kind: 'control', watermarkUs })
+          if (batch.baseOffset + index >= from && batch.baseOffset + index < until)
+            parts.push({ kind: 'control', watermarkUs, offset: batch.baseOffset + index, appendMs: batch.appendTimeMs })
         i++
       } else if (batch.kind === 'rejects') {
         parts.push({ kind: 'rejects', rows: rejectedFromDoor(batch).filter((row) => row.offset >= from && row.offset < until) })
@@ -210,7 +229,7 @@ interface RowsPart {
 type Part =
   | RowsPart
   | { readonly kind: 'rejects'; readonly rows: readonly RejectedRow[] }
-  | { readonly kind: 'control'; readonly watermarkUs: number }
+  | { readonly kind: 'control'; readonly watermarkUs: number | null; readonly offset: number; readonly appendMs: number }
 
 interface ScannedRun {
   readonly scan: Scan
@@ -300,6 +319,7 @@ function joinPieces(shape: ColumnBatch['shape'], partition: number, pieces: read
 function joinClassified(pieces: readonly { part: RowsPart; classified: Classified }[]): Classified {
   if (pieces.length === 1) return pieces[0]!.classified
   const out: number[] = []
+  const outWatermarkUs: number[] = []
   const late: number[] = []
   const lateWatermarkUs: number[] = []
   let duplicates = 0
@@ -308,6 +328,7 @@ function joinClassified(pieces: readonly { part: RowsPart; classified: Classifie
   let base = 0
   for (const { part, classified } of pieces) {
     for (const row of classified.out) out.push(base + row)
+    for (const watermarkUs of classified.outWatermarkUs) outWatermarkUs.push(watermarkUs)
     for (const row of classified.late) late.push(base + row)
     for (const watermarkUs of classified.lateWatermarkUs) lateWatermarkUs.push(watermarkUs)
     duplicates += classified.duplicates
@@ -317,6 +338,7 @@ function joinClassified(pieces: readonly { part: RowsPart; classified: Classifie
   }
   return {
     out: Int32Array.from(out),
+    outWatermarkUs: Float64Array.from(outWatermarkUs),
     late: Int32Array.from(late),
     duplicates,
     lateWatermarkUs: Float64Array.from(lateWatermarkUs),

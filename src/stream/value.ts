@@ -4,21 +4,34 @@ import { type ColumnBatch, valueAt } from '../schema/batch.ts'
 import { isoDate, isoTime } from '../schema/calendar.ts'
 import { Decimal } from '../schema/decimal.ts'
 import { Instant } from '../schema/instant.ts'
-import type { Field, Shape, Type } from '../schema/type.ts'
+import type { Shape, Type } from '../schema/type.ts'
 
 /** A value in user code; of `json` columns it is any JSON value. */
 export type Value = unknown
 
 /**
- * A row as user code sees it: decimals exact, longs bigint, timestamps instants, dates and times ISO text, json parsed;
+ * Reads rows as user code sees them: decimals exact, longs bigint, timestamps instants, dates and times ISO text, json parsed;
  * absent fields are null.
  */
-export function rowAt(batch: ColumnBatch, row: number, shape: Shape): Record<string, Value> {
-  const values: Record<string, Value> = {}
-  for (let index = 0; index < shape.fields.length; index++)
-    values[shape.fields[index]!.name] = toValue(shape.fields[index]!.type, valueAt(batch, index, row))
-  return values
+export function rowReader(shape: Shape): (batch: ColumnBatch, row: number) => Record<string, Value> {
+  const names = shape.fields.map(({ name }) => name)
+  const types = shape.fields.map(({ type }) => type)
+  return (batch, row) => {
+    const values: Record<string, Value> = {}
+    for (let index = 0; index < names.length; index++) values[names[index]!] = readValue(types[index]!, batch, index, row)
+    return values
+  }
 }
+
+function readValue(type: Type, batch: ColumnBatch, index: number, row: number): Value {
+  const column = batch.columns[index]!
+  // The usual timestamp, without a detour by way of bigint.
+  if (type.kind === 'timestamp' && column.kind === 'integer' && column.big === null && !column.nulls?.[row])
+    return Instant.fromMicros(column.values[row]!)
+  return toValue(type, valueAt(batch, index, row))
+}
+
+export const rowAt = (batch: ColumnBatch, row: number, shape: Shape): Record<string, Value> => rowReader(shape)(batch, row)
 
 function toValue(type: Type, raw: ReturnType<typeof valueAt>): Value {
   if (raw === null) return null
@@ -44,6 +57,7 @@ export function encodeValue(type: Type, value: Value): unknown {
   if (typeof value === 'bigint') return value.toString()
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  if (value instanceof Decimal || value instanceof Instant) return value.toJSON()
   return value
 }
 
@@ -66,23 +80,34 @@ export function decodeValue(type: Type, raw: unknown): Value {
   }
 }
 
-/** One emitted row as a JSON line. @throws MR_PROCESSOR for a column that the shape lacks or a required one that is absent. */
-export function encodeRow(shape: Shape, row: Readonly<Record<string, unknown>>, processor: string): string {
-  const known = new Map<string, Field>(shape.fields.map((field) => [field.name, field]))
-  const unknown = Object.keys(row).find((name) => !known.has(name))
-  if (unknown)
-    throw new MillraceError('MR_PROCESSOR', `${processor} emitted a column "${unknown}" that its shape does not have`, {
-      fix: 'add it to the shape, or do not emit it',
-    })
-  const parts = shape.fields.flatMap((field) => {
-    const value = row[field.name]
-    if (value === null || value === undefined) {
-      if (field.optional) return []
-      throw new MillraceError('MR_PROCESSOR', `${processor} emitted a row without "${field.name}"`, {
-        fix: 'emit it, or make the field optional',
-      })
+/**
+ * Prints emitted rows as JSON lines.
+ * @throws MR_PROCESSOR (when called) for a column that the shape lacks or a required one that is absent.
+ */
+export function rowEncoder(shape: Shape, processor: string): (row: Readonly<Record<string, unknown>>) => string {
+  const known = new Set(shape.fields.map(({ name }) => name))
+  const heads = shape.fields.map(({ name }) => `${JSON.stringify(name)}:`)
+  return (row) => {
+    for (const name in row)
+      if (!known.has(name))
+        throw new MillraceError('MR_PROCESSOR', `${processor} emitted a column "${name}" that its shape does not have`, {
+          fix: 'add it to the shape, or do not emit it',
+        })
+    let line = ''
+    for (let index = 0; index < heads.length; index++) {
+      const { name, type, optional } = shape.fields[index]!
+      const value = row[name]
+      if (value === null || value === undefined) {
+        if (optional) continue
+        throw new MillraceError('MR_PROCESSOR', `${processor} emitted a row without "${name}"`, {
+          fix: 'emit it, or make the field optional',
+        })
+      }
+      line += `${line === '' ? '' : ','}${heads[index]}${JSON.stringify(encodeValue(type, value))}`
     }
-    return [`${JSON.stringify(field.name)}:${JSON.stringify(encodeValue(field.type, value))}`]
-  })
-  return `{${parts.join(',')}}`
+    return `{${line}}`
+  }
 }
+
+export const encodeRow = (shape: Shape, row: Readonly<Record<string, unknown>>, processor: string): string =>
+  rowEncoder(shape, processor)(row)

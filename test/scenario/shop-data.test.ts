@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { detect } from '../../bench/fraud/detect.ts'
 import shop from '../../examples/shop/millrace.ts'
 import { suspects } from '../../examples/shop/processors.ts'
 import * as streams from '../../examples/shop/streams.ts'
@@ -226,64 +227,8 @@ test('the live part keeps its pace, takes the moment of sending as time, and end
   assert.ok(report.streams.clicks.row > 0 && report.streams.order_lines.row > 0)
 })
 
-interface FraudRow {
-  readonly payment: string
-  readonly customer: string
-  readonly reason: string
-  readonly score: number
-  readonly seen: string
-}
-
 /** Options are no part of a relation's type. */
 const howOf = (relation: object): unknown => (relation as { $how: unknown }).$how
-
-/** One customer's state, in event time as the stream engine keeps it: cards of ten minutes, payments fading by 1/e a minute. */
-class Memory {
-  #cards = new Map<string, number>()
-  #weight = 0
-  #lastMs = 0
-  #nowMs = 0
-
-  at(nowMs: number): this {
-    this.#nowMs = nowMs
-    for (const [card, addedMs] of this.#cards) if (nowMs - addedMs >= 600_000) this.#cards.delete(card)
-    return this
-  }
-
-  handles() {
-    const memory = this
-    return {
-      cards: {
-        add: (card: string) => memory.#cards.set(card, memory.#nowMs),
-        get size() {
-          return memory.#cards.size
-        },
-      },
-      rate: {
-        tick() {
-          memory.#weight = memory.#weight * Math.exp((memory.#lastMs - memory.#nowMs) / 60_000) + 1
-          memory.#lastMs = memory.#nowMs
-        },
-        get value() {
-          return memory.#weight / 60
-        },
-      },
-    }
-  }
-}
-
-/** The suspects that the processor finds among payments in order. */
-function detect(payments: readonly Record<string, string>[]): FraudRow[] {
-  const found: FraudRow[] = []
-  const memories = new Map<string, Memory>()
-  const { on } = howOf(suspects) as { on(row: unknown, state: unknown, context: unknown): void }
-  for (const payment of payments) {
-    const memory = memories.get(payment['customer']!) ?? new Memory()
-    memories.set(payment['customer']!, memory)
-    on(payment, memory.at(Date.parse(payment['seen']!)).handles(), { emit: (row: FraudRow) => found.push(row) })
-  }
-  return found
-}
 
 /** Statement and parameters as DuckDB takes them; windows over streams as the plain SQL that they mean. */
 function runnable(text: SqlText, request: Record<string, string | number> = {}) {
@@ -394,7 +339,7 @@ describe('the SQL of the shop over two months of the real data', () => {
 async function loadHistory(db: DuckDBConnection, folder: string): Promise<void> {
   const lines = new Map<string, string[]>([...shapes.keys()].map((name) => [name, []]))
   for (const event of timelineOf(options()).history()) if (event.kind === 'row') lines.get(event.stream)!.push(printEvent(event))
-  const found = detect(lines.get('payments')!.map((line) => JSON.parse(line)))
+  const { suspects: found } = await detect(lines.get('payments')!, 'same thread')
   lines.set(
     'suspects',
     found.map((row) => JSON.stringify(row)),

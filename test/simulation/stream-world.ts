@@ -25,7 +25,8 @@ import type { Catalog } from '../../src/store/catalog.ts'
 import { openStore, type Store } from '../../src/store/open-store.ts'
 import { openCheckpoints } from '../../src/stream/checkpoint.ts'
 import type { StreamEvent } from '../../src/stream/pipeline.ts'
-import type { OnRow } from '../../src/stream/process.ts'
+import type { ProcessorCode, ProcessorHost } from '../../src/stream/processor/host.ts'
+import { localHost } from '../../src/stream/processor/local-host.ts'
 
 const COMMON = { at: 'test.ts:1', tags: [], partition: [], cluster: [], keep: { logMs: 7 * 86_400_000 } }
 
@@ -88,7 +89,9 @@ export const manifestOf = (parts: Partial<Manifest> & { relations: readonly Rela
 
 export interface WorldOptions {
   readonly manifest: Manifest
-  readonly processors?: Readonly<Record<string, OnRow>>
+  readonly processors?: Readonly<Record<string, ProcessorCode>>
+  /** Stands around the host of a processor. */
+  readonly wrapHost?: (host: ProcessorHost) => ProcessorHost
   readonly seed?: number
   readonly readBytes?: number
   readonly flushBytes?: number
@@ -172,7 +175,10 @@ export class StreamWorld {
           readBytes: this.options.readBytes ?? 2 << 20,
           flushBytes: this.options.flushBytes ?? 128 << 20,
         },
-        onRow: (name) => this.options.processors![name]!,
+        hostOf: (processor, input, outputs) => {
+          const host = localHost({ processor, input, outputs, code: this.options.processors![processor.name]! })
+          return this.options.wrapHost?.(host) ?? host
+        },
       },
       manifest,
     )

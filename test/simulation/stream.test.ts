@@ -13,7 +13,7 @@ import { compileLive } from '../../src/engine/algebra/read-query.ts'
 import { inlineConstants } from '../../src/engine/sql-text.ts'
 import type { Catalog } from '../../src/store/catalog.ts'
 import type { Materialize } from '../../src/stream/materialize.ts'
-import type { OnRow } from '../../src/stream/process.ts'
+import type { OnRow } from '../../src/stream/processor/host.ts'
 import { field, liveOf, manifestOf, processorOf, StreamWorld, streamOf, tableOf, until } from './stream-world.ts'
 
 const EVENTS = streamOf(
@@ -468,7 +468,7 @@ const sumUp: OnRow = (row, state, { emit }) => {
 test('a processor counts and emits each row once, whatever is killed; rows on which it throws leave no trace', async () => {
   const random = seededRandom(5)
   const manifest = manifestOf({ relations: [PAYMENTS, TOTALS, PER_MINUTE], processors: [SUMS] })
-  await using world = await StreamWorld.open({ manifest, processors: { totals: sumUp }, readBytes: 700 })
+  await using world = await StreamWorld.open({ manifest, processors: { totals: { on: sumUp, onTimer: {} } }, readBytes: 700 })
   const sent: { id: number; customer: string; seen: string; cents: number }[] = []
   for (let round = 0; round < 6; round++) {
     for (let batch = 0; batch < 4; batch++) {

@@ -1,21 +1,29 @@
-// Streams and the outputs of processors.
+// Streams: those that are collected and those that processors emit into.
 import type { Definition } from '../../define/definition.ts'
 import type { Fields } from '../../define/field.ts'
-import type { ProcessorManifest, StateManifest, StreamManifest } from '../../define/manifest.ts'
+import type { StreamManifest } from '../../define/manifest.ts'
 import type { ProcessorHow } from '../../define/processor.ts'
+import type { Relation } from '../../define/relation.ts'
 import type { StateSpec } from '../../define/state.ts'
 import type { StreamHow } from '../../define/stream.ts'
 import { printType, type Shape } from '../../schema/type.ts'
 import { checkColumnNames } from '../names.ts'
-import { checkOptions, columnIn, durationOf, fail, listOf, placeIn, type Scope, warn } from '../scope.ts'
+import { checkOptions, columnIn, durationOf, fail, listOf, type Scope, warn } from '../scope.ts'
 import { commonOf, RELATION_OPTIONS, shapeOf } from './fields.ts'
 
 export interface StreamDefinition extends Definition<'stream'> {
   readonly $shape: Fields
-  readonly $how: StreamHow<Fields> | ProcessorHow<Fields, unknown, Readonly<Record<string, StateSpec>>>
+  readonly $how: StreamHow<Fields> | ProcessorOptions
 }
 
-type ProcessorOptions = ProcessorHow<Fields, unknown, Readonly<Record<string, StateSpec>>>
+export type ProcessorOptions = ProcessorHow<
+  Fields,
+  unknown,
+  Readonly<Record<string, StateSpec>>,
+  string,
+  string,
+  Readonly<Record<string, Relation<string, unknown, 'stream'>>>
+>
 
 export const isProcessor = (how: StreamDefinition['$how']): how is ProcessorOptions => 'on' in how
 
@@ -32,8 +40,10 @@ function collected(scope: Scope, definition: StreamDefinition, how: StreamHow<Fi
   const at = definition.$at
   const what = `stream "${definition.$name}"`
   checkOptions(scope, definition, how, [...RELATION_OPTIONS, 'from', 'key', 'time', 'lateness', 'maxSkew', 'dedupe', 'partitions'])
-  if (how.from?.$source !== 'http')
-    fail(scope, 'MR_DEFINE_VALUE', at, `${what}: a stream cannot read from this source`, 'write from: http()')
+  const isEmitted = how.from?.$source === 'emitted'
+  if (!isEmitted && how.from?.$source !== 'http')
+    fail(scope, 'MR_DEFINE_VALUE', at, `${what}: a stream cannot read from this source`, 'write from: http() or emitted()')
+  const emitter = isEmitted ? emitterOf(scope, definition) : undefined
   const maxSkewMs = durationOf(scope, at, `${what}, maxSkew`, how.maxSkew)
   const time = timeColumn(scope, what, shape, how.time, at)
   if (time === undefined && how.time === undefined && (how.lateness !== undefined || how.maxSkew !== undefined))
@@ -53,7 +63,8 @@ function collected(scope: Scope, definition: StreamDefinition, how: StreamHow<Fi
   return {
     kind: 'stream',
     ...common,
-    source: 'http',
+    source: isEmitted ? 'processor' : 'http',
+    ...(emitter === undefined ? {} : { processor: emitter }),
     partitions,
     ...(key === undefined ? {} : { key }),
     ...(time === undefined ? {} : { time }),
@@ -61,6 +72,25 @@ function collected(scope: Scope, definition: StreamDefinition, how: StreamHow<Fi
     ...(maxSkewMs === undefined ? {} : { maxSkewMs }),
     ...(dedupe === undefined ? {} : { dedupe }),
   }
+}
+
+/** The one processor that names the stream among its outputs. */
+function emitterOf(scope: Scope, definition: StreamDefinition): string | undefined {
+  const emitters = [...scope.defined.values()].filter((other): other is StreamDefinition => {
+    const how = (other as StreamDefinition).$how
+    return other.$kind === 'stream' && isProcessor(how) && Object.values(how.outputs ?? {}).some(({ $name }) => $name === definition.$name)
+  })
+  if (emitters.length === 1) return emitters[0]!.$name
+  fail(
+    scope,
+    'MR_DEFINE_VALUE',
+    definition.$at,
+    emitters.length === 0
+      ? `stream "${definition.$name}" is emitted, but no processor has it among its outputs`
+      : `stream "${definition.$name}" is an output of ${emitters.map(({ $name }) => $name).join(' and ')}`,
+    "name it in one processor's outputs: { ... }",
+  )
+  return undefined
 }
 
 /**
@@ -90,7 +120,7 @@ function dedupeOf(
   return { by: how.key === undefined || named.includes(how.key) ? named : [how.key, ...named], withinMs }
 }
 
-function timeColumn(scope: Scope, what: string, shape: Shape, name: string | undefined, at: string): string | undefined {
+export function timeColumn(scope: Scope, what: string, shape: Shape, name: string | undefined, at: string): string | undefined {
   if (name === undefined) return undefined
   const field = columnIn(scope, shape, name, at, `${what}, time`, 'MR_PLAN_KEY')
   if (!field) return undefined
@@ -112,7 +142,18 @@ function partitionCount(scope: Scope, what: string, count: number | undefined, a
 function outputOf(scope: Scope, definition: StreamDefinition, how: ProcessorOptions, shape: Shape): StreamManifest {
   const at = definition.$at
   const what = `processor "${definition.$name}"`
-  checkOptions(scope, definition, how, [...RELATION_OPTIONS, 'from', 'key', 'time', 'state', 'on', 'partitions'])
+  checkOptions(scope, definition, how, [
+    ...RELATION_OPTIONS,
+    'from',
+    'key',
+    'time',
+    'state',
+    'outputs',
+    'on',
+    'onTimer',
+    'limit',
+    'partitions',
+  ])
   const own = (name: string | undefined) => shape.fields.find((field) => field.name === name)
   const time = own(how.time)
   return {
@@ -125,62 +166,4 @@ function outputOf(scope: Scope, definition: StreamDefinition, how: ProcessorOpti
     ...(time?.type.kind === 'timestamp' && !time.optional ? { time: time.name } : {}),
     latenessMs: 0,
   }
-}
-
-/** The processor behind a stream; undefined when its input could not be compiled. */
-export function compileProcessor(scope: Scope, definition: StreamDefinition, how: ProcessorOptions): ProcessorManifest | undefined {
-  const at = definition.$at
-  const what = `processor "${definition.$name}"`
-  const input = scope.relations.get(how.from?.$name ?? '')
-  if (!input) return undefined
-  if (input.kind !== 'stream') {
-    fail(scope, 'MR_DEFINE_VALUE', at, `${what} reads "${input.name}", which is a ${input.kind}`, 'a processor reads a stream')
-    return undefined
-  }
-  const key = how.key === undefined ? undefined : columnIn(scope, input.shape, how.key, at, `${what}, key`, 'MR_PLAN_KEY')?.name
-  const time = timeColumn(scope, what, input.shape, how.time, at)
-  if (key !== undefined && input.partitions > 1 && input.key !== key)
-    fail(
-      scope,
-      'MR_PLAN_KEY',
-      at,
-      `${what} keeps state by "${key}", but "${input.name}" is partitioned ${input.key === undefined ? 'by no column' : `by "${input.key}"`}: events of one ${key} come in no order`,
-      `give stream "${input.name}" key: '${key}', or one partition`,
-    )
-  const states = Object.entries(how.state ?? {}).flatMap(([name, spec]) => stateOf(scope, `${what}, state "${name}"`, spec, at, name))
-  if (states.length > 0 && how.key === undefined)
-    fail(scope, 'MR_PLAN_KEY', at, `${what} has state but no key`, "add key: '<a column of its input>'")
-  return {
-    kind: 'processor',
-    name: definition.$name,
-    at: placeIn(scope.root, at),
-    from: input.name,
-    ...(key === undefined ? {} : { key }),
-    ...(time === undefined ? {} : { time }),
-    state: Object.fromEntries(states),
-  }
-}
-
-function stateOf(scope: Scope, what: string, spec: StateSpec, at: string, name: string): readonly (readonly [string, StateManifest])[] {
-  const withinMs = durationOf(scope, at, what, spec.within)
-  const type = spec.field?.type
-  switch (spec.$state) {
-    case 'moments':
-      return [[name, { kind: 'moments' }]]
-    case 'ewma':
-      return withinMs === undefined ? [] : [[name, { kind: 'ewma', windowMs: withinMs }]]
-    case 'value':
-      if (type) return [[name, { kind: 'value', type }]]
-      break
-    case 'expiringSet':
-      if (type) return withinMs === undefined ? [] : [[name, { kind: 'expiringSet', type, withinMs }]]
-  }
-  fail(
-    scope,
-    'MR_DEFINE_VALUE',
-    at,
-    `${what} takes its type from a model, or is not a state`,
-    'write the type, such as keyed.value(t.string())',
-  )
-  return []
 }

@@ -1,6 +1,6 @@
-// The project of the kill campaign: two streams of two partitions, a keyed table, a processor with a derived stream, live models
-// of windows, sessions and a keyed table, and an incremental one.
-import { http, keyed, model, processor, project, sql, stream, t, table } from 'millrace'
+// The project of the kill campaign: two streams of two partitions, a keyed table, a processor with a derived stream, one with
+// timers and a further output, live models of windows, sessions and a keyed table, and an incremental one.
+import { emitted, http, keyed, model, processor, project, shared, sql, stream, t, table } from 'millrace'
 
 const event = { producer: t.string(), seq: t.long(), key: t.string(), amount: t.int(), at: t.timestamp() }
 
@@ -20,6 +20,41 @@ export const derived = processor(
       const nth = (state.seen.get() ?? 0n) + 1n
       state.seen.set(nth)
       emit({ producer: row.producer, seq: row.seq, key: row.key, nth })
+    },
+  },
+)
+
+/** Every ten rows of a key by the time of the rows, and every half second by the clock, how many there were. */
+export const pauses = stream(
+  'pauses',
+  { key: t.string(), rows: t.long(), at: t.timestamp() },
+  { from: emitted(), key: 'key', partitions: 2 },
+)
+
+export const paced = processor(
+  'paced',
+  { key: t.string(), nth: t.long(), at: t.timestamp() },
+  {
+    from: alpha,
+    key: 'key',
+    time: 'at',
+    outputs: { pauses },
+    state: { rows: keyed.value(t.long()), total: shared.value(t.long()) },
+    on(row, { rows, total }, { emit, timer, now }) {
+      rows.set((rows.get() ?? 0n) + 1n)
+      total.set((total.get() ?? 0n) + 1n)
+      timer('ten', row.at.plusMs(400))
+      if (rows.get() === 1n) timer('clock', now.plusMs(500), 'arrival')
+      emit({ key: row.key, nth: total.get()!, at: row.at })
+    },
+    onTimer: {
+      ten({ key, at }, { rows }, { emitTo }) {
+        emitTo.pauses({ key, rows: rows.get() ?? 0n, at })
+      },
+      clock({ key, at }, { rows }, { emitTo, timer }) {
+        emitTo.pauses({ key, rows: rows.get() ?? 0n, at })
+        timer('clock', at.plusMs(500), 'arrival')
+      },
     },
   },
 )
@@ -44,4 +79,4 @@ export const byKey = model('by_key', sql`SELECT key, count(*) AS events, sum(amo
   key: 'key',
 })
 
-export default project('crash', [{ alpha, beta, latest, derived, perSecond, newest, visits, byKey }])
+export default project('crash', [{ alpha, beta, latest, derived, pauses, paced, perSecond, newest, visits, byKey }])

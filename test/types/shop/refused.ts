@@ -13,6 +13,7 @@ import {
   policy,
   processor,
   role,
+  shared,
   sql,
   stream,
   t,
@@ -20,7 +21,7 @@ import {
 } from 'millrace'
 import { analyst } from './access.ts'
 import { dailyRevenue } from './models.ts'
-import { payments } from './streams.ts'
+import { payments, reviews } from './streams.ts'
 import { customers, orders } from './tables.ts'
 
 // @ts-expect-error an unknown column
@@ -113,3 +114,50 @@ processor(
 processor('p', { score: t.double() }, { from: payments, key: 'score', on() {} })
 // @ts-expect-error a processor reads a stream
 processor('p', { score: t.double() }, { from: orders, on() {} })
+
+processor(
+  'p',
+  { score: t.double() },
+  {
+    from: payments,
+    key: 'customer',
+    outputs: { reviews },
+    state: {
+      model: shared.logistic({ features: ['amount'] }),
+      byCard: keyed.map(t.string(), t.int()),
+      days: keyed.distinct(t.date()),
+    },
+    on(p, { model, byCard, days }, { emitTo, timer }) {
+      // @ts-expect-error a feature is missing
+      model.score({})
+      // @ts-expect-error a feature that is not declared
+      model.score({ amount: 1, nope: 2 })
+      // @ts-expect-error logistic regression learns true or false
+      model.learn({ amount: 1 }, 2)
+      // @ts-expect-error a key of another type
+      byCard.get(1)
+      // @ts-expect-error a value of another type
+      byCard.set(p.card, 'two')
+      // @ts-expect-error it counts, it does not answer members
+      days.has('2026-01-01')
+      // @ts-expect-error a timer without a handler
+      timer('nope', p.seen)
+      // @ts-expect-error a time that is no instant
+      timer('silent', 5)
+      // @ts-expect-error an output that is not declared
+      emitTo.nope({ score: 1 })
+      // @ts-expect-error a row of another stream
+      emitTo.reviews({ score: 1 })
+    },
+    onTimer: {
+      silent({ key }) {
+        // @ts-expect-error the key has the type of its column
+        key.plus(1)
+      },
+    },
+  },
+)
+// @ts-expect-error an expiring set needs its time
+keyed.expiringSet(t.string())
+// @ts-expect-error an output is a stream
+processor('p', { score: t.double() }, { from: payments, outputs: { orders }, on() {} })

@@ -1,5 +1,5 @@
 // The samples of the definition API, in the scope that this version implements.
-import { http, keyed, processor, stream, t } from 'millrace'
+import { type Decimal, emitted, http, type Instant, keyed, processor, shared, stream, t } from 'millrace'
 
 export const clicks = stream(
   'clicks',
@@ -49,6 +49,68 @@ export const suspects = processor(
       state.last.set(before === null ? p.amount : before.plus(p.amount))
       if (state.cards.size > 3) emit({ payment: p.id, customer: p.customer, reason: 'cards', score: state.amounts.score(1), seen: p.seen })
       if (p.amount.gt('100')) emit({ payment: p.id, customer: p.customer, reason: 'model', score: state.rate.value, seen: now })
+    },
+  },
+)
+
+export const reviews = stream(
+  'reviews',
+  { customer: payments.customer, chance: t.double(), weights: t.long(), at: t.timestamp() },
+  { from: emitted(), key: 'customer', time: 'at' },
+)
+
+/** The type is exactly what is expected, not merely assignable. */
+type Exactly<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const exactly = <A, B>(_is: Exactly<A, B>): void => {}
+
+export const watched = processor(
+  'watched',
+  { customer: payments.customer, amount: t.decimal(12, 2), seen: t.timestamp() },
+  {
+    from: payments,
+    key: 'customer',
+    time: 'seen',
+    outputs: { reviews },
+    limit: '1 second',
+    state: {
+      byCard: keyed.map(t.string(), t.decimal(12, 2), { within: '1 hour' }),
+      last: keyed.window('10 minutes', { panes: 20 }),
+      cards: keyed.top(t.string(), 3),
+      days: keyed.distinct(t.date()),
+      amounts: shared.quantiles(),
+      model: shared.logistic({ features: ['amount', 'cards'], rate: 0.1 }),
+      forecast: keyed.regression({ features: ['day'] }),
+    },
+    on(payment, { byCard, last, cards, days, amounts, model, forecast }, { emit, emitTo, timer, cancelTimer, now }) {
+      const amount = payment.amount.toNumber()
+      exactly<ReturnType<typeof byCard.get>, Decimal | null>(true)
+      exactly<ReturnType<typeof byCard.entries>, readonly (readonly [string, Decimal])[]>(true)
+      exactly<typeof last.mean, number | null>(true)
+      exactly<ReturnType<typeof cards.values>[number]['value'], string>(true)
+      exactly<Parameters<typeof timer>[0], 'silent' | 'weekly'>(true)
+      exactly<keyof typeof model.weights, 'amount' | 'cards' | 'intercept'>(true)
+      exactly<keyof typeof emitTo, 'reviews'>(true)
+      byCard.set(payment.card, payment.amount)
+      last.add(amount)
+      cards.add(payment.card, 2)
+      days.add('2026-01-01')
+      amounts.add(amount)
+      const inputs = { amount, cards: byCard.size }
+      model.learn(inputs, byCard.size > 3)
+      forecast.learn({ day: 1 }, forecast.predict({ day: 2 }))
+      emitTo.reviews({ customer: payment.customer, chance: model.score(inputs), weights: BigInt(model.version), at: now })
+      timer('silent', payment.seen.plusMs(60_000))
+      timer('weekly', now.plusMs(1), 'arrival')
+      cancelTimer('weekly')
+      emit({ customer: payment.customer, amount: payment.amount, seen: payment.seen })
+    },
+    onTimer: {
+      silent({ key, at }, { byCard }, { emitTo }) {
+        exactly<typeof key, string>(true)
+        exactly<typeof at, Instant>(true)
+        emitTo.reviews({ customer: key, chance: byCard.size, weights: 0n, at })
+      },
+      weekly() {},
     },
   },
 )

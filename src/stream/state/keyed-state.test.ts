@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { StateManifest } from '../define/manifest.ts'
-import type { EwmaState, ExpiringSetState, MomentsState, ValueState } from '../define/state.ts'
-import { Decimal } from '../schema/decimal.ts'
-import { Instant } from '../schema/instant.ts'
-import { type KeyedState, keyedState } from './state.ts'
+import type { StateManifest } from '../../define/manifest.ts'
+import type { EwmaState, ExpiringSetState, MomentsState, ValueState } from '../../define/state.ts'
+import { Decimal } from '../../schema/decimal.ts'
+import { Instant } from '../../schema/instant.ts'
+import { type KeyedState, keyedState } from './keyed-state.ts'
 
-const handle = <T>(state: KeyedState, name: string): T => state.accessors[name] as T
+const handle = <T>(state: KeyedState, name: string): T => state.handles[name] as T
 
 /** As a checkpoint does it: through JSON. */
 function reopened(state: KeyedState, declared: Record<string, StateManifest>): KeyedState {
@@ -31,13 +31,13 @@ test('value: every type comes back as it was, for its own key', () => {
   ]
   for (const [declared, value] of cases) {
     const state = keyedState({ v: declared })
-    state.enter('k', 0)
+    state.enter('k', 0, Number.NEGATIVE_INFINITY)
     assert.equal(handle<ValueState<unknown>>(state, 'v').get(), null)
     handle<ValueState<unknown>>(state, 'v').set(value)
     const again = reopened(state, { v: declared })
-    again.enter('other', 0)
+    again.enter('other', 0, Number.NEGATIVE_INFINITY)
     assert.equal(handle<ValueState<unknown>>(again, 'v').get(), null)
-    again.enter('k', 0)
+    again.enter('k', 0, Number.NEGATIVE_INFINITY)
     assert.deepEqual(handle<ValueState<unknown>>(again, 'v').get(), value)
     handle<ValueState<unknown>>(again, 'v').clear()
     assert.equal(handle<ValueState<unknown>>(again, 'v').get(), null)
@@ -47,7 +47,7 @@ test('value: every type comes back as it was, for its own key', () => {
 test('value: what user code does to an object that it got or gave changes nothing', () => {
   const state = keyedState({ v: { kind: 'value', type: { kind: 'json' } } })
   const { v } = { v: handle<ValueState<{ list: number[] }>>(state, 'v') }
-  state.enter('k', 0)
+  state.enter('k', 0, Number.NEGATIVE_INFINITY)
   const given = { list: [1] }
   v.set(given)
   given.list.push(2)
@@ -59,7 +59,7 @@ test('expiringSet: members go when their time is over, whatever the order of eve
   const declared = { s: { kind: 'expiringSet', type: { kind: 'string' }, withinMs: 10 } } as const
   const state = keyedState(declared)
   const set = handle<ExpiringSetState<string>>(state, 's')
-  const enter = (ms: number): void => state.enter('k', ms * 1_000)
+  const enter = (ms: number): void => state.enter('k', ms * 1_000, Number.NEGATIVE_INFINITY)
   enter(0)
   set.add('a')
   enter(5)
@@ -71,20 +71,21 @@ test('expiringSet: members go when their time is over, whatever the order of eve
   enter(14)
   assert.ok(set.has('a') && set.has('b'))
   const again = reopened(state, declared)
-  again.enter('k', 15_000)
+  again.enter('k', 15_000, 15_000)
   assert.equal(handle<ExpiringSetState<string>>(again, 's').size, 0)
-  assert.equal(again.keys, 0, 'a key with nothing to remember is forgotten')
+  assert.deepEqual((again.save() as { keys: unknown[] }).keys, [], 'a key with nothing to remember is forgotten')
+  assert.equal(again.keys, 0)
 })
 
 test('ewma: a steady rate is found, and fades', () => {
   const state = keyedState({ r: { kind: 'ewma', windowMs: 10_000 } })
   const rate = handle<EwmaState>(state, 'r')
   for (let ms = 0; ms < 200_000; ms += 100) {
-    state.enter('k', ms * 1_000)
+    state.enter('k', ms * 1_000, Number.NEGATIVE_INFINITY)
     rate.tick()
   }
   assert.ok(Math.abs(rate.value - 10) < 0.2, `${rate.value}`)
-  state.enter('k', 210_000 * 1_000)
+  state.enter('k', 210_000 * 1_000, Number.NEGATIVE_INFINITY)
   assert.ok(Math.abs(rate.value - 10 / Math.E) < 0.2, `${rate.value}`)
 })
 
@@ -94,11 +95,11 @@ test('moments: as the textbook has it, across checkpoints', () => {
       const declared = { m: { kind: 'moments' } } as const
       let state = keyedState(declared)
       for (const value of values) {
-        state.enter('k', 0)
+        state.enter('k', 0, Number.NEGATIVE_INFINITY)
         handle<MomentsState>(state, 'm').add(value)
         state = reopened(state, declared)
       }
-      state.enter('k', 0)
+      state.enter('k', 0, Number.NEGATIVE_INFINITY)
       const m = handle<MomentsState>(state, 'm')
       const mean = values.reduce((sum, x) => sum + x, 0) / values.length
       const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (values.length - 1)
@@ -115,10 +116,10 @@ test('moments: as the textbook has it, across checkpoints', () => {
 test('undo takes back what was done since enter; a state declared anew starts empty', () => {
   const declared = { v: { kind: 'value', type: { kind: 'int' } }, m: { kind: 'moments' } } as const
   const state = keyedState(declared)
-  state.enter('k', 0)
+  state.enter('k', 0, Number.NEGATIVE_INFINITY)
   handle<ValueState<number>>(state, 'v').set(1)
   handle<MomentsState>(state, 'm').add(4)
-  state.enter('k', 0)
+  state.enter('k', 0, Number.NEGATIVE_INFINITY)
   handle<ValueState<number>>(state, 'v').set(2)
   handle<MomentsState>(state, 'm').add(6)
   state.undo()
@@ -127,7 +128,7 @@ test('undo takes back what was done since enter; a state declared anew starts em
   const changed = { m: { kind: 'value', type: { kind: 'int' } }, v: { kind: 'value', type: { kind: 'int' } } } as const
   const again = keyedState(changed)
   again.restore(JSON.parse(JSON.stringify(state.save())))
-  again.enter('k', 0)
+  again.enter('k', 0, Number.NEGATIVE_INFINITY)
   assert.equal(handle<ValueState<number>>(again, 'v').get(), 1)
   assert.equal(handle<ValueState<number>>(again, 'm').get(), null)
 })

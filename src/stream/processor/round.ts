@@ -1,0 +1,40 @@
+// Records for a host: what a delivery holds of use to a processor, and how it is cut so that one record stands alone.
+import type { StreamManifest } from '../../define/manifest.ts'
+import type { Delivery } from '../source.ts'
+import type { Round, Skipped } from './host.ts'
+
+export function roundOf(delivery: Delivery, input: StreamManifest, skipped: readonly Skipped[]): Round {
+  const { partition, batch, classified, offsets, appendMs, controls } = delivery
+  return {
+    partition,
+    batch: { shape: input.shape, rows: batch.rows, columns: batch.columns.slice(0, input.shape.fields.length) },
+    offsets,
+    appendMs,
+    rows: classified.out,
+    watermarkUs: classified.outWatermarkUs,
+    controls,
+    skipped,
+  }
+}
+
+/** The records before an offset, the one at it, and those after it, without empty ones; the round itself when it holds none. */
+export function cutAround(round: Round, offset: number): Round[] {
+  const isThere = round.controls.some((control) => control.offset === offset) || round.rows.some((row) => round.offsets[row] === offset)
+  if (!isThere) return [round]
+  const parts = [partOf(round, (at) => at < offset), partOf(round, (at) => at === offset), partOf(round, (at) => at > offset)]
+  return parts.filter((part) => part.rows.length + part.controls.length > 0)
+}
+
+/** Offsets rise along a round, so each part is a run of it. */
+function partOf(round: Round, isIn: (offset: number) => boolean): Round {
+  const kept = [...round.rows.keys()].filter((index) => isIn(round.offsets[round.rows[index]!]!))
+  const first = kept[0] ?? 0
+  return {
+    ...round,
+    rows: Int32Array.from(kept, (index) => round.rows[index]!),
+    watermarkUs: Float64Array.from(kept, (index) => round.watermarkUs[index]!),
+    controls: round.controls
+      .filter((control) => isIn(control.offset))
+      .map((control) => ({ ...control, before: Math.min(kept.length, Math.max(0, control.before - first)) })),
+  }
+}
