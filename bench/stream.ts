@@ -84,7 +84,7 @@ function runChain(chain: Chain, batchOf: (index: number) => ColumnBatch): Spent 
   const before = cpuSeconds()
   for (let index = 0; index < payloads.length; index++) {
     const batch = batchOf(index)
-    count(chain.take(batch, null, batch.rows))
+    count(chain.take('bid', batch, null, batch.rows))
     count(chain.changed())
     const times = (batch.columns[5] as Extract<Column, { kind: 'integer' }>).values
     count(chain.advance(times[batch.rows - 1]! - LATENESS_US))
@@ -109,11 +109,18 @@ const batches = payloads.map((_, index) => scanned(index))
 for (const [name, text] of Object.entries(QUERIES)) {
   const { node } = await parser.parse(text)
   const query = compileLive(node, () => SHAPE)
-  const chain = new Chain(query, SHAPE, shapeOfRelation(query.root, SHAPE))
+  const chain = new Chain(
+    query,
+    () => SHAPE,
+    shapeOfRelation(query.root, () => SHAPE),
+  )
   runChain(chain, (index) => batches[index]!)
   const operators = runChain(chain, (index) => batches[index]!)
   const withScan = runChain(chain, scanned)
-  const peer = await runPeer(printLive(query, 'memory.tail.bid'), batches)
+  const peer = await runPeer(
+    printLive(query, () => 'memory.tail.bid'),
+    batches,
+  )
   const million = ({ seconds }: Spent): number => round(BIDS / seconds / 1e6, 2)
   const figure = {
     bench: 'stream',

@@ -39,3 +39,10 @@ export const storedShape = (relation: Relation): Shape =>
 export const lateShape = (stream: Pick<StreamManifest, 'shape'>): Shape => ({
   fields: [...stream.shape.fields, ...SYSTEM_FIELDS, WATERMARK],
 })
+
+/** A stream as live SQL sees it: its event time, and the columns by which it says that rows are unique. */
+export const liveShape = (stream: StreamManifest): Shape & { readonly time: string; readonly unique: readonly string[] } => ({
+  ...storedShape(stream),
+  time: stream.time ?? '_ingested_at',
+  unique: stream.dedupe?.by ?? [],
+})

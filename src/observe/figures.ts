@@ -3,14 +3,12 @@
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../log/log.ts'
 import { Materialize, type StreamCounts } from '../stream/materialize.ts'
-import type { Pipeline, Sink, StreamEvent } from '../stream/pipeline.ts'
-import type { StreamSource } from '../stream/source.ts'
+import type { InputProgress, Pipeline, Sink, StreamEvent } from '../stream/pipeline.ts'
 import { type Metrics, shortName } from './metrics.ts'
 import type { SeriesStore } from './series.ts'
 
 export interface Watched {
   readonly pipeline: Pipeline
-  readonly source: StreamSource
   readonly sink: Sink
   readonly makes: string
 }
@@ -18,10 +16,9 @@ export interface Watched {
 export interface PipelineFigures {
   /** Without the fingerprint of live models: `live:views_per_minute`. */
   readonly name: string
-  readonly topic: string
-  readonly positions: readonly number[]
-  readonly committed: readonly number[]
-  readonly watermarksUs: readonly (number | null)[]
+  readonly topics: readonly string[]
+  /** Every partition of every topic, those of one topic in order. */
+  readonly inputs: readonly InputProgress[]
   readonly counts: StreamCounts | null
   readonly stopped: { readonly code: string; readonly message: string; readonly sinceMs: number } | null
 }
@@ -70,18 +67,16 @@ export class Figures {
     series.record(`out:${stream}`, nowMs, delivery.classified.out.length, 'add')
     const watermarkUs = this.#watched
       .find((watched) => watched.pipeline.settings.name === event.pipeline)
-      ?.source.watermarkOf(event.partition)
+      ?.pipeline.inputs.find(({ partition }) => partition === event.partition)?.watermarkUs
     if (watermarkUs !== null && watermarkUs !== undefined)
       series.record(`watermark:${stream}:${event.partition}`, nowMs, nowMs - watermarkUs / 1_000, 'set')
   }
 
   pipelines(): PipelineFigures[] {
-    return this.#watched.map(({ pipeline, source, sink }) => ({
+    return this.#watched.map(({ pipeline, sink }) => ({
       name: shortName(pipeline.settings.name),
-      topic: pipeline.settings.topic,
-      positions: [...pipeline.positions],
-      committed: [...pipeline.committed],
-      watermarksUs: pipeline.positions.map((_, partition) => source.watermarkOf(partition)),
+      topics: pipeline.topics,
+      inputs: pipeline.inputs,
       counts: sink instanceof Materialize ? sink.counts : null,
       stopped: this.#stopped.get(pipeline.settings.name) ?? null,
     }))
@@ -92,13 +87,12 @@ export class Figures {
     metrics.onScrape((gauges) => {
       const nowMs = this.#parts.clock.nowMs()
       for (const figures of this.pipelines()) {
-        figures.positions.forEach((position, partition) => {
-          gauges.lag(figures.name, partition, Math.max(0, this.#parts.log.range(figures.topic, partition).end - position))
-        })
-        const known = figures.watermarksUs.filter((us) => us !== null)
+        for (const { topic, partition, position } of figures.inputs)
+          gauges.lag(figures.name, topic, partition, Math.max(0, this.#parts.log.range(topic, partition).end - position))
+        const known = figures.inputs.map(({ watermarkUs }) => watermarkUs).filter((us) => us !== null)
         if (known.length > 0) gauges.watermark(figures.name, nowMs / 1_000 - Math.min(...known) / 1e6)
         const { counts } = figures
-        if (counts) for (const [outcome, count] of Object.entries(counts)) gauges.rows(figures.topic, outcome, count)
+        if (counts) for (const [outcome, count] of Object.entries(counts)) gauges.rows(figures.topics[0]!, outcome, count)
       }
     })
   }

@@ -42,9 +42,12 @@ test('figures of pipelines: lag, watermark, what became of records, and since wh
   const series = new SeriesStore()
   const log = { range: () => ({ start: 0, end: 12 }) } as unknown as Log
   const figures = new Figures({ clock, series, log })
-  const pipeline = { settings: { name: 'stream:events', topic: 'events' }, positions: [10, 12], committed: [5, 12] }
-  const source = { watermarkOf: (partition: number) => (partition === 0 ? 90_000_000 : null) }
-  figures.watch([{ pipeline, source, sink: {}, makes: 'events' } as unknown as Watched])
+  const inputs = [
+    { topic: 'events', partition: 0, position: 10, committed: 5, watermarkUs: 90_000_000 },
+    { topic: 'events', partition: 1, position: 12, committed: 12, watermarkUs: null },
+  ]
+  const pipeline = { settings: { name: 'stream:events' }, topics: ['events'], inputs }
+  figures.watch([{ pipeline, sink: {}, makes: 'events' } as unknown as Watched])
   const delivery = {
     appendMs: Float64Array.of(98_000),
     batch: { rows: 3 },
@@ -62,7 +65,7 @@ test('figures of pipelines: lag, watermark, what became of records, and since wh
   const metrics = openMetrics()
   figures.refresh(metrics)
   const text = await metrics.print()
-  assert.ok(text.includes('millrace_pipeline_lag_records{pipeline="stream:events",partition="0"} 2\n'))
+  assert.ok(text.includes('millrace_pipeline_lag_records{pipeline="stream:events",topic="events",partition="0"} 2\n'))
   assert.ok(text.includes('millrace_pipeline_watermark_delay_seconds{pipeline="stream:events"} 11\n'))
   assert.equal(figures.makes('stream:events'), 'events')
 })

@@ -23,7 +23,7 @@ export interface Metrics {
 }
 
 export interface Gauges {
-  lag(pipeline: string, partition: number, records: number): void
+  lag(pipeline: string, topic: string, partition: number, records: number): void
   freshness(relation: string, seconds: number): void
   rows(relation: string, outcome: string, count: number): void
   watermark(pipeline: string, secondsBehind: number): void
@@ -42,7 +42,7 @@ export function openMetrics(): Metrics {
   const records = counter('ingest_records_total', 'Rows answered by the door', ['stream', 'result'])
   const bytes = counter('ingest_bytes_total', 'Bytes of bodies taken by the door', ['stream'])
   const acknowledged = histogram('ingest_duration_seconds', 'From request to durable acknowledgement', ['stream'])
-  const lag = gauge('pipeline_lag_records', 'Records in the log that a pipeline has not read', ['pipeline', 'partition'])
+  const lag = gauge('pipeline_lag_records', 'Records in the log that a pipeline has not read', ['pipeline', 'topic', 'partition'])
   const watermark = gauge('pipeline_watermark_delay_seconds', 'Now minus the watermark', ['pipeline'])
   const classified = gauge('stream_records', 'Records of a stream by what became of them: in = out + late + rejected + deduplicated', [
     'stream',
@@ -59,7 +59,7 @@ export function openMetrics(): Metrics {
 
   const refreshers: ((gauges: Gauges) => void)[] = []
   const gauges: Gauges = {
-    lag: (pipeline, partition, value) => lag.set({ pipeline, partition: String(partition) }, value),
+    lag: (pipeline, topic, partition, value) => lag.set({ pipeline, topic, partition: String(partition) }, value),
     freshness: (relation, seconds) => freshness.set({ relation }, seconds),
     rows: (stream, outcome, count) => classified.set({ stream, outcome }, count),
     watermark: (pipeline, seconds) => watermark.set({ pipeline }, seconds),
@@ -78,7 +78,7 @@ export function openMetrics(): Metrics {
     },
     streamEvent(event) {
       const pipeline = shortName(event.pipeline)
-      if (event.kind === 'applied') lag.set({ pipeline, partition: String(event.partition) }, event.lag)
+      if (event.kind === 'applied') lag.set({ pipeline, topic: event.delivery.topic, partition: String(event.partition) }, event.lag)
       else if (event.kind === 'failed') failures.inc({ pipeline, code: event.error.code })
       else {
         flushed.inc({ pipeline }, event.rows)

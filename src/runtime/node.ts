@@ -431,7 +431,10 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     everyMs: settings.maintenanceMs,
     committedOffset: (topic, partition) =>
       Math.min(
-        ...pipelines.filter(({ pipeline }) => pipeline.settings.topic === topic).map(({ pipeline }) => pipeline.committed[partition] ?? 0),
+        ...pipelines
+          .flatMap(({ pipeline }) => pipeline.inputs)
+          .filter((input) => input.topic === topic && input.partition === partition)
+          .map(({ committed }) => committed),
       ),
     onCommitted: onMaintained,
     onDone: (report) => logger.info('maintained a table', report),

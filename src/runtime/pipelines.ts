@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
 import type { Manifest, ModelManifest, ProcessorManifest, StreamManifest } from '../define/manifest.ts'
-import { isLogged, storedShape } from '../define/system-columns.ts'
+import { isLogged, liveShape, storedShape } from '../define/system-columns.ts'
 import { compileLive } from '../engine/algebra/read-query.ts'
 import type { SqlParser } from '../engine/ast.ts'
 import type { RelationStore } from '../engine/relations.ts'
@@ -20,7 +20,6 @@ import type { Settings } from './settings.ts'
 
 export interface RunningPipeline {
   readonly pipeline: Pipeline
-  readonly source: StreamSource
   readonly sink: Sink
   /** The relation that it makes. */
   readonly makes: string
@@ -45,29 +44,33 @@ export async function makePipelines(parts: PipelinesParts, manifest: Manifest): 
   return [...streams.map((relation) => materializePipeline(parts, manifest, relation as StreamManifest)), ...processors, ...live]
 }
 
-function build(
-  parts: PipelinesParts,
-  manifest: Manifest,
-  name: string,
-  topic: StreamManifest,
-  code: string,
-  makes: string,
-  sink: Sink,
-  scanner = compileScanner(topic.shape),
-): RunningPipeline {
-  const isKeyed = (topic as { kind: string }).kind === 'table'
-  // A row of a keyed table replaces the one before, whenever it comes: it is never late.
-  const stream = { ...topic, partitions: partitionsOf(topic), latenessMs: isKeyed ? Number.POSITIVE_INFINITY : topic.latenessMs }
-  const source = new StreamSource(parts.log, stream, scanner, compileRowChecks(manifest.checks, topic.name, topic.shape))
-  const { flushMs, flushBytes, readBytes } = parts.settings
-  const pipeline = new Pipeline({ name, topic: topic.name, code, flushMs, flushBytes, readBytes }, parts, source, sink)
-  return { pipeline, source, sink, makes }
+interface Built {
+  readonly name: string
+  readonly topics: readonly StreamManifest[]
+  readonly code: string
+  readonly makes: string
+  readonly sink: Sink
 }
 
+function build(parts: PipelinesParts, manifest: Manifest, { name, topics, code, makes, sink }: Built): RunningPipeline {
+  const { flushMs, flushBytes, readBytes } = parts.settings
+  const sources = topics.map((topic) => sourceOf(parts, manifest, topic))
+  const pipeline = new Pipeline({ name, code, flushMs, flushBytes, readBytes }, parts, sources, sink)
+  return { pipeline, sink, makes }
+}
+
+function sourceOf(parts: PipelinesParts, manifest: Manifest, topic: StreamManifest): StreamSource {
+  // A row of a keyed table replaces the one before, whenever it comes: it is never late.
+  const stream = { ...topic, partitions: partitionsOf(topic), latenessMs: isKeyed(topic) ? Number.POSITIVE_INFINITY : topic.latenessMs }
+  return new StreamSource(parts.log, stream, compileScanner(topic.shape), compileRowChecks(manifest.checks, topic.name, topic.shape))
+}
+
+const isKeyed = (topic: { readonly kind: string }): boolean => topic.kind === 'table'
+
 function materializePipeline(parts: PipelinesParts, manifest: Manifest, relation: StreamManifest): RunningPipeline {
-  const isKeyed = (relation as { kind: string }).kind === 'table'
-  const sink = new Materialize({ name: relation.name, shape: relation.shape, keyed: isKeyed }, parts.relations)
-  return build(parts, manifest, `stream:${relation.name}`, relation, hash(relation.shape), relation.name, sink)
+  const { name, shape } = relation
+  const sink = new Materialize({ name, shape, keyed: isKeyed(relation) }, parts.relations)
+  return build(parts, manifest, { name: `stream:${name}`, topics: [relation], code: hash(shape), makes: name, sink })
 }
 
 function streamOf(manifest: Manifest, name: string): StreamManifest {
@@ -78,24 +81,27 @@ function streamOf(manifest: Manifest, name: string): StreamManifest {
 
 function processPipeline(parts: PipelinesParts, manifest: Manifest, processor: ProcessorManifest): RunningPipeline {
   const input = streamOf(manifest, processor.from)
-  const outputs = [processor.name, ...Object.values(processor.outputs ?? {})].map((name) => streamOf(manifest, name))
+  const { name } = processor
+  const outputs = [name, ...Object.values(processor.outputs ?? {})].map((output) => streamOf(manifest, output))
   const { clock, log } = parts
   const sink = new Process({ clock, log, processor, input, outputs, host: parts.hostOf(processor, input, outputs) })
-  return build(parts, manifest, `process:${processor.name}`, input, hash(processor), processor.name, sink)
+  return build(parts, manifest, { name: `process:${name}`, topics: [input], code: hash(processor), makes: name, sink })
 }
 
 /** A changed definition is a new pipeline: it starts at the beginning of the log, and the table starts empty. */
 async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: ModelManifest): Promise<RunningPipeline> {
   const statement = await parts.parser.parse(inlineConstants(model.sql))
   const query = compileLive(statement.node, (name) => {
-    const relation = manifest.relations.find((candidate) => candidate.name === name && candidate.kind === 'stream')
-    return relation && storedShape(relation)
+    const relation = manifest.relations.find((candidate) => candidate.name === name)
+    return relation?.kind === 'stream' ? liveShape(relation) : undefined
   })
-  const input = streamOf(manifest, query.stream)
+  const topics = query.streams.map((stream) => streamOf(manifest, stream))
   const code = hash([query, model.shape])
   const name = `live:${model.name}@${code}`
   await startEmpty(parts, model, name)
-  return build(parts, manifest, name, input, code, model.name, new Live(model, query, storedShape(input), parts.relations))
+  const shapes = new Map(topics.map((topic) => [topic.name, storedShape(topic)]))
+  const sink = new Live(model, query, (stream) => shapes.get(stream)!, parts.relations)
+  return build(parts, manifest, { name, topics, code, makes: model.name, sink })
 }
 
 async function startEmpty(parts: PipelinesParts, model: ModelManifest, pipeline: string): Promise<void> {

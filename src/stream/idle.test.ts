@@ -2,30 +2,33 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VirtualClock } from '../core/clock.ts'
-import type { Append } from '../log/log.ts'
-import { IdleWatch } from './idle.ts'
+import { type Decisions, IdleWatch } from './idle.ts'
 
 const IDLE_MS = 30_000
 
 function watch(watermarks: (number | null)[], more: ReadonlySet<number> = new Set()) {
   const clock = new VirtualClock(0)
-  const idle = new IdleWatch(
-    clock,
-    { positions: watermarks.map(() => 0), watermarkOf: (partition) => watermarks[partition]!, hasMore: (partition) => more.has(partition) },
-    IDLE_MS,
-  )
+  const source = {
+    latenessUs: 0,
+    watermarkOf: (partition: number) => watermarks[partition]!,
+    hasMore: (partition: number) => more.has(partition),
+  }
+  const partitions = watermarks.map((_, partition) => ({ topic: 't', partition, source }))
+  const idle = new IdleWatch(clock, partitions, IDLE_MS)
   return { clock, idle, watermarks }
 }
 
-const decided = (appends: readonly Append[]): [number, number][] =>
-  appends.map(({ partition, payload }) => [partition, (JSON.parse(Buffer.from(payload).toString()) as { watermarkUs: number }).watermarkUs])
+const decided = (decisions: readonly Decisions[]): [number, number][] =>
+  decisions
+    .flatMap((one) => one.decisions)
+    .map(({ partition, payload }) => [partition, (JSON.parse(Buffer.from(payload).toString()) as { watermarkUs: number }).watermarkUs])
 
 test('an idle partition counts as far as the slowest of those that are not', async () => {
   const { clock, idle, watermarks } = watch([null, 500, 900])
   assert.equal(idle.nextMs, IDLE_MS)
   await clock.advance(IDLE_MS - 1)
-  idle.saw(1)
-  idle.saw(2)
+  idle.saw({ topic: 't', partition: 1 })
+  idle.saw({ topic: 't', partition: 2 })
   assert.deepEqual(decided(idle.due()), [])
   await clock.advance(1)
   assert.deepEqual(decided(idle.due()), [[0, 500]])
@@ -60,9 +63,32 @@ test('a partition that has not been read to its end is not idle; without any wat
 test('it sleeps until time can change something', async () => {
   const { clock, idle } = watch([100, 50, 900])
   await clock.advance(10_000)
-  idle.saw(1)
+  idle.saw({ topic: 't', partition: 1 })
   assert.equal(idle.nextMs, IDLE_MS - 10_000)
   await clock.advance(IDLE_MS - 10_000)
   assert.deepEqual(decided(idle.due()), [], 'the slowest is at work and behind the idle one')
   assert.equal(idle.nextMs, 10_000, 'until the slowest is idle too')
+})
+
+test('over several streams each keeps its own lateness behind the one that leads', async () => {
+  const clock = new VirtualClock(0)
+  const marks: Record<string, (number | null)[]> = { quick: [900], slow: [null] }
+  const latenessUs = { quick: 100, slow: 400 }
+  const partitions = (['quick', 'slow'] as const).map((topic) => ({
+    topic,
+    partition: 0,
+    source: { latenessUs: latenessUs[topic], watermarkOf: (partition: number) => marks[topic]![partition]!, hasMore: () => false },
+  }))
+  const idle = new IdleWatch(clock, partitions, IDLE_MS)
+  await clock.advance(IDLE_MS)
+  idle.saw(partitions[0]!)
+  const due = idle.due()
+  assert.deepEqual(
+    due.map(({ topic }) => topic),
+    ['slow'],
+  )
+  assert.deepEqual(decided(due), [[0, 600]], 'the newest event of the other is at 1000')
+  marks['slow'] = [600]
+  await clock.advance(IDLE_MS)
+  assert.deepEqual(decided(idle.due()), [], 'both are as far as their newest events')
 })

@@ -1,4 +1,4 @@
-// The sink that runs a live model: a chain of operators over the rows of its stream that are out. Rows of windows are final
+// The sink that runs a live model: a chain of operators over the rows of its streams that are out. Rows of windows are final
 // when the watermark has passed their end; rows of a keyed model replace the ones before. The result depends on the rows alone,
 // never on their order or on how they were cut into batches. PROTOCOL rule 10.
 import { asMillraceError, MillraceError } from '../core/errors.ts'
@@ -27,13 +27,13 @@ export class Live implements Sink {
   #isDirty = false
   #isShown = false
 
-  /** `input`: columns of deliveries, the system columns too. */
-  constructor(model: ModelManifest, query: LiveQuery, input: Shape, relations: RelationStore) {
+  /** `shapeOf`: columns of a stream's deliveries, the system columns too. */
+  constructor(model: ModelManifest, query: LiveQuery, shapeOf: (stream: string) => Shape, relations: RelationStore) {
     this.#name = model.name
     this.#shape = model.shape
     this.#emit = model.emit
     this.#relation = relations.writable(model.name)
-    this.#chain = new Chain(query, input, model.shape)
+    this.#chain = new Chain(query, shapeOf, model.shape)
   }
 
   get pendingRows(): number {
@@ -67,21 +67,21 @@ export class Live implements Sink {
   /** @throws MR_SQL_RUNTIME with the place of the row that an expression fails on. */
   #take(delivery: Delivery, rows: Int32Array | null, count: number): ColumnBatch | null {
     try {
-      return this.#chain.take(delivery.batch, rows, count)
+      return this.#chain.take(delivery.topic, delivery.batch, rows, count)
     } catch (cause) {
       throw this.#located(asMillraceError(cause), delivery)
     }
   }
 
   /** Row by row once more: the state is lost either way, the pipeline starts again from its checkpoint. */
-  #located(error: MillraceError, { batch, partition, offsets, classified: { out } }: Delivery): MillraceError {
+  #located(error: MillraceError, { topic, batch, partition, offsets, classified: { out } }: Delivery): MillraceError {
     if (error.code !== 'MR_SQL_RUNTIME') return error
     for (const row of out) {
       try {
-        this.#chain.take(batch, Int32Array.of(row), 1)
+        this.#chain.take(topic, batch, Int32Array.of(row), 1)
       } catch (cause) {
         const { message, fix = 'correct the expression' } = asMillraceError(cause)
-        return new MillraceError('MR_SQL_RUNTIME', `${this.#name}: ${message} (partition ${partition}, offset ${offsets[row]})`, {
+        return new MillraceError('MR_SQL_RUNTIME', `${this.#name}: ${message} (${topic}, partition ${partition}, offset ${offsets[row]})`, {
           cause,
           fix,
         })
@@ -91,9 +91,9 @@ export class Live implements Sink {
   }
 
   async tick(watermarkUs: number | null): Promise<void> {
-    await this.#append(this.#chain.changed())
     const closed = watermarkUs === null ? null : this.#chain.advance(watermarkUs)
     await this.#append(closed)
+    await this.#append(this.#chain.changed())
     if (this.#emit === 'changes' && (this.#isDirty || closed !== null)) await this.#show(this.#chain.open())
     this.#isDirty = false
   }

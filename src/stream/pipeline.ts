@@ -53,7 +53,6 @@ export type StreamEvent =
 
 export interface PipelineSettings {
   readonly name: string
-  readonly topic: string
   /** Fingerprint of the definition and the code: another one starts from the log's beginning or is refused by the caller. */
   readonly code: string
   readonly flushMs: number
@@ -73,8 +72,28 @@ export interface PipelineParts {
   readonly onEvent: (event: StreamEvent) => void
 }
 
+/** One partition of one topic that the pipeline reads. */
+interface Input {
+  readonly source: StreamSource
+  readonly topic: string
+  readonly partition: number
+}
+
+/** An input as others see it. */
+export interface InputProgress {
+  readonly topic: string
+  readonly partition: number
+  /** Next offset to be read. */
+  readonly position: number
+  readonly committed: number
+  readonly watermarkUs: number | null
+}
+
 interface PipelineState {
-  readonly source: SourceState
+  /** By topic. */
+  readonly sources?: Readonly<Record<string, SourceState>>
+  /** Of checkpoints from when a pipeline read one topic. */
+  readonly source?: SourceState
   readonly sink: unknown
 }
 
@@ -86,7 +105,8 @@ const CONFLICT_TRY_MAX = 3
 export class Pipeline {
   readonly settings: PipelineSettings
   readonly #parts: PipelineParts
-  readonly #source: StreamSource
+  readonly #sources: readonly StreamSource[]
+  readonly #inputs: readonly Input[]
   readonly #sink: Sink
   readonly #stop = new AbortController()
   readonly #idleWatch: IdleWatch | null
@@ -103,29 +123,54 @@ export class Pipeline {
   #ready: Promise<void>
   #isReady: () => void = () => {}
 
-  constructor(settings: PipelineSettings, parts: PipelineParts, source: StreamSource, sink: Sink) {
+  constructor(settings: PipelineSettings, parts: PipelineParts, sources: readonly StreamSource[], sink: Sink) {
     this.settings = settings
     this.#parts = parts
-    this.#source = source
+    this.#sources = sources
+    this.#inputs = sources.flatMap((source) => source.positions.map((_, partition) => ({ source, topic: source.topic, partition })))
     this.#sink = sink
-    this.#idleWatch = sink.ownsStream && source.needsIdleDecisions ? new IdleWatch(parts.clock, source, settings.idleMs ?? IDLE_MS) : null
+    const decides =
+      sources.length > 1 ? sources.some(({ hasWatermark }) => hasWatermark) : sink.ownsStream && sources[0]!.needsIdleDecisions
+    this.#idleWatch = decides
+      ? new IdleWatch(
+          parts.clock,
+          this.#inputs.filter(({ source }) => source.hasWatermark),
+          settings.idleMs ?? IDLE_MS,
+        )
+      : null
     this.#ready = new Promise((resolve) => {
       this.#isReady = resolve
     })
   }
 
-  /** Next offsets to be read, by partition. */
-  get positions(): readonly number[] {
-    return this.#source.positions
+  /** Every partition of every topic that it reads. */
+  get inputs(): readonly InputProgress[] {
+    return this.#inputs.map(({ source, topic, partition }, index) => ({
+      topic,
+      partition,
+      position: source.positions[partition]!,
+      committed: this.#flushed[index] ?? 0,
+      watermarkUs: source.watermarkOf(partition),
+    }))
   }
 
-  get committed(): readonly number[] {
-    return this.#flushed
+  get topics(): readonly string[] {
+    return this.#sources.map(({ topic }) => topic)
   }
 
-  /** Event time up to which results are complete, microseconds. */
+  /** Event time up to which results are complete, microseconds: the least over all partitions of all topics that have one. */
   get watermarkUs(): number | null {
-    return this.#source.watermarkUs
+    let least: number | null = Number.POSITIVE_INFINITY
+    for (const { hasWatermark, watermarkUs } of this.#sources) {
+      if (!hasWatermark) continue
+      if (watermarkUs === null) return null
+      if (watermarkUs < least) least = watermarkUs
+    }
+    return Number.isFinite(least) ? least : null
+  }
+
+  get #positions(): number[] {
+    return this.#inputs.map(({ source, partition }) => source.positions[partition]!)
   }
 
   /** Resolves once the state of the last commit is restored, or the first try to do so has failed: nobody waits for one that cannot. */
@@ -147,7 +192,7 @@ export class Pipeline {
   /** Reads everything that is durable now and commits it; resolves early when the pipeline stops. A failure on the way delays it. */
   async flush(): Promise<void> {
     const target = this.#ends()
-    while (!this.#stop.signal.aborted && target.some((end, partition) => (this.#flushed[partition] ?? 0) < end)) {
+    while (!this.#stop.signal.aborted && target.some((end, index) => (this.#flushed[index] ?? 0) < end)) {
       await new Promise<void>((resolve) => {
         this.#flushAsked.push(resolve)
         this.#wake?.()
@@ -193,15 +238,17 @@ export class Pipeline {
     await catalog.acquire(this.settings.name, this.#generation)
     const { offsets, checkpoint } = await catalog.progress(this.settings.name)
     const state = checkpoint && ((await checkpoints.read(checkpoint.location)) as PipelineState)
-    const next = this.#source.positions.map(
-      (_, partition) => offsets.find((row) => row.topic === this.settings.topic && row.partition === partition)?.next ?? 0,
-    )
-    await this.#source.restore(next, state?.source ?? null)
+    const nextOf = (topic: string, partition: number): number =>
+      offsets.find((row) => row.topic === topic && row.partition === partition)?.next ?? 0
+    for (const source of this.#sources) {
+      const next = source.positions.map((_, partition) => nextOf(source.topic, partition))
+      await source.restore(next, state?.sources?.[source.topic] ?? state?.source ?? null)
+    }
     await this.#sink.restore(state?.sink ?? null)
-    this.#flushed = next
+    this.#flushed = this.#inputs.map(({ topic, partition }) => nextOf(topic, partition))
     this.#lastFlushMs = clock.monotonicMs()
     this.#idleWatch?.reset()
-    await this.#sink.tick(this.#source.watermarkUs)
+    await this.#sink.tick(this.watermarkUs)
   }
 
   async #loop(onProgress: () => void): Promise<void> {
@@ -209,20 +256,19 @@ export class Pipeline {
       const startedMs = this.#parts.clock.monotonicMs()
       const ends = this.#ends()
       const didRead = await this.#readAll()
-      await this.#sink.tick(this.#source.watermarkUs)
+      await this.#sink.tick(this.watermarkUs)
       if (this.#flushError) throw this.#flushError
       if (this.#isFlushDue()) await this.#startFlush(onProgress)
-      const decisions = this.#idleWatch?.due() ?? []
-      if (decisions.length > 0) await this.#parts.log.append(this.settings.topic, decisions)
+      for (const { topic, decisions } of this.#idleWatch?.due() ?? []) await this.#parts.log.append(topic, decisions)
       // What waits for a flush that is slower than the log grows without end: let the flush catch up.
       if (this.#flushing && this.#sink.pendingBytes >= this.settings.flushBytes) await this.#flushing
       else if (!didRead) await this.#idle()
-      else if (this.#ends().some((end, partition) => end > ends[partition]!)) await this.#rest(startedMs)
+      else if (this.#ends().some((end, index) => end > ends[index]!)) await this.#rest(startedMs)
     }
   }
 
   #ends(): number[] {
-    return this.#source.positions.map((_, partition) => this.#parts.log.range(this.settings.topic, partition).end)
+    return this.#inputs.map(({ topic, partition }) => this.#parts.log.range(topic, partition).end)
   }
 
   /** Rows came in while the last ones were read: the door goes first. */
@@ -237,22 +283,23 @@ export class Pipeline {
 
   async #readAll(): Promise<boolean> {
     let didRead = false
-    for (let partition = 0; partition < this.#source.positions.length; partition++) {
-      if (!this.#source.hasMore(partition)) continue
-      const delivery = await this.#source.read(partition, this.settings.readBytes)
+    for (const input of this.#inputs) {
+      const { source, topic, partition } = input
+      if (!source.hasMore(partition)) continue
+      const delivery = await source.read(partition, this.settings.readBytes)
       if (!delivery) continue
       didRead = true
-      if (delivery.batch.rows > 0 || delivery.rejected.length > 0) this.#idleWatch?.saw(partition)
+      if (delivery.batch.rows > 0 || delivery.rejected.length > 0 || source.isDerived) this.#idleWatch?.saw(input)
       this.#readMs = delivery.appendMs.at(-1) ?? this.#parts.clock.nowMs()
       await this.#sink.apply(delivery)
-      const lag = this.#parts.log.range(this.settings.topic, partition).end - delivery.next
+      const lag = this.#parts.log.range(topic, partition).end - delivery.next
       this.#parts.onEvent({ kind: 'applied', pipeline: this.settings.name, partition, delivery, lag })
     }
     return didRead
   }
 
   get #hasUncommitted(): boolean {
-    return this.#source.positions.some((position, partition) => position > (this.#flushed[partition] ?? 0))
+    return this.#positions.some((position, index) => position > (this.#flushed[index] ?? 0))
   }
 
   #isFlushDue(): boolean {
@@ -268,12 +315,12 @@ export class Pipeline {
   /** Freezes the state at this point of the log; files and commit follow while reading goes on. */
   async #startFlush(onProgress: () => void): Promise<void> {
     const startedMs = this.#parts.clock.monotonicMs()
-    const offsets = [...this.#source.positions]
-    const source = this.#source.save()
+    const offsets = this.#positions
+    const sources = Object.fromEntries(this.#sources.map((source) => [source.topic, source.save()]))
     const rows = this.#sink.pendingRows
     const cut = await this.#sink.cut()
     const asked = this.#flushAsked.splice(0)
-    this.#flushing = this.#commit(cut, offsets, source)
+    this.#flushing = this.#commit(cut, offsets, sources)
       .then((tables) => {
         this.#flushed = offsets
         this.#lastFlushMs = this.#parts.clock.monotonicMs()
@@ -290,15 +337,15 @@ export class Pipeline {
       })
   }
 
-  async #commit(cut: Cut, offsets: readonly number[], source: SourceState): Promise<string[]> {
+  async #commit(cut: Cut, offsets: readonly number[], sources: Readonly<Record<string, SourceState>>): Promise<string[]> {
     const { checkpoints, lake } = this.#parts
-    const { name, topic, code } = this.settings
-    const state: PipelineState = { source, sink: cut.state }
+    const { name, code } = this.settings
+    const state: PipelineState = { sources, sink: cut.state }
     const location = await checkpoints.write(name, state)
     const pipeline = {
       name,
       generation: this.#generation,
-      offsets: offsets.map((next, partition) => ({ topic, partition, next })),
+      offsets: this.#inputs.map(({ topic, partition }, index) => ({ topic, partition, next: offsets[index]! })),
       checkpoint: { location, code },
     }
     for (let attempt = 1; ; attempt++) {
@@ -327,9 +374,8 @@ export class Pipeline {
     await new Promise<void>((resolve) => {
       this.#wake = resolve
       if (this.#stop.signal.aborted || this.#flushError || (this.#flushAsked.length > 0 && !this.#flushing)) resolve()
-      this.#source.positions.forEach((position, partition) => {
-        this.#parts.log.whenMore(this.settings.topic, partition, position, waiting.signal).then(resolve, resolve)
-      })
+      for (const { source, topic, partition } of this.#inputs)
+        this.#parts.log.whenMore(topic, partition, source.positions[partition]!, waiting.signal).then(resolve, resolve)
     })
     this.#wake = null
     for (const cancel of timers) cancel()

@@ -6,6 +6,7 @@ import { SYSTEM_FIELDS } from '../define/system-columns.ts'
 import type { Log, LogBatch } from '../log/log.ts'
 import { rawText } from '../log/refusal.ts'
 import { type Column, type ColumnBatch, laneOf, selectRows } from '../schema/batch.ts'
+import { joinColumns } from '../schema/join-columns.ts'
 import type { Scan, Scanner } from '../schema/scan/scanner.ts'
 import { type Classified, type ClassifiedStream, Classifier, type ClassifierState } from './classify.ts'
 import { decisionsOf } from './control.ts'
@@ -14,6 +15,7 @@ import type { FailedCheck } from './row-checks.ts'
 
 /** One read of one partition, classified. */
 export interface Delivery {
+  readonly topic: string
   readonly partition: number
   /** Offset after the last record of this delivery. */
   readonly next: number
@@ -65,8 +67,28 @@ export class StreamSource {
     this.#classifiers = this.#positions.map(() => new Classifier(stream))
   }
 
+  /** The topic that it reads. */
+  get topic(): string {
+    return this.#stream.name
+  }
+
   get positions(): readonly number[] {
     return this.#positions
+  }
+
+  /** Rows of a keyed table are never late and move no watermark: what is computed with them does not wait for them. */
+  get hasWatermark(): boolean {
+    return Number.isFinite(this.#stream.latenessMs)
+  }
+
+  /** How far rows may come behind the newest, microseconds. */
+  get latenessUs(): number {
+    return this.#stream.latenessMs * 1_000
+  }
+
+  /** Its watermark is told by another pipeline. */
+  get isDerived(): boolean {
+    return this.#stream.source === 'processor'
   }
 
   /** Whether a partition without new rows holds up what is computed over all of them, and nobody else tells its watermark. */
@@ -174,7 +196,7 @@ export class StreamSource {
         pieces.push({ part, classified })
       }
     }
-    return { ...joinPieces(this.#scanner.shape, partition, pieces), partition, next, rejected, controls }
+    return { ...joinPieces(this.#scanner.shape, partition, pieces), topic: this.#stream.name, partition, next, rejected, controls }
   }
 
   /** Cuts log batches into runs that are scanned at once: rows of one shape follow each other. */
@@ -308,7 +330,7 @@ function joinPieces(shape: ColumnBatch['shape'], partition: number, pieces: read
   const own =
     pieces.length === 1
       ? pieces[0]!.part.batch.columns
-      : joinColumns(
+      : joinColumnsOf(
           shape,
           pieces.map(({ part }) => part.batch),
         )
@@ -347,77 +369,13 @@ function joinClassified(pieces: readonly { part: RowsPart; classified: Classifie
   }
 }
 
-function joinColumns(shape: ColumnBatch['shape'], batches: readonly ColumnBatch[]): Column[] {
+function joinColumnsOf(shape: ColumnBatch['shape'], batches: readonly ColumnBatch[]): Column[] {
   return shape.fields.map((field, index) =>
-    joinColumn(
+    joinColumns(
       laneOf(field.type),
       batches.map((batch) => [batch.columns[index]!, batch.rows]),
     ),
   )
-}
-
-/** No parts make an empty column: a piece of the log can hold control records alone. */
-function joinColumn(kind: Column['kind'], parts: readonly (readonly [Column, number])[]): Column {
-  const rows = parts.reduce((sum, [, count]) => sum + count, 0)
-  const nulls = parts.some(([column]) => column.nulls) ? new Uint8Array(rows) : null
-  let at = 0
-  for (const [column, count] of parts) {
-    if (nulls && column.nulls) nulls.set(column.nulls.subarray(0, count), at)
-    at += count
-  }
-  if (kind === 'number') {
-    return {
-      kind: 'number',
-      values: concat(
-        parts.map(([column, count]) => (column as { values: Float64Array }).values.subarray(0, count)),
-        new Float64Array(rows),
-      ),
-      nulls,
-    }
-  }
-  if (kind === 'integer') return { ...joinIntegers(parts, rows), nulls }
-  return { ...joinBytes(parts, rows), nulls }
-}
-
-function joinIntegers(
-  parts: readonly (readonly [Column, number])[],
-  rows: number,
-): { kind: 'integer'; values: Float64Array; big: BigInt64Array | null } {
-  const columns = parts.map(([column, count]) => ({ column: column as Extract<Column, { kind: 'integer' }>, count }))
-  if (columns.every(({ column }) => column.big === null)) {
-    return {
-      kind: 'integer',
-      values: concat(
-        columns.map(({ column, count }) => column.values.subarray(0, count)),
-        new Float64Array(rows),
-      ),
-      big: null,
-    }
-  }
-  const big = new BigInt64Array(rows)
-  let at = 0
-  for (const { column, count } of columns)
-    for (let i = 0; i < count; i++) big[at++] = column.big ? column.big[i]! : BigInt(column.values[i]!)
-  return { kind: 'integer', values: new Float64Array(0), big }
-}
-
-function joinBytes(
-  parts: readonly (readonly [Column, number])[],
-  rows: number,
-): { kind: 'bytes'; bytes: Uint8Array; start: Int32Array; length: Int32Array } {
-  const columns = parts.map(([column, count]) => ({ column: column as Extract<Column, { kind: 'bytes' }>, count }))
-  const start = new Int32Array(rows)
-  const length = new Int32Array(rows)
-  let at = 0
-  let base = 0
-  for (const { column, count } of columns) {
-    for (let i = 0; i < count; i++, at++) {
-      start[at] = base + column.start[i]!
-      length[at] = column.length[i]!
-    }
-    base += column.bytes.length
-  }
-  return { kind: 'bytes', bytes: Buffer.concat(columns.map(({ column }) => column.bytes)), start, length }
 }
 
 function concat(parts: readonly Float64Array[], into: Float64Array): Float64Array {

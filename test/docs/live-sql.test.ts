@@ -52,9 +52,13 @@ test('every example compiles, runs, and has a batch twin that DuckDB takes', asy
       const { node } = await parser.parse(sql!)
       const query = compileLive(node, () => SALES)
       assert.equal(query.result, kind, sql)
-      const chain = new Chain(query, SALES, shapeOfRelation(query.root, SALES))
+      const chain = new Chain(
+        query,
+        () => SALES,
+        shapeOfRelation(query.root, () => SALES),
+      )
       chain.restore(null)
-      assert.deepEqual((await engine.session.rows(printLive(query, 'sales'))).rows, [])
+      assert.deepEqual((await engine.session.rows(printLive(query, (stream) => stream))).rows, [])
     }
   }
   parser.close()

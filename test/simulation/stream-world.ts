@@ -166,7 +166,8 @@ export class StreamWorld {
         checkpoints: openCheckpoints(disk, this.clock, this.#random, join(this.directory, 'checkpoints')),
         onEvent: (event) => {
           this.events.push(event)
-          if (event.kind === 'applied') this.#applied.set(`${event.pipeline} ${event.partition}`, event.delivery.next)
+          if (event.kind === 'applied')
+            this.#applied.set(`${event.pipeline} ${event.delivery.topic} ${event.partition}`, event.delivery.next)
         },
         relations,
         parser,
@@ -245,9 +246,9 @@ export class StreamWorld {
     const { log, pipelines } = this.now
     const isBehind = (): boolean =>
       pipelines.some(({ pipeline }) =>
-        pipeline.committed.some((committed, partition) => {
-          const applied = this.#applied.get(`${pipeline.settings.name} ${partition}`) ?? committed
-          return applied < log.range(pipeline.settings.topic, partition).end
+        pipeline.inputs.some(({ topic, partition, committed }) => {
+          const applied = this.#applied.get(`${pipeline.settings.name} ${topic} ${partition}`) ?? committed
+          return applied < log.range(topic, partition).end
         }),
       )
     // A pipeline that rests for the door wakes by the clock.

@@ -267,7 +267,7 @@ const ORDER = ' ORDER BY window_start, device, big'
 async function batchOf(world: StreamWorld, model: ModelManifest): Promise<readonly (readonly unknown[])[]> {
   const { node } = await world.now.parser.parse(inlineConstants(model.sql))
   const query = compileLive(node, () => READINGS.shape)
-  return world.ask(`SELECT * FROM (${printLive(query, 'readings')})${ORDER}`)
+  return world.ask(`SELECT * FROM (${printLive(query, () => 'readings')})${ORDER}`)
 }
 
 function assertAlike(actual: readonly (readonly unknown[])[], expected: readonly (readonly unknown[])[]): void {
@@ -311,7 +311,7 @@ for (const emit of ['final', 'changes'] as const) {
     }
     await world.caughtUp()
     const live = world.pipeline('live:figures')
-    const watermark = live.source.watermarkUs! / 1_000
+    const watermark = live.pipeline.watermarkUs! / 1_000
     await until(() => live.pipeline.watermarkUs !== null)
     const expected = await batchOf(world, model)
     const isClosed = (row: readonly unknown[]): boolean => Date.parse(row[1] as string) <= watermark
@@ -386,10 +386,10 @@ test('keyed tables, sessions, hopping windows and plain rows equal batch SQL, cu
     for (const model of OTHERS) {
       const { node } = await world.now.parser.parse(inlineConstants(model.sql))
       const query = compileLive(node, () => storedShape(READINGS))
-      const watermark = new Date(world.pipeline(`live:${model.name}`).source.watermarkUs! / 1_000).toISOString()
+      const watermark = new Date(world.pipeline(`live:${model.name}`).pipeline.watermarkUs! / 1_000).toISOString()
       const until = query.result === 'closing' ? ` WHERE window_end <= '${watermark}'` : ''
       const names = model.shape.fields.map(({ name }) => name).join(', ')
-      const expected = await world.ask(`SELECT ${names} FROM (${printLive(query, 'readings')})${until} ORDER BY ALL`)
+      const expected = await world.ask(`SELECT ${names} FROM (${printLive(query, () => 'readings')})${until} ORDER BY ALL`)
       const actual = await world.ask(`SELECT ${names} FROM ${model.name} ORDER BY ALL`, committedOnly)
       assert.ok(expected.length > 2, model.name)
       assert.deepEqual(
@@ -419,7 +419,7 @@ test('an expression that fails stops its model and no other, and says on which r
   await until(() => world.now.relations.tailRowsOf('lenient') === 4)
   const [failed] = failures()
   assert.match(failed!.pipeline, /^live:strict@/)
-  assert.match(failed!.error.message, /^strict: the string x cannot be cast to int \(partition 0, offset 2\)$/)
+  assert.match(failed!.error.message, /^strict: the string x cannot be cast to int \(readings, partition 0, offset 2\)$/)
   assert.deepEqual(await world.ask('SELECT number FROM lenient ORDER BY number'), [[7], [8], [9], [null]])
 })
 
@@ -510,7 +510,7 @@ test('a processor counts and emits each row once, whatever is killed; rows on wh
   const batch = await world.ask(
     'SELECT time_bucket(INTERVAL 1 MINUTE, seen) AS window_start, customer, max(total), count(*) FROM totals GROUP BY ALL ORDER BY 1, 2',
   )
-  const watermark = world.pipeline('live:per_minute').source.watermarkUs! / 1_000
+  const watermark = world.pipeline('live:per_minute').pipeline.watermarkUs! / 1_000
   assert.deepEqual(
     closed,
     batch.filter(([start]) => Date.parse(start as string) + 60_000 <= watermark),
@@ -541,7 +541,7 @@ test('a partition without rows does not hold up windows; the decision is in its 
   await world.clock.advance(2_000)
   await until(() => end() === 5)
   await world.caughtUp()
-  await until(() => world.pipeline('live:clicks_per_minute').source.watermarkUs === Date.parse(at(200_000)) * 1_000)
+  await until(() => world.pipeline('live:clicks_per_minute').pipeline.watermarkUs === Date.parse(at(200_000)) * 1_000)
   await world.flush()
   assert.deepEqual(await world.ask('SELECT n FROM clicks_per_minute ORDER BY n'), [[1n], [2n]])
   const { counts } = world.pipeline('stream:clicks').sink as Materialize

@@ -1,17 +1,28 @@
-// A live query as DuckDB's batch SQL over the stream's table: the batch twin, which gives the same rows. Windows are rewritten:
-// hop repeats a row for each of its windows, a session begins where the row before is a gap away.
+// A live query as DuckDB's batch SQL over the streams' tables: the batch twin, which gives the same rows. Windows are rewritten:
+// hop repeats a row for each of its windows, a session begins where the row before is a gap away. Joins are `print-join.ts`.
 import { quoteName } from '../sql-text.ts'
 import { printExpression } from './print-expression.ts'
-import { tumbleBounds } from './read-source.ts'
-import type { Aggregate, GroupRelation, LiveQuery, OrderBy, Relation, TopRelation, Window } from './relation.ts'
+import { printJoin } from './print-join.ts'
+import type { Aggregate, GroupRelation, LagRelation, LiveQuery, OrderBy, Relation, TopRelation, Window } from './relation.ts'
+import { tumbleBounds } from './source.ts'
 
-/** `relation`: SQL of a table with all columns of the stream, the system columns too. */
-export const printLive = (query: LiveQuery, relation: string): string => printRelation(query.root, relation)
+/** SQL of a stream's table with all columns of the stream, the system columns too. */
+export type TableOf = (stream: string) => string
 
-function printRelation(relation: Relation, stream: string): string {
+export const printLive = (query: LiveQuery, tableOf: TableOf): string => printRelation(query.root, tableOf)
+
+function printRelation(relation: Relation, stream: TableOf): string {
   switch (relation.op) {
     case 'scan':
-      return `SELECT * FROM ${stream}`
+      return `SELECT * FROM ${stream(relation.stream)}`
+    case 'union':
+      return relation.inputs.map((input) => printRelation(input, stream)).join(' UNION ALL ')
+    case 'join':
+      return printJoin(relation, (input) => printRelation(input, stream))
+    case 'expand':
+      return withBounds(relation.window, printRelation(relation.input, stream))
+    case 'lag':
+      return printLag(relation, printRelation(relation.input, stream))
     case 'filter':
       return `SELECT * FROM (${printRelation(relation.input, stream)}) WHERE ${printExpression(relation.where)}`
     case 'project':
@@ -23,7 +34,7 @@ function printRelation(relation: Relation, stream: string): string {
   }
 }
 
-function printGroup({ input, window, keys, aggregates }: GroupRelation, stream: string): string {
+function printGroup({ input, window, keys, aggregates }: GroupRelation, stream: TableOf): string {
   const columns = [
     ...keys.map(({ name, value }) => `${printExpression(value)} AS ${quoteName(name)}`),
     ...aggregates.map((aggregate) => `${printAggregate(aggregate)} AS ${quoteName(aggregate.name)}`),
@@ -36,6 +47,11 @@ function printGroup({ input, window, keys, aggregates }: GroupRelation, stream: 
     const bounds = [`min(${time}) AS window_start`, `max(${time}) + ${microseconds(window.gapUs)} AS window_end`]
     return `SELECT ${[...bounds, ...columns].join(', ')} FROM (${printSessions(window, from)}) GROUP BY ${[...groups, '"#session"'].join(', ')}`
   }
+  if (window.kind === 'instant') {
+    const time = printExpression(window.time)
+    const own = [`${time} AS window_start`, `${time} AS window_end`]
+    return `SELECT ${[...own, ...columns].join(', ')} FROM (${from}) GROUP BY ${[time, ...groups].join(', ')}`
+  }
   const bounds = ['"#start" AS window_start', `"#start" + ${microseconds(window.widthUs)} AS window_end`]
   return `SELECT ${[...bounds, ...columns].join(', ')} FROM (${printWindowed(window, from)}) GROUP BY ${['"#start"', ...groups].join(', ')}`
 }
@@ -43,7 +59,7 @@ function printGroup({ input, window, keys, aggregates }: GroupRelation, stream: 
 const microseconds = (micros: number): string => `to_microseconds(${micros})`
 
 /** Each row with the starts of its windows as `#start`. */
-function printWindowed(window: Exclude<Window, { kind: 'session' }>, from: string): string {
+function printWindowed(window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string {
   const slideUs = window.kind === 'hop' ? window.slideUs : window.widthUs
   const last = printExpression(tumbleBounds({ kind: 'tumble', time: window.time, widthUs: slideUs }).window_start)
   if (window.kind === 'tumble') return `SELECT *, ${last} AS "#start" FROM (${from})`
@@ -70,26 +86,38 @@ function printAggregate({ function: name, of, distinct, where }: Aggregate): str
   return conditions.length > 0 ? `${called} FILTER (WHERE ${conditions.join(' AND ')})` : called
 }
 
-function printTop(top: TopRelation, stream: string): string {
+function printTop(top: TopRelation, stream: TableOf): string {
   const { input, window, partition, order, limit } = top
   const from = printRelation(input, stream)
-  const group = groupIn(input)
-  const rows = window && window.kind !== 'session' ? withBounds(window, from) : from
-  const by = [...partition.map((value) => printExpression(value)), ...(window || group?.window ? ['window_start'] : [])]
-  const ties = top.function === 'rank' ? [] : group ? group.keys.map(({ name }) => quoteName(name)) : LOG_ORDER
+  const rows = window?.kind === 'tumble' || window?.kind === 'hop' ? withBounds(window, from) : from
+  const start = window?.kind === 'instant' ? printExpression(window.time) : 'window_start'
+  const by = [...partition.map((value) => printExpression(value)), ...(window || top.overGroups ? [start] : [])]
+  const ties = top.function === 'rank' ? [] : tiesOf(top)
   const over = `OVER (PARTITION BY ${by.join(', ')} ORDER BY ${[...order.map(printOrder), ...ties].join(', ')})`
   return `SELECT * FROM (SELECT *, ${top.function}() ${over} AS ${quoteName(top.name)} FROM (${rows})) WHERE ${quoteName(top.name)} <= ${limit}`
+}
+
+function tiesOf(top: TopRelation): readonly string[] {
+  if (top.ties) return top.ties.map((value) => `${printExpression(value)} ASC NULLS LAST`)
+  return top.overGroups ? groupIn(top.input).keys.map(({ name }) => quoteName(name)) : LOG_ORDER
+}
+
+const printLag = ({ partition, time, ties, columns }: LagRelation, from: string): string => {
+  const by = partition.length === 0 ? '' : `PARTITION BY ${partition.map((value) => printExpression(value)).join(', ')} `
+  const order = [printExpression(time), ...ties.map((value) => `${printExpression(value)} ASC NULLS FIRST`)].join(', ')
+  const lags = columns.map(({ name, value }) => `lag(${printExpression(value)}) OVER (${by}ORDER BY ${order}) AS ${quoteName(name)}`)
+  return `SELECT *, ${lags.join(', ')} FROM (${from})`
 }
 
 /** What puts rows in the order of the log. PROTOCOL rule 10. */
 const LOG_ORDER = ['_ingested_at', '_partition', '_offset']
 
-const withBounds = (window: Exclude<Window, { kind: 'session' }>, from: string): string =>
+const withBounds = (window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string =>
   `SELECT *, "#start" AS window_start, "#start" + ${microseconds(window.widthUs)} AS window_end FROM (${printWindowed(window, from)})`
 
-function groupIn(relation: Relation): GroupRelation | null {
-  if (relation.op === 'group') return relation
-  return relation.op === 'scan' ? null : groupIn(relation.input)
+/** The group whose rows are numbered, below its filters. */
+function groupIn(relation: Relation): GroupRelation {
+  return relation.op === 'group' ? relation : groupIn((relation as Extract<Relation, { input: Relation }>).input)
 }
 
 const printOrder = ({ value, descending, nullsFirst }: OrderBy): string =>

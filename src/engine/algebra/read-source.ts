@@ -1,42 +1,65 @@
-// The FROM clause of a live model: one stream, plain or through tumble, hop or session, and what names mean over it.
+// The FROM clause of a live model: a stream, a subquery or a name of WITH, plain or through tumble, hop or session, and joins
+// of them (`read-join.ts`).
 import { MillraceError } from '../../core/errors.ts'
-import { fieldOf, type Shape } from '../../schema/type.ts'
 import type { Node } from '../ast.ts'
 import { valueTypeOf } from './coerce.ts'
-import { call, columnsIn, type Expression, type IntervalExpression, sameExpression, TIMESTAMP } from './expression.ts'
+import type { Expression, IntervalExpression } from './expression.ts'
 import { fixedMicros, readExpression, type Scope } from './read-expression.ts'
+import { joinRows } from './read-join.ts'
 import { refuse } from './refuse.ts'
-import type { NamedExpression, Relation, Window } from './relation.ts'
+import type { NamedExpression, Window } from './relation.ts'
+import { type NamedColumn, type Rows, type ShapeOf, type Source, type StreamShape, sourceOf, tumbleBounds } from './source.ts'
 
 const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
 
 const NEAREST =
   'write FROM stream, tumble(stream, time, INTERVAL 1 MINUTE), hop(stream, time, slide, width) or session(stream, time, gap, key := column)'
 
-export interface Source {
-  readonly stream: string
-  readonly relation: Relation
-  readonly window: Window | null
-  has(name: string): boolean
-  /** `known`: columns that are not null here. */
-  column(names: readonly string[], node: Node, known: ReadonlySet<string>): Expression
-  /** Start or end of the window. */
-  isBound(value: Expression): boolean
-  /** @throws MR_PLAN_LIVE_SHAPE where the condition reads a window that is not known row by row. */
-  checkBeforeWindow(condition: Expression, node: Node): void
-  star(node: Node): NamedExpression[]
+/** What a query is read with. */
+export interface Reading {
+  readonly shapeOf: ShapeOf
+  /** Streams that were met. */
+  readonly streams: Set<string>
+  /** Queries by their names in WITH, with the names that they may use themselves. */
+  readonly named: ReadonlyMap<string, { readonly node: Node; readonly named: Reading['named'] }>
+  /** The rows are those of the model, whose key must be whole and never null. */
+  readonly isModel: boolean
+  /** Reads a query; columns are called by the names that it gives them, `from` is empty. */
+  query(node: Node, reading: Reading): Rows
 }
 
-export function readSource(from: Node, shapeOf: (stream: string) => Shape | undefined): Source {
-  if (from.type === 'BASE_TABLE') return sourceOf(from, relationName(from), shapeOf, () => null)
-  if (from.type !== 'TABLE_FUNCTION') return refuse(from.type === 'JOIN' ? 'JOIN' : 'this FROM', from, NEAREST)
-  const called = from['function'] as Node
-  const name = String(called['function_name'])
-  const [relation, ...rest] = nodes(called['children'])
-  if (name !== 'tumble' && name !== 'hop' && name !== 'session') return refuse(`${name}(...)`, called, NEAREST)
+/** What the SELECT says about the rows that it reads. */
+export interface Wanted {
+  /** Names of columns, in lower case, that it reads; null where it reads all of them. */
+  readonly used: ReadonlySet<string> | null
+  /** Parts of its WHERE clause. A join takes out those that belong to it. */
+  readonly where: Node[]
+}
+
+export function readSource(from: Node, reading: Reading, wanted: Wanted): Source {
+  if (from.type === 'JOIN') {
+    // Conditions on rows that an outer join may fill with nulls hold after it, not before.
+    const kind = String(from['join_type'])
+    const side = (name: 'left' | 'right', isFree: boolean): Rows => {
+      const node = from[name] as Node
+      return rowByRow(readSource(node, reading, isFree ? wanted : { ...wanted, where: [] }), node)
+    }
+    const [left, right] = [side('left', kind === 'INNER' || kind === 'LEFT'), side('right', kind === 'INNER')]
+    return sourceOf(joinRows(from, left, right, wanted), null)
+  }
+  if (from.type === 'BASE_TABLE') return sourceOf(named(from, relationName(from), reading), null)
+  if (from.type === 'SUBQUERY')
+    return sourceOf(called(reading.query((from['subquery'] as { node: Node }).node, { ...reading, isModel: false }), from), null)
+  if (from.type !== 'TABLE_FUNCTION') return refuse('this FROM', from, NEAREST)
+  const call = from['function'] as Node
+  const name = String(call['function_name'])
+  const [relation, ...rest] = nodes(call['children'])
+  if (name !== 'tumble' && name !== 'hop' && name !== 'session') return refuse(`${name}(...)`, call, NEAREST)
   const stream = (relation?.['column_names'] as string[] | undefined)?.join('.')
-  if (!stream) return refuse(`the first argument of ${name}, which must be a stream,`, relation ?? called, NEAREST)
-  return sourceOf(from, stream, shapeOf, (scope) => readWindow(name, called, rest, scope))
+  if (!stream) return refuse(`the first argument of ${name}, which must be a stream,`, relation ?? call, NEAREST)
+  const rows = named(from, stream, reading)
+  if (rows.result === 'keyed') return refuse(`${name}(...) over rows that are replaced`, from, 'window the stream itself')
+  return sourceOf(rows, readWindow(name, call, rest, sourceOf(rows, null)))
 }
 
 function relationName(from: Node): string {
@@ -44,90 +67,81 @@ function relationName(from: Node): string {
   return schema === '' || schema === 'main' ? String(from['table_name']) : `${schema}.${String(from['table_name'])}`
 }
 
-function readWindow(kind: 'tumble' | 'hop' | 'session', called: Node, of: readonly Node[], scope: Scope): Window {
+/** Rows under the alias of the FROM clause. */
+function called(rows: Rows, from: Node, name = ''): Rows {
+  if (nodes(from['column_name_alias']).length > 0) refuse('column names behind an alias', from, 'name the columns in the subquery')
+  const alias = from.alias || name
+  return { ...rows, columns: rows.columns.map((column) => ({ ...column, from: alias })) }
+}
+
+function named(from: Node, name: string, reading: Reading): Rows {
+  const query = reading.named.get(name.toLowerCase())
+  if (query) return called(reading.query(query.node, { ...reading, named: query.named, isModel: false }), from, name)
+  const shape = reading.shapeOf(name)
+  if (!shape) throw new MillraceError('MR_PLAN_UNKNOWN', `there is no stream "${name}"`, { fix: 'read a stream of the project' })
+  reading.streams.add(name)
+  return called(streamRows(name, shape), from, name)
+}
+
+function streamRows(stream: string, shape: StreamShape): Rows {
+  const columns = shape.fields.map((field): NamedColumn => {
+    const column = { op: 'column', name: field.name, type: valueTypeOf(field.type), optional: field.optional } as const
+    return { from: stream, name: field.name, column }
+  })
+  const isTime = ({ column: { name, type, optional } }: NamedColumn): boolean =>
+    type.kind === 'timestamp' && !optional && (shape.time === undefined || shape.time === name)
+  return {
+    relation: { op: 'scan', stream },
+    columns,
+    times: new Map(columns.filter(isTime).map(({ name }) => [name, 0])),
+    result: 'append',
+    key: [],
+    isRetracted: false,
+    unique: shape.unique ?? [],
+    isLogged: true,
+  }
+}
+
+function readWindow(kind: 'tumble' | 'hop' | 'session', called: Node, of: readonly Node[], source: Source): Window {
+  const scope: Scope = { column: (path, node) => source.column(path, node), special: () => undefined }
   const time = of[0] ? readExpression(of[0], scope) : refuse(`${kind} without a time`, called, NEAREST)
   if (time.op !== 'column') return refuse('a time that is no plain column', of[0], NEAREST)
   if (time.type.kind !== 'timestamp') return refuse(`the window over "${time.name}", which is no timestamp,`, of[0], NEAREST)
+  const delayUs = source.times.get(time.name)
+  if (delayUs === undefined) {
+    const times = [...source.times.keys()].join(' or ')
+    return refuse(`the window over "${time.name}", which the watermark does not follow,`, of[0], times ? `take ${times}` : NEAREST)
+  }
   if (of.length !== (kind === 'tumble' ? 2 : 3)) return refuse(`${kind} with ${of.length + 1} arguments`, called, NEAREST)
   const length = (node: Node): number => {
     const value = readExpression(node, scope)
     const micros = value.op === 'interval' ? fixedMicros(value as IntervalExpression) : undefined
     return micros !== undefined && micros > 0 ? micros : refuse('a length that is no INTERVAL of fixed length', node, NEAREST)
   }
-  if (kind === 'tumble') return { kind, time, widthUs: length(of[1]!) }
-  if (kind === 'session') return { kind, time, gapUs: length(of[1]!), by: readExpression(of[2]!, scope) }
+  const timed = { time, ...(delayUs === 0 ? {} : { delayUs }) }
+  if (kind === 'tumble') return { kind, ...timed, widthUs: length(of[1]!) }
+  if (kind === 'session') return { kind, ...timed, gapUs: length(of[1]!), by: readExpression(of[2]!, scope) }
   const [slideUs, widthUs] = [length(of[1]!), length(of[2]!)]
   if (widthUs % slideUs !== 0) return refuse('a width that is no multiple of the slide', of[2], NEAREST)
-  return { kind, time, widthUs, slideUs }
+  return { kind, ...timed, widthUs, slideUs }
 }
 
-function sourceOf(
-  from: Node,
-  stream: string,
-  shapeOf: (stream: string) => Shape | undefined,
-  windowOf: (scope: Scope) => Window | null,
-): Source {
-  const shape = shapeOf(stream)
-  if (!shape) throw new MillraceError('MR_PLAN_UNKNOWN', `there is no stream "${stream}"`, { fix: 'read a stream of the project' })
-  const names = new Set([from.alias || stream, stream])
-  const plain = (name: string, known: ReadonlySet<string> = new Set()): Expression | undefined => {
-    const field = fieldOf(shape, name)
-    return field && { op: 'column', name: field.name, type: valueTypeOf(field.type), optional: field.optional && !known.has(field.name) }
-  }
-  const unknown = (name: string): never => {
-    throw new MillraceError('MR_PLAN_UNKNOWN', `the stream has no column "${name}"`, {
-      fix: `it has ${shape.fields.map((field) => field.name).join(', ')}`,
-    })
-  }
-  const check = (path: readonly string[], node: Node): string => {
-    if (path.length > 1 && !names.has(path.slice(0, -1).join('.'))) refuse(`"${path.join('.')}"`, node)
-    return path.at(-1)!
-  }
-  const window = windowOf({
-    column: (path, node) => plain(check(path, node)) ?? unknown(check(path, node)),
-    special: () => undefined,
-  })
-  const bounds = window ? { window_start: boundOf(window, 'window_start'), window_end: boundOf(window, 'window_end') } : {}
-  const boundNamed = (name: string): Expression | undefined =>
-    Object.hasOwn(bounds, name) ? bounds[name as keyof typeof bounds] : undefined
-  const isBound = (value: Expression): boolean => Object.values(bounds).some((bound) => sameExpression(bound as Expression, value))
-  return {
-    stream,
-    relation: { op: 'scan', stream },
-    window,
-    has: (name) => fieldOf(shape, name) !== undefined || boundNamed(name) !== undefined,
-    column: (path, node, known) => {
-      const name = check(path, node)
-      return boundNamed(name) ?? plain(name, known) ?? unknown(name)
-    },
-    isBound,
-    checkBeforeWindow: (condition, node) => {
-      if (window && [...columnsIn([condition])].some((name) => boundNamed(name) !== undefined))
-        refuse('WHERE over window_start', node, 'write the condition over the time column, or in HAVING')
-    },
-    star: (node) => {
-      for (const part of ['exclude_list', 'replace_list', 'rename_list']) if (nodes(node[part]).length > 0) refuse('* with changes', node)
-      const own = shape.fields.map(({ name }) => ({ name, value: plain(name)! }))
-      return [...own, ...Object.entries(bounds).map(([name, value]) => ({ name, value: value as Expression }))]
-    },
-  }
+/** What is joined has the bounds of its windows as columns of its rows. */
+function rowByRow(source: Source, from: Node): Rows {
+  const { window, relation, columns } = source
+  if (!window) return source
+  if (window.kind === 'session' || window.kind === 'instant')
+    return refuse(`a join of ${window.kind}(...)`, from, 'group the sessions in a subquery and join on window_end')
+  const delayUs = window.delayUs ?? 0
+  const times = new Map([...source.times, ['window_start', delayUs + window.widthUs], ['window_end', delayUs]] as const)
+  if (window.kind === 'hop') return { ...source, relation: { op: 'expand', input: withoutBounds(source), window }, times, isLogged: false }
+  const bounds: Record<string, Expression> = tumbleBounds(window)
+  const projected = columns.map(({ name, column }): NamedExpression => ({ name: column.name, value: bounds[name] ?? column }))
+  return { ...source, relation: { op: 'project', input: relation, columns: projected }, times }
 }
 
-const boundOf = (_window: Window, name: string): Expression => ({ op: 'column', name, type: TIMESTAMP, optional: false })
-
-/** Where a tumbling window is known row by row, its bounds are expressions of the time. */
-export function tumbleBounds(window: Extract<Window, { kind: 'tumble' }>): Record<'window_start' | 'window_end', Expression> {
-  const width = { op: 'interval', months: 0, days: 0, micros: window.widthUs, type: { kind: 'interval' } } as const
-  const start = call('bucket', [width, window.time], TIMESTAMP, false)
-  return { window_start: start, window_end: call('add_interval', [start, width], TIMESTAMP, false) }
-}
-
-/** Columns that a condition of the WHERE clause keeps from being null: `x IS NOT NULL AND ...`. */
-export function knownColumns(where: Node | null): ReadonlySet<string> {
-  if (!where) return new Set()
-  if (where.class === 'CONJUNCTION' && where.type === 'CONJUNCTION_AND')
-    return new Set(nodes(where['children']).flatMap((child) => [...knownColumns(child)]))
-  const [child] = nodes(where['children'])
-  if (where.type !== 'OPERATOR_IS_NOT_NULL' || child?.class !== 'COLUMN_REF') return new Set()
-  return new Set([(child['column_names'] as string[]).at(-1)!])
+/** The input of a window whose own columns of those names stand behind. */
+function withoutBounds({ relation, columns }: Source): Rows['relation'] {
+  const kept = columns.filter(({ name }) => name !== 'window_start' && name !== 'window_end')
+  return { op: 'project', input: relation, columns: kept.map(({ column }) => ({ name: column.name, value: column })) }
 }

@@ -1,5 +1,6 @@
-// The logical operators of live models as plain data. A live query is a chain over one stream: filters and projections, at
-// most one operator with state (a group or a top), then filters and projections over its result. No behaviour here.
+// The logical operators of live models as plain data: a tree from the streams that are scanned to the rows of the model. Rows of
+// an operator are final (they never change once given out) or replaced by key; which of both is said by `LiveQuery.result`
+// and, inside of the tree, by `GroupRelation.replaces`. Columns of one relation have unlike names.
 import type { Expression, ValueType } from './expression.ts'
 
 export interface NamedExpression {
@@ -7,12 +8,21 @@ export interface NamedExpression {
   readonly value: Expression
 }
 
+interface Timed {
+  /** A column. */
+  readonly time: Expression
+  /** How far rows that are still to come may lie behind the watermark: 0 for a stream's own time, more over windows. Microseconds. */
+  readonly delayUs?: number
+}
+
 /** Length of time in microseconds; windows begin at multiples of `slideUs` since 1970. */
 export type Window =
-  | { readonly kind: 'tumble'; readonly time: Expression; readonly widthUs: number }
-  | { readonly kind: 'hop'; readonly time: Expression; readonly widthUs: number; readonly slideUs: number }
+  | (Timed & { readonly kind: 'tumble'; readonly widthUs: number })
+  | (Timed & { readonly kind: 'hop'; readonly widthUs: number; readonly slideUs: number })
   /** Rows of one key that follow each other within less than the gap; it ends a gap after its last row. */
-  | { readonly kind: 'session'; readonly time: Expression; readonly gapUs: number; readonly by: Expression }
+  | (Timed & { readonly kind: 'session'; readonly gapUs: number; readonly by: Expression })
+  /** Rows of one value of the time, such as the start of a window: `window_start` is that time, `window_end` is not read. */
+  | (Timed & { readonly kind: 'instant' })
 
 export type AggregateFunction =
   | 'count'
@@ -47,8 +57,73 @@ export type Relation =
   | { readonly op: 'scan'; readonly stream: string }
   | { readonly op: 'filter'; readonly input: Relation; readonly where: Expression }
   | { readonly op: 'project'; readonly input: Relation; readonly columns: readonly NamedExpression[] }
+  | ExpandRelation
+  | UnionRelation
+  | JoinRelation
+  | LagRelation
   | GroupRelation
   | TopRelation
+
+/** Every row once for each window that it falls into, with `window_start` and `window_end` after its own columns. */
+export interface ExpandRelation {
+  readonly op: 'expand'
+  readonly input: Relation
+  readonly window: Extract<Window, { kind: 'hop' }>
+}
+
+/** The rows of all inputs (UNION ALL), which have the same columns. */
+export interface UnionRelation {
+  readonly op: 'union'
+  readonly inputs: readonly Relation[]
+}
+
+export interface JoinSide {
+  readonly input: Relation
+  /** Equal to those of the other side, by place; null equals nothing. */
+  readonly keys: readonly Expression[]
+  /** A column that is not null; null where no time bounds the join. */
+  readonly time: Expression | null
+  /** As of a window. */
+  readonly delayUs: number
+}
+
+/** Pairs of rows of two inputs: all columns of the left, then all of the right. */
+export interface JoinRelation {
+  readonly op: 'join'
+  /** What becomes of rows without a partner: for `left` those of the left side are given out with nulls, and so on. */
+  readonly kind: 'inner' | 'left' | 'right' | 'full'
+  readonly left: JoinSide
+  readonly right: JoinSide
+  readonly on: JoinBound
+  /** A further condition of a pair, over the columns of both. */
+  readonly where: Expression | null
+}
+
+export type JoinBound =
+  /** The right time minus the left time lies between these, microseconds. */
+  | { readonly kind: 'interval'; readonly fromUs: number; readonly untilUs: number }
+  /**
+   * ASOF: of the right rows whose time is at or before the left one (before it where strict) the newest; of several of one time
+   * the last in the order of `ties`, columns of the right side. `kind` is inner or left, there is no further condition.
+   */
+  | { readonly kind: 'latest'; readonly isStrict: boolean; readonly ties: readonly Expression[] }
+  /**
+   * No time bounds the pair: rows are kept for good. `unique`: of the rows of that side with one key only the first in the order of
+   * the log counts, and rows of the other side are kept until they have met it. `kind` is inner.
+   */
+  | { readonly kind: 'unbounded'; readonly unique: 'left' | 'right' | null }
+
+/** Values of the row before, of the same partition in the order of time; all columns of the input come first. */
+export interface LagRelation {
+  readonly op: 'lag'
+  readonly input: Relation
+  readonly partition: readonly Expression[]
+  readonly time: Expression
+  readonly delayUs: number
+  /** Order of rows of one time: nothing else puts them in order. */
+  readonly ties: readonly Expression[]
+  readonly columns: readonly NamedExpression[]
+}
 
 /** Gives `window_start` and `window_end` (when there is a window), the keys and the aggregates. */
 export interface GroupRelation {
@@ -57,6 +132,8 @@ export interface GroupRelation {
   readonly window: Window | null
   readonly keys: readonly NamedExpression[]
   readonly aggregates: readonly Aggregate[]
+  /** The input's rows are replaced by key, and the group follows: what it is grouped by is part of that key. */
+  readonly replaces?: true
 }
 
 /**
@@ -72,11 +149,16 @@ export interface TopRelation {
   readonly function: 'row_number' | 'rank'
   readonly limit: number
   readonly name: string
+  /** Of groups of a window that come out together: the rank is within `window_start`. */
+  readonly overGroups?: true
+  /** Where it is not a stream's rows that are numbered: order of rows that are equal in `order`. Absent: the order of the log. */
+  readonly ties?: readonly Expression[]
 }
 
 export interface LiveQuery {
   readonly root: Relation
-  readonly stream: string
+  /** That it reads, each once. */
+  readonly streams: readonly string[]
   /**
    * append: rows come out as they come in; closing: rows of a window when the watermark has passed its end; keyed: the latest
    * row of each key.
@@ -84,4 +166,18 @@ export interface LiveQuery {
   readonly result: 'append' | 'closing' | 'keyed'
   /** Of a keyed result: the columns that make a row one, by name. */
   readonly key: readonly string[]
+}
+
+/** Direct inputs, from left to right. */
+export function inputsOf(relation: Relation): readonly Relation[] {
+  switch (relation.op) {
+    case 'scan':
+      return []
+    case 'union':
+      return relation.inputs
+    case 'join':
+      return [relation.left.input, relation.right.input]
+    default:
+      return [relation.input]
+  }
 }

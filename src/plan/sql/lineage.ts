@@ -128,7 +128,9 @@ function sourcesOf(from: Node, scope: Scope): readonly Source[] {
       return ofJoin(from, scope)
     case 'TABLE_FUNCTION': {
       const call = windowCall(from)
-      const columns = call && ofRelation(call.relation, scope)
+      const columns =
+        call &&
+        (scope.ctes.has(call.relation.toLowerCase()) ? scope.ctes.get(call.relation.toLowerCase()) : ofRelation(call.relation, scope))
       const windows = ['window_start', 'window_end'].map((name) => ({ name, ...CONSTANT }))
       return [{ name: from.alias || (call?.relation.split('.').at(-1) ?? ''), columns: columns && [...columns, ...windows] }]
     }

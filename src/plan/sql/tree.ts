@@ -50,9 +50,11 @@ export function inspectTree(root: Node, charOf: (byte: number) => number): Inspe
   }
   for (const { node } of relationsOf({ node: root, named_param_map: [] })) see(tableName(node), node)
   const windows: WindowCall[] = []
+  const queries = namesOfQueries(root)
   walk(root, (node) => {
     const call = windowCall(node)
     if (!call) return
+    if (queries.has(call.relation.toLowerCase())) return
     see(call.relation, node)
     const column = (call.arguments[0]?.['column_names'] as string[] | undefined)?.at(-1)
     windows.push({
@@ -64,6 +66,15 @@ export function inspectTree(root: Node, charOf: (byte: number) => number): Inspe
   })
   const inOrder = [...relations].toSorted(([, a], [, b]) => a - b)
   return { ok: true, relations: inOrder.map(([name, position]) => ({ name, position })), windows, aggregates: aggregates(root) }
+}
+
+/** Names that WITH gives anywhere in the query, in lower case. */
+function namesOfQueries(root: Node): ReadonlySet<string> {
+  const names = new Set<string>()
+  walk(root, (node) => {
+    for (const { key } of ctesOf(node)) names.add(key.toLowerCase())
+  })
+  return names
 }
 
 function aggregates(root: Node): boolean {

@@ -53,7 +53,7 @@ export function freshnessOf(parts: AdminParts, relation: Relation, moment: Momen
 function liveFreshness(parts: AdminParts, relation: Relation, moment: Moment, targetMs: number | null): Freshness {
   const pipeline = moment.pipelines.find((candidate) => candidate.name === pipelineOf(relation))
   if (!pipeline) return { state: 'unknown', asOfMs: null, targetMs }
-  const isEmpty = pipeline.positions.every((position) => position === 0)
+  const isEmpty = pipeline.inputs.every(({ position }) => position === 0)
   if (pipeline.stopped)
     return { state: 'late', asOfMs: pipeline.stopped.sinceMs, targetMs, why: { kind: 'source', sinceMs: pipeline.stopped.sinceMs } }
   const lagMs = parts.series.read(`lag:${pipeline.name}`, moment.nowMs, 60_000, 1, 'max').values[0] ?? 0

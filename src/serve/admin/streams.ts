@@ -29,7 +29,7 @@ function summarizeStream(parts: AdminParts, caller: Caller, relation: Relation, 
   const nowMs = parts.clock.nowMs()
   const stream = relation.kind === 'stream' ? relation : null
   const pipeline = pipelines.find((candidate) => candidate.name === `stream:${relation.name}`)
-  const watermarks = pipeline?.watermarksUs ?? []
+  const watermarks = (pipeline?.inputs ?? []).map(({ watermarkUs }) => watermarkUs)
   const known = watermarks.filter((us) => us !== null)
   const newest = Math.max(...known)
   const rate = parts.series.read(`in:${relation.name}`, nowMs, 60_000, 1, 'sum').values[0]
@@ -37,7 +37,7 @@ function summarizeStream(parts: AdminParts, caller: Caller, relation: Relation, 
     name: relation.name,
     source: stream?.source ?? 'http',
     doc: relation.doc ?? null,
-    partitions: pipeline?.positions.length ?? 1,
+    partitions: pipeline?.inputs.length ?? 1,
     ratePerSecond: rate === null || rate === undefined ? null : rate / 60,
     lagMaxMs: parts.series.read(`lag:stream:${relation.name}`, nowMs, 60_000, 1, 'max').values[0] ?? null,
     watermarkMs: stream?.time && known.length > 0 ? Math.min(...known) / 1_000 : null,
@@ -54,8 +54,8 @@ const ZERO: StreamCounts = { in: 0, out: 0, late: 0, rejected: 0, deduplicated: 
 
 export function conservationOf(parts: AdminParts, stream: string, pipeline: PipelineFigures | undefined): Conservation {
   const counts = pipeline?.counts ?? ZERO
-  const pending = (pipeline?.positions ?? []).reduce(
-    (sum, position, partition) => sum + Math.max(0, parts.log.range(stream, partition).end - position),
+  const pending = (pipeline?.inputs ?? []).reduce(
+    (sum, { position, partition }) => sum + Math.max(0, parts.log.range(stream, partition).end - position),
     0,
   )
   const by = counts.in - counts.out - counts.late - counts.rejected - counts.deduplicated
@@ -117,16 +117,15 @@ export async function streamDetail(parts: AdminParts, caller: Caller, name: stri
       pipelines.filter((reader) => mayName(parts, caller, reader.name.slice(reader.name.indexOf(':') + 1))),
       rangeMs,
     ),
-    partitions: (pipeline?.positions ?? []).map((_, partition) => {
+    partitions: (pipeline?.inputs ?? []).map(({ partition, position, committed, watermarkUs: us }) => {
       const { end } = parts.log.range(name, partition)
-      const us = pipeline!.watermarksUs[partition] ?? null
-      const all = pipeline!.positions.reduce((sum, position) => sum + position, 0)
+      const all = pipeline!.inputs.reduce((sum, input) => sum + input.position, 0)
       return {
         partition,
         endOffset: end,
-        committedOffset: pipeline!.committed[partition] ?? 0,
+        committedOffset: committed,
         watermarkMs: us === null ? null : us / 1_000,
-        share: all === 0 ? null : pipeline!.positions[partition]! / all,
+        share: all === 0 ? null : position / all,
       }
     }),
     rejected: await rejectedOf(parts, caller, name),
@@ -140,8 +139,8 @@ function seriesOf(parts: AdminParts, name: string, pipelines: readonly PipelineF
     values.map((value) => (value === null ? null : value / (arrived.stepMs / 1_000)))
   const read = (series: string, how: 'sum' | 'max' | 'last'): (number | null)[] =>
     parts.series.read(series, nowMs, rangeMs, POINTS, how).values
-  const readers = pipelines.filter((pipeline) => pipeline.topic === name)
-  const partitions = readers.find((pipeline) => pipeline.name === `stream:${name}`)?.positions ?? []
+  const readers = pipelines.filter((pipeline) => pipeline.topics.includes(name))
+  const partitions = readers.find((pipeline) => pipeline.name === `stream:${name}`)?.inputs ?? []
   return {
     startMs: arrived.startMs,
     stepMs: arrived.stepMs,
@@ -151,7 +150,7 @@ function seriesOf(parts: AdminParts, name: string, pipelines: readonly PipelineF
     ],
     lag: readers.map((reader): Series => ({ name: reader.name, values: read(`lag:${reader.name}`, 'max') })),
     watermark: partitions.map(
-      (_, partition): Series => ({ name: String(partition), values: read(`watermark:${name}:${partition}`, 'last') }),
+      ({ partition }): Series => ({ name: String(partition), values: read(`watermark:${name}:${partition}`, 'last') }),
     ),
   }
 }

@@ -1,103 +1,137 @@
-// A live query as a chain that runs: filters and projections, the one operator with state, filters and projections over its
-// result. Built from the logical operators; rows go in as column batches of the stream and come out in the model's columns.
+// A live query as it runs: streams go in as column batches, pass stages without state (filters, projections) and operators with
+// state, which feed each other, and come out in the model's columns. Operators stand in the order in which rows flow, so that one
+// pass over them brings everything forward that a watermark makes final.
 import { castTo, valueTypeOf } from '../../engine/algebra/coerce.ts'
-import { columnsIn, type Expression } from '../../engine/algebra/expression.ts'
-import type { GroupRelation, LiveQuery, NamedExpression, Relation, TopRelation } from '../../engine/algebra/relation.ts'
-import { type ColumnBatch, selectRows } from '../../schema/batch.ts'
-import { fieldOf, type Shape } from '../../schema/type.ts'
-import { compileFilter, compileProjection } from '../expression/compile.ts'
+import type { Expression } from '../../engine/algebra/expression.ts'
+import { inputsOf, type LiveQuery, type NamedExpression, type Relation } from '../../engine/algebra/relation.ts'
+import type { ColumnBatch } from '../../schema/batch.ts'
+import type { Shape } from '../../schema/type.ts'
 import { representationOf } from '../expression/emitter.ts'
-import { GroupTable, groupLayout } from './group-table.ts'
-import type { Operator } from './operator.ts'
-import { PaneOperator } from './pane-operator.ts'
-import { SessionGroup } from './session-group.ts'
-import { groupShape, projectShape, shapeOver, topShape } from './shape.ts'
-import { TableGroup } from './table-group.ts'
-import { rankGroups, TableTop, windowTop } from './top.ts'
+import { holdsState, operatorOf } from './make-operator.ts'
+import { joinBatches, type Operator } from './operator.ts'
+import { SIGN } from './retraction.ts'
+import { shapeOfRelation } from './shape.ts'
+import { type Rows, run, type Stage, stagesOf, whole } from './stage.ts'
 
-/** Some rows of a batch, all of the first `count` where `rows` is null. */
-interface Rows {
-  readonly batch: ColumnBatch
-  readonly rows: Int32Array | null
-  readonly count: number
+/** An operator, what becomes of its rows, and where they go: null for out of the chain. */
+interface Step {
+  readonly relation: Relation
+  readonly operator: Operator
+  readonly after: readonly Stage[]
+  readonly to: Port | null
+  readonly delayUs: number
 }
 
-type Stage = (rows: Rows) => Rows
+interface Port {
+  readonly step: Step
+  readonly side: 0 | 1
+}
+
+/** Where the rows of a stream go in. */
+interface Entry {
+  readonly stream: string
+  readonly before: readonly Stage[]
+  readonly to: Port | null
+}
+
+type ShapeOf = (stream: string) => Shape
 
 export class Chain {
-  readonly #before: readonly Stage[]
-  readonly #operator: Operator | null
-  readonly #after: readonly Stage[]
+  readonly #shapeOf: ShapeOf
+  readonly #entries: Entry[] = []
+  /** Each before those that it feeds. */
+  readonly #steps: Step[] = []
 
-  /** `stream`: columns of the batches; `model`: columns of what comes out, by name where they have one, else by place. */
-  constructor(query: LiveQuery, stream: Shape, model: Shape) {
-    const root = inColumnsOf(query.root, model)
-    const path = pathOf(root)
-    const at = path.findIndex(({ op }) => op === 'group' || op === 'top')
-    const before = at < 0 ? path : path.slice(0, at)
-    const after = at < 0 ? [] : path.slice(at + 1)
-    const held = at < 0 ? null : heldBy(path[at] as GroupRelation | TopRelation, after, shapeAfter(before, stream))
-    this.#before = stagesOf(before, stream)
-    this.#operator = held?.operator ?? null
-    this.#after = held ? stagesOf(after, held.shape) : []
+  /** `shapeOf`: columns of the streams' batches; `model`: columns of what comes out, by name where they have one, else by place. */
+  constructor(query: LiveQuery, shapeOf: ShapeOf, model: Shape) {
+    this.#shapeOf = shapeOf
+    this.#build(inColumnsOf(query.root, model), [], null)
+  }
+
+  /** `later`: what stands without state between the relation and the port, in the order of the rows. */
+  #build(relation: Relation, later: readonly Relation[], to: Port | null): void {
+    if (relation.op === 'scan') {
+      this.#entries.push({ stream: relation.stream, before: stagesOf(later, this.#shapeOf(relation.stream)), to })
+      return
+    }
+    if (relation.op === 'union') {
+      for (const input of relation.inputs) this.#build(input, later, to)
+      return
+    }
+    if (!holdsState(relation)) {
+      this.#build(inputsOf(relation)[0]!, [relation, ...later], to)
+      return
+    }
+    const inputs = inputsOf(relation)
+    const shapes = inputs.map((input) => shapeOfRelation(input, this.#shapeOf))
+    const follows = relation.op === 'group' && relation.replaces === true
+    const isTakenBack = to?.step.relation.op === 'group' && to.step.relation.replaces === true
+    const { operator, shape } = operatorOf(relation, follows ? shapes.map(withSign) : shapes, later, isTakenBack)
+    const step: Step = { relation, operator, after: stagesOf(later, shape), to, delayUs: delayOf(relation) }
+    for (const [side, input] of inputs.entries()) this.#build(input, [], { step, side: side as 0 | 1 })
+    this.#steps.push(step)
   }
 
   get openWindows(): number {
-    return this.#operator?.openWindows ?? 0
+    return this.#steps.reduce((sum, { operator }) => sum + operator.openWindows, 0)
   }
 
   /** Rows that come out at once. */
-  take(batch: ColumnBatch, rows: Int32Array | null, count: number): ColumnBatch | null {
-    const taken = run(this.#before, { batch, rows, count })
-    if (taken.count === 0) return null
-    if (!this.#operator) return whole(taken)
-    return this.#finish(this.#operator.take(taken.batch, taken.rows, taken.count))
+  take(stream: string, batch: ColumnBatch, rows: Int32Array | null, count: number): ColumnBatch | null {
+    const out: ColumnBatch[] = []
+    for (const { stream: own, before, to } of this.#entries) if (own === stream) this.#pass(run(before, { batch, rows, count }), to, out)
+    return joinBatches(out)
+  }
+
+  #pass(rows: Rows, to: Port | null, out: ColumnBatch[]): void {
+    if (rows.count === 0) return
+    if (to === null) {
+      out.push(whole(rows)!)
+      return
+    }
+    const { step, side } = to
+    this.#forward(step, step.operator.take(rows.batch, rows.rows, rows.count, side), out)
+  }
+
+  #forward({ after, to }: Step, batch: ColumnBatch | null, out: ColumnBatch[]): void {
+    if (batch && batch.rows > 0) this.#pass(run(after, { batch, rows: null, count: batch.rows }), to, out)
   }
 
   /** Rows that are final up to the watermark, microseconds. */
   advance(watermarkUs: number): ColumnBatch | null {
-    return this.#finish(this.#operator?.advance(watermarkUs) ?? null)
+    const out: ColumnBatch[] = []
+    for (const step of this.#steps) this.#forward(step, step.operator.advance(watermarkUs - step.delayUs), out)
+    return joinBatches(out)
   }
 
+  /** Rows of the last operator that are not final yet; what those before it have not given out is not among them. */
   open(): ColumnBatch | null {
-    return this.#finish(this.#operator?.open() ?? null)
+    const out: ColumnBatch[] = []
+    for (const step of this.#steps) if (step.to === null) this.#forward(step, step.operator.open(), out)
+    return joinBatches(out)
   }
 
   changed(): ColumnBatch | null {
-    return this.#finish(this.#operator?.changed() ?? null)
-  }
-
-  #finish(batch: ColumnBatch | null): ColumnBatch | null {
-    if (!batch || batch.rows === 0) return null
-    return whole(run(this.#after, { batch, rows: null, count: batch.rows }))
+    const out: ColumnBatch[] = []
+    for (const step of this.#steps) this.#forward(step, step.operator.changed(), out)
+    return joinBatches(out)
   }
 
   save(): unknown {
-    return this.#operator?.save() ?? null
+    return this.#steps.map(({ operator }) => operator.save())
   }
 
   restore(saved: unknown): void {
-    this.#operator?.restore(saved)
+    for (const [index, { operator }] of this.#steps.entries()) operator.restore((saved as readonly unknown[] | null)?.[index] ?? null)
   }
 }
 
-function run(stages: readonly Stage[], rows: Rows): Rows {
-  let at = rows
-  for (const stage of stages) if (at.count > 0) at = stage(at)
-  return at
-}
+const withSign = (shape: Shape): Shape => ({ fields: [...shape.fields, SIGN] })
 
-function whole({ batch, rows, count }: Rows): ColumnBatch | null {
-  if (count === 0) return null
-  return rows === null ? { ...batch, rows: count } : selectRows(batch, rows, count)
-}
+/** Rows over windows come later than the watermark says: so do the windows over them. Joins know their sides' own delays. */
+const delayOf = (relation: Relation): number => (relation.op === 'group' || relation.op === 'top' ? (relation.window?.delayUs ?? 0) : 0)
 
-/** From the scan to the root. */
-function pathOf(relation: Relation): Relation[] {
-  return relation.op === 'scan' ? [relation] : [...pathOf(relation.input), relation]
-}
-
-/** The last projection in the types and the order of the model's columns. */
+/** The last projections in the types and the order of the model's columns. */
 function inColumnsOf(root: Relation, model: Shape): Relation {
   if (root.op !== 'project') return root
   const columns = model.fields.map((field, index): NamedExpression => {
@@ -111,72 +145,4 @@ function inColumnsOf(root: Relation, model: Shape): Relation {
 function fit(value: Expression, type: ReturnType<typeof valueTypeOf>): Expression {
   const isText = representationOf(type) === 'text' && representationOf(value.type) === 'text'
   return isText ? value : castTo(value, type)
-}
-
-/** Each stage over the columns that the one before gives. */
-function stagesOf(path: readonly Relation[], input: Shape): Stage[] {
-  return path.filter(({ op }) => op !== 'scan').map((relation, index, own) => stageOf(relation, shapeAfter(own.slice(0, index), input)))
-}
-
-const shapeAfter = (path: readonly Relation[], input: Shape): Shape => path.reduce((shape, relation) => shapeOver(relation, shape), input)
-
-function stageOf(relation: Relation, input: Shape): Stage {
-  switch (relation.op) {
-    case 'filter': {
-      const filter = compileFilter(relation.where, input)
-      return ({ batch, rows, count }) => {
-        const kept = new Int32Array(count)
-        return { batch, rows: kept, count: filter(batch.columns, rows, count, kept) }
-      }
-    }
-    case 'project': {
-      const project = compileProjection(
-        relation.columns.map(({ value }) => value),
-        input,
-      )
-      const shape = projectShape(relation.columns)
-      return ({ batch, rows, count }) => ({
-        batch: { shape, rows: count, columns: project(batch.columns, rows, count) },
-        rows: null,
-        count,
-      })
-    }
-    case 'top': {
-      const rank = rankGroups(relation, groupBelow(relation), input)
-      return (rows) => {
-        const batch = rank(whole(rows)!)
-        return { batch, rows: null, count: batch.rows }
-      }
-    }
-    default:
-      return (rows) => rows
-  }
-}
-
-const groupBelow = (relation: Relation): GroupRelation =>
-  relation.op === 'group' ? relation : groupBelow((relation as Exclude<Relation, { op: 'scan' }>).input)
-
-/** The operator with state, and the columns that it gives: a top keeps only what is read after it. */
-function heldBy(relation: GroupRelation | TopRelation, after: readonly Relation[], input: Shape): { operator: Operator; shape: Shape } {
-  if (relation.op === 'group') return { operator: groupOperator(relation, input), shape: groupShape(relation) }
-  const { window } = relation
-  const read = columnsIn(after.flatMap((later) => (later.op === 'project' ? later.columns.map(({ value }) => value) : [])))
-  const kept = input.fields.map(({ name }) => name).filter((name) => read.has(name))
-  const shape = topShape(relation, { fields: kept.map((name) => fieldOf(input, name)!) })
-  const isWindowed = window !== null && window.kind !== 'session'
-  return { operator: isWindowed ? windowTop(relation, window, input, kept) : new TableTop(relation, input, kept), shape }
-}
-
-function groupOperator(group: GroupRelation, input: Shape): Operator {
-  const { window, keys, aggregates } = group
-  if (window === null) return new TableGroup(group, input)
-  if (window.kind === 'session') return new SessionGroup(group, window, input)
-  const layout = groupLayout(keys, aggregates)
-  const shape = groupShape(group)
-  return new PaneOperator(
-    window,
-    compileProjection([window.time, ...layout.inputs], input),
-    () => new GroupTable(layout),
-    (table, bounds) => ({ shape, rows: table.size, columns: [...bounds(table.size), ...table.columns()] }),
-  )
 }

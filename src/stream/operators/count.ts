@@ -47,6 +47,13 @@ export class Count extends OneNumber {
     else for (let i = 0; i < count; i++) if (nulls[rows === null ? i : rows[i]!] === 0) values[groups[i]!]!++
   }
 
+  /** Takes rows away that were added. */
+  remove(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
+    this.values = grown(this.values, most(groups, count) + 1)
+    const nulls = columns[0]?.nulls ?? null
+    for (let i = 0; i < count; i++) if (nulls === null || nulls[rows === null ? i : rows[i]!] === 0) this.values[groups[i]!]!--
+  }
+
   protected join(a: number, b: number): number {
     return a + b
   }

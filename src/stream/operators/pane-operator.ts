@@ -9,6 +9,9 @@ import { splitByPane } from './panes.ts'
 
 export type FixedWindow = Exclude<Window, { kind: 'session' }>
 
+/** A window of one instant is as wide as the smallest step of time. */
+const widthOf = (window: FixedWindow): number => (window.kind === 'instant' ? 1 : window.widthUs)
+
 /** The state of one pane. */
 export interface PaneTable {
   add(columns: readonly Column[], rows: Int32Array | null, count: number): unknown
@@ -42,8 +45,8 @@ export class PaneOperator<Table extends PaneTable> implements Operator {
     this.#project = project
     this.#makeTable = makeTable
     this.#rows = rows
-    this.#widthUs = window.widthUs
-    this.#slideUs = window.kind === 'hop' ? window.slideUs : window.widthUs
+    this.#widthUs = widthOf(window)
+    this.#slideUs = window.kind === 'hop' ? window.slideUs : this.#widthUs
   }
 
   get openWindows(): number {

@@ -1,6 +1,14 @@
 // The shapes between stages: what a logical operator gives, as columns with the types that lanes need.
 import type { ValueType } from '../../engine/algebra/expression.ts'
-import type { GroupRelation, NamedExpression, Relation, TopRelation } from '../../engine/algebra/relation.ts'
+import {
+  type GroupRelation,
+  inputsOf,
+  type JoinRelation,
+  type LagRelation,
+  type NamedExpression,
+  type Relation,
+  type TopRelation,
+} from '../../engine/algebra/relation.ts'
 import type { Field, Shape } from '../../schema/type.ts'
 import { storedType } from '../expression/lane.ts'
 
@@ -19,27 +27,49 @@ export const groupShape = ({ window, keys, aggregates }: Pick<GroupRelation, 'wi
 
 /** The input, window bounds, the rank. */
 export const topShape = ({ window, name }: Pick<TopRelation, 'window' | 'name'>, input: Shape): Shape => ({
-  fields: [...input.fields, ...(window ? BOUNDS : []), field(name, { kind: 'long' }, false)],
+  fields: [...input.fields, ...(window && window.kind !== 'instant' ? BOUNDS : []), field(name, { kind: 'long' }, false)],
 })
 
 export const projectShape = (columns: readonly NamedExpression[]): Shape => ({
   fields: columns.map(({ name, value }) => field(name, value.type)),
 })
 
-/** Of one operator over the columns of its input. */
-export function shapeOver(relation: Relation, input: Shape): Shape {
+/** All columns of the left, then all of the right. */
+export function joinShape(kind: JoinRelation['kind'], left: Shape, right: Shape): Shape {
+  const filled = (shape: Shape, mayLack: boolean): readonly Field[] =>
+    mayLack ? shape.fields.map((own) => ({ ...own, optional: true })) : shape.fields
+  return { fields: [...filled(left, kind === 'right' || kind === 'full'), ...filled(right, kind === 'left' || kind === 'full')] }
+}
+
+export const lagShape = ({ columns }: Pick<LagRelation, 'columns'>, input: Shape): Shape => ({
+  fields: [...input.fields, ...columns.map(({ name, value }) => field(name, value.type))],
+})
+
+/** Of one operator over the columns of its inputs. */
+export function shapeOver(relation: Relation, inputs: readonly Shape[]): Shape {
   switch (relation.op) {
     case 'project':
       return projectShape(relation.columns)
     case 'group':
       return groupShape(relation)
     case 'top':
-      return topShape(relation, input)
+      return topShape(relation, inputs[0]!)
+    case 'expand':
+      return { fields: [...inputs[0]!.fields, ...BOUNDS] }
+    case 'join':
+      return joinShape(relation.kind, inputs[0]!, inputs[1]!)
+    case 'lag':
+      return lagShape(relation, inputs[0]!)
     default:
-      return input
+      return inputs[0]!
   }
 }
 
-/** `stream`: columns of the scan. */
-export const shapeOfRelation = (relation: Relation, stream: Shape): Shape =>
-  relation.op === 'scan' ? stream : shapeOver(relation, shapeOfRelation(relation.input, stream))
+/** `shapeOf`: columns of the streams. */
+export const shapeOfRelation = (relation: Relation, shapeOf: (stream: string) => Shape): Shape =>
+  relation.op === 'scan'
+    ? shapeOf(relation.stream)
+    : shapeOver(
+        relation,
+        inputsOf(relation).map((input) => shapeOfRelation(input, shapeOf)),
+      )

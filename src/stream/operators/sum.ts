@@ -85,6 +85,18 @@ export class ExactSum extends Counted implements AggregateState {
     }
   }
 
+  /** Takes rows away that were added. */
+  remove(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
+    this.fit(most(groups, count) + 1)
+    const column = columns[0]!
+    for (let i = 0; i < count; i++) {
+      const row = rows === null ? i : rows[i]!
+      if (column.nulls !== null && column.nulls[row] === 1) continue
+      this.counts[groups[i]!]!--
+      this.#addWide(groups[i]!, -wholeAt(column, row))
+    }
+  }
+
   #addWide(group: number, value: bigint): void {
     this.#wide.set(group, (this.#wide.get(group) ?? 0n) + value)
   }
@@ -157,6 +169,16 @@ export class ExactSum extends Counted implements AggregateState {
   }
 }
 
+function wholeAt(column: Column, row: number): bigint {
+  if (column.kind === 'bytes')
+    return unscaled(
+      Buffer.from(column.bytes.buffer, column.bytes.byteOffset, column.bytes.byteLength),
+      column.start[row]!,
+      column.length[row]!,
+    )
+  return column.kind === 'integer' && column.big ? column.big[row]! : BigInt(column.values[row]!)
+}
+
 export class RealSum extends Counted implements AggregateState {
   readonly #name: SumName
   /** The exact sum is high + low, except where there is an expansion beside. */
@@ -183,6 +205,18 @@ export class RealSum extends Counted implements AggregateState {
       if (nulls !== null && nulls[row] === 1) continue
       this.counts[groups[i]!]!++
       this.#term(groups[i]!, values[row]!)
+    }
+  }
+
+  /** Takes finite rows away that were added. */
+  remove(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
+    this.fit(most(groups, count) + 1)
+    const { values, nulls } = columns[0] as NumberColumn
+    for (let i = 0; i < count; i++) {
+      const row = rows === null ? i : rows[i]!
+      if (nulls !== null && nulls[row] === 1) continue
+      this.counts[groups[i]!]!--
+      this.#term(groups[i]!, -values[row]!)
     }
   }
 

@@ -28,7 +28,7 @@ interface Made {
 /** `kept`: names of the input's columns that are read later. */
 function make(top: TopRelation, input: Shape, kept: readonly string[], times: readonly Expression[]): Made {
   const columns = kept.map((name): Expression => ({ op: 'column', name, type: fieldOf(input, name)!.type, optional: true }))
-  const byLog = top.function === 'row_number' ? LOG_ORDER : []
+  const byLog = top.function === 'row_number' ? (top.ties ?? LOG_ORDER) : []
   const row = [...top.order.map(({ value }) => value), ...byLog, ...columns]
   const layout: TopLayout = {
     top,
@@ -90,7 +90,7 @@ export function windowTop(top: TopRelation, window: FixedWindow, input: Shape, k
   const makeTable = (): TopTable => new TopTable(layout)
   return new PaneOperator(window, project, makeTable, (table, bounds) => {
     const { columns, ranks, count } = table.columns(null)
-    return { shape, rows: count, columns: [...columns.slice(keptAt), ...bounds(count), ranks] }
+    return { shape, rows: count, columns: [...columns.slice(keptAt), ...(window.kind === 'instant' ? [] : bounds(count)), ranks] }
   })
 }
 

@@ -1,0 +1,19 @@
+// Names of the columns of a SELECT without an alias, as DuckDB gives them.
+import { MillraceError } from '../../core/errors.ts'
+import type { Node } from '../ast.ts'
+
+const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
+
+/** As DuckDB names a column without an alias, where that is simple. */
+export function nameOf(node: Node, index: number): string {
+  if (node.alias) return node.alias
+  if (node.class === 'COLUMN_REF') return (node['column_names'] as string[]).at(-1)!
+  if (node['function_name'] === 'count_star') return 'count_star()'
+  const of = nodes(node['children'])
+  if (node.class === 'FUNCTION' && of.length === 1 && of[0]!.class === 'COLUMN_REF' && !node['distinct'] && !node['filter'])
+    return `${String(node['function_name'])}(${(of[0]!['column_names'] as string[]).map(quoteIfNeeded).join('.')})`
+  if (index < 0) throw new MillraceError('MR_ASSERT', 'cannot be: a column without a place')
+  return `#${index + 1}`
+}
+
+const quoteIfNeeded = (name: string): string => (/^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name}"`)

@@ -1,0 +1,506 @@
+// One SELECT of a live model: the clauses in their order (WHERE, windows and groups, HAVING, QUALIFY, the output columns,
+// DISTINCT). Where the rows come from is `read-source.ts`, expressions are `read-expression.ts`.
+import { type Node, walk } from '../ast.ts'
+import { type Literal, literalValue } from '../literal.ts'
+import { columnsIn, type Expression, isOptional, LONG, mapChildren, replaceColumns, sameExpression } from './expression.ts'
+import { nameOf } from './output-names.ts'
+import { readAggregate } from './read-aggregate.ts'
+import { readCondition, readExpression, type Scope } from './read-expression.ts'
+import { type Reading, readSource } from './read-source.ts'
+import { refuse } from './refuse.ts'
+import type { Aggregate, NamedExpression, OrderBy, Relation, TopRelation, Window } from './relation.ts'
+import { knownColumns, type NamedColumn, type Rows, type Source, tumbleBounds } from './source.ts'
+
+const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
+
+/** The rank that QUALIFY compares, as the operators name it. */
+const RANK = '#rank'
+
+const AS_VIEW = 'put it into a view over the live model'
+
+/** @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
+export function readSelect(select: Node, reading: Reading): Rows {
+  checkClauses(select)
+  const from = select['from_table'] as Node
+  const clause = select['where_clause'] as Node | null
+  // A join takes its own conditions out of the WHERE clause.
+  const where = clause && from.type === 'JOIN' ? partsOf(clause) : []
+  const source = readSource(from, reading, { used: namesIn(select), where })
+  return new SelectReader(select, source, from.type === 'JOIN' ? joined(where) : clause, reading.isModel).read()
+}
+
+const partsOf = (node: Node): Node[] =>
+  node.class === 'CONJUNCTION' && node.type === 'CONJUNCTION_AND' ? nodes(node['children']).flatMap(partsOf) : [node]
+
+const joined = (parts: readonly Node[]): Node | null => {
+  if (parts.length <= 1) return parts[0] ?? null
+  return { class: 'CONJUNCTION', type: 'CONJUNCTION_AND', alias: '', query_location: parts[0]!.query_location, children: [...parts] }
+}
+
+/** Names of the columns that a query reads, in lower case; null for all. */
+function namesIn(select: Node): ReadonlySet<string> | null {
+  const names = new Set<string>()
+  let isAll = false
+  walk(select, (node) => {
+    if (node.class === 'STAR') isAll = true
+    if (node.class === 'COLUMN_REF') names.add((node['column_names'] as string[]).at(-1)!.toLowerCase())
+  })
+  return isAll ? null : names
+}
+
+function checkClauses(select: Node): void {
+  if (select['sample']) refuse('SAMPLE', select)
+  for (const modifier of nodes(select['modifiers'])) {
+    if (modifier.type !== 'DISTINCT_MODIFIER') refuse('ORDER BY or LIMIT', select, AS_VIEW)
+    if (nodes(modifier['distinct_on_targets']).length > 0) refuse('DISTINCT ON', select, 'QUALIFY row_number() OVER (PARTITION BY ...) = 1')
+  }
+}
+
+class SelectReader {
+  readonly #select: Node
+  readonly #source: Source
+  readonly #scope: Scope
+  readonly #aggregates: Aggregate[] = []
+  readonly #lags: Lag[] = []
+  #ranking: { readonly node: Node; readonly function: 'row_number' | 'rank' } | null = null
+
+  readonly #where: Node | null
+  readonly #isModel: boolean
+  /** What windows of the source or of the groups are: set where rows are grouped or numbered by a time that is known to close. */
+  #window: Window | null
+
+  constructor(select: Node, source: Source, where: Node | null, isModel: boolean) {
+    this.#select = select
+    this.#source = source
+    this.#where = where
+    this.#isModel = isModel
+    this.#window = source.window
+    const known = knownColumns(select['where_clause'] as Node | null, source.column)
+    this.#scope = {
+      column: (names, node) => source.column(names, node, known),
+      special: (node) => this.#special(node),
+    }
+  }
+
+  read(): Rows {
+    const input = this.#filtered()
+    const outputs = this.#outputs()
+    const having = this.#select['having'] ? readCondition(this.#select['having'] as Node, this.#scope) : null
+    const qualify = this.#select['qualify'] as Node | null
+    const limit = qualify ? this.#limit(qualify) : null
+    const groups = this.#groups(outputs)
+    if (groups) return this.#grouped(input, groups, outputs, having, limit)
+    if (having) refuse('HAVING without GROUP BY', this.#select)
+    if (limit) return this.#topped(input, outputs, limit)
+    if (this.#isDistinct) return this.#distinct(input, outputs)
+    return this.#plain(this.#lags.length > 0 ? this.#lagged(input) : input, outputs)
+  }
+
+  /** Columns of the rows as they come. */
+  #plain(input: Relation, outputs: readonly NamedExpression[]): Rows {
+    const { result, key } = this.#source
+    const window = this.#window
+    if (window && window.kind !== 'tumble') refuse(`${window.kind}(...) without GROUP BY`, this.#select)
+    const columns = outputs.map(({ name, value }) => ({ name, value: this.#beforeGroup(value) }))
+    const root: Relation = { op: 'project', input, columns }
+    const keys = this.#source.columns.map(({ column }) => column).filter(({ name }) => key.includes(name))
+    if (result === 'keyed') return this.#result(root, 'keyed', this.#keyNames(keys, outputs), this.#source.isRetracted)
+    const times = new Map(this.#source.times)
+    if (window) times.set('window_start', (window.delayUs ?? 0) + window.widthUs).set('window_end', window.delayUs ?? 0)
+    return this.#result(root, this.#lags.length > 0 ? 'closing' : result, [], false, times, outputs)
+  }
+
+  #special(node: Node): Expression | undefined {
+    if (node.class === 'WINDOW' && node['function_name'] === 'lag') return this.#lagOf(node)
+    if (node.class === 'WINDOW') return this.#rankOf(node)
+    const aggregate = readAggregate(node, this.#scope, this.#aggregates.length)
+    if (!aggregate) return undefined
+    const same = this.#aggregates.find((known) => sameAggregate(known, aggregate))
+    if (!same) this.#aggregates.push(aggregate)
+    const { name, type, function: called } = same ?? aggregate
+    return { op: 'column', name, type, optional: called !== 'count' && called !== 'approx_count_distinct' }
+  }
+
+  #rankOf(node: Node): Expression {
+    const called = String(node['function_name'])
+    if (called !== 'row_number' && called !== 'rank')
+      refuse(`the window function ${called}`, node, 'row_number() or rank() with QUALIFY, or lag()')
+    if (!this.#select['qualify']) refuse(`${called}() without QUALIFY`, node, `add QUALIFY ${called}() OVER (...) <= 3`)
+    const isOther = this.#ranking !== null && JSON.stringify(withoutPlaces(this.#ranking.node)) !== JSON.stringify(withoutPlaces(node))
+    if (isOther) refuse('a second window function', node)
+    this.#ranking = { node, function: called }
+    return { op: 'column', name: RANK, type: LONG, optional: false }
+  }
+
+  /** `lag(x) OVER (PARTITION BY ... ORDER BY time)`: a column that is filled in when the rows before are known. */
+  #lagOf(node: Node): Expression {
+    const nearest = 'write lag(x) OVER (PARTITION BY key ORDER BY window_start)'
+    const [of, offset, otherwise] = nodes(node['children'])
+    const step = offset ?? (node['offset_expr'] as Node | null)
+    const isOne = !step || (step.class === 'CONSTANT' && Number(literalValue(step['value'] as Literal)) === 1)
+    if (!of || !isOne || otherwise || node['default_expr'] || node['ignore_nulls'] || node['filter_expr'])
+      refuse('this lag(...)', node, nearest)
+    const [order, more] = nodes(node['orders'])
+    const time = order && readExpression(order['expression'] as Node, this.#scope)
+    const delayUs = time?.op === 'column' ? this.#source.times.get(time.name) : undefined
+    if (!time || more || delayUs === undefined || order['type'] === 'DESCENDING' || this.#source.window)
+      return refuse('lag(...) over other than a time that the watermark follows', node, nearest)
+    const partition = nodes(node['partitions']).map((child) => readExpression(child, this.#scope))
+    const value = readExpression(of!, this.#scope)
+    const lag: Lag = { partition, time, delayUs, column: { name: `#lag${this.#lags.length}`, value } }
+    const [first] = this.#lags
+    if (first && JSON.stringify([first.partition, first.time]) !== JSON.stringify([partition, time]))
+      refuse('a second window of lag(...)', node)
+    this.#lags.push(lag)
+    return { op: 'column', name: lag.column.name, type: value.type, optional: true }
+  }
+
+  #lagged(input: Relation): Relation {
+    const { partition, time, delayUs } = this.#lags[0]!
+    if (this.#source.result === 'keyed') refuse('lag(...) over rows that are replaced', this.#select)
+    return { op: 'lag', input, partition, time, delayUs, ties: this.#ties(), columns: this.#lags.map(({ column }) => column) }
+  }
+
+  /** What puts rows in order that nothing else does: the log, or else all of their columns. */
+  #ties(): Expression[] {
+    const columns = this.#source.columns.map(({ column }) => column)
+    const byLog = LOG_ORDER.map((name) => columns.find((column) => column.name === name))
+    return this.#source.isLogged && byLog.every((column) => column !== undefined) ? byLog : columns
+  }
+
+  #filtered(): Relation {
+    const { relation, result, key } = this.#source
+    const where = this.#where
+    if (!where) return relation
+    const condition = readCondition(where, this.#scope)
+    if (this.#aggregates.length > 0) refuse('an aggregate in WHERE', where, 'write it in HAVING')
+    this.#source.checkBeforeWindow(condition, where)
+    const isGrouping = nodes(this.#select['group_expressions']).length > 0 || this.#select['aggregate_handling'] === 'FORCE_AGGREGATES'
+    if (result === 'keyed' && !isGrouping && [...columnsIn([condition])].some((name) => !key.includes(name)))
+      refuse('WHERE over rows that are replaced, which would have to leave the table again', where, AS_VIEW)
+    return { op: 'filter', input: relation, where: condition }
+  }
+
+  #outputs(): NamedExpression[] {
+    const list = nodes(this.#select['select_list'])
+    return list.flatMap((node, index) => {
+      if (node.class === 'STAR') return this.#source.star(node)
+      const value = readExpression(node, this.#scope)
+      if (value.op === 'interval') refuse('an interval as a column', node)
+      return [{ name: nameOf(node, index), value }]
+    })
+  }
+
+  get #isDistinct(): boolean {
+    return nodes(this.#select['modifiers']).length > 0
+  }
+
+  /** What is grouped by; null when nothing is. */
+  #groups(outputs: readonly NamedExpression[]): readonly Expression[] | null {
+    const listed = nodes(this.#select['group_expressions'])
+    if (nodes(this.#select['group_sets']).length > 1) refuse('GROUPING SETS, ROLLUP or CUBE', this.#select)
+    if (this.#select['aggregate_handling'] === 'FORCE_AGGREGATES')
+      return outputs.map(({ value }) => value).filter((value) => !this.#isOfGroup(value) && value.op !== 'constant')
+    if (listed.length === 0 && this.#aggregates.length === 0) return null
+    return listed.map((node) => this.#groupOf(node, outputs))
+  }
+
+  #groupOf(node: Node, outputs: readonly NamedExpression[]): Expression {
+    const position = node.class === 'CONSTANT' ? Number(literalValue(node['value'] as Literal)) : Number.NaN
+    if (outputs[position - 1]) return outputs[position - 1]!.value
+    const names = node.class === 'COLUMN_REF' ? (node['column_names'] as string[]) : []
+    const alias = names.length === 1 ? outputs.find(({ name }) => name === names[0]) : undefined
+    if (alias && !this.#source.has(names[0]!)) return alias.value
+    return readExpression(node, this.#scope)
+  }
+
+  #isOfGroup(value: Expression): boolean {
+    const read = columnsIn([value])
+    return read.has(RANK) || this.#aggregates.some(({ name }) => read.has(name))
+  }
+
+  /** Whether the value is a bound of the window, as the group names it. */
+  #boundOf(value: Expression): string | null {
+    if (value.op !== 'column') return null
+    if (this.#window?.kind === 'instant') return sameExpression(value, this.#window.time) ? 'window_start' : null
+    return this.#source.isBound(value) ? value.name : null
+  }
+
+  /** Rows that come when the watermark allows are grouped by their time: a group is complete when it has passed. */
+  #closeBy(values: readonly Expression[]): void {
+    const { result, times, window } = this.#source
+    if (window || result !== 'closing') return
+    const delays = values.flatMap((value) => {
+      const delayUs = value.op === 'column' ? times.get(value.name) : undefined
+      return delayUs === undefined ? [] : [{ time: value, delayUs }]
+    })
+    const [best] = delays.sort((a, b) => a.delayUs - b.delayUs)
+    if (best) this.#window = { kind: 'instant', time: best.time, delayUs: best.delayUs }
+  }
+
+  #grouped(
+    input: Relation,
+    groups: readonly Expression[],
+    outputs: readonly NamedExpression[],
+    having: Expression | null,
+    limit: number | null,
+  ): Rows {
+    if (this.#isDistinct) refuse('DISTINCT beside GROUP BY', this.#select, 'every group is one row already')
+    this.#closeBy(groups)
+    const window = this.#window
+    const keys = this.#keysOf(groups)
+    if (window) this.#checkWindowKeys(groups, keys)
+    const over = (value: Expression): Expression => this.#overGroup(value, keys)
+    const aggregates = this.#aggregates.map((aggregate) => ({
+      ...aggregate,
+      of: aggregate.of.map((value) => this.#beforeGroup(value)),
+      where: aggregate.where && this.#beforeGroup(aggregate.where),
+    }))
+    let relation: Relation = { op: 'group', input, window, keys, aggregates, ...this.#replacing(keys) }
+    if (!window && keys.length === 0) refuse('an aggregate over a whole stream', this.#select)
+    if (having && !window)
+      refuse('HAVING without a window, where rows would have to leave the table again', this.#select['having'] as Node, AS_VIEW)
+    if (having) relation = { op: 'filter', input: relation, where: over(having) }
+    if (limit !== null) {
+      if (!window || window.kind === 'session') refuse('QUALIFY over groups without tumble or hop', this.#select['qualify'] as Node)
+      relation = { ...this.#top(relation, limit, over, true), overGroups: true }
+    }
+    return this.#ofGroups(relation, keys, outputs)
+  }
+
+  #keysOf(groups: readonly Expression[]): NamedExpression[] {
+    const free = groups.filter((value) => this.#boundOf(value) === null)
+    return free.map((value, i) => ({ name: `#k${i}`, value: this.#beforeGroup(value) }))
+  }
+
+  /** Groups over rows that are replaced: what is taken back must be known, and no group may become empty. */
+  #replacing(keys: readonly NamedExpression[]): { readonly replaces?: true } {
+    const { result, key, isRetracted } = this.#source
+    if (result !== 'keyed') return {}
+    if (!isRetracted) refuse('a group over rows that are replaced by QUALIFY', this.#select, 'group over a group: max(...), arg_max(...)')
+    for (const { value } of keys)
+      if ([...columnsIn([value])].some((name) => !key.includes(name)))
+        refuse('a group by what may change in rows that are replaced', this.#select, `group by columns of the inner key: ${key.join(', ')}`)
+    for (const { function: called, distinct } of this.#aggregates)
+      if (distinct || !['count', 'sum', 'avg', 'min', 'max'].includes(called))
+        refuse(`${called}(${distinct ? 'DISTINCT ' : ''}...) over rows that are replaced`, this.#select, 'count, sum, avg, min and max are')
+    return { replaces: true }
+  }
+
+  /** The columns over groups, and what becomes of them. */
+  #ofGroups(relation: Relation, keys: readonly NamedExpression[], outputs: readonly NamedExpression[]): Rows {
+    const window = this.#window
+    const columns = outputs.map(({ name, value }) => ({ name, value: this.#overGroup(value, keys) }))
+    const root: Relation = { op: 'project', input: relation, columns }
+    if (!window) {
+      const values = keys.map(({ value }) => value)
+      return this.#result(root, 'keyed', this.#keyNames(values, outputs), true)
+    }
+    const delayUs = window.delayUs ?? 0
+    const times = new Map<string, number>()
+    if (window.kind === 'instant') times.set('window_start', delayUs)
+    else times.set('window_end', delayUs)
+    if (window.kind === 'tumble' || window.kind === 'hop') times.set('window_start', delayUs + window.widthUs)
+    return this.#result(root, 'closing', [], false, times, columns)
+  }
+
+  /** Bounds of a tumbling window by the row's own time. */
+  #beforeGroup(value: Expression): Expression {
+    const { window } = this.#source
+    if (!window) return value
+    const bounds: Record<string, Expression> | undefined = window.kind === 'tumble' ? tumbleBounds(window) : undefined
+    return replaceColumns(value, (name) => {
+      if (name !== 'window_start' && name !== 'window_end') return undefined
+      return bounds?.[name] ?? refuse(`an expression over ${name} of ${window.kind}(...) before the groups`, this.#select)
+    })
+  }
+
+  /** Groups of a window stay apart by its start; those of a session by its key and nothing else. */
+  #checkWindowKeys(groups: readonly Expression[], keys: readonly NamedExpression[]): void {
+    const window = this.#window
+    if (!groups.some((value) => this.#boundOf(value) !== null))
+      refuse(`${window!.kind}(...) without grouping by window_start`, this.#select)
+    if (window!.kind !== 'session') return
+    const isKey = (value: Expression): boolean => sameExpression(value, window!.by)
+    if (keys.length !== 1 || !keys.every(({ value }) => isKey(value)))
+      refuse('a session that is not grouped by its key, window_start and window_end', this.#select)
+  }
+
+  /** Over the result of the group: keys and aggregates are its columns. */
+  #overGroup(value: Expression, keys: readonly NamedExpression[]): Expression {
+    const key = keys.find((candidate) => sameExpression(candidate.value, value))
+    if (key) return { op: 'column', name: key.name, type: value.type, optional: isOptional(key.value) }
+    const bound = this.#boundOf(value)
+    if (bound !== null) return { op: 'column', name: bound, type: value.type, optional: false }
+    if (value.op === 'column') {
+      if (value.name === RANK || this.#aggregates.some(({ name }) => name === value.name)) return value
+      return refuse(
+        `"${value.name}", which is neither grouped by nor in an aggregate,`,
+        this.#select,
+        'GROUP BY ALL groups by every plain column',
+      )
+    }
+    return mapChildren(value, (inner) => this.#overGroup(inner, keys))
+  }
+
+  /** `QUALIFY row_number() OVER (...) <= n`: n. */
+  #limit(qualify: Node): number {
+    const shape = 'write QUALIFY row_number() OVER (PARTITION BY ... ORDER BY ...) <= 3'
+    const [left, right] = [qualify['left'] as Node | undefined, qualify['right'] as Node | undefined]
+    if (qualify.class !== 'COMPARISON' || !left || right?.class !== 'CONSTANT') return refuse('this QUALIFY', qualify, shape)
+    const value = literalValue(right['value'] as Literal)
+    const aliased = left.class === 'COLUMN_REF' ? this.#aliased(left) : left
+    if (typeof value !== 'bigint' || aliased?.class !== 'WINDOW') return refuse('this QUALIFY', qualify, shape)
+    this.#rankOf(aliased)
+    const limit = Number(value) - (qualify.type === 'COMPARE_LESSTHAN' ? 1 : 0)
+    const isFirst = qualify.type === 'COMPARE_EQUAL' && limit === 1
+    const isUpTo = qualify.type === 'COMPARE_LESSTHAN' || qualify.type === 'COMPARE_LESSTHANOREQUALTO'
+    return limit >= 1 && limit <= 1_000 && (isFirst || isUpTo) ? limit : refuse('this QUALIFY', qualify, shape)
+  }
+
+  #aliased(node: Node): Node | undefined {
+    const name = (node['column_names'] as string[]).at(-1)
+    return nodes(this.#select['select_list']).find((candidate) => candidate.alias === name)
+  }
+
+  /** Over groups: the start or the end of their window. */
+  #isGroupBound(value: Expression): boolean {
+    if (value.op !== 'column' || !this.#window) return false
+    return value.name === 'window_start' || (value.name === 'window_end' && this.#window.kind !== 'instant')
+  }
+
+  #top(input: Relation, limit: number, over: (value: Expression) => Expression, isWindowed: boolean): TopRelation {
+    const { node, function: called } = this.#ranking!
+    const partition = nodes(node['partitions']).map((child) => over(readExpression(child, this.#scope)))
+    const isByWindow = partition.some((value) => this.#boundOf(value) !== null || this.#isGroupBound(value))
+    if (isWindowed && !isByWindow)
+      refuse('QUALIFY of a window that is not partitioned by window_start', node, 'add PARTITION BY window_start')
+    const order = nodes(node['orders']).map((item) => readOrder(item, (child) => over(readExpression(child, this.#scope))))
+    if (order.length === 0) refuse(`${called}() without ORDER BY`, node)
+    return {
+      op: 'top',
+      input,
+      window: null,
+      partition: partition.filter((value) => this.#boundOf(value) === null && !this.#isGroupBound(value)),
+      order,
+      function: called,
+      limit,
+      name: RANK,
+    }
+  }
+
+  /** Rows themselves, the first of each partition: for each window, or for good. */
+  #topped(input: Relation, outputs: readonly NamedExpression[], limit: number): Rows {
+    const qualify = this.#select['qualify'] as Node
+    if (this.#isDistinct) refuse('DISTINCT beside QUALIFY', this.#select)
+    if (this.#source.result === 'keyed')
+      refuse('QUALIFY over rows that are replaced', qualify, 'number the rows of the stream, or of windows')
+    this.#closeBy(nodes(this.#ranking!.node['partitions']).map((child) => readExpression(child, this.#scope)))
+    const window = this.#window
+    if (window?.kind === 'session') refuse('QUALIFY over sessions', qualify)
+    const ties = this.#source.isLogged ? {} : { ties: this.#ties() }
+    const top: TopRelation = { ...this.#top(input, limit, (value) => value, window !== null), window, ...ties }
+    const root: Relation = { op: 'project', input: top, columns: outputs }
+    if (window) return this.#result(root, 'closing', [], false, this.#timesOfTop(window), outputs)
+    if (top.function === 'rank')
+      refuse('rank() without a window, where rows would have to leave the table again', qualify, 'use row_number()')
+    if (top.partition.length === 0) refuse('QUALIFY without PARTITION BY', qualify)
+    const rank = outputs.find(({ value }) => value.op === 'column' && value.name === RANK)
+    if (limit > 1 && !rank) refuse('a top of several rows without its rank as a column', qualify, 'select row_number() OVER (...) AS rank')
+    const key = this.#keyNames(top.partition, outputs)
+    return this.#result(root, 'keyed', limit > 1 ? [...key, rank!.name] : key)
+  }
+
+  #timesOfTop(window: Window): ReadonlyMap<string, number> {
+    const delayUs = window.delayUs ?? 0
+    if (window.kind === 'instant') return new Map(window.time.op === 'column' ? [[window.time.name, delayUs]] : [])
+    const widthUs = window.kind === 'session' ? window.gapUs : window.widthUs
+    const own = window.time.op === 'column' ? [[window.time.name, delayUs + widthUs] as const] : []
+    return new Map([...own, ['window_start', delayUs + widthUs], ['window_end', delayUs]])
+  }
+
+  #distinct(input: Relation, outputs: readonly NamedExpression[]): Rows {
+    const values = outputs.map(({ value }) => value)
+    this.#closeBy(values)
+    const window = this.#window
+    if (window && (window.kind === 'session' || !values.some((value) => this.#boundOf(value) !== null)))
+      refuse(`DISTINCT over ${window.kind}(...) without window_start`, this.#select)
+    const keys = this.#keysOf(values)
+    return this.#ofGroups({ op: 'group', input, window, keys, aggregates: [], ...this.#replacing(keys) }, keys, outputs)
+  }
+
+  /** The output columns that are the key of a keyed result; of a model, all of the key. */
+  #keyNames(key: readonly Expression[], outputs: readonly NamedExpression[]): string[] {
+    return key.flatMap((value) => {
+      const output = outputs.find((candidate) => sameExpression(candidate.value, value))
+      if (!output && !this.#isModel) return []
+      if (!output) return refuse('grouping or partitioning by what is not selected', this.#select, 'select every column of the key')
+      if (this.#isModel && isOptional(value))
+        return refuse(
+          `"${output.name}", which may be null, as part of the key`,
+          this.#select,
+          `add WHERE ... IS NOT NULL, or coalesce(...) AS ${output.name}`,
+        )
+      return [output.name]
+    })
+  }
+
+  /** `times`: of the columns that the outputs are computed from, which are `values`. */
+  #result(
+    relation: Relation,
+    result: Rows['result'],
+    key: readonly string[],
+    isRetracted = false,
+    times: ReadonlyMap<string, number> = new Map(),
+    values: readonly NamedExpression[] = [],
+  ): Rows {
+    const outputs = (relation as Extract<Relation, { op: 'project' }>).columns
+    const names = outputs.map(({ name }) => name)
+    const twice = names.find((name, index) => names.indexOf(name) !== index)
+    if (twice !== undefined && !this.#isModel) refuse(`two columns "${twice}" of a subquery`, this.#select, 'give one of them an alias')
+    const columns = outputs.map(({ name, value }): NamedColumn => {
+      const column = { op: 'column', name, type: value.type, optional: isOptional(value) } as const
+      return { from: '', name, column }
+    })
+    const followed = values.flatMap(({ name, value }) => {
+      const delayUs = value.op === 'column' ? times.get(value.name) : undefined
+      return delayUs === undefined ? [] : [[name, delayUs] as const]
+    })
+    const unique = this.#source.unique.flatMap((name) => outputs.filter(({ value }) => value.op === 'column' && value.name === name))
+    const isPlain = result === 'append' && this.#source.isLogged
+    const isWhole = isPlain && unique.length === this.#source.unique.length
+    return {
+      relation,
+      columns,
+      times: new Map(followed),
+      result,
+      key,
+      isRetracted,
+      unique: isWhole ? unique.map(({ name }) => name) : [],
+      isLogged:
+        isPlain &&
+        LOG_ORDER.every((name) => outputs.some((one) => one.name === name && one.value.op === 'column' && one.value.name === name)),
+    }
+  }
+}
+
+interface Lag {
+  readonly partition: readonly Expression[]
+  readonly time: Expression
+  readonly delayUs: number
+  readonly column: NamedExpression
+}
+
+/** What puts rows of one stream in order. PROTOCOL rule 10. */
+const LOG_ORDER = ['_ingested_at', '_partition', '_offset']
+
+const sameAggregate = ({ name: _a, ...a }: Aggregate, { name: _b, ...b }: Aggregate): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+const withoutPlaces = (node: Node): unknown =>
+  JSON.parse(JSON.stringify(node, (key, value) => (key === 'query_location' || key === 'alias' ? undefined : value)))
+
+function readOrder(item: Node, read: (node: Node) => Expression): OrderBy {
+  const descending = item.type === 'DESCENDING'
+  const nulls = String(item['null_order'])
+  return { value: read(item['expression'] as Node), descending, nullsFirst: nulls === 'NULLS FIRST' || nulls === 'NULLS_FIRST' }
+}

@@ -1,0 +1,133 @@
+// What stands in a FROM clause and what names mean over it: rows with named columns, which of them are times that follow the
+// watermark and how closely, and a window that the SELECT above still has to group by.
+import { MillraceError } from '../../core/errors.ts'
+import type { Shape } from '../../schema/type.ts'
+import type { Node } from '../ast.ts'
+import { type ColumnExpression, call, columnsIn, type Expression, sameExpression, TIMESTAMP } from './expression.ts'
+import { refuse } from './refuse.ts'
+import type { LiveQuery, NamedExpression, Relation, Window } from './relation.ts'
+
+const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
+
+/** A stream's columns, with the system columns. */
+export type StreamShape = Shape & {
+  /** Its event time; where it is not given, any timestamp passes for one. */
+  readonly time?: string
+  /** Columns of which the first row counts, where the stream says that rows are unique by them. */
+  readonly unique?: readonly string[]
+}
+
+export type ShapeOf = (stream: string) => StreamShape | undefined
+
+/** A column as the query names it and as the relation has it. */
+export interface NamedColumn {
+  readonly from: string
+  readonly name: string
+  readonly column: ColumnExpression
+}
+
+/** Rows of a part of the query. */
+export interface Rows {
+  readonly relation: Relation
+  readonly columns: readonly NamedColumn[]
+  /** Columns, by their names in the relation, that follow the watermark, and how far they may lie behind it. Microseconds. */
+  readonly times: ReadonlyMap<string, number>
+  readonly result: LiveQuery['result']
+  /** Of a keyed result, by names in the relation: those of its columns that are part of the key. */
+  readonly key: readonly string[]
+  /** Of a keyed result: rows that are replaced can be taken back, so that groups over them follow. */
+  readonly isRetracted: boolean
+  /** By names in the relation: see `StreamShape`. */
+  readonly unique: readonly string[]
+  /** Rows of one stream: the log puts them in order. */
+  readonly isLogged: boolean
+}
+
+export interface Source extends Rows {
+  readonly window: Window | null
+  has(name: string): boolean
+  /** Exactly one column is called so. */
+  knows(path: readonly string[]): boolean
+  /** `known`: columns, by the relation's names, that are not null here. */
+  column(names: readonly string[], node: Node, known?: ReadonlySet<string>): Expression
+  /** Start or end of the window. */
+  isBound(value: Expression): boolean
+  /** @throws MR_PLAN_LIVE_SHAPE where the condition reads a window that is not known row by row. */
+  checkBeforeWindow(condition: Expression, node: Node): void
+  star(node: Node): NamedExpression[]
+}
+
+const boundOf = (name: string): ColumnExpression => ({ op: 'column', name, type: TIMESTAMP, optional: false })
+
+const isCalled = (from: string, path: readonly string[]): boolean => {
+  const qualifier = path.slice(0, -1).join('.')
+  return from === qualifier || from.split('.').at(-1) === qualifier
+}
+
+const BOUNDS = ['window_start', 'window_end']
+
+/** `window`: what the SELECT above has to group or to number by. */
+export function sourceOf(rows: Rows, window: Window | null): Source {
+  const froms = [...new Set(rows.columns.map(({ from }) => from))]
+  // The columns of a window stand before others of their name.
+  const own = window ? rows.columns.filter(({ name }) => !BOUNDS.includes(name)) : rows.columns
+  const columns = window ? [...own, ...BOUNDS.map((name): NamedColumn => ({ from: froms[0]!, name, column: boundOf(name) }))] : own
+  const named = (name: string, from?: string): NamedColumn[] => {
+    const exact = columns.filter((column) => column.name === name && (from === undefined || column.from === from))
+    if (exact.length > 0) return exact
+    return columns.filter((column) => column.name.toLowerCase() === name.toLowerCase() && (from === undefined || column.from === from))
+  }
+  const find = (path: readonly string[], node: Node): NamedColumn => {
+    const name = path.at(-1)!
+    const from = path.length > 1 ? froms.find((one) => isCalled(one, path)) : undefined
+    if (path.length > 1 && from === undefined) return refuse(`"${path.join('.')}"`, node)
+    const [found, other] = named(name, from)
+    if (!found)
+      throw new MillraceError('MR_PLAN_UNKNOWN', `the stream has no column "${name}"`, {
+        fix: `it has ${columns.map((column) => column.name).join(', ')}`,
+      })
+    return other ? refuse(`"${name}", which several relations have,`, node, `write ${found.from}.${name} or ${other.from}.${name}`) : found
+  }
+  const isBound = (value: Expression): boolean => window !== null && BOUNDS.some((name) => sameExpression(boundOf(name), value))
+  return {
+    ...rows,
+    columns,
+    window,
+    has: (name) => named(name).length > 0,
+    knows: (path) => {
+      const from = path.length > 1 ? froms.find((one) => isCalled(one, path)) : undefined
+      return (path.length === 1 || from !== undefined) && named(path.at(-1)!, from).length === 1
+    },
+    column: (path, node, known) => {
+      const { column } = find(path, node)
+      return known?.has(column.name) ? { ...column, optional: false } : column
+    },
+    isBound,
+    checkBeforeWindow: (condition, node) => {
+      if (window && [...columnsIn([condition])].some((name) => BOUNDS.includes(name)))
+        refuse('WHERE over window_start', node, 'write the condition over the time column, or in HAVING')
+    },
+    star: (node) => {
+      for (const part of ['exclude_list', 'replace_list', 'rename_list']) if (nodes(node[part]).length > 0) refuse('* with changes', node)
+      const of = String(node['relation_name'] ?? '')
+      return columns.filter(({ from }) => of === '' || from === of).map(({ name, column }) => ({ name, value: column }))
+    },
+  }
+}
+
+/** Where a tumbling window is known row by row, its bounds are expressions of the time. */
+export function tumbleBounds(window: Extract<Window, { kind: 'tumble' }>): Record<'window_start' | 'window_end', Expression> {
+  const width = { op: 'interval', months: 0, days: 0, micros: window.widthUs, type: { kind: 'interval' } } as const
+  const start = call('bucket', [width, window.time], TIMESTAMP, false)
+  return { window_start: start, window_end: call('add_interval', [start, width], TIMESTAMP, false) }
+}
+
+/** Columns that a condition of the WHERE clause keeps from being null: `x IS NOT NULL AND ...`. */
+export function knownColumns(where: Node | null, column: (path: readonly string[], node: Node) => Expression): ReadonlySet<string> {
+  if (!where) return new Set()
+  if (where.class === 'CONJUNCTION' && where.type === 'CONJUNCTION_AND')
+    return new Set(nodes(where['children']).flatMap((child) => [...knownColumns(child, column)]))
+  const [child] = nodes(where['children'])
+  if (where.type !== 'OPERATOR_IS_NOT_NULL' || child?.class !== 'COLUMN_REF') return new Set()
+  return columnsIn([column(child['column_names'] as string[], child)])
+}

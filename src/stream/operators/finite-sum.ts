@@ -1,0 +1,79 @@
+// sum and avg of doubles that may be taken away again: what is infinite or no number is counted apart, since nothing takes it out of
+// a sum.
+import type { Column, NumberColumn } from '../../schema/batch.ts'
+import { RealSum, type SumName } from './sum.ts'
+
+/** How many are no number, infinite, and infinite below zero. */
+type Others = [number, number, number]
+
+export class FiniteSum {
+  readonly #name: SumName
+  readonly #finite = new RealSum('sum')
+  #counts = new Map<number, number>()
+  #others = new Map<number, Others>()
+
+  constructor(name: SumName) {
+    this.#name = name
+  }
+
+  add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
+    const [own, kept] = this.#count(groups, columns[0] as NumberColumn, rows, count, 1)
+    this.#finite.add(own, columns, kept, kept.length)
+  }
+
+  remove(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
+    const [own, kept] = this.#count(groups, columns[0] as NumberColumn, rows, count, -1)
+    this.#finite.remove(own, columns, kept, kept.length)
+  }
+
+  /** The finite rows and their groups. */
+  #count(
+    groups: Int32Array,
+    { values, nulls }: NumberColumn,
+    rows: Int32Array | null,
+    count: number,
+    by: 1 | -1,
+  ): [Int32Array, Int32Array] {
+    const [own, kept]: [number[], number[]] = [[], []]
+    for (let i = 0; i < count; i++) {
+      const row = rows === null ? i : rows[i]!
+      if (nulls !== null && nulls[row] === 1) continue
+      const [group, value] = [groups[i]!, values[row]!]
+      this.#counts.set(group, (this.#counts.get(group) ?? 0) + by)
+      if (Number.isFinite(value)) {
+        own.push(group)
+        kept.push(row)
+        continue
+      }
+      const others = this.#others.get(group) ?? [0, 0, 0]
+      others[Number.isNaN(value) ? 0 : value > 0 ? 1 : 2] += by
+      this.#others.set(group, others)
+    }
+    return [Int32Array.from(own), Int32Array.from(kept)]
+  }
+
+  column(groups: Int32Array, count: number): Column {
+    const { values } = this.#finite.column(groups, count) as NumberColumn
+    const nulls = new Uint8Array(count)
+    for (let i = 0; i < count; i++) {
+      const rows = this.#counts.get(groups[i]!) ?? 0
+      nulls[i] = rows === 0 ? 1 : 0
+      const [nan, above, below] = this.#others.get(groups[i]!) ?? [0, 0, 0]
+      if (nan > 0 || (above > 0 && below > 0)) values[i] = Number.NaN
+      else if (above > 0 || below > 0) values[i] = above > 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
+      else if (this.#name === 'avg') values[i]! /= rows
+    }
+    return { kind: 'number', values, nulls }
+  }
+
+  save(size: number): unknown {
+    return { finite: this.#finite.save(size), counts: [...this.#counts], others: [...this.#others] }
+  }
+
+  restore(saved: unknown): void {
+    const { finite, counts, others } = saved as { finite: unknown; counts: [number, number][]; others: [number, Others][] }
+    this.#finite.restore(finite)
+    this.#counts = new Map(counts)
+    this.#others = new Map(others)
+  }
+}

@@ -1,0 +1,100 @@
+// Pairs of rows with equal keys whose times lie within bounds of each other. Both sides are kept until the watermark has passed
+// all partners that a row may have; pairs come out when the second of them comes, rows without a partner when they are given
+// up. The result is a function of the rows alone: a pair is found exactly once, whichever of its rows is first.
+import type { JoinBound, JoinRelation } from '../../engine/algebra/relation.ts'
+import type { ColumnBatch } from '../../schema/batch.ts'
+import type { Shape } from '../../schema/type.ts'
+import { NONE } from './held-rows.ts'
+import { addPair, JoinParts, noPairs, type Side } from './join-parts.ts'
+import { joinBatches, type Operator } from './operator.ts'
+import { TimeBuckets } from './time-buckets.ts'
+
+export class IntervalJoin implements Operator {
+  readonly openWindows = 0
+  readonly #parts: JoinParts
+  readonly #fromUs: number
+  readonly #untilUs: number
+  /** By side: rows without a partner come out. */
+  readonly #isKept: readonly [boolean, boolean]
+  /** By side: how far its rows may lie behind the watermark. */
+  readonly #delays: readonly [number, number]
+  #waiting: readonly [TimeBuckets, TimeBuckets] = [new TimeBuckets(), new TimeBuckets()]
+
+  constructor(join: JoinRelation, on: Extract<JoinBound, { kind: 'interval' }>, left: Shape, right: Shape) {
+    this.#parts = new JoinParts(join, left, right)
+    this.#fromUs = on.fromUs
+    this.#untilUs = on.untilUs
+    this.#isKept = [join.kind === 'left' || join.kind === 'full', join.kind === 'right' || join.kind === 'full']
+    this.#delays = [join.left.delayUs, join.right.delayUs]
+  }
+
+  take(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): ColumnBatch | null {
+    const own = this.#parts.read(batch, rows, count, side)
+    const held = this.#parts.held[side]
+    const other = this.#parts.held[1 - side]!
+    // The other's time minus the own one.
+    const [from, until] = side === 0 ? [this.#fromUs, this.#untilUs] : [-this.#untilUs, -this.#fromUs]
+    const pairs = noPairs()
+    const { times, next } = other
+    for (let i = 0; i < count; i++) {
+      const time = own.times[i]!
+      for (let slot = other.firstOf(own.groups[i]!); slot !== NONE; slot = next[slot]!) {
+        const apart = times[slot]! - time
+        if (apart >= from && apart <= until) addPair(pairs, i, slot)
+      }
+    }
+    const out = this.#parts.select(pairs, own, side)
+    const met = new Uint8Array(count)
+    const flags = other.flags
+    for (let i = 0; i < pairs.count; i++) {
+      met[pairs.rows[i]!] = 1
+      flags[pairs.slots[i]!] = 1
+    }
+    const waiting = this.#waiting[side]
+    const isKept = this.#isKept[side]
+    for (let i = 0; i < count; i++) {
+      const group = own.groups[i]!
+      if (group === NONE && !isKept) continue
+      waiting.add(own.times[i]!, held.add(group, own.times[i]!, own.columns, i, met[i] as 0 | 1))
+    }
+    return out
+  }
+
+  advance(watermarkUs: number): ColumnBatch | null {
+    const parts = ([0, 1] as const).map((side) => this.#giveUp(side, watermarkUs))
+    this.#parts.tidy()
+    return joinBatches(parts.filter((part) => part !== null))
+  }
+
+  /** Rows that nothing which is still to come can be a partner of. */
+  #giveUp(side: Side, watermarkUs: number): ColumnBatch | null {
+    const held = this.#parts.held[side]
+    const beforeUs = watermarkUs - this.#delays[1 - side]! - (side === 0 ? this.#untilUs : -this.#fromUs)
+    const slots = this.#waiting[side].take(beforeUs, held.times)
+    const alone = this.#isKept[side] ? Int32Array.from(slots.filter((slot) => held.flags[slot] === 0)) : new Int32Array(0)
+    const out = this.#parts.rowsOf(alone, null, side)
+    for (const slot of slots) held.remove(slot)
+    return out
+  }
+
+  open(): null {
+    return null
+  }
+
+  changed(): null {
+    return null
+  }
+
+  save(): unknown {
+    return this.#parts.save()
+  }
+
+  restore(saved: unknown): void {
+    this.#parts.restore(saved)
+    this.#waiting = [new TimeBuckets(), new TimeBuckets()]
+    for (const side of [0, 1] as const) {
+      const held = this.#parts.held[side]
+      for (const slot of held.slots()) this.#waiting[side].add(held.times[slot]!, slot)
+    }
+  }
+}

@@ -1,0 +1,171 @@
+// What the joins share: how a side's rows become time, keys and columns, the keys of both sides, and pairs of rows as batches.
+import type { Expression } from '../../engine/algebra/expression.ts'
+import type { JoinRelation, JoinSide } from '../../engine/algebra/relation.ts'
+import { type Column, type ColumnBatch, laneOf, selectColumn } from '../../schema/batch.ts'
+import type { Shape } from '../../schema/type.ts'
+import { microsOf } from '../classify.ts'
+import { compileFilter, compileProjection, type Filter, type Projection } from '../expression/compile.ts'
+import { HeldRows, NONE } from './held-rows.ts'
+import { KeyTable } from './key-table.ts'
+import { joinShape } from './shape.ts'
+
+export type Side = 0 | 1
+
+/** A batch of one side: rows 0 to `count`. */
+export interface SideBatch {
+  readonly times: Float64Array
+  /** Numbers of the keys; -1 where one is null. */
+  readonly groups: Int32Array
+  readonly columns: readonly Column[]
+  readonly count: number
+}
+
+/** Pairs of a row of the batch that came and of one that is held. */
+export interface Pairs {
+  rows: Int32Array
+  slots: Int32Array
+  count: number
+}
+
+export const noPairs = (): Pairs => ({ rows: new Int32Array(64), slots: new Int32Array(64), count: 0 })
+
+export function addPair(pairs: Pairs, row: number, slot: number): void {
+  if (pairs.count === pairs.rows.length) {
+    const [rows, slots] = [new Int32Array(pairs.count * 2), new Int32Array(pairs.count * 2)]
+    rows.set(pairs.rows)
+    slots.set(pairs.slots)
+    pairs.rows = rows
+    pairs.slots = slots
+  }
+  pairs.rows[pairs.count] = row
+  pairs.slots[pairs.count++] = slot
+}
+
+/** Keys that no row has any more are dropped once they outnumber those in use by this. */
+const DEAD_KEYS = 4
+const KEYS_MIN = 4_096
+
+export class JoinParts {
+  readonly shape: Shape
+  readonly #shapes: readonly [Shape, Shape]
+  readonly #projections: readonly [Projection, Projection]
+  readonly #keyTypes: readonly Expression['type'][]
+  readonly #where: Filter | null
+  #keys: KeyTable
+  #held: readonly [HeldRows, HeldRows]
+
+  /** `extras`: further values that are held of each row of a side, behind its columns. */
+  constructor(join: JoinRelation, left: Shape, right: Shape, extras: readonly [readonly Expression[], readonly Expression[]] = [[], []]) {
+    this.shape = joinShape(join.kind, left, right)
+    this.#shapes = [left, right]
+    const projection = (side: JoinSide, shape: Shape, more: readonly Expression[]): Projection =>
+      compileProjection([...(side.time ? [side.time] : []), ...side.keys, ...columnsOf(shape), ...more], shape)
+    this.#projections = [projection(join.left, left, extras[0]), projection(join.right, right, extras[1])]
+    this.#timed = join.left.time !== null
+    this.#keyTypes = join.left.keys.map(({ type }) => type)
+    this.#where = join.where ? compileFilter(join.where, this.shape) : null
+    this.#types = [left, right].map((shape, side) => [
+      ...shape.fields.map(({ type }) => type),
+      ...extras[side as Side].map(({ type }) => type),
+    ]) as never
+    this.#keys = new KeyTable(this.#keyTypes, 256)
+    this.#held = [new HeldRows(this.#types[0]), new HeldRows(this.#types[1])]
+  }
+
+  readonly #timed: boolean
+  readonly #types: readonly [readonly Expression['type'][], readonly Expression['type'][]]
+
+  get held(): readonly [HeldRows, HeldRows] {
+    return this.#held
+  }
+
+  read(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): SideBatch {
+    const projected = this.#projections[side](batch.columns, rows, count)
+    const at = this.#timed ? 1 : 0
+    const keys = projected.slice(at, at + this.#keyTypes.length)
+    const groups = this.#keys.find(keys, null, count)
+    for (const { nulls } of keys) if (nulls) for (let i = 0; i < count; i++) if (nulls[i] === 1) groups[i] = NONE
+    const times = this.#timed ? microsOf(projected[0]!) : new Float64Array(count)
+    return { times, groups, columns: projected.slice(at + keys.length), count }
+  }
+
+  /** Leaves the pairs that the further condition is true for; answers their rows. */
+  select(pairs: Pairs, batch: SideBatch, side: Side): ColumnBatch | null {
+    if (pairs.count === 0) return null
+    const candidates = this.#pairRows(pairs, batch, side)
+    if (!this.#where) return candidates
+    const kept = new Int32Array(pairs.count)
+    const count = this.#where(candidates.columns, null, pairs.count, kept)
+    for (let i = 0; i < count; i++) {
+      pairs.rows[i] = pairs.rows[kept[i]!]!
+      pairs.slots[i] = pairs.slots[kept[i]!]!
+    }
+    pairs.count = count
+    if (count === 0) return null
+    return { ...candidates, rows: count, columns: candidates.columns.map((column) => selectColumn(column, kept, count)) }
+  }
+
+  #pairRows({ rows, slots, count }: Pairs, batch: SideBatch, side: Side): ColumnBatch {
+    const own = batch.columns.slice(0, this.#shapes[side].fields.length).map((column) => selectColumn(column, rows, count))
+    const other = this.#held[1 - side]!.columns(slots, count, this.#shapes[1 - side]!.fields.length)
+    return { shape: this.shape, rows: count, columns: side === 0 ? [...own, ...other] : [...other, ...own] }
+  }
+
+  /** Held rows of one side with those of the other, -1 for none. */
+  rowsOf(slots: Int32Array, others: Int32Array | null, side: Side): ColumnBatch | null {
+    const count = slots.length
+    if (count === 0) return null
+    const own = this.#held[side].columns(slots, count, this.#shapes[side].fields.length)
+    const other = others
+      ? this.#optional(1 - side, others)
+      : this.#shapes[1 - side]!.fields.map(({ type }) => nullColumn(laneOf(type), count))
+    return { shape: this.shape, rows: count, columns: side === 0 ? [...own, ...other] : [...other, ...own] }
+  }
+
+  #optional(side: number, slots: Int32Array): Column[] {
+    if (this.#held[side]!.count === 0) return this.#shapes[side]!.fields.map(({ type }) => nullColumn(laneOf(type), slots.length))
+    const at = slots.map((slot) => (slot === NONE ? 0 : slot))
+    const columns = this.#held[side]!.columns(at, at.length, this.#shapes[side]!.fields.length)
+    if (!slots.includes(NONE)) return columns
+    return columns.map((column) => ({
+      ...column,
+      nulls: Uint8Array.from(slots, (slot, i) => (slot === NONE ? 1 : (column.nulls?.[i] ?? 0))),
+    }))
+  }
+
+  /** Forgets keys that no row has. */
+  tidy(): void {
+    const [left, right] = this.#held
+    if (this.#keys.size < KEYS_MIN || this.#keys.size < (left.count + right.count) * DEAD_KEYS) return
+    const used = new Set<number>()
+    for (const held of this.#held) for (const slot of held.slots()) if (held.groupOf(slot) >= 0) used.add(held.groupOf(slot))
+    const groups = Int32Array.from(used)
+    const keys = new KeyTable(this.#keyTypes, 256)
+    const anew = keys.find(this.#keys.columns(groups, groups.length), null, groups.length)
+    const byOld = new Map([...groups].map((group, i) => [group, anew[i]!]))
+    for (const held of this.#held) held.renumber((group) => byOld.get(group)!)
+    this.#keys = keys
+  }
+
+  save(): unknown {
+    return { keys: this.#keys.save(), held: this.#held.map((held) => held.save()) }
+  }
+
+  restore(saved: unknown): void {
+    this.#keys = new KeyTable(this.#keyTypes, 256)
+    this.#held = [new HeldRows(this.#types[0]), new HeldRows(this.#types[1])]
+    if (saved === null) return
+    const { keys, held } = saved as { keys: unknown; held: readonly unknown[] }
+    this.#keys.restore(keys)
+    for (const [side, rows] of this.#held.entries()) rows.restore(held[side])
+  }
+}
+
+const columnsOf = (shape: Shape): Expression[] => shape.fields.map(({ name, type }) => ({ op: 'column', name, type, optional: true }))
+
+function nullColumn(lane: Column['kind'], count: number): Column {
+  const nulls = new Uint8Array(count).fill(1)
+  if (lane === 'number') return { kind: lane, values: new Float64Array(count), nulls }
+  if (lane === 'integer') return { kind: lane, values: new Float64Array(count), big: null, nulls }
+  return { kind: lane, bytes: new Uint8Array(0), start: new Int32Array(count), length: new Int32Array(count), nulls }
+}

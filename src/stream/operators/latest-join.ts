@@ -1,0 +1,107 @@
+// ASOF: each left row with the version of the right side that was valid at its time. Left rows wait until the watermark of the
+// right side has passed their time; of the versions, the newest that all later rows lie behind is kept for good.
+import type { JoinBound, JoinRelation } from '../../engine/algebra/relation.ts'
+import type { ColumnBatch } from '../../schema/batch.ts'
+import type { Shape } from '../../schema/type.ts'
+import { NONE } from './held-rows.ts'
+import { JoinParts, type Side } from './join-parts.ts'
+import type { Operator } from './operator.ts'
+import { TimeBuckets } from './time-buckets.ts'
+
+export class LatestJoin implements Operator {
+  readonly openWindows = 0
+  readonly #parts: JoinParts
+  readonly #isLeft: boolean
+  readonly #isStrict: boolean
+  readonly #delays: readonly [number, number]
+  /** Where the order of versions of one time begins and ends among what is held of a right row. */
+  readonly #ties: readonly [number, number]
+  #waiting = new TimeBuckets()
+  /** Versions that are not yet known to be behind every later row. */
+  #unsettled = new TimeBuckets()
+  /** By key: the newest of the versions that are. */
+  #settled = new Map<number, number>()
+
+  constructor(join: JoinRelation, on: Extract<JoinBound, { kind: 'latest' }>, left: Shape, right: Shape) {
+    this.#parts = new JoinParts(join, left, right, [[], on.ties])
+    this.#isLeft = join.kind === 'left'
+    this.#isStrict = on.isStrict
+    this.#delays = [join.left.delayUs, join.right.delayUs]
+    this.#ties = [right.fields.length, right.fields.length + on.ties.length]
+  }
+
+  take(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): null {
+    const { times, groups, columns } = this.#parts.read(batch, rows, count, side)
+    const held = this.#parts.held[side]
+    const waiting = side === 0 ? this.#waiting : this.#unsettled
+    for (let i = 0; i < count; i++) {
+      if (groups[i] === NONE && (side === 1 || !this.#isLeft)) continue
+      waiting.add(times[i]!, held.add(groups[i]!, times[i]!, columns, i, 0))
+    }
+    return null
+  }
+
+  advance(watermarkUs: number): ColumnBatch | null {
+    const [left] = this.#parts.held
+    const slots = this.#waiting.take(watermarkUs - this.#delays[1], left.times)
+    const found = slots.map((slot) => this.#versionAt(left.groupOf(slot), left.times[slot]!))
+    const kept = this.#isLeft ? slots : slots.filter((_, i) => found[i] !== NONE)
+    const versions = this.#isLeft ? found : found.filter((slot) => slot !== NONE)
+    const out = this.#parts.rowsOf(Int32Array.from(kept), Int32Array.from(versions), 0)
+    for (const slot of slots) left.remove(slot)
+    this.#settle(watermarkUs - Math.max(...this.#delays))
+    return out
+  }
+
+  #versionAt(group: number, timeUs: number): number {
+    const right = this.#parts.held[1]
+    const { times, next } = right
+    let best = NONE
+    for (let slot = right.firstOf(group); slot !== NONE; slot = next[slot]!) {
+      const isPast = this.#isStrict ? times[slot]! < timeUs : times[slot]! <= timeUs
+      if (isPast && (best === NONE || this.#isNewer(slot, best))) best = slot
+    }
+    return best
+  }
+
+  #isNewer(a: number, b: number): boolean {
+    const right = this.#parts.held[1]
+    const apart = right.times[a]! - right.times[b]!
+    return apart === 0 ? right.compare(a, b, ...this.#ties) > 0 : apart > 0
+  }
+
+  /** Rows to come lie at or behind this time: of the versions before it, each key needs the newest alone. */
+  #settle(beforeUs: number): void {
+    const right = this.#parts.held[1]
+    for (const slot of this.#unsettled.take(beforeUs, right.times)) {
+      const group = right.groupOf(slot)
+      const other = this.#settled.get(group)
+      const isNewer = other === undefined || this.#isNewer(slot, other)
+      if (isNewer) this.#settled.set(group, slot)
+      if (other !== undefined) right.remove(isNewer ? other : slot)
+    }
+  }
+
+  open(): null {
+    return null
+  }
+
+  changed(): null {
+    return null
+  }
+
+  save(): unknown {
+    return this.#parts.save()
+  }
+
+  /** What was settled settles again. */
+  restore(saved: unknown): void {
+    this.#parts.restore(saved)
+    this.#waiting = new TimeBuckets()
+    this.#unsettled = new TimeBuckets()
+    this.#settled = new Map()
+    const [left, right] = this.#parts.held
+    for (const slot of left.slots()) this.#waiting.add(left.times[slot]!, slot)
+    for (const slot of right.slots()) this.#unsettled.add(right.times[slot]!, slot)
+  }
+}

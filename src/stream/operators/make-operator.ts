@@ -1,0 +1,94 @@
+// From a logical operator with state to the one that runs, and the columns that it gives.
+import { columnsIn } from '../../engine/algebra/expression.ts'
+import type { GroupRelation, JoinRelation, LagRelation, Relation, TopRelation } from '../../engine/algebra/relation.ts'
+import { fieldOf, type Shape } from '../../schema/type.ts'
+import { compileProjection } from '../expression/compile.ts'
+import { GroupTable, groupLayout } from './group-table.ts'
+import { IntervalJoin } from './interval-join.ts'
+import { Lag } from './lag.ts'
+import { LatestJoin } from './latest-join.ts'
+import type { Operator } from './operator.ts'
+import { PaneOperator } from './pane-operator.ts'
+import { ReplacingGroup } from './replacing-group.ts'
+import { Retracting, SIGN } from './retraction.ts'
+import { SessionGroup } from './session-group.ts'
+import { groupShape, joinShape, lagShape, topShape } from './shape.ts'
+import { TableGroup } from './table-group.ts'
+import { TableTop, windowTop } from './top.ts'
+import { UnboundedJoin } from './unbounded-join.ts'
+
+type Stateful = GroupRelation | JoinRelation | LagRelation | TopRelation
+
+export const holdsState = (relation: Relation): relation is Stateful =>
+  relation.op === 'group' || relation.op === 'join' || relation.op === 'lag' || (relation.op === 'top' && relation.overGroups !== true)
+
+interface Made {
+  readonly operator: Operator
+  readonly shape: Shape
+}
+
+/** `later`: what reads its rows before another operator does; `isTakenBack`: a group over them wants to be told of rows that are replaced. */
+export function operatorOf(relation: Stateful, inputs: readonly Shape[], later: readonly Relation[], isTakenBack: boolean): Made {
+  switch (relation.op) {
+    case 'group':
+      return groupOperator(relation, inputs[0]!, isTakenBack)
+    case 'join':
+      return { operator: joinOperator(relation, inputs[0]!, inputs[1]!), shape: joinShape(relation.kind, inputs[0]!, inputs[1]!) }
+    case 'lag':
+      return { operator: new Lag(relation, inputs[0]!), shape: lagShape(relation, inputs[0]!) }
+    case 'top':
+      return topOperator(relation, later, inputs[0]!)
+  }
+}
+
+function joinOperator(join: JoinRelation, left: Shape, right: Shape): Operator {
+  switch (join.on.kind) {
+    case 'interval':
+      return new IntervalJoin(join, join.on, left, right)
+    case 'latest':
+      return new LatestJoin(join, join.on, left, right)
+    case 'unbounded':
+      return new UnboundedJoin(join, join.on, left, right)
+  }
+}
+
+function groupOperator(group: GroupRelation, input: Shape, isTakenBack: boolean): Made {
+  const { window, keys, aggregates } = group
+  const shape = groupShape(group)
+  if (window === null && group.replaces) return made(new ReplacingGroup(group, input), shape, keys.length, isTakenBack)
+  if (window === null) return made(new TableGroup(group, input), shape, keys.length, isTakenBack)
+  if (window.kind === 'session') return { operator: new SessionGroup(group, window, input), shape }
+  const layout = groupLayout(keys, aggregates)
+  const operator = new PaneOperator(
+    window,
+    compileProjection([window.time, ...layout.inputs], input),
+    () => new GroupTable(layout),
+    (table, bounds) => ({ shape, rows: table.size, columns: [...bounds(table.size), ...table.columns()] }),
+  )
+  return { operator, shape }
+}
+
+const made = (operator: Operator, shape: Shape, keyCount: number, isTakenBack: boolean): Made =>
+  isTakenBack ? { operator: new Retracting(operator, shape, keyCount), shape: { fields: [...shape.fields, SIGN] } } : { operator, shape }
+
+/** A top keeps only what is read after it. */
+function topOperator(top: TopRelation, later: readonly Relation[], input: Shape): Made {
+  const { window } = top
+  const read = readBy(later)
+  const kept = input.fields.map(({ name }) => name).filter((name) => read === null || read.has(name))
+  const shape = topShape(top, { fields: kept.map((name) => fieldOf(input, name)!) })
+  const isWindowed = window !== null && window.kind !== 'session'
+  return { operator: isWindowed ? windowTop(top, window, input, kept) : new TableTop(top, input, kept), shape }
+}
+
+/** Columns that the stages read up to the first projection; null where there is none, and all of them may be read. */
+function readBy(later: readonly Relation[]): ReadonlySet<string> | null {
+  const at = later.findIndex(({ op }) => op === 'project')
+  if (at < 0) return null
+  return columnsIn(
+    later.slice(0, at + 1).flatMap((relation) => {
+      if (relation.op === 'filter') return [relation.where]
+      return relation.op === 'project' ? relation.columns.map(({ value }) => value) : []
+    }),
+  )
+}

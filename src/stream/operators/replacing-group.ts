@@ -1,0 +1,119 @@
+// Groups over rows that are replaced: rows with the sign 1 are added to the aggregates of their key, rows with -1 are taken away
+// again. What is grouped by never changes in a row that is replaced, so no group becomes empty.
+import type { Expression } from '../../engine/algebra/expression.ts'
+import type { Aggregate, GroupRelation } from '../../engine/algebra/relation.ts'
+import type { Column, ColumnBatch, NumberColumn } from '../../schema/batch.ts'
+import type { Shape } from '../../schema/type.ts'
+import { compileProjection, type Projection } from '../expression/compile.ts'
+import { Count } from './count.ts'
+import { CountedExtreme } from './counted-extreme.ts'
+import { FiniteSum } from './finite-sum.ts'
+import { groupLayout } from './group-table.ts'
+import { KeyTable } from './key-table.ts'
+import type { Operator } from './operator.ts'
+import { SIGN } from './retraction.ts'
+import { groupShape } from './shape.ts'
+import { ExactSum } from './sum.ts'
+
+/** An aggregate from which rows can be taken away again. */
+export interface Removable {
+  add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void
+  remove(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void
+  column(groups: Int32Array, count: number): Column
+  save(size: number): unknown
+  restore(saved: unknown): void
+}
+
+function stateOf({ function: name, of }: Aggregate): Removable {
+  if (name === 'count') return new Count()
+  if (name === 'min' || name === 'max') return new CountedExtreme(name, of[0]!.type)
+  return of[0]!.type.kind === 'double' ? new FiniteSum(name as 'sum' | 'avg') : new ExactSum(name as 'sum' | 'avg', of[0]!.type)
+}
+
+export class ReplacingGroup implements Operator {
+  readonly openWindows = 0
+  readonly #group: GroupRelation
+  readonly #project: Projection
+  readonly #shape: Shape
+  #keys: KeyTable
+  #states: readonly Removable[]
+  #changed = new Set<number>()
+
+  constructor(group: GroupRelation, input: Shape) {
+    this.#group = group
+    const sign: Expression = { op: 'column', name: SIGN.name, type: SIGN.type, optional: false }
+    this.#project = compileProjection([sign, ...groupLayout(group.keys, group.aggregates).inputs], input)
+    this.#shape = groupShape(group)
+    this.#keys = this.#makeKeys()
+    this.#states = group.aggregates.map(stateOf)
+  }
+
+  #makeKeys(): KeyTable {
+    return new KeyTable(
+      this.#group.keys.map(({ value }) => value.type),
+      256,
+    )
+  }
+
+  take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
+    const [sign, ...columns] = this.#project(batch.columns, rows, count)
+    const size = this.#group.keys.length
+    const groups = this.#keys.find(columns.slice(0, size), null, count)
+    for (const group of groups) this.#changed.add(group)
+    const { values } = sign as NumberColumn
+    let at = size
+    for (const [index, { of, where }] of this.#group.aggregates.entries()) {
+      const own = columns.slice(at, at + of.length)
+      at += of.length
+      const filter = where ? (columns[at++] as NumberColumn) : null
+      for (const wanted of [-1, 1]) {
+        const kept = new Int32Array(count)
+        let n = 0
+        for (let i = 0; i < count; i++) {
+          const passes = filter === null || (filter.values[i] === 1 && !(filter.nulls !== null && filter.nulls[i] === 1))
+          if (passes && values[i] === wanted) kept[n++] = i
+        }
+        if (n === 0) continue
+        const reached = Int32Array.from(kept.subarray(0, n), (row) => groups[row]!)
+        if (wanted === 1) this.#states[index]!.add(reached, own, kept, n)
+        else this.#states[index]!.remove(reached, own, kept, n)
+      }
+    }
+    return null
+  }
+
+  advance(): null {
+    return null
+  }
+
+  open(): null {
+    return null
+  }
+
+  changed(): ColumnBatch | null {
+    if (this.#changed.size === 0) return null
+    const groups = Int32Array.from(this.#changed)
+    this.#changed.clear()
+    const columns = [...this.#keys.columns(groups, groups.length), ...this.#states.map((state) => state.column(groups, groups.length))]
+    return { shape: this.#shape, rows: groups.length, columns }
+  }
+
+  save(): unknown {
+    return {
+      keys: this.#keys.save(),
+      states: this.#states.map((state) => state.save(this.#keys.size)),
+      changed: [...this.#changed],
+    }
+  }
+
+  restore(saved: unknown): void {
+    this.#keys = this.#makeKeys()
+    this.#states = this.#group.aggregates.map(stateOf)
+    this.#changed = new Set()
+    if (saved === null) return
+    const { keys, states, changed } = saved as { keys: unknown; states: readonly unknown[]; changed: readonly number[] }
+    this.#keys.restore(keys)
+    for (const [index, state] of this.#states.entries()) state.restore(states[index])
+    this.#changed = new Set(changed)
+  }
+}

@@ -1,0 +1,105 @@
+// Stages without state: filters, projections, rows repeated for each of their windows, and the rank of groups that come out
+// together. Each takes some rows of a batch and gives some rows of a batch.
+import type { GroupRelation, Relation } from '../../engine/algebra/relation.ts'
+import { type Column, type ColumnBatch, selectColumn, selectRows } from '../../schema/batch.ts'
+import { fieldOf, type Shape } from '../../schema/type.ts'
+import { microsOf } from '../classify.ts'
+import { compileFilter, compileProjection } from '../expression/compile.ts'
+import { SIGN } from './retraction.ts'
+import { projectShape, shapeOver } from './shape.ts'
+import { rankGroups } from './top.ts'
+
+/** Some rows of a batch, all of the first `count` where `rows` is null. */
+export interface Rows {
+  readonly batch: ColumnBatch
+  readonly rows: Int32Array | null
+  readonly count: number
+}
+
+export type Stage = (rows: Rows) => Rows
+
+export function run(stages: readonly Stage[], rows: Rows): Rows {
+  let at = rows
+  for (const stage of stages) if (at.count > 0) at = stage(at)
+  return at
+}
+
+export function whole({ batch, rows, count }: Rows): ColumnBatch | null {
+  if (count === 0) return null
+  return rows === null ? { ...batch, rows: count } : selectRows(batch, rows, count)
+}
+
+/** Each stage over the columns that the one before gives. */
+export function stagesOf(path: readonly Relation[], input: Shape): Stage[] {
+  let shape = input
+  return path.map((relation) => {
+    const own = shape
+    const isSigned = fieldOf(own, SIGN.name) !== undefined
+    shape = shapeOver(relation, [own])
+    if (isSigned && relation.op === 'project') shape = { fields: [...shape.fields, SIGN] }
+    return stageOf(relation, own, isSigned)
+  })
+}
+
+function stageOf(relation: Relation, input: Shape, isSigned: boolean): Stage {
+  switch (relation.op) {
+    case 'filter': {
+      const filter = compileFilter(relation.where, input)
+      return ({ batch, rows, count }) => {
+        const kept = new Int32Array(count)
+        return { batch, rows: kept, count: filter(batch.columns, rows, count, kept) }
+      }
+    }
+    case 'project': {
+      const columns = isSigned
+        ? [...relation.columns, { name: SIGN.name, value: { op: 'column', name: SIGN.name, type: SIGN.type, optional: false } as const }]
+        : relation.columns
+      const project = compileProjection(
+        columns.map(({ value }) => value),
+        input,
+      )
+      const shape = projectShape(columns)
+      return ({ batch, rows, count }) => ({
+        batch: { shape, rows: count, columns: project(batch.columns, rows, count) },
+        rows: null,
+        count,
+      })
+    }
+    case 'expand':
+      return expand(relation.window, input)
+    case 'top': {
+      const rank = rankGroups(relation, groupBelow(relation), input)
+      return (rows) => {
+        const batch = rank(whole(rows)!)
+        return { batch, rows: null, count: batch.rows }
+      }
+    }
+    default:
+      return (rows) => rows
+  }
+}
+
+const groupBelow = (relation: Relation): GroupRelation =>
+  relation.op === 'group' ? relation : groupBelow((relation as Extract<Relation, { input: Relation }>).input)
+
+function expand({ time, slideUs, widthUs }: Extract<Relation, { op: 'expand' }>['window'], input: Shape): Stage {
+  const project = compileProjection([time], input)
+  const shape = shapeOver({ op: 'expand' } as Relation, [input])
+  const each = widthUs / slideUs
+  return ({ batch, rows, count }) => {
+    const times = microsOf(project(batch.columns, rows, count)[0]!)
+    const at = new Int32Array(count * each)
+    const [start, end] = [new Float64Array(count * each), new Float64Array(count * each)]
+    for (let i = 0, k = 0; i < count; i++) {
+      const last = Math.floor(times[i]! / slideUs) * slideUs
+      for (let n = 0; n < each; n++, k++) {
+        at[k] = rows === null ? i : rows[i]!
+        start[k] = last - n * slideUs
+        end[k] = start[k]! + widthUs
+      }
+    }
+    const bounds = [start, end].map((values): Column => ({ kind: 'integer', values, big: null, nulls: null }))
+    const columns = [...batch.columns.map((column) => selectColumn(column, at, at.length)), ...bounds]
+    return { batch: { shape, rows: at.length, columns }, rows: null, count: at.length }
+  }
+}

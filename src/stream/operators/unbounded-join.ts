@@ -1,0 +1,73 @@
+// Pairs of rows with equal keys that no time bounds: what may still find a partner is kept for good. Where the rows of one side
+// are unique by the key, its first row is kept, and a row of the other side only until it has met it.
+import type { JoinBound, JoinRelation } from '../../engine/algebra/relation.ts'
+import type { ColumnBatch } from '../../schema/batch.ts'
+import type { Shape } from '../../schema/type.ts'
+import { NONE } from './held-rows.ts'
+import { addPair, JoinParts, noPairs, type Side, type SideBatch } from './join-parts.ts'
+import type { Operator } from './operator.ts'
+
+export class UnboundedJoin implements Operator {
+  readonly openWindows = 0
+  readonly #parts: JoinParts
+  /** By side: only the first row of a key counts. */
+  readonly #isUnique: readonly [boolean, boolean]
+
+  constructor(join: JoinRelation, on: Extract<JoinBound, { kind: 'unbounded' }>, left: Shape, right: Shape) {
+    this.#parts = new JoinParts(join, left, right)
+    this.#isUnique = [on.unique === 'left', on.unique === 'right']
+  }
+
+  take(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): ColumnBatch | null {
+    const own = this.#parts.read(batch, rows, count, side)
+    const held = this.#parts.held[side]
+    const other = this.#parts.held[1 - side]!
+    const first = this.#isUnique[side] ? this.#firsts(own, side) : null
+    const pairs = noPairs()
+    const { next } = other
+    for (let i = 0; i < count; i++) {
+      if (first !== null && first[i] === 0) continue
+      const before = pairs.count
+      for (let slot = other.firstOf(own.groups[i]!); slot !== NONE; slot = next[slot]!) addPair(pairs, i, slot)
+      const isDone = this.#isUnique[1 - side]! && pairs.count > before
+      if (own.groups[i] !== NONE && !isDone && first === null) held.add(own.groups[i]!, 0, own.columns, i, 0)
+    }
+    const met = first === null ? [] : Array.from(pairs.slots.subarray(0, pairs.count))
+    const out = this.#parts.select(pairs, own, side)
+    for (const slot of met) other.remove(slot)
+    return out
+  }
+
+  /** Keeps the rows whose key had none, and says which they are. */
+  #firsts({ groups, columns, count }: SideBatch, side: Side): Uint8Array {
+    const held = this.#parts.held[side]
+    const first = new Uint8Array(count)
+    for (let i = 0; i < count; i++) {
+      const group = groups[i]!
+      if (group === NONE || held.firstOf(group) !== NONE) continue
+      held.add(group, 0, columns, i, 0)
+      first[i] = 1
+    }
+    return first
+  }
+
+  advance(): null {
+    return null
+  }
+
+  open(): null {
+    return null
+  }
+
+  changed(): null {
+    return null
+  }
+
+  save(): unknown {
+    return this.#parts.save()
+  }
+
+  restore(saved: unknown): void {
+    this.#parts.restore(saved)
+  }
+}

@@ -1,0 +1,297 @@
+// Live SQL over several streams and chains of operators gives what DuckDB's batch SQL gives over the same logs: for random rows, nulls,
+// disorder within the lateness, numbers of partitions, how the streams were read beside each other, cuts into batches, and a restart
+// from a checkpoint in the middle. The seed is printed; MILLRACE_SEED repeats a run.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { integer, type Random, seededRandom } from '../../src/core/random.ts'
+import { SYSTEM_FIELDS } from '../../src/define/system-columns.ts'
+import { compileLive, type StreamShape } from '../../src/engine/algebra/read-query.ts'
+import type { LiveQuery } from '../../src/engine/algebra/relation.ts'
+import { openParser, type SqlParser } from '../../src/engine/ast.ts'
+import { openTestEngine, type TestEngine } from '../../src/engine/testing.ts'
+import type { ColumnBatch } from '../../src/schema/batch.ts'
+import type { Field, Shape, Type } from '../../src/schema/type.ts'
+import { Classifier } from '../../src/stream/classify.ts'
+import { Chain } from '../../src/stream/operators/chain.ts'
+import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
+import { batchOf, type Plain } from '../../src/stream/plain.ts'
+import { SEED } from '../seed.ts'
+import { type Ask, expectedRows, latest, load, show } from './oracle.ts'
+
+const field = (name: string, type: Type, optional = false): Field => ({ name, type, optional })
+const timestamp: Type = { kind: 'timestamp' }
+const START_MS = Date.UTC(2026, 0, 1)
+
+interface Stream {
+  readonly shape: StreamShape
+  readonly latenessMs: number
+  /** The columns between time and system columns. */
+  readonly row: (random: Random) => Plain[]
+}
+
+const pick = <T>(random: Random, ...of: readonly T[]): T => of[integer(random, of.length)]!
+const maybe = <T>(random: Random, value: T): T | null => (random.next() < 0.15 ? null : value)
+
+const streamOf = (fields: readonly Field[], latenessMs: number, row: Stream['row'], unique?: readonly string[]): Stream => ({
+  shape: { fields: [field('ts', timestamp), ...fields, ...SYSTEM_FIELDS], time: 'ts', ...(unique ? { unique } : {}) },
+  latenessMs,
+  row,
+})
+
+const STREAMS: Readonly<Record<string, Stream>> = {
+  orders: streamOf(
+    [
+      field('id', { kind: 'int' }, true),
+      field('shop', { kind: 'string' }),
+      field('device', { kind: 'string' }, true),
+      field('amount', { kind: 'decimal', precision: 12, scale: 2 }, true),
+    ],
+    8_000,
+    (random) => [
+      maybe(random, integer(random, 30)),
+      pick(random, 'north', 'south', 'east'),
+      maybe(random, pick(random, 'a', 'bb', 'é')),
+      maybe(random, BigInt(integer(random, 2_000) - 500)),
+    ],
+  ),
+  payments: streamOf(
+    [
+      field('order_id', { kind: 'long' }, true),
+      field('shop', { kind: 'string' }, true),
+      field('method', { kind: 'string' }, true),
+      field('paid', { kind: 'decimal', precision: 9, scale: 1 }, true),
+      field('heat', { kind: 'double' }, true),
+    ],
+    3_000,
+    (random) => [
+      maybe(random, integer(random, 30)),
+      maybe(random, pick(random, 'north', 'south', 'west')),
+      maybe(random, pick(random, 'card', 'cash')),
+      maybe(random, BigInt(integer(random, 400))),
+      maybe(random, pick(random, 1.5, 0.25, -1e6, Number.NaN, 3.25)),
+    ],
+  ),
+  items: streamOf(
+    [
+      field('sku', { kind: 'int' }),
+      field('category', { kind: 'string' }),
+      field('until', timestamp),
+      field('floor', { kind: 'int' }, true),
+    ],
+    5_000,
+    (random) => [
+      integer(random, 40),
+      pick(random, 'x', 'y', 'z'),
+      BigInt(START_MS + integer(random, 120_000)) * 1_000n,
+      maybe(random, integer(random, 9)),
+    ],
+    ['sku'],
+  ),
+}
+
+interface Read {
+  readonly stream: string
+  readonly batch: ColumnBatch
+  readonly out: Int32Array
+  /** Over all partitions of the streams that a query reads. */
+  readonly watermarks: ReadonlyMap<string, number | null>
+}
+
+/** Reads of all streams in some order; the rows of one key of `items` are in one partition, as its uniqueness asks for. */
+function makeLog(random: Random): Read[] {
+  const partitions = Object.entries(STREAMS).flatMap(([stream, { shape, latenessMs }]) =>
+    Array.from({ length: stream === 'items' ? 1 : 1 + integer(random, 3) }, (_, partition) => ({
+      stream,
+      partition,
+      at: { offset: 0, ms: 0 },
+      classifier: new Classifier({ shape, source: 'http' as const, time: 'ts', latenessMs }),
+    })),
+  )
+  const reads: Read[] = []
+  for (let rows = 0; rows < 700; ) {
+    const own = pick(random, ...partitions)
+    const { shape, latenessMs, row } = STREAMS[own.stream]!
+    const lines = Array.from({ length: 1 + integer(random, 40) }, (): Plain[] => {
+      own.at.ms += integer(random, 900)
+      const at = own.at.ms - integer(random, latenessMs * 1.2)
+      return [BigInt(START_MS + at) * 1_000n, ...row(random), own.partition, BigInt(own.at.offset++), BigInt(START_MS + own.at.ms) * 1_000n]
+    })
+    const batch = batchOf(shape, lines)
+    const times = (batch.columns.at(-1) as { values: Float64Array }).values
+    const { out } = own.classifier.classify(batch, { appendMs: times.map((us) => us / 1_000), redriven: null })
+    const watermarks = new Map(
+      Object.keys(STREAMS).map((stream) => {
+        const marks = partitions.filter((one) => one.stream === stream).map(({ classifier }) => classifier.watermarkUs)
+        return [stream, marks.includes(null) ? null : Math.min(...(marks as number[]))] as const
+      }),
+    )
+    reads.push({ stream: own.stream, batch, out, watermarks })
+    rows += batch.rows
+  }
+  return reads
+}
+
+let engine: TestEngine
+let parser: SqlParser
+let ask: Ask
+const logs: Read[][] = []
+
+before(async () => {
+  engine = await openTestEngine({ threads: 1 })
+  parser = await openParser(engine.engine)
+  const oracle = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect()
+  await oracle.run("SET TimeZone = 'UTC'")
+  ask = async (sql) => (await oracle.runAndReadAll(sql)).getRowsJson()
+  console.log(`seed ${SEED}`)
+  for (let round = 0; round < (process.env['MILLRACE_TEST_ALL'] ? 12 : 3); round++) {
+    logs.push(makeLog(seededRandom(SEED + round)))
+    for (const [name, { shape }] of Object.entries(STREAMS))
+      await load(
+        ask,
+        `${name}${round}`,
+        shape,
+        logs[round]!.filter(({ stream }) => stream === name),
+      )
+  }
+})
+
+after(async () => {
+  parser.close()
+  await engine[Symbol.asyncDispose]()
+})
+
+const shapeOf = (stream: string): Shape => STREAMS[stream]!.shape
+
+/** Runs a query over the log: cut anew, and stopped and restored now and then. */
+function run(query: LiveQuery, shape: Shape, log: readonly Read[], random: Random): { rows: string[]; early: number } {
+  let chain = new Chain(query, shapeOf, shape)
+  chain.restore(null)
+  const out: ColumnBatch[] = []
+  const keep = (batch: ColumnBatch | null): void => {
+    if (batch) out.push({ ...batch, shape })
+  }
+  const save = (): void => {
+    const saved = JSON.parse(JSON.stringify(chain.save())) as unknown
+    chain = new Chain(query, shapeOf, shape)
+    chain.restore(saved)
+  }
+  const tick = (watermarkUs: number | null): void => {
+    if (watermarkUs !== null) keep(chain.advance(watermarkUs))
+    keep(chain.changed())
+  }
+  for (const { stream, batch, out: rows, watermarks } of log) {
+    if (!query.streams.includes(stream)) continue
+    for (let from = 0; from < rows.length; ) {
+      const until = Math.min(rows.length, from + 1 + integer(random, 30))
+      const own = rows.slice(from, until)
+      keep(until - from === batch.rows ? chain.take(stream, batch, null, batch.rows) : chain.take(stream, batch, own, own.length))
+      if (random.next() < 0.1) save()
+      from = until
+    }
+    const marks = query.streams.map((name) => watermarks.get(name) ?? null)
+    if (random.next() < 0.8) tick(marks.includes(null) ? null : Math.min(...(marks as number[])))
+    if (random.next() < 0.1) save()
+  }
+  const early = out.reduce((sum, { rows }) => sum + rows, 0)
+  tick(Number.MAX_SAFE_INTEGER)
+  return { rows: query.result === 'keyed' ? latest(out, query.key, shape) : out.flatMap(show), early }
+}
+
+const BETWEEN = 'p.ts BETWEEN o.ts - INTERVAL 2 SECOND AND o.ts + INTERVAL 5 SECOND'
+
+const QUERIES: Readonly<Record<string, string>> = {
+  'union of streams': `SELECT ts, id AS number, shop, amount FROM orders WHERE amount > 0 UNION ALL SELECT ts, order_id, method, paid FROM payments`,
+  'windows over a union': `WITH u AS (SELECT ts, shop, amount FROM orders UNION ALL SELECT ts, shop, paid FROM payments WHERE shop IS NOT NULL UNION ALL SELECT ts, category, floor FROM items)
+     SELECT window_start, shop, count(*) AS c, sum(amount) AS s FROM tumble(u, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
+  'keyed over a union': `SELECT shop, count(*) AS c, max(amount) AS m FROM (SELECT shop, amount FROM orders UNION ALL SELECT category, floor FROM items) GROUP BY shop`,
+  'interval join': `SELECT o.id, o.shop, o.amount, p.method, p.paid, p.ts AS paid_at FROM orders o JOIN payments p ON p.order_id = o.id AND ${BETWEEN}`,
+  'interval join by text and number, with a condition': `SELECT o.ts, p.ts AS paid_at, o.amount + p.paid AS sum, p.heat FROM orders o JOIN payments p
+     ON o.shop = p.shop AND o.id = p.order_id AND p.ts > o.ts AND p.ts < o.ts + INTERVAL 20 SECOND AND o.amount > p.paid AND p.method = 'card' AND o.device IS NOT NULL`,
+  'left interval join': `SELECT o.id, o.ts, o.device, p.method, p.paid FROM orders o LEFT JOIN payments p ON p.order_id = o.id AND ${BETWEEN} AND o.amount > p.paid`,
+  'right interval join': `SELECT o.id, o.ts, p.ts AS paid_at, p.method FROM orders o RIGHT JOIN payments p ON p.order_id = o.id AND ${BETWEEN} AND o.amount > 0`,
+  'full interval join': `SELECT o.id, o.ts, o.amount, p.ts AS paid_at, p.heat FROM orders o FULL JOIN payments p ON p.order_id = o.id AND p.shop = o.shop AND ${BETWEEN}`,
+  'left join, then what has no partner': `SELECT o.id, o.ts FROM orders o LEFT JOIN payments p ON p.order_id = o.id AND ${BETWEEN} WHERE p.order_id IS NULL`,
+  'a join in the past': `SELECT a.id, a.ts, b.ts AS before FROM orders a LEFT JOIN orders b ON a.id = b.id AND b.ts BETWEEN a.ts - INTERVAL 20 SECOND AND a.ts - INTERVAL 4 SECOND`,
+  'join of three, conditions in WHERE': `SELECT o.id, p.method, i.category FROM orders o, payments p, items i WHERE o.id = p.order_id AND i.sku = o.id AND ${BETWEEN}
+     AND i.ts >= o.ts - INTERVAL 30 SECOND AND i.ts <= o.ts AND o.amount IS NOT NULL`,
+  'windows over an interval join': `SELECT window_start, method, count(*) AS c, sum(amount) AS s
+     FROM tumble(j, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
+  'windows over a left join': `SELECT window_end, shop, count(*) AS c, count(method) AS paid FROM hop(l, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) GROUP BY ALL`,
+  'window join of rows': `SELECT o.window_start, o.id, o.amount, p.paid FROM tumble(orders, ts, INTERVAL 10 SECOND) o JOIN tumble(payments, ts, INTERVAL 10 SECOND) p
+     ON o.id = p.order_id AND o.window_start = p.window_start AND o.window_end = p.window_end`,
+  'window join of hops': `SELECT o.window_start, o.id, p.method FROM hop(orders, ts, INTERVAL 5 SECOND, INTERVAL 15 SECOND) o LEFT JOIN hop(payments, ts, INTERVAL 5 SECOND, INTERVAL 15 SECOND) p
+     ON o.id = p.order_id AND o.window_end = p.window_end`,
+  'window join of groups (q8)': `SELECT p.id, p.starts, p.c, a.paid FROM
+     (SELECT id, window_start AS starts, window_end AS ends, count(*) AS c FROM tumble(orders, ts, INTERVAL 10 SECOND) GROUP BY ALL) p JOIN
+     (SELECT order_id, window_start AS starts, window_end AS ends, sum(paid) AS paid FROM tumble(payments, ts, INTERVAL 10 SECOND) GROUP BY ALL) a
+     ON p.id = a.order_id AND p.starts = a.starts AND p.ends = a.ends`,
+  'full window join of groups': `SELECT o.shop, o.window_start, p.window_start AS other, o.c, p.c AS d FROM
+     (SELECT shop, window_start, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL) o FULL JOIN
+     (SELECT shop, window_start, count(*) AS c FROM hop(payments, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) GROUP BY ALL) p ON o.shop = p.shop AND o.window_start = p.window_start`,
+  'version valid at the time': `SELECT p.order_id, p.ts, o.ts AS since, o.amount, o.device FROM payments p ASOF JOIN orders o ON p.order_id = o.id AND p.ts >= o.ts`,
+  'version before, or none': `SELECT p.order_id, p.ts, p.paid, o.ts AS since, o.amount FROM payments p ASOF LEFT JOIN orders o ON p.order_id = o.id AND p.ts > o.ts`,
+  'version of a filtered subquery': `SELECT p.ts, p.method, o.amount FROM payments p ASOF JOIN (SELECT ts, shop, amount, id FROM orders WHERE amount > 0) o ON o.shop = p.shop AND p.ts >= o.ts`,
+  'windows over versions': `SELECT window_start, category, count(*) AS c FROM tumble(v, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
+  'lookup by a unique key (q20)': `SELECT o.id, o.amount, i.category, i.floor FROM orders o JOIN items i ON o.id = i.sku`,
+  'lookup with conditions (q3)': `SELECT i.sku, i.category, p.method FROM items i, payments p WHERE i.sku = p.order_id AND i.category = 'x' AND p.paid > 10 AND p.heat IS NOT NULL`,
+  'a join without bound': `SELECT o.id, o.ts, p.ts AS paid_at FROM orders o JOIN payments p ON o.id = p.order_id AND o.shop = p.shop`,
+  'groups over a join (q4, the inner part)': `SELECT i.sku, i.category, max(o.amount) AS final FROM items i, orders o WHERE i.sku = o.id AND o.ts BETWEEN i.ts AND i.until GROUP BY i.sku, i.category`,
+  'mean of the highest (q4)': `SELECT q.category, avg(q.final) AS mean, count(*) AS c, sum(final) AS s, min(final) AS low, max(final) AS high, count(final) FILTER (WHERE final > 5) AS big FROM
+     (SELECT max(o.amount) AS final, i.category FROM items i, orders o WHERE i.sku = o.id AND o.ts BETWEEN i.ts AND i.until GROUP BY i.sku, i.category) q GROUP BY q.category`,
+  'groups of groups': `SELECT shop, sum(c) AS c, avg(h) AS h, sum(h) AS sh, max(d) AS d, min(m) AS m FROM
+     (SELECT shop, coalesce(id, -1) AS id, count(*) AS c, max(device) AS d, sum(amount) AS m, max(CAST(amount AS DOUBLE)) AS h FROM orders GROUP BY 1, 2) WHERE c > 1 OR d IS NOT NULL GROUP BY shop`,
+  'windows of windows': `WITH w AS (SELECT window_start AS began, window_end AS ended, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)
+     SELECT window_start, shop, sum(c) AS c, max(c) AS m FROM tumble(w, began, INTERVAL 20 SECOND) GROUP BY ALL`,
+  'windows of sessions': `WITH w AS (SELECT device, window_end AS ended, count(*) AS c FROM session(orders, ts, INTERVAL 3 SECOND, key := device) GROUP BY ALL HAVING count(*) > 1)
+     SELECT window_start, count(*) AS sessions, sum(c) AS events FROM tumble(w, ended, INTERVAL 15 SECOND) GROUP BY ALL`,
+  'a group over windowed rows': `SELECT window_start, window_end, max(c) AS m, count(*) AS shops FROM
+     (SELECT window_start, window_end, shop, count(*) AS c FROM hop(orders, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) GROUP BY ALL) GROUP BY window_start, window_end HAVING count(*) > 1`,
+  'keyed over windowed rows': `SELECT shop, count(*) AS windows, max(c) AS m FROM (SELECT window_start, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL) GROUP BY shop`,
+  'latest window of a key': `SELECT shop, window_start, c FROM (SELECT window_start, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)
+     QUALIFY row_number() OVER (PARTITION BY shop ORDER BY window_start DESC) = 1`,
+  'top above a group': `SELECT window_start, shop, c, row_number() OVER (PARTITION BY window_start ORDER BY c DESC) AS place FROM
+     (SELECT window_start, shop, coalesce(device, '-') AS d, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)
+     QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY c DESC) <= 2`,
+  'ranks above a group': `SELECT * FROM (SELECT window_end, shop, sum(amount) AS s FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)
+     QUALIFY rank() OVER (PARTITION BY window_end ORDER BY s DESC NULLS LAST) = 1`,
+  'lag over windows': `SELECT shop, window_start, c, c - lag(c) OVER (PARTITION BY shop ORDER BY window_start) AS more FROM
+     (SELECT window_start, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)`,
+  'lag of rows': `SELECT id, ts, device, lag(device) OVER (PARTITION BY id ORDER BY ts) AS before, lag(ts) OVER (PARTITION BY id ORDER BY ts) AS since FROM orders`,
+  'windows over lag': `WITH g AS (SELECT ts, shop, lag(ts) OVER (PARTITION BY shop ORDER BY ts) AS since FROM orders)
+     SELECT window_start, shop, max(since) AS newest, count(since) AS c FROM tumble(g, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
+  'the highest of a window joined with its rows (q7)': `SELECT o.id, o.amount, o.ts, b.ends FROM orders o JOIN
+     (SELECT max(amount) AS best, window_end AS ends FROM tumble(orders, ts, INTERVAL 10 SECOND) GROUP BY window_start, window_end) b
+     ON o.amount = b.best WHERE o.ts BETWEEN b.ends - INTERVAL 10 SECOND AND b.ends`,
+  'the busiest of a window by a join (q5)': `SELECT a.shop, a.num, a.starts FROM
+     (SELECT shop, count(*) AS num, window_start AS starts, window_end AS ends FROM hop(orders, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) GROUP BY shop, window_start, window_end) a JOIN
+     (SELECT max(num) AS most, starts, ends FROM (SELECT count(*) AS num, window_start AS starts, window_end AS ends FROM hop(orders, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) GROUP BY shop, window_start, window_end) GROUP BY starts, ends) m
+     ON a.starts = m.starts AND a.ends = m.ends AND a.num >= m.most`,
+}
+
+const WITH: Readonly<Record<string, string>> = {
+  j: `SELECT o.ts, p.method, o.amount FROM orders o JOIN payments p ON p.order_id = o.id AND ${BETWEEN}`,
+  l: `SELECT o.ts, o.shop, p.method FROM orders o LEFT JOIN payments p ON p.order_id = o.id AND ${BETWEEN}`,
+  v: `SELECT o.ts, i.category FROM orders o ASOF JOIN items i ON o.id = i.sku AND o.ts >= i.ts`,
+}
+
+for (const [name, text] of Object.entries(QUERIES)) {
+  test(name, async () => {
+    const called = /(?:tumble|hop)\(([jlv]),/.exec(text)?.[1]
+    const { node } = await parser.parse(called ? `WITH ${called} AS (${WITH[called]}) ${text}` : text)
+    const query = compileLive(node, (stream) => STREAMS[stream]?.shape)
+    const shape = shapeOfRelation(query.root, shapeOf)
+    let [early, total] = [0, 0]
+    for (const [round, log] of logs.entries()) {
+      const expected = (await expectedRows(ask, query, shape, (stream) => `${stream}${round}`)).sort()
+      total += expected.length
+      for (const cut of [0, 1]) {
+        const ran = run(query, shape, log, seededRandom(SEED + round + cut * 1_000))
+        assert.deepEqual(ran.rows.sort(), expected, `seed ${SEED}`)
+        early += ran.early
+      }
+    }
+    assert.ok(total > logs.length, `only ${total} rows`)
+    assert.ok(early > 0, 'nothing came out before the end')
+  })
+}

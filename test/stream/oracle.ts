@@ -1,0 +1,85 @@
+// What the tests of live SQL compare with: rows of column batches and of DuckDB's batch SQL as text of one form. Means are given to
+// eleven digits, since DuckDB divides in another way; sums of the values that the tests use are exact.
+import { printLive, type TableOf } from '../../src/engine/algebra/print-query.ts'
+import type { LiveQuery } from '../../src/engine/algebra/relation.ts'
+import { type ColumnBatch, valueAt } from '../../src/schema/batch.ts'
+import { isoDate, isoInstant } from '../../src/schema/calendar.ts'
+import { Decimal } from '../../src/schema/decimal.ts'
+import { toDuckType } from '../../src/schema/duckdb.ts'
+import type { Shape, Type } from '../../src/schema/type.ts'
+
+export type Ask = (sql: string) => Promise<readonly (readonly unknown[])[]>
+
+function literal(value: ReturnType<typeof valueAt>, type: Type): string {
+  if (value === null) return 'NULL'
+  const text = textOf(value, type)
+  return `CAST('${text}' AS ${toDuckType(type)})`
+}
+
+function textOf(value: Exclude<ReturnType<typeof valueAt>, null>, type: Type): string {
+  switch (type.kind) {
+    case 'timestamp':
+      return isoInstant(value as bigint)
+    case 'date':
+      return isoDate(value as number)
+    case 'decimal':
+      return typeof value === 'bigint' ? new Decimal(value, type.scale).toString() : String(value)
+    default:
+      return String(value)
+  }
+}
+
+export async function load(
+  ask: Ask,
+  table: string,
+  shape: Shape,
+  reads: readonly { readonly batch: ColumnBatch; readonly out: Int32Array }[],
+): Promise<void> {
+  const columns = shape.fields.map(({ name, type }) => `"${name}" ${toDuckType(type)}`)
+  await ask(`CREATE TABLE ${table} (${columns.join(', ')})`)
+  const lines = reads.flatMap(({ batch, out }) =>
+    [...out].map((row) => `(${shape.fields.map(({ type }, i) => literal(valueAt(batch, i, row), type)).join(', ')})`),
+  )
+  await ask(`INSERT INTO ${table} VALUES ${lines.join(', ')}`)
+}
+
+/** Rows as comparable text. */
+export function show(batch: ColumnBatch): string[] {
+  return Array.from({ length: batch.rows }, (_, row) =>
+    batch.shape.fields.map(({ type }, i) => shown(valueAt(batch, i, row), type)).join(' | '),
+  )
+}
+
+function shown(value: ReturnType<typeof valueAt>, type: Type): string {
+  if (value === null) return 'NULL'
+  if (type.kind === 'double') return real(value as number)
+  return textOf(value, type)
+}
+
+const real = (value: number): string => String(Number.isFinite(value) ? Number(value.toPrecision(11)) + 0 : value)
+
+export async function expectedRows(ask: Ask, query: LiveQuery, shape: Shape, tableOf: TableOf): Promise<string[]> {
+  const columns = shape.fields.map(({ name, type }) =>
+    type.kind === 'double' ? `CAST("${name}" AS DOUBLE)` : type.kind === 'timestamp' ? `epoch_us("${name}")` : `CAST("${name}" AS VARCHAR)`,
+  )
+  const rows = await ask(`SELECT ${columns.join(', ')} FROM (${printLive(query, tableOf)})`)
+  return rows.map((row) =>
+    row
+      .map((value, i) => {
+        const { type } = shape.fields[i]!
+        if (value === null) return 'NULL'
+        if (type.kind === 'double') return real(Number(String(value)))
+        return type.kind === 'timestamp' ? isoInstant(BigInt(String(value))) : String(value)
+      })
+      .join(' | '),
+  )
+}
+
+/** The last row of each key. */
+export function latest(batches: readonly ColumnBatch[], key: readonly string[], shape: Shape): string[] {
+  const indexes = key.map((name) => shape.fields.findIndex((candidate) => candidate.name === name))
+  const rows = new Map<string, string>()
+  for (const batch of batches)
+    for (const [row, text] of show(batch).entries()) rows.set(JSON.stringify(indexes.map((i) => String(valueAt(batch, i, row)))), text)
+  return [...rows.values()]
+}
