@@ -8,8 +8,8 @@ import { startS3 } from '../../scripts/servers/versitygw.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { nodeDisk } from '../../src/core/disk.ts'
 import { systemRandom } from '../../src/core/random.ts'
+import { openS3 } from '../../src/objects/amazon/s3-store.ts'
 import { diskStore } from '../../src/objects/disk-store.ts'
-import { openS3 } from '../../src/objects/s3/s3-store.ts'
 import { objectStoreContract } from './object-stores.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'object-store-'))
