@@ -11,8 +11,13 @@ import type { Text } from '../define/manifest.ts'
 import type { RemoteFiles } from '../lake/open-lake.ts'
 import { awsCredentials } from '../objects/amazon/credentials.ts'
 import { openS3 } from '../objects/amazon/s3-store.ts'
+import { openAzure } from '../objects/azure/azure-store.ts'
+import { azureAuthorization } from '../objects/azure/credentials.ts'
 import { diskStore } from '../objects/disk-store.ts'
 import { FileCache } from '../objects/file-cache.ts'
+import { googleAuthorization } from '../objects/google/credentials.ts'
+import { openGoogle } from '../objects/google/google-store.ts'
+import { openWebHdfs } from '../objects/hdfs/webhdfs-store.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
 import { routeStores, type Served } from '../objects/route.ts'
 import type { DataDirectory } from './data-directory.ts'
@@ -99,8 +104,28 @@ function openServed(parts: WarehouseParts, lake: LakeSettings): Opened {
       })
       return at(`s3://${bucket}/`, lake.prefix, store)
     }
-    default:
-      throw new MillraceError('MR_OBJECT_STORE', `lakes of kind ${lake.kind} are not supported`, { fix: 'use s3Lake()' })
+    case 'azure': {
+      const [account, container] = [text(lake.account)!, text(lake.container)!]
+      const prefix = `abfss://${container}@${account}.dfs.core.windows.net/`
+      const endpoint = text(lake.endpoint) ?? `https://${account}.blob.core.windows.net`
+      const authorization = azureAuthorization({ ...parts, disk: nodeDisk }, { key: text(lake.key), sas: text(lake.sas) })
+      return at(prefix, lake.prefix, openAzure(parts, { account, container, endpoint, prefix, authorization }))
+    }
+    case 'google': {
+      const bucket = text(lake.bucket)!
+      const emulator = environment['STORAGE_EMULATOR_HOST']
+      const endpoint = text(lake.endpoint) ?? (emulator ? emulator.replace(/^(?!https?:)/, 'http://') : 'https://storage.googleapis.com')
+      const authorization = emulator ? null : googleAuthorization({ ...parts, disk: nodeDisk }, text(lake.credentialsFile))
+      return at(`gs://${bucket}/`, lake.prefix, openGoogle(parts, { bucket, endpoint, authorization }))
+    }
+    case 'hdfs': {
+      const urls = text(lake.url)!.split(',')
+      // Names the cluster in metadata; other engines resolve it by their own configuration.
+      const prefix = `hdfs://${new URL(urls[0]!).hostname}`
+      const [user, token] = [text(lake.user) ?? environment['HADOOP_USER_NAME'], text(lake.token)]
+      const store = openWebHdfs(parts, { urls, prefix, ...(user ? { user } : {}), ...(token ? { token } : {}) })
+      return at(`${prefix}/`, lake.path, store)
+    }
   }
 }
 
