@@ -13,6 +13,9 @@ const ARTIFACTS = [
   `org.apache.hadoop:hadoop-client-runtime:${HADOOP}`,
   'org.mockito:mockito-core:4.11.0',
   'junit:junit:4.13.2',
+  // Jersey, inside of the mini cluster, takes these from the Java of before 11.
+  'javax.xml.bind:jaxb-api:2.3.1',
+  'com.sun.xml.bind:jaxb-impl:2.3.9',
   'org.slf4j:slf4j-nop:1.7.36',
 ]
 const START_MS = 120_000

@@ -1,5 +1,7 @@
 // HTTP towards object stores: one request with retries, and answers turned into errors that name the object. Network errors,
 // throttling and 5xx are tried again with back-off; everything else is the store's answer. Each try is signed anew.
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
@@ -29,7 +31,8 @@ export interface Reply {
 }
 
 const RETRIED = new Set([408, 425, 429, 500, 502, 503, 504])
-const TRY_MS = 120_000
+/** A connection over which nothing comes for so long is given up. */
+const SILENCE_MS = 60_000
 
 const RETRY = { tryMax: 6, waitMs: 200, waitMaxMs: 10_000 }
 
@@ -46,10 +49,9 @@ export async function send(
 ): Promise<Reply> {
   return attempts(parts, async (attempt) => {
     const request = await make()
-    const reply = await reach(parts, what, request, async (response) => ({
-      status: response.status,
-      headers: response.headers,
-      body: Buffer.from(await response.arrayBuffer()),
+    const reply = await reach(what, request, async (response) => ({
+      ...factsOf(response),
+      body: await whole(response),
       attempt,
     }))
     if (RETRIED.has(reply.status) || isBusy(reply.status, reply.body.toString('utf8', 0, 4_096)))
@@ -58,13 +60,27 @@ export async function send(
   })
 }
 
+/** An answer whose body is read in pieces. */
+export interface StreamedReply {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: AsyncIterable<Uint8Array>
+  text(): Promise<string>
+}
+
 /** The same for an answer that is read in pieces: only reaching its first byte is tried again. */
-export async function sendForStream(parts: HttpParts, what: string, make: () => HttpRequest | Promise<HttpRequest>): Promise<Response> {
+export async function sendForStream(
+  parts: HttpParts,
+  what: string,
+  make: () => HttpRequest | Promise<HttpRequest>,
+): Promise<StreamedReply> {
   return attempts(parts, async () => {
     const request = await make()
-    const response = await reach(parts, what, request, async (found) => found, false)
-    if (RETRIED.has(response.status)) throw busy(what, request, `${response.status} ${(await response.text()).slice(0, 300)}`)
-    return response
+    const response = await reach(what, request, async (found) => found)
+    const text = async (): Promise<string> => (await whole(response)).toString('utf8')
+    const { status, headers } = factsOf(response)
+    if (RETRIED.has(status)) throw busy(what, request, `${status} ${(await text()).slice(0, 300)}`)
+    return { status, headers, body: response, text }
   })
 }
 
@@ -76,30 +92,36 @@ const attempts = <T>({ clock, random, tryMax = RETRY.tryMax, waitMs = RETRY.wait
     action,
   )
 
-async function reach<T>(
-  { clock }: HttpParts,
-  what: string,
-  request: HttpRequest,
-  take: (response: Response) => Promise<T>,
-  limitsBody = true,
-): Promise<T> {
-  const limit = new AbortController()
-  const done = clock.after(TRY_MS, () => limit.abort(new Error(`no answer within ${TRY_MS / 1_000} s`)))
+const whole = async (response: IncomingMessage): Promise<Buffer> => Buffer.concat(await Array.fromAsync(response))
+
+const factsOf = ({ statusCode, headers }: IncomingMessage): { status: number; headers: Headers } => ({
+  status: statusCode ?? 0,
+  headers: new Headers(Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))),
+})
+
+async function reach<T>(what: string, request: HttpRequest, take: (response: IncomingMessage) => Promise<T>): Promise<T> {
   try {
-    const response = await fetch(request.url, {
-      method: request.method,
-      headers: request.headers ?? {},
-      redirect: 'manual',
-      ...(request.body === undefined ? {} : { body: request.body }),
-      ...(limitsBody ? { signal: limit.signal } : {}),
-    })
-    return await take(response)
+    return await take(await exchange(request))
   } catch (cause) {
-    const inner = (cause as { cause?: { message?: string; code?: string } }).cause
-    throw busy(what, request, inner?.message || inner?.code || (cause as Error).message, cause)
-  } finally {
-    done()
+    const { message, code } = cause as { message?: string; code?: string }
+    throw busy(what, request, message || code || 'no answer', cause)
   }
+}
+
+const agents = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) }
+
+// Not fetch: it breaks the connection when a server says "100 Continue" unasked, as HDFS does.
+function exchange({ method, url, headers, body }: HttpRequest): Promise<IncomingMessage> {
+  const isPlain = new URL(url).protocol === 'http:'
+  const open = isPlain ? httpRequest : httpsRequest
+  const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
+  const options = { method, headers: { ...headers, ...length }, agent: isPlain ? agents.http : agents.https, timeout: SILENCE_MS }
+  return new Promise((resolve, reject) => {
+    const request = open(url, options, resolve)
+    request.once('error', reject)
+    request.once('timeout', () => request.destroy(new Error(`nothing came for ${SILENCE_MS / 1_000} s`)))
+    request.end(body)
+  })
 }
 
 const busy = (what: string, { method, url }: HttpRequest, why: string, cause?: unknown): MillraceError =>
@@ -109,10 +131,10 @@ const busy = (what: string, { method, url }: HttpRequest, why: string, cause?: u
   })
 
 /** The bytes of an answer; an error when the connection breaks or they are not as many as were promised. */
-export async function* chunksOf(what: string, response: Response, sizeBytes: number): AsyncIterable<Uint8Array> {
+export async function* chunksOf(what: string, response: StreamedReply, sizeBytes: number): AsyncIterable<Uint8Array> {
   let seen = 0
   try {
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of response.body) {
       seen += chunk.byteLength
       yield chunk
     }

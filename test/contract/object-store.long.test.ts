@@ -56,5 +56,5 @@ else {
   after(() => hdfs.stop())
   const open = (user: string) => openWebHdfs(parts, { urls: [hdfs.url], prefix: 'hdfs://127.0.0.1', user })
   const owner = open(process.env['USER'] ?? 'root')
-  objectStoreContract('HDFS', () => ({ store: owner, directory: 'hdfs://127.0.0.1/some/prefix', denied: open('nobody') }))
+  objectStoreContract('HDFS', () => ({ store: owner, directory: 'hdfs://127.0.0.1/some/prefix', denied: open('nobody'), isReadable: true }))
 }
