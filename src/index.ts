@@ -11,11 +11,22 @@ export * from './define/endpoint.ts'
 export { type Field, type Fields, type RowOf, ref, t } from './define/field.ts'
 export type { PartitionOf, RelationHow } from './define/how.ts'
 export * from './define/job.ts'
+export {
+  type AzureLakeHow,
+  azureLake,
+  type GoogleLakeHow,
+  googleLake,
+  type HdfsLakeHow,
+  hdfsLake,
+  type LakeSettings,
+  type S3LakeHow,
+  s3Lake,
+} from './define/lake.ts'
 export type { Manifest } from './define/manifest.ts'
 export { type Model, type ModelHow, model } from './define/model.ts'
 export type { Attribute, Predicate, PredicateColumn } from './define/predicate.ts'
 export * from './define/processor.ts'
-export { type EmbeddedEnvironment, embedded, type Project, type ProjectHow, project } from './define/project.ts'
+export { type EmbeddedEnvironment, type EmbeddedHow, embedded, type Project, type ProjectHow, project } from './define/project.ts'
 export type { Column, ColumnRef, Declared, Relation } from './define/relation.ts'
 export * from './define/rows.ts'
 export * from './define/source.ts'

@@ -28,6 +28,7 @@ const RANKS: Record<string, number> = {
   lake: 3,
   define: 2,
   store: 2,
+  objects: 1,
   schema: 1,
   core: 0,
 }

@@ -7,7 +7,7 @@ import type { Manifest } from '../define/manifest.ts'
 import { printEnv } from '../plan/env.ts'
 import { plan as planOf, printPlan } from '../plan/plan.ts'
 import { applyManifest, readDeployed } from '../runtime/apply.ts'
-import { compileProject, mustBeSound } from '../runtime/start-project.ts'
+import { compileProject, lakeOf, mustBeSound } from '../runtime/start-project.ts'
 import { type CommandOptions, dataOf, projectOf } from './options.ts'
 import { openOutput, paint } from './output.ts'
 
@@ -59,7 +59,7 @@ export async function apply(_: string[], options: CommandOptions & { readonly ye
     return 0
   }
   if (!options.yes && !(await isConfirmed(output.json))) return 1
-  await applyManifest(dataOf(options), compiled)
+  await applyManifest(dataOf(options), { ...compiled, ...lakeOf(compiled.project, process.env['MILLRACE_ENV'] ?? 'dev') })
   output.data({ applied: steps.steps.length })
   output.line(`applied ${steps.steps.length} ${steps.steps.length === 1 ? 'step' : 'steps'}`)
   return 0

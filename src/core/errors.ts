@@ -76,6 +76,14 @@ export const ERRORS = {
   MR_DATA_DIRECTORY: entry('The data directory cannot be used', 500),
   MR_DATA_FULL: entry('The disk is full', 507, true),
 
+  // object stores
+  MR_OBJECT_MISSING: entry('An object does not exist', 404),
+  MR_OBJECT_EXISTS: entry('An object of this name exists already', 409),
+  MR_OBJECT_BUCKET: entry('A bucket, container or file system does not exist', 500),
+  MR_OBJECT_DENIED: entry('An object store refuses the credentials, or there are none', 500),
+  MR_OBJECT_BUSY: entry('An object store cannot be reached or has too much to do', 503, true),
+  MR_OBJECT_STORE: entry('An object store is not set up, or answers what was not expected', 500),
+
   // engine, queries
   MR_SQL_SYNTAX: entry('The SQL is not valid', 400),
   MR_SQL_UNKNOWN: entry('A relation, column or function does not exist', 400),

@@ -1,14 +1,21 @@
 // `project`: the values that make up a project, and the environments that it runs in. It is the default export of the
 // entry file; nothing registers itself.
 import { type Definition, isDefinition } from './definition.ts'
+import type { LakeSettings } from './lake.ts'
 import { placeOf } from './place.ts'
 
 /** Everything in one process. */
 export interface EmbeddedEnvironment {
   readonly $environment: 'embedded'
+  readonly lake?: LakeSettings
 }
 
-export const embedded = (): EmbeddedEnvironment => Object.freeze({ $environment: 'embedded' })
+export interface EmbeddedHow {
+  /** Where tables lie. Default: in the data directory. */
+  readonly lake?: LakeSettings
+}
+
+export const embedded = (how: EmbeddedHow = {}): EmbeddedEnvironment => Object.freeze({ $environment: 'embedded', ...how })
 
 /** A definition with the name under which its module exports it. */
 export interface Member {

@@ -25,10 +25,11 @@ export function flushAppend({ engine, lake, table, source }: FlushParts): Promis
 /** @throws MR_LAKE_CONFLICT at the commit, when another writer rewrote one of the files meanwhile; then flush again. */
 export function flushKeyed({ engine, lake, table, source }: FlushParts, key: readonly string[]): Promise<TableChange> {
   return withSession(engine, async (session) => {
+    using lease = lake.lease()
     const touched = table.current ? await lake.files(table, table.current, await keyRange(session, source, key[0]!)) : []
     const match = key.map((column) => `o.${quoteName(column)} = n.${quoteName(column)}`).join(' AND ')
     const columns = table.schema.fields.map((field) => quoteName(field.name)).join(', ')
-    const kept = `SELECT ${columns} FROM (${scanSql({ table, files: touched, tails: [] })}) AS o ANTI JOIN (${source}) AS n ON ${match}`
+    const kept = `SELECT ${columns} FROM (${scanSql({ table, files: await lease.local(touched), tails: [] })}) AS o ANTI JOIN (${source}) AS n ON ${match}`
     const select = touched.length > 0 ? `${kept} UNION ALL SELECT ${columns} FROM (${source})` : source
     const add = await writeParquet(session, { select, table, directory: lake.dataDirectory(table) })
     return {

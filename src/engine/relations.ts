@@ -243,16 +243,19 @@ export class RelationStore {
     const isPast = options.at !== undefined
     const tails = isPast || options.committedOnly ? [] : [...visible.tails, ...(visible.provisional ? [visible.provisional] : [])]
     for (const generation of tails) generation.hold()
+    const lease = this.#lake.lease()
     let unpin = (): void => {}
     const release = once(() => {
       unpin()
+      lease.release()
       for (const generation of tails) generation.letGo()
     })
     try {
       const snapshot = this.#snapshot(visible.table, options.at)
       if (visible.table && snapshot) unpin = this.#lake.pin(visible.table, snapshot)
-      const files =
+      const listed =
         visible.table && snapshot ? await this.#lake.files(visible.table, snapshot, prunable(visible.table, snapshot, options)) : []
+      const files = await lease.local(listed)
       const sources = tails.filter((generation) => generation.rows > 0 || generation.isOpen)
       const isEmpty = files.length === 0 && sources.length === 0
       return {

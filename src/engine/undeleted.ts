@@ -4,6 +4,7 @@
 
 import { MillraceError } from '../core/errors.ts'
 import { FILE_PATH_ID, POSITION_ID } from '../lake/deletes/delete-manifest.ts'
+import { originOf } from '../lake/lease.ts'
 import { fieldById } from '../lake/partition-spec.ts'
 import type { DataFile, EqualityDeletes, FileDeletes, LakeTable } from '../lake/types.ts'
 import { duckTypeOfIceberg, parquetSql, type StoredColumn } from './parquet.ts'
@@ -49,17 +50,17 @@ const PATH_COLUMN: StoredColumn = { id: FILE_PATH_ID, name: 'path', type: 'VARCH
 const POSITION_COLUMN: StoredColumn = { id: POSITION_ID, name: 'pos', type: 'BIGINT' }
 
 function positionJoin(files: readonly Deleted[]): string[] {
-  const pairs = files.flatMap((file) => file.deletes.positionFiles.map((source) => [file.path, source] as const))
+  const pairs = files.flatMap((file) => file.deletes.positionFiles.map((source) => [originOf(file), source, file.path] as const))
   const vectors = files.flatMap(({ path, deletes: { vector } }) => (vector ? [{ path, positions: vector.positions }] : []))
   const parts = vectors.map(
     ({ path, positions }) => `SELECT ${quoteText(path)} AS path, unnest('[${positions.join(',')}]'::BIGINT[]) AS pos`,
   )
   if (pairs.length > 0) {
     // A delete file may name files that it is not about: those that came after it under the same path.
-    const scope = pairs.map(([path, source]) => `(${quoteText(path)}, ${quoteText(source)})`).join(', ')
+    const scope = pairs.map((names) => `(${names.map(quoteText).join(', ')})`).join(', ')
     const named = parquetSql([...new Set(pairs.map(([, source]) => source))], [PATH_COLUMN, POSITION_COLUMN])
     const clean = `SELECT regexp_replace(path, '^file:(//)?', '') AS path, pos, filename AS source FROM ${named}`
-    parts.push(`SELECT p.path, p.pos FROM (${clean}) AS p JOIN (VALUES ${scope}) AS s(path, source) USING (path, source)`)
+    parts.push(`SELECT s.local AS path, p.pos FROM (${clean}) AS p JOIN (VALUES ${scope}) AS s(path, source, local) USING (path, source)`)
   }
   if (parts.length === 0) return []
   return [` ANTI JOIN (${parts.join(' UNION ALL ')}) AS p ON p.path = d.filename AND p.pos = d.file_row_number`]

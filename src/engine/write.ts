@@ -1,6 +1,6 @@
 // Data files: DuckDB writes Parquet with Iceberg's field ids and answers the statistics, so that no footer is read back. Rows
 // are sorted by the table's sort order and split by its partition spec. Nothing is durable or visible before lake's commit.
-import { rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { MillraceError } from '../core/errors.ts'
 import { systemRandom, uuidV7 } from '../core/random.ts'
 import { partitionFromText } from '../lake/partition-spec.ts'
@@ -42,6 +42,7 @@ export async function writeParquet(session: Session, options: WriteOptions): Pro
   const columns = splits.map(({ column }) => column).join(', ')
   const split = splits.length > 0 ? `, PARTITION_BY (${columns}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f-{uuid}'` : ''
   const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${ids}}${split})`
+  await mkdir(directory, { recursive: true })
   try {
     const written = await session.rows(copy, undefined, { source: options.select, ...(signal ? { signal } : {}) })
     const full = written.rows.filter((row) => Number(row[1]) > 0)

@@ -80,7 +80,7 @@ async function setUp(
     },
     async load(rules: readonly RowRule[] = [], full = false): Promise<FileLoad | null> {
       const cursor = full ? null : await store.catalog.cursor(`files:${name}`)
-      const staged = await loadFiles({ engine: tested.engine, lake, directory }, table, '*', cursor, rules)
+      const staged = await loadFiles({ engine: tested.engine, lake, lease: lake.lease(), directory }, table, '*', cursor, rules)
       if (staged) await lake.commit(staged.changes, { cursors: [staged.cursor] })
       return staged
     },

@@ -10,6 +10,7 @@ import { scanSql } from '../engine/scan.ts'
 import { quoteName, quoteText } from '../engine/sql-text.ts'
 import { withRelations } from '../engine/workspace.ts'
 import { writeParquet } from '../engine/write.ts'
+import { type Lease, originOf } from '../lake/lease.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { TableChange } from '../lake/types.ts'
 import { toDuckType } from '../schema/duckdb.ts'
@@ -28,6 +29,8 @@ export interface FileLoad {
 export interface LoadParts {
   readonly engine: Engine
   readonly lake: Lake
+  /** Holds what the SQL of the load reads, the candidate for the checks too. */
+  readonly lease: Lease
   /** Directory that relative patterns start from. */
   readonly directory: string
 }
@@ -103,7 +106,7 @@ async function stageFiles(
 ): Promise<Omit<FileLoad, 'cursor' | 'note'>> {
   await readFiles(session, table, source, files, rules)
   const target = await parts.lake.table(table.name)
-  const live = target.current ? await parts.lake.files(target) : []
+  const live = target.current ? await parts.lease.local(await parts.lake.files(target)) : []
   const columns = table.shape.fields.map((field) => quoteName(field.name)).join(', ')
   const good = `SELECT ${columns} FROM incoming WHERE __code IS NULL`
   const isMerge = table.load === 'upsert' && table.key.length > 0
@@ -121,7 +124,7 @@ async function stageFiles(
     table: table.name,
     operation: replaces && live.length > 0 ? 'overwrite' : 'append',
     add,
-    remove: replaces ? live.map((file) => file.path) : [],
+    remove: replaces ? live.map(originOf) : [],
     ...(replaces ? { validateFrom: target.current?.id ?? null } : {}),
   }
   const rejects = await stageRejected(parts, session, table)

@@ -1,6 +1,7 @@
 // Where tables and views may lie. Clients choose places, and the server writes metadata there and removes files below them:
 // so a place is under the lake's directory or one that the configuration allows, and no other table overlaps it.
 import { MillraceError } from '../core/errors.ts'
+import { isRemote } from '../objects/object-store.ts'
 import { identifierOf } from '../store/identifier.ts'
 import type { CommitContext } from './commit.ts'
 import { isBelow, toPath, toUri } from './location.ts'
@@ -23,8 +24,8 @@ export function freeLocation({ roots }: Pick<CommitContext, 'roots'>, name: stri
 
 /** @throws MR_LAKE_LOCATION unless the path is where tables may be. */
 export function checkPath({ roots }: Pick<CommitContext, 'roots'>, location: string): void {
-  const isFile = /^(file:)?\//.test(location) && !/[?#%]/.test(location)
-  if (isFile && roots.some((root) => isBelow(toPath(location), root))) return
+  const isPlain = (isRemote(location) || /^(file:)?\//.test(location)) && !/[?#%]/.test(location)
+  if (isPlain && roots.some((root) => isBelow(toPath(location), root))) return
   throw new MillraceError('MR_LAKE_LOCATION', `${location} is outside of the directories of this catalog`, {
     fix: 'leave the location out, or have MILLRACE_LAKE_LOCATIONS name a directory above it',
   })

@@ -5,10 +5,12 @@ import type { Clock } from '../core/clock.ts'
 import type { Disk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import { integer, type Random } from '../core/random.ts'
+import { isRemote } from '../objects/object-store.ts'
 import type { Catalog, CommitOutcome, TablePointer } from '../store/catalog.ts'
 import { parentOf } from './location.ts'
 import type { MetadataFiles } from './metadata-files.ts'
 import { type Base, type StageContext, type Staged, stageChange } from './stage-change.ts'
+import type { Staging } from './staging.ts'
 import type { TableLocks } from './table-locks.ts'
 import { toLakeTable } from './table-metadata.ts'
 import type { CommitAlso, LakeTable, TableChange } from './types.ts'
@@ -39,6 +41,8 @@ export interface CommitContext {
   readonly unsynced: Set<string>
   /** Absolute paths under which tables and views may lie; the lake's own directory first. */
   readonly roots: readonly string[]
+  /** Null when all tables are on this machine. */
+  readonly staging: Staging | null
 }
 
 /**
@@ -48,20 +52,29 @@ export interface CommitContext {
  * @throws MR_LAKE_CONFLICT when a change is not valid any more on the newest table, or the table is too contended;
  *   MR_LAKE_FENCED when another owner has the pipeline; MR_LAKE_TABLE_UNKNOWN; MR_SCHEMA_EVOLUTION; MR_LAKE_SPEC.
  */
-export async function commit(context: CommitContext, changes: readonly TableChange[], also: CommitAlso = {}): Promise<Committed> {
+export async function commit(context: CommitContext, asked: readonly TableChange[], also: CommitAlso = {}): Promise<Committed> {
+  const { staging } = context
+  const staged = asked.flatMap((change) => change.add)
+  const changes = staging ? asked.map((change) => ({ ...change, add: staging.placed(change.add) })) : asked
   const names = changes.map((change) => change.table)
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice) throw new MillraceError('MR_ASSERT', `one commit changes ${twice} twice`)
   const paths = changes.flatMap((change) => change.add.map((file) => file.path))
   for (const path of paths) context.inFlight.add(path)
   try {
-    await syncDataFiles(context, paths)
-    return await publish(context, names, also, async (bases, stage, keep) => {
+    await staging?.upload(staged)
+    await syncDataFiles(
+      context,
+      paths.filter((path) => !isRemote(path)),
+    )
+    const committed = await publish(context, names, also, async (bases, stage, keep) => {
       for (const [i, change] of changes.entries()) {
         await validateChange(bases[i]!, change, context.files)
         keep(await stageChange(bases[i]!, change, stage))
       }
     })
+    await staging?.settle(staged)
+    return committed
   } finally {
     for (const path of paths) context.inFlight.delete(path)
   }

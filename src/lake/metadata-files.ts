@@ -3,6 +3,8 @@
 import type { Disk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
+import { diskStore } from '../objects/disk-store.ts'
+import { isRemote, type ObjectStore } from '../objects/object-store.ts'
 import { type DeleteFile, readDeleteManifest } from './deletes/delete-manifest.ts'
 import { readDeletionVector } from './deletes/deletion-vector.ts'
 import { readMetadata } from './format-version.ts'
@@ -37,7 +39,9 @@ export const metadataDirectory = ({ location, properties }: Located): string =>
   properties['write.metadata.path']?.replace(/\/+$/, '') ?? `${location}/metadata`
 
 export class MetadataFiles {
+  /** This machine's; `store` serves every place, this machine's among them. */
   readonly disk: Disk
+  readonly store: ObjectStore
   readonly #random: Random
   readonly #roots: readonly string[]
   readonly #metadata = new ImmutableCache<TableMetadata>(METADATA_MAX, () => 1)
@@ -46,11 +50,17 @@ export class MetadataFiles {
   readonly #deleteManifests = new ImmutableCache<readonly Entry<DeleteFile>[]>(ENTRIES_MAX, (entries) => 1 + entries.length)
   readonly #vectors = new ImmutableCache<Float64Array>(POSITIONS_MAX, (positions) => 1 + positions.length)
 
-  /** Nothing is ever removed outside of `roots`, absolute paths. */
-  constructor(disk: Disk, random: Random, roots: readonly string[] = []) {
+  /** Nothing is ever removed outside of `roots`. */
+  constructor(disk: Disk, random: Random, roots: readonly string[] = [], store: ObjectStore = diskStore(disk)) {
     this.disk = disk
+    this.store = store
     this.#random = random
     this.#roots = roots
+  }
+
+  /** The same files with nothing of them in memory; removes none. */
+  fresh(): MetadataFiles {
+    return new MetadataFiles(this.disk, this.#random, [], this.store)
   }
 
   /** @throws MR_LAKE_CORRUPT when it is missing or damaged; MR_LAKE_VERSION for a format that is not read. */
@@ -105,9 +115,9 @@ export class MetadataFiles {
   /** @throws MR_LAKE_CORRUPT when it is missing. */
   async read(location: string): Promise<Buffer> {
     try {
-      return await this.disk.readFile(toPath(location))
+      return await this.store.read(toPath(location))
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+      if (!(cause instanceof MillraceError) || cause.code !== 'MR_OBJECT_MISSING') throw cause
       throw new MillraceError('MR_LAKE_CORRUPT', `${location} is missing`, {
         fix: 'when its snapshot has just expired read a newer one, otherwise restore the file from a backup',
         cause,
@@ -120,7 +130,8 @@ export class MetadataFiles {
    * them and not synced them.
    */
   async makeDirectory(path: string): Promise<void> {
-    await this.disk.makeDirectory(path)
+    await this.store.makeDirectory(path)
+    if (isRemote(path)) return
     for (let at = path; at !== ''; at = parentOf(at)) await syncIfAllowed(this.disk, parentOf(at) || '/')
   }
 
@@ -135,7 +146,7 @@ export class MetadataFiles {
     const context = contextOf(table, specId)
     const path = `${toPath(table.location)}/metadata/${uuidV7(nowMs, this.#random)}-m0.avro`
     const bytes = writeManifest(entries, context, this.#random)
-    await this.disk.writeNew(path, bytes)
+    await this.store.put(path, bytes)
     this.#manifests.put(path, entries)
     const written = { path, sizeBytes: bytes.length, specId, sequence: snapshot.sequence, snapshotId: snapshot.id }
     const types = partitionTypes(context.spec, context.schemas)
@@ -145,7 +156,7 @@ export class MetadataFiles {
   /** Answers the list's URI. */
   async writeList(manifests: readonly ManifestFile[], location: string, snapshot: SnapshotNumbers, nowMs: number): Promise<string> {
     const uri = `${location}/metadata/snap-${snapshot.id}-1-${uuidV7(nowMs, this.#random)}.avro`
-    await this.disk.writeNew(toPath(uri), writeManifestList(manifests, snapshot, this.#random))
+    await this.store.put(toPath(uri), writeManifestList(manifests, snapshot, this.#random))
     this.#lists.put(uri, manifests)
     return uri
   }
@@ -153,7 +164,7 @@ export class MetadataFiles {
   /** Answers the metadata's URI: its name begins with a number one above that of the metadata before it. */
   async writeMetadata(metadata: TableMetadata, before: string | null): Promise<string> {
     const uri = this.#nextUri(metadata, before, metadata['last-updated-ms'])
-    await this.disk.writeNew(toPath(uri), printMetadata(metadata))
+    await this.store.put(toPath(uri), Buffer.from(printMetadata(metadata)))
     this.#metadata.put(uri, metadata)
     return uri
   }
@@ -161,7 +172,7 @@ export class MetadataFiles {
   /** The same for a view, whose metadata this does not read. */
   async writeView(view: Located, text: string, before: string | null, nowMs: number): Promise<string> {
     const uri = this.#nextUri(view, before, nowMs)
-    await this.disk.writeNew(toPath(uri), text)
+    await this.store.put(toPath(uri), Buffer.from(text))
     return uri
   }
 
@@ -172,7 +183,7 @@ export class MetadataFiles {
 
   /** Whether a file is there now, whatever is held in memory. */
   async exists(location: string): Promise<boolean> {
-    return (await this.disk.stat(toPath(location))) !== undefined
+    return (await this.store.stat(toPath(location))) !== undefined
   }
 
   /** Removes files that no pointer reaches. Failing to is no error: what is left is an orphan and found later. */
@@ -186,7 +197,7 @@ export class MetadataFiles {
       this.#manifests.delete(toPath(location))
       this.#deleteManifests.delete(toPath(location))
       try {
-        await this.disk.remove(toPath(location))
+        await this.store.remove(toPath(location))
         count++
       } catch {
         // Stays until the next removal of orphans.

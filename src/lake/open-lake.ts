@@ -4,12 +4,16 @@ import type { Clock } from '../core/clock.ts'
 import type { Disk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
+import { diskStore } from '../objects/disk-store.ts'
+import type { FileCache } from '../objects/file-cache.ts'
+import type { ObjectStore } from '../objects/object-store.ts'
 import type { Catalog, Finished, TablePointer } from '../store/catalog.ts'
 import { baseAt, type CommitContext, type Committed, commit, loadBase, publish } from './commit.ts'
 import { createTable, type DropOptions, dropTable, renameTable } from './create-table.ts'
 import { type Expired, type ExpireOptions, expireSnapshots } from './expire.ts'
 import { checkTable, type TableCheck } from './health/check-table.ts'
 import { explainDamage } from './health/explain-damage.ts'
+import { Lease } from './lease.ts'
 import { chooseSnapshot, listFiles, type SnapshotChoice } from './list-files.ts'
 import { toPath } from './location.ts'
 import { MetadataFiles } from './metadata-files.ts'
@@ -18,6 +22,7 @@ import { COMPACTION, type CompactionGroup, type CompactionOptions, planCompactio
 import { removeOrphans } from './remove-orphans.ts'
 import { restoreTable } from './restore.ts'
 import { stageMetadata } from './stage-change.ts'
+import { Staging } from './staging.ts'
 import { TableLocks } from './table-locks.ts'
 import type { RefJson, TableMetadata } from './table-metadata.ts'
 import type { CommitAlso, CreateTable, DataFile, LakeSnapshot, LakeTable, PruneTerm, TableChange } from './types.ts'
@@ -30,10 +35,19 @@ export interface LakeOptions {
   readonly clock: Clock
   readonly random: Random
   readonly catalog: Catalog
-  /** Absolute path under which the tables lie, one directory each. */
+  /** Absolute path, or URI in an object store, under which new tables are made, one directory each. */
   readonly directory: string
+  /** Object stores, the directory of staged files and the cache; absent when everything is on this machine. */
+  readonly remote?: RemoteFiles
   /** Other absolute paths under which clients of the REST catalog may place tables. */
   readonly locations?: readonly string[]
+}
+
+export interface RemoteFiles {
+  /** Serves every path, those of this machine too. */
+  readonly store: ObjectStore
+  readonly cache: FileCache
+  readonly stagingDirectory: string
 }
 
 export interface Lake {
@@ -73,7 +87,9 @@ export interface Lake {
   snapshotAt(table: LakeTable, choice: SnapshotChoice): LakeSnapshot
   /** Keeps a snapshot's files from expiry until the answered function is called. In this process only. */
   pin(table: LakeTable, snapshot: LakeSnapshot): () => void
-  /** Plain path of the directory for the table's Parquet files. It exists. */
+  /** Data files that can be opened on this machine, until the lease is released. */
+  lease(): Lease
+  /** Path on this machine of the directory for the table's Parquet files, before their commit. `writeParquet` makes it. */
   dataDirectory(table: LakeTable): string
   /** Names a snapshot, so that it does not expire; a name that exists moves. @throws MR_LAKE_SNAPSHOT_UNKNOWN, MR_LAKE_SPEC */
   setTag(table: string, tag: string, snapshotId: bigint, options?: { readonly maxAgeMs?: number }): Promise<LakeTable>
@@ -97,10 +113,13 @@ export interface Lake {
 /** Opens the lake in a directory; it is made with its first table. */
 export function openLake(options: LakeOptions): Lake {
   const { disk, clock, random, catalog, directory, locations = [] } = options
+  const { remote } = options
   const roots = [directory, ...locations]
-  const files = new MetadataFiles(disk, random, roots)
+  const store = remote?.store ?? diskStore(disk)
+  const files = new MetadataFiles(disk, random, roots, store)
+  const staging = remote ? new Staging({ disk, store, cache: remote.cache, directory: remote.stagingDirectory }) : null
   const locks = new TableLocks()
-  const context: CommitContext = { catalog, files, clock, random, locks, inFlight: new Set(), unsynced: new Set(), roots }
+  const context: CommitContext = { catalog, files, clock, random, locks, inFlight: new Set(), unsynced: new Set(), roots, staging }
   const pins = new Pins()
   const explained = async <T>(name: string, work: Promise<T>): Promise<T> => {
     try {
@@ -142,7 +161,11 @@ export function openLake(options: LakeOptions): Lake {
     files: listed,
     snapshotAt: chooseSnapshot,
     pin: (table, snapshot) => pins.hold(table.name, snapshot.id),
-    dataDirectory: (table) => `${toPath(table.location)}/data`,
+    lease: () => new Lease(remote?.cache ?? null),
+    dataDirectory: (table) => {
+      const directory = `${toPath(table.location)}/data`
+      return staging?.directoryFor(directory) ?? directory
+    },
     setTag: (table, tag, snapshotId, { maxAgeMs } = {}) =>
       changeRefs(context, table, (refs, known) => {
         checkTag(table, tag, refs)

@@ -14,8 +14,11 @@ export async function removeOrphans(context: CommitContext, directory: string, o
   let count = 0
   // Files are listed before the pointers are read: what a commit adds in between is not in the list.
   const found = new Map<string, string[]>()
-  for (const name of await context.files.disk.list(directory)) found.set(name, await oldFiles(context, `${directory}/${name}`, beforeMs))
-  if ([...found.values()].every((old) => old.length === 0)) return 0
+  for await (const { path, modifiedMs } of context.files.store.list(directory)) {
+    const name = path.slice(directory.length + 1).split('/')[0]!
+    if (modifiedMs < beforeMs) found.set(name, [...(found.get(name) ?? []), path])
+  }
+  if (found.size === 0) return 0
   const { needed, owners } = await reachedByAll(context)
   for (const [name, old] of found) {
     const orphans = old.filter((path) => !needed.has(path))
@@ -29,18 +32,6 @@ export async function removeOrphans(context: CommitContext, directory: string, o
     })
   }
   return count
-}
-
-async function oldFiles(context: CommitContext, directory: string, beforeMs: number): Promise<string[]> {
-  const { disk } = context.files
-  const found: string[] = []
-  for (const name of await disk.list(directory)) {
-    const path = `${directory}/${name}`
-    const stat = await disk.stat(path)
-    if (stat?.isDirectory) found.push(...(await oldFiles(context, path, beforeMs)))
-    else if (stat && stat.modifiedMs < beforeMs) found.push(path)
-  }
-  return found
 }
 
 async function reachedByAll(context: CommitContext): Promise<{ needed: Set<string>; owners: { name: string; path: string }[] }> {

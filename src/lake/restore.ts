@@ -8,7 +8,6 @@ import { checkWritable } from './format-version.ts'
 import { openCheck } from './health/check-snapshots.ts'
 import { goodSnapshots, readSound } from './health/sound-table.ts'
 import { chooseSnapshot } from './list-files.ts'
-import { MetadataFiles } from './metadata-files.ts'
 import { RESTORED_FROM } from './snapshot-summary.ts'
 import { type Base, stageMetadata, withSnapshot } from './stage-change.ts'
 import type { LakeSnapshot, LakeTable } from './types.ts'
@@ -45,11 +44,11 @@ export async function restoreTable(context: CommitContext, name: string, id: big
   return tables[0]!
 }
 
-async function mustBeWhole({ files, random }: CommitContext, table: LakeTable, target: LakeSnapshot): Promise<void> {
-  const { damage } = await openCheck(new MetadataFiles(files.disk, random), table)(target)
+async function mustBeWhole({ files }: CommitContext, table: LakeTable, target: LakeSnapshot): Promise<void> {
+  const { damage } = await openCheck(files.fresh(), table)(target)
   const [first] = damage
   if (!first) return
-  const good = await goodSnapshots(files.disk, random, table, 3)
+  const good = await goodSnapshots(files, table, 3)
   const more = damage.length > 1 ? `, as are ${damage.length - 1} more` : ''
   throw new MillraceError('MR_LAKE_CORRUPT', `${table.name}: the snapshot ${target.id} is not whole: ${first.path} ${first.what}${more}`, {
     fix: good.length > 0 ? `go back to one that is: ${good.map((one) => one.id).join(', ')}` : 'restore the file from a backup',

@@ -1,6 +1,7 @@
 // Makes durable what another engine wrote before its commit (PROTOCOL rule 14): the lists and manifests of the snapshots that
 // it adds, and the files that those add. Best effort by nature: what cannot be read or found is the other engine's affair,
 // and the commit goes on; what is there is synced, so that a power cut cannot take it back after the commit.
+import { isRemote } from '../objects/object-store.ts'
 import { type CommitContext, syncDataFiles } from './commit.ts'
 import { isBelow, toPath } from './location.ts'
 import { ADDED } from './manifest.ts'
@@ -42,7 +43,7 @@ async function addedBy({ files }: CommitContext, manifest: ManifestFile, metadat
 async function syncPresent(context: CommitContext, paths: readonly string[]): Promise<void> {
   const present: string[] = []
   for (const path of paths) {
-    const isOurs = context.roots.some((root) => isBelow(path, root))
+    const isOurs = !isRemote(path) && context.roots.some((root) => isBelow(path, root))
     if (isOurs && (await context.files.disk.stat(path))) present.push(path)
   }
   await syncDataFiles(context, present)

@@ -43,6 +43,8 @@ export type PartitionValue = number | bigint | string | boolean | null
 export interface DataFile {
   /** Absolute location. */
   readonly path: string
+  /** Where the file lies, when `path` is a copy on this machine (`lease.ts`). */
+  readonly origin?: string
   readonly rows: number
   readonly sizeBytes: number
   readonly specId: number

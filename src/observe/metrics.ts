@@ -1,6 +1,7 @@
 // Prometheus metrics: the golden signals of streams, pipelines, commits, queries, runs, checks. Names are registered once;
 // labels are names of definitions, never of users or subjects.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { CacheFigures } from '../objects/file-cache.ts'
 import type { StreamEvent } from '../stream/pipeline.ts'
 
 /** The name of a pipeline without the fingerprint of its code, which would make a new series of each version. */
@@ -27,6 +28,7 @@ export interface Gauges {
   freshness(relation: string, seconds: number): void
   rows(relation: string, outcome: string, count: number): void
   watermark(pipeline: string, secondsBehind: number): void
+  cache(figures: CacheFigures): void
 }
 
 export function openMetrics(): Metrics {
@@ -57,12 +59,28 @@ export function openMetrics(): Metrics {
   const checks = gauge('check_failed', '1 while a check fails', ['relation', 'check'])
   const freshness = gauge('asset_freshness_seconds', 'Age of a relation', ['relation'])
 
+  // Counted by the cache itself: a counter here is what it says.
+  const cacheReads = counter('cache_reads_total', 'Objects asked of the local cache', ['result'])
+  const cacheDownloaded = counter('cache_read_bytes_total', 'Bytes read from the object store into the cache', [])
+  const cacheEvicted = counter('cache_evicted_total', 'Copies that went to keep the cache in its limit', [])
+  const cacheDamaged = counter('cache_damaged_total', 'Copies that were found damaged and read again', [])
+  const cacheBytes = gauge('cache_bytes', 'Bytes of copies of objects on this machine', [])
+
   const refreshers: ((gauges: Gauges) => void)[] = []
   const gauges: Gauges = {
     lag: (pipeline, topic, partition, value) => lag.set({ pipeline, topic, partition: String(partition) }, value),
     freshness: (relation, seconds) => freshness.set({ relation }, seconds),
     rows: (stream, outcome, count) => classified.set({ stream, outcome }, count),
     watermark: (pipeline, seconds) => watermark.set({ pipeline }, seconds),
+    cache(figures) {
+      for (const one of [cacheReads, cacheDownloaded, cacheEvicted, cacheDamaged]) one.reset()
+      cacheReads.inc({ result: 'hit' }, figures.hits)
+      cacheReads.inc({ result: 'miss' }, figures.misses)
+      cacheDownloaded.inc(figures.readBytes)
+      cacheEvicted.inc(figures.evicted)
+      cacheDamaged.inc(figures.damaged)
+      cacheBytes.set(figures.sizeBytes)
+    },
   }
   return {
     contentType: registry.contentType,

@@ -96,9 +96,11 @@ async function compact(parts: MaintenanceParts, table: LakeTable): Promise<numbe
   if (table.formatVersion !== 2 || !table.schema.fields.every((field) => isIcebergType(field.type))) return 0
   let count = 0
   for (const group of await parts.lake.planCompaction(table)) {
+    using lease = parts.lake.lease()
+    const files = await lease.local(group.files)
     const add = await withRelations(parts.engine, {}, (session) =>
       writeParquet(session, {
-        select: scanSql({ table, files: group.files, tails: [] }),
+        select: scanSql({ table, files, tails: [] }),
         table,
         directory: parts.lake.dataDirectory(table),
       }),

@@ -75,6 +75,7 @@ async function verifyTable(lake: Lake, session: Session, name: string): Promise<
   try {
     const { table, damagedMetadata, snapshots: all } = await lake.check(name)
     const inside = await checkInside(
+      lake,
       session,
       table,
       all.filter(({ damage }) => damage.length === 0).flatMap(({ dataFiles }) => dataFiles),
@@ -107,10 +108,14 @@ async function verifyTable(lake: Lake, session: Session, name: string): Promise<
 }
 
 /** What is wrong inside of data files, by path. */
-async function checkInside(session: Session, table: LakeTable, files: readonly DataFile[]): Promise<Map<string, string>> {
+async function checkInside(lake: Lake, session: Session, table: LakeTable, files: readonly DataFile[]): Promise<Map<string, string>> {
   const wrong = new Map<string, string>()
   for (const file of new Map(files.map((file) => [file.path, file])).values()) {
-    const what = await checkParquet(session, table, file)
+    using lease = lake.lease()
+    const what = await lease.local([file]).then(
+      ([local]) => checkParquet(session, table, local!),
+      (cause) => `cannot be read: ${asMillraceError(cause).message}`,
+    )
     if (what !== null) wrong.set(file.path, what)
   }
   return wrong
@@ -135,7 +140,7 @@ export async function restoreTable(lake: Lake, engine: Engine, name: string, cho
   const session = await engine.session()
   try {
     const { dataFiles } = snapshots.find(({ snapshot }) => snapshot.id === id)!
-    const [first] = await checkInside(session, table, dataFiles)
+    const [first] = await checkInside(lake, session, table, dataFiles)
     if (first) {
       const [path, what] = first
       throw await lake.explain(name, new MillraceError('MR_LAKE_CORRUPT', `the snapshot ${id} is not whole: ${path} ${what}`), [path])

@@ -4,11 +4,14 @@ import { join } from 'node:path'
 import { systemClock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
 import { systemRandom, uuidV7 } from '../core/random.ts'
+import type { LakeSettings } from '../define/lake.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { openLake } from '../lake/open-lake.ts'
 import { openStore, type Store } from '../store/open-store.ts'
 import { takeDataDirectory } from './data-directory.ts'
 import { deployTables } from './deploy.ts'
+import { readSettings } from './settings.ts'
+import { openWarehouse } from './warehouse.ts'
 
 /** The manifest that was applied last; null for none. */
 export async function readDeployed(data: string): Promise<Manifest | null> {
@@ -46,12 +49,23 @@ export async function recordDeployed(store: Store, manifest: Manifest, code: str
   })
 }
 
+export interface Applied {
+  readonly manifest: Manifest
+  readonly code: string
+  readonly lake?: LakeSettings
+}
+
 /** Makes and changes tables, then records the manifest. @throws MR_DATA_LOCKED while a server runs on the directory. */
-export async function applyManifest(data: string, { manifest, code }: { manifest: Manifest; code: string }): Promise<void> {
+export async function applyManifest(data: string, { manifest, code, lake: chosen }: Applied): Promise<void> {
   const directory = takeDataDirectory(data)
   const store = openStore(directory.control)
   try {
-    const lake = openLake({ disk: nodeDisk, clock: systemClock, random: systemRandom, catalog: store.catalog, directory: directory.lake })
+    const { cacheBytes } = readSettings(process.env)
+    const warehouse = await openWarehouse(
+      { clock: systemClock, random: systemRandom, environment: process.env, data: directory, cacheBytes },
+      chosen,
+    )
+    const lake = openLake({ disk: nodeDisk, clock: systemClock, random: systemRandom, catalog: store.catalog, ...warehouse })
     await deployTables(lake, manifest)
     await recordDeployed(store, manifest, code, 'apply')
   } finally {

@@ -18,6 +18,10 @@ export interface DataDirectory {
   readonly lake: string
   readonly checkpoints: string
   readonly temp: string
+  /** Data files on their way to an object store. Empty at the start. */
+  readonly staging: string
+  /** Copies of objects. */
+  readonly cache: string
   readonly control: string
   announce(server: ServerFile): void
   /** Frees the lock. */
@@ -30,7 +34,8 @@ export function takeDataDirectory(path: string): DataDirectory {
   writeFileSync(join(path, 'holder.pid'), `${process.pid}\n`)
   rmSync(join(path, 'server.json'), { force: true })
   const temp = join(path, 'temp')
-  rmSync(temp, { recursive: true, force: true })
+  const staging = join(path, 'staging')
+  for (const left of [temp, staging]) rmSync(left, { recursive: true, force: true })
   for (const name of ['log', 'lake', 'checkpoints', 'temp']) mkdirSync(join(path, name), { recursive: true })
   return {
     path,
@@ -38,6 +43,8 @@ export function takeDataDirectory(path: string): DataDirectory {
     lake: join(path, 'lake'),
     checkpoints: join(path, 'checkpoints'),
     temp,
+    staging,
+    cache: join(path, 'cache'),
     control: join(path, 'control.db'),
     announce: (server) => writeFileSync(join(path, 'server.json'), `${JSON.stringify(server)}\n`),
     release() {

@@ -23,13 +23,15 @@ export async function explainRead(
 ): Promise<MillraceError> {
   if (!CLASSES.test(String(error.cause)) || !MAY_BE_DAMAGE.test(error.message)) return error
   const session = await engine.session()
+  using lease = lake.lease()
   try {
     for (const [name, id] of Object.entries(snapshots)) {
       if (id === null) continue
       const table = await lake.table(name)
       const snapshot = table.snapshots.find((candidate) => String(candidate.id) === id)
       for (const file of snapshot ? await lake.files(table, snapshot) : []) {
-        const what = await checkParquet(session, table, file)
+        const [local] = await lease.local([file])
+        const what = await checkParquet(session, table, local!)
         if (what === null) continue
         const found = new MillraceError('MR_LAKE_CORRUPT', `${file.path} ${what}`, { cause: error })
         return (await lake.explain(name, found, [file.path])) as MillraceError

@@ -8,6 +8,7 @@ import { nodeDisk } from '../core/disk.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { EventBus } from '../core/events.ts'
 import { systemRandom } from '../core/random.ts'
+import type { LakeSettings } from '../define/lake.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { openParser } from '../engine/ast.ts'
 import { openEngine } from '../engine/duckdb.ts'
@@ -48,6 +49,7 @@ import { recheck, runStep, type StepParts } from './run-step.ts'
 import { jwtSettings, resolveText, type Settings } from './settings.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
 import { isSystemRelation, resolveSystem } from './system-relations.ts'
+import { openWarehouse } from './warehouse.ts'
 
 /** Directory of the package. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
@@ -61,6 +63,8 @@ export interface NodeOptions {
   readonly directory: string
   readonly data: string
   readonly environment: string
+  /** Where tables lie; absent = in the data directory. */
+  readonly lake?: LakeSettings
   /** Fingerprint of the project's code, when it is known. */
   readonly code: string | null
   readonly variables: Readonly<Record<string, string | undefined>>
@@ -172,13 +176,17 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   closers.push(() => store.close())
   const log = await openEmbeddedLog({ disk: nodeDisk, clock, directory: directory.log, onEvent: (event) => tellLog(logger, event) })
   closers.push(() => log.close())
+  const warehouse = await openWarehouse(
+    { clock, random: systemRandom, environment: options.variables, data: directory, cacheBytes: settings.cacheBytes },
+    options.lake,
+  )
   const lake = openLake({
     disk: nodeDisk,
     clock,
     random: systemRandom,
     catalog: store.catalog,
-    directory: directory.lake,
-    locations: settings.lakeLocations,
+    ...warehouse,
+    locations: [...warehouse.locations, ...settings.lakeLocations],
   })
   mkdirSync(directory.temp, { recursive: true })
   const engine = await openEngine({
@@ -322,7 +330,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     hosts.push(host)
     return host
   }
-  const checkpoints = openCheckpoints(nodeDisk, clock, systemRandom, directory.checkpoints)
+  const checkpoints = openCheckpoints(warehouse.store, clock, systemRandom, warehouse.checkpoints)
   const pipelines: RunningPipeline[] = await makePipelines(
     { clock, random: systemRandom, log, lake, catalog: store.catalog, checkpoints, onEvent, relations, parser, settings, hostOf },
     manifest,
@@ -417,6 +425,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   closers.push(() => rechecks.stop())
   figures.refresh(metrics)
   metrics.onScrape((gauges) => {
+    if (warehouse.remote) gauges.cache(warehouse.remote.cache.figures)
     for (const { name } of manifest.relations) {
       const committedMs = relations.has(name) ? relations.tableOf(name)?.current?.timestampMs : undefined
       if (committedMs !== undefined) gauges.freshness(name, (clock.nowMs() - committedMs) / 1_000)

@@ -46,7 +46,8 @@ export async function runStep(parts: StepParts, asset: Asset, context: StepConte
 async function loadTable(parts: StepParts, table: TableManifest, context: StepContext): Promise<StepOutcome> {
   if (table.source.kind !== 'files') throw new MillraceError('MR_ASSERT', `cannot be: ${table.name} is not loaded from files`)
   const cursor = context.full ? null : await parts.catalog.cursor(`files:${table.name}`)
-  const staged = await loadFiles(parts, table, parts.text(table.source.path), cursor, rowRules(parts.manifest(), table))
+  using lease = parts.lake.lease()
+  const staged = await loadFiles({ ...parts, lease }, table, parts.text(table.source.path), cursor, rowRules(parts.manifest(), table))
   if (!staged) return { note: 'nothing new', rows: 0, effects: [] }
   if (staged.rejected > 0) context.log('warn', `${staged.rejected} rows do not fit their columns; see ${table.name}__rejected`)
   const outcomes = await check(parts, table, staged.candidate, context)
@@ -76,7 +77,8 @@ async function refreshModel(parts: StepParts, model: ModelManifest, context: Ste
   const options = { inputs, last: last?.inputs ?? null, code: codeOf(model, inputs), full: context.full, signal: context.signal }
   const table = await parts.lake.table(model.name)
   if (isCurrent(options, table)) return { note: 'inputs have not changed', rows: 0, effects: [] }
-  const staged = await stage(parts, model, options)
+  using lease = parts.lake.lease()
+  const staged = await stage({ ...parts, lease }, model, options)
   const outcomes = await check(parts, model, staged.candidate, context)
   const published = await publish(parts.lake, staged, { id: context.runId })
   const isChanged = published.current?.id !== table.current?.id

@@ -21,6 +21,8 @@ export interface Settings {
   readonly maintenanceMs: number
   /** Absolute paths, besides the data directory, under which clients of the Iceberg catalog may place tables. */
   readonly lakeLocations: readonly string[]
+  /** Most bytes of copies of objects on this machine, see `objects/file-cache.ts`. */
+  readonly cacheBytes: number
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -57,6 +59,7 @@ export function readSettings(environment: Environment): Settings {
     threads: environment['MILLRACE_THREADS'] ? number(environment, 'MILLRACE_THREADS', 2) : undefined,
     logLevel: environment['MILLRACE_LOG'] ?? 'info',
     maintenanceMs: number(environment, 'MILLRACE_MAINTENANCE_MS', 60_000),
+    cacheBytes: number(environment, 'MILLRACE_CACHE_BYTES', 10e9),
     lakeLocations: paths(environment, 'MILLRACE_LAKE_LOCATIONS'),
   }
 }

@@ -1,6 +1,7 @@
 // From a directory to a running node: load the project, compile it, refuse it with all findings when it is wrong, start it.
 import { systemClock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
+import type { LakeSettings } from '../define/lake.ts'
 import type { Manifest } from '../define/manifest.ts'
 import type { Project } from '../define/project.ts'
 import { compile } from '../plan/compile.ts'
@@ -53,6 +54,12 @@ export function mustBeSound({ findings, ok }: Pick<CompiledProject, 'findings' |
   )
 }
 
+/** The lake that an environment of the project chose, if any. */
+export function lakeOf({ $environments }: Project, environment: string): { readonly lake?: LakeSettings } {
+  const lake = Object.hasOwn($environments, environment) ? $environments[environment]!.lake : undefined
+  return lake ? { lake } : {}
+}
+
 export interface StartProject {
   readonly directory: string
   readonly data: string
@@ -89,6 +96,7 @@ export async function startProject(options: StartProject): Promise<RunningProjec
     directory: compiled.directory,
     data: options.data,
     environment: options.environment,
+    ...lakeOf(compiled.project, options.environment),
     code: compiled.code,
     variables: options.variables,
     settings: readSettings(options.variables),

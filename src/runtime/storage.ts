@@ -13,7 +13,9 @@ import type { StorageActions } from '../serve/admin/parts.ts'
 import { openStore, type Store } from '../store/open-store.ts'
 import { lastDeployed } from './apply.ts'
 import { takeDataDirectory } from './data-directory.ts'
+import { readSettings } from './settings.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
+import { lastWarehouse, openWarehouse } from './warehouse.ts'
 
 /** Whoever may open the files. */
 export const LOCAL_ADMINISTRATOR: Identity = { user: 'local', tokenId: 'local', roles: [], isAdmin: true }
@@ -34,7 +36,19 @@ export async function withStorage<T>(data: string, action: (storage: Storage) =>
     closers.push(() => log.close())
     const engine = await openEngine({ clock: systemClock, directories: [directory.path], tempDirectory: directory.temp })
     closers.push(() => engine.close())
-    const lake = openLake({ disk: nodeDisk, clock: systemClock, random: systemRandom, catalog: store.catalog, directory: directory.lake })
+    const { cacheBytes, lakeLocations } = readSettings(process.env)
+    const warehouse = await openWarehouse(
+      { clock: systemClock, random: systemRandom, environment: process.env, data: directory, cacheBytes },
+      lastWarehouse(directory),
+    )
+    const lake = openLake({
+      disk: nodeDisk,
+      clock: systemClock,
+      random: systemRandom,
+      catalog: store.catalog,
+      ...warehouse,
+      locations: [...warehouse.locations, ...lakeLocations],
+    })
     const audit = openAudit(store, systemClock)
     const offsets = () => deployedOffsets(store)
     return await action({

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { VirtualClock } from '../core/clock.ts'
 import type { Disk } from '../core/disk.ts'
 import { seededRandom } from '../core/random.ts'
+import { diskStore } from '../objects/disk-store.ts'
 import { openCheckpoints } from './checkpoint.ts'
 
 /** As much of a disk as checkpoints use. */
@@ -16,6 +17,10 @@ function memoryDisk(): Disk & { readonly files: Map<string, Buffer> } {
     readFile: async (path: string) => files.get(path) ?? Promise.reject(new Error('ENOENT')),
     list: async (path: string) =>
       [...files.keys()].filter((name) => name.startsWith(`${path}/`)).map((name) => name.slice(path.length + 1)),
+    stat: async (path: string) => {
+      const content = files.get(path)
+      return content && { sizeBytes: content.length, modifiedMs: 0, isDirectory: false }
+    },
     remove: async (path: string) => void files.delete(path),
   } as unknown as Disk & { readonly files: Map<string, Buffer> }
 }
@@ -23,7 +28,7 @@ function memoryDisk(): Disk & { readonly files: Map<string, Buffer> } {
 test('only what is older than the committed checkpoint is removed', async () => {
   const disk = memoryDisk()
   const clock = new VirtualClock(Date.UTC(2026, 0, 1))
-  const checkpoints = openCheckpoints(disk, clock, seededRandom(1), '/c')
+  const checkpoints = openCheckpoints(diskStore(disk), clock, seededRandom(1), '/c')
   const write = async (state: unknown): Promise<string> => {
     await clock.advance(5)
     return checkpoints.write('live:a@1', state)
@@ -39,7 +44,7 @@ test('only what is older than the committed checkpoint is removed', async () => 
 
 test('a checkpoint that is damaged, missing or of another version says so', async () => {
   const disk = memoryDisk()
-  const checkpoints = openCheckpoints(disk, new VirtualClock(0), seededRandom(1), '/c')
+  const checkpoints = openCheckpoints(diskStore(disk), new VirtualClock(0), seededRandom(1), '/c')
   const location = await checkpoints.write('p', { n: 1 })
   disk.files.get(location)![6]! ^= 0xff
   for (const path of [location, '/c/p/gone'])

@@ -2,9 +2,9 @@
 // it. Old ones are removed once a newer one is committed. PROTOCOL rules 13, 14 and 17.
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { Clock } from '../core/clock.ts'
-import type { Disk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
+import type { ObjectStore } from '../objects/object-store.ts'
 
 export interface CheckpointStore {
   /** Writes a new file; answers its location. */
@@ -20,19 +20,19 @@ export interface CheckpointStore {
 /** Of a UUID of version 7: 48 bits of milliseconds, with a hyphen. */
 const TIME_DIGITS = 13
 
-export function openCheckpoints(disk: Disk, clock: Clock, random: Random, directory: string): CheckpointStore {
+export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random, directory: string): CheckpointStore {
   const timeOf = (name: string): string => name.slice(0, TIME_DIGITS)
   const folder = (pipeline: string): string => `${directory}/${pipeline.replaceAll(':', '.')}`
   return {
     async write(pipeline, state) {
-      await disk.makeDirectory(folder(pipeline))
+      await store.makeDirectory(folder(pipeline))
       const location = `${folder(pipeline)}/${uuidV7(clock.nowMs(), random)}.checkpoint`
-      await disk.writeNew(location, zstdCompressSync(Buffer.from(JSON.stringify({ version: 1, state }))))
+      await store.put(location, zstdCompressSync(Buffer.from(JSON.stringify({ version: 1, state }))))
       return location
     },
     async read(location) {
       try {
-        const { version, state } = JSON.parse(zstdDecompressSync(await disk.readFile(location)).toString('utf8')) as {
+        const { version, state } = JSON.parse(zstdDecompressSync(await store.read(location)).toString('utf8')) as {
           version: number
           state: unknown
         }
@@ -52,7 +52,7 @@ export function openCheckpoints(disk: Disk, clock: Clock, random: Random, direct
     async prune(pipeline, keep) {
       const directory = folder(pipeline)
       const before = timeOf(keep.slice(directory.length + 1))
-      for (const name of await disk.list(directory)) if (timeOf(name) < before) await disk.remove(`${directory}/${name}`)
+      for await (const { path } of store.list(directory)) if (timeOf(path.slice(directory.length + 1)) < before) await store.remove(path)
     },
   }
 }

@@ -35,7 +35,7 @@ export async function collectAffected(
   const lost = changes.find(({ name }) => !traceable.has(name))
   if (lost) return why ?? `rows of ${lost.name} changed`
   const catalog = quoteName(String((await session.rows('SELECT current_catalog()')).rows[0]![0]))
-  const now = await scans(parts.lake, inputs)
+  const now = await scans(parts, inputs)
   for (const [index, { name }] of changes.entries()) {
     const before = Object.fromEntries(changes.slice(0, index).map((change) => [change.name, change.before]))
     const relations = { ...now, ...before, [name]: `SELECT * FROM ${catalog}.main.__changed_${index}` }
@@ -58,7 +58,7 @@ async function changesOf(
   const changes: Changed[] = []
   for (const [index, { name, table, view }] of inputs.entries()) {
     if (view !== undefined || (model.onChange === 'keep' && index > 0)) continue
-    const rows = await changedRows(parts.lake, table, last[name] ?? null)
+    const rows = await changedRows(parts, table, last[name] ?? null)
     if (rows === 'unknown') return `the snapshot of ${name} that was read last has expired`
     if (rows === 'none') continue
     const place = `__changed_${changes.length}`

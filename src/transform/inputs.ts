@@ -2,12 +2,15 @@
 import type { ModelManifest } from '../define/manifest.ts'
 import type { Engine } from '../engine/duckdb.ts'
 import { scanSql } from '../engine/scan.ts'
+import type { Lease } from '../lake/lease.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
 
 export interface RefreshParts {
   readonly engine: Engine
   readonly lake: Lake
+  /** Holds what the SQL of a refresh reads, the candidate for the checks too. */
+  readonly lease: Lease
 }
 
 export interface Input {
@@ -19,11 +22,11 @@ export interface Input {
 }
 
 /** SQL of every input as it is now, in an order in which views come after what they read. */
-export async function scans(lake: Lake, inputs: readonly Input[]): Promise<Record<string, string>> {
+export async function scans({ lake, lease }: Omit<RefreshParts, 'engine'>, inputs: readonly Input[]): Promise<Record<string, string>> {
   const relations: Record<string, string> = {}
   for (const input of inputs)
     relations[input.name] =
-      input.view ?? scanSql({ table: input.table, files: input.table ? await lake.files(input.table) : [], tails: [] })
+      input.view ?? scanSql({ table: input.table, files: input.table ? await lease.local(await lake.files(input.table)) : [], tails: [] })
   return relations
 }
 

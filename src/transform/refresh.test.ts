@@ -125,7 +125,7 @@ class World {
   }
 
   async refresh(): Promise<Staged> {
-    const staged = await stage({ engine: tested.engine, lake: this.lake }, this.model, await this.options())
+    const staged = await stage({ engine: tested.engine, lake: this.lake, lease: this.lake.lease() }, this.model, await this.options())
     await publish(this.lake, staged, { id: 'run' })
     return staged
   }
@@ -356,7 +356,7 @@ test('a snapshot that has expired rebuilds; a commit that came between refuses t
   assert.equal((await world.refresh()).note, 'full: the snapshot of events that was read last has expired')
   await world.assertAlike()
   await apply(world, { ...none, events: [[3, 0, 1]] })
-  const parts = { engine: tested.engine, lake: world.lake }
+  const parts = { engine: tested.engine, lake: world.lake, lease: world.lake.lease() }
   const [first, second] = [await stage(parts, world.model, await world.options()), await stage(parts, world.model, await world.options())]
   await publish(world.lake, first, { id: 'a' })
   await assert.rejects(publish(world.lake, second, { id: 'b' }), { code: 'MR_LAKE_CONFLICT' })

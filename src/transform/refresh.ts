@@ -8,6 +8,7 @@ import { scanSql } from '../engine/scan.ts'
 import { inlineConstants, quoteName } from '../engine/sql-text.ts'
 import { withRelations } from '../engine/workspace.ts'
 import { type WriteOptions, writeParquet } from '../engine/write.ts'
+import { originOf } from '../lake/lease.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { DataFile, LakeTable, TableChange } from '../lake/types.ts'
 import { AFFECTED, collectAffected } from './affected.ts'
@@ -53,7 +54,7 @@ export async function stage(parts: RefreshParts, model: ModelManifest, options: 
   const inputs = Object.fromEntries(
     options.inputs.filter((input) => input.view === undefined).map((input) => [input.name, snapshotOf(input)]),
   )
-  const relations = await scans(parts.lake, options.inputs)
+  const relations = await scans(parts, options.inputs)
   return withRelations(parts.engine, relations, async (session) => {
     const canPatch =
       model.refresh === 'incremental' &&
@@ -114,7 +115,7 @@ async function stagePatch(
   options: StageOptions,
 ): Promise<Part> {
   const units = unitsOf(model)
-  const live = await parts.lake.files(table)
+  const live = await parts.lease.local(await parts.lake.files(table))
   const skipped = await applyLookback(session, model, scanSql({ table, files: live, tails: [] }))
   const { rows } = await session.rows(`SELECT count(*) FROM ${AFFECTED}`)
   const affected = Number(rows[0]![0])
@@ -136,10 +137,10 @@ async function stagePatch(
       ? `SELECT ${columns} FROM (${scanSql({ table, files: touched, tails: [] })}) AS t ANTI JOIN ${AFFECTED} AS a ON ${match} UNION ALL `
       : ''
   const files = await writeParquet(session, { ...target(parts, table, options), select: `${kept}${recomputed}` })
-  const gone = new Set(touched.map((file) => file.path))
+  const gone = new Set(touched.map(originOf))
   return {
     change: { table: model.name, operation: 'overwrite', add: files, remove: [...gone], validateFrom: table.current?.id ?? null },
-    candidate: scanSql({ table, files: [...live.filter((file) => !gone.has(file.path)), ...files], tails: [] }),
+    candidate: scanSql({ table, files: [...live.filter((file) => !gone.has(originOf(file))), ...files], tails: [] }),
     rowsWritten: rowsOf(files),
     note,
   }

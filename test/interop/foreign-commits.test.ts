@@ -91,7 +91,7 @@ test('the rows that changed between two snapshots are those that were deleted, t
   const { lake, table } = await open('positions_by_partition')
   const [inserted, deleted] = table.snapshots
   const then: LakeTable = { ...table, current: deleted!, snapshots: [inserted!, deleted!], schema: table.schemas[0]! }
-  const changed = await changedRows(lake, then, String(inserted!.id))
+  const changed = await changedRows({ lake, lease: lake.lease() }, then, String(inserted!.id))
   assert.ok(typeof changed === 'object')
   const { rows } = await engine.session.rows(`SELECT id FROM (${changed.changed}) ORDER BY id`)
   assert.deepEqual(

@@ -16,6 +16,7 @@ import { type CollectAnswer, collect, type Door } from '../../src/ingest/collect
 import { type Lake, openLake } from '../../src/lake/open-lake.ts'
 import { openEmbeddedLog } from '../../src/log/embedded.ts'
 import type { Log } from '../../src/log/log.ts'
+import { diskStore } from '../../src/objects/disk-store.ts'
 import { deployTables, openRelations, partitionsOf } from '../../src/runtime/deploy.ts'
 import { makePipelines, type RunningPipeline } from '../../src/runtime/pipelines.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
@@ -163,7 +164,7 @@ export class StreamWorld {
         log,
         lake,
         catalog,
-        checkpoints: openCheckpoints(disk, this.clock, this.#random, join(this.directory, 'checkpoints')),
+        checkpoints: openCheckpoints(diskStore(disk), this.clock, this.#random, join(this.directory, 'checkpoints')),
         onEvent: (event) => {
           this.events.push(event)
           if (event.kind === 'applied')

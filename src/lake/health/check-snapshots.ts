@@ -114,8 +114,8 @@ const found = (
   files: [[manifest.path, manifest.sizeBytes], ...members.map((file) => [file.path, file.sizeBytes] as const)],
 })
 
-async function checkSize({ disk }: MetadataFiles, path: string, sizeBytes: number): Promise<Damage[]> {
-  const stat = await disk.stat(path)
+async function checkSize({ store }: MetadataFiles, path: string, sizeBytes: number): Promise<Damage[]> {
+  const stat = await store.stat(path)
   if (!stat) return [{ path, what: 'is missing' }]
   return stat.sizeBytes === sizeBytes ? [] : [{ path, what: `has ${stat.sizeBytes} bytes instead of ${sizeBytes}` }]
 }

@@ -1,6 +1,5 @@
 // A whole table looked at: its metadata and every snapshot that it retains. Expiry leaves the snapshots alone meanwhile.
 import { type CommitContext, pointerOf } from '../commit.ts'
-import { MetadataFiles } from '../metadata-files.ts'
 import type { Pins } from '../pins.ts'
 import type { LakeTable } from '../types.ts'
 import { openCheck, type SnapshotCheck } from './check-snapshots.ts'
@@ -17,7 +16,7 @@ export interface TableCheck {
 /** @throws MR_LAKE_TABLE_UNKNOWN; MR_LAKE_CORRUPT when no metadata can be read; MR_LAKE_VERSION. */
 export async function checkTable(context: CommitContext, pins: Pins, name: string): Promise<TableCheck> {
   const pointer = await pointerOf(context, name)
-  const fresh = new MetadataFiles(context.files.disk, context.random)
+  const fresh = context.files.fresh()
   const { table, location } = await readSound(fresh, pointer)
   const releases = table.snapshots.map((snapshot) => pins.hold(name, snapshot.id))
   try {

@@ -11,7 +11,7 @@ const NAMED = 3
  * known to be damaged inside, which their sizes do not tell.
  */
 export async function explainDamage(
-  { catalog, files, random }: CommitContext,
+  { catalog, files }: CommitContext,
   name: string,
   cause: unknown,
   damaged: readonly string[] = [],
@@ -21,7 +21,7 @@ export async function explainDamage(
     const pointer = await catalog.table(name)
     if (!pointer) return cause
     const { table } = await readSound(files, pointer)
-    const good = await goodSnapshots(files.disk, random, table, NAMED, new Set(damaged))
+    const good = await goodSnapshots(files, table, NAMED, new Set(damaged))
     return new MillraceError('MR_LAKE_CORRUPT', `${name}: ${cause.message}`, { fix: advice(name, good, cause.fix), cause })
   } catch {
     return cause

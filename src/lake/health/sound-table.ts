@@ -1,11 +1,9 @@
 // What is left of a table when one of its files is damaged: the newest metadata that can be read, and the snapshots whose
 // files are all there. Answers what somebody needs who has to choose the snapshot to go back to.
-import type { Disk } from '../../core/disk.ts'
 import { MillraceError } from '../../core/errors.ts'
-import type { Random } from '../../core/random.ts'
 import type { TablePointer } from '../../store/catalog.ts'
 import { parentOf, toPath } from '../location.ts'
-import { MetadataFiles } from '../metadata-files.ts'
+import type { MetadataFiles } from '../metadata-files.ts'
 import { type TableMetadata, toLakeTable } from '../table-metadata.ts'
 import type { LakeSnapshot, LakeTable } from '../types.ts'
 import { openCheck } from './check-snapshots.ts'
@@ -30,7 +28,7 @@ export async function readSound(files: MetadataFiles, pointer: TablePointer): Pr
     return await read(pointer.location)
   } catch (first) {
     if (!isCorrupt(first)) throw first
-    for (const location of await earlier(files.disk, pointer.location)) {
+    for (const location of await earlier(files, pointer.location)) {
       const found = await read(location).catch(() => null)
       if (found) return found
     }
@@ -41,9 +39,10 @@ export async function readSound(files: MetadataFiles, pointer: TablePointer): Pr
 const isCorrupt = (cause: unknown): boolean => cause instanceof MillraceError && cause.code === 'MR_LAKE_CORRUPT'
 
 /** Metadata files of the table before this one, newest first. */
-async function earlier(disk: Disk, location: string): Promise<string[]> {
+async function earlier({ store }: MetadataFiles, location: string): Promise<string[]> {
   const directory = parentOf(location)
-  const names = (await disk.list(toPath(directory))).filter((name) => name.endsWith('.metadata.json'))
+  const listed = await Array.fromAsync(store.list(toPath(directory)), ({ path }) => path.slice(toPath(directory).length + 1))
+  const names = listed.filter((name) => name.endsWith('.metadata.json'))
   const at = location.slice(directory.length + 1)
   return names
     .filter((name) => numberOf(name) < numberOf(at))
@@ -56,13 +55,12 @@ const numberOf = (name: string): number => Number(/^v?(\d+)/.exec(name)?.[1] ?? 
 
 /** Snapshots that are whole and have no file of `damaged`, newest first; at most `most` of them. */
 export async function goodSnapshots(
-  disk: Disk,
-  random: Random,
+  files: MetadataFiles,
   table: LakeTable,
   most: number,
   damaged: ReadonlySet<string> = new Set(),
 ): Promise<LakeSnapshot[]> {
-  const check = openCheck(new MetadataFiles(disk, random), table)
+  const check = openCheck(files.fresh(), table)
   const good: LakeSnapshot[] = []
   for (const snapshot of table.snapshots.toReversed()) {
     const { damage, dataFiles } = await check(snapshot)

@@ -1,0 +1,67 @@
+// Where the tables of an environment lie when not in the data directory: a bucket, container or path of an object store. Only
+// references to secrets are taken, never their values. What is left out comes from the environment as the store's own tools read it.
+import type { ConfigRef, Text } from './manifest.ts'
+
+export interface S3LakeHow {
+  readonly bucket: Text
+  /** Below which the tables lie: `teams/shop`. */
+  readonly prefix?: Text
+  /** Default: AWS_REGION, then us-east-1. */
+  readonly region?: Text
+  /** Of a compatible store, `https://...`. Default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, then Amazon's. */
+  readonly endpoint?: Text
+  /** Whether the bucket is in the path rather than in the host's name. Default: with an endpoint yes, at Amazon no. */
+  readonly pathStyle?: boolean
+  readonly accessKeyId?: Text
+  readonly secretAccessKey?: ConfigRef
+  readonly sessionToken?: ConfigRef
+}
+
+export interface AzureLakeHow {
+  readonly account: Text
+  readonly container: Text
+  readonly prefix?: Text
+  /** Default: `https://<account>.blob.core.windows.net`. */
+  readonly endpoint?: Text
+  /** Key of the account, or a shared access signature; default: AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, a service principal, a managed identity. */
+  readonly key?: ConfigRef
+  readonly sas?: ConfigRef
+}
+
+export interface GoogleLakeHow {
+  readonly bucket: Text
+  readonly prefix?: Text
+  /** Default: Google's, or STORAGE_EMULATOR_HOST. */
+  readonly endpoint?: Text
+  /** Path of a service account's key file. Default: GOOGLE_APPLICATION_CREDENTIALS, then the machine's own account. */
+  readonly credentialsFile?: Text
+}
+
+export interface HdfsLakeHow {
+  /** Of WebHDFS, as `http://namenode:9870`; several, separated by commas, for a name node and its stand-by. */
+  readonly url: Text
+  /** Absolute path below which the tables lie. */
+  readonly path: Text
+  /** Default: HADOOP_USER_NAME. */
+  readonly user?: Text
+  /** A delegation token, where the cluster wants one. */
+  readonly token?: ConfigRef
+}
+
+export type LakeSettings =
+  | ({ readonly kind: 's3' } & S3LakeHow)
+  | ({ readonly kind: 'azure' } & AzureLakeHow)
+  | ({ readonly kind: 'google' } & GoogleLakeHow)
+  | ({ readonly kind: 'hdfs' } & HdfsLakeHow)
+
+/** A bucket of Amazon S3 or of a store that speaks its protocol. */
+export const s3Lake = (how: S3LakeHow): LakeSettings => Object.freeze({ kind: 's3', ...how })
+
+/** A container of Azure Blob Storage. */
+export const azureLake = (how: AzureLakeHow): LakeSettings => Object.freeze({ kind: 'azure', ...how })
+
+/** A bucket of Google Cloud Storage. */
+export const googleLake = (how: GoogleLakeHow): LakeSettings => Object.freeze({ kind: 'google', ...how })
+
+/** A path of HDFS, through WebHDFS. */
+export const hdfsLake = (how: HdfsLakeHow): LakeSettings => Object.freeze({ kind: 'hdfs', ...how })

@@ -1,0 +1,138 @@
+// Where a data directory's tables and checkpoints lie: in it, or in an object store with a cache beside. What the project chose
+// is kept in `<data>/warehouse.json`, without secrets, for commands that work on the directory without the project.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock } from '../core/clock.ts'
+import { nodeDisk } from '../core/disk.ts'
+import { MillraceError } from '../core/errors.ts'
+import type { Random } from '../core/random.ts'
+import type { LakeSettings } from '../define/lake.ts'
+import type { Text } from '../define/manifest.ts'
+import type { RemoteFiles } from '../lake/open-lake.ts'
+import { awsCredentials } from '../objects/amazon/credentials.ts'
+import { openS3 } from '../objects/amazon/s3-store.ts'
+import { openAzure } from '../objects/azure/azure-store.ts'
+import { azureAuthorization } from '../objects/azure/credentials.ts'
+import { diskStore } from '../objects/disk-store.ts'
+import { FileCache } from '../objects/file-cache.ts'
+import { googleAuthorization } from '../objects/google/credentials.ts'
+import { openGoogle } from '../objects/google/google-store.ts'
+import { openWebHdfs } from '../objects/hdfs/webhdfs-store.ts'
+import type { ObjectStore } from '../objects/object-store.ts'
+import { routeStores, type Served } from '../objects/route.ts'
+import type { DataDirectory } from './data-directory.ts'
+import { resolveText } from './settings.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+export interface WarehouseParts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly environment: Environment
+  readonly data: DataDirectory
+  readonly cacheBytes: number
+}
+
+export interface Warehouse {
+  /** Where new tables are made. */
+  readonly directory: string
+  /** Where tables may lie as well: those of before the project chose this warehouse. */
+  readonly locations: readonly string[]
+  readonly checkpoints: string
+  readonly store: ObjectStore
+  readonly remote?: RemoteFiles
+}
+
+const FILE = 'warehouse.json'
+
+/**
+ * The warehouse of a data directory; an object store answered once before this resolves.
+ * @throws MR_OBJECT_BUCKET, MR_OBJECT_DENIED, MR_OBJECT_BUSY, MR_ENVIRONMENT
+ */
+export async function openWarehouse(parts: WarehouseParts, lake: LakeSettings | undefined): Promise<Warehouse> {
+  const { data } = parts
+  const local = diskStore(nodeDisk)
+  writeFileSync(join(data.path, FILE), `${JSON.stringify(lake ?? null)}\n`)
+  if (!lake) return { directory: data.lake, locations: [], checkpoints: data.checkpoints, store: local }
+  const { served, root } = openServed(parts, lake)
+  const store = routeStores(local, [served])
+  const directory = `${root}/lake`
+  for await (const _ of store.list(directory)) break
+  const { clock, random, cacheBytes } = parts
+  const cache = await FileCache.open({ disk: nodeDisk, clock, random, store, directory: data.cache, sizeMaxBytes: cacheBytes })
+  const remote = { store, cache, stagingDirectory: data.staging }
+  return { directory, locations: [data.lake], checkpoints: `${root}/checkpoints`, store, remote }
+}
+
+/** What was chosen when the directory was last used with its project. */
+export function lastWarehouse(data: DataDirectory): LakeSettings | undefined {
+  try {
+    return (JSON.parse(readFileSync(join(data.path, FILE), 'utf8')) as LakeSettings | null) ?? undefined
+  } catch {
+    return undefined
+  }
+}
+
+interface Opened {
+  readonly served: Served
+  /** URI of the place, without a slash at its end. */
+  readonly root: string
+}
+
+function openServed(parts: WarehouseParts, lake: LakeSettings): Opened {
+  const { environment } = parts
+  const text = (value: Text | undefined): string | undefined => (value === undefined ? undefined : resolveText(environment, value))
+  const at = (prefix: string, path: Text | undefined, store: ObjectStore): Opened => {
+    const inside = (text(path) ?? '').replaceAll(/^\/+|\/+$/g, '')
+    mustBePlain(inside)
+    return { served: { prefix, store }, root: `${prefix}${inside}`.replace(/\/$/, '') }
+  }
+  switch (lake.kind) {
+    case 's3': {
+      const bucket = text(lake.bucket)!
+      const region = text(lake.region) ?? environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'] ?? 'us-east-1'
+      const endpoint = text(lake.endpoint) ?? environment['AWS_ENDPOINT_URL_S3'] ?? environment['AWS_ENDPOINT_URL']
+      const [id, secret, token] = [text(lake.accessKeyId), text(lake.secretAccessKey), text(lake.sessionToken)]
+      const given = id && secret ? { accessKeyId: id, secretAccessKey: secret, ...(token ? { sessionToken: token } : {}) } : undefined
+      const store = openS3(parts, {
+        bucket,
+        region,
+        ...(endpoint ? { endpoint } : {}),
+        pathStyle: lake.pathStyle ?? endpoint !== undefined,
+        credentials: awsCredentials({ ...parts, disk: nodeDisk, region }, given),
+        credentialsFrom: given ? 'the environment of the project' : 'the usual places (AWS_ACCESS_KEY_ID, a profile, a role)',
+      })
+      return at(`s3://${bucket}/`, lake.prefix, store)
+    }
+    case 'azure': {
+      const [account, container] = [text(lake.account)!, text(lake.container)!]
+      const prefix = `abfss://${container}@${account}.dfs.core.windows.net/`
+      const endpoint = text(lake.endpoint) ?? `https://${account}.blob.core.windows.net`
+      const authorization = azureAuthorization({ ...parts, disk: nodeDisk }, { key: text(lake.key), sas: text(lake.sas) })
+      return at(prefix, lake.prefix, openAzure(parts, { account, container, endpoint, prefix, authorization }))
+    }
+    case 'google': {
+      const bucket = text(lake.bucket)!
+      const emulator = environment['STORAGE_EMULATOR_HOST']
+      const endpoint = text(lake.endpoint) ?? (emulator ? emulator.replace(/^(?!https?:)/, 'http://') : 'https://storage.googleapis.com')
+      const authorization = emulator ? null : googleAuthorization({ ...parts, disk: nodeDisk }, text(lake.credentialsFile))
+      return at(`gs://${bucket}/`, lake.prefix, openGoogle(parts, { bucket, endpoint, authorization }))
+    }
+    case 'hdfs': {
+      const urls = text(lake.url)!.split(',')
+      // Names the cluster in metadata; other engines resolve it by their own configuration.
+      const prefix = `hdfs://${new URL(urls[0]!).hostname}`
+      const [user, token] = [text(lake.user) ?? environment['HADOOP_USER_NAME'], text(lake.token)]
+      const store = openWebHdfs(parts, { urls, prefix, ...(user ? { user } : {}), ...(token ? { token } : {}) })
+      return at(`${prefix}/`, lake.path, store)
+    }
+  }
+}
+
+// Other engines take what stands in metadata as it stands; where one of them would decode it, it would find another object.
+function mustBePlain(prefix: string): void {
+  if (/^[\w./=-]*$/.test(prefix) && !prefix.split('/').includes('..')) return
+  throw new MillraceError('MR_ENVIRONMENT', `"${prefix}" cannot be the prefix of a lake`, {
+    fix: 'use letters, digits, dots, dashes, underscores and slashes',
+  })
+}
