@@ -3,6 +3,7 @@
 // it leaves out the calls that the log says are left out.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { integer, type Random, seededRandom } from '../../src/core/random.ts'
 import type { StreamManifest } from '../../src/define/manifest.ts'
 import { compileScanner } from '../../src/schema/scan/scanner.ts'
@@ -166,7 +167,7 @@ for (const seed of [1, 2, 3]) {
       if (integer(random, 3) === 0) await world.driving(world.flush())
       if (integer(random, 2) === 0) await world.restart({ readBytes: 200 + integer(random, 2_000) })
     })
-    const wanted = await expected(world)
+    const wanted = await settled(world)
     assert.deepEqual(await found(world), wanted)
     assert.ok(wanted.visits.length > sent / 2 && wanted.quiet.some((text) => text.startsWith('silent')), 'timers by event time fired')
     assert.ok(
@@ -176,6 +177,17 @@ for (const seed of [1, 2, 3]) {
     assert.deepEqual(await skipsOf(world), [])
     assert.equal((await world.ask('SELECT count(*) FROM visits__late'))[0]![0], 0n, 'what is emitted in time is not late')
   })
+}
+
+/** What is expected once it is there: a timer that is due may still add its record while this looks. */
+async function settled(world: StreamWorld): ReturnType<typeof expected> {
+  let wanted = await expected(world)
+  for (let step = 0; step < 100 && !isDeepStrictEqual(await found(world), wanted); step++) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await world.caughtUp()
+    wanted = await expected(world)
+  }
+  return wanted
 }
 
 const isCursed = (partition: number, offset: number): boolean => (offset * 31 + partition * 7) % 23 === 5
@@ -214,17 +226,18 @@ for (const seed of [11, 12, 13, 14]) {
       readBytes: 400,
       wrapHost: (host) => mortal(host, random, () => chance),
     })
-    const sent = await feed(world, random, 6, async () => {
+    const sent = await feed(world, random, 6, async (round) => {
       for (let step = 0; step < 20; step++) await world.clock.advance(200)
       if (integer(random, 3) === 0) await world.restart({ readBytes: 200 + integer(random, 2_000) })
+      // Each end begins anew at the last commit: while they go on, it may never come to the end of the log.
+      if (round === 5) chance = 0
     })
-    chance = 0
     for (let step = 0; step < 100; step++) await world.clock.advance(200)
     await world.caughtUp()
     await world.driving(world.flush())
     await until(() => world.pipeline('process:visits').pipeline.inputs.every(({ committed }) => committed > 0))
+    const wanted = await settled(world)
     const skipped = await skipsOf(world)
-    const wanted = await expected(world)
     assert.deepEqual(await found(world), wanted)
     assert.equal(wanted.refused.filter((text) => text.startsWith('MR_ROW_PROCESSOR_TIME')).length, skipped.length)
     assert.ok(world.events.some((event) => event.kind === 'failed' && event.error.code === 'MR_PROCESSOR_ENDED'))
