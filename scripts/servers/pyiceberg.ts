@@ -12,10 +12,13 @@ const PACKAGES = [
   'pydantic==2.14.4',
   'pyroaring==1.2.0',
   'fsspec==2026.9.0',
+  's3fs==2026.9.0',
+  'aiobotocore==3.10.0',
+  'botocore==1.43.117',
 ]
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
-const home = join(root, '.cache', 'pyiceberg-0.12.0-core')
+const home = join(root, '.cache', 'pyiceberg-0.12.0-s3')
 
 /** Path of a Python that has PyIceberg, or why there is none. */
 export function installPyIceberg(): { readonly python: string } | { readonly missing: string } {

@@ -397,6 +397,8 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       onCommitted: (table) => (relations.has(table.name) ? onMaintained(table) : metrics.committed(table.name)),
       record: (caller, action, object, outcome) => audit.record(caller, { action, object, outcome, detail: {} }),
       verifyToken: (token) => (jwt && isJwt(token) ? jwt(token) : tokens.verify(token)),
+      isShared: warehouse.remote !== undefined,
+      ...(warehouse.signer ? { signer: warehouse.signer } : {}),
     },
     admin: {
       clock,

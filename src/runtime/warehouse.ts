@@ -10,7 +10,8 @@ import type { LakeSettings } from '../define/lake.ts'
 import type { Text } from '../define/manifest.ts'
 import type { RemoteFiles } from '../lake/open-lake.ts'
 import { awsCredentials } from '../objects/amazon/credentials.ts'
-import { openS3 } from '../objects/amazon/s3-store.ts'
+import { openRemoteSigner } from '../objects/amazon/remote-sign.ts'
+import { openS3, type S3Options } from '../objects/amazon/s3-store.ts'
 import { openAzure } from '../objects/azure/azure-store.ts'
 import { azureAuthorization } from '../objects/azure/credentials.ts'
 import { diskStore } from '../objects/disk-store.ts'
@@ -19,6 +20,7 @@ import { googleAuthorization } from '../objects/google/credentials.ts'
 import { openGoogle } from '../objects/google/google-store.ts'
 import { openWebHdfs } from '../objects/hdfs/webhdfs-store.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
+import type { RequestSigner } from '../objects/request-signer.ts'
 import { routeStores, type Served } from '../objects/route.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { resolveText } from './settings.ts'
@@ -41,6 +43,8 @@ export interface Warehouse {
   readonly checkpoints: string
   readonly store: ObjectStore
   readonly remote?: RemoteFiles
+  /** Signs requests of clients of the Iceberg catalog, where the store allows it. */
+  readonly signer?: RequestSigner
 }
 
 const FILE = 'warehouse.json'
@@ -54,14 +58,14 @@ export async function openWarehouse(parts: WarehouseParts, lake: LakeSettings | 
   const local = diskStore(nodeDisk)
   writeFileSync(join(data.path, FILE), `${JSON.stringify(lake ?? null)}\n`)
   if (!lake) return { directory: data.lake, locations: [], checkpoints: data.checkpoints, store: local }
-  const { served, root } = openServed(parts, lake)
+  const { served, root, signer } = openServed(parts, lake)
   const store = routeStores(local, [served])
   const directory = `${root}/lake`
   for await (const _ of store.list(directory)) break
   const { clock, random, cacheBytes } = parts
   const cache = await FileCache.open({ disk: nodeDisk, clock, random, store, directory: data.cache, sizeMaxBytes: cacheBytes })
   const remote = { store, cache, stagingDirectory: data.staging }
-  return { directory, locations: [data.lake], checkpoints: `${root}/checkpoints`, store, remote }
+  return { directory, locations: [data.lake], checkpoints: `${root}/checkpoints`, store, remote, ...(signer ? { signer } : {}) }
 }
 
 /** What was chosen when the directory was last used with its project. */
@@ -77,6 +81,7 @@ interface Opened {
   readonly served: Served
   /** URI of the place, without a slash at its end. */
   readonly root: string
+  readonly signer?: RequestSigner
 }
 
 function openServed(parts: WarehouseParts, lake: LakeSettings): Opened {
@@ -94,15 +99,15 @@ function openServed(parts: WarehouseParts, lake: LakeSettings): Opened {
       const endpoint = text(lake.endpoint) ?? environment['AWS_ENDPOINT_URL_S3'] ?? environment['AWS_ENDPOINT_URL']
       const [id, secret, token] = [text(lake.accessKeyId), text(lake.secretAccessKey), text(lake.sessionToken)]
       const given = id && secret ? { accessKeyId: id, secretAccessKey: secret, ...(token ? { sessionToken: token } : {}) } : undefined
-      const store = openS3(parts, {
+      const options: S3Options = {
         bucket,
         region,
         ...(endpoint ? { endpoint } : {}),
         pathStyle: lake.pathStyle ?? endpoint !== undefined,
         credentials: awsCredentials({ ...parts, disk: nodeDisk, region }, given),
         credentialsFrom: given ? 'the environment of the project' : 'the usual places (AWS_ACCESS_KEY_ID, a profile, a role)',
-      })
-      return at(`s3://${bucket}/`, lake.prefix, store)
+      }
+      return { ...at(`s3://${bucket}/`, lake.prefix, openS3(parts, options)), signer: openRemoteSigner(parts.clock, options) }
     }
     case 'azure': {
       const [account, container] = [text(lake.account)!, text(lake.container)!]

@@ -33,7 +33,7 @@ export interface ServeParts {
   readonly cursorKey: Uint8Array
   /** Directory of the built console. */
   readonly consoleDirectory: string
-  readonly iceberg: Pick<IcebergServing, 'onCommitted' | 'record' | 'verifyToken'>
+  readonly iceberg: Pick<IcebergServing, 'onCommitted' | 'record' | 'verifyToken' | 'isShared' | 'signer'>
   isReady(): boolean
   printMetrics(): Promise<{ type: string; text: string }>
   onCollected(stream: string, accepted: number, rejected: number, bytes: number, tookMs: number): void

@@ -24,6 +24,8 @@ export interface SignOptions {
   readonly region: string
   readonly service: string
   readonly nowMs: number
+  /** Hash of a body that somebody else sends, or what S3 takes for one; default: that of `body`. */
+  readonly payload?: string
 }
 
 const sha256 = (content: Uint8Array | string): string => createHash('sha256').update(content).digest('hex')
@@ -54,7 +56,7 @@ const withQuery = (url: string, query: Readonly<Record<string, string>>): string
 
 /** URL and headers to send, `authorization` among them. */
 export function sign(request: SignedRequest, options: SignOptions): { url: string; headers: Record<string, string> } {
-  const payload = sha256(request.body ?? '')
+  const payload = options.payload ?? sha256(request.body ?? '')
   const headers: Record<string, string> = {
     ...request.headers,
     'x-amz-date': timeText(options.nowMs),

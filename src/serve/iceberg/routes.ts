@@ -14,15 +14,18 @@ import { icebergError } from './error.ts'
 import { NAMESPACE_ROUTES } from './namespaces.ts'
 import { tokenReply } from './oauth.ts'
 import { makeOnce } from './once.ts'
+import { SIGN_ROUTES } from './sign.ts'
 import { loadReply, TABLE_ROUTES } from './tables.ts'
 import { VIEW_ROUTES, viewReply } from './views.ts'
 
 export interface IcebergServing extends IcebergParts {
   readonly verifyToken: Tokens['verify']
+  /** Whether tables lie where other machines reach them. */
+  readonly isShared?: boolean
   readonly onError: (error: MillraceError, request: { method: string; url: string }) => void
 }
 
-const ROUTES: readonly Route[] = [...NAMESPACE_ROUTES, ...TABLE_ROUTES, ...COMMIT_ROUTES, ...VIEW_ROUTES]
+const ROUTES: readonly Route[] = [...NAMESPACE_ROUTES, ...TABLE_ROUTES, ...COMMIT_ROUTES, ...VIEW_ROUTES, ...SIGN_ROUTES]
 
 /** What clients may call, as `GET /v1/config` says it: all that there is, and nothing else. */
 export const ENDPOINTS: readonly string[] = ROUTES.map(({ method, path }) => `${method} ${path.replace('/v1/', '/v1/{prefix}/')}`)
@@ -33,7 +36,7 @@ const WAREHOUSES = ['', 'main', 'millrace']
 export function addIceberg(app: FastifyInstance, parts: IcebergServing): void {
   app.register(
     async (scope) => {
-      scope.addHook('onRequest', async (request) => mustBeLocal(request))
+      scope.addHook('onRequest', async (request) => parts.isShared || mustBeLocal(request))
       scope.removeContentTypeParser('application/json')
       scope.addContentTypeParser(['application/json', 'application/x-www-form-urlencoded'], { parseAs: 'string' }, (_request, body, done) =>
         done(null, body),
@@ -128,7 +131,7 @@ async function refusalsRecorded(
 async function again(parts: IcebergServing, caller: Caller, replay: Replay): Promise<Reply> {
   if ('table' in replay) {
     mustLoad(parts.manifest(), caller, nameOf(replay.table))
-    return loadReply(parts, (await parts.lake.table(nameOf(replay.table))).metadataLocation, false)
+    return loadReply(parts, await parts.lake.table(nameOf(replay.table)), false)
   }
   return 'view' in replay ? viewReply(await parts.lake.views.load(named(replay.view))) : replay
 }

@@ -7,6 +7,7 @@ import { printMetadata, type TableMetadata } from '../../lake/table-metadata.ts'
 import type { LakeTable } from '../../lake/types.ts'
 import type { NewTable } from '../../lake/updates/new-table.ts'
 import { identifierOf, nameOf, namespaceName, namespaceOf } from '../../store/identifier.ts'
+import { accessOf } from './access.ts'
 import {
   badRequest,
   type Call,
@@ -50,15 +51,17 @@ const list: Handler = async (parts, call) => {
 }
 
 /** A table as clients get it. `refs`: of the snapshots only those that a branch or tag names. */
-export async function loadReply({ lake }: IcebergParts, metadataLocation: string, refs: boolean): Promise<Reply> {
-  return printed(metadataLocation, await lake.metadata({ metadataLocation }), refs)
+export async function loadReply(parts: IcebergParts, table: Pointed, refs: boolean): Promise<Reply> {
+  return printed(parts, table, await parts.lake.metadata(table), refs)
 }
 
-function printed(metadataLocation: string, metadata: TableMetadata, refs: boolean): Reply {
+type Pointed = Pick<LakeTable, 'name' | 'metadataLocation'>
+
+function printed(parts: IcebergParts, { name, metadataLocation }: Pointed, metadata: TableMetadata, refs: boolean): Reply {
   const text = printMetadata(refs ? onlyRefs(metadata) : metadata)
   return {
     status: 200,
-    text: `{"metadata-location":${JSON.stringify(metadataLocation)},"metadata":${text},"config":{}}`,
+    text: `{"metadata-location":${JSON.stringify(metadataLocation)},"metadata":${text},"config":${JSON.stringify(accessOf(parts, name, metadata.location))}}`,
     headers: { etag: etagOf(metadataLocation, refs) },
   }
 }
@@ -83,7 +86,7 @@ const load: Handler = async (parts, call) => {
   )
     return { status: 304, headers: { etag } }
   await parts.lake.mustBeStored(location)
-  return loadReply(parts, location, snapshots === 'refs')
+  return loadReply(parts, { name: nameOf(target(call)), metadataLocation: location }, snapshots === 'refs')
 }
 
 const exists: Handler = async ({ lake, manifest }, call) => {
@@ -119,7 +122,7 @@ async function mustBeFree({ lake }: IcebergParts, name: string, words: string): 
 export async function committed(parts: IcebergParts, table: LakeTable): Promise<Reply> {
   try {
     parts.onCommitted(table)
-    return printed(table.metadataLocation, await parts.lake.metadata(table), false)
+    return printed(parts, table, await parts.lake.metadata(table), false)
   } catch (cause) {
     throw new MillraceError('MR_INTERNAL', `${table.name} has changed, but the answer could not be made`, { cause })
   }

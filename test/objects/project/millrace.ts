@@ -1,5 +1,5 @@
 // A stream, a keyed table, a table of files and models over them, whose lake is in an object store. Environment: `dev`, S3.
-import { config, embedded, files, http, model, project, s3Lake, secret, sql, stream, t, table } from 'millrace'
+import { config, embedded, files, grant, http, model, policy, project, role, s3Lake, secret, sql, stream, t, table } from 'millrace'
 
 export const clicks = stream(
   'clicks',
@@ -18,7 +18,14 @@ export const perDay = model(
   { refresh: 'incremental', by: 'day', key: ['day', 'page'] },
 )
 
-export default project('objects', [{ clicks, customers, products, perDay }], {
+export const notes = table('notes', { id: t.int(), text: t.string().optional() })
+export const analyst = role('analyst')
+export const loader = role('loader')
+export const reads = grant('reads', { to: [analyst, loader], on: [clicks, customers, notes] })
+export const writes = grant('writes', { to: [loader], on: [notes], privilege: 'write' })
+export const french = policy('french', { on: customers, to: analyst, rows: (row) => row.country.eq('FR') })
+
+export default project('objects', [{ clicks, customers, products, perDay, notes, analyst, loader, reads, writes, french }], {
   environments: {
     dev: embedded({
       lake: s3Lake({
