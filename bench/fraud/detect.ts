@@ -3,17 +3,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import shop from '../../examples/shop/millrace.ts'
 import { type Event, printEvent } from '../../examples/shop/traffic/event.ts'
 import { type TimelineOptions, timelineOf } from '../../examples/shop/traffic/timeline.ts'
 import { type Clock, systemClock } from '../../src/core/clock.ts'
 import { nodeDisk } from '../../src/core/disk.ts'
 import { MillraceError } from '../../src/core/errors.ts'
 import type { Manifest, ProcessorManifest, StreamManifest } from '../../src/define/manifest.ts'
+import type { Project } from '../../src/define/project.ts'
 import { collect } from '../../src/ingest/collect.ts'
 import { openEmbeddedLog } from '../../src/log/embedded.ts'
 import type { Log } from '../../src/log/log.ts'
-import { fingerprintOf, processorsOf } from '../../src/runtime/project-code.ts'
+import { processorsOf } from '../../src/runtime/project-code.ts'
 import { compileProject } from '../../src/runtime/start-project.ts'
 import { workerHost } from '../../src/runtime/worker-host.ts'
 import { compileScanner } from '../../src/schema/scan/scanner.ts'
@@ -58,14 +58,14 @@ const cpuSeconds = (): number => {
 }
 
 export async function detect(lines: readonly string[], where: 'thread of its own' | 'same thread'): Promise<Found> {
-  const { manifest, files } = await compileProject(SHOP)
+  const { manifest, project, code } = await compileProject(SHOP)
   const processor = manifest.processors.find(({ name }) => name === 'suspects')!
   const input = streamOf(manifest, processor.from)
   const outputs = [processor.name, ...Object.values(processor.outputs ?? {})].map((name) => streamOf(manifest, name))
   const directory = mkdtempSync(join(tmpdir(), 'millrace-fraud-'))
   const clock: Clock = systemClock
   const log = await openEmbeddedLog({ disk: nodeDisk, clock, directory })
-  const host = hostOf(where, { processor, input, outputs }, files)
+  const host = hostOf(where, { processor, input, outputs }, project, code)
   try {
     for (const { name, partitions } of [input, ...outputs]) await log.ensureTopic(name, partitions)
     await send(log, input, lines)
@@ -105,9 +105,9 @@ interface About {
   readonly outputs: readonly StreamManifest[]
 }
 
-function hostOf(where: 'thread of its own' | 'same thread', about: About, files: readonly string[]): ProcessorHost {
-  if (where === 'thread of its own') return workerHost({ ...about, clock: systemClock, directory: SHOP, code: fingerprintOf(files) })
-  return localHost({ ...about, code: processorsOf(shop).get(about.processor.name)! })
+function hostOf(where: 'thread of its own' | 'same thread', about: About, project: Project, code: string): ProcessorHost {
+  if (where === 'thread of its own') return workerHost({ ...about, clock: systemClock, directory: SHOP, code })
+  return localHost({ ...about, code: processorsOf(project).get(about.processor.name)! })
 }
 
 function streamOf(manifest: Manifest, name: string): StreamManifest {

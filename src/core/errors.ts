@@ -127,6 +127,7 @@ export const ERRORS = {
   MR_ROW_PROCESSOR: entry('A processor threw on this row', 422),
   MR_ROW_PROCESSOR_TIME: entry('A processor ran on this row for longer than it may', 422),
   MR_ROW_PROCESSOR_EXIT: entry("A processor's worker ended on this row", 422),
+  MR_ROW_EXPRESSION: entry('An expression of a live model fails on this row', 422),
   MR_ROW_CHECK: entry('A check set the row aside', 422),
 
   // stream, transform, quality, orchestrate

@@ -24,6 +24,8 @@ export interface ProcessorContext<Out, Timers extends string = never, Os extends
    */
   timer(name: Timers, at: Instant, by?: 'event' | 'arrival'): void
   cancelTimer(name: Timers): void
+  /** Uniform in [0, 1): chance that is drawn from the place of the record, so it is the same when the log is replayed. */
+  random(): number
   /** The time when the event arrived. The only clock that a processor may read: it is the same when the log is replayed. */
   readonly now: Instant
 }

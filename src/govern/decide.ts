@@ -31,7 +31,7 @@ export interface Owned {
 export function findOwned(manifest: Manifest, name: string): Owned | undefined {
   for (const owner of manifest.relations) {
     if (owner.name === name) return { owner, part: 'own', shape: storedShape(owner) }
-    if (owner.kind === 'model') continue
+    if (owner.kind === 'model' && owner.refresh !== 'live') continue
     if (owner.kind === 'stream' && lateName(owner.name) === name) return { owner, part: 'late', shape: lateShape(owner) }
     if (rejectedName(owner.name) === name) return { owner, part: 'rejected', shape: REJECTED_SHAPE }
   }
@@ -48,6 +48,9 @@ export function decide(manifest: Manifest, identity: Identity, name: string): De
   const owned = findOwned(manifest, name)
   if (!owned) return DENIED
   if (identity.isAdmin) return OPEN
+  const rejectedOf = (relation: string): Decision => decide(manifest, identity, rejectedName(relation))
+  // A live model sets aside rows of what it reads.
+  if (owned.owner.kind === 'model' && owned.part === 'rejected') return combineRejected(owned.owner.inputs.map(rejectedOf))
   const granting = identity.roles.filter((role) =>
     manifest.grants.some((grant) => grant.privilege === 'read' && grant.to.includes(role.name) && grantsTo(grant.on, owned.owner.name)),
   )
@@ -59,7 +62,12 @@ export function decide(manifest: Manifest, identity: Identity, name: string): De
     const mask = fieldMask(manifest, granting, field)
     if (mask !== 'none') masks.set(field.name, mask)
   }
-  if (owned.part === 'rejected') return decideRejected(rowFilter, masks)
+  if (owned.part === 'rejected') {
+    const own = decideRejected(rowFilter, masks)
+    // A processor sets aside rows of its input, beside those that it emitted.
+    const from = manifest.processors.find((processor) => processor.name === owned.owner.name)?.from
+    return from === undefined ? own : combineRejected([own, rejectedOf(from)])
+  }
   return seal(rowFilter, masks)
 }
 
@@ -69,6 +77,13 @@ const decideRejected = (rowFilter: string | null, masks: ReadonlyMap<string, Mas
     rowFilter === null ? null : 'false',
     new Map(masks.size === 0 ? [] : (['raw', 'message'] as const).map((column) => [column, 'null'])),
   )
+
+/** What was set aside of several relations at once: shown to those who may see what was set aside of each, as they may. */
+function combineRejected(decisions: readonly Decision[]): Decision {
+  if (decisions.length === 0 || decisions.some(({ readable }) => !readable)) return DENIED
+  const masks = new Map(decisions.flatMap((decision) => [...decision.masks]))
+  return seal(decisions.some(({ rowFilter }) => rowFilter !== null) ? 'false' : null, masks)
+}
 
 function seal(rowFilter: string | null, masks: ReadonlyMap<string, MaskKind>): Decision {
   if (rowFilter === null && masks.size === 0) return OPEN

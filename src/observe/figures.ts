@@ -2,6 +2,7 @@
 // else depends on them.
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../log/log.ts'
+import { Live, type LiveCounts } from '../stream/live.ts'
 import { Materialize, type StreamCounts } from '../stream/materialize.ts'
 import type { InputProgress, Pipeline, Sink, StreamEvent } from '../stream/pipeline.ts'
 import { type Metrics, shortName } from './metrics.ts'
@@ -19,7 +20,11 @@ export interface PipelineFigures {
   readonly topics: readonly string[]
   /** Every partition of every topic, those of one topic in order. */
   readonly inputs: readonly InputProgress[]
+  /** The relation that it makes. */
+  readonly makes: string
   readonly counts: StreamCounts | null
+  /** Of live models. */
+  readonly live: LiveCounts | null
   readonly stopped: { readonly code: string; readonly message: string; readonly sinceMs: number } | null
 }
 
@@ -73,11 +78,13 @@ export class Figures {
   }
 
   pipelines(): PipelineFigures[] {
-    return this.#watched.map(({ pipeline, sink }) => ({
+    return this.#watched.map(({ pipeline, sink, makes }) => ({
       name: shortName(pipeline.settings.name),
       topics: pipeline.topics,
       inputs: pipeline.inputs,
+      makes,
       counts: sink instanceof Materialize ? sink.counts : null,
+      live: sink instanceof Live ? sink.counts : null,
       stopped: this.#stopped.get(pipeline.settings.name) ?? null,
     }))
   }
@@ -91,6 +98,7 @@ export class Figures {
           gauges.lag(figures.name, topic, partition, Math.max(0, this.#parts.log.range(topic, partition).end - position))
         const known = figures.inputs.map(({ watermarkUs }) => watermarkUs).filter((us) => us !== null)
         if (known.length > 0) gauges.watermark(figures.name, nowMs / 1_000 - Math.min(...known) / 1e6)
+        if (figures.live) for (const [outcome, count] of Object.entries(figures.live)) gauges.rows(figures.makes, outcome, count)
         const { counts } = figures
         if (counts) for (const [outcome, count] of Object.entries(counts)) gauges.rows(figures.topics[0]!, outcome, count)
       }

@@ -132,7 +132,8 @@ async function addRelation(scope: Scope, relation: Relation): Promise<void> {
   scope.relations.set(relation.name, relation)
   await makeKnown(scope, relation.name, relation.kind === 'stream' ? liveShape(relation) : storedShape(relation))
   if (relation.kind === 'stream') await makeKnown(scope, lateName(relation.name), lateShape(relation))
-  if (relation.kind === 'stream' || (relation.kind === 'table' && relation.source.kind !== 'none'))
+  const isLive = relation.kind === 'model' && relation.refresh === 'live'
+  if (isLive || relation.kind === 'stream' || (relation.kind === 'table' && relation.source.kind !== 'none'))
     await makeKnown(scope, rejectedName(relation.name), REJECTED_SHAPE)
 }
 

@@ -22,6 +22,7 @@ export function storedRelations(manifest: Manifest): Stored[] {
       return [own, side(lateName(relation.name), lateShape(relation), true), side(rejectedName(relation.name), REJECTED_SHAPE, true)]
     if (relation.kind === 'table' && relation.source.kind !== 'none')
       return [own, side(rejectedName(relation.name), REJECTED_SHAPE, isLogged(relation))]
+    if (relation.kind === 'model' && relation.refresh === 'live') return [own, side(rejectedName(relation.name), REJECTED_SHAPE, true)]
     return [own]
   })
 }

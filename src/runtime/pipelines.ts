@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
 import type { Manifest, ModelManifest, ProcessorManifest, StreamManifest } from '../define/manifest.ts'
-import { isLogged, liveShape, storedShape } from '../define/system-columns.ts'
+import { isLogged, liveShape, rejectedName, storedShape } from '../define/system-columns.ts'
 import { compileLive } from '../engine/algebra/read-query.ts'
 import type { SqlParser } from '../engine/ast.ts'
 import type { RelationStore } from '../engine/relations.ts'
@@ -106,11 +106,13 @@ async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: Mo
 
 async function startEmpty(parts: PipelinesParts, model: ModelManifest, pipeline: string): Promise<void> {
   const { offsets } = await parts.catalog.progress(pipeline)
-  const table = await parts.lake.table(model.name)
-  if (offsets.length > 0 || !table.current) return
-  const files = await parts.lake.files(table)
-  if (files.length === 0) return
-  await parts.lake.commit([
-    { table: model.name, operation: 'delete', add: [], remove: files.map((file) => file.path), validateFrom: table.current.id },
-  ])
+  if (offsets.length > 0) return
+  for (const name of [model.name, rejectedName(model.name)]) {
+    const table = await parts.lake.table(name)
+    const files = table.current ? await parts.lake.files(table) : []
+    if (files.length === 0) continue
+    await parts.lake.commit([
+      { table: name, operation: 'delete', add: [], remove: files.map((file) => file.path), validateFrom: table.current!.id },
+    ])
+  }
 }

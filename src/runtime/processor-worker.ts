@@ -6,6 +6,7 @@ import { asMillraceError, MillraceError } from '../core/errors.ts'
 import type { ProcessorManifest, StreamManifest } from '../define/manifest.ts'
 import { Executor } from '../stream/processor/executor.ts'
 import type { Round } from '../stream/processor/host.ts'
+import { forbidChance } from './forbid-chance.ts'
 import { loadProject } from './load.ts'
 import { fingerprintOf, processorsOf } from './project-code.ts'
 
@@ -34,6 +35,7 @@ export interface Reply {
 
 const { directory, code, processor, input, outputs, progress } = workerData as WorkerData
 const seen = new Float64Array(progress)
+const calls = forbidChance()
 
 async function open(): Promise<Executor> {
   const loaded = await loadProject(directory)
@@ -51,8 +53,9 @@ async function open(): Promise<Executor> {
     seen[1] = offset
     seen[2] = nth
     seen[0]!++
+    calls.begin()
   }
-  return new Executor({ processor, input, outputs, code: own, onCall })
+  return new Executor({ processor, input, outputs, code: own, onCall, onReturn: calls.end })
 }
 
 const opened = open()

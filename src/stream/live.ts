@@ -1,8 +1,10 @@
 // The sink that runs a live model: a chain of operators over the rows of its streams that are out. Rows of windows are final
 // when the watermark has passed their end; rows of a keyed model replace the ones before. The result depends on the rows alone,
-// never on their order or on how they were cut into batches. PROTOCOL rule 10.
-import { asMillraceError, MillraceError } from '../core/errors.ts'
+// never on their order or on how they were cut into batches. PROTOCOL rule 10. Rows on which an expression fails are set aside
+// in `<model>__rejected`: the model is what its SQL says of all the others.
+import { asMillraceError } from '../core/errors.ts'
 import type { ModelManifest } from '../define/manifest.ts'
+import { rejectedName } from '../define/system-columns.ts'
 import type { LiveQuery } from '../engine/algebra/relation.ts'
 import type { RelationStore, WritableRelation } from '../engine/relations.ts'
 import type { LakeTable } from '../lake/types.ts'
@@ -11,18 +13,33 @@ import type { Shape } from '../schema/type.ts'
 import { Chain } from './operators/chain.ts'
 import type { Cut, Sink } from './pipeline.ts'
 import { batchOf } from './plain.ts'
+import { Poison } from './poison.ts'
+import { rejectedBatch } from './rejected.ts'
 import type { Delivery } from './source.ts'
+
+/** Rows of the stream that were out since the model was deployed: in = out + rejected. */
+export interface LiveCounts {
+  readonly in: number
+  readonly out: number
+  readonly rejected: number
+}
 
 interface SavedState {
   readonly chain: unknown
+  readonly counts?: LiveCounts
 }
+
+const ZERO: LiveCounts = { in: 0, out: 0, rejected: 0 }
 
 export class Live implements Sink {
   readonly #name: string
   readonly #shape: Shape
   readonly #emit: ModelManifest['emit']
   readonly #relation: WritableRelation
+  readonly #rejected: WritableRelation
   readonly #chain: Chain
+  readonly #poison: Poison
+  #counts: LiveCounts = ZERO
   /** Rows came in since what is open was shown. */
   #isDirty = false
   #isShown = false
@@ -33,15 +50,21 @@ export class Live implements Sink {
     this.#shape = model.shape
     this.#emit = model.emit
     this.#relation = relations.writable(model.name)
+    this.#rejected = relations.writable(rejectedName(model.name))
     this.#chain = new Chain(query, shapeOf, model.shape)
+    this.#poison = new Poison(model.name, this.#chain)
+  }
+
+  get counts(): LiveCounts {
+    return this.#counts
   }
 
   get pendingRows(): number {
-    return this.#relation.pendingRows
+    return this.#relation.pendingRows + this.#rejected.pendingRows
   }
 
   get pendingBytes(): number {
-    return this.#relation.pendingBytes
+    return this.#relation.pendingBytes + this.#rejected.pendingBytes
   }
 
   /** Windows that are still open. */
@@ -51,7 +74,10 @@ export class Live implements Sink {
 
   async restore(saved: unknown): Promise<void> {
     await this.#relation.reset()
-    this.#chain.restore((saved as SavedState | null)?.chain ?? null)
+    await this.#rejected.reset()
+    const { chain, counts = ZERO } = (saved as SavedState | null) ?? { chain: null }
+    this.#chain.restore(chain)
+    this.#counts = counts
     this.#isDirty = true
     this.#isShown = false
   }
@@ -61,33 +87,31 @@ export class Live implements Sink {
     const { out } = classified
     if (out.length === 0) return
     this.#isDirty = true
-    await this.#append(this.#take(delivery, out.length === batch.rows ? null : out, out.length))
-  }
-
-  /** @throws MR_SQL_RUNTIME with the place of the row that an expression fails on. */
-  #take(delivery: Delivery, rows: Int32Array | null, count: number): ColumnBatch | null {
+    let rejected = 0
     try {
-      return this.#chain.take(delivery.topic, delivery.batch, rows, count)
-    } catch (cause) {
-      throw this.#located(asMillraceError(cause), delivery)
+      await this.#append(this.#chain.take(delivery.topic, batch, out.length === batch.rows ? null : out, out.length))
+    } catch (error) {
+      rejected = await this.#takeSound(delivery, error)
+    }
+    const counts = this.#counts
+    this.#counts = {
+      in: counts.in + out.length,
+      out: counts.out + out.length - rejected,
+      rejected: counts.rejected + rejected,
     }
   }
 
-  /** Row by row once more: the state is lost either way, the pipeline starts again from its checkpoint. */
-  #located(error: MillraceError, { topic, batch, partition, offsets, classified: { out } }: Delivery): MillraceError {
-    if (error.code !== 'MR_SQL_RUNTIME') return error
-    for (const row of out) {
-      try {
-        this.#chain.take(topic, batch, Int32Array.of(row), 1)
-      } catch (cause) {
-        const { message, fix = 'correct the expression' } = asMillraceError(cause)
-        return new MillraceError('MR_SQL_RUNTIME', `${this.#name}: ${message} (${topic}, partition ${partition}, offset ${offsets[row]})`, {
-          cause,
-          fix,
-        })
-      }
-    }
-    return error
+  /**
+   * Expressions over rows are computed before any state changes, so what failed on some can be taken without them. Answers how
+   * many were set aside. @throws the error itself when it is none of a row: an aggregate that overflows, say.
+   */
+  async #takeSound(delivery: Delivery, error: unknown): Promise<number> {
+    if (asMillraceError(error).code !== 'MR_SQL_RUNTIME') throw error
+    const { sound, rejected } = this.#poison.sift(delivery, delivery.classified.out)
+    if (rejected.length === 0) throw error
+    if (sound.length > 0) await this.#append(this.#chain.take(delivery.topic, delivery.batch, sound, sound.length))
+    await this.#rejected.append(rejectedBatch(rejected))
+    return rejected.length
   }
 
   async tick(watermarkUs: number | null): Promise<void> {
@@ -110,7 +134,14 @@ export class Live implements Sink {
 
   async cut(): Promise<Cut> {
     const chain = this.#chain.save()
-    const flush = await this.#relation.cut()
-    return { state: { chain }, changes: () => flush.changes(), publish: (tables: readonly LakeTable[]) => flush.publish(tables) }
+    const flushes = [await this.#relation.cut(), await this.#rejected.cut()]
+    const state: SavedState = { chain, counts: this.#counts }
+    return {
+      state,
+      changes: async () => (await Promise.all(flushes.map((flush) => flush.changes()))).flat(),
+      publish: async (tables: readonly LakeTable[]) => {
+        for (const flush of flushes) await flush.publish(tables)
+      },
+    }
   }
 }

@@ -16,7 +16,7 @@ import { type Engine, openEngine, type Session } from '../../src/engine/duckdb.t
 import { literal } from '../../src/engine/sql-text.ts'
 import { decide, mayWrite } from '../../src/govern/decide.ts'
 import type { Identity } from '../../src/govern/identity.ts'
-import { ADMIN, caller, field, manifestOf, streamOf, tableOf } from './fixture.ts'
+import { ADMIN, caller, field, manifestOf, streamOf, tableOf, viewOf } from './fixture.ts'
 import { type Row, readingRoles, seesColumn, seesRow } from './reference.ts'
 
 const FIELDS = [
@@ -149,6 +149,25 @@ test('what belongs to a stream follows it', () => {
   assert.equal(decide(access(null, 'hash'), who, 'two__rejected').rowFilter, null)
   assert.equal(decide(access(null, null), who, 'two__rejected').masks.size, 0)
   assert.equal(decide(manifest, caller(['b']), 'two__rejected').readable, false)
+  // What a live model or a processor sets aside are rows of what they read: it takes the right to see those.
+  const live = { ...viewOf('live', [field('n', 'long')], 'SELECT 1'), refresh: 'live' as const, inputs: ['two'] }
+  const derived = { ...streamOf('derived', [field('n', 'long')]), source: 'processor' as const, processor: 'derived' }
+  const open = { name: 'all', at: 'test:1', to: ['a', 'b'], on: ['live', 'derived'], privilege: 'read' as const }
+  for (const world of [manifest, access(null, 'hash'), access(null, null)]) {
+    const wider = {
+      ...world,
+      relations: [...world.relations, live, derived],
+      processors: [{ kind: 'processor' as const, name: 'derived', at: 'test:1', from: 'two', state: {} }],
+      grants: [...world.grants, open],
+    }
+    const own = decide(wider, who, 'two__rejected')
+    for (const name of ['live__rejected', 'derived__rejected']) {
+      const found = decide(wider, who, name)
+      assert.deepEqual([found.rowFilter, [...found.masks]], [own.rowFilter, [...own.masks]], name)
+      assert.equal(decide(wider, caller(['b']), name).readable, false, `${name}: b reads the results, not what they come from`)
+      assert.ok(decide(wider, caller(['b']), name.replace('__rejected', '')).readable)
+    }
+  }
   assert.equal(decide(manifest, who, 'two__nothing').readable, false)
   assert.equal(decide(manifest, ADMIN, 'two__nothing').readable, false)
 })

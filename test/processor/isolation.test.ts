@@ -10,7 +10,17 @@ import { root, startServer, type TestServer } from '../server/server.ts'
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-const DOES: Readonly<Record<number, string>> = { 5: 'throw', 12: 'loop', 13: 'loop', 20: 'exit', 27: 'promise', 33: 'loop later' }
+const DOES: Readonly<Record<number, string>> = {
+  5: 'throw',
+  12: 'loop',
+  13: 'loop',
+  20: 'exit',
+  27: 'promise',
+  33: 'loop later',
+  36: 'clock',
+  37: 'today',
+  38: 'chance',
+}
 const ORDERS = 48
 
 test('a call that throws, loops, exits or is async is set aside with its place; everything else goes on', {
@@ -80,6 +90,9 @@ test('a call that throws, loops, exits or is async is set aside with its place; 
     told.sort((a, b) => (String(a) < String(b) ? -1 : 1)),
     [
       ['MR_ROW_PROCESSOR', 27],
+      ['MR_ROW_PROCESSOR', 36],
+      ['MR_ROW_PROCESSOR', 37],
+      ['MR_ROW_PROCESSOR', 38],
       ['MR_ROW_PROCESSOR', 5],
       ['MR_ROW_PROCESSOR_EXIT', 20],
       ['MR_ROW_PROCESSOR_TIME', 12],
@@ -95,5 +108,30 @@ test('a call that throws, loops, exits or is async is set aside with its place; 
   )
   assert.match(messageOf(20), /^counted on partition \d, offset \d+: its thread ended with status 3/)
   assert.match(messageOf(27), /must not be async/)
+  assert.match(messageOf(36), /the clock was read/)
+  assert.match(messageOf(37), /the clock was read/)
+  assert.match(messageOf(38), /chance was read/)
+  assert.equal(await server.stop(), 0)
+})
+
+test('code that takes all memory ends its thread, not the server', { timeout: 120_000 }, async (t) => {
+  const data = mkdtempSync(join(tmpdir(), 'millrace-processor-'))
+  const env = { MILLRACE_FLUSH_MS: '300', NODE_OPTIONS: '--max-old-space-size=256' }
+  const server = await startServer({ project: join(root, 'test', 'processor', 'project'), data, env })
+  t.after(() => {
+    server.child.kill('SIGKILL')
+    rmSync(data, { recursive: true, force: true })
+  })
+  const rows = [0, 1, 2, 3].map((id) => ({ id, customer: 'c', does: id === 2 ? 'hoard' : 'count', seen: '2026-01-01T00:00:00Z' }))
+  const body = rows.map((row) => `${JSON.stringify(row)}\n`).join('')
+  assert.equal((await server.post('/streams/orders', body, { 'content-type': 'application/x-ndjson' })).status, 202)
+  for (let tries = 0; tries < 200 && (await server.sql('SELECT count(*) FROM hoarded'))[0]![0] !== 3; tries++) await sleep(250)
+  assert.deepEqual(await server.sql('SELECT id FROM hoarded ORDER BY id'), [[0], [1], [3]])
+  const refused = await server.sql("SELECT code, raw->>'$.id', message FROM hoarded__rejected")
+  assert.deepEqual(
+    refused.map(([code, id]) => [code, id]),
+    [['MR_ROW_PROCESSOR_EXIT', '2']],
+  )
+  assert.match(String(refused[0]![2]), /memory/)
   assert.equal(await server.stop(), 0)
 })

@@ -58,7 +58,8 @@ const CODE: ProcessorCode = {
     check({ key }, given, { emitTo, timer, now }) {
       const { n } = given as unknown as State
       emitTo['quiet']!({ what: `check ${now.epochMs}`, customer: key, n: n.get() ?? 0, seen: now })
-      if (n.get() !== null) timer('check', now.plusMs(5_000), 'arrival')
+      // Not for ever: the last rows are one a customer.
+      if ((n.get() ?? 0) > 1) timer('check', now.plusMs(5_000), 'arrival')
     },
   },
 }
@@ -219,7 +220,7 @@ function mortal(host: ProcessorHost, random: Random, chance: () => number): Proc
 for (const seed of [11, 12, 13, 14]) {
   test(`calls that are ended are left out once it is decided, and nothing that was written is taken back (seed ${seed})`, async () => {
     const random = seededRandom(seed)
-    let chance = 0.15
+    let chance = 0.04
     await using world = await StreamWorld.open({
       manifest: MANIFEST,
       processors: { visits: CODE },

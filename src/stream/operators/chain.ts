@@ -76,10 +76,28 @@ export class Chain {
     return this.#steps.reduce((sum, { operator }) => sum + operator.openWindows, 0)
   }
 
+  /**
+   * Computes what is computed of rows one by one, up to the operators with state, and changes nothing. @throws what `take` throws of
+   * these rows before it changes anything.
+   */
+  probe(stream: string, batch: ColumnBatch, rows: Int32Array | null, count: number): void {
+    for (const { taken, to } of this.#enter(stream, { batch, rows, count }))
+      if (taken.count > 0) to?.step.operator.probe(taken.batch, taken.rows, taken.count, to.side)
+  }
+
+  #enter(stream: string, rows: Rows): { readonly taken: Rows; readonly to: Port | null }[] {
+    const own = this.#entries.filter((entry) => entry.stream === stream)
+    return own.map(({ before, to }) => ({ taken: run(before, rows), to }))
+  }
+
   /** Rows that come out at once. */
   take(stream: string, batch: ColumnBatch, rows: Int32Array | null, count: number): ColumnBatch | null {
+    const entered = this.#enter(stream, { batch, rows, count })
+    // Where a stream goes in twice, no operator may change before all know that they can take the rows.
+    if (entered.length > 1)
+      for (const { taken, to } of entered) if (taken.count > 0) to?.step.operator.probe(taken.batch, taken.rows, taken.count, to.side)
     const out: ColumnBatch[] = []
-    for (const { stream: own, before, to } of this.#entries) if (own === stream) this.#pass(run(before, { batch, rows, count }), to, out)
+    for (const { taken, to } of entered) this.#pass(taken, to, out)
     return joinBatches(out)
   }
 

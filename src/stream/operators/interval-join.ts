@@ -28,6 +28,10 @@ export class IntervalJoin implements Operator {
     this.#delays = [join.left.delayUs, join.right.delayUs]
   }
 
+  probe(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): void {
+    this.#parts.probe(batch, rows, count, side)
+  }
+
   take(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): ColumnBatch | null {
     const own = this.#parts.read(batch, rows, count, side)
     const held = this.#parts.held[side]

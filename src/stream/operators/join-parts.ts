@@ -79,6 +79,11 @@ export class JoinParts {
     return this.#held
   }
 
+  /** Computes what is computed of each row of a side, and changes nothing. */
+  probe(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): void {
+    this.#projections[side](batch.columns, rows, count)
+  }
+
   read(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): SideBatch {
     const projected = this.#projections[side](batch.columns, rows, count)
     const at = this.#timed ? 1 : 0

@@ -42,6 +42,10 @@ export class Lag implements Operator {
     )
   }
 
+  probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
+    this.#project(batch.columns, rows, count)
+  }
+
   take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
     const [time, ...columns] = this.#project(batch.columns, rows, count)
     const size = this.#lag.partition.length

@@ -30,6 +30,10 @@ export class LatestJoin implements Operator {
     this.#ties = [right.fields.length, right.fields.length + on.ties.length]
   }
 
+  probe(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): void {
+    this.#parts.probe(batch, rows, count, side)
+  }
+
   take(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): null {
     const { times, groups, columns } = this.#parts.read(batch, rows, count, side)
     const held = this.#parts.held[side]

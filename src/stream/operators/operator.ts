@@ -4,6 +4,8 @@ import type { ColumnBatch } from '../../schema/batch.ts'
 import { joinColumns } from '../../schema/join-columns.ts'
 
 export interface Operator {
+  /** Computes what `take` computes of each row before it changes anything, and changes nothing. */
+  probe(batch: ColumnBatch, rows: Int32Array | null, count: number, side: 0 | 1): void
   /** Rows `rows[i]` of the batch, all of them where null. What comes out has the shape that the plan says. `side`: of a join, 1 for the right. */
   take(batch: ColumnBatch, rows: Int32Array | null, count: number, side: 0 | 1): ColumnBatch | null
   /** What is final up to this event time, microseconds; it is forgotten here. */

@@ -53,6 +53,10 @@ export class PaneOperator<Table extends PaneTable> implements Operator {
     return this.#windows(null, null).length
   }
 
+  probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
+    this.#project(batch.columns, rows, count)
+  }
+
   take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
     const [time, ...columns] = this.#project(batch.columns, rows, count)
     for (const { start, rows: own, count: size } of splitByPane(time!, count, this.#slideUs)) {

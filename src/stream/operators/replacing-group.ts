@@ -55,6 +55,10 @@ export class ReplacingGroup implements Operator {
     )
   }
 
+  probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
+    this.#project(batch.columns, rows, count)
+  }
+
   take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
     const [sign, ...columns] = this.#project(batch.columns, rows, count)
     const size = this.#group.keys.length

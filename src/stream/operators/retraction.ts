@@ -40,6 +40,10 @@ export class Retracting implements Operator {
     return this.#rows.fields.slice(this.#keyCount).map(({ type }) => makeLane(type))
   }
 
+  probe(batch: ColumnBatch, rows: Int32Array | null, count: number, side: 0 | 1): void {
+    this.#inner.probe(batch, rows, count, side)
+  }
+
   take(batch: ColumnBatch, rows: Int32Array | null, count: number, side: 0 | 1): null {
     this.#inner.take(batch, rows, count, side)
     return null

@@ -62,6 +62,10 @@ export class SessionGroup implements Operator {
     return this.#sessions - this.#free.length
   }
 
+  probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
+    this.#project(batch.columns, rows, count)
+  }
+
   take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
     const [time, key, ...columns] = this.#project(batch.columns, rows, count)
     const times = microsOf(time!)

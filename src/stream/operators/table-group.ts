@@ -27,6 +27,10 @@ export class TableGroup implements Operator {
     this.#table = new GroupTable(this.#layout, SHARDS)
   }
 
+  probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
+    this.#project(batch.columns, rows, count)
+  }
+
   take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
     const before = this.#table.size
     const groups = this.#table.add(this.#project(batch.columns, rows, count), null, count)

@@ -52,6 +52,10 @@ export class TableTop implements Operator {
     this.#table = new TopTable(this.#made.layout, 256)
   }
 
+  probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
+    this.#made.project(batch.columns, rows, count)
+  }
+
   take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
     this.#table.add(this.#made.project(batch.columns, rows, count), null, count, (partition) => this.#changed.add(partition))
     return null

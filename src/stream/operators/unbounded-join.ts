@@ -18,6 +18,10 @@ export class UnboundedJoin implements Operator {
     this.#isUnique = [on.unique === 'left', on.unique === 'right']
   }
 
+  probe(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): void {
+    this.#parts.probe(batch, rows, count, side)
+  }
+
   take(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): ColumnBatch | null {
     const own = this.#parts.read(batch, rows, count, side)
     const held = this.#parts.held[side]

@@ -303,6 +303,19 @@ test('a call that is to be left out is not made, whether of a row or of a timer,
   )
 })
 
+test('chance is drawn from the place of the record: the same again, another for another record', () => {
+  const draw = (): string[] => {
+    const executor = executorOf({ ...CODE, on: (_row, _state, { emit, random }) => emit({ what: `${random()} ${random()}` }) })
+    const list = [1, 2].map(
+      (ms): Rec => ({ row: { key: 'k', seenMs: ms, does: 'count', name: 'a', afterMs: 0 }, watermarkMs: 0, appendMs: 1 }),
+    )
+    return linesOf(executor.run(roundOf(list, 5)), 0)
+  }
+  const drawn = draw()
+  assert.deepEqual(draw(), drawn)
+  assert.equal(new Set(drawn.flatMap((line) => line.split(' '))).size, 4)
+})
+
 test('outside of a call nothing can be emitted, set or read', () => {
   let kept: Parameters<ProcessorCode['on']>[2] | null = null
   let state: Record<string, unknown> = {}

@@ -2,6 +2,7 @@
 // Plain computation: the same records give the same calls and the same rows, however they are cut into rounds. A call that
 // throws leaves no trace but its refusal. PROTOCOL rules 10 and 12.
 import { MillraceError } from '../../core/errors.ts'
+import { type Random, seededRandom } from '../../core/random.ts'
 import type { ProcessorManifest, StreamManifest } from '../../define/manifest.ts'
 import type { Refusal } from '../../log/refusal.ts'
 import { Instant } from '../../schema/instant.ts'
@@ -10,7 +11,7 @@ import { fieldOf, type Type } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
 import { type KeyedState, keyedState } from '../state/keyed-state.ts'
 import { decodeValue, encodeValue, rowEncoder, rowReader } from '../value.ts'
-import type { CallContext, Emission, ProcessorCode, Ran, Round } from './host.ts'
+import type { CallContext, CallId, Emission, ProcessorCode, Ran, Round } from './host.ts'
 import { type TimeOf, type TimerEntry, Timers } from './timers.ts'
 
 export interface ExecutorParts {
@@ -21,6 +22,8 @@ export interface ExecutorParts {
   readonly code: ProcessorCode
   /** Told before each call: what a watcher needs to know of it. */
   readonly onCall?: (offset: number, nth: number) => void
+  /** Told after each call. */
+  readonly onReturn?: () => void
 }
 
 interface Partition {
@@ -64,6 +67,8 @@ export class Executor {
   #fired: number | null = null
   // The call at hand.
   #key = ''
+  #call: CallId = { partition: 0, offset: 0, nth: -1 }
+  #random: Random | null = null
   #arrivalUs = 0
   #isOpen = false
   #emitted: Emitted[] = []
@@ -180,7 +185,7 @@ export class Executor {
     const { key } = this.#parts.processor
     const timeUs = this.#timeIndex < 0 ? this.#arrivalUs : microsOf(batch.columns[this.#timeIndex]!)[row]!
     const floorUs = this.#floorUs
-    this.#call(key === undefined ? '' : this.#keyText(input[key]), Math.max(timeUs, floorUs), floorUs, offset, -1, input, (state) =>
+    this.#run(key === undefined ? '' : this.#keyText(input[key]), Math.max(timeUs, floorUs), floorUs, offset, -1, input, (state) =>
       this.#parts.code.on(input, state, this.#context),
     )
   }
@@ -193,7 +198,7 @@ export class Executor {
     const ownUs = timer.by === 'event' || this.#timeIndex < 0 ? timer.atUs : Number.isFinite(watermarkUs) ? watermarkUs : timer.atUs
     const key = this.#parts.processor.key === undefined ? null : decodeValue(this.#keyType, JSON.parse(timer.key))
     const told = { key, at: Instant.fromMicros(timer.atUs) }
-    this.#call(timer.key, Math.max(ownUs, floorUs), floorUs, offset, nth, { timer: timer.name, ...told }, (state) =>
+    this.#run(timer.key, Math.max(ownUs, floorUs), floorUs, offset, nth, { timer: timer.name, ...told }, (state) =>
       handler(told, state, this.#context),
     )
   }
@@ -207,7 +212,7 @@ export class Executor {
     return JSON.stringify(encodeValue(this.#keyType, value ?? null))
   }
 
-  #call(
+  #run(
     key: string,
     nowUs: number,
     floorUs: number,
@@ -224,6 +229,8 @@ export class Executor {
     }
     this.#parts.onCall?.(offset, nth)
     this.#key = key
+    this.#call = { partition: this.#round!.partition, offset, nth }
+    this.#random = null
     this.#emitted = []
     this.#undoTimers = []
     state.enter(key, nowUs, floorUs)
@@ -243,6 +250,7 @@ export class Executor {
       })
     } finally {
       this.#isOpen = false
+      this.#parts.onReturn?.()
       state.leave()
     }
   }
@@ -287,6 +295,11 @@ export class Executor {
         this.#mustBeOpen('cancelTimer')
         this.#undoTimers.push(this.#at!.timers.cancel(this.#key, name))
       },
+      random: () => {
+        this.#mustBeOpen('random')
+        this.#random ??= seededRandom(seedOf(this.#call))
+        return this.#random.next()
+      },
       get now() {
         return nowOf()
       },
@@ -305,6 +318,13 @@ export class Executor {
 function partitionOfText(key: string, partitions: number): number {
   const bytes = Buffer.from(key)
   return partitionOf(bytes, 0, bytes.length, partitions)
+}
+
+/** FNV-1a over what names the call. */
+const seedOf = ({ partition, offset, nth }: CallId): number => {
+  let hash = 0x811c9dc5
+  for (const char of `${partition}/${offset}/${nth}`) hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193)
+  return hash >>> 0
 }
 
 function mustBeSync(answer: unknown): void {

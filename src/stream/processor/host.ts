@@ -10,6 +10,7 @@ export interface CallContext {
   readonly emitTo: Readonly<Record<string, (row: Record<string, unknown>) => void>>
   timer(name: string, at: Instant, by?: 'event' | 'arrival'): void
   cancelTimer(name: string): void
+  random(): number
   readonly now: Instant
 }
 

@@ -16,18 +16,26 @@ export function windowKind(withinMs: number, panes: number): Kind<Cell> {
   }
   return {
     handle: (slot) => {
-      const total = (): Pane => {
+      const live = function* (): Generator<Pane> {
         const now = paneAt(slot.nowUs)
-        let [count, sum, min, max] = [0, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-        // By the number of the pane: a sum of doubles depends on its order, which must not depend on what was taken back.
-        const live = [...(slot.get() ?? [])].filter(([pane]) => pane > now - panes && pane <= now).sort(([a], [b]) => a - b)
-        for (const [, pane] of live) {
-          count += pane[0]
-          sum += pane[1]
-          min = Math.min(min, pane[2])
-          max = Math.max(max, pane[3])
-        }
-        return [count, sum, min, max]
+        for (const [pane, figures] of slot.get() ?? []) if (pane > now - panes && pane <= now) yield figures
+      }
+      const count = (): number => {
+        let total = 0
+        for (const pane of live()) total += pane[0]
+        return total
+      }
+      /** By the number of the pane: a sum of doubles depends on its order, which must not depend on what was taken back. */
+      const sum = (): number => {
+        const now = paneAt(slot.nowUs)
+        const numbers = [...(slot.get()?.keys() ?? [])].filter((pane) => pane > now - panes && pane <= now).sort((a, b) => a - b)
+        return numbers.reduce((total, pane) => total + slot.get()!.get(pane)![1], 0)
+      }
+      /** Null while the window is empty. */
+      const pick = (index: 2 | 3, better: (a: number, b: number) => number): number | null => {
+        let best: number | null = null
+        for (const pane of live()) best = best === null ? pane[index] : better(best, pane[index])
+        return best
       }
       return {
         add: (value = 1): void => {
@@ -41,22 +49,20 @@ export function windowKind(withinMs: number, panes: number): Kind<Cell> {
           cell.set(pane, [count + 1, sum + value, Math.min(min, value), Math.max(max, value)])
         },
         get count(): number {
-          return total()[0]
+          return count()
         },
         get sum(): number {
-          return total()[1]
+          return sum()
         },
         get mean(): number | null {
-          const [count, sum] = total()
-          return count === 0 ? null : sum / count
+          const of = count()
+          return of === 0 ? null : sum() / of
         },
         get min(): number | null {
-          const [count, , min] = total()
-          return count === 0 ? null : min
+          return pick(2, Math.min)
         },
         get max(): number | null {
-          const [count, , , max] = total()
-          return count === 0 ? null : max
+          return pick(3, Math.max)
         },
       }
     },

@@ -27,6 +27,9 @@ export const counted = processor(
       if (order.does === 'loop') spin()
       if (order.does === 'exit') process.exit(3)
       if (order.does === 'promise') return Promise.reject(new Error('nobody waits')) as unknown as undefined
+      if (order.does === 'clock') n.set(Date.now())
+      if (order.does === 'today') n.set(new Date().getDay())
+      if (order.does === 'chance') n.set(Math.floor(Math.random() * 2))
       if (order.does === 'loop later') timer('later', order.seen.plusMs(1))
       emit({ id: order.id, customer: order.customer, nth, seen: order.seen })
     },
@@ -38,4 +41,19 @@ export const counted = processor(
   },
 )
 
-export default project('processor', [{ orders, counted }])
+/** With enough time to use up its memory. */
+export const hoarded = processor(
+  'hoarded',
+  { id: t.int() },
+  {
+    from: orders,
+    limit: '10 minutes',
+    on(order, _state, { emit }) {
+      const hoard: number[][] = []
+      while (order.does === 'hoard') hoard.push(new Array<number>(100_000).fill(1.5))
+      emit({ id: order.id })
+    },
+  },
+)
+
+export default project('processor', [{ orders, counted, hoarded }])

@@ -55,8 +55,8 @@ export const suspects = processor(
 
 export const reviews = stream(
   'reviews',
-  { customer: payments.customer, chance: t.double(), weights: t.long(), at: t.timestamp() },
-  { from: emitted(), key: 'customer', time: 'at' },
+  { customer: payments.customer, chance: t.double(), weights: t.long(), since: t.timestamp() },
+  { from: emitted(), key: 'customer', time: 'since' },
 )
 
 /** The type is exactly what is expected, not merely assignable. */
@@ -98,7 +98,7 @@ export const watched = processor(
       const inputs = { amount, cards: byCard.size }
       model.learn(inputs, byCard.size > 3)
       forecast.learn({ day: 1 }, forecast.predict({ day: 2 }))
-      emitTo.reviews({ customer: payment.customer, chance: model.score(inputs), weights: BigInt(model.version), at: now })
+      emitTo.reviews({ customer: payment.customer, chance: model.score(inputs), weights: BigInt(model.version), since: now })
       timer('silent', payment.seen.plusMs(60_000))
       timer('weekly', now.plusMs(1), 'arrival')
       cancelTimer('weekly')
@@ -108,7 +108,7 @@ export const watched = processor(
       silent({ key, at }, { byCard }, { emitTo }) {
         exactly<typeof key, string>(true)
         exactly<typeof at, Instant>(true)
-        emitTo.reviews({ customer: key, chance: byCard.size, weights: 0n, at })
+        emitTo.reviews({ customer: key, chance: byCard.size, weights: 0n, since: at })
       },
       weekly() {},
     },
