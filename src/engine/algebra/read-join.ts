@@ -6,7 +6,7 @@ import { comparison } from './functions.ts'
 import { fixedMicros, readCondition, type Scope } from './read-expression.ts'
 import { refuse } from './refuse.ts'
 import type { JoinBound, JoinRelation, JoinSide, NamedExpression, Relation } from './relation.ts'
-import { type NamedColumn, type Rows, type Source, sourceOf } from './source.ts'
+import { LOG_ORDER, type NamedColumn, type Rows, type Source, sourceOf } from './source.ts'
 
 /** As of `read-source.ts`. */
 interface Wanted {
@@ -32,9 +32,6 @@ function prepare(rows: Rows, used: ReadonlySet<string> | null, reads: readonly s
   const relation: Relation = { op: 'project', input: rows.relation, columns: projected }
   return { ...rows, relation, columns, times, key: named(rows.key), unique: named(rows.unique) }
 }
-
-/** What puts rows of one stream in order. PROTOCOL rule 10. */
-const LOG_ORDER = ['_ingested_at', '_partition', '_offset']
 
 export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, where }: Wanted): Rows {
   const froms = [leftRows, rightRows].map(({ columns }) => new Set(columns.map(({ from }) => from)))
