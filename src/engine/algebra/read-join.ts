@@ -114,6 +114,9 @@ class Joining {
       else rest.push(condition)
     }
     const bound = isLatest ? this.#latest(differences) : this.#bound(differences, keys)
+    // A row that a condition took from the unique side would let its partners wait for ever: the pair is judged instead.
+    const unique = bound.on.kind === 'unbounded' ? bound.on.unique : null
+    if (unique) rest.push(...alone[unique === 'left' ? 0 : 1].splice(0))
     if (isLatest && rest.length > 0) refuse('a further condition in ASOF JOIN', this.#node, 'write it in WHERE, or in a subquery')
     if (keys.length === 0) refuse('a join without equal keys', this.#node, NEAREST)
     const side = (of: 0 | 1): JoinSide => {
