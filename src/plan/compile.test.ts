@@ -371,6 +371,45 @@ test('a live model without a window has the key that its SQL makes; in batch a w
   assert.equal(byName('batch').keyed, undefined)
 })
 
+test('a live model may join streams, read subqueries and names of WITH, and window those', async () => {
+  const bought = stream('bought', { session: t.string(), paid: t.timestamp() }, { from: http(), time: 'paid', keep: { log: '7 days' } })
+  const joined = model(
+    'joined',
+    sql`WITH j AS (SELECT c.seen, c.session, b.paid FROM ${clicks} c LEFT JOIN ${bought} b ON c.session = b.session
+          AND b.paid BETWEEN c.seen AND c.seen + INTERVAL 10 MINUTE)
+        SELECT window_start, session, count(paid) AS paid FROM tumble(j, j.seen, INTERVAL 1 MINUTE) GROUP BY ALL`,
+    { fresh: 'live' },
+  )
+  const { manifest, findings: found } = await compiled([clicks, hidden, bought, joined])
+  assert.deepEqual(found, [])
+  const { inputs, shape, keyed } = manifest.relations.find(({ name }) => name === 'joined') as ModelManifest
+  assert.deepEqual(
+    [inputs, shape.fields.map(({ name }) => name), keyed],
+    [['clicks', 'bought'], ['window_start', 'session', 'paid'], undefined],
+  )
+  const unbounded = model('m', sql`SELECT c.session FROM ${clicks} c LEFT JOIN ${bought} b ON c.session = b.session`, { fresh: 'live' })
+  await expectOne(
+    /MR_PLAN_LIVE_SHAPE model "m": a left join without bounds between the times of both sides/,
+    clicks,
+    hidden,
+    bought,
+    unbounded,
+  )
+  const other = model(
+    'm',
+    sql`SELECT window_start, count(*) AS n FROM tumble(bought, bought.paid, INTERVAL 1 MINUTE) GROUP BY ALL
+        UNION ALL SELECT window_start, count(*) AS n FROM tumble(clicks, clicks.ms, INTERVAL 1 MINUTE) GROUP BY ALL`,
+    { fresh: 'live' },
+  )
+  await expectOne(
+    /MR_PLAN_REFRESH model "m": tumble needs the event time of "clicks", which is "seen", not "ms"/,
+    clicks,
+    hidden,
+    bought,
+    other,
+  )
+})
+
 test('models: declared columns are a contract', async () => {
   const of = (columns: object) => model('m', sql`SELECT id, amount FROM orders`, { columns } as Wrong)
   assert.deepEqual(await findings(orders, of({ id: t.string(), amount: t.decimal(18, 2) })), [])

@@ -445,7 +445,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
         ...pipelines
           .flatMap(({ pipeline }) => pipeline.inputs)
           .filter((input) => input.topic === topic && input.partition === partition)
-          .map(({ committed }) => committed),
+          .map(({ committed }) => committed ?? 0),
       ),
     onCommitted: onMaintained,
     onDone: (report) => logger.info('maintained a table', report),

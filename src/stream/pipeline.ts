@@ -85,7 +85,8 @@ export interface InputProgress {
   readonly partition: number
   /** Next offset to be read. */
   readonly position: number
-  readonly committed: number
+  /** Null until the last commit has been read. */
+  readonly committed: number | null
   readonly watermarkUs: number | null
 }
 
@@ -149,7 +150,7 @@ export class Pipeline {
       topic,
       partition,
       position: source.positions[partition]!,
-      committed: this.#flushed[index] ?? 0,
+      committed: this.#flushed[index] ?? null,
       watermarkUs: source.watermarkOf(partition),
     }))
   }

@@ -249,7 +249,7 @@ export class StreamWorld {
       pipelines.some(({ pipeline }) =>
         pipeline.inputs.some(({ topic, partition, committed }) => {
           const applied = this.#applied.get(`${pipeline.settings.name} ${topic} ${partition}`) ?? committed
-          return applied < log.range(topic, partition).end
+          return applied !== null && applied < log.range(topic, partition).end
         }),
       )
     // A pipeline that rests for the door wakes by the clock. It goes on only when nothing has happened for a while, since timers add records.

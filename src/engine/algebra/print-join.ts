@@ -2,10 +2,9 @@
 import { quoteName } from '../sql-text.ts'
 import { printExpression } from './print-expression.ts'
 import type { JoinRelation, JoinSide, Relation } from './relation.ts'
+import { LOG_ORDER } from './source.ts'
 
 const KINDS: Readonly<Record<JoinRelation['kind'], string>> = { inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', full: 'FULL JOIN' }
-
-const LOG_ORDER = ['_ingested_at', '_partition', '_offset']
 
 export function printJoin({ kind, left, right, on, where }: JoinRelation, print: (input: Relation) => string): string {
   const keys = left.keys.map((key, index) => `${printExpression(key)} = ${printExpression(right.keys[index]!)}`)

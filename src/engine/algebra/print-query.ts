@@ -4,7 +4,7 @@ import { quoteName } from '../sql-text.ts'
 import { printExpression } from './print-expression.ts'
 import { printJoin } from './print-join.ts'
 import type { Aggregate, GroupRelation, LagRelation, LiveQuery, OrderBy, Relation, TopRelation, Window } from './relation.ts'
-import { tumbleBounds } from './source.ts'
+import { LOG_ORDER, tumbleBounds } from './source.ts'
 
 /** SQL of a stream's table with all columns of the stream, the system columns too. */
 export type TableOf = (stream: string) => string
@@ -108,9 +108,6 @@ const printLag = ({ partition, time, ties, columns }: LagRelation, from: string)
   const lags = columns.map(({ name, value }) => `lag(${printExpression(value)}) OVER (${by}ORDER BY ${order}) AS ${quoteName(name)}`)
   return `SELECT *, ${lags.join(', ')} FROM (${from})`
 }
-
-/** What puts rows in the order of the log. PROTOCOL rule 10. */
-const LOG_ORDER = ['_ingested_at', '_partition', '_offset']
 
 const withBounds = (window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string =>
   `SELECT *, "#start" AS window_start, "#start" + ${microseconds(window.widthUs)} AS window_end FROM (${printWindowed(window, from)})`

@@ -6,7 +6,7 @@ import { comparison } from './functions.ts'
 import { fixedMicros, readCondition, type Scope } from './read-expression.ts'
 import { refuse } from './refuse.ts'
 import type { JoinBound, JoinRelation, JoinSide, NamedExpression, Relation } from './relation.ts'
-import { type NamedColumn, type Rows, type Source, sourceOf } from './source.ts'
+import { LOG_ORDER, type NamedColumn, type Rows, type Source, sourceOf } from './source.ts'
 
 /** As of `read-source.ts`. */
 interface Wanted {
@@ -32,9 +32,6 @@ function prepare(rows: Rows, used: ReadonlySet<string> | null, reads: readonly s
   const relation: Relation = { op: 'project', input: rows.relation, columns: projected }
   return { ...rows, relation, columns, times, key: named(rows.key), unique: named(rows.unique) }
 }
-
-/** What puts rows of one stream in order. PROTOCOL rule 10. */
-const LOG_ORDER = ['_ingested_at', '_partition', '_offset']
 
 export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, where }: Wanted): Rows {
   const froms = [leftRows, rightRows].map(({ columns }) => new Set(columns.map(({ from }) => from)))
@@ -117,6 +114,9 @@ class Joining {
       else rest.push(condition)
     }
     const bound = isLatest ? this.#latest(differences) : this.#bound(differences, keys)
+    // A row that a condition took from the unique side would let its partners wait for ever: the pair is judged instead.
+    const unique = bound.on.kind === 'unbounded' ? bound.on.unique : null
+    if (unique) rest.push(...alone[unique === 'left' ? 0 : 1].splice(0))
     if (isLatest && rest.length > 0) refuse('a further condition in ASOF JOIN', this.#node, 'write it in WHERE, or in a subquery')
     if (keys.length === 0) refuse('a join without equal keys', this.#node, NEAREST)
     const side = (of: 0 | 1): JoinSide => {

@@ -1,22 +1,23 @@
 // One SELECT of a live model: the clauses in their order (WHERE, windows and groups, HAVING, QUALIFY, the output columns,
 // DISTINCT). Where the rows come from is `read-source.ts`, expressions are `read-expression.ts`.
-import { type Node, walk } from '../ast.ts'
+import type { Node } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
 import { columnsIn, type Expression, isOptional, LONG, mapChildren, replaceColumns, sameExpression } from './expression.ts'
 import { nameOf } from './output-names.ts'
+import { outputRows } from './output-rows.ts'
 import { readAggregate } from './read-aggregate.ts'
 import { readCondition, readExpression, type Scope } from './read-expression.ts'
 import { type Reading, readSource } from './read-source.ts'
+import { isSameNode, type Lag, type Ranking, readLag, readLimit, readOrder, readRanking } from './read-window-function.ts'
 import { refuse } from './refuse.ts'
-import type { Aggregate, NamedExpression, OrderBy, Relation, TopRelation, Window } from './relation.ts'
-import { knownColumns, type NamedColumn, type Rows, type Source, tumbleBounds } from './source.ts'
+import type { Aggregate, NamedExpression, Relation, TopRelation, Window } from './relation.ts'
+import { AS_VIEW, checkClauses, joined, namesIn, partsOf } from './select-clauses.ts'
+import { knownColumns, LOG_ORDER, type Rows, type Source, tumbleBounds } from './source.ts'
 
 const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
 
 /** The rank that QUALIFY compares, as the operators name it. */
 const RANK = '#rank'
-
-const AS_VIEW = 'put it into a view over the live model'
 
 /** @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
 export function readSelect(select: Node, reading: Reading): Rows {
@@ -29,41 +30,13 @@ export function readSelect(select: Node, reading: Reading): Rows {
   return new SelectReader(select, source, from.type === 'JOIN' ? joined(where) : clause, reading.isModel).read()
 }
 
-const partsOf = (node: Node): Node[] =>
-  node.class === 'CONJUNCTION' && node.type === 'CONJUNCTION_AND' ? nodes(node['children']).flatMap(partsOf) : [node]
-
-const joined = (parts: readonly Node[]): Node | null => {
-  if (parts.length <= 1) return parts[0] ?? null
-  return { class: 'CONJUNCTION', type: 'CONJUNCTION_AND', alias: '', query_location: parts[0]!.query_location, children: [...parts] }
-}
-
-/** Names of the columns that a query reads, in lower case; null for all. */
-function namesIn(select: Node): ReadonlySet<string> | null {
-  const names = new Set<string>()
-  let isAll = false
-  walk(select, (node) => {
-    if (node.class === 'STAR') isAll = true
-    if (node.class === 'COLUMN_REF') names.add((node['column_names'] as string[]).at(-1)!.toLowerCase())
-  })
-  return isAll ? null : names
-}
-
-function checkClauses(select: Node): void {
-  if (select['sample']) refuse('SAMPLE', select)
-  for (const modifier of nodes(select['modifiers'])) {
-    if (modifier.type !== 'DISTINCT_MODIFIER') refuse('ORDER BY or LIMIT', select, AS_VIEW)
-    if (nodes(modifier['distinct_on_targets']).length > 0) refuse('DISTINCT ON', select, 'QUALIFY row_number() OVER (PARTITION BY ...) = 1')
-  }
-}
-
 class SelectReader {
   readonly #select: Node
   readonly #source: Source
   readonly #scope: Scope
   readonly #aggregates: Aggregate[] = []
   readonly #lags: Lag[] = []
-  #ranking: { readonly node: Node; readonly function: 'row_number' | 'rank' } | null = null
-
+  #ranking: Ranking | null = null
   readonly #where: Node | null
   readonly #isModel: boolean
   /** What windows of the source or of the groups are: set where rows are grouped or numbered by a time that is known to close. */
@@ -87,7 +60,7 @@ class SelectReader {
     const outputs = this.#outputs()
     const having = this.#select['having'] ? readCondition(this.#select['having'] as Node, this.#scope) : null
     const qualify = this.#select['qualify'] as Node | null
-    const limit = qualify ? this.#limit(qualify) : null
+    const limit = qualify ? readLimit(qualify, this.#select, (node) => this.#rankOf(node)) : null
     const groups = this.#groups(outputs)
     if (groups) return this.#grouped(input, groups, outputs, having, limit)
     if (having) refuse('HAVING without GROUP BY', this.#select)
@@ -122,37 +95,19 @@ class SelectReader {
   }
 
   #rankOf(node: Node): Expression {
-    const called = String(node['function_name'])
-    if (called !== 'row_number' && called !== 'rank')
-      refuse(`the window function ${called}`, node, 'row_number() or rank() with QUALIFY, or lag()')
-    if (!this.#select['qualify']) refuse(`${called}() without QUALIFY`, node, `add QUALIFY ${called}() OVER (...) <= 3`)
-    const isOther = this.#ranking !== null && JSON.stringify(withoutPlaces(this.#ranking.node)) !== JSON.stringify(withoutPlaces(node))
-    if (isOther) refuse('a second window function', node)
-    this.#ranking = { node, function: called }
+    const ranking = readRanking(node, this.#select)
+    if (this.#ranking !== null && !isSameNode(this.#ranking.node, node)) refuse('a second window function', node)
+    this.#ranking = ranking
     return { op: 'column', name: RANK, type: LONG, optional: false }
   }
 
-  /** `lag(x) OVER (PARTITION BY ... ORDER BY time)`: a column that is filled in when the rows before are known. */
   #lagOf(node: Node): Expression {
-    const nearest = 'write lag(x) OVER (PARTITION BY key ORDER BY window_start)'
-    const [of, offset, otherwise] = nodes(node['children'])
-    const step = offset ?? (node['offset_expr'] as Node | null)
-    const isOne = !step || (step.class === 'CONSTANT' && Number(literalValue(step['value'] as Literal)) === 1)
-    if (!of || !isOne || otherwise || node['default_expr'] || node['ignore_nulls'] || node['filter_expr'])
-      refuse('this lag(...)', node, nearest)
-    const [order, more] = nodes(node['orders'])
-    const time = order && readExpression(order['expression'] as Node, this.#scope)
-    const delayUs = time?.op === 'column' ? this.#source.times.get(time.name) : undefined
-    if (!time || more || delayUs === undefined || order['type'] === 'DESCENDING' || this.#source.window)
-      return refuse('lag(...) over other than a time that the watermark follows', node, nearest)
-    const partition = nodes(node['partitions']).map((child) => readExpression(child, this.#scope))
-    const value = readExpression(of!, this.#scope)
-    const lag: Lag = { partition, time, delayUs, column: { name: `#lag${this.#lags.length}`, value } }
+    const lag = readLag(node, this.#source, this.#scope, this.#lags.length)
     const [first] = this.#lags
-    if (first && JSON.stringify([first.partition, first.time]) !== JSON.stringify([partition, time]))
+    if (first && JSON.stringify([first.partition, first.time]) !== JSON.stringify([lag.partition, lag.time]))
       refuse('a second window of lag(...)', node)
     this.#lags.push(lag)
-    return { op: 'column', name: lag.column.name, type: value.type, optional: true }
+    return { op: 'column', name: lag.column.name, type: lag.column.value.type, optional: true }
   }
 
   #lagged(input: Relation): Relation {
@@ -343,26 +298,6 @@ class SelectReader {
     return mapChildren(value, (inner) => this.#overGroup(inner, keys))
   }
 
-  /** `QUALIFY row_number() OVER (...) <= n`: n. */
-  #limit(qualify: Node): number {
-    const shape = 'write QUALIFY row_number() OVER (PARTITION BY ... ORDER BY ...) <= 3'
-    const [left, right] = [qualify['left'] as Node | undefined, qualify['right'] as Node | undefined]
-    if (qualify.class !== 'COMPARISON' || !left || right?.class !== 'CONSTANT') return refuse('this QUALIFY', qualify, shape)
-    const value = literalValue(right['value'] as Literal)
-    const aliased = left.class === 'COLUMN_REF' ? this.#aliased(left) : left
-    if (typeof value !== 'bigint' || aliased?.class !== 'WINDOW') return refuse('this QUALIFY', qualify, shape)
-    this.#rankOf(aliased)
-    const limit = Number(value) - (qualify.type === 'COMPARE_LESSTHAN' ? 1 : 0)
-    const isFirst = qualify.type === 'COMPARE_EQUAL' && limit === 1
-    const isUpTo = qualify.type === 'COMPARE_LESSTHAN' || qualify.type === 'COMPARE_LESSTHANOREQUALTO'
-    return limit >= 1 && limit <= 1_000 && (isFirst || isUpTo) ? limit : refuse('this QUALIFY', qualify, shape)
-  }
-
-  #aliased(node: Node): Node | undefined {
-    const name = (node['column_names'] as string[]).at(-1)
-    return nodes(this.#select['select_list']).find((candidate) => candidate.alias === name)
-  }
-
   /** Over groups: the start or the end of their window. */
   #isGroupBound(value: Expression): boolean {
     if (value.op !== 'column' || !this.#window) return false
@@ -445,7 +380,6 @@ class SelectReader {
     })
   }
 
-  /** `times`: of the columns that the outputs are computed from, which are `values`. */
   #result(
     relation: Relation,
     result: Rows['result'],
@@ -454,53 +388,9 @@ class SelectReader {
     times: ReadonlyMap<string, number> = new Map(),
     values: readonly NamedExpression[] = [],
   ): Rows {
-    const outputs = (relation as Extract<Relation, { op: 'project' }>).columns
-    const names = outputs.map(({ name }) => name)
-    const twice = names.find((name, index) => names.indexOf(name) !== index)
-    if (twice !== undefined && !this.#isModel) refuse(`two columns "${twice}" of a subquery`, this.#select, 'give one of them an alias')
-    const columns = outputs.map(({ name, value }): NamedColumn => {
-      const column = { op: 'column', name, type: value.type, optional: isOptional(value) } as const
-      return { from: '', name, column }
-    })
-    const followed = values.flatMap(({ name, value }) => {
-      const delayUs = value.op === 'column' ? times.get(value.name) : undefined
-      return delayUs === undefined ? [] : [[name, delayUs] as const]
-    })
-    const unique = this.#source.unique.flatMap((name) => outputs.filter(({ value }) => value.op === 'column' && value.name === name))
-    const isPlain = result === 'append' && this.#source.isLogged
-    const isWhole = isPlain && unique.length === this.#source.unique.length
-    return {
-      relation,
-      columns,
-      times: new Map(followed),
-      result,
-      key,
-      isRetracted,
-      unique: isWhole ? unique.map(({ name }) => name) : [],
-      isLogged:
-        isPlain &&
-        LOG_ORDER.every((name) => outputs.some((one) => one.name === name && one.value.op === 'column' && one.value.name === name)),
-    }
+    const rows = { relation, result, key, isRetracted, times, values }
+    return outputRows(rows, this.#source, this.#isModel ? null : this.#select)
   }
 }
 
-interface Lag {
-  readonly partition: readonly Expression[]
-  readonly time: Expression
-  readonly delayUs: number
-  readonly column: NamedExpression
-}
-
-/** What puts rows of one stream in order. PROTOCOL rule 10. */
-const LOG_ORDER = ['_ingested_at', '_partition', '_offset']
-
 const sameAggregate = ({ name: _a, ...a }: Aggregate, { name: _b, ...b }: Aggregate): boolean => JSON.stringify(a) === JSON.stringify(b)
-
-const withoutPlaces = (node: Node): unknown =>
-  JSON.parse(JSON.stringify(node, (key, value) => (key === 'query_location' || key === 'alias' ? undefined : value)))
-
-function readOrder(item: Node, read: (node: Node) => Expression): OrderBy {
-  const descending = item.type === 'DESCENDING'
-  const nulls = String(item['null_order'])
-  return { value: read(item['expression'] as Node), descending, nullsFirst: nulls === 'NULLS FIRST' || nulls === 'NULLS_FIRST' }
-}

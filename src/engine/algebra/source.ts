@@ -17,6 +17,9 @@ export type StreamShape = Shape & {
   readonly unique?: readonly string[]
 }
 
+/** What puts rows of one stream in order. PROTOCOL rule 10. */
+export const LOG_ORDER = ['_ingested_at', '_partition', '_offset']
+
 export type ShapeOf = (stream: string) => StreamShape | undefined
 
 /** A column as the query names it and as the relation has it. */

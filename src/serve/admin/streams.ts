@@ -123,7 +123,7 @@ export async function streamDetail(parts: AdminParts, caller: Caller, name: stri
       return {
         partition,
         endOffset: end,
-        committedOffset: committed,
+        committedOffset: committed ?? 0,
         watermarkMs: us === null ? null : us / 1_000,
         share: all === 0 ? null : position / all,
       }

@@ -1,5 +1,5 @@
 // What the joins share: how a side's rows become time, keys and columns, the keys of both sides, and pairs of rows as batches.
-import type { Expression } from '../../engine/algebra/expression.ts'
+import { columnsIn, type Expression } from '../../engine/algebra/expression.ts'
 import type { JoinRelation, JoinSide } from '../../engine/algebra/relation.ts'
 import { type Column, type ColumnBatch, laneOf, selectColumn } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
@@ -51,6 +51,8 @@ export class JoinParts {
   readonly #projections: readonly [Projection, Projection]
   readonly #keyTypes: readonly Expression['type'][]
   readonly #where: Filter | null
+  /** Columns of the further condition. */
+  readonly #read: ReadonlySet<string>
   #keys: KeyTable
   #held: readonly [HeldRows, HeldRows]
 
@@ -64,6 +66,7 @@ export class JoinParts {
     this.#timed = join.left.time !== null
     this.#keyTypes = join.left.keys.map(({ type }) => type)
     this.#where = join.where ? compileFilter(join.where, this.shape) : null
+    this.#read = columnsIn(join.where ? [join.where] : [])
     this.#types = [left, right].map((shape, side) => [
       ...shape.fields.map(({ type }) => type),
       ...extras[side as Side].map(({ type }) => type),
@@ -97,23 +100,27 @@ export class JoinParts {
   /** Leaves the pairs that the further condition is true for; answers their rows. */
   select(pairs: Pairs, batch: SideBatch, side: Side): ColumnBatch | null {
     if (pairs.count === 0) return null
-    const candidates = this.#pairRows(pairs, batch, side)
-    if (!this.#where) return candidates
-    const kept = new Int32Array(pairs.count)
-    const count = this.#where(candidates.columns, null, pairs.count, kept)
-    for (let i = 0; i < count; i++) {
-      pairs.rows[i] = pairs.rows[kept[i]!]!
-      pairs.slots[i] = pairs.slots[kept[i]!]!
+    if (this.#where) {
+      const kept = new Int32Array(pairs.count)
+      const count = this.#where(this.#columns(pairs, batch, side, this.#read), null, pairs.count, kept)
+      for (let i = 0; i < count; i++) {
+        pairs.rows[i] = pairs.rows[kept[i]!]!
+        pairs.slots[i] = pairs.slots[kept[i]!]!
+      }
+      pairs.count = count
     }
-    pairs.count = count
-    if (count === 0) return null
-    return { ...candidates, rows: count, columns: candidates.columns.map((column) => selectColumn(column, kept, count)) }
+    return pairs.count === 0 ? null : { shape: this.shape, rows: pairs.count, columns: this.#columns(pairs, batch, side, null) }
   }
 
-  #pairRows({ rows, slots, count }: Pairs, batch: SideBatch, side: Side): ColumnBatch {
-    const own = batch.columns.slice(0, this.#shapes[side].fields.length).map((column) => selectColumn(column, rows, count))
-    const other = this.#held[1 - side]!.columns(slots, count, this.#shapes[1 - side]!.fields.length)
-    return { shape: this.shape, rows: count, columns: side === 0 ? [...own, ...other] : [...other, ...own] }
+  /** Columns of pairs, those that are read alone where they are given; others are not to be looked at. */
+  #columns({ rows, slots, count }: Pairs, batch: SideBatch, side: Side, read: ReadonlySet<string> | null): Column[] {
+    const other = this.#held[1 - side]!
+    const columnsOf = (of: number): Column[] =>
+      this.#shapes[of]!.fields.map(({ name }, index) => {
+        if (read !== null && !read.has(name)) return UNREAD
+        return of === side ? selectColumn(batch.columns[index]!, rows, count) : other.lane(index).column(slots, count)
+      })
+    return [...columnsOf(0), ...columnsOf(1)]
   }
 
   /** Held rows of one side with those of the other, -1 for none. */
@@ -165,6 +172,8 @@ export class JoinParts {
     for (const [side, rows] of this.#held.entries()) rows.restore(held[side])
   }
 }
+
+const UNREAD: Column = { kind: 'number', values: new Float64Array(0), nulls: null }
 
 const columnsOf = (shape: Shape): Expression[] => shape.fields.map(({ name, type }) => ({ op: 'column', name, type, optional: true }))
 

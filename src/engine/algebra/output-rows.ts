@@ -1,0 +1,44 @@
+// The rows of a SELECT, for whatever reads them: its output columns, which of them still follow the watermark, and what is known of
+// them as a whole.
+import type { Node } from '../ast.ts'
+import { isOptional } from './expression.ts'
+import { refuse } from './refuse.ts'
+import type { NamedExpression, Relation } from './relation.ts'
+import { LOG_ORDER, type NamedColumn, type Rows } from './source.ts'
+
+export interface Output extends Pick<Rows, 'relation' | 'result' | 'key' | 'isRetracted'> {
+  /** Of the columns that the outputs are computed from. */
+  readonly times: Rows['times']
+  /** The outputs as expressions over those columns. */
+  readonly values: readonly NamedExpression[]
+}
+
+/** `subquery`: the SELECT where its columns must have unlike names. */
+export function outputRows({ relation, result, key, isRetracted, times, values }: Output, source: Rows, subquery: Node | null): Rows {
+  const outputs = (relation as Extract<Relation, { op: 'project' }>).columns
+  const names = outputs.map(({ name }) => name)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined && subquery) refuse(`two columns "${twice}" of a subquery`, subquery, 'give one of them an alias')
+  const columns = outputs.map(({ name, value }): NamedColumn => {
+    const column = { op: 'column', name, type: value.type, optional: isOptional(value) } as const
+    return { from: '', name, column }
+  })
+  const followed = values.flatMap(({ name, value }) => {
+    const delayUs = value.op === 'column' ? times.get(value.name) : undefined
+    return delayUs === undefined ? [] : [[name, delayUs] as const]
+  })
+  const isPlain = result === 'append' && source.isLogged
+  const called = (name: string): string | undefined => outputs.find(({ value }) => value.op === 'column' && value.name === name)?.name
+  const isLogged = isPlain && LOG_ORDER.every((name) => called(name) === name)
+  const unique = isLogged ? source.unique.map(called) : []
+  return {
+    relation,
+    columns,
+    times: new Map(followed),
+    result,
+    key,
+    isRetracted,
+    unique: unique.every((name) => name !== undefined) ? unique : [],
+    isLogged,
+  }
+}

@@ -1,0 +1,36 @@
+// What is read off the tree of a SELECT before its meaning: conditions apart, names of columns, clauses that are not there.
+import { type Node, walk } from '../ast.ts'
+import { refuse } from './refuse.ts'
+
+const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
+
+export const AS_VIEW = 'put it into a view over the live model'
+
+/** Parts of an AND of a syntax tree. */
+export const partsOf = (node: Node): Node[] =>
+  node.class === 'CONJUNCTION' && node.type === 'CONJUNCTION_AND' ? nodes(node['children']).flatMap(partsOf) : [node]
+
+/** The AND of some parts. */
+export const joined = (parts: readonly Node[]): Node | null => {
+  if (parts.length <= 1) return parts[0] ?? null
+  return { class: 'CONJUNCTION', type: 'CONJUNCTION_AND', alias: '', query_location: parts[0]!.query_location, children: [...parts] }
+}
+
+/** Names of the columns that a query reads, in lower case; null for all. */
+export function namesIn(select: Node): ReadonlySet<string> | null {
+  const names = new Set<string>()
+  let isAll = false
+  walk(select, (node) => {
+    if (node.class === 'STAR') isAll = true
+    if (node.class === 'COLUMN_REF') names.add((node['column_names'] as string[]).at(-1)!.toLowerCase())
+  })
+  return isAll ? null : names
+}
+
+export function checkClauses(select: Node): void {
+  if (select['sample']) refuse('SAMPLE', select)
+  for (const modifier of nodes(select['modifiers'])) {
+    if (modifier.type !== 'DISTINCT_MODIFIER') refuse('ORDER BY or LIMIT', select, AS_VIEW)
+    if (nodes(modifier['distinct_on_targets']).length > 0) refuse('DISTINCT ON', select, 'QUALIFY row_number() OVER (PARTITION BY ...) = 1')
+  }
+}
