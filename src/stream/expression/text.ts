@@ -73,7 +73,7 @@ const splitPart: CallGenerator = (emitter, { of, type }) =>
 const pad =
   (name: 'lpad' | 'rpad'): CallGenerator =>
   (emitter, { of, type }) =>
-    emitter.strict(of, type, ([text, size, by]) => `T.${name}(${text}, ${whole(emitter, size!)}, ${by})`)
+    emitter.strict(of, type, ([text, size, by]) => `T.${name}(${text}, ${size}, ${by})`)
 
 const jsonText: CallGenerator = (emitter, { of, type }) => {
   const written = String((of[1] as ConstantExpression).value)
