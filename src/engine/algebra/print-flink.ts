@@ -51,7 +51,7 @@ function columnsOver(input: Relation): (name: string) => string {
   const isBounded = hasBounds(input)
   const isSession = isBounded && windowIn(input)?.kind === 'session'
   return (name) => {
-    if (name.startsWith('_') && name !== ARRIVAL) refuseFlink(`${name}, which Flink's tables do not have,`, 'leave the column out')
+    if (name.startsWith('_')) refuseFlink(`${name}, which Flink's tables do not have,`, 'leave the column out')
     if (!isBounded || !BOUNDS.includes(name)) return flinkName(name)
     const bound = isSession && name === 'window_end' ? `${quoteFlink(name)} + ${flinkInterval(1_000)}` : quoteFlink(name)
     return `CAST(${bound} AS TIMESTAMP_LTZ(3))`
