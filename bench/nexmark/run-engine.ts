@@ -1,11 +1,10 @@
 // One query of Nexmark in the engine, over files: runs it once to be warm, then once to be measured, and prints one JSON line. A process
 // of its own for each query, so that none is measured in code that another has shaped. Usage: node24 run-engine.ts <query> <directory>
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { compileLive } from '../../src/engine/algebra/read-query.ts'
 import { openParser } from '../../src/engine/ast.ts'
 import { openTestEngine } from '../../src/engine/testing.ts'
 import { NexmarkRun, storedShapeOf } from '../../test/nexmark/engine.ts'
+import { partitionsOf } from '../../test/nexmark/flink.ts'
 import { STATED } from '../../test/nexmark/queries.ts'
 
 const [name, directory] = process.argv.slice(2) as [string, string]
@@ -17,13 +16,11 @@ parser.close()
 await engine[Symbol.asyncDispose]()
 
 const run = new NexmarkRun(query)
-const stream = query.stream === 'arriving' ? 'bid' : query.stream
 let spent = {}
 for (let i = 0; i < 2; i++) {
   let rows = 0
   const [cpu, start] = [process.cpuUsage(), process.hrtime.bigint()]
-  const partitions = [0, 1].map((partition) => readFileSync(join(directory, stream, `${partition}.json`)))
-  run.run(partitions, (batch) => {
+  run.run(partitionsOf(directory, query.stream), (batch) => {
     rows += batch.rows
   })
   const { user, system } = process.cpuUsage(cpu)

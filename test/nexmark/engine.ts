@@ -1,6 +1,7 @@
 // Nexmark's queries in the engine alone: bytes of NDJSON through the scanner and the chain of operators of a live model, as a pipeline
 // runs them, without log, classification, tail and commit. For the comparison with Flink, row for row and by processor time.
 
+import { closeSync, openSync, readSync } from 'node:fs'
 import { SYSTEM_FIELDS } from '../../src/define/system-columns.ts'
 import { columnsRead } from '../../src/engine/algebra/columns-read.ts'
 import type { LiveQuery } from '../../src/engine/algebra/relation.ts'
@@ -22,8 +23,8 @@ export type InputName = StreamName | 'arriving'
 export const shapeOf = (stream: string): Shape => (stream === 'arriving' ? BID : SHAPES[stream as StreamName])
 export const storedShapeOf = (stream: string): Shape => ({ fields: [...shapeOf(stream).fields, ...SYSTEM_FIELDS] })
 
-/** The bytes of each partition, whole lines in the order of event time. */
-export type Partitions = readonly Buffer[]
+/** The files of each partition: whole lines in the order of event time. */
+export type Partitions = readonly string[]
 
 /** One query over one stream; everything that comes out goes to `out`. Nothing is kept between runs but compiled code. */
 export class NexmarkRun {
@@ -54,20 +55,22 @@ export class NexmarkRun {
     const keep = (batch: ColumnBatch | null): void => {
       if (batch) out(batch)
     }
-    const at = partitions.map(() => 0)
+    const files = partitions.map((path) => new LineFile(path))
     const marks = partitions.map(() => Number.NEGATIVE_INFINITY)
     const offsets = partitions.map(() => 0)
-    while (at.some((position, i) => position < partitions[i]!.length)) {
-      for (const [partition, bytes] of partitions.entries()) {
-        if (at[partition]! >= bytes.length) continue
-        const end = lineEnd(bytes, at[partition]!)
-        const scanned = this.#scan(bytes.subarray(at[partition]!, end))
-        at[partition] = end
+    while (marks.some((mark) => mark < Number.POSITIVE_INFINITY)) {
+      for (const [partition, file] of files.entries()) {
+        const lines = file.next()
+        if (lines === null) {
+          marks[partition] = Number.POSITIVE_INFINITY
+          continue
+        }
+        const scanned = this.#scan(lines)
         const arrivedUs = START_MS * 1_000 + offsets[partition]! * 100
         const batch = this.#withSystem(scanned, partition, offsets[partition]!, arrivedUs)
         offsets[partition]! += scanned.rows
         keep(chain.take(batch, null, batch.rows))
-        marks[partition] = end === bytes.length ? Number.POSITIVE_INFINITY : this.#lastTime(scanned, arrivedUs)
+        marks[partition] = this.#lastTime(scanned, arrivedUs)
       }
       keep(chain.changed())
       keep(chain.advance(Math.min(Math.min(...marks) - LATENESS_MS * 1_000, Number.MAX_SAFE_INTEGER)))
@@ -92,9 +95,30 @@ export class NexmarkRun {
   }
 }
 
-function lineEnd(bytes: Buffer, from: number): number {
-  if (from + READ_BYTES >= bytes.length) return bytes.length
-  return bytes.lastIndexOf(10, from + READ_BYTES) + 1
+/** Whole lines of a file, some megabytes at a time; what `next` gives holds until the next call. */
+class LineFile {
+  readonly #file: number
+  readonly #buffer = Buffer.allocUnsafe(READ_BYTES)
+  /** Bytes of a line that was cut, at the start of the buffer. */
+  #kept = 0
+  #end = 0
+
+  constructor(path: string) {
+    this.#file = openSync(path, 'r')
+  }
+
+  next(): Buffer | null {
+    this.#buffer.copy(this.#buffer, 0, this.#end - this.#kept, this.#end)
+    const read = readSync(this.#file, this.#buffer, this.#kept, READ_BYTES - this.#kept, null)
+    this.#end = this.#kept + read
+    if (this.#end === 0) {
+      closeSync(this.#file)
+      return null
+    }
+    const lines = this.#buffer.lastIndexOf(10, this.#end - 1) + 1
+    this.#kept = this.#end - lines
+    return this.#buffer.subarray(0, lines)
+  }
 }
 
 /** Rows of the whole run: all that came out, or the last of each key. Values as `comparable` gives them. */

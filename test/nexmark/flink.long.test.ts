@@ -15,7 +15,7 @@ import { openTestEngine, type TestEngine } from '../../src/engine/testing.ts'
 import { toDuckType } from '../../src/schema/duckdb.ts'
 import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { comparable, rowsOf, shapeOf, storedShapeOf } from './engine.ts'
-import { flinkTable, type NexmarkFiles, removeFiles, STREAMS, writeFiles } from './flink.ts'
+import { flinkTable, type NexmarkFiles, partitionsOf, removeFiles, STREAMS, writeFiles } from './flink.ts'
 import { STATED } from './queries.ts'
 
 const flink = installFlink()
@@ -94,8 +94,7 @@ for (const { name, about, sql } of STATED) {
     const query = compileLive(node, storedShapeOf)
     const expected = await inDuckDb(query)
     assert.ok(expected.length > 0, 'no rows')
-    const stream = query.stream === 'arriving' ? 'bid' : (query.stream as (typeof STREAMS)[number])
-    const own = rowsOf(query, files.partitions[stream])
+    const own = rowsOf(query, partitionsOf(files.directory, query.stream))
     const theirs = await inFlink(query)
     if (name === 'q12') {
       const all = counted(expected)

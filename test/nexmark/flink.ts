@@ -11,7 +11,6 @@ export const STREAMS = ['person', 'auction', 'bid'] as const
 
 export interface NexmarkFiles {
   readonly directory: string
-  readonly partitions: Readonly<Record<StreamName, Partitions>>
   readonly rows: Readonly<Record<StreamName, number>>
 }
 
@@ -23,8 +22,7 @@ export function writeFiles(fifties: number, perSecond: number): NexmarkFiles {
     mkdirSync(join(directory, name))
     for (const [i, part] of parts.entries()) writeFileSync(join(directory, name, `${i}.json`), part[name])
   }
-  const partitions = Object.fromEntries(STREAMS.map((name) => [name, parts.map((part) => part[name])])) as Record<StreamName, Buffer[]>
-  return { directory, partitions, rows: { person: fifties, auction: fifties * 3, bid: fifties * 46 } }
+  return { directory, rows: { person: fifties, auction: fifties * 3, bid: fifties * 46 } }
 }
 
 const CUT = 2_000
@@ -37,6 +35,10 @@ function nexmarkParts(partition: number, fifties: number, perSecond: number): Re
   }
   return { person: Buffer.concat(pieces.person), auction: Buffer.concat(pieces.auction), bid: Buffer.concat(pieces.bid) }
 }
+
+/** The files of a stream, one for each partition; those of `arriving` are those of `bid`. */
+export const partitionsOf = (directory: string, stream: string): Partitions =>
+  [0, 1].map((partition) => join(directory, stream === 'arriving' ? 'bid' : stream, `${partition}.json`))
 
 export const removeFiles = ({ directory }: NexmarkFiles): void => rmSync(directory, { recursive: true, force: true })
 
