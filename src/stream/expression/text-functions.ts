@@ -109,8 +109,21 @@ export function rpad(text: string, size: number, by: string): string {
 
 /** Counted from 1, from the end when negative; empty where there is none. */
 export function splitPart(text: string, by: string, index: number): string {
+  if (by !== '' && index > 0) return partFrom(text, by, index)
   const parts = by === '' ? [...text] : text.split(by)
   return (index > 0 ? parts[index - 1] : parts[parts.length + index]) ?? ''
 }
 
+function partFrom(text: string, by: string, index: number): string {
+  let from = 0
+  for (let i = 1; i < index; i++) {
+    const at = text.indexOf(by, from)
+    if (at < 0) return ''
+    from = at + by.length
+  }
+  const until = text.indexOf(by, from)
+  return until < 0 ? text.slice(from) : text.slice(from, until)
+}
+
+export { hasPart, splitRange } from './text-ranges.ts'
 export const jsonText = jsonAt
