@@ -20,9 +20,9 @@ import type { LiveQuery } from '../src/engine/algebra/relation.ts'
 import { openParser } from '../src/engine/ast.ts'
 import { openTestEngine } from '../src/engine/testing.ts'
 import { shapeOfRelation } from '../src/stream/operators/shape.ts'
-import { storedShapeOf } from '../test/nexmark/engine.ts'
-import { FIFTY } from '../test/nexmark/events.ts'
-import { flinkTable, removeFiles, type STREAMS, writeFiles } from '../test/nexmark/flink.ts'
+import { liveShapeOf, storedShapeOf } from '../test/nexmark/engine.ts'
+import { FIFTY, type StreamName } from '../test/nexmark/events.ts'
+import { flinkTable, removeFiles, writeFiles } from '../test/nexmark/flink.ts'
 import { STATED } from '../test/nexmark/queries.ts'
 
 const EVENTS = Number(process.argv[2] ?? 2_000_000)
@@ -74,10 +74,9 @@ function runMillrace(name: string): Spent & { readonly rows: number } {
 }
 
 async function runFlink(query: LiveQuery, directory: string, set: Readonly<Record<string, string>>): Promise<FlinkJob> {
-  const columns = shapeOfRelation(query.root, storedShapeOf(query.stream)).fields.map(
-    ({ name, type }) => `${quoteFlink(name)} ${flinkType(type)}`,
-  )
-  const tables = [flinkTable(query.stream, directory), `CREATE TABLE dropped (${columns.join(', ')}) WITH ('connector' = 'blackhole')`]
+  const columns = shapeOfRelation(query.root, storedShapeOf).fields.map(({ name, type }) => `${quoteFlink(name)} ${flinkType(type)}`)
+  const sink = `CREATE TABLE dropped (${columns.join(', ')}) WITH ('connector' = 'blackhole')`
+  const tables = [...query.streams.map((stream) => flinkTable(stream, directory)), sink]
   return cluster.run({ set, tables, insert: `INSERT INTO dropped ${printFlink(query)}` })
 }
 
@@ -94,8 +93,8 @@ async function measureFlink(query: LiveQuery, set: Readonly<Record<string, strin
 const ratios: number[] = []
 for (const { name, sql } of STATED.filter((query) => CHOSEN?.includes(query.name) ?? true)) {
   const { node } = await parser.parse(sql)
-  const query = compileLive(node, storedShapeOf)
-  const events = files.rows[query.stream === 'arriving' ? 'bid' : (query.stream as (typeof STREAMS)[number])]
+  const query = compileLive(node, liveShapeOf)
+  const events = query.streams.reduce((sum, stream) => sum + files.rows[stream === 'arriving' ? 'bid' : (stream as StreamName)], 0)
   await runFlink(query, files.directory, HEAP)
   const own: (Spent & { rows: number })[] = []
   const theirs: Record<string, Spent> = {}

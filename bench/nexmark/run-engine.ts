@@ -3,7 +3,7 @@
 import { compileLive } from '../../src/engine/algebra/read-query.ts'
 import { openParser } from '../../src/engine/ast.ts'
 import { openTestEngine } from '../../src/engine/testing.ts'
-import { NexmarkRun, storedShapeOf } from '../../test/nexmark/engine.ts'
+import { liveShapeOf, NexmarkRun } from '../../test/nexmark/engine.ts'
 import { partitionsOf } from '../../test/nexmark/flink.ts'
 import { STATED } from '../../test/nexmark/queries.ts'
 
@@ -11,7 +11,7 @@ const [name, directory] = process.argv.slice(2) as [string, string]
 const { sql } = STATED.find((query) => query.name === name)!
 const engine = await openTestEngine({ threads: 1 })
 const parser = await openParser(engine.engine)
-const query = compileLive((await parser.parse(sql)).node, storedShapeOf)
+const query = compileLive((await parser.parse(sql)).node, liveShapeOf)
 parser.close()
 await engine[Symbol.asyncDispose]()
 
@@ -20,9 +20,12 @@ let spent = {}
 for (let i = 0; i < 2; i++) {
   let rows = 0
   const [cpu, start] = [process.cpuUsage(), process.hrtime.bigint()]
-  run.run(partitionsOf(directory, query.stream), (batch) => {
-    rows += batch.rows
-  })
+  run.run(
+    (stream) => partitionsOf(directory, stream),
+    (batch) => {
+      rows += batch.rows
+    },
+  )
   const { user, system } = process.cpuUsage(cpu)
   spent = { wallSeconds: Number(process.hrtime.bigint() - start) / 1e9, cpuSeconds: (user + system) / 1e6, rows }
 }

@@ -33,14 +33,14 @@ test('expressions mean the same in Flink', { skip }, async () => {
     const columns = EXPRESSIONS.map((text, i) => `${text} AS c${i}`)
     const { node } = await parser.parse(`SELECT id, ${columns.join(', ')} FROM sales`)
     const query = compileLive(node, () => SALES)
-    const { fields } = shapeOfRelation(query.root, SALES)
+    const { fields } = shapeOfRelation(query.root, () => SALES)
     const shown = (value: unknown, i: number): string => {
       if (value === null) return 'NULL'
       const { kind } = fields[i]!.type
       return kind === 'double' ? String(Number(value)) : String(value)
     }
     const texts = fields.map(({ name, type }) => (type.kind === 'timestamp' ? `epoch_us(${name})` : `CAST(${name} AS VARCHAR)`))
-    const { rows: expected } = await engine.session.rows(`SELECT ${texts.join(', ')} FROM (${printLive(query, 'sales')}) ORDER BY id`)
+    const { rows: expected } = await engine.session.rows(`SELECT ${texts.join(', ')} FROM (${printLive(query, (name) => name)}) ORDER BY id`)
     await using cluster = await FlinkCluster.start(flink.java)
     const how = `'connector' = 'filesystem', 'path' = 'file://${directory}/sales.json', 'format' = 'json', 'json.timestamp-format.standard' = 'ISO-8601'`
     const tables = [printFlinkStream({ name: 'sales', shape: SALES, time: 'seen', latenessMs: 0 }, how)]

@@ -23,67 +23,36 @@ export type InputName = StreamName | 'arriving'
 export const shapeOf = (stream: string): Shape => (stream === 'arriving' ? BID : SHAPES[stream as StreamName])
 export const storedShapeOf = (stream: string): Shape => ({ fields: [...shapeOf(stream).fields, ...SYSTEM_FIELDS] })
 
+/** As the planner sees a stream: people and auctions are unique by their ids. */
+export const liveShapeOf = (stream: string): Shape & { readonly time: string; readonly unique: readonly string[] } => ({
+  ...storedShapeOf(stream),
+  time: timeOf(stream) ?? '_ingested_at',
+  unique: stream === 'person' || stream === 'auction' ? ['id'] : [],
+})
+
 /** The files of each partition: whole lines in the order of event time. */
 export type Partitions = readonly string[]
 
-/** One query over one stream; everything that comes out goes to `out`. Nothing is kept between runs but compiled code. */
-export class NexmarkRun {
-  readonly #chain: Chain
+/** A stream as a query reads it. */
+class StreamReader {
+  readonly shape: Shape
   readonly #scan: (bytes: Uint8Array) => ColumnBatch
-  readonly #shape: Shape
   readonly #timeIndex: number
-  readonly output: Shape
 
-  constructor(query: LiveQuery) {
-    const own = shapeOf(query.stream)
-    const read = columnsRead(query)
-    const time = query.stream === 'arriving' ? undefined : 'date_time'
-    const columns = own.fields.filter(({ name }) => read.has(name) || name === time)
-    const scanner = compileScanner(own)
+  constructor(stream: string, read: ReadonlySet<string>) {
+    const own = shapeOf(stream)
+    const columns = own.fields.filter(({ name }) => read.has(name) || name === timeOf(stream))
     const names = columns.map(({ name }) => name)
+    const scanner = compileScanner(own)
     this.#scan = (bytes) => scanner.scan(bytes, { trusted: true, columns: names }).batch
-    this.#shape = { fields: [...columns, ...SYSTEM_FIELDS] }
-    this.#timeIndex = names.indexOf('date_time')
-    this.output = shapeOfRelation(query.root, storedShapeOf(query.stream))
-    this.#chain = new Chain(query, this.#shape, this.output)
+    this.#timeIndex = names.indexOf(timeOf(stream) ?? '')
+    this.shape = { fields: [...columns, ...SYSTEM_FIELDS] }
   }
 
-  /** Partitions in turn, the watermark after each read; at the end every window closes. */
-  run(partitions: Partitions, out: (batch: ColumnBatch) => void): void {
-    const chain = this.#chain
-    chain.restore(null)
-    const keep = (batch: ColumnBatch | null): void => {
-      if (batch) out(batch)
-    }
-    const files = partitions.map((path) => new LineFile(path))
-    const marks = partitions.map(() => Number.NEGATIVE_INFINITY)
-    const offsets = partitions.map(() => 0)
-    while (marks.some((mark) => mark < Number.POSITIVE_INFINITY)) {
-      for (const [partition, file] of files.entries()) {
-        const lines = file.next()
-        if (lines === null) {
-          marks[partition] = Number.POSITIVE_INFINITY
-          continue
-        }
-        const scanned = this.#scan(lines)
-        const arrivedUs = START_MS * 1_000 + offsets[partition]! * 100
-        const batch = this.#withSystem(scanned, partition, offsets[partition]!, arrivedUs)
-        offsets[partition]! += scanned.rows
-        keep(chain.take(batch, null, batch.rows))
-        marks[partition] = this.#lastTime(scanned, arrivedUs)
-      }
-      keep(chain.changed())
-      keep(chain.advance(Math.min(Math.min(...marks) - LATENESS_MS * 1_000, Number.MAX_SAFE_INTEGER)))
-    }
-  }
-
-  #lastTime(batch: ColumnBatch, arrivedUs: number): number {
-    if (this.#timeIndex < 0) return arrivedUs
-    return (batch.columns[this.#timeIndex] as Extract<Column, { kind: 'integer' }>).values[batch.rows - 1]!
-  }
-
-  #withSystem(batch: ColumnBatch, partition: number, from: number, arrivedUs: number): ColumnBatch {
-    const { rows } = batch
+  /** Rows with the system columns, and the time of the last one, microseconds. */
+  read(lines: Uint8Array, partition: number, from: number): { readonly batch: ColumnBatch; readonly lastUs: number } {
+    const { rows, columns } = this.#scan(lines)
+    const arrivedUs = START_MS * 1_000 + from * 100
     const offsets = new Float64Array(rows)
     for (let row = 0; row < rows; row++) offsets[row] = from + row
     const system: Column[] = [
@@ -91,7 +60,57 @@ export class NexmarkRun {
       { kind: 'integer', values: offsets, big: null, nulls: null },
       { kind: 'integer', values: new Float64Array(rows).fill(arrivedUs), big: null, nulls: null },
     ]
-    return { shape: this.#shape, rows, columns: [...batch.columns, ...system] }
+    const times = this.#timeIndex < 0 ? null : (columns[this.#timeIndex] as Extract<Column, { kind: 'integer' }>).values
+    return { batch: { shape: this.shape, rows, columns: [...columns, ...system] }, lastUs: times ? times[rows - 1]! : arrivedUs }
+  }
+}
+
+/** One query; everything that comes out goes to `out`. Nothing is kept between runs but compiled code. */
+export class NexmarkRun {
+  readonly #chain: Chain
+  readonly #readers: ReadonlyMap<string, StreamReader>
+  readonly output: Shape
+
+  constructor(query: LiveQuery) {
+    const read = columnsRead(query)
+    const readers = new Map(query.streams.map((stream) => [stream, new StreamReader(stream, read)]))
+    this.#readers = readers
+    this.output = shapeOfRelation(query.root, storedShapeOf)
+    this.#chain = new Chain(query, (stream) => readers.get(stream)!.shape, this.output)
+  }
+
+  /** Of all partitions the one that is behind comes next, and the watermark after it; at the end every window closes. */
+  run(partitionsOf: (stream: string) => Partitions, out: (batch: ColumnBatch) => void): void {
+    const chain = this.#chain
+    chain.restore(null)
+    const keep = (batch: ColumnBatch | null): void => {
+      if (batch) out(batch)
+    }
+    const inputs = [...this.#readers].flatMap(([stream, reader]) =>
+      partitionsOf(stream).map((path, partition) => ({
+        stream,
+        reader,
+        partition,
+        file: new LineFile(path),
+        rows: 0,
+        lastUs: Number.NEGATIVE_INFINITY,
+      })),
+    )
+    for (;;) {
+      const next = inputs.reduce((behind, input) => (input.lastUs < behind.lastUs ? input : behind))
+      if (next.lastUs === Number.POSITIVE_INFINITY) break
+      const lines = next.file.next()
+      if (lines === null) next.lastUs = Number.POSITIVE_INFINITY
+      else {
+        const { batch, lastUs } = next.reader.read(lines, next.partition, next.rows)
+        next.rows += batch.rows
+        next.lastUs = lastUs
+        keep(chain.take(next.stream, batch, null, batch.rows))
+      }
+      keep(chain.changed())
+      const least = inputs.reduce((mark, { lastUs }) => Math.min(mark, lastUs), Number.POSITIVE_INFINITY)
+      if (least > Number.NEGATIVE_INFINITY) keep(chain.advance(Math.min(least - LATENESS_MS * 1_000, Number.MAX_SAFE_INTEGER)))
+    }
   }
 }
 
@@ -122,13 +141,13 @@ class LineFile {
 }
 
 /** Rows of the whole run: all that came out, or the last of each key. Values as `comparable` gives them. */
-export function rowsOf(query: LiveQuery, partitions: Partitions): string[][] {
+export function rowsOf(query: LiveQuery, partitionsOf: (stream: string) => Partitions): string[][] {
   const run = new NexmarkRun(query)
   const { fields } = run.output
   const key = query.key.map((name) => fields.findIndex((candidate) => candidate.name === name))
   const rows = new Map<string, string[]>()
   let count = 0
-  run.run(partitions, (batch) => {
+  run.run(partitionsOf, (batch) => {
     for (let row = 0; row < batch.rows; row++) {
       const values = fields.map((field, i) => comparable(textAt(batch, i, row, field), field))
       rows.set(query.result === 'keyed' ? JSON.stringify(key.map((i) => values[i])) : String(count++), values)

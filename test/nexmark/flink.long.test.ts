@@ -14,7 +14,7 @@ import { quoteName } from '../../src/engine/sql-text.ts'
 import { openTestEngine, type TestEngine } from '../../src/engine/testing.ts'
 import { toDuckType } from '../../src/schema/duckdb.ts'
 import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
-import { comparable, rowsOf, shapeOf, storedShapeOf } from './engine.ts'
+import { comparable, liveShapeOf, rowsOf, shapeOf, storedShapeOf } from './engine.ts'
 import { flinkTable, type NexmarkFiles, partitionsOf, removeFiles, STREAMS, writeFiles } from './flink.ts'
 import { STATED } from './queries.ts'
 
@@ -60,17 +60,17 @@ after(async () => {
 })
 
 async function inDuckDb(query: LiveQuery): Promise<string[][]> {
-  const { fields } = shapeOfRelation(query.root, storedShapeOf(query.stream))
+  const { fields } = shapeOfRelation(query.root, storedShapeOf)
   const columns = fields.map(({ name, type }) =>
     type.kind === 'timestamp' ? `epoch_us(${quoteName(name)})` : `CAST(${quoteName(name)} AS VARCHAR)`,
   )
-  const { rows } = await engine.session.rows(`SELECT ${columns.join(', ')} FROM (${printLive(query, query.stream)})`)
+  const { rows } = await engine.session.rows(`SELECT ${columns.join(', ')} FROM (${printLive(query, quoteName)})`)
   return rows.map((row) => row.map((value, i) => comparable(value === null ? null : String(value), fields[i]!)))
 }
 
 async function inFlink(query: LiveQuery): Promise<string[][]> {
-  const { fields } = shapeOfRelation(query.root, storedShapeOf(query.stream))
-  const tables = [flinkTable(query.stream, files.directory)]
+  const { fields } = shapeOfRelation(query.root, storedShapeOf)
+  const tables = query.streams.map((stream) => flinkTable(stream, files.directory))
   const rows = await cluster.rows({ set: {}, tables, select: printFlink(query) })
   return rows.map((row) => row.map((value, i) => comparable(value, fields[i]!)))
 }
@@ -91,10 +91,10 @@ function counted(rows: readonly (readonly string[])[]): Map<string, number> {
 for (const { name, about, sql } of STATED) {
   test(`${name}: ${about}`, { skip }, async () => {
     const { node } = await parser.parse(sql)
-    const query = compileLive(node, storedShapeOf)
+    const query = compileLive(node, liveShapeOf)
     const expected = await inDuckDb(query)
     assert.ok(expected.length > 0, 'no rows')
-    const own = rowsOf(query, partitionsOf(files.directory, query.stream))
+    const own = rowsOf(query, (stream) => partitionsOf(files.directory, stream))
     const theirs = await inFlink(query)
     if (name === 'q12') {
       const all = counted(expected)

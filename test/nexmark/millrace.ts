@@ -25,7 +25,7 @@ export const person = stream(
     date_time: t.timestamp(),
     extra: t.string(),
   },
-  { from: http(), partitions: 2, time: 'date_time', lateness: '4 seconds' },
+  { from: http(), partitions: 2, time: 'date_time', lateness: '4 seconds', key: 'id', dedupe: { by: 'id', within: '1 hour' } },
 )
 
 export const auction = stream(
@@ -42,7 +42,7 @@ export const auction = stream(
     category: t.long(),
     extra: t.string(),
   },
-  { from: http(), partitions: 2, time: 'date_time', lateness: '4 seconds' },
+  { from: http(), partitions: 2, time: 'date_time', lateness: '4 seconds', key: 'id', dedupe: { by: 'id', within: '1 hour' } },
 )
 
 export const bid = stream('bid', bidColumns, { from: http(), partitions: 2, time: 'date_time', lateness: '4 seconds' })

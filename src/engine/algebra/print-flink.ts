@@ -5,7 +5,7 @@ import type { Shape } from '../../schema/type.ts'
 import { DOUBLE, type Expression, isOptional, LONG } from './expression.ts'
 import { refuseFlink } from './print-flink-call.ts'
 import { flinkInterval, flinkName, flinkType, printFlinkExpression, quoteFlink } from './print-flink-expression.ts'
-import type { Aggregate, GroupRelation, LiveQuery, OrderBy, Relation, TopRelation, Window } from './relation.ts'
+import type { Aggregate, GroupRelation, JoinRelation, JoinSide, LiveQuery, OrderBy, Relation, TopRelation, Window } from './relation.ts'
 
 const BOUNDS = ['window_start', 'window_end']
 const ARRIVAL = '_ingested_at'
@@ -31,30 +31,44 @@ export function printFlinkStream({ name, shape, time, latenessMs }: FlinkStream,
 
 /** One SELECT over tables named as the streams. @throws MR_PLAN_FLINK naming what has no equal. */
 export function printFlink(query: LiveQuery): string {
-  return printRelation(query.root)
+  const { root } = query
+  return root.op === 'project' ? printProject(root, true) : printRelation(root)
 }
 
-/** Whether the rows have the bounds of a window as Flink's own, which it must know to close windows. */
-function hasBounds(relation: Relation): boolean {
-  if (relation.op === 'group') return relation.window !== null
-  if (relation.op === 'top') return relation.window !== null || hasBounds(relation.input)
-  return relation.op === 'filter' && hasBounds(relation.input)
+/** Columns that are Flink's own bounds of a window, which it must know to close windows. `endsLate`: of a session, see `printWindowCall`. */
+function boundsOf(relation: Relation): ReadonlyMap<string, { readonly endsLate: boolean }> {
+  switch (relation.op) {
+    case 'filter':
+      return boundsOf(relation.input)
+    case 'group':
+    case 'top': {
+      if (relation.window === null) return relation.op === 'top' ? boundsOf(relation.input) : new Map()
+      const isSession = relation.window.kind === 'session'
+      return new Map(BOUNDS.map((name) => [name, { endsLate: isSession && name === 'window_end' }]))
+    }
+    case 'project': {
+      const below = boundsOf(relation.input)
+      const kept = relation.columns.flatMap(({ name, value }) => {
+        const bound = value.op === 'column' ? below.get(value.name) : undefined
+        return bound ? [[name, bound] as const] : []
+      })
+      return new Map(kept)
+    }
+    default:
+      return new Map()
+  }
 }
 
-function windowIn(relation: Relation): Window | null {
-  if (relation.op === 'scan') return null
-  return relation.op === 'group' || relation.op === 'top' ? (relation.window ?? windowIn(relation.input)) : windowIn(relation.input)
-}
+const hasBounds = (relation: Relation): boolean => BOUNDS.every((name) => boundsOf(relation).has(name))
 
 /** Bounds have no time zone in Flink; outside of its own clauses they are instants. */
-function columnsOver(input: Relation): (name: string) => string {
-  const isBounded = hasBounds(input)
-  const isSession = isBounded && windowIn(input)?.kind === 'session'
+function columnsOver(...inputs: readonly Relation[]): (name: string) => string {
+  const bounds = new Map(inputs.flatMap((input) => [...boundsOf(input)]))
   return (name) => {
     if (name.startsWith('_')) refuseFlink(`${name}, which Flink's tables do not have,`, 'leave the column out')
-    if (!isBounded || !BOUNDS.includes(name)) return flinkName(name)
-    const bound = isSession && name === 'window_end' ? `${quoteFlink(name)} + ${flinkInterval(1_000)}` : quoteFlink(name)
-    return `CAST(${bound} AS TIMESTAMP_LTZ(3))`
+    const bound = bounds.get(name)
+    if (!bound) return flinkName(name)
+    return `CAST(${flinkName(name)}${bound.endsLate ? ` + ${flinkInterval(1_000)}` : ''} AS TIMESTAMP_LTZ(3))`
   }
 }
 
@@ -64,19 +78,57 @@ function printRelation(relation: Relation): string {
       return `SELECT * FROM ${quoteFlink(relation.stream)}`
     case 'filter':
       return `SELECT * FROM ${printFrom(relation.input)} WHERE ${printFlinkExpression(relation.where, columnsOver(relation.input))}`
-    case 'project': {
-      const column = columnsOver(relation.input)
-      const columns = relation.columns.map(({ name, value }) => `${printFlinkExpression(value, column)} AS ${flinkName(name)}`)
-      return `SELECT ${columns.join(', ')} FROM ${printFrom(relation.input)}`
-    }
+    case 'project':
+      return printProject(relation, false)
+    case 'union':
+      return relation.inputs.map((input) => `(${printRelation(input)})`).join(' UNION ALL ')
+    case 'join':
+      return printJoin(relation)
+    case 'expand':
+      return `SELECT * FROM ${printWindow(relation.window, relation.input)}`
     case 'group':
       return printGroup(relation)
     case 'top':
       return relation.function === 'rank' ? printFirstRank(relation) : printNumbered(relation)
-    default:
-      return refuseFlink(`the operator ${(relation as { op: string }).op}`, 'keep this model in Millrace')
+    case 'lag':
+      return refuseFlink('lag', 'keep this model in Millrace')
   }
 }
+
+/** Bounds stay Flink's own until rows come out, so that joins and tops by window are seen as such. */
+function printProject({ input, columns }: Extract<Relation, { op: 'project' }>, isLast: boolean): string {
+  const column = columnsOver(input)
+  const bounds = boundsOf(input)
+  const texts = columns.map(({ name, value }) => {
+    const isBound = !isLast && value.op === 'column' && bounds.has(value.name)
+    return `${isBound ? flinkName((value as { name: string }).name) : printFlinkExpression(value, column)} AS ${flinkName(name)}`
+  })
+  return `SELECT ${texts.join(', ')} FROM ${printFrom(input)}`
+}
+
+const JOINS = { inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', full: 'FULL JOIN' } as const
+
+/** Bounds of windows are compared as Flink's own, which makes it a window join; times within bounds make it an interval join. */
+function printJoin({ kind, left, right, on, where }: JoinRelation): string {
+  if (on.kind === 'latest') refuseFlink('an ASOF join', 'join with bounds between the times of both sides')
+  const bounds = [boundsOf(left.input), boundsOf(right.input)]
+  const [own, other] = [columnsOver(left.input), columnsOver(right.input)]
+  const conditions = left.keys.map((key, i) => {
+    const pair = [key, right.keys[i]!]
+    if (pair.every((side, at) => side.op === 'column' && bounds[at]!.get(side.name)?.endsLate === false))
+      return pair.map((side) => flinkName((side as { name: string }).name)).join(' = ')
+    return `${printFlinkExpression(key, own)} = ${printFlinkExpression(right.keys[i]!, other)}`
+  })
+  if (on.kind === 'interval' && !(on.fromUs === 0 && on.untilUs === 0 && conditions.length > 0 && isBound(left, bounds[0]!))) {
+    const [from, to] = [printFlinkExpression(left.time!, own), printFlinkExpression(right.time!, other)]
+    if (Number.isFinite(on.fromUs)) conditions.push(`${to} >= ${from} + ${flinkInterval(on.fromUs)}`)
+    if (Number.isFinite(on.untilUs)) conditions.push(`${to} <= ${from} + ${flinkInterval(on.untilUs)}`)
+  }
+  if (where) conditions.push(printFlinkExpression(where, columnsOver(left.input, right.input)))
+  return `SELECT * FROM ${printFrom(left.input)} AS l ${JOINS[kind]} ${printFrom(right.input)} AS r ON ${conditions.join(' AND ')}`
+}
+
+const isBound = ({ time }: JoinSide, bounds: ReadonlyMap<string, unknown>): boolean => time?.op === 'column' && bounds.has(time.name)
 
 const printFrom = (relation: Relation): string => (relation.op === 'scan' ? quoteFlink(relation.stream) : `(${printRelation(relation)})`)
 
@@ -109,6 +161,7 @@ function printWindowCall(window: Window, stream: string, time: string, rest: Ext
   const table = `TABLE ${quoteFlink(stream)}`
   if (window.kind === 'tumble') return `TABLE(TUMBLE(${table}, ${by}, ${flinkInterval(window.widthUs)}))`
   if (window.kind === 'hop') return `TABLE(HOP(${table}, ${by}, ${flinkInterval(window.slideUs)}, ${flinkInterval(window.widthUs)}))`
+  if (window.kind === 'instant') return refuseFlink('a group over the rows of windows', 'use rank() = 1 or row_number() over them')
   if (window.by.op !== 'column') return refuseFlink('a session by an expression', 'take a column of the stream as the key')
   const rows = rest ? `(${printRelation(rest)})` : table
   // Flink joins rows that are exactly a gap apart: with a millisecond less it does not, and each end is put back where it is read.
