@@ -5,7 +5,18 @@ import type { Shape } from '../../schema/type.ts'
 import { DOUBLE, type Expression, isOptional, LONG } from './expression.ts'
 import { refuseFlink } from './print-flink-call.ts'
 import { flinkInterval, flinkName, flinkType, printFlinkExpression, quoteFlink } from './print-flink-expression.ts'
-import type { Aggregate, GroupRelation, JoinRelation, JoinSide, LiveQuery, OrderBy, Relation, TopRelation, Window } from './relation.ts'
+import type {
+  Aggregate,
+  GroupRelation,
+  JoinRelation,
+  JoinSide,
+  LiveQuery,
+  NamedExpression,
+  OrderBy,
+  Relation,
+  TopRelation,
+  Window,
+} from './relation.ts'
 
 const BOUNDS = ['window_start', 'window_end']
 const ARRIVAL = '_ingested_at'
@@ -54,6 +65,8 @@ function boundsOf(relation: Relation): ReadonlyMap<string, { readonly endsLate: 
       })
       return new Map(kept)
     }
+    case 'join':
+      return new Map([...boundsOf(relation.left.input), ...boundsOf(relation.right.input)])
     default:
       return new Map()
   }
@@ -65,7 +78,7 @@ const hasBounds = (relation: Relation): boolean => BOUNDS.every((name) => bounds
 function columnsOver(...inputs: readonly Relation[]): (name: string) => string {
   const bounds = new Map(inputs.flatMap((input) => [...boundsOf(input)]))
   return (name) => {
-    if (name.startsWith('_')) refuseFlink(`${name}, which Flink's tables do not have,`, 'leave the column out')
+    if (ofLog(name)) refuseFlink(`${name}, which Flink's tables do not have,`, 'leave the column out')
     const bound = bounds.get(name)
     if (!bound) return flinkName(name)
     return `CAST(${flinkName(name)}${bound.endsLate ? ` + ${flinkInterval(1_000)}` : ''} AS TIMESTAMP_LTZ(3))`
@@ -99,12 +112,18 @@ function printRelation(relation: Relation): string {
 function printProject({ input, columns }: Extract<Relation, { op: 'project' }>, isLast: boolean): string {
   const column = columnsOver(input)
   const bounds = boundsOf(input)
-  const texts = columns.map(({ name, value }) => {
-    const isBound = !isLast && value.op === 'column' && bounds.has(value.name)
-    return `${isBound ? flinkName((value as { name: string }).name) : printFlinkExpression(value, column)} AS ${flinkName(name)}`
-  })
+  const texts = columns
+    .filter((named) => isLast || !isLogOrder(named))
+    .map(({ name, value }) => {
+      const isBound = !isLast && value.op === 'column' && bounds.has(value.name)
+      return `${isBound ? flinkName((value as { name: string }).name) : printFlinkExpression(value, column)} AS ${flinkName(name)}`
+    })
   return `SELECT ${texts.join(', ')} FROM ${printFrom(input)}`
 }
+
+/** What carries the order of the log from one operator to the next: Flink has no such order. */
+const isLogOrder = ({ name, value }: NamedExpression): boolean => value.op === 'column' && [name, value.name].every(ofLog)
+const ofLog = (name: string): boolean => /(?:^|\.)(?:_partition|_offset|_ingested_at)$/.test(name)
 
 const JOINS = { inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', full: 'FULL JOIN' } as const
 
