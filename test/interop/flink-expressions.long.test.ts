@@ -40,7 +40,9 @@ test('expressions mean the same in Flink', { skip }, async () => {
       return kind === 'double' ? String(Number(value)) : String(value)
     }
     const texts = fields.map(({ name, type }) => (type.kind === 'timestamp' ? `epoch_us(${name})` : `CAST(${name} AS VARCHAR)`))
-    const { rows: expected } = await engine.session.rows(`SELECT ${texts.join(', ')} FROM (${printLive(query, (name) => name)}) ORDER BY id`)
+    const { rows: expected } = await engine.session.rows(
+      `SELECT ${texts.join(', ')} FROM (${printLive(query, (name) => name)}) ORDER BY id`,
+    )
     await using cluster = await FlinkCluster.start(flink.java)
     const how = `'connector' = 'filesystem', 'path' = 'file://${directory}/sales.json', 'format' = 'json', 'json.timestamp-format.standard' = 'ISO-8601'`
     const tables = [printFlinkStream({ name: 'sales', shape: SALES, time: 'seen', latenessMs: 0 }, how)]

@@ -21,7 +21,9 @@ const OWN: Shape = {
     field('heat', { kind: 'double' }, true),
   ],
 }
-const STORED: Shape = { fields: [...OWN.fields, ...SYSTEM_FIELDS] }
+const STORED = { fields: [...OWN.fields, ...SYSTEM_FIELDS], time: 'seen', unique: [] }
+
+const shapeOf = (stream: string) => (stream === 'arriving' ? { ...STORED, time: '_ingested_at' } : STORED)
 
 let engine: TestEngine
 let parser: SqlParser
@@ -36,7 +38,7 @@ after(async () => {
   await engine[Symbol.asyncDispose]()
 })
 
-const printed = async (sql: string): Promise<string> => printFlink(compileLive((await parser.parse(sql)).node, () => STORED))
+const printed = async (sql: string): Promise<string> => printFlink(compileLive((await parser.parse(sql)).node, shapeOf))
 
 const GOLDEN: readonly (readonly [live: string, flink: string])[] = [
   [
@@ -80,8 +82,8 @@ const GOLDEN: readonly (readonly [live: string, flink: string])[] = [
     'SELECT `shop` AS `shop`, `_rank` AS `place`, `device` AS `device` FROM (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY `shop` ORDER BY `heat` DESC NULLS LAST) AS `_rank` FROM `sales`) WHERE `_rank` <= 10)',
   ],
   [
-    'SELECT shop, window_start, count(*) AS c FROM tumble(sales, _ingested_at, INTERVAL 10 SECOND) GROUP BY ALL',
-    "SELECT `_k0` AS `shop`, CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, `_a0` AS `c` FROM (SELECT `window_start`, `window_end`, `shop` AS `_k0`, COUNT(*) AS `_a0` FROM TABLE(TUMBLE(TABLE `sales`, DESCRIPTOR(`_ingested_at`), INTERVAL '10' SECOND)) GROUP BY `window_start`, `window_end`, `shop`)",
+    'SELECT shop, window_start, count(*) AS c FROM tumble(arriving, _ingested_at, INTERVAL 10 SECOND) GROUP BY ALL',
+    "SELECT `_k0` AS `shop`, CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, `_a0` AS `c` FROM (SELECT `window_start`, `window_end`, `shop` AS `_k0`, COUNT(*) AS `_a0` FROM TABLE(TUMBLE(TABLE `arriving`, DESCRIPTOR(`_ingested_at`), INTERVAL '10' SECOND)) GROUP BY `window_start`, `window_end`, `shop`)",
   ],
   [
     'SELECT window_start, n FROM tumble(sales, seen, INTERVAL 1 HOUR)',
@@ -106,6 +108,26 @@ test('tables of streams: event time with its watermark, or the time at which Fli
   assert.match(printFlinkStream({ name: 'sales', shape: short, latenessMs: 0 }, ''), /\n {2}`_ingested_at` AS PROCTIME\(\)\n/)
 })
 
+test('joins: within bounds, of windows, without bounds; unions', async () => {
+  const joined = await printed(
+    'SELECT a.shop, b.n FROM sales a LEFT JOIN sales b ON a.shop = b.shop AND b.seen BETWEEN a.seen AND a.seen + INTERVAL 5 SECOND',
+  )
+  assert.match(joined, / AS l LEFT JOIN .* AS r ON `a\.shop` = `b\.shop` AND /)
+  assert.match(joined, /`b\.seen` >= .*`a\.seen`.*INTERVAL '0' SECOND/)
+  assert.match(joined, /`b\.seen` <= .*`a\.seen`.*INTERVAL '5' SECOND/)
+  const windows = await printed(
+    `SELECT a.shop, a.starts, b.n FROM (SELECT shop, window_start AS starts, window_end AS ends FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) a
+     JOIN (SELECT shop, window_start AS starts, window_end AS ends, count(*) AS n FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) b
+     ON a.shop = b.shop AND a.starts = b.starts AND a.ends = b.ends`,
+  )
+  assert.match(windows, /`a\.starts` = `b\.starts` AND `a\.ends` = `b\.ends`/)
+  assert.match(windows, /CAST\(`a\.starts` AS TIMESTAMP_LTZ\(3\)\) AS `starts`/)
+  assert.match(
+    await printed('SELECT shop FROM sales WHERE n > 1 UNION ALL SELECT device FROM sales WHERE device IS NOT NULL'),
+    / UNION ALL /,
+  )
+})
+
 const REFUSALS: readonly (readonly [live: string, message: RegExp])[] = [
   ['SELECT shop, arg_max(device, n) AS best FROM sales GROUP BY ALL', /^arg_max\(\.\.\.\) cannot be said/],
   ['SELECT shop, approx_count_distinct(device) AS d FROM sales GROUP BY ALL', /^approx_count_distinct over a stream/],
@@ -118,6 +140,12 @@ const REFUSALS: readonly (readonly [live: string, message: RegExp])[] = [
   [`SELECT date_trunc('week', seen) AS week FROM sales`, /^date_trunc\('week'/],
   [`SELECT date_part('millisecond', seen) AS ms FROM sales`, /^date_part\('millisecond'/],
   ["SELECT n FROM sales WHERE heat < CAST('NaN' AS DOUBLE)", /^the constant NaN/],
+  ['SELECT a.n, b.n AS m FROM sales a ASOF JOIN sales b ON a.shop = b.shop AND a.seen >= b.seen', /^an ASOF join/],
+  ['SELECT n, lag(n) OVER (PARTITION BY shop ORDER BY seen) AS before FROM sales', /^lag cannot be said/],
+  [
+    'SELECT window_start, max(c) AS m FROM (SELECT window_start, shop, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) GROUP BY window_start',
+    /^a group over the rows of windows/,
+  ],
   ['SELECT shop, _offset AS at FROM sales', /^_offset, which Flink's tables do not have/],
   ["SELECT seen + INTERVAL '5 microseconds' AS at FROM sales", /^a length of 5 microseconds/],
   ['SELECT window_start, n FROM tumble(sales, seen, INTERVAL 7 SECOND)', /^a bound of a window row by row/],

@@ -166,6 +166,7 @@ function printGroup({ input, window, keys, aggregates }: GroupRelation): string 
 
 /** The table function of a window. A filter stands behind it, since Flink's functions take a table; before it for sessions. */
 function printWindow(window: Window, input: Relation): string {
+  if (window.kind === 'instant') return refuseFlink('a group over the rows of windows', 'use rank() = 1 or row_number() over them')
   const rest = input.op === 'filter' ? input : null
   const table = rest ? rest.input : input
   if (table.op !== 'scan') return refuseFlink('a window over computed rows', 'take the window of the stream itself')
@@ -175,12 +176,16 @@ function printWindow(window: Window, input: Relation): string {
   return `(SELECT * FROM ${called} WHERE ${printFlinkExpression(rest.where, columnsOver(table))})`
 }
 
-function printWindowCall(window: Window, stream: string, time: string, rest: Extract<Relation, { op: 'filter' }> | null): string {
+function printWindowCall(
+  window: Exclude<Window, { kind: 'instant' }>,
+  stream: string,
+  time: string,
+  rest: Extract<Relation, { op: 'filter' }> | null,
+): string {
   const by = `DESCRIPTOR(${quoteFlink(time)})`
   const table = `TABLE ${quoteFlink(stream)}`
   if (window.kind === 'tumble') return `TABLE(TUMBLE(${table}, ${by}, ${flinkInterval(window.widthUs)}))`
   if (window.kind === 'hop') return `TABLE(HOP(${table}, ${by}, ${flinkInterval(window.slideUs)}, ${flinkInterval(window.widthUs)}))`
-  if (window.kind === 'instant') return refuseFlink('a group over the rows of windows', 'use rank() = 1 or row_number() over them')
   if (window.by.op !== 'column') return refuseFlink('a session by an expression', 'take a column of the stream as the key')
   const rows = rest ? `(${printRelation(rest)})` : table
   // Flink joins rows that are exactly a gap apart: with a millisecond less it does not, and each end is put back where it is read.
