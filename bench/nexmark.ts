@@ -1,10 +1,10 @@
 // Nexmark in Millrace and in real Flink on the same NDJSON bytes, one query at a time and in turn: processor time of all processes of
 // each, and wall time. One JSON line per query; the last says whether the floors hold (exit status 1 when not).
-// Usage: node24 bench/nexmark.ts [events, default 2000000] [queries, such as q5,q7; default all]
+// Usage: node24 bench/nexmark.ts [events, default 2000000] [queries, such as q5,q7, or all] [configurations whose names begin so, default all]
 //
 // In on both sides: reading the files (two per stream, one for each partition), parsing JSON, watermarks, the query with its state, and
 // handing every row of the result to a sink that drops it: Flink's blackhole, a function that counts here. Out on both: checkpoints
-// and anything durable. Millrace: scanner and chain of a live model, one thread, in a process of its own that is warm (a run before).
+// and anything durable. Millrace: scanner and chain of a live model, one thread, in a process of its own that is warm (two seconds of runs before).
 // Flink: the SQL of the printer on a cluster of one JobManager and one TaskManager with two slots, both warm (a run before); the
 // client's planning is out, and so is what the same job costs on a file of 100 events, which is its start. Of the configurations of
 // Flink (state on the heap or in RocksDB, mini-batch off or 1 s) all are printed; the one with the least processor time counts.
@@ -26,7 +26,7 @@ import { flinkTable, removeFiles, writeFiles } from '../test/nexmark/flink.ts'
 import { STATED } from '../test/nexmark/queries.ts'
 
 const EVENTS = Number(process.argv[2] ?? 2_000_000)
-const CHOSEN = process.argv[3]?.split(',')
+const CHOSEN = process.argv[3] === 'all' ? undefined : process.argv[3]?.split(',')
 const PER_SECOND = 10_000
 const ROUNDS = 2
 const [FLOOR_MEAN, FLOOR_LEAST] = [10, 3]
@@ -44,6 +44,8 @@ const CONFIGURATIONS: Readonly<Record<string, Readonly<Record<string, string>>>>
   RocksDB: ROCKS,
   'RocksDB, mini-batch': { ...ROCKS, ...MINI_BATCH },
 }
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 const flink = installFlink()
 if ('missing' in flink) {
@@ -65,7 +67,7 @@ interface Spent {
 const round = (value: number, digits = 2): number => Number(value.toFixed(digits))
 const least = <T extends Spent>(runs: readonly T[]): T => runs.reduce((best, run) => (run.cpuSeconds < best.cpuSeconds ? run : best))
 
-/** In a process of its own, which prints what the second of two runs took. */
+/** In a process of its own, which prints what the last of its runs took. */
 function runMillrace(name: string): Spent & { readonly rows: number } {
   const program = fileURLToPath(new URL('nexmark/run-engine.ts', import.meta.url))
   const done = spawnSync(process.execPath, [program, name, files.directory], { encoding: 'utf8' })
@@ -99,7 +101,9 @@ for (const { name, sql } of STATED.filter((query) => CHOSEN?.includes(query.name
   const own: (Spent & { rows: number })[] = []
   const theirs: Record<string, Spent> = {}
   // Rows as they come keep no state: the configurations do not differ.
-  const configurations = Object.entries(CONFIGURATIONS).slice(0, query.result === 'append' ? 1 : undefined)
+  const configurations = Object.entries(CONFIGURATIONS)
+    .filter(([configuration]) => configuration.startsWith(process.argv[4] ?? ''))
+    .slice(0, query.result === 'append' ? 1 : undefined)
   for (const [configuration, set] of configurations) {
     own.push(runMillrace(name))
     theirs[configuration] = await measureFlink(query, set)

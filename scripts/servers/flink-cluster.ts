@@ -67,6 +67,10 @@ export class FlinkCluster {
       this.#processes.push(child)
       return child
     }
+    // Whoever started it may end before it is disposed of.
+    process.once('exit', () => {
+      for (const child of this.#processes) child.kill('SIGKILL')
+    })
     run('-Xmx512m', 'org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint', '--configDir', this.#directory)
     run(`-Xmx${heapMb + 256}m`, 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner', '--configDir', this.#directory)
     const program = join(dirname(fileURLToPath(import.meta.url)), 'FlinkJobs.java')

@@ -11,7 +11,11 @@ const long = (emitter: Emitter, value: string): string => (emitter.isBig ? `BigI
 const ofTexts =
   (name: string): CallGenerator =>
   (emitter, { of, type }) =>
-    emitter.strict(of, type, (values) => `T.${name}(${values.join(', ')})`)
+    emitter.strict(of, type, (values) => {
+      const called = `T.${name}(${values.join(', ')})`
+      const [first, ...more] = of
+      return first?.op === 'column' && more.length === 0 ? emitter.once(`${name} ${first.name}`, called) : called
+    })
 
 const truthOf =
   (name: string): CallGenerator =>
