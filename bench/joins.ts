@@ -2,7 +2,7 @@
 // and with the scan of the logs' JSON before them. Every event of the three streams counts, also those that a query does not read.
 // Peer: DuckDB with one thread runs the batch twin once over all rows of tables that were filled before, so it pays neither for
 // JSON nor for following the streams. One JSON line per figure.
-// Usage: node24 bench/joins.ts [bids, default 1000000] [bids of a batch, default 20000]
+// Usage: node24 bench/joins.ts [fifties of events, default 20000] [fifties of a batch, default 400]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,42 +19,41 @@ import { compileScanner } from '../src/schema/scan/scanner.ts'
 import type { Shape } from '../src/schema/type.ts'
 import { Chain } from '../src/stream/operators/chain.ts'
 import { shapeOfRelation } from '../src/stream/operators/shape.ts'
-import { AUCTION, auctionLines, BID, bidLines, PERSON, personLines } from './nexmark-events.ts'
+import { AUCTION, BID, FIFTY, type StreamName as Name, nexmarkLines, PERSON } from '../test/nexmark/events.ts'
 
-const BIDS = Number(process.argv[2] ?? 1_000_000)
-const BATCH = Number(process.argv[3] ?? 20_000)
+const FIFTIES = Number(process.argv[2] ?? 20_000)
+const BATCH = Number(process.argv[3] ?? 400)
 const PER_SECOND = 10_000
 const LATENESS_US = 1_000_000
 
 const STREAMS = {
-  bid: { shape: BID, time: 'seen', lines: bidLines, unique: [] },
-  auction: { shape: AUCTION, time: 'listed', lines: auctionLines, unique: ['id'] },
-  person: { shape: PERSON, time: 'joined', lines: personLines, unique: ['id'] },
+  bid: { shape: BID, time: 'date_time', unique: [] },
+  auction: { shape: AUCTION, time: 'date_time', unique: ['id'] },
+  person: { shape: PERSON, time: 'date_time', unique: ['id'] },
 } as const
-type Name = keyof typeof STREAMS
 
 const storedOf = (name: string): StreamShape => {
   const { shape, time, unique } = STREAMS[name as Name]
   return { fields: [...shape.fields, ...SYSTEM_FIELDS], time, unique }
 }
 
-const WINDOWED = `SELECT auction, window_start, window_end, count(*) AS num FROM hop(bid, seen, INTERVAL 2 SECOND, INTERVAL 10 SECOND) GROUP BY ALL`
+const WINDOWED = `SELECT auction, window_start, window_end, count(*) AS num FROM hop(bid, date_time, INTERVAL 2 SECOND, INTERVAL 10 SECOND) GROUP BY ALL`
 
 const QUERIES: Readonly<Record<string, string>> = {
   q3: `SELECT p.name, p.city, p.state, a.id FROM auction a JOIN person p ON a.seller = p.id WHERE a.category = 10 AND p.state IN ('OR', 'ID', 'CA')`,
   q4: `SELECT category, avg(final) AS mean FROM (SELECT max(b.price) AS final, a.category FROM auction a JOIN bid b ON a.id = b.auction
-       AND b.seen BETWEEN a.listed AND a.expires GROUP BY a.id, a.category) GROUP BY category`,
+       AND b.date_time BETWEEN a.date_time AND a.expires GROUP BY a.id, a.category) GROUP BY category`,
   'q5 by a join': `WITH w AS (${WINDOWED}) SELECT a.auction, a.num FROM w a JOIN (SELECT window_start, window_end, max(num) AS most FROM w GROUP BY ALL) m
        ON a.window_start = m.window_start AND a.window_end = m.window_end AND a.num >= m.most`,
-  'q7 by a join': `SELECT b.auction, b.price, b.bidder, b.seen FROM bid b JOIN (SELECT max(price) AS best, window_end FROM tumble(bid, seen, INTERVAL 10 SECOND) GROUP BY window_start, window_end) m
-       ON b.price = m.best AND b.seen BETWEEN m.window_end - INTERVAL 10 SECOND AND m.window_end`,
-  q8: `SELECT p.id, p.name, p.window_start FROM (SELECT id, name, window_start, window_end FROM tumble(person, joined, INTERVAL 10 SECOND) GROUP BY ALL) p
-       JOIN (SELECT seller, window_start, window_end FROM tumble(auction, listed, INTERVAL 10 SECOND) GROUP BY ALL) a
+  'q7 by a join': `SELECT b.auction, b.price, b.bidder, b.date_time FROM bid b JOIN (SELECT max(price) AS best, window_end FROM tumble(bid, date_time, INTERVAL 10 SECOND) GROUP BY window_start, window_end) m
+       ON b.price = m.best AND b.date_time BETWEEN m.window_end - INTERVAL 10 SECOND AND m.window_end`,
+  q8: `SELECT p.id, p.name, p.window_start FROM (SELECT id, name, window_start, window_end FROM tumble(person, date_time, INTERVAL 10 SECOND) GROUP BY ALL) p
+       JOIN (SELECT seller, window_start, window_end FROM tumble(auction, date_time, INTERVAL 10 SECOND) GROUP BY ALL) a
        ON p.id = a.seller AND p.window_start = a.window_start AND p.window_end = a.window_end`,
-  q20: `SELECT b.auction, b.bidder, b.price, b.channel, b.url, b.seen, b.extra, a.item, a.reserve, a.listed, a.expires, a.seller, a.extra AS more
+  q20: `SELECT b.auction, b.bidder, b.price, b.channel, b.url, b.date_time, b.extra, a.item_name, a.reserve, a.date_time AS listed, a.expires, a.seller, a.extra AS more
        FROM bid b JOIN auction a ON b.auction = a.id WHERE a.category = 10`,
-  'interval join, left': `SELECT a.id, a.listed, b.price FROM auction a LEFT JOIN bid b ON a.id = b.auction AND b.seen BETWEEN a.listed AND a.listed + INTERVAL 5 SECOND`,
-  'version at the time': `SELECT b.auction, b.price, a.category FROM bid b ASOF JOIN auction a ON b.auction = a.id AND b.seen >= a.listed`,
+  'interval join, left': `SELECT a.id, a.date_time, b.price FROM auction a LEFT JOIN bid b ON a.id = b.auction AND b.date_time BETWEEN a.date_time AND a.date_time + INTERVAL 5 SECOND`,
+  'version at the time': `SELECT b.auction, b.price, a.category FROM bid b ASOF JOIN auction a ON b.auction = a.id AND b.date_time >= a.date_time`,
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
@@ -74,8 +73,7 @@ const offsets = { bid: 0, auction: 0, person: 0 }
 const scanners = { bid: compileScanner(BID), auction: compileScanner(AUCTION), person: compileScanner(PERSON) }
 let events = 0
 
-function feed(name: Name, from: number, count: number): Feed {
-  const payload = STREAMS[name].lines(from, count, PER_SECOND)
+function feed(name: Name, payload: Buffer): Feed {
   const first = offsets[name]
   const scan = (): ColumnBatch => {
     const { batch } = scanners[name].scan(payload, { trusted: true })
@@ -96,8 +94,10 @@ function feed(name: Name, from: number, count: number): Feed {
   return { name, payload, scan }
 }
 
-for (let from = 0; from < BIDS; from += BATCH)
-  rounds.push((['person', 'auction', 'bid'] as const).map((name) => feed(name, from, Math.min(BATCH, BIDS - from))))
+for (let from = 0; from < FIFTIES; from += BATCH) {
+  const lines = nexmarkLines({ from, count: Math.min(BATCH, FIFTIES - from), perSecond: PER_SECOND })
+  rounds.push((['person', 'auction', 'bid'] as const).map((name) => feed(name, lines[name])))
+}
 const scanned = rounds.map((round) => round.map(({ name, scan }) => ({ name, batch: scan() })))
 
 for (const name of Object.keys(STREAMS) as Name[]) {
@@ -163,7 +163,7 @@ for (const [name, text] of Object.entries(QUERIES)) {
     cpuSeconds: round(operators.seconds, 2),
     rowsOut: operators.rows,
     events,
-    batch: BATCH,
+    batch: BATCH * FIFTY,
     load: round(loadavg()[0] ?? 0, 2),
   }
   process.stdout.write(`${JSON.stringify(figure)}\n`)

@@ -19,27 +19,29 @@ import { compileScanner } from '../src/schema/scan/scanner.ts'
 import type { Shape } from '../src/schema/type.ts'
 import { Chain } from '../src/stream/operators/chain.ts'
 import { shapeOfRelation } from '../src/stream/operators/shape.ts'
-import { BID, bidLines } from './nexmark-events.ts'
+import { BID, nexmarkLines } from '../test/nexmark/events.ts'
 
-const BIDS = Number(process.argv[2] ?? 1_000_000)
-const BATCH = Number(process.argv[3] ?? 20_000)
+/** Whole fifties of events, of which 46 are bids. */
+const FIFTIES = Math.round(Number(process.argv[3] ?? 20_000) / 46)
+const BATCH = FIFTIES * 46
+const BIDS = Math.ceil(Number(process.argv[2] ?? 1_000_000) / BATCH) * BATCH
 const PER_SECOND = 10_000
 const LATENESS_US = 1_000_000
 const SHAPE: Shape = { fields: [...BID.fields, ...SYSTEM_FIELDS] }
 
 const QUERIES: Readonly<Record<string, string>> = {
-  q1: 'SELECT auction, bidder, 0.908 * price AS price, seen, extra FROM bid',
+  q1: 'SELECT auction, bidder, 0.908 * price AS price, date_time, extra FROM bid',
   q2: 'SELECT auction, price FROM bid WHERE auction % 123 = 0',
-  q5: `SELECT window_start, auction, count(*) AS num FROM hop(bid, seen, INTERVAL 2 SECOND, INTERVAL 10 SECOND) GROUP BY ALL
+  q5: `SELECT window_start, auction, count(*) AS num FROM hop(bid, date_time, INTERVAL 2 SECOND, INTERVAL 10 SECOND) GROUP BY ALL
        QUALIFY rank() OVER (PARTITION BY window_start ORDER BY count(*) DESC) = 1`,
-  q7: `SELECT window_start, auction, price, bidder, seen FROM tumble(bid, seen, INTERVAL 10 SECOND)
+  q7: `SELECT window_start, auction, price, bidder, date_time FROM tumble(bid, date_time, INTERVAL 10 SECOND)
        QUALIFY rank() OVER (PARTITION BY window_start ORDER BY price DESC) = 1`,
-  q11: 'SELECT bidder, window_start, window_end, count(*) AS bids FROM session(bid, seen, INTERVAL 10 SECOND, key := bidder) GROUP BY ALL',
+  q11: 'SELECT bidder, window_start, window_end, count(*) AS bids FROM session(bid, date_time, INTERVAL 10 SECOND, key := bidder) GROUP BY ALL',
   q12: 'SELECT bidder, window_start, count(*) AS bids FROM tumble(bid, _ingested_at, INTERVAL 10 SECOND) GROUP BY ALL',
-  q17: `SELECT auction, CAST(seen AS DATE) AS day, count(*) AS total, count(*) FILTER (WHERE price < 10000) AS low,
+  q17: `SELECT auction, CAST(date_time AS DATE) AS day, count(*) AS total, count(*) FILTER (WHERE price < 10000) AS low,
        count(*) FILTER (WHERE price >= 10000 AND price < 1000000) AS middle, count(*) FILTER (WHERE price >= 1000000) AS high,
        min(price) AS least, max(price) AS most, avg(price) AS mean, sum(price) AS sum FROM bid GROUP BY 1, 2`,
-  q18: 'SELECT auction, bidder, price, channel, url, seen, extra FROM bid QUALIFY row_number() OVER (PARTITION BY bidder, auction ORDER BY seen DESC) = 1',
+  q18: 'SELECT auction, bidder, price, channel, url, date_time, extra FROM bid QUALIFY row_number() OVER (PARTITION BY bidder, auction ORDER BY date_time DESC) = 1',
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
@@ -48,8 +50,9 @@ const session = await engine.session()
 const parser = await openParser(engine)
 const scanner = compileScanner(BID)
 
-const payloads = Array.from({ length: Math.ceil(BIDS / BATCH) }, (_, i) =>
-  bidLines(i * BATCH, Math.min(BATCH, BIDS - i * BATCH), PER_SECOND),
+const payloads = Array.from(
+  { length: Math.ceil(BIDS / BATCH) },
+  (_, i) => nexmarkLines({ from: i * FIFTIES, count: FIFTIES, perSecond: PER_SECOND }).bid,
 )
 
 function scanned(index: number): ColumnBatch {

@@ -74,9 +74,9 @@ function build(): Command {
     program,
     'check',
     'checks the project and writes millrace-env.d.ts',
-    ['check', 'check --project shop --json'],
+    ['check', 'check --project shop --json', 'check --flink views_per_minute'],
     async () => (await import('./plan.ts')).check,
-  )
+  ).option('--flink <model>', 'print this live model as Flink SQL')
   define(
     program,
     'plan',

@@ -7,13 +7,21 @@ import type { Manifest } from '../define/manifest.ts'
 import { printEnv } from '../plan/env.ts'
 import { plan as planOf, printPlan } from '../plan/plan.ts'
 import { applyManifest, readDeployed } from '../runtime/apply.ts'
+import { flinkText } from '../runtime/flink-text.ts'
 import { compileProject, lakeOf, mustBeSound } from '../runtime/start-project.ts'
 import { type CommandOptions, dataOf, projectOf } from './options.ts'
 import { openOutput, paint } from './output.ts'
 
-export async function check(_: string[], options: CommandOptions): Promise<number> {
+export async function check(_: string[], options: CommandOptions & { readonly flink?: string }): Promise<number> {
   const output = openOutput(options)
   const compiled = await compileProject(projectOf(options))
+  if (options.flink !== undefined) {
+    mustBeSound(compiled)
+    const text = await flinkText(compiled.manifest, options.flink)
+    output.data({ model: options.flink, ...text })
+    output.line([...text.tables, text.query].map((statement) => `${statement};`).join('\n\n'))
+    return 0
+  }
   for (const finding of compiled.findings) {
     output.line(
       `${paint(finding.severity === 'error' ? 'red' : 'yellow', finding.code)}  ${finding.at}  ${finding.message}\n  fix: ${finding.fix}`,

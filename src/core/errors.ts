@@ -36,6 +36,7 @@ export const ERRORS = {
   MR_PLAN_KEY: entry('A key, time, partition or dedupe column is not allowed', 400),
   MR_PLAN_REFRESH: entry('A refresh mode is not possible for this model', 400),
   MR_PLAN_LIVE_SHAPE: entry('The SQL of a live model is outside the supported shapes', 400),
+  MR_PLAN_FLINK: entry('A live model has no equal in Flink SQL', 400),
   MR_PLAN_RESERVED: entry('A column has a reserved name', 400),
   MR_PLAN_POLICY: entry('A policy, grant or mask is not valid', 400),
   MR_PLAN_CHECK: entry('A check is not valid', 400),

@@ -1,6 +1,7 @@
 // What compiling needs from an SQL engine: parse, and bind against empty relations. `duckdb-binder.ts` does it with
 // DuckDB. Only positions and plain data cross this line, no syntax tree.
 import type { MillraceError } from '../core/errors.ts'
+import type { LiveQuery } from '../engine/algebra/relation.ts'
 import type { Shape, Type } from '../schema/type.ts'
 
 export interface SqlProblem {
@@ -61,6 +62,7 @@ export interface LiveResult {
   readonly key: readonly string[]
   /** The same rows in one batch: SQL without windows as functions. */
   readonly batchSql: string
+  readonly query: LiveQuery
 }
 
 export type Refused = { readonly ok: false; readonly problem: SqlProblem }

@@ -3,11 +3,14 @@ import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
 import type { Manifest, ModelManifest, ProcessorManifest, StreamManifest } from '../define/manifest.ts'
 import { isLogged, liveShape, rejectedName, storedShape } from '../define/system-columns.ts'
+import { columnsRead } from '../engine/algebra/columns-read.ts'
 import { compileLive } from '../engine/algebra/read-query.ts'
+import type { LiveQuery } from '../engine/algebra/relation.ts'
 import type { SqlParser } from '../engine/ast.ts'
 import type { RelationStore } from '../engine/relations.ts'
 import { inlineConstants } from '../engine/sql-text.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
+import type { Shape } from '../schema/type.ts'
 import { Live } from '../stream/live.ts'
 import { Materialize } from '../stream/materialize.ts'
 import { Pipeline, type PipelineParts, type Sink } from '../stream/pipeline.ts'
@@ -47,22 +50,25 @@ export async function makePipelines(parts: PipelinesParts, manifest: Manifest): 
 interface Built {
   readonly name: string
   readonly topics: readonly StreamManifest[]
+  /** Of topics of which not every column is read. */
+  readonly read?: ReadonlyMap<string, Shape>
   readonly code: string
   readonly makes: string
   readonly sink: Sink
 }
 
-function build(parts: PipelinesParts, manifest: Manifest, { name, topics, code, makes, sink }: Built): RunningPipeline {
+function build(parts: PipelinesParts, manifest: Manifest, { name, topics, read, code, makes, sink }: Built): RunningPipeline {
   const { flushMs, flushBytes, readBytes } = parts.settings
-  const sources = topics.map((topic) => sourceOf(parts, manifest, topic))
+  const sources = topics.map((topic) => sourceOf(parts, manifest, topic, read?.get(topic.name)))
   const pipeline = new Pipeline({ name, code, flushMs, flushBytes, readBytes }, parts, sources, sink)
   return { pipeline, sink, makes }
 }
 
-function sourceOf(parts: PipelinesParts, manifest: Manifest, topic: StreamManifest): StreamSource {
+function sourceOf(parts: PipelinesParts, manifest: Manifest, topic: StreamManifest, shape = topic.shape): StreamSource {
   // A row of a keyed table replaces the one before, whenever it comes: it is never late.
-  const stream = { ...topic, partitions: partitionsOf(topic), latenessMs: isKeyed(topic) ? Number.POSITIVE_INFINITY : topic.latenessMs }
-  return new StreamSource(parts.log, stream, compileScanner(topic.shape), compileRowChecks(manifest.checks, topic.name, topic.shape))
+  const latenessMs = isKeyed(topic) ? Number.POSITIVE_INFINITY : topic.latenessMs
+  const stream = { ...topic, shape, partitions: partitionsOf(topic), latenessMs }
+  return new StreamSource(parts.log, stream, compileScanner(topic.shape), compileRowChecks(manifest.checks, topic.name, shape))
 }
 
 const isKeyed = (topic: { readonly kind: string }): boolean => topic.kind === 'table'
@@ -99,9 +105,17 @@ async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: Mo
   const code = hash([query, model.shape])
   const name = `live:${model.name}@${code}`
   await startEmpty(parts, model, name)
-  const shapes = new Map(topics.map((topic) => [topic.name, storedShape(topic)]))
+  const read = new Map(topics.map((topic) => [topic.name, shapeRead(manifest, query, topic)]))
+  const shapes = new Map(topics.map((topic) => [topic.name, storedShape({ ...topic, shape: read.get(topic.name)! })]))
   const sink = new Live(model, query, (stream) => shapes.get(stream)!, parts.relations)
-  return build(parts, manifest, { name, topics, code, makes: model.name, sink })
+  return build(parts, manifest, { name, topics, read, code, makes: model.name, sink })
+}
+
+/** What a live model needs of a stream's rows: the columns that it names and those that decide which rows are out. */
+function shapeRead({ checks }: Manifest, query: LiveQuery, { name, shape, time, dedupe }: StreamManifest): Shape {
+  const isChecked = checks.some((set) => set.on === name && set.checks.some(({ severity }) => severity === 'quarantine'))
+  const read = new Set([...columnsRead(query), ...(time === undefined ? [] : [time]), ...(dedupe?.by ?? [])])
+  return isChecked ? shape : { fields: shape.fields.filter((field) => read.has(field.name)) }
 }
 
 async function startEmpty(parts: PipelinesParts, model: ModelManifest, pipeline: string): Promise<void> {

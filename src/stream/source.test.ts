@@ -296,3 +296,39 @@ test('where nothing can be late, rows move no watermark', async () => {
   assert.deepEqual([...(await fates(source)).values()], ['out 0 0', 'out 1 1'])
   assert.equal(source.watermarkOf(0), null)
 })
+
+test('a part of the columns: rows of this shape and of another, and none at all', async () => {
+  const items: Item[] = [
+    { kind: 'row', ms: 0, id: 1, name: 'a', seenMs: 5, redriven: false },
+    { kind: 'row', ms: 0, id: 2, name: null, seenMs: 6, redriven: false },
+    { kind: 'old', ms: 1, line: '{"seen":"2026-01-01T00:00:00.007Z","id":3}' },
+  ]
+  const { dedupe: _, ...plain } = STREAM
+  for (const [columns, expected] of [
+    [['seen'], [5, 6, 7]],
+    [[], []],
+  ] as const) {
+    const shape = { fields: SHAPE.fields.filter(({ name }) => columns.includes(name as never)) }
+    const { time: _time, ...timeless } = plain
+    const source = new StreamSource(
+      logOf(
+        batchesOf(items, () => false),
+        10,
+      ),
+      { ...(columns.length > 0 ? plain : timeless), shape },
+      scanner,
+    )
+    const delivery = (await source.read(0, 1 << 20))!
+    assert.deepEqual(
+      delivery.batch.shape.fields.map(({ name }) => name),
+      [...columns, '_partition', '_offset', '_ingested_at'],
+    )
+    assert.equal(delivery.classified.out.length, 3)
+    const seen = columns.length > 0 ? [0, 1, 2].map((row) => Number(valueAt(delivery.batch, 0, row)) / 1_000 - START) : []
+    assert.deepEqual(seen, expected)
+    assert.deepEqual(
+      [0, 1, 2].map((row) => Number(valueAt(delivery.batch, columns.length + 1, row))),
+      [0, 1, 2],
+    )
+  }
+})

@@ -8,6 +8,7 @@ import { rawText } from '../log/refusal.ts'
 import { type Column, type ColumnBatch, laneOf, selectRows } from '../schema/batch.ts'
 import { joinColumns } from '../schema/join-columns.ts'
 import type { Scan, Scanner } from '../schema/scan/scanner.ts'
+import type { Shape } from '../schema/type.ts'
 import { type Classified, type ClassifiedStream, Classifier, type ClassifierState } from './classify.ts'
 import { decisionsOf } from './control.ts'
 import { type RejectedRow, rejectedFromDoor, rejectedFromScan } from './rejected.ts'
@@ -53,15 +54,23 @@ export class StreamSource {
   readonly #log: Log
   readonly #stream: SourceStream
   readonly #scanner: Scanner
+  /** Columns of deliveries beside the system's. */
+  readonly #shape: Shape
+  readonly #isPart: boolean
   readonly #failedCheck: FailedCheck
   readonly #positions: number[]
   #classifiers: Classifier[]
 
-  /** `failedCheck`: rows that it refuses are set aside before they are classified, for every reader of the stream alike. */
+  /**
+   * `failedCheck`: rows that it refuses are set aside before they are classified, for every reader of the stream alike.
+   * `stream.shape` may be a part of the scanner's, which then reads no more of a row than that: deliveries have these columns.
+   */
   constructor(log: Log, stream: SourceStream, scanner: Scanner, failedCheck: FailedCheck = () => null) {
     this.#log = log
     this.#stream = stream
     this.#scanner = scanner
+    this.#shape = stream.shape
+    this.#isPart = stream.shape.fields.length < scanner.shape.fields.length
     this.#failedCheck = failedCheck
     this.#positions = Array.from({ length: stream.partitions }, () => 0)
     this.#classifiers = this.#positions.map(() => new Classifier(stream))
@@ -196,7 +205,7 @@ export class StreamSource {
         pieces.push({ part, classified })
       }
     }
-    return { ...joinPieces(this.#scanner.shape, partition, pieces), topic: this.#stream.name, partition, next, rejected, controls }
+    return { ...joinPieces(this.#shape, partition, pieces), topic: this.#stream.name, partition, next, rejected, controls }
   }
 
   /** Cuts log batches into runs that are scanned at once: rows of one shape follow each other. */
@@ -221,10 +230,20 @@ export class StreamSource {
     return parts
   }
 
+  /** Rows of another shape of the stream are read whole, since they may not be of this one. */
+  #scan(payload: Uint8Array, trusted: boolean): Scan {
+    const columns = this.#shape.fields.map(({ name }) => name)
+    if (!this.#isPart || trusted) return this.#scanner.scan(payload, this.#isPart ? { trusted, columns } : { trusted })
+    const scan = this.#scanner.scan(payload, { trusted })
+    const { fields } = this.#scanner.shape
+    const own = columns.map((name) => scan.batch.columns[fields.findIndex((field) => field.name === name)]!)
+    return { ...scan, batch: { shape: this.#shape, rows: scan.batch.rows, columns: own } }
+  }
+
   #scanRun(run: readonly LogBatch[], from: number, until: number): RowsPart {
     const trusted = run[0]!.fingerprint === this.#scanner.fingerprint
     const payload = run.length === 1 ? run[0]!.payload : Buffer.concat(run.map((batch) => batch.payload))
-    const scan = this.#scanner.scan(payload, { trusted })
+    const scan = this.#scan(payload, trusted)
     const lines = run.reduce((sum, batch) => sum + batch.count, 0)
     const lineOffset = new Float64Array(lines)
     const lineMs = new Float64Array(lines)

@@ -128,6 +128,15 @@ test('check finds every mistake, each with its line and what to do', async () =>
   failure(await millrace('check', '--project', join(directory, 'nowhere'), '--json'), 1, 'MR_LOAD_NO_PROJECT')
 })
 
+test('check --flink prints a live model as Flink SQL', async () => {
+  const nexmark = join(dirname(here), 'nexmark')
+  const text = json<{ tables: string[]; query: string }>(await millrace('check', '--project', nexmark, '--flink', 'q7', '--json'))
+  assert.equal(text.tables.length, 1)
+  assert.match(text.tables[0]!, /^CREATE TABLE `bid` \(/)
+  assert.match(text.query, /TABLE\(TUMBLE\(TABLE `bid`, DESCRIPTOR\(`date_time`\), INTERVAL '10' SECOND\)\)/)
+  failure(await millrace('check', '--project', nexmark, '--flink', 'bid', '--json'), 1, 'MR_PLAN_UNKNOWN')
+})
+
 test('without a server: check, plan, apply; what needs one says so', async () => {
   assert.equal(json<{ ok: boolean }>(await inProject('check')).ok, true)
   assert.match(readFileSync(join(project, 'millrace-env.d.ts'), 'utf8'), /visits/)

@@ -279,7 +279,7 @@ export class StreamWorld {
   /** Rows of a question over relations as readers see them now: with the tail, or only what is committed. */
   async ask(sql: string, committedOnly = false): Promise<readonly (readonly unknown[])[]> {
     const { engine, relations } = this.now
-    const names = [...sql.matchAll(/\b(?:FROM|JOIN)\s+([a-z_]+)/g)].map((match) => match[1]!).filter((name) => relations.has(name))
+    const names = [...sql.matchAll(/\b(?:FROM|JOIN)\s+([a-z_][a-z0-9_]*)/g)].map((match) => match[1]!).filter((name) => relations.has(name))
     const pins = await Promise.all(names.map((name) => relations.pin(name, { committedOnly })))
     try {
       const views = Object.fromEntries(pins.map((pin) => [pin.relation, pin.scanSql]))

@@ -38,7 +38,7 @@ const pad =
   (of) => {
     if (of.length !== 3 || !isText(of[0]!) || of[1]!.type.kind !== 'int' || !isText(of[2]!)) return `of ${typesOf(of)}`
     if (isConstantText(of[2]) && of[2].value === '') return 'with an empty padding'
-    return call(name, [castTo(of[0]!, STRING), castTo(of[1]!, LONG), castTo(of[2]!, STRING)], STRING)
+    return call(name, [castTo(of[0]!, STRING), of[1]!, castTo(of[2]!, STRING)], STRING)
   }
 
 const splitPart: Resolve = (of) => {

@@ -50,7 +50,7 @@ export async function duckdbBinder(ask: Ask): Promise<Binder> {
       try {
         if (!tree) return undefined
         const query = compileLive(tree, (stream) => shapes.get(stream))
-        return { result: query.result, key: query.key, batchSql: printLive(query, quoteRelation) }
+        return { result: query.result, key: query.key, batchSql: printLive(query, quoteRelation), query }
       } catch (error) {
         if (error instanceof MillraceError) return error
         throw error

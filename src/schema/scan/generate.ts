@@ -66,6 +66,10 @@ function loopText(plan: Plan, layout: Layout): string {
   const lanes = plan.slots.filter((slot) => slot.lane >= 0)
   return `'use strict'
 const { exact, skip, readDate, readTime, readTimestamp, uuidForm, powers } = kit
+${lanes
+  .filter(({ type }) => type.kind === 'timestamp')
+  .map(minuteText)
+  .join('\n')}
 return function scanRows(state, p, safe) {
   const b = state.bytes, view = state.view, out = state.out, capacity = state.capacity
   const lines = state.lines, lineStart = state.lineStart, lineEnd = state.lineEnd
@@ -86,6 +90,9 @@ return function scanRows(state, p, safe) {
   return p
 }`
 }
+
+/** The minute of the last timestamp of a lane: its text in four words, and its microseconds. */
+const minuteText = ({ lane }: Slot): string => `let ${[0, 1, 2, 3].map((i) => `minute${lane}_${i} = 0`).join(', ')}, minute${lane} = 0`
 
 function bindLane(slot: Slot): string {
   const lane = `state.lanes[${slot.lane}]`
@@ -139,8 +146,7 @@ function rowText(plan: Plan, { entries, spaced }: Layout): string {
 }
 
 function endOfTrusted(tail: readonly string[], close: readonly string[], unsure: boolean): string[] {
-  const jump = 'while (q < safe && b[q] !== 10) q++\n    if (q >= safe) break rows'
-  return unsure ? [`if (absent) { ${[...tail, ...close].join('\n')} } else { ${jump} }`] : [jump]
+  return unsure ? [`if (absent) { ${[...tail, ...close].join('\n')} } else { ${LINE_END} }`] : [LINE_END]
 }
 
 /** An expression: the bytes stand at `at`. */
@@ -188,15 +194,15 @@ function kindText(slot: Slot, trusted: boolean): string {
     case 'time':
       return timeText(slot, 'readTime')
     case 'timestamp':
-      return timeText(slot, 'readTimestamp')
+      return timestampText(slot)
     case 'uuid':
       return `if (b[q] === 34 && b[q + 37] === 34 && uuidForm(b, q + 1) === 1) { start${lane}[n] = q + 1; length${lane}[n] = 36; q += 38 }
       else { ${exactly(slot, 'q')} }`
     case 'string':
-      return stringText(slot, `start${lane}[n] = s; length${lane}[n] = q - s`)
+      return stringText(slot, trusted, `start${lane}[n] = s; length${lane}[n] = q - s`)
     case 'enum': {
       const found = trusted ? '' : `if (!(${enumText(slot)})) break rows; `
-      return stringText(slot, `${found}start${lane}[n] = s; length${lane}[n] = q - s`)
+      return stringText(slot, trusted, `${found}start${lane}[n] = s; length${lane}[n] = q - s`)
     }
     case 'binary':
     case 'json':
@@ -204,20 +210,29 @@ function kindText(slot: Slot, trusted: boolean): string {
   }
 }
 
-function stringText(slot: Slot, store: string): string {
+function stringText(slot: Slot, trusted: boolean, store: string): string {
   return `if (b[q] !== 34) break rows
     s = ++q
-    ${WORDS}
+    ${wordsText(trusted)}
     while ((c = b[q]) !== 34 && c !== 92 && c > 31) q++
     if (c === 34) { ${store}; q++ } else { ${exactly(slot, 's - 1')} }`
 }
 
-/** Moves `q` on by four bytes while none of them is a quote, a backslash or a control character. */
-const WORDS = `while (true) {
+/** Moves `q` on by four bytes while none of them is a quote, a backslash or, in bytes not known to be good, a control character. */
+const wordsText = (trusted: boolean): string => `while (true) {
       const x = view.getInt32(q, true), y = x ^ 0x22222222, z = x ^ 0x5c5c5c5c
-      if (((((x - 0x20202020) & ~x) | ((y - 0x01010101) & ~y) | ((z - 0x01010101) & ~z)) & 0x80808080) !== 0) break
+      if (((${trusted ? '' : '((x - 0x20202020) & ~x) | '}((y - 0x01010101) & ~y) | ((z - 0x01010101) & ~z)) & 0x80808080) !== 0) break
       q += 4
     }`
+
+/** Moves `q` to the end of a line, by four bytes while none of them is a line feed. */
+const LINE_END = `while (q < safe) {
+      const x = view.getInt32(q, true) ^ 0x0a0a0a0a
+      if (((x - 0x01010101) & ~x & 0x80808080) !== 0) break
+      q += 4
+    }
+    while (q < safe && b[q] !== 10) q++
+    if (q >= safe) break rows`
 
 /** An expression: the bytes from s to q are one of the values. */
 function enumText(slot: Slot): string {
@@ -276,17 +291,42 @@ function doubleText(slot: Slot, single: boolean): string {
     else { ${exactly(slot, 's')} }`
 }
 
-const timeText = (slot: Slot, reader: string): string => `if (b[q] !== 34) break rows
+/** `found`: what is done where the common form was read. */
+const timeText = (slot: Slot, reader: string, found = ''): string => `if (b[q] !== 34) break rows
     s = ${reader}(b, q + 1, out)
-    if (s > 0 && b[s] === 34 && (values${slot.lane}[n] = out[0]) === out[0]) { q = s + 1 } else { ${exactly(slot, 'q')} }`
+    if (s > 0 && b[s] === 34 && (values${slot.lane}[n] = out[0]) === out[0]) { ${found}; q = s + 1 } else { ${exactly(slot, 'q')} }`
+
+/**
+ * Times of a stream follow each other: where date, hour and minute are those of the value before, in UTC, only the seconds are
+ * read, without a fraction or with one of three digits.
+ */
+function timestampText(slot: Slot): string {
+  const m = `minute${slot.lane}`
+  const same = [0, 1, 2, 3].map((i) => `view.getInt32(q + ${1 + i * 4}, true) === ${m}_${i}`).join(' && ')
+  return `d = -1
+    if (${same} && b[q] === 34 && b[q + 17] === 58 && (c = b[q + 18] - 48) >= 0 && c < 6 && (f = b[q + 19] - 48) >= 0 && f < 10) {
+      v = ${m} + (c * 10 + f) * 1e6
+      if (b[q + 20] === 90) d = 21
+      else if (b[q + 20] === 46 && (c = b[q + 21] - 48) >= 0 && c < 10 && (f = b[q + 22] - 48) >= 0 && f < 10 && (s = b[q + 23] - 48) >= 0 && s < 10 && b[q + 24] === 90) {
+        v += (c * 100 + f * 10 + s) * 1e3
+        d = 25
+      }
+    }
+    if (d > 0 && b[q + d] === 34) { values${slot.lane}[n] = v; q += d + 1 }
+    else {
+      ${timeText(slot, 'readTimestamp', `if (b[s - 1] === 90) { ${[0, 1, 2, 3].map((i) => `${m}_${i} = view.getInt32(q + ${1 + i * 4}, true)`).join('; ')}; ${m} = Math.floor(out[0] / 60e6) * 60e6 }`)}
+    }`
+}
 
 /** Passes a value that is not wanted, in bytes known to be good. */
 function skipText({ type }: Slot): string {
   const text = `q++
-      ${WORDS}
+      ${wordsText(true)}
       while ((c = b[q]) !== 34 && c !== 92 && c > 31) q++
       if (c !== 34) break rows
       q++`
   const quoted = type.kind === 'uuid' ? `if (q + 37 < safe && b[q + 37] === 34) q += 38; else { ${text} }` : text
-  return `if (b[q] === 34) { ${quoted} } else { q = skip(state, q); if (q < 0) break rows }`
+  return `if (b[q] === 34) { ${quoted} }
+    else if (b[q] === 123 || b[q] === 91) { q = skip(state, q); if (q < 0) break rows }
+    else while ((c = b[q]) !== 44 && c !== 125 && c > 32) q++`
 }

@@ -104,7 +104,7 @@ function projectionBody(generator: Generator, expressions: readonly Expression[]
   const before: string[] = []
   const results: string[] = []
   for (const [index, expression] of expressions.entries()) {
-    const { isNull, value } = generator.code(expression)
+    const { isNull, value, range } = generator.code(expression)
     const [out, nulls] = [`o${index}`, isNull === 'false' ? 'null' : `z${index}`]
     const lane = laneOfValue(expression.type)
     const isBig = generator.isBig && lane === 'integer'
@@ -114,10 +114,11 @@ function projectionBody(generator: Generator, expressions: readonly Expression[]
     if (nulls !== 'null') before.push(`const ${nulls} = new Uint8Array(count);`)
     const type = expression.type
     const isDecimalText = lane === 'bytes' && (type.kind === 'decimal' || type.kind === 'huge')
-    const text = isDecimalText
-      ? `R.${generator.isBig ? 'decimalText' : 'safeDecimalText'}(${value}, ${type.kind === 'decimal' ? type.scale : 0})`
-      : value
-    const put = lane === 'bytes' ? `${out}.put(i, ${text})` : `${out}[i] = ${value}`
+    const scale = type.kind === 'decimal' ? type.scale : 0
+    let put = `${out}[i] = ${value}`
+    if (isDecimalText)
+      put = generator.isBig ? `${out}.put(i, R.decimalText(${value}, ${scale}))` : `${out}.putDecimal(i, ${value}, ${scale})`
+    else if (lane === 'bytes') put = range ? `${out}.copy(i, ${range.join(', ')})` : `${out}.put(i, ${value})`
     generator.emit(isNull === 'false' ? put : isNull === 'true' ? `${nulls}[i] = 1` : `if (${isNull}) ${nulls}[i] = 1; else ${put}`)
     results.push(
       lane === 'bytes'

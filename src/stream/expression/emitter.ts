@@ -60,6 +60,9 @@ export abstract class Emitter {
   /** Emits what computes the expression. */
   abstract code(expression: Expression): Code
 
+  /** JavaScript of a value that is computed once for a row, however often it stands there; `key` names what is computed. */
+  abstract once(key: string, value: string): string
+
   /**
    * A result that is null when any argument is: `body` gets the values, emits what it needs, and answers the value.
    * `setNull` is a statement that makes it null after all, for those that ask for it by `canBeNull`.

@@ -14,6 +14,7 @@ import { timeCalls } from './time.ts'
 export class Generator extends Emitter {
   readonly #shape: Shape
   readonly #columns = new Map<number, Code>()
+  readonly #once = new Map<string, number>()
   /** Statements that read the arrays of columns, before the loop. */
   readonly head: string[] = []
 
@@ -61,6 +62,16 @@ export class Generator extends Emitter {
     return code
   }
 
+  once(key: string, value: string): string {
+    const known = this.#once.get(key)
+    const at = known ?? this.#once.size
+    if (known === undefined) {
+      this.#once.set(key, at)
+      this.head.push(`let m${at} = -1, w${at};`)
+    }
+    return `(m${at} === r ? w${at} : (m${at} = r, w${at} = ${value}))`
+  }
+
   #numberColumn(index: number, isNull: string): Code {
     this.head.push(`const v${index} = c${index}.values;`)
     return { isNull, value: `v${index}[r]` }
@@ -79,7 +90,7 @@ export class Generator extends Emitter {
     const list = range.join(', ')
     if (type.kind === 'decimal' || type.kind === 'huge')
       return { isNull, value: this.isBig ? `R.unscaled(${list})` : `R.safeUnscaled(${list})` }
-    return { isNull, value: `R.${type.kind === 'binary' ? 'latin1' : 'text'}(${list})`, range }
+    return { isNull, value: this.once(`column ${index}`, `R.${type.kind === 'binary' ? 'latin1' : 'text'}(${list})`), range }
   }
 
   #constant({ value, type }: ConstantExpression): Code {

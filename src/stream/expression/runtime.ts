@@ -68,14 +68,6 @@ export function compareText(a: string, b: string): number {
 
 // Exact integers in text: decimals of more than 18 digits
 
-/** `decimalText` of a number up to 2^53. */
-export function safeDecimalText(value: number, scale: number): string {
-  if (scale === 0) return String(value)
-  const digits = String(value < 0 ? -value : value)
-  const padded = digits.length > scale ? digits : digits.padStart(scale + 1, '0')
-  return `${value < 0 ? '-' : ''}${padded.slice(0, -scale)}.${padded.slice(-scale)}`
-}
-
 export function unscaled(bytes: Buffer, start: number, length: number): bigint {
   const digits = bytes.latin1Slice(start, start + length)
   return BigInt(digits.includes('.') ? digits.replace('.', '') : digits)
@@ -169,12 +161,19 @@ export function doubleText(x: number): string {
   return `${sign}${digits.slice(0, power + 1)}.${digits.slice(power + 1)}`
 }
 
+/** Days of a stream repeat: the last one's text is kept. */
+let lastDay = Number.NaN
+let lastDayText = ''
+
 /** Years beyond 9999 have no sign, those before the first are counted back. */
 export function dateText(days: number): string {
+  if (days === lastDay) return lastDayText
   const iso = isoDate(days)
   const [, sign, year, rest] = /^([+-]?)(\d+)(-\d\d-\d\d)$/.exec(iso)!
   const number = Number(`${sign}${year}`)
-  return number <= 0 ? `${String(1 - number).padStart(4, '0')}${rest} (BC)` : `${String(number).padStart(4, '0')}${rest}`
+  lastDayText = number <= 0 ? `${String(1 - number).padStart(4, '0')}${rest} (BC)` : `${String(number).padStart(4, '0')}${rest}`
+  lastDay = days
+  return lastDayText
 }
 
 const two = (value: number): string => String(value).padStart(2, '0')

@@ -7,6 +7,11 @@ const isPlain = (text: string): boolean => {
   return true
 }
 
+const isAscii = (text: string): boolean => {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
+  return true
+}
+
 /** Code points, or the string itself where each character is one. */
 const points = (text: string): string | string[] => (isPlain(text) ? text : [...text])
 
@@ -17,7 +22,6 @@ const cut = (of: string | string[], from: number, until: number): string => {
 
 /** Simple case mappings of Unicode: those of several characters are not made. */
 function mapped(text: string, map: (character: string) => string): string {
-  if (/^[ -~]*$/.test(text)) return map(text)
   let result = ''
   for (const character of text) result += map(character)
   return result
@@ -38,8 +42,8 @@ function lowerOf(character: string): string {
   return character === 'İ' ? 'i' : lower
 }
 
-export const lower = (text: string): string => mapped(text, lowerOf)
-export const upper = (text: string): string => mapped(text, (part) => (/^[ -~]*$/.test(part) ? part.toUpperCase() : upperOf(part)))
+export const lower = (text: string): string => (isAscii(text) ? text.toLowerCase() : mapped(text, lowerOf))
+export const upper = (text: string): string => (isAscii(text) ? text.toUpperCase() : mapped(text, upperOf))
 
 /** Spaces of Unicode's category Zs; no tabs or line ends. */
 export const ltrim = (text: string): string => text.replace(/^\p{Zs}+/u, '')
@@ -109,8 +113,21 @@ export function rpad(text: string, size: number, by: string): string {
 
 /** Counted from 1, from the end when negative; empty where there is none. */
 export function splitPart(text: string, by: string, index: number): string {
+  if (by !== '' && index > 0) return partFrom(text, by, index)
   const parts = by === '' ? [...text] : text.split(by)
   return (index > 0 ? parts[index - 1] : parts[parts.length + index]) ?? ''
 }
 
+function partFrom(text: string, by: string, index: number): string {
+  let from = 0
+  for (let i = 1; i < index; i++) {
+    const at = text.indexOf(by, from)
+    if (at < 0) return ''
+    from = at + by.length
+  }
+  const until = text.indexOf(by, from)
+  return until < 0 ? text.slice(from) : text.slice(from, until)
+}
+
+export { hasPart, splitRange } from './text-ranges.ts'
 export const jsonText = jsonAt

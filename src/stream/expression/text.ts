@@ -1,6 +1,6 @@
 // JavaScript of text functions: most are one call of `text-functions.ts`. Where a column's bytes are enough, they are not decoded.
-import type { ConstantExpression } from '../../engine/algebra/expression.ts'
-import type { CallGenerator, Emitter } from './emitter.ts'
+import type { CallExpression, ConstantExpression, Expression } from '../../engine/algebra/expression.ts'
+import type { CallGenerator, Code, Emitter } from './emitter.ts'
 
 /** A whole number as the functions take it. */
 const whole = (emitter: Emitter, value: string): string => (emitter.isBig ? `Number(${value})` : value)
@@ -11,7 +11,11 @@ const long = (emitter: Emitter, value: string): string => (emitter.isBig ? `BigI
 const ofTexts =
   (name: string): CallGenerator =>
   (emitter, { of, type }) =>
-    emitter.strict(of, type, (values) => `T.${name}(${values.join(', ')})`)
+    emitter.strict(of, type, (values) => {
+      const called = `T.${name}(${values.join(', ')})`
+      const [first, ...more] = of
+      return first?.op === 'column' && more.length === 0 ? emitter.once(`${name} ${first.name}`, called) : called
+    })
 
 const truthOf =
   (name: string): CallGenerator =>
@@ -67,13 +71,34 @@ const concat: CallGenerator = (emitter, { of }) => {
   return { isNull: 'false', value }
 }
 
-const splitPart: CallGenerator = (emitter, { of, type }) =>
-  emitter.strict(of, type, ([text, by, index]) => `T.splitPart(${text}, ${by}, ${whole(emitter, index!)})`)
+const constantText = (of: Expression | undefined): string => (of?.op === 'constant' && of.value !== null ? String(of.value) : '')
+
+/** Of a column's bytes by constants: a part of them. */
+const splitPart: CallGenerator = (emitter, { of, type }) => {
+  const [by, index] = [constantText(of[1]), Number(constantText(of[2]))]
+  const { isNull, range } = by !== '' && index > 0 && of[0]!.op !== 'constant' ? emitter.code(of[0]!) : ({} as Partial<Code>)
+  if (!range || isNull === undefined)
+    return emitter.strict(of, type, ([text, by, index]) => `T.splitPart(${text}, ${by}, ${whole(emitter, index!)})`)
+  const [start, length] = [emitter.variable('0'), emitter.variable('0')]
+  const found = emitter.constant(new Int32Array(2))
+  const split = `T.splitRange(${range.join(', ')}, ${emitter.constant(Buffer.from(by))}, ${index}, ${found}); ${start} = ${found}[0]; ${length} = ${found}[1]`
+  emitter.emit(isNull === 'false' ? split : `if (!${isNull}) { ${split} }`)
+  const part = [range[0], start, length] as const
+  return { isNull, value: `R.text(${part.join(', ')})`, range: part }
+}
+
+const contains: CallGenerator = (emitter, { of, type }) => {
+  const part = constantText(of[1])
+  const code = part !== '' && of[0]!.op === 'column' ? emitter.code(of[0]!) : null
+  if (!code?.range) return truthOf('includes')(emitter, { of, type } as CallExpression)
+  const { range } = code
+  return emitter.over([code], type, () => `T.hasPart(${range.join(', ')}, ${emitter.constant(Buffer.from(part))}) | 0`)
+}
 
 const pad =
   (name: 'lpad' | 'rpad'): CallGenerator =>
   (emitter, { of, type }) =>
-    emitter.strict(of, type, ([text, size, by]) => `T.${name}(${text}, ${whole(emitter, size!)}, ${by})`)
+    emitter.strict(of, type, ([text, size, by]) => `T.${name}(${text}, ${size}, ${by})`)
 
 const jsonText: CallGenerator = (emitter, { of, type }) => {
   const written = String((of[1] as ConstantExpression).value)
@@ -102,7 +127,7 @@ export const textCalls: Readonly<Record<string, CallGenerator>> = {
   length: countOf('length'),
   strlen: countOf('byteLength'),
   strpos: countOf('position'),
-  contains: truthOf('includes'),
+  contains,
   starts_with: truthOf('startsWith'),
   ends_with: truthOf('endsWith'),
   substring: textAndCounts('substring'),

@@ -1,0 +1,165 @@
+// Golden texts of the Flink printer, one of each shape of live SQL, and what it refuses by name. That Flink takes these texts and gives
+// the same rows is shown by test/nexmark/ and test/interop/, which run them.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { SYSTEM_FIELDS } from '../../define/system-columns.ts'
+import type { Shape, Type } from '../../schema/type.ts'
+import { openParser, type SqlParser } from '../ast.ts'
+import { openTestEngine, type TestEngine } from '../testing.ts'
+import { printFlink, printFlinkStream } from './print-flink.ts'
+import { compileLive } from './read-query.ts'
+
+const field = (name: string, type: Type, optional = false) => ({ name, type, optional })
+const OWN: Shape = {
+  fields: [
+    field('seen', { kind: 'timestamp' }),
+    field('shop', { kind: 'string' }),
+    field('device', { kind: 'string' }, true),
+    field('amount', { kind: 'decimal', precision: 12, scale: 2 }),
+    field('n', { kind: 'int' }),
+    field('ok', { kind: 'boolean' }, true),
+    field('heat', { kind: 'double' }, true),
+  ],
+}
+const STORED = { fields: [...OWN.fields, ...SYSTEM_FIELDS], time: 'seen', unique: [] }
+
+const shapeOf = (stream: string) => (stream === 'arriving' ? { ...STORED, time: '_ingested_at' } : STORED)
+
+let engine: TestEngine
+let parser: SqlParser
+
+before(async () => {
+  engine = await openTestEngine({ threads: 1 })
+  parser = await openParser(engine.engine)
+})
+
+after(async () => {
+  parser.close()
+  await engine[Symbol.asyncDispose]()
+})
+
+const printed = async (sql: string): Promise<string> => printFlink(compileLive((await parser.parse(sql)).node, shapeOf))
+
+const GOLDEN: readonly (readonly [live: string, flink: string])[] = [
+  [
+    'SELECT shop, amount * n AS total, upper(device) AS device FROM sales WHERE ok AND amount BETWEEN 1 AND 1000',
+    "SELECT `shop` AS `shop`, CAST((`amount` * CAST(`n` AS DECIMAL(10, 0))) AS DECIMAL(18, 2)) AS `total`, UPPER(`device`) AS `device` FROM (SELECT * FROM `sales` WHERE (`ok` AND ((`amount` >= CAST('1.00' AS DECIMAL(12, 2))) AND (`amount` <= CAST('1000.00' AS DECIMAL(12, 2))))))",
+  ],
+  [
+    'SELECT window_start, window_end, shop, count(*) AS c, sum(n) AS sn, sum(amount) AS sa, avg(n) AS an, count(DISTINCT device) AS d, count(*) FILTER (WHERE amount > 100) AS large, bool_and(ok) AS good FROM tumble(sales, seen, INTERVAL 1 MINUTE) WHERE n > 0 GROUP BY ALL HAVING count(*) > 1',
+    "SELECT CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, CAST(`window_end` AS TIMESTAMP_LTZ(3)) AS `window_end`, `_k0` AS `shop`, `_a0` AS `c`, `_a1` AS `sn`, `_a2` AS `sa`, `_a3` AS `an`, `_a4` AS `d`, `_a5` AS `large`, `_a6` AS `good` FROM (SELECT * FROM (SELECT `window_start`, `window_end`, `shop` AS `_k0`, COUNT(*) AS `_a0`, SUM(CAST(`n` AS BIGINT)) AS `_a1`, SUM(`amount`) AS `_a2`, AVG(CAST(`n` AS DOUBLE)) AS `_a3`, COUNT(DISTINCT `device`) AS `_a4`, COUNT(*) FILTER (WHERE (`amount` > CAST('100.00' AS DECIMAL(12, 2)))) AS `_a5`, (MIN(CASE WHEN `ok` THEN 1 WHEN NOT `ok` THEN 0 END) = 1) AS `_a6` FROM (SELECT * FROM TABLE(TUMBLE(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '1' MINUTE)) WHERE (`n` > 0)) GROUP BY `window_start`, `window_end`, `shop`) WHERE (`_a0` > CAST(1 AS BIGINT)))",
+  ],
+  [
+    "SELECT window_end, max(heat) AS heat FROM hop(sales, seen, INTERVAL '500 milliseconds', INTERVAL 2 HOUR) GROUP BY ALL",
+    "SELECT CAST(`window_end` AS TIMESTAMP_LTZ(3)) AS `window_end`, `_a0` AS `heat` FROM (SELECT `window_start`, `window_end`, MAX(`heat`) AS `_a0` FROM TABLE(HOP(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '0.5' SECOND, INTERVAL '2' HOUR)) GROUP BY `window_start`, `window_end`)",
+  ],
+  [
+    'SELECT device, window_start, window_end, count(*) AS c FROM session(sales, seen, INTERVAL 30 MINUTE, key := device) WHERE device IS NOT NULL GROUP BY ALL',
+    "SELECT `_k0` AS `device`, CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, CAST(`window_end` + INTERVAL '0.001' SECOND AS TIMESTAMP_LTZ(3)) AS `window_end`, `_a0` AS `c` FROM (SELECT `window_start`, `window_end`, `device` AS `_k0`, COUNT(*) AS `_a0` FROM TABLE(SESSION((SELECT * FROM `sales` WHERE (`device` IS NOT NULL)) PARTITION BY `device`, DESCRIPTOR(`seen`), INTERVAL '1799.999' SECOND(4))) GROUP BY `window_start`, `window_end`, `device`)",
+  ],
+  [
+    'SELECT window_start, shop, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY window_start, shop QUALIFY rank() OVER (PARTITION BY window_start ORDER BY count(*) DESC) = 1',
+    "SELECT CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, `_k0` AS `shop`, `_a0` AS `c` FROM (SELECT l.* FROM (SELECT *, `_a0` AS `_value`, CAST(1 AS BIGINT) AS `_rank` FROM (SELECT `window_start`, `window_end`, `shop` AS `_k0`, COUNT(*) AS `_a0` FROM TABLE(TUMBLE(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '1' MINUTE)) GROUP BY `window_start`, `window_end`, `shop`)) AS l JOIN (SELECT `window_start`, `window_end`, MAX(`_a0`) AS `_extreme` FROM (SELECT `window_start`, `window_end`, `shop` AS `_k0`, COUNT(*) AS `_a0` FROM TABLE(TUMBLE(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '1' MINUTE)) GROUP BY `window_start`, `window_end`, `shop`) GROUP BY `window_start`, `window_end`) AS r ON l.`window_start` = r.`window_start` AND l.`window_end` = r.`window_end` AND l.`_value` = r.`_extreme`)",
+  ],
+  [
+    'SELECT window_start, shop, device, amount FROM tumble(sales, seen, INTERVAL 1 MINUTE) QUALIFY row_number() OVER (PARTITION BY window_start, shop ORDER BY amount DESC, n) <= 3',
+    "SELECT CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, `shop` AS `shop`, `device` AS `device`, `amount` AS `amount` FROM (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY `window_start`, `window_end`, `shop` ORDER BY `amount` DESC, `n` ASC) AS `_rank` FROM TABLE(TUMBLE(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '1' MINUTE))) WHERE `_rank` <= 3)",
+  ],
+  [
+    'SELECT shop, CAST(seen AS DATE) AS day, count(*) AS sales FROM sales GROUP BY ALL',
+    'SELECT `_k0` AS `shop`, `_k1` AS `day`, `_a0` AS `sales` FROM (SELECT `shop` AS `_k0`, CAST(`seen` AS DATE) AS `_k1`, COUNT(*) AS `_a0` FROM `sales` GROUP BY `shop`, CAST(`seen` AS DATE))',
+  ],
+  [
+    "SELECT DISTINCT shop, coalesce(device, 'none') AS device FROM sales",
+    "SELECT `_k0` AS `shop`, `_k1` AS `device` FROM (SELECT `shop` AS `_k0`, COALESCE(`device`, 'none') AS `_k1` FROM `sales` GROUP BY `shop`, COALESCE(`device`, 'none'))",
+  ],
+  [
+    'SELECT shop, amount, seen FROM sales QUALIFY row_number() OVER (PARTITION BY shop ORDER BY seen DESC) = 1',
+    'SELECT `shop` AS `shop`, `amount` AS `amount`, `seen` AS `seen` FROM (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY `shop` ORDER BY `seen` DESC) AS `_rank` FROM `sales`) WHERE `_rank` <= 1)',
+  ],
+  [
+    'SELECT shop, row_number() OVER (PARTITION BY shop ORDER BY heat DESC NULLS LAST) AS place, device FROM sales QUALIFY row_number() OVER (PARTITION BY shop ORDER BY heat DESC NULLS LAST) <= 10',
+    'SELECT `shop` AS `shop`, `_rank` AS `place`, `device` AS `device` FROM (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY `shop` ORDER BY `heat` DESC NULLS LAST) AS `_rank` FROM `sales`) WHERE `_rank` <= 10)',
+  ],
+  [
+    'SELECT shop, window_start, count(*) AS c FROM tumble(arriving, _ingested_at, INTERVAL 10 SECOND) GROUP BY ALL',
+    "SELECT `_k0` AS `shop`, CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, `_a0` AS `c` FROM (SELECT `window_start`, `window_end`, `shop` AS `_k0`, COUNT(*) AS `_a0` FROM TABLE(TUMBLE(TABLE `arriving`, DESCRIPTOR(`_ingested_at`), INTERVAL '10' SECOND)) GROUP BY `window_start`, `window_end`, `shop`)",
+  ],
+  [
+    'SELECT window_start, n FROM tumble(sales, seen, INTERVAL 1 HOUR)',
+    'SELECT CAST(FLOOR(CAST(`seen` AS TIMESTAMP(6)) TO HOUR) AS TIMESTAMP_LTZ(6)) AS `window_start`, `n` AS `n` FROM `sales`',
+  ],
+]
+
+for (const [live, flink] of GOLDEN)
+  test(live, async () => {
+    assert.equal(await printed(live), flink)
+  })
+
+test('tables of streams: event time with its watermark, or the time at which Flink sees the rows', () => {
+  const short: Shape = {
+    fields: [field('seen', { kind: 'timestamp' }), field('sent', { kind: 'timestamp' }, true), field('id', { kind: 'uuid' })],
+  }
+  assert.equal(
+    printFlinkStream({ name: 'sales', shape: short, time: 'seen', latenessMs: 90_000 }, "'connector' = 'kafka'"),
+    'CREATE TABLE `sales` (\n  `seen` TIMESTAMP_LTZ(3) NOT NULL,\n  `sent` TIMESTAMP_LTZ(6),\n  `id` STRING NOT NULL,\n' +
+      "  WATERMARK FOR `seen` AS `seen` - INTERVAL '90' SECOND\n) WITH ('connector' = 'kafka')",
+  )
+  assert.match(printFlinkStream({ name: 'sales', shape: short, latenessMs: 0 }, ''), /\n {2}`_ingested_at` AS PROCTIME\(\)\n/)
+})
+
+test('joins: within bounds, of windows, without bounds; unions', async () => {
+  const joined = await printed(
+    'SELECT a.shop, b.n FROM sales a LEFT JOIN sales b ON a.shop = b.shop AND b.seen BETWEEN a.seen AND a.seen + INTERVAL 5 SECOND',
+  )
+  assert.match(joined, / AS l LEFT JOIN .* AS r ON `a\.shop` = `b\.shop` AND /)
+  assert.match(joined, /`b\.seen` >= .*`a\.seen`.*INTERVAL '0' SECOND/)
+  assert.match(joined, /`b\.seen` <= .*`a\.seen`.*INTERVAL '5' SECOND/)
+  const windows = await printed(
+    `SELECT a.shop, a.starts, b.n FROM (SELECT shop, window_start AS starts, window_end AS ends FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) a
+     JOIN (SELECT shop, window_start AS starts, window_end AS ends, count(*) AS n FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) b
+     ON a.shop = b.shop AND a.starts = b.starts AND a.ends = b.ends`,
+  )
+  assert.match(windows, /`a\.starts` = `b\.starts` AND `a\.ends` = `b\.ends`/)
+  assert.match(windows, /CAST\(`a\.starts` AS TIMESTAMP_LTZ\(3\)\) AS `starts`/)
+  assert.match(
+    await printed('SELECT shop FROM sales WHERE n > 1 UNION ALL SELECT device FROM sales WHERE device IS NOT NULL'),
+    / UNION ALL /,
+  )
+})
+
+const REFUSALS: readonly (readonly [live: string, message: RegExp])[] = [
+  ['SELECT shop, arg_max(device, n) AS best FROM sales GROUP BY ALL', /^arg_max\(\.\.\.\) cannot be said/],
+  ['SELECT shop, approx_count_distinct(device) AS d FROM sales GROUP BY ALL', /^approx_count_distinct over a stream/],
+  ['SELECT strlen(shop) AS n FROM sales', /^strlen cannot be said/],
+  ['SELECT greatest(heat, 1.5) AS heat FROM sales', /^greatest of values that may be null/],
+  ['SELECT CAST(heat AS INTEGER) AS heat FROM sales', /^CAST of a double to INT, which Flink cuts/],
+  ['SELECT CAST(heat AS VARCHAR) AS heat FROM sales', /^CAST of a double to text/],
+  ['SELECT left(shop, n) AS l FROM sales', /^a length that is no constant/],
+  ['SELECT epoch_ms(seen) AS ms FROM sales', /^epoch_ms/],
+  [`SELECT date_trunc('week', seen) AS week FROM sales`, /^date_trunc\('week'/],
+  [`SELECT date_part('millisecond', seen) AS ms FROM sales`, /^date_part\('millisecond'/],
+  ["SELECT n FROM sales WHERE heat < CAST('NaN' AS DOUBLE)", /^the constant NaN/],
+  ['SELECT a.n, b.n AS m FROM sales a ASOF JOIN sales b ON a.shop = b.shop AND a.seen >= b.seen', /^an ASOF join/],
+  ['SELECT n, lag(n) OVER (PARTITION BY shop ORDER BY seen) AS before FROM sales', /^lag cannot be said/],
+  [
+    'SELECT window_start, max(c) AS m FROM (SELECT window_start, shop, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) GROUP BY window_start',
+    /^a group over the rows of windows/,
+  ],
+  ['SELECT shop, _offset AS at FROM sales', /^_offset, which Flink's tables do not have/],
+  ["SELECT seen + INTERVAL '5 microseconds' AS at FROM sales", /^a length of 5 microseconds/],
+  ['SELECT window_start, n FROM tumble(sales, seen, INTERVAL 7 SECOND)', /^a bound of a window row by row/],
+  [
+    'SELECT window_start, n FROM tumble(sales, seen, INTERVAL 1 MINUTE) QUALIFY rank() OVER (PARTITION BY window_start ORDER BY n) <= 2',
+    /^rank\(\) beyond the first/,
+  ],
+  [
+    'SELECT window_start, n FROM tumble(sales, seen, INTERVAL 1 MINUTE) QUALIFY rank() OVER (PARTITION BY window_start ORDER BY heat) = 1',
+    /^rank\(\) by several values, or by one that may be null/,
+  ],
+]
+
+for (const [live, message] of REFUSALS)
+  test(`refused: ${live}`, async () => {
+    await assert.rejects(printed(live), { code: 'MR_PLAN_FLINK', message })
+  })
