@@ -295,3 +295,54 @@ for (const [name, text] of Object.entries(QUERIES)) {
     assert.ok(early > 0, 'nothing came out before the end')
   })
 }
+
+test('what is not of the closed list is refused with its place and what is near', async () => {
+  const refusals: readonly (readonly [string, RegExp])[] = [
+    [
+      'SELECT o.id FROM orders o LEFT JOIN payments p ON o.id = p.order_id',
+      /a left join without bounds between the times of both sides \(character \d+\)/,
+    ],
+    ['SELECT o.id FROM orders o JOIN payments p ON p.ts BETWEEN o.ts AND o.ts + INTERVAL 1 SECOND', /a join without equal keys/],
+    ['SELECT o.id FROM orders o JOIN payments p USING (shop)', /USING/],
+    ['SELECT id FROM orders JOIN orders ON true', /"orders" on both sides of a join/],
+    ['SELECT shop FROM orders o JOIN payments p ON o.id = p.order_id', /"shop", which several relations have, \(character 8\)/],
+    ['SELECT o.id FROM orders o ASOF JOIN payments p ON o.id = p.order_id AND o.ts <= p.ts', /this ASOF JOIN/],
+    [
+      'SELECT o.id FROM orders o ASOF JOIN payments p ON o.id = p.order_id AND o.ts >= p.ts AND o.amount > p.paid',
+      /a further condition in ASOF JOIN/,
+    ],
+    ['SELECT id FROM orders UNION SELECT sku FROM items', /a set operation other than UNION ALL/],
+    ['SELECT id FROM orders UNION ALL SELECT category FROM items', /UNION ALL of several types in "id"/],
+    [
+      'SELECT a.id FROM orders a JOIN (SELECT shop, count(*) AS c FROM orders GROUP BY shop) b ON a.shop = b.shop',
+      /a join with rows that are replaced/,
+    ],
+    [
+      'SELECT c, count(*) AS n FROM (SELECT shop, count(*) AS c FROM orders GROUP BY shop) GROUP BY c',
+      /a group by what may change in rows that are replaced/,
+    ],
+    [
+      'SELECT shop, max(c) AS m FROM (SELECT shop, count(*) AS c FROM orders GROUP BY shop) WHERE c > 1 GROUP BY ALL HAVING max(c) > 2',
+      /HAVING without a window/,
+    ],
+    ['SELECT shop, c FROM (SELECT shop, count(*) AS c FROM orders GROUP BY shop) WHERE c > 1', /WHERE over rows that are replaced/],
+    [
+      'SELECT shop, arg_max(c, c) AS m FROM (SELECT shop, coalesce(id, 0) AS i, count(*) AS c FROM orders GROUP BY 1, 2) GROUP BY shop',
+      /arg_max\(\.\.\.\) over rows that are replaced/,
+    ],
+    [
+      'WITH w AS (SELECT window_start AS s, shop FROM session(orders, ts, INTERVAL 1 SECOND, key := shop) GROUP BY ALL) SELECT window_start, count(*) AS c FROM tumble(w, s, INTERVAL 1 MINUTE) GROUP BY ALL',
+      /the window over "s", which the watermark does not follow/,
+    ],
+    [
+      'SELECT id, lag(amount) OVER (PARTITION BY id ORDER BY amount) AS b FROM orders',
+      /lag\(\.\.\.\) over other than a time that the watermark follows/,
+    ],
+    ['SELECT id, lag(amount, 2) OVER (PARTITION BY id ORDER BY ts) AS b FROM orders', /this lag\(\.\.\.\)/],
+    ['SELECT id FROM orders WHERE id IN (SELECT sku FROM items)', /this expression \(subquery\)/],
+  ]
+  for (const [sql, message] of refusals) {
+    const { node } = await parser.parse(sql)
+    assert.throws(() => compileLive(node, (stream) => STREAMS[stream]?.shape), { code: 'MR_PLAN_LIVE_SHAPE', message }, sql)
+  }
+})
