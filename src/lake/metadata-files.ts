@@ -5,6 +5,7 @@ import { MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
 import { diskStore } from '../objects/disk-store.ts'
 import { isRemote, type ObjectStore } from '../objects/object-store.ts'
+import { inParallel } from '../objects/parts.ts'
 import { type DeleteFile, readDeleteManifest } from './deletes/delete-manifest.ts'
 import { readDeletionVector } from './deletes/deletion-vector.ts'
 import { readMetadata } from './format-version.ts'
@@ -22,6 +23,8 @@ const ENTRIES_MAX = 300_000
 const POSITIONS_MAX = 4_000_000
 const METADATA_MAX = 500
 const LISTED_MAX = 200_000
+
+const REMOVE_AT_ONCE = 16
 
 export interface SnapshotNumbers {
   readonly id: bigint
@@ -188,22 +191,25 @@ export class MetadataFiles {
 
   /** Removes files that no pointer reaches. Failing to is no error: what is left is an orphan and found later. */
   async discard(locations: Iterable<string>): Promise<number> {
-    let count = 0
-    for (const location of locations) {
-      // Names of files come from other writers too: a path that leads elsewhere is not ours to remove.
-      if (!this.#roots.some((root) => isBelow(toPath(location), root))) continue
-      this.#metadata.delete(location)
-      this.#lists.delete(location)
-      this.#manifests.delete(toPath(location))
-      this.#deleteManifests.delete(toPath(location))
-      try {
-        await this.store.remove(toPath(location))
-        count++
-      } catch {
-        // Stays until the next removal of orphans.
-      }
+    const paths = [...locations]
+    const removed = await inParallel(paths, (location) => this.#discard(location), paths.some(isRemote) ? REMOVE_AT_ONCE : 1)
+    return removed.filter(Boolean).length
+  }
+
+  async #discard(location: string): Promise<boolean> {
+    // Names of files come from other writers too: a path that leads elsewhere is not ours to remove.
+    if (!this.#roots.some((root) => isBelow(toPath(location), root))) return false
+    this.#metadata.delete(location)
+    this.#lists.delete(location)
+    this.#manifests.delete(toPath(location))
+    this.#deleteManifests.delete(toPath(location))
+    try {
+      await this.store.remove(toPath(location))
+      return true
+    } catch {
+      // Stays until the next removal of orphans.
+      return false
     }
-    return count
   }
 }
 

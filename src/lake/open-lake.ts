@@ -37,6 +37,8 @@ export interface LakeOptions {
   readonly catalog: Catalog
   /** Absolute path, or URI in an object store, under which new tables are made, one directory each. */
   readonly directory: string
+  /** Places where new tables were made before, looked after like `directory`. */
+  readonly formerly?: readonly string[]
   /** Object stores, the directory of staged files and the cache; absent when everything is on this machine. */
   readonly remote?: RemoteFiles
   /** Other absolute paths under which clients of the REST catalog may place tables. */
@@ -114,7 +116,8 @@ export interface Lake {
 export function openLake(options: LakeOptions): Lake {
   const { disk, clock, random, catalog, directory, locations = [] } = options
   const { remote } = options
-  const roots = [directory, ...locations]
+  const own = [directory, ...(options.formerly ?? [])]
+  const roots = [...own, ...locations]
   const store = remote?.store ?? diskStore(disk)
   const files = new MetadataFiles(disk, random, roots, store)
   const staging = remote ? new Staging({ disk, store, cache: remote.cache, directory: remote.stagingDirectory }) : null
@@ -183,7 +186,11 @@ export function openLake(options: LakeOptions): Lake {
     restore: (table, snapshotId) => restoreTable(context, table, snapshotId),
     explain: (table, error, damaged) => explainDamage(context, table, error, damaged),
     expire: (table, expiry) => expireSnapshots(context, pins, table, expiry),
-    removeOrphans: (olderThanMs) => removeOrphans(context, directory, olderThanMs),
+    removeOrphans: async (olderThanMs) => {
+      let count = 0
+      for (const place of own) count += await removeOrphans(context, place, olderThanMs)
+      return count
+    },
     planCompaction: async (table, limits) => planCompaction(table, await listed(table), { ...COMPACTION, ...limits }),
   }
 }

@@ -108,7 +108,9 @@ async function reach<T>(what: string, request: HttpRequest, take: (response: Inc
   }
 }
 
-const agents = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) }
+/** A check of a large snapshot asks about thousands of objects at once: they wait for each other. */
+const CONNECTIONS = { keepAlive: true, maxSockets: 64 }
+const agents = { http: new HttpAgent(CONNECTIONS), https: new HttpsAgent(CONNECTIONS) }
 
 // Not fetch: it breaks the connection when a server says "100 Continue" unasked, as HDFS does.
 function exchange({ method, url, headers, body }: HttpRequest): Promise<IncomingMessage> {

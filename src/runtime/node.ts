@@ -186,7 +186,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     random: systemRandom,
     catalog: store.catalog,
     ...warehouse,
-    locations: [...warehouse.locations, ...settings.lakeLocations],
+    locations: settings.lakeLocations,
   })
   mkdirSync(directory.temp, { recursive: true })
   const engine = await openEngine({

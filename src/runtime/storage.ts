@@ -47,7 +47,7 @@ export async function withStorage<T>(data: string, action: (storage: Storage) =>
       random: systemRandom,
       catalog: store.catalog,
       ...warehouse,
-      locations: [...warehouse.locations, ...lakeLocations],
+      locations: lakeLocations,
     })
     const audit = openAudit(store, systemClock)
     const offsets = () => deployedOffsets(store)

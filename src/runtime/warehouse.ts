@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
-import { MillraceError } from '../core/errors.ts'
-import type { Random } from '../core/random.ts'
+import { asMillraceError, MillraceError } from '../core/errors.ts'
+import { type Random, uuidV7 } from '../core/random.ts'
 import type { LakeSettings } from '../define/lake.ts'
 import type { Text } from '../define/manifest.ts'
 import type { RemoteFiles } from '../lake/open-lake.ts'
@@ -39,7 +39,7 @@ export interface Warehouse {
   /** Where new tables are made. */
   readonly directory: string
   /** Where tables may lie as well: those of before the project chose this warehouse. */
-  readonly locations: readonly string[]
+  readonly formerly: readonly string[]
   readonly checkpoints: string
   readonly store: ObjectStore
   readonly remote?: RemoteFiles
@@ -56,24 +56,58 @@ const FILE = 'warehouse.json'
 export async function openWarehouse(parts: WarehouseParts, lake: LakeSettings | undefined): Promise<Warehouse> {
   const { data } = parts
   const local = diskStore(nodeDisk)
-  writeFileSync(join(data.path, FILE), `${JSON.stringify(lake ?? null)}\n`)
-  if (!lake) return { directory: data.lake, locations: [], checkpoints: data.checkpoints, store: local }
+  const id = readChosen(data)?.id ?? uuidV7(parts.clock.nowMs(), parts.random)
+  writeFileSync(join(data.path, FILE), `${JSON.stringify({ id, lake: lake ?? null })}\n`)
+  if (!lake) return { directory: data.lake, formerly: [], checkpoints: data.checkpoints, store: local }
   const { served, root, signer } = openServed(parts, lake)
-  const store = routeStores(local, [served])
+  const routed = routeStores(local, [served])
+  await own(routed, root, id)
   const directory = `${root}/lake`
-  for await (const _ of store.list(directory)) break
+  for await (const _ of routed.list(directory)) break
   const { clock, random, cacheBytes } = parts
-  const cache = await FileCache.open({ disk: nodeDisk, clock, random, store, directory: data.cache, sizeMaxBytes: cacheBytes })
+  const cache = await FileCache.open({ disk: nodeDisk, clock, random, store: routed, directory: data.cache, sizeMaxBytes: cacheBytes })
+  const remove = async (path: string): Promise<void> => {
+    await routed.remove(path)
+    await cache.forget(path)
+  }
+  const store = { ...routed, remove }
   const remote = { store, cache, stagingDirectory: data.staging }
-  return { directory, locations: [data.lake], checkpoints: `${root}/checkpoints`, store, remote, ...(signer ? { signer } : {}) }
+  return { directory, formerly: [data.lake], checkpoints: `${root}/checkpoints`, store, remote, ...(signer ? { signer } : {}) }
 }
 
 /** What was chosen when the directory was last used with its project. */
-export function lastWarehouse(data: DataDirectory): LakeSettings | undefined {
+export const lastWarehouse = (data: DataDirectory): LakeSettings | undefined => readChosen(data)?.lake ?? undefined
+
+interface Chosen {
+  /** Of the data directory. */
+  readonly id: string
+  readonly lake: LakeSettings | null
+}
+
+function readChosen(data: DataDirectory): Chosen | undefined {
   try {
-    return (JSON.parse(readFileSync(join(data.path, FILE), 'utf8')) as LakeSettings | null) ?? undefined
+    return JSON.parse(readFileSync(join(data.path, FILE), 'utf8')) as Chosen
   } catch {
     return undefined
+  }
+}
+
+/**
+ * Says in the store whose it is: of two data directories in one place each would take the other's files for orphans.
+ * @throws MR_OBJECT_STORE when it is another's.
+ */
+async function own(store: ObjectStore, root: string, id: string): Promise<void> {
+  const path = `${root}/owner`
+  await store.makeDirectory(root)
+  try {
+    await store.put(path, Buffer.from(id))
+  } catch (error) {
+    if (asMillraceError(error).code !== 'MR_OBJECT_EXISTS') throw error
+    const owner = (await store.read(path)).toString('utf8')
+    if (owner === id) return
+    throw new MillraceError('MR_OBJECT_STORE', `${root} is the lake of another data directory (${owner}, this one is ${id})`, {
+      fix: `choose another prefix; or, when that directory is gone and this one is its restored copy, remove ${path}`,
+    })
   }
 }
 

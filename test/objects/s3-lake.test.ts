@@ -180,6 +180,15 @@ else {
     )
   })
 
+  test('a place belongs to one data directory', async () => {
+    const other = mkdtempSync(join(tmpdir(), 'millrace-objects-other-'))
+    try {
+      await assert.rejects(start({}, other), /MR_OBJECT_STORE.*is the lake of another data directory/)
+    } finally {
+      rmSync(other, { recursive: true })
+    }
+  })
+
   test('a missing bucket and wrong credentials stop the start, saying what to do', async () => {
     const fresh = mkdtempSync(join(tmpdir(), 'millrace-objects-bad-'))
     try {
