@@ -111,6 +111,8 @@ export interface ProcessorManifest {
   readonly timers?: readonly string[]
   /** Streams beside its own that it emits into, by the names that its code uses. */
   readonly outputs?: Readonly<Record<string, string>>
+  /** Tables that every partition is told of, by the names that its code uses. */
+  readonly broadcast?: Readonly<Record<string, string>>
   /** How long one call of user code may take, when it is not the default. */
   readonly limitMs?: number
 }

@@ -11,6 +11,7 @@ import type { Instant } from './values.ts'
 
 type States = Readonly<Record<string, StateSpec>>
 type Outputs = Readonly<Record<string, Relation<string, Any, 'stream'>>>
+type Broadcast = Readonly<Record<string, Relation<string, Any, 'table'>>>
 
 export interface ProcessorContext<Out, Timers extends string = never, Os extends Outputs = NoFields> {
   /** Appends a row to the processor's stream. */
@@ -50,6 +51,7 @@ export interface ProcessorHow<
   K extends string = RowKey<R>,
   T extends string = never,
   Os extends Outputs = NoFields,
+  Bs extends Broadcast = NoFields,
 > extends RelationHow {
   readonly from: Relation<string, R, 'stream'>
   /** Column of `from`; state and timers are kept for each of its values. */
@@ -69,6 +71,13 @@ export interface ProcessorHow<
       context: ProcessorContext<RowOf<S>, T, Os>,
     ) => void
   }
+  /** Keyed tables fed over HTTP whose rows every partition is told of: rules, limits, lists. */
+  readonly broadcast?: Bs
+  /**
+   * Called in each partition for each row of a broadcast table, before the first record that came after it: keep what matters in
+   * shared state. There is no key, and nothing can be emitted.
+   */
+  readonly onBroadcast?: { readonly [B in keyof Bs]: (row: Bs[B]['$row'], state: StateOf<St>) => void }
   /** How long one call may take before it is ended and its row set aside; default 5 seconds. */
   readonly limit?: Duration
   readonly partitions?: number
@@ -86,6 +95,7 @@ export function processor<
   const K extends string = never,
   T extends string = never,
   Os extends Outputs = NoFields,
->(name: N, fields: S, how: ProcessorHow<S, R, St, K, T, Os>): Declared<N, S, 'stream'> {
+  Bs extends Broadcast = NoFields,
+>(name: N, fields: S, how: ProcessorHow<S, R, St, K, T, Os, Bs>): Declared<N, S, 'stream'> {
   return declaredRelation({ $kind: 'stream', $name: name, $at: placeOf(processor), $how: how }, fields) as Declared<N, S, 'stream'>
 }

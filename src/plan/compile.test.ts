@@ -474,6 +474,22 @@ test('processors: input, key, state', async () => {
   assert.deepEqual(await findings(clicks, hidden, of({ state: { n: shared.moments() } })), [], 'shared state needs no key')
 })
 
+test('processors: broadcast tables', async () => {
+  const limits = table('limits', { name: t.string() }, { from: http(), key: 'name' })
+  const of = (how: object) => processor('p', { id: t.uuid() }, { from: clicks, on() {}, ...how } as Wrong)
+  const told = { onBroadcast: { limits() {} } }
+  assert.deepEqual(await findings(clicks, hidden, limits, of({ broadcast: { limits }, ...told })), [])
+  await expectOne(/MR_DEFINE_VALUE processor "p", broadcast.limits: nothing is done/, clicks, hidden, limits, of({ broadcast: { limits } }))
+  await expectOne(
+    /MR_DEFINE_VALUE processor "p", broadcast.limits: "orders" is no table that is fed over HTTP/,
+    clicks,
+    hidden,
+    orders,
+    of({ broadcast: { limits: orders }, ...told }),
+  )
+  await expectOne(/MR_PLAN_UNKNOWN processor "p", broadcast.limits: table "limits"/, clicks, hidden, of({ broadcast: { limits }, ...told }))
+})
+
 test('processors: outputs', async () => {
   const side = stream('side', { id: t.uuid() }, { from: emitted() })
   const of = (name: string, how: object) => processor(name, { id: t.uuid() }, { from: clicks, on() {}, ...how } as Wrong)

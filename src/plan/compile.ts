@@ -113,8 +113,9 @@ async function compileRelations(scope: Scope): Promise<readonly ProcessorManifes
 
 function inputsOf(definition: RelationDefinition, query: Query | undefined): readonly string[] {
   if (definition.$kind === 'model') return (query?.inputs ?? []).map(ownerOf)
-  const from = definition.$kind === 'stream' && isProcessor(definition.$how) ? [definition.$how.from?.$name ?? ''] : []
-  return [...from, ...originsOf(definition.$shape)]
+  const how = definition.$kind === 'stream' && isProcessor(definition.$how) ? definition.$how : null
+  const read = how ? [how.from?.$name ?? '', ...Object.values(how.broadcast ?? {}).map((table) => table?.$name ?? '')] : []
+  return [...read, ...originsOf(definition.$shape)]
 }
 
 async function compileRelation(scope: Scope, definition: RelationDefinition, query: Query | undefined): Promise<Relation | undefined> {

@@ -242,6 +242,8 @@ function compareProcessors(before: ProcessorManifest, after: ProcessorManifest):
     if (!Object.values(before.outputs ?? {}).includes(stream)) reasons.push({ effect: 'additive', reason: `emits into "${stream}" too` })
   for (const name of before.timers ?? [])
     if (!after.timers?.includes(name)) reasons.push({ effect: 'breaking', reason: `forgets its timers "${name}"` })
+  if (!equal(before.broadcast ?? {}, after.broadcast ?? {}))
+    reasons.push({ effect: 'setting', reason: 'is told of other tables from now on' })
   if (before.limitMs !== after.limitMs) reasons.push({ effect: 'setting', reason: 'the time limit of a call changes' })
   return reasons
 }

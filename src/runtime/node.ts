@@ -446,6 +446,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
           .flatMap(({ pipeline }) => pipeline.inputs)
           .filter((input) => input.topic === topic && input.partition === partition)
           .map(({ committed }) => committed ?? 0),
+        ...pipelines.map(({ sink }) => sink.heldFrom?.(topic) ?? Number.POSITIVE_INFINITY),
       ),
     onCommitted: onMaintained,
     onDone: (report) => logger.info('maintained a table', report),

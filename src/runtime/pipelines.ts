@@ -90,7 +90,13 @@ function processPipeline(parts: PipelinesParts, manifest: Manifest, processor: P
   const { name } = processor
   const outputs = [name, ...Object.values(processor.outputs ?? {})].map((output) => streamOf(manifest, output))
   const { clock, log } = parts
-  const sink = new Process({ clock, log, processor, input, outputs, host: parts.hostOf(processor, input, outputs) })
+  const broadcast = new Map(
+    Object.entries(processor.broadcast ?? {}).map(([name, table]) => {
+      const topic = manifest.relations.find((relation) => relation.name === table)! as unknown as StreamManifest
+      return [name, () => sourceOf(parts, manifest, topic)]
+    }),
+  )
+  const sink = new Process({ clock, log, processor, input, outputs, host: parts.hostOf(processor, input, outputs), broadcast })
   return build(parts, manifest, { name: `process:${name}`, topics: [input], code: hash(processor), makes: name, sink })
 }
 

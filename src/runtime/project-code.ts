@@ -2,18 +2,22 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Project } from '../define/project.ts'
-import type { OnRow, OnTimer, ProcessorCode } from '../stream/processor/host.ts'
+import type { OnBroadcast, OnRow, OnTimer, ProcessorCode } from '../stream/processor/host.ts'
 
 /** User code of processors, by name. */
 export function processorsOf(project: Project): Map<string, ProcessorCode> {
   const found = new Map<string, ProcessorCode>()
   for (const { definition } of project.$members) {
     const { $kind, $name } = definition
-    const how = (definition as { $how?: { on?: unknown; onTimer?: Readonly<Record<string, OnTimer>> } }).$how
+    const how = (
+      definition as {
+        $how?: { on?: unknown; onTimer?: Readonly<Record<string, OnTimer>>; onBroadcast?: Readonly<Record<string, OnBroadcast>> }
+      }
+    ).$how
     // Called as members, so that `this` is what it looks like.
     if ($kind === 'stream' && typeof how?.on === 'function') {
       const { on } = how as { on: OnRow }
-      found.set($name, { on: on.bind(how), onTimer: how.onTimer ?? {} })
+      found.set($name, { on: on.bind(how), onTimer: how.onTimer ?? {}, onBroadcast: how.onBroadcast ?? {} })
     }
   }
   return found

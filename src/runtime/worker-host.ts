@@ -1,6 +1,6 @@
 // Runs a processor in a worker thread, so that its code can neither stop the engine nor hold it up: a call that does not come
 // back within its limit is ended with its thread, and told with the place where it was. See
-// docs/decisions/0010-processors-run-in-worker-threads.md for why a thread and not a process.
+// docs/decisions/0012-processors-run-in-worker-threads.md for why a thread and not a process.
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'

@@ -35,6 +35,8 @@ export interface Sink {
   cut(): Promise<Cut>
   /** Milliseconds until it wants to be ticked though nothing came; null or absent: it need not be. */
   readonly wakeInMs?: number | null
+  /** Of a topic that it reads beside the pipeline's own: the first offset that it needs again after a restart. */
+  heldFrom?(topic: string): number
   /** One pipeline of a stream takes the decisions that are about the stream itself. */
   readonly ownsStream?: boolean
 }

@@ -35,6 +35,7 @@ export function compileProcessor(scope: Scope, definition: StreamDefinition, how
   const limitMs = durationOf(scope, at, `${what}, limit`, how.limit)
   const timers = Object.keys(how.onTimer ?? {})
   const outputs = outputsOf(scope, what, how, at, time !== undefined && time === input.time)
+  const broadcast = broadcastOf(scope, what, how, at)
   return {
     kind: 'processor',
     name: definition.$name,
@@ -45,8 +46,28 @@ export function compileProcessor(scope: Scope, definition: StreamDefinition, how
     state: Object.fromEntries(states),
     ...(timers.length === 0 ? {} : { timers }),
     ...(outputs.length === 0 ? {} : { outputs: Object.fromEntries(outputs) }),
+    ...(broadcast.length === 0 ? {} : { broadcast: Object.fromEntries(broadcast) }),
     ...(limitMs === undefined ? {} : { limitMs }),
   }
+}
+
+function broadcastOf(scope: Scope, what: string, how: ProcessorOptions, at: string): readonly (readonly [string, string])[] {
+  return Object.entries(how.broadcast ?? {}).flatMap(([name, relation]) => {
+    const place = `${what}, broadcast.${name}`
+    if (!isMember(scope, relation, at, place)) return []
+    const table = scope.relations.get(relation.$name)
+    if (table && (table.kind !== 'table' || table.source.kind !== 'http'))
+      fail(
+        scope,
+        'MR_DEFINE_VALUE',
+        at,
+        `${place}: "${relation.$name}" is no table that is fed over HTTP`,
+        'give it from: http() and a key',
+      )
+    if (typeof how.onBroadcast?.[name] !== 'function')
+      fail(scope, 'MR_DEFINE_VALUE', at, `${place}: nothing is done with its rows`, `add onBroadcast: { ${name}(row, state) {} }`)
+    return [[name, relation.$name] as const]
+  })
 }
 
 /** `isTimed`: the processor hands on the watermark of its input. */

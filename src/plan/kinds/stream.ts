@@ -22,7 +22,8 @@ export type ProcessorOptions = ProcessorHow<
   Readonly<Record<string, StateSpec>>,
   string,
   string,
-  Readonly<Record<string, Relation<string, unknown, 'stream'>>>
+  Readonly<Record<string, Relation<string, unknown, 'stream'>>>,
+  Readonly<Record<string, Relation<string, unknown, 'table'>>>
 >
 
 export const isProcessor = (how: StreamDefinition['$how']): how is ProcessorOptions => 'on' in how
@@ -149,6 +150,8 @@ function outputOf(scope: Scope, definition: StreamDefinition, how: ProcessorOpti
     'time',
     'state',
     'outputs',
+    'broadcast',
+    'onBroadcast',
     'on',
     'onTimer',
     'limit',

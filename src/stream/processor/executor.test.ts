@@ -145,6 +145,7 @@ function roundOf(list: readonly Rec[], from: number, skipped: readonly Skipped[]
     appendMs: Float64Array.from(rows, ({ appendMs }) => appendMs),
     watermarkUs: Float64Array.from(rows, ({ watermarkMs }) => watermarkMs * 1_000),
     controls,
+    told: [],
     skipped,
   }
 }

@@ -11,7 +11,7 @@ import { fieldOf, type Type } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
 import { type KeyedState, keyedState } from '../state/keyed-state.ts'
 import { decodeValue, encodeValue, rowEncoder, rowReader } from '../value.ts'
-import type { CallContext, CallId, Emission, ProcessorCode, Ran, Round } from './host.ts'
+import type { CallContext, CallId, Emission, ProcessorCode, Ran, Round, Told } from './host.ts'
 import { type TimeOf, type TimerEntry, Timers } from './timers.ts'
 
 export interface ExecutorParts {
@@ -57,12 +57,14 @@ export class Executor {
   readonly #readRow: ReturnType<typeof rowReader>
   readonly #encoders: readonly ((row: Readonly<Record<string, unknown>>) => string)[]
   readonly #context: CallContext
+  readonly #readTold = new Map<string, ReturnType<typeof rowReader>>()
   #partitions = new Map<number, Partition>()
   // The round at hand.
   #round: Round | null = null
   #at: Partition | null = null
   #nextRow = 0
   #nextControl = 0
+  #nextTold = 0
   /** Timers that have fired before the next record; null until it has been looked at. */
   #fired: number | null = null
   // The call at hand.
@@ -128,6 +130,7 @@ export class Executor {
     this.#at = this.#partition(round.partition)
     this.#nextRow = 0
     this.#nextControl = 0
+    this.#nextTold = 0
     this.#fired = null
     return this.resume()
   }
@@ -148,6 +151,8 @@ export class Executor {
         at.timers.arrive()
         this.#fired = 0
       }
+      for (let told = round.told[this.#nextTold]; told && told.appendMs * 1_000 < this.#arrivalUs; told = round.told[++this.#nextTold])
+        this.#callTold(told, offset, this.#fired++)
       for (let timer = at.timers.due(watermarkUs, this.#arrivalUs); timer; timer = at.timers.due(watermarkUs, this.#arrivalUs)) {
         this.#callTimer(timer, offset, this.#fired++, watermarkUs)
         if (++calls >= CALL_MAX) return this.#ran(false)
@@ -203,6 +208,17 @@ export class Executor {
     )
   }
 
+  #callTold({ name, appendMs, batch, row }: Told, offset: number, nth: number): void {
+    const handler = this.#parts.code.onBroadcast?.[name]
+    if (!handler) return
+    const read = this.#readTold.get(name) ?? rowReader(batch.shape)
+    this.#readTold.set(name, read)
+    const input = read(batch, row)
+    const floorUs = this.#timeIndex < 0 ? appendMs * 1_000 : this.#floorUs
+    const nowUs = Number.isFinite(floorUs) ? floorUs : 0
+    this.#run(null, nowUs, floorUs, offset, nth, { broadcast: name, row: input }, (state) => handler(input, state))
+  }
+
   get #floorUs(): number {
     if (this.#timeIndex < 0) return this.#arrivalUs
     return this.#isWatermarked ? this.#at!.watermarkUs : Number.NEGATIVE_INFINITY
@@ -213,7 +229,7 @@ export class Executor {
   }
 
   #run(
-    key: string,
+    key: string | null,
     nowUs: number,
     floorUs: number,
     offset: number,
@@ -228,13 +244,14 @@ export class Executor {
       return
     }
     this.#parts.onCall?.(offset, nth)
-    this.#key = key
+    this.#key = key ?? ''
     this.#call = { partition: this.#round!.partition, offset, nth }
     this.#random = null
     this.#emitted = []
     this.#undoTimers = []
     state.enter(key, nowUs, floorUs)
-    this.#isOpen = true
+    // A row that is broadcast is told in every partition: it emits nothing and sets no timer.
+    this.#isOpen = key !== null
     try {
       mustBeSync(call(state.handles as Record<string, unknown>))
       for (const { output, partition, line } of this.#emitted) this.#collect(output, partition, line)

@@ -1,6 +1,7 @@
 // Where the code of a processor runs: what goes in and comes out, as plain data, so that it can be a thread of its own. The
 // state and the timers live there, beside the code. A host does not touch the log.
 import type { Refusal } from '../../log/refusal.ts'
+import type { ColumnBatch } from '../../schema/batch.ts'
 import type { Instant } from '../../schema/instant.ts'
 import type { Control, Delivery } from '../source.ts'
 
@@ -21,10 +22,13 @@ export type OnTimer = (
   context: CallContext,
 ) => unknown
 
+export type OnBroadcast = (row: Record<string, unknown>, state: Record<string, unknown>) => unknown
+
 /** User code of a processor. */
 export interface ProcessorCode {
   readonly on: OnRow
   readonly onTimer: Readonly<Record<string, OnTimer>>
+  readonly onBroadcast?: Readonly<Record<string, OnBroadcast>>
 }
 
 /** One call of user code: of a row, or of the nth timer that fires before the record. The same however the log is cut. */
@@ -38,6 +42,14 @@ export interface CallId {
 /** A call that is not made, because it was ended before; what is written of it instead. */
 export interface Skipped extends CallId, Pick<Refusal, 'code' | 'message'> {}
 
+/** A row of a broadcast table. */
+export interface Told {
+  readonly name: string
+  readonly appendMs: number
+  readonly batch: ColumnBatch
+  readonly row: number
+}
+
 /** Records of one partition, in order: the rows that are out, and the controls among them. */
 export interface Round extends Pick<Delivery, 'partition' | 'batch' | 'offsets' | 'appendMs'> {
   /** Rows of the batch. */
@@ -45,6 +57,8 @@ export interface Round extends Pick<Delivery, 'partition' | 'batch' | 'offsets' 
   /** Watermark after each of `rows`. */
   readonly watermarkUs: Float64Array
   readonly controls: readonly Control[]
+  /** In the order of their arrival; each is told before the first record that came later. */
+  readonly told: readonly Told[]
   readonly skipped: readonly Skipped[]
 }
 

@@ -9,9 +9,10 @@ import type { Append, Log } from '../../log/log.ts'
 import { encodeRefusals } from '../../log/refusal.ts'
 import { controlRecord, tickRecord } from '../control.ts'
 import type { Cut, Sink } from '../pipeline.ts'
-import type { Delivery } from '../source.ts'
+import type { Delivery, StreamSource } from '../source.ts'
+import { Broadcast, type SavedBroadcast } from './broadcast.ts'
 import type { Ended, ProcessorHost, Ran } from './host.ts'
-import { cutAround, roundOf } from './round.ts'
+import { cutAround, lastArrival, roundOf } from './round.ts'
 import { Skips } from './skips.ts'
 
 export interface ProcessParts {
@@ -22,6 +23,8 @@ export interface ProcessParts {
   /** The stream of its own name, then its outputs in the order of the manifest. */
   readonly outputs: readonly StreamManifest[]
   readonly host: ProcessorHost
+  /** Fresh readers of broadcast tables, by the names that the code uses. */
+  readonly broadcast?: ReadonlyMap<string, () => StreamSource>
 }
 
 /** Next number for each place that a partition of the input emits into. */
@@ -29,6 +32,7 @@ type Numbers = Map<string, number>
 
 interface Saved {
   readonly host: unknown
+  readonly broadcast?: SavedBroadcast
   readonly next: readonly (readonly [number, readonly (readonly [string, number])[]])[]
 }
 
@@ -40,6 +44,8 @@ const TICK_STEP_MS = 250
 export class Process implements Sink {
   readonly #parts: ProcessParts
   readonly #skips: Skips
+  readonly #broadcast: Broadcast
+  #committedBroadcast: SavedBroadcast = []
   #next = new Map<number, Numbers>()
   #pendingRows = 0
   #watermarkUs: number | null = null
@@ -51,6 +57,7 @@ export class Process implements Sink {
 
   constructor(parts: ProcessParts) {
     this.#parts = parts
+    this.#broadcast = new Broadcast(parts.broadcast ?? new Map())
     this.#skips = new Skips(parts.log, parts.processor.name)
   }
 
@@ -68,7 +75,9 @@ export class Process implements Sink {
   }
 
   async restore(saved: unknown): Promise<void> {
-    const { host, next } = (saved as Saved | null) ?? { host: null, next: [] }
+    const { host, next, broadcast = [] } = (saved as Saved | null) ?? { host: null, next: [] }
+    this.#broadcast.restore(broadcast)
+    this.#committedBroadcast = broadcast
     this.#next = new Map(next.map(([partition, numbers]) => [partition, new Map(numbers)]))
     this.#pendingRows = 0
     this.#watermarkUs = null
@@ -78,10 +87,21 @@ export class Process implements Sink {
     this.#arrivals = new Map((await this.#parts.host.restore(host)).map(([partition, us]) => [partition, us / 1_000]))
   }
 
+  /** A partition that has had no records yet needs a broadcast table from its beginning. */
+  heldFrom(topic: string): number {
+    const { processor, input } = this.#parts
+    const names = Object.entries(processor.broadcast ?? {}).flatMap(([name, table]) => (table === topic ? [name] : []))
+    if (names.length === 0) return Number.POSITIVE_INFINITY
+    const own = this.#committedBroadcast.filter(([, name]) => names.includes(name))
+    return own.length < names.length * input.partitions ? 0 : Math.min(...own.map(([, , position]) => position))
+  }
+
   async apply(delivery: Delivery): Promise<void> {
     const { partition } = delivery
     const suspect = this.#skips.suspectIn(partition)
-    const round = roundOf(delivery, this.#parts.input, this.#skips.of(partition))
+    const unheard = roundOf(delivery, this.#parts.input, this.#skips.of(partition))
+    const lastMs = lastArrival(unheard)
+    const round = lastMs === null ? unheard : { ...unheard, told: await this.#broadcast.until(partition, lastMs) }
     for (const piece of suspect === null ? [round] : cutAround(round, suspect)) {
       const isAlone = piece !== round && piece.rows.length + piece.controls.length === 1
       let ran = await this.#parts.host.run(piece)
@@ -208,8 +228,15 @@ export class Process implements Sink {
     await this.#tellWatermark()
     this.#pendingRows = 0
     const next = [...this.#next].map(([partition, numbers]) => [partition, [...numbers]] as const)
-    const state: Saved = { host: await this.#parts.host.save(), next }
-    return { state, changes: async () => [], publish: async () => {} }
+    const broadcast = this.#broadcast.save()
+    const state: Saved = { host: await this.#parts.host.save(), next, broadcast }
+    return {
+      state,
+      changes: async () => [],
+      publish: async () => {
+        this.#committedBroadcast = broadcast
+      },
+    }
   }
 }
 

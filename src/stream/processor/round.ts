@@ -1,9 +1,9 @@
 // Records for a host: what a delivery holds of use to a processor, and how it is cut so that one record stands alone.
 import type { StreamManifest } from '../../define/manifest.ts'
 import type { Delivery } from '../source.ts'
-import type { Round, Skipped } from './host.ts'
+import type { Round, Skipped, Told } from './host.ts'
 
-export function roundOf(delivery: Delivery, input: StreamManifest, skipped: readonly Skipped[]): Round {
+export function roundOf(delivery: Delivery, input: StreamManifest, skipped: readonly Skipped[], told: readonly Told[] = []): Round {
   const { partition, batch, classified, offsets, appendMs, controls } = delivery
   return {
     partition,
@@ -13,6 +13,7 @@ export function roundOf(delivery: Delivery, input: StreamManifest, skipped: read
     rows: classified.out,
     watermarkUs: classified.outWatermarkUs,
     controls,
+    told,
     skipped,
   }
 }
@@ -22,7 +23,20 @@ export function cutAround(round: Round, offset: number): Round[] {
   const isThere = round.controls.some((control) => control.offset === offset) || round.rows.some((row) => round.offsets[row] === offset)
   if (!isThere) return [round]
   const parts = [partOf(round, (at) => at < offset), partOf(round, (at) => at === offset), partOf(round, (at) => at > offset)]
-  return parts.filter((part) => part.rows.length + part.controls.length > 0)
+  let toldUntilMs = Number.NEGATIVE_INFINITY
+  return parts.flatMap((part) => {
+    const lastMs = lastArrival(part)
+    if (lastMs === null) return []
+    const told = part.told.filter(({ appendMs }) => appendMs >= toldUntilMs && appendMs < lastMs)
+    toldUntilMs = lastMs
+    return [{ ...part, told }]
+  })
+}
+
+/** When the last record of a round came; null when there is none. */
+export function lastArrival({ rows, controls, appendMs }: Pick<Round, 'rows' | 'controls' | 'appendMs'>): number | null {
+  if (rows.length + controls.length === 0) return null
+  return Math.max(rows.length > 0 ? appendMs[rows.at(-1)!]! : 0, controls.at(-1)?.appendMs ?? 0)
 }
 
 /** Offsets rise along a round, so each part is a run of it. */

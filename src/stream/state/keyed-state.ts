@@ -11,8 +11,8 @@ type Cells = unknown[]
 export interface KeyedState {
   /** What user code gets as `state`, by the declared names. */
   readonly handles: Readonly<Record<string, object>>
-  /** Points the handles at a key. `floorUs`: no later call has a time before it. */
-  enter(key: string, nowUs: number, floorUs: number): void
+  /** Points the handles at a key, or at shared state alone. `floorUs`: no later call has a time before it. */
+  enter(key: string | null, nowUs: number, floorUs: number): void
   /** Takes back every change since `enter`. */
   undo(): void
   /** Until the next `enter` the handles refuse to work. */
@@ -38,17 +38,22 @@ export function keyedState(declared: Readonly<Record<string, StateManifest>>): K
   const byKey = new Map<string, Cells>()
   const shared: Cells = []
   let cells: Cells | null = null
+  let isOpen = false
   let nowUs = 0
   let floorUs = Number.NEGATIVE_INFINITY
   let undone: (() => void)[] = []
 
   const slotOf = (index: number): Slot<unknown> => {
     const own = (): Cells => {
-      if (cells === null)
+      if (!isOpen)
         throw new MillraceError('MR_PROCESSOR', `the state "${names[index]}" was used after the call that it belongs to`, {
           fix: 'use state only before `on` returns: it must not be async',
         })
-      return isShared[index] ? shared : cells
+      if (isShared[index]) return shared
+      if (cells) return cells
+      throw new MillraceError('MR_PROCESSOR', `the state "${names[index]}" has no key here`, {
+        fix: 'a row that is broadcast belongs to no key: keep it in shared.* state',
+      })
     }
     return {
       get: () => own()[index] ?? null,
@@ -82,12 +87,13 @@ export function keyedState(declared: Readonly<Record<string, StateManifest>>): K
   return {
     handles: Object.fromEntries(names.map((name, index) => [name, kinds[index]!.handle(slotOf(index))])),
     enter(key, now, floor) {
-      let found = byKey.get(key)
-      if (!found) {
+      let found = key === null ? null : byKey.get(key)
+      if (found === undefined) {
         found = []
-        byKey.set(key, found)
+        byKey.set(key!, found)
       }
       cells = found
+      isOpen = true
       nowUs = now
       floorUs = floor
       if (undone.length > 0) undone = []
@@ -97,6 +103,7 @@ export function keyedState(declared: Readonly<Record<string, StateManifest>>): K
     },
     leave() {
       cells = null
+      isOpen = false
     },
     get keys() {
       let keys = 0
@@ -117,6 +124,7 @@ export function keyedState(declared: Readonly<Record<string, StateManifest>>): K
       byKey.clear()
       shared.length = 0
       cells = null
+      isOpen = false
       undone = []
       if (!saved) return
       const { declared: then, keys, shared: sharedThen } = saved as Saved

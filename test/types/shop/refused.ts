@@ -161,3 +161,20 @@ processor(
 keyed.expiringSet(t.string())
 // @ts-expect-error an output is a stream
 processor('p', { score: t.double() }, { from: payments, outputs: { orders }, on() {} })
+// @ts-expect-error what is broadcast is a table
+processor('p', { score: t.double() }, { from: payments, broadcast: { payments }, on() {}, onBroadcast: { payments() {} } })
+processor(
+  'p',
+  { score: t.double() },
+  {
+    from: payments,
+    broadcast: { orders },
+    on() {},
+    onBroadcast: {
+      orders(row) {
+        // @ts-expect-error a column that the table lacks
+        row.nope
+      },
+    },
+  },
+)

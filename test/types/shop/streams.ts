@@ -1,5 +1,5 @@
 // The samples of the definition API, in the scope that this version implements.
-import { type Decimal, emitted, http, type Instant, keyed, processor, shared, stream, t } from 'millrace'
+import { type Decimal, emitted, http, type Instant, keyed, processor, shared, stream, t, table } from 'millrace'
 
 export const clicks = stream(
   'clicks',
@@ -111,6 +111,29 @@ export const watched = processor(
         emitTo.reviews({ customer: key, chance: byCard.size, weights: 0n, since: at })
       },
       weekly() {},
+    },
+  },
+)
+
+export const limits = table('limits', { name: t.string(), most: t.int() }, { from: http(), key: 'name' })
+
+export const limited = processor(
+  'limited',
+  { customer: payments.customer, most: t.int() },
+  {
+    from: payments,
+    key: 'customer',
+    broadcast: { limits },
+    state: { most: shared.map(t.string(), t.int()) },
+    on(payment, { most }, { emit }) {
+      emit({ customer: payment.customer, most: most.get('usual') ?? 0 })
+    },
+    onBroadcast: {
+      limits({ name, most: value }, { most }) {
+        exactly<typeof name, string>(true)
+        exactly<typeof value, number>(true)
+        most.set(name, value)
+      },
     },
   },
 )
