@@ -32,6 +32,7 @@ else {
   objectStoreContract('Azure', () => ({
     store: open('lake', { kind: 'key', key }),
     directory: `abfss://lake@${account}.dfs.core.windows.net/some/prefix`,
+    signs: true,
     denied: open('lake', { kind: 'key', key: wrong }),
     nowhere: { store: open('absent', { kind: 'key', key }), path: `abfss://absent@${account}.dfs.core.windows.net/x` },
   }))
@@ -46,6 +47,7 @@ else {
   objectStoreContract('Google', () => ({
     store: open('lake'),
     directory: 'gs://lake/some/prefix',
+    signs: false,
     nowhere: { store: open('absent'), path: 'gs://absent/x' },
   }))
 }
@@ -56,5 +58,11 @@ else {
   after(() => hdfs.stop())
   const open = (user: string) => openWebHdfs(parts, { urls: [hdfs.url], prefix: 'hdfs://127.0.0.1', user })
   const owner = open(process.env['USER'] ?? 'root')
-  objectStoreContract('HDFS', () => ({ store: owner, directory: 'hdfs://127.0.0.1/some/prefix', denied: open('nobody'), isReadable: true }))
+  objectStoreContract('HDFS', () => ({
+    store: owner,
+    directory: 'hdfs://127.0.0.1/some/prefix',
+    denied: open('nobody'),
+    isReadable: true,
+    signs: false,
+  }))
 }
