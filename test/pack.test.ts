@@ -59,6 +59,11 @@ test('every package that the sources import is a dependency', () => {
   assert.ok(seen >= 10, `saw only ${seen} imports`)
 })
 
+test('the program starts by its name in a clone, as the documents call it', { skip: process.platform === 'win32' }, async () => {
+  const { stdout } = await run(join(root, 'bin', 'millrace.mjs'), ['--help'], { env })
+  assert.match(stdout, /^Usage: millrace/)
+})
+
 test('the packed package makes a project and checks it', { timeout: 300_000 }, async () => {
   const copy = copyRepository()
   const source = readFileSync(join(copy, 'package.json'), 'utf8')
