@@ -84,7 +84,12 @@ function Tabs({ name, of }: { readonly name: string; readonly of: RelationDetail
 function Why({ of }: { readonly of: RelationDetail }) {
   const fresh = of.relation.freshness
   if (fresh.state !== 'late') return null
-  const words = { source: 'its source is down', run: 'its last run failed', waits: `it waits for ${fresh.why?.on ?? 'an input'}` }
+  const words = {
+    source: 'its source is down',
+    run: 'its last run failed',
+    stopped: 'it has stopped, and starts again from its last commit',
+    waits: `it waits for ${fresh.why?.on ?? 'an input'}`,
+  }
   return (
     <p className="s12 c-bad" style={{ marginBottom: 8 }}>
       Late{fresh.targetMs === null ? '' : `, target ${formatDuration(fresh.targetMs)}`}

@@ -10,7 +10,7 @@ export const failing = (checks: CheckCounts): number => checks.warned + checks.b
 /** Late before checks, checks before fresh. */
 export function relationWords(freshness: Freshness, checks: CheckCounts | null): StateWords {
   if (freshness.state === 'late') {
-    const why = { source: ', source down', run: ', run failed', waits: ', waits' }
+    const why = { source: ', source down', run: ', run failed', stopped: ', stopped', waits: ', waits' }
     return { tone: 'bad', word: 'Late', ...(freshness.why ? { more: why[freshness.why.kind] } : {}) }
   }
   if (checks !== null && checks.blocked > 0) return { tone: 'bad', word: plural(checks.blocked, 'check blocks', 'checks block') }

@@ -54,8 +54,10 @@ function liveFreshness(parts: AdminParts, relation: Relation, moment: Moment, ta
   const pipeline = moment.pipelines.find((candidate) => candidate.name === pipelineOf(relation))
   if (!pipeline) return { state: 'unknown', asOfMs: null, targetMs }
   const isEmpty = pipeline.inputs.every(({ position }) => position === 0)
-  if (pipeline.stopped)
-    return { state: 'late', asOfMs: pipeline.stopped.sinceMs, targetMs, why: { kind: 'source', sinceMs: pipeline.stopped.sinceMs } }
+  if (pipeline.stopped) {
+    const { sinceMs } = pipeline.stopped
+    return { state: 'late', asOfMs: sinceMs, targetMs, why: { kind: relation.kind === 'model' ? 'stopped' : 'source', sinceMs } }
+  }
   const lagMs = parts.series.read(`lag:${pipeline.name}`, moment.nowMs, 60_000, 1, 'max').values[0] ?? 0
   return isEmpty ? { state: 'empty', asOfMs: null, targetMs } : { state: 'fresh', asOfMs: moment.nowMs, targetMs, lagMs }
 }

@@ -6,8 +6,8 @@ import { type Moment, readMoment } from './freshness.ts'
 import type { AdminParts } from './parts.ts'
 import { summaries } from './relations.ts'
 import { runs } from './runs.ts'
-import { mayName, mayQuote } from './shown.ts'
-import { streams, totalConservation } from './streams.ts'
+import { mayCount, mayName, mayQuote } from './shown.ts'
+import { totalConservation } from './streams.ts'
 import type { Attention, Overview, RelationSummary } from './types.ts'
 
 export async function overview(parts: AdminParts, caller: Caller): Promise<Overview> {
@@ -46,7 +46,7 @@ function attentionOf(parts: AdminParts, caller: Caller, relations: readonly Rela
   })
   const late = relations.flatMap((relation): Attention[] => {
     const { state, asOfMs, targetMs, why } = relation.freshness
-    if (state !== 'late' || asOfMs === null || why?.kind === 'run' || why?.kind === 'source') return []
+    if (state !== 'late' || asOfMs === null || (why && why.kind !== 'waits')) return []
     const detail = `${formatAge(moment.nowMs - asOfMs)} old${targetMs === null ? '' : `, target ${formatAge(targetMs)}`}${why?.on ? `; it waits for ${why.on}` : ''}.`
     return [
       {
@@ -77,32 +77,45 @@ function attentionOf(parts: AdminParts, caller: Caller, relations: readonly Rela
       },
     ]
   })
-  const streamProblems = streams(parts, caller).streams.flatMap((stream): Attention[] => {
-    if (stream.stopped)
-      return [
-        {
-          kind: 'stopped',
-          severity: 'bad',
-          subject: stream.name,
-          relation: stream.name,
-          sinceMs: stream.stopped.sinceMs,
-          detail: `${stream.stopped.code} ${stream.stopped.message}`,
-          holdsBack: holds(stream.name),
-        },
-      ]
-    if (stream.conservation.rejected === 0) return []
+  // Whatever makes a relation from the log: its own pipeline, the processor that emits into it, or the live model.
+  const stopped = relations.flatMap(({ name }): Attention[] => {
+    const failure = moment.pipelines.find((pipeline) => pipeline.makes === name && pipeline.stopped)?.stopped
+    if (!failure) return []
+    return [
+      {
+        kind: 'stopped',
+        severity: 'bad',
+        subject: name,
+        relation: name,
+        sinceMs: failure.sinceMs,
+        detail: mayQuote(parts, caller, name) ? `${failure.code} ${failure.message}` : failure.code,
+        holdsBack: holds(name),
+      },
+    ]
+  })
+  const rejected = relations.flatMap(({ name }): Attention[] => {
+    const rows = mayCount(parts, caller, name) ? rejectedOf(moment, name) : 0
+    if (rows === 0 || stopped.some(({ relation }) => relation === name)) return []
     return [
       {
         kind: 'rejected',
         severity: 'warn',
-        subject: stream.name,
-        relation: stream.name,
+        subject: name,
+        relation: name,
         sinceMs: moment.nowMs,
-        detail: `${stream.conservation.rejected} rows were rejected.`,
+        detail: rows === 1 ? '1 row was rejected.' : `${rows} rows were rejected.`,
         holdsBack: [],
-        rows: stream.conservation.rejected,
+        rows,
       },
     ]
   })
-  return [...failed, ...streamProblems, ...checks, ...late].sort((a, b) => (a.severity === b.severity ? 0 : a.severity === 'bad' ? -1 : 1))
+  return [...failed, ...stopped, ...rejected, ...checks, ...late].sort((a, b) =>
+    a.severity === b.severity ? 0 : a.severity === 'bad' ? -1 : 1,
+  )
+}
+
+/** Of a stream at its door, or by a live model; 0 for other relations. */
+function rejectedOf({ pipelines }: Moment, name: string): number {
+  const own = pipelines.find((pipeline) => pipeline.makes === name && (pipeline.counts ?? pipeline.live))
+  return (own?.counts ?? own?.live)?.rejected ?? 0
 }

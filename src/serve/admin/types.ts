@@ -114,8 +114,13 @@ export interface Freshness {
   readonly targetMs: number | null
   /** Set for what is kept live: the delay of a row from arrival to being readable. It is shown instead of the age. */
   readonly lagMs?: number
-  /** Why it is late: its source fails, its own refresh fails, or it waits for an input. */
-  readonly why?: { readonly kind: 'source' | 'run' | 'waits'; readonly on?: string; readonly runId?: string; readonly sinceMs?: number }
+  /** Why it is late: its source fails, its own refresh fails, its live processing has stopped, or it waits for an input. */
+  readonly why?: {
+    readonly kind: 'source' | 'run' | 'stopped' | 'waits'
+    readonly on?: string
+    readonly runId?: string
+    readonly sinceMs?: number
+  }
 }
 
 export interface CheckCounts {
