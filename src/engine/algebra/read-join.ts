@@ -23,14 +23,15 @@ function prepare(rows: Rows, used: ReadonlySet<string> | null, reads: readonly s
   const isUsed = ({ name }: NamedColumn): boolean => used === null || used.has(name.toLowerCase()) || reads.includes(name)
   const isJoined = new Set(rows.columns.map(({ from }) => from)).size > 1
   const nameOf = ({ from, column }: NamedColumn): string => (isJoined ? column.name : `${from}.${column.name}`)
-  const kept = rows.columns.filter((column) => isUsed(column) || rows.key.includes(column.column.name))
+  const kept = rows.columns.filter(isUsed)
   const renamed = new Map(kept.map((column) => [column.column.name, nameOf(column)]))
   const columns = kept.map((column): NamedColumn => ({ ...column, column: { ...column.column, name: nameOf(column) } }))
   const projected = kept.map((column): NamedExpression => ({ name: nameOf(column), value: column.column }))
   const times = new Map([...rows.times].flatMap(([name, delay]) => (renamed.has(name) ? [[renamed.get(name)!, delay] as const] : [])))
-  const named = (names: readonly string[]): string[] => names.map((name) => renamed.get(name) ?? '')
   const relation: Relation = { op: 'project', input: rows.relation, columns: projected }
-  return { ...rows, relation, columns, times, key: named(rows.key), unique: named(rows.unique) }
+  // A key of which a part is not read cannot be the key of this join.
+  const unique = rows.unique.every((name) => renamed.has(name)) ? rows.unique.map((name) => renamed.get(name)!) : []
+  return { ...rows, relation, columns, times, unique }
 }
 
 export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, where }: Wanted): Rows {
@@ -205,12 +206,7 @@ class Joining {
       .sort((a, b) => a.untilUs - a.fromUs - (b.untilUs - b.fromUs) || a.delay - b.delay)
     const [best] = bounded
     if (best) return { on: { kind: 'interval', fromUs: best.fromUs, untilUs: best.untilUs }, times: best.times }
-    if (this.#kind !== 'inner')
-      return refuse(
-        `a ${this.#kind === 'full' ? 'full' : this.#kind} join without bounds between the times of both sides`,
-        this.#node,
-        NEAREST,
-      )
+    if (this.#kind !== 'inner') return refuse(`a ${this.#kind} join without bounds between the times of both sides`, this.#node, NEAREST)
     return { on: { kind: 'unbounded', unique: this.#uniqueSide(keys) } }
   }
 
@@ -218,8 +214,8 @@ class Joining {
   #uniqueSide(keys: readonly (readonly [Expression, Expression])[]): 'left' | 'right' | null {
     const isUnique = (side: 0 | 1): boolean => {
       const { unique } = this.#sides[side]
-      const own = keys.map((key) => key[side]).map((value) => (value.op === 'column' ? value.name : ''))
-      return unique.length > 0 && unique.every((name) => own.includes(name)) && own.every((name) => unique.includes(name))
+      const own = keys.map((key) => key[side]).map((value) => (value.op === 'column' ? value.name : null))
+      return unique.length > 0 && unique.every((name) => own.includes(name)) && own.every((name) => name !== null && unique.includes(name))
     }
     return isUnique(1) ? 'right' : isUnique(0) ? 'left' : null
   }

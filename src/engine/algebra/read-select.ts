@@ -78,7 +78,9 @@ class SelectReader {
     const root: Relation = { op: 'project', input, columns }
     const keys = this.#source.columns.map(({ column }) => column).filter(({ name }) => key.includes(name))
     if (result === 'keyed') return this.#result(root, 'keyed', this.#keyNames(keys, outputs), this.#source.isRetracted)
-    const times = new Map(this.#source.times)
+    // Rows of lag wait for its time: how long another time may lag behind the watermark is not known.
+    const [lag] = this.#lags
+    const times = new Map(lag ? (lag.time.op === 'column' ? [[lag.time.name, lag.delayUs]] : []) : this.#source.times)
     if (window) times.set('window_start', (window.delayUs ?? 0) + window.widthUs).set('window_end', window.delayUs ?? 0)
     return this.#result(root, this.#lags.length > 0 ? 'closing' : result, [], false, times, outputs)
   }
@@ -130,8 +132,7 @@ class SelectReader {
     const condition = readCondition(where, this.#scope)
     if (this.#aggregates.length > 0) refuse('an aggregate in WHERE', where, 'write it in HAVING')
     this.#source.checkBeforeWindow(condition, where)
-    const isGrouping = nodes(this.#select['group_expressions']).length > 0 || this.#select['aggregate_handling'] === 'FORCE_AGGREGATES'
-    if (result === 'keyed' && !isGrouping && [...columnsIn([condition])].some((name) => !key.includes(name)))
+    if (result === 'keyed' && [...columnsIn([condition])].some((name) => !key.includes(name)))
       refuse('WHERE over rows that are replaced, which would have to leave the table again', where, AS_VIEW)
     return { op: 'filter', input: relation, where: condition }
   }

@@ -146,9 +146,9 @@ export class JoinParts {
   }
 
   /** Forgets keys that no row has. */
-  tidy(): void {
+  tidy(): boolean {
     const [left, right] = this.#held
-    if (this.#keys.size < KEYS_MIN || this.#keys.size < (left.count + right.count) * DEAD_KEYS) return
+    if (this.#keys.size < KEYS_MIN || this.#keys.size < (left.count + right.count) * DEAD_KEYS) return false
     const used = new Set<number>()
     for (const held of this.#held) for (const slot of held.slots()) if (held.groupOf(slot) >= 0) used.add(held.groupOf(slot))
     const groups = Int32Array.from(used)
@@ -157,6 +157,7 @@ export class JoinParts {
     const byOld = new Map([...groups].map((group, i) => [group, anew[i]!]))
     for (const held of this.#held) held.renumber((group) => byOld.get(group)!)
     this.#keys = keys
+    return true
   }
 
   save(): unknown {

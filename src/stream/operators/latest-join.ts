@@ -54,6 +54,10 @@ export class LatestJoin implements Operator {
     const out = this.#parts.rowsOf(Int32Array.from(kept), Int32Array.from(versions), 0)
     for (const slot of slots) left.remove(slot)
     this.#settle(watermarkUs - Math.max(...this.#delays))
+    if (this.#parts.tidy()) {
+      const right = this.#parts.held[1]
+      this.#settled = new Map([...this.#settled.values()].map((slot) => [right.groupOf(slot), slot]))
+    }
     return out
   }
 
