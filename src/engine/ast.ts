@@ -117,6 +117,9 @@ function parseError(text: string, { error_message: message = '', position }: Ser
   return new MillraceError('MR_SQL_SYNTAX', `${message.split('\n')[0]}${place}`, { fix: 'check the SQL near that place' })
 }
 
+/** A member that is a list of nodes; empty where there is none. */
+export const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
+
 /** Calls `visit` for every object of the tree, parents first. */
 export function walk(value: unknown, visit: (node: Node) => void): void {
   if (Array.isArray(value)) for (const inner of value) walk(inner, visit)

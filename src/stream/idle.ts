@@ -27,6 +27,7 @@ export class IdleWatch {
   readonly #clock: Clock
   readonly #partitions: readonly WatchedPartition[]
   readonly #idleMs: number
+  readonly #leastLatenessUs: number
   #seenMs: number[] = []
   #decidedMs: number[] = []
 
@@ -34,6 +35,7 @@ export class IdleWatch {
     this.#clock = clock
     this.#partitions = partitions
     this.#idleMs = idleMs
+    this.#leastLatenessUs = Math.min(...partitions.map(({ source }) => source.latenessUs))
     this.reset()
   }
 
@@ -80,8 +82,7 @@ export class IdleWatch {
 
   /** Of a stream with more lateness than the one that leads: rows as late as it allows are still out. */
   #reachOf(index: number, watermarkUs: number): number {
-    const least = Math.min(...this.#partitions.map(({ source }) => source.latenessUs))
-    return watermarkUs - (this.#partitions[index]!.source.latenessUs - least)
+    return watermarkUs - (this.#partitions[index]!.source.latenessUs - this.#leastLatenessUs)
   }
 
   /** Partitions that have been read to their end and lie below a watermark. */

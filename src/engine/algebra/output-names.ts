@@ -1,8 +1,5 @@
 // Names of the columns of a SELECT without an alias, as DuckDB gives them.
-import { MillraceError } from '../../core/errors.ts'
-import type { Node } from '../ast.ts'
-
-const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
+import { type Node, nodes } from '../ast.ts'
 
 /** As DuckDB names a column without an alias, where that is simple. */
 export function nameOf(node: Node, index: number): string {
@@ -12,7 +9,6 @@ export function nameOf(node: Node, index: number): string {
   const of = nodes(node['children'])
   if (node.class === 'FUNCTION' && of.length === 1 && of[0]!.class === 'COLUMN_REF' && !node['distinct'] && !node['filter'])
     return `${String(node['function_name'])}(${(of[0]!['column_names'] as string[]).map(quoteIfNeeded).join('.')})`
-  if (index < 0) throw new MillraceError('MR_ASSERT', 'cannot be: a column without a place')
   return `#${index + 1}`
 }
 

@@ -2,6 +2,7 @@
 // rounding, empty parts), the call is written so that it means the same, or refused by name. Sessions in UTC are assumed.
 import { MillraceError } from '../../core/errors.ts'
 import { type ConstantExpression, type Expression, isOptional } from './expression.ts'
+import { fixedMicros } from './read-expression.ts'
 
 /** @throws MR_PLAN_FLINK; `what` reads on with "cannot be said in Flink SQL". */
 export function refuseFlink(what: string, fix: string): never {
@@ -113,7 +114,7 @@ const cutTo = (at: string, unit: string): string => `CAST(FLOOR(CAST(${at} AS TI
 /** Bounds of a window row by row: of the lengths that Flink can cut a time to. */
 const bucket: PrintCall = ([, at], of) => {
   const width = of[0]!
-  const micros = width.op === 'interval' && width.months === 0 ? width.days * 86_400_000_000 + width.micros : 0
+  const micros = width.op === 'interval' ? (fixedMicros(width) ?? 0) : 0
   const units: Readonly<Record<number, string>> = { 1000000: 'SECOND', 60000000: 'MINUTE', 3600000000: 'HOUR', 86400000000: 'DAY' }
   const unit = units[micros]
   if (unit) return cutTo(at!, unit)

@@ -1,13 +1,14 @@
 // Typed expressions as Flink SQL (1.20, the default dialect). Constants carry their types and every cast is written out, as for
 // DuckDB; results whose type Flink derives in another way are cast to ours. Integers that overflow wrap in Flink: no text changes that.
+
 import { isoDate, isoInstant, isoTime } from '../../schema/calendar.ts'
 import { Decimal } from '../../schema/decimal.ts'
+import { quoteText } from '../sql-text.ts'
 import { isExact, isInteger } from './coerce.ts'
 import type { CastExpression, ConstantExpression, Expression, IntervalExpression, ValueType } from './expression.ts'
 import { FLINK_CALLS, refuseFlink } from './print-flink-call.ts'
 
 export const quoteFlink = (name: string): string => `\`${name.replaceAll('`', '``')}\``
-export const flinkText = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 /** Names of our own (`#k0`) as Flink takes them; those of users never begin with an underscore. */
 export const flinkName = (name: string): string => quoteFlink(name.replace(/^#/, '_'))
@@ -84,19 +85,19 @@ function printConstant({ value, type }: ConstantExpression): string {
     case 'uuid':
     case 'json':
     case 'enum':
-      return flinkText(String(value))
+      return quoteText(String(value))
     case 'decimal':
-      return `CAST(${flinkText(new Decimal(BigInt(value), type.scale).toString())} AS ${flinkType(type)})`
+      return `CAST(${quoteText(new Decimal(BigInt(value), type.scale).toString())} AS ${flinkType(type)})`
     case 'date':
-      return `DATE ${flinkText(isoDate(Number(value)))}`
+      return `DATE ${quoteText(isoDate(Number(value)))}`
     case 'time':
-      return `TIME ${flinkText(isoTime(Number(value)))}`
+      return `TIME ${quoteText(isoTime(Number(value)))}`
     case 'timestamp':
-      return `CAST(${flinkText(isoInstant(BigInt(value)).replace('T', ' ').replace('Z', ''))} AS ${flinkType(type)})`
+      return `CAST(${quoteText(isoInstant(BigInt(value)).replace('T', ' ').replace('Z', ''))} AS ${flinkType(type)})`
     case 'double':
     case 'float':
       if (!Number.isFinite(Number(value))) return refuseFlink(`the constant ${value}`, 'compare with a finite number')
-      return `CAST(${flinkText(String(value))} AS ${flinkType(type)})`
+      return `CAST(${quoteText(String(value))} AS ${flinkType(type)})`
     default:
       return `CAST(${value} AS ${flinkType(type)})`
   }

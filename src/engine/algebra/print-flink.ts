@@ -98,7 +98,7 @@ function printRelation(relation: Relation): string {
     case 'join':
       return printJoin(relation)
     case 'expand':
-      return `SELECT * FROM ${printWindow(relation.window, relation.input)}`
+      return refuseFlink('a join of the windows of hop', 'group by the window in subqueries and join those')
     case 'group':
       return printGroup(relation)
     case 'top':
@@ -140,8 +140,7 @@ function printJoin({ kind, left, right, on, where }: JoinRelation): string {
   })
   if (on.kind === 'interval' && !(on.fromUs === 0 && on.untilUs === 0 && conditions.length > 0 && isBound(left, bounds[0]!))) {
     const [from, to] = [printFlinkExpression(left.time!, own), printFlinkExpression(right.time!, other)]
-    if (Number.isFinite(on.fromUs)) conditions.push(`${to} >= ${from} + ${flinkInterval(on.fromUs)}`)
-    if (Number.isFinite(on.untilUs)) conditions.push(`${to} <= ${from} + ${flinkInterval(on.untilUs)}`)
+    conditions.push(`${to} >= ${from} + ${flinkInterval(on.fromUs)}`, `${to} <= ${from} + ${flinkInterval(on.untilUs)}`)
   }
   if (where) conditions.push(printFlinkExpression(where, columnsOver(left.input, right.input)))
   return `SELECT * FROM ${printFrom(left.input)} AS l ${JOINS[kind]} ${printFrom(right.input)} AS r ON ${conditions.join(' AND ')}`

@@ -3,7 +3,17 @@
 import { quoteName } from '../sql-text.ts'
 import { printExpression } from './print-expression.ts'
 import { printJoin } from './print-join.ts'
-import type { Aggregate, GroupRelation, LagRelation, LiveQuery, OrderBy, Relation, TopRelation, Window } from './relation.ts'
+import {
+  type Aggregate,
+  type GroupRelation,
+  groupBelow,
+  type LagRelation,
+  type LiveQuery,
+  type OrderBy,
+  type Relation,
+  type TopRelation,
+  type Window,
+} from './relation.ts'
 import { LOG_ORDER, tumbleBounds } from './source.ts'
 
 /** SQL of a stream's table with all columns of the stream, the system columns too. */
@@ -99,7 +109,7 @@ function printTop(top: TopRelation, stream: TableOf): string {
 
 function tiesOf(top: TopRelation): readonly string[] {
   if (top.ties) return top.ties.map((value) => `${printExpression(value)} ASC NULLS LAST`)
-  return top.overGroups ? groupIn(top.input).keys.map(({ name }) => quoteName(name)) : LOG_ORDER
+  return top.overGroups ? groupBelow(top.input).keys.map(({ name }) => quoteName(name)) : LOG_ORDER
 }
 
 const printLag = ({ partition, time, ties, columns }: LagRelation, from: string): string => {
@@ -111,11 +121,6 @@ const printLag = ({ partition, time, ties, columns }: LagRelation, from: string)
 
 const withBounds = (window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string =>
   `SELECT *, "#start" AS window_start, "#start" + ${microseconds(window.widthUs)} AS window_end FROM (${printWindowed(window, from)})`
-
-/** The group whose rows are numbered, below its filters. */
-function groupIn(relation: Relation): GroupRelation {
-  return relation.op === 'group' ? relation : groupIn((relation as Extract<Relation, { input: Relation }>).input)
-}
 
 const printOrder = ({ value, descending, nullsFirst }: OrderBy): string =>
   `${printExpression(value)} ${descending ? 'DESC' : 'ASC'} NULLS ${nullsFirst ? 'FIRST' : 'LAST'}`

@@ -1,7 +1,7 @@
 // Expressions of DuckDB's syntax tree as typed expressions: the closed list of forms and functions, with the implicit casts of
 // DuckDB made explicit. What names mean is the scope's matter. It refuses what is not listed, with its place.
 import { MillraceError } from '../../core/errors.ts'
-import type { Node } from '../ast.ts'
+import { type Node, nodes } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
 import { castTo, isExact, isNumeric } from './coerce.ts'
 import {
@@ -29,8 +29,6 @@ export interface Scope {
   /** What a call of an aggregate or a window function means; undefined for other functions. */
   special(node: Node): Expression | undefined
 }
-
-const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
 
 /** @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
 export function readExpression(node: Node, scope: Scope): Expression {

@@ -8,9 +8,11 @@ import { refuse } from './refuse.ts'
 import type { JoinBound, JoinRelation, JoinSide, NamedExpression, Relation } from './relation.ts'
 import { LOG_ORDER, type NamedColumn, type Rows, type Source, sourceOf } from './source.ts'
 
-/** As of `read-source.ts`. */
-interface Wanted {
+/** What the SELECT says about the rows that it reads. */
+export interface Wanted {
+  /** Names of columns, in lower case, that it reads; null where it reads all of them. */
   readonly used: ReadonlySet<string> | null
+  /** Parts of its WHERE clause. A join takes out those that belong to it. */
   readonly where: Node[]
 }
 
@@ -69,10 +71,10 @@ function claim(where: Node[], both: Source): Node[] {
 }
 
 /** Parts of an AND. */
-export const conjuncts = (condition: Expression): readonly Expression[] =>
+const conjuncts = (condition: Expression): readonly Expression[] =>
   condition.op === 'call' && condition.name === 'and' ? condition.of.flatMap(conjuncts) : [condition]
 
-export const allOf = (conditions: readonly Expression[]): Expression | null =>
+const allOf = (conditions: readonly Expression[]): Expression | null =>
   conditions.length === 0 ? null : conditions.length === 1 ? conditions[0]! : call('and', conditions, BOOLEAN)
 
 interface Difference {

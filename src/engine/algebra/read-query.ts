@@ -1,16 +1,15 @@
 // From DuckDB's syntax tree of one statement to the logical operators of a live model: WITH, UNION ALL and the one SELECT or
 // several (`read-select.ts`). What is there is a closed list; anything else is refused with its place.
-import type { Node } from '../ast.ts'
+import { type Node, nodes } from '../ast.ts'
 import { alignAll } from './functions.ts'
 import { readSelect } from './read-select.ts'
 import type { Reading } from './read-source.ts'
 import { refuse } from './refuse.ts'
 import type { LiveQuery, NamedExpression, Relation } from './relation.ts'
+import { AS_VIEW } from './select-clauses.ts'
 import type { NamedColumn, Rows, ShapeOf } from './source.ts'
 
 export type { ShapeOf, StreamShape } from './source.ts'
-
-const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
 
 /** `tree` is the query node of the statement. @throws MR_PLAN_LIVE_SHAPE naming the construct, MR_PLAN_UNKNOWN. */
 export function compileLive(tree: unknown, shapeOf: ShapeOf): LiveQuery {
@@ -25,7 +24,7 @@ function readQuery(node: Node, outer: Reading): Rows {
   if (node.type === 'SELECT_NODE') return readSelect(node, reading)
   if (node.type !== 'SET_OPERATION_NODE' || node['setop_type'] !== 'UNION' || node['setop_all'] !== true)
     return refuse('a set operation other than UNION ALL, or a recursive query,', node, 'UNION ALL is')
-  if (nodes(node['modifiers']).length > 0) refuse('ORDER BY or LIMIT', node, 'put it into a view over the live model')
+  if (nodes(node['modifiers']).length > 0) refuse('ORDER BY or LIMIT', node, AS_VIEW)
   return unite(
     node,
     partsOf(node).map((part) => readQuery(part, { ...reading, isModel: false })),

@@ -1,6 +1,6 @@
 // One SELECT of a live model: the clauses in their order (WHERE, windows and groups, HAVING, QUALIFY, the output columns,
 // DISTINCT). Where the rows come from is `read-source.ts`, expressions are `read-expression.ts`.
-import type { Node } from '../ast.ts'
+import { type Node, nodes } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
 import { columnsIn, type Expression, isOptional, LONG, mapChildren, replaceColumns, sameExpression } from './expression.ts'
 import { nameOf } from './output-names.ts'
@@ -13,8 +13,6 @@ import { refuse } from './refuse.ts'
 import type { Aggregate, NamedExpression, Relation, TopRelation, Window } from './relation.ts'
 import { AS_VIEW, checkClauses, joined, namesIn, partsOf } from './select-clauses.ts'
 import { knownColumns, LOG_ORDER, type Rows, type Source, tumbleBounds } from './source.ts'
-
-const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
 
 /** The rank that QUALIFY compares, as the operators name it. */
 const RANK = '#rank'

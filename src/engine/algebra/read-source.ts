@@ -1,16 +1,14 @@
 // The FROM clause of a live model: a stream, a subquery or a name of WITH, plain or through tumble, hop or session, and joins
 // of them (`read-join.ts`).
 import { MillraceError } from '../../core/errors.ts'
-import type { Node } from '../ast.ts'
+import { type Node, nodes } from '../ast.ts'
 import { valueTypeOf } from './coerce.ts'
 import type { Expression, IntervalExpression } from './expression.ts'
 import { fixedMicros, readExpression, type Scope } from './read-expression.ts'
-import { joinRows } from './read-join.ts'
+import { joinRows, type Wanted } from './read-join.ts'
 import { refuse } from './refuse.ts'
 import type { NamedExpression, Window } from './relation.ts'
 import { type NamedColumn, type Rows, type ShapeOf, type Source, type StreamShape, sourceOf, tumbleBounds } from './source.ts'
-
-const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
 
 const NEAREST =
   'write FROM stream, tumble(stream, time, INTERVAL 1 MINUTE), hop(stream, time, slide, width) or session(stream, time, gap, key := column)'
@@ -26,14 +24,6 @@ export interface Reading {
   readonly isModel: boolean
   /** Reads a query; columns are called by the names that it gives them, `from` is empty. */
   query(node: Node, reading: Reading): Rows
-}
-
-/** What the SELECT says about the rows that it reads. */
-export interface Wanted {
-  /** Names of columns, in lower case, that it reads; null where it reads all of them. */
-  readonly used: ReadonlySet<string> | null
-  /** Parts of its WHERE clause. A join takes out those that belong to it. */
-  readonly where: Node[]
 }
 
 export function readSource(from: Node, reading: Reading, wanted: Wanted): Source {

@@ -1,14 +1,12 @@
 // Window functions of a live model: row_number and rank with the QUALIFY that bounds them, and lag over a time that the watermark
 // follows.
-import type { Node } from '../ast.ts'
+import { type Node, nodes } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
 import type { Expression } from './expression.ts'
 import { readExpression, type Scope } from './read-expression.ts'
 import { refuse } from './refuse.ts'
 import type { NamedExpression, OrderBy } from './relation.ts'
 import type { Source } from './source.ts'
-
-const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
 
 export interface Ranking {
   readonly node: Node

@@ -168,6 +168,10 @@ export interface LiveQuery {
   readonly key: readonly string[]
 }
 
+/** The group whose rows are numbered, below its filters. */
+export const groupBelow = (relation: Relation): GroupRelation =>
+  relation.op === 'group' ? relation : groupBelow((relation as Extract<Relation, { input: Relation }>).input)
+
 /** Direct inputs, from left to right. */
 export function inputsOf(relation: Relation): readonly Relation[] {
   switch (relation.op) {

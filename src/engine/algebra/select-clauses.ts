@@ -1,8 +1,6 @@
 // What is read off the tree of a SELECT before its meaning: conditions apart, names of columns, clauses that are not there.
-import { type Node, walk } from '../ast.ts'
+import { type Node, nodes, walk } from '../ast.ts'
 import { refuse } from './refuse.ts'
-
-const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
 
 export const AS_VIEW = 'put it into a view over the live model'
 

@@ -2,12 +2,10 @@
 // watermark and how closely, and a window that the SELECT above still has to group by.
 import { MillraceError } from '../../core/errors.ts'
 import type { Shape } from '../../schema/type.ts'
-import type { Node } from '../ast.ts'
+import { type Node, nodes } from '../ast.ts'
 import { type ColumnExpression, call, columnsIn, type Expression, sameExpression, TIMESTAMP } from './expression.ts'
 import { refuse } from './refuse.ts'
 import type { LiveQuery, NamedExpression, Relation, Window } from './relation.ts'
-
-const nodes = (value: unknown): readonly Node[] => (Array.isArray(value) ? (value as Node[]) : [])
 
 /** A stream's columns, with the system columns. */
 export type StreamShape = Shape & {

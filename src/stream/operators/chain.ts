@@ -36,6 +36,12 @@ interface Entry {
 
 type ShapeOf = (stream: string) => Shape
 
+/** Rows of a stream behind the stages before its first operator with state. */
+interface Entered {
+  readonly taken: Rows
+  readonly to: Port | null
+}
+
 export class Chain {
   readonly #shapeOf: ShapeOf
   readonly #entries: Entry[] = []
@@ -81,11 +87,14 @@ export class Chain {
    * these rows before it changes anything.
    */
   probe(stream: string, batch: ColumnBatch, rows: Int32Array | null, count: number): void {
-    for (const { taken, to } of this.#enter(stream, { batch, rows, count }))
-      if (taken.count > 0) to?.step.operator.probe(taken.batch, taken.rows, taken.count, to.side)
+    this.#probe(this.#enter(stream, { batch, rows, count }))
   }
 
-  #enter(stream: string, rows: Rows): { readonly taken: Rows; readonly to: Port | null }[] {
+  #probe(entered: readonly Entered[]): void {
+    for (const { taken, to } of entered) if (taken.count > 0) to?.step.operator.probe(taken.batch, taken.rows, taken.count, to.side)
+  }
+
+  #enter(stream: string, rows: Rows): Entered[] {
     const own = this.#entries.filter((entry) => entry.stream === stream)
     return own.map(({ before, to }) => ({ taken: run(before, rows), to }))
   }
@@ -94,8 +103,7 @@ export class Chain {
   take(stream: string, batch: ColumnBatch, rows: Int32Array | null, count: number): ColumnBatch | null {
     const entered = this.#enter(stream, { batch, rows, count })
     // Where a stream goes in twice, no operator may change before all know that they can take the rows.
-    if (entered.length > 1)
-      for (const { taken, to } of entered) if (taken.count > 0) to?.step.operator.probe(taken.batch, taken.rows, taken.count, to.side)
+    if (entered.length > 1) this.#probe(entered)
     const out: ColumnBatch[] = []
     for (const { taken, to } of entered) this.#pass(taken, to, out)
     return joinBatches(out)

@@ -65,10 +65,6 @@ export class HeldRows {
     return this.#groups[slot]!
   }
 
-  holds(slot: number): boolean {
-    return this.#groups[slot] !== FREE
-  }
-
   add(group: number, timeUs: number, columns: readonly Column[], row: number, flag: 0 | 1): number {
     const slot = this.#free.pop() ?? this.#size++
     if (slot >= this.#times.length) this.#fit(slot + 1)
@@ -140,7 +136,7 @@ export class HeldRows {
   slots(): Int32Array {
     const slots = new Int32Array(this.count)
     let at = 0
-    for (let slot = 0; slot < this.#size; slot++) if (this.holds(slot)) slots[at++] = slot
+    for (let slot = 0; slot < this.#size; slot++) if (this.#groups[slot] !== FREE) slots[at++] = slot
     return slots
   }
 

@@ -46,8 +46,10 @@ const DEAD_KEYS = 4
 const KEYS_MIN = 4_096
 
 export class JoinParts {
-  readonly shape: Shape
+  readonly #shape: Shape
   readonly #shapes: readonly [Shape, Shape]
+  readonly #types: readonly [readonly Expression['type'][], readonly Expression['type'][]]
+  readonly #timed: boolean
   readonly #projections: readonly [Projection, Projection]
   readonly #keyTypes: readonly Expression['type'][]
   readonly #where: Filter | null
@@ -58,14 +60,14 @@ export class JoinParts {
 
   /** `extras`: further values that are held of each row of a side, behind its columns. */
   constructor(join: JoinRelation, left: Shape, right: Shape, extras: readonly [readonly Expression[], readonly Expression[]] = [[], []]) {
-    this.shape = joinShape(join.kind, left, right)
+    this.#shape = joinShape(join.kind, left, right)
     this.#shapes = [left, right]
     const projection = (side: JoinSide, shape: Shape, more: readonly Expression[]): Projection =>
       compileProjection([...(side.time ? [side.time] : []), ...side.keys, ...columnsOf(shape), ...more], shape)
     this.#projections = [projection(join.left, left, extras[0]), projection(join.right, right, extras[1])]
     this.#timed = join.left.time !== null
     this.#keyTypes = join.left.keys.map(({ type }) => type)
-    this.#where = join.where ? compileFilter(join.where, this.shape) : null
+    this.#where = join.where ? compileFilter(join.where, this.#shape) : null
     this.#read = columnsIn(join.where ? [join.where] : [])
     this.#types = [left, right].map((shape, side) => [
       ...shape.fields.map(({ type }) => type),
@@ -74,9 +76,6 @@ export class JoinParts {
     this.#keys = new KeyTable(this.#keyTypes, 256)
     this.#held = [new HeldRows(this.#types[0]), new HeldRows(this.#types[1])]
   }
-
-  readonly #timed: boolean
-  readonly #types: readonly [readonly Expression['type'][], readonly Expression['type'][]]
 
   get held(): readonly [HeldRows, HeldRows] {
     return this.#held
@@ -109,7 +108,7 @@ export class JoinParts {
       }
       pairs.count = count
     }
-    return pairs.count === 0 ? null : { shape: this.shape, rows: pairs.count, columns: this.#columns(pairs, batch, side, null) }
+    return pairs.count === 0 ? null : { shape: this.#shape, rows: pairs.count, columns: this.#columns(pairs, batch, side, null) }
   }
 
   /** Columns of pairs, those that are read alone where they are given; others are not to be looked at. */
@@ -131,7 +130,7 @@ export class JoinParts {
     const other = others
       ? this.#optional(1 - side, others)
       : this.#shapes[1 - side]!.fields.map(({ type }) => nullColumn(laneOf(type), count))
-    return { shape: this.shape, rows: count, columns: side === 0 ? [...own, ...other] : [...other, ...own] }
+    return { shape: this.#shape, rows: count, columns: side === 0 ? [...own, ...other] : [...other, ...own] }
   }
 
   #optional(side: number, slots: Int32Array): Column[] {
@@ -145,7 +144,7 @@ export class JoinParts {
     }))
   }
 
-  /** Forgets keys that no row has. */
+  /** Forgets keys that no row has, once they are many. True when it did: the other keys have other numbers now. */
   tidy(): boolean {
     const [left, right] = this.#held
     if (this.#keys.size < KEYS_MIN || this.#keys.size < (left.count + right.count) * DEAD_KEYS) return false

@@ -1,6 +1,6 @@
 // Stages without state: filters, projections, rows repeated for each of their windows, and the rank of groups that come out
 // together. Each takes some rows of a batch and gives some rows of a batch.
-import type { GroupRelation, Relation } from '../../engine/algebra/relation.ts'
+import { groupBelow, type Relation } from '../../engine/algebra/relation.ts'
 import { type Column, type ColumnBatch, selectColumn, selectRows } from '../../schema/batch.ts'
 import { fieldOf, type Shape } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
@@ -78,9 +78,6 @@ function stageOf(relation: Relation, input: Shape, isSigned: boolean): Stage {
       return (rows) => rows
   }
 }
-
-const groupBelow = (relation: Relation): GroupRelation =>
-  relation.op === 'group' ? relation : groupBelow((relation as Extract<Relation, { input: Relation }>).input)
 
 function expand({ time, slideUs, widthUs }: Extract<Relation, { op: 'expand' }>['window'], input: Shape): Stage {
   const project = compileProjection([time], input)

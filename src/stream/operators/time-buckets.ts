@@ -1,5 +1,5 @@
 // Slots by time, so that those before a time are found without looking at the others: lists of a tenth of a second, and a heap of
-// the lists. A slot that is given up before its time stays listed, and whoever takes it out sees that.
+// the lists. A slot is given up only after it was taken out here: slots are used again.
 import { grown } from './pack.ts'
 import { TimerHeap } from './timer-heap.ts'
 
