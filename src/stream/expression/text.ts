@@ -1,6 +1,6 @@
 // JavaScript of text functions: most are one call of `text-functions.ts`. Where a column's bytes are enough, they are not decoded.
 import type { CallExpression, ConstantExpression, Expression } from '../../engine/algebra/expression.ts'
-import type { CallGenerator, Code, Emitter } from './emitter.ts'
+import type { CallGenerator, Emitter } from './emitter.ts'
 
 /** A whole number as the functions take it. */
 const whole = (emitter: Emitter, value: string): string => (emitter.isBig ? `Number(${value})` : value)
@@ -75,13 +75,18 @@ const constantText = (of: Expression | undefined): string => (of?.op === 'consta
 
 /** Of a column's bytes by constants: a part of them. */
 const splitPart: CallGenerator = (emitter, { of, type }) => {
-  const [by, index] = [constantText(of[1]), Number(constantText(of[2]))]
-  const { isNull, range } = by !== '' && index > 0 && of[0]!.op !== 'constant' ? emitter.code(of[0]!) : ({} as Partial<Code>)
-  if (!range || isNull === undefined)
-    return emitter.strict(of, type, ([text, by, index]) => `T.splitPart(${text}, ${by}, ${whole(emitter, index!)})`)
+  const [separator, index] = [constantText(of[1]), Number(constantText(of[2]))]
+  if (separator === '' || index <= 0 || of[0]!.op === 'constant')
+    return emitter.strict(of, type, ([text, by, at]) => `T.splitPart(${text}, ${by}, ${whole(emitter, at!)})`)
+  const text = emitter.code(of[0]!)
+  const { isNull, range } = text
+  if (!range) {
+    const [by, at] = of.slice(1).map((inner) => emitter.code(inner))
+    return emitter.over([text, by!, at!], type, () => `T.splitPart(${text.value}, ${by!.value}, ${whole(emitter, at!.value)})`)
+  }
   const [start, length] = [emitter.variable('0'), emitter.variable('0')]
   const found = emitter.constant(new Int32Array(2))
-  const split = `T.splitRange(${range.join(', ')}, ${emitter.constant(Buffer.from(by))}, ${index}, ${found}); ${start} = ${found}[0]; ${length} = ${found}[1]`
+  const split = `T.splitRange(${range.join(', ')}, ${emitter.constant(Buffer.from(separator))}, ${index}, ${found}); ${start} = ${found}[0]; ${length} = ${found}[1]`
   emitter.emit(isNull === 'false' ? split : `if (!${isNull}) { ${split} }`)
   const part = [range[0], start, length] as const
   return { isNull, value: `R.text(${part.join(', ')})`, range: part }

@@ -7,13 +7,11 @@ import { RealSum, type SumName } from './sum.ts'
 type Others = [number, number, number]
 
 export class FiniteSum {
-  readonly #name: SumName
-  readonly #finite = new RealSum('sum')
-  #counts = new Map<number, number>()
+  readonly #finite: RealSum
   #others = new Map<number, Others>()
 
   constructor(name: SumName) {
-    this.#name = name
+    this.#finite = new RealSum(name)
   }
 
   add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
@@ -39,7 +37,6 @@ export class FiniteSum {
       const row = rows === null ? i : rows[i]!
       if (nulls !== null && nulls[row] === 1) continue
       const [group, value] = [groups[i]!, values[row]!]
-      this.#counts.set(group, (this.#counts.get(group) ?? 0) + by)
       if (Number.isFinite(value)) {
         own.push(group)
         kept.push(row)
@@ -53,27 +50,25 @@ export class FiniteSum {
   }
 
   column(groups: Int32Array, count: number): Column {
-    const { values } = this.#finite.column(groups, count) as NumberColumn
-    const nulls = new Uint8Array(count)
+    const column = this.#finite.column(groups, count) as NumberColumn
+    const nulls = column.nulls ?? new Uint8Array(count)
     for (let i = 0; i < count; i++) {
-      const rows = this.#counts.get(groups[i]!) ?? 0
-      nulls[i] = rows === 0 ? 1 : 0
       const [nan, above, below] = this.#others.get(groups[i]!) ?? [0, 0, 0]
-      if (nan > 0 || (above > 0 && below > 0)) values[i] = Number.NaN
-      else if (above > 0 || below > 0) values[i] = above > 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
-      else if (this.#name === 'avg') values[i]! /= rows
+      if (nan + above + below === 0) continue
+      nulls[i] = 0
+      if (nan > 0 || (above > 0 && below > 0)) column.values[i] = Number.NaN
+      else column.values[i] = above > 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
     }
-    return { kind: 'number', values, nulls }
+    return { ...column, nulls }
   }
 
   save(size: number): unknown {
-    return { finite: this.#finite.save(size), counts: [...this.#counts], others: [...this.#others] }
+    return { finite: this.#finite.save(size), others: [...this.#others] }
   }
 
   restore(saved: unknown): void {
-    const { finite, counts, others } = saved as { finite: unknown; counts: [number, number][]; others: [number, Others][] }
+    const { finite, others } = saved as { finite: unknown; others: [number, Others][] }
     this.#finite.restore(finite)
-    this.#counts = new Map(counts)
     this.#others = new Map(others)
   }
 }
