@@ -79,3 +79,14 @@ test('another number of rows, other nulls, and values outside of the bounds are 
   const nulls = await write(table, 'SELECT range::INT AS a, NULL::VARCHAR AS b FROM range(5)')
   assert.match((await checkParquet(parts.session, table, { ...one, path: nulls.path }))!, /^has 5 nulls in b instead of 0$/)
 })
+
+test('columns of types that Millrace does not hold, which another engine wrote, are passed over', async () => {
+  const table = lakeTable({ columns: { a: 'int', b: 'string' } })
+  const one = await write(table, "SELECT range::INT AS a, 'x' AS b FROM range(5)")
+  const [a, b] = table.schema.fields
+  for (const type of ['of the nested column items', 'timestamptz_ns']) {
+    const foreign = { ...table, schema: { ...table.schema, fields: [a!, { ...b!, type }] } }
+    assert.equal(await checkParquet(parts.session, foreign, one), null)
+    assert.match((await checkParquet(parts.session, foreign, { ...one, rows: 4 }))!, /^has 5 rows instead of 4$/)
+  }
+})

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
 import { schemaOf, snapshotChoice } from '../lake/list-files.ts'
+import { numberOfMetadata } from '../lake/location.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import { schemaToShape } from '../lake/schema-mapping.ts'
 import type { LakeSnapshot, LakeTable, PruneTerm, TableChange } from '../lake/types.ts'
@@ -169,11 +170,10 @@ class ManagedRelation implements WritableRelation {
 /** Commits may be heard of out of order. */
 function newer(known: LakeTable | null, heard: LakeTable | undefined): LakeTable | null {
   if (!heard || !known || known.uuid !== heard.uuid) return heard ?? known
-  return numberOf(heard) >= numberOf(known) ? heard : known
+  return numberOfMetadata(heard.metadataLocation) >= numberOfMetadata(known.metadataLocation) ? heard : known
 }
 
 /** Metadata files count up, also when a table goes back to an earlier snapshot. */
-const numberOf = ({ metadataLocation }: LakeTable): number => Number(/\/(\d+)-[^/]*$/.exec(metadataLocation)?.[1] ?? 0)
 
 export class RelationStore {
   readonly #engine: Engine

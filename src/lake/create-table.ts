@@ -3,7 +3,7 @@ import { MillraceError } from '../core/errors.ts'
 import { uuidV7 } from '../core/random.ts'
 import type { Finished, TablePointer } from '../store/catalog.ts'
 import { newMetadata } from './apply-definition.ts'
-import { baseAt, type CommitContext, movePointers } from './commit.ts'
+import { baseAt, type CommitContext, movePointers, pointerOf } from './commit.ts'
 import { mayCollect } from './expire.ts'
 import { isBelow, toPath, toUri } from './location.ts'
 import type { Pins } from './pins.ts'
@@ -44,8 +44,7 @@ const tableExists = (name: string): MillraceError =>
 /** Gives the table another name; its files stay where they are. @throws MR_LAKE_TABLE_UNKNOWN, MR_LAKE_CONFLICT, MR_LAKE_TABLE_EXISTS */
 export async function renameTable(context: CommitContext, name: string, to: string, finished?: Finished): Promise<void> {
   await context.locks.run([name, to], async () => {
-    const pointer = await context.catalog.table(name)
-    if (!pointer) throw new MillraceError('MR_LAKE_TABLE_UNKNOWN', `there is no table ${name}`)
+    const pointer = await pointerOf(context, name)
     const outcome = await context.catalog.rename(name, pointer.location, to, context.clock.nowMs(), finished)
     if (outcome.kind === 'committed') return
     if (outcome.kind === 'conflict' && outcome.table === to) throw tableExists(to)
@@ -62,8 +61,7 @@ export interface DropOptions {
 /** Removes the pointer, then what `options` say. @throws MR_LAKE_TABLE_UNKNOWN, MR_LAKE_CONFLICT */
 export async function dropTable(context: CommitContext, pins: Pins, name: string, options: DropOptions = {}): Promise<void> {
   await context.locks.run([name], async () => {
-    const pointer = await context.catalog.table(name)
-    if (!pointer) throw new MillraceError('MR_LAKE_TABLE_UNKNOWN', `there is no table ${name}`)
+    const pointer = await pointerOf(context, name)
     const outcome = await context.catalog.drop(name, pointer.location, context.clock.nowMs(), options.finished)
     if (outcome.kind !== 'committed')
       throw new MillraceError('MR_LAKE_CONFLICT', `the table ${name} changed while it was dropped`, { fix: 'drop it again' })

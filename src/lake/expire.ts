@@ -2,8 +2,7 @@
 // that no kept snapshot needs. What a crash leaves behind is an orphan (`remove-orphans.ts`).
 
 import { MillraceError } from '../core/errors.ts'
-import type { CommitContext } from './commit.ts'
-import { publish } from './commit.ts'
+import { type CommitContext, publish } from './commit.ts'
 import { isBelow, toPath } from './location.ts'
 import type { Pins } from './pins.ts'
 import { reachableFrom } from './reachable.ts'

@@ -13,3 +13,6 @@ export const parentOf = (path: string): string => path.slice(0, path.lastIndexOf
 /** Whether a path is below a directory, by its text: `/a/b/c` is below `/a/b`, `/a/bc` and `/a/b/../c` are not. */
 export const isBelow = (path: string, directory: string): boolean =>
   path.startsWith(`${directory}/`) && !path.split('/').some((part) => part === '..' || part === '.')
+
+/** The number that a metadata file's name begins with, `00003-...` or `v3.`; 0 when there is none. */
+export const numberOfMetadata = (location: string): number => Number(/(?:^|\/)v?(\d+)[^/]*$/.exec(location)?.[1] ?? 0)

@@ -10,7 +10,7 @@ import { type DeleteFile, readDeleteManifest } from './deletes/delete-manifest.t
 import { readDeletionVector } from './deletes/deletion-vector.ts'
 import { readMetadata } from './format-version.ts'
 import { ImmutableCache } from './immutable-cache.ts'
-import { isBelow, parentOf, toPath } from './location.ts'
+import { isBelow, numberOfMetadata, parentOf, toPath } from './location.ts'
 import { type Entry, type ManifestContext, type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
 import { describeManifest, holdsData, type ManifestFile, readManifestList, writeManifestList } from './manifest-list.ts'
 import { partitionTypes } from './partition-spec.ts'
@@ -180,7 +180,7 @@ export class MetadataFiles {
   }
 
   #nextUri(located: Located, before: string | null, nowMs: number): string {
-    const number = before === null ? 0 : Number(/\/(\d+)-[^/]*$/.exec(before)?.[1] ?? 0) + 1
+    const number = before === null ? 0 : numberOfMetadata(before) + 1
     return `${metadataDirectory(located)}/${String(number).padStart(5, '0')}-${uuidV7(nowMs, this.#random)}.metadata.json`
   }
 

@@ -152,6 +152,23 @@ test('a compaction does not disturb appends, nor an overwrite of other files', (
     await assert.rejects(lake.commit([late]), code('MR_LAKE_CONFLICT'), 'd was appended')
   }))
 
+test('what was computed before a restore does not undo it', () =>
+  withLake(async ({ lake }) => {
+    const table = await lake.create(orders())
+    const file = (name: string) => fakeDataFile(nodeDisk, lake, table, { name, rows: 1 })
+    const [a, b] = [await file('a'), await file('b')]
+    const first = (await lake.commit([append('orders', a)])).tables[0]!
+    const second = (await lake.commit([append('orders', b)])).tables[0]!
+    await lake.restore('orders', first.current!.id)
+    const rewrite = { table: 'orders', operation: 'replace' as const, add: [await file('a2')], remove: [a.path] }
+    for (const from of [{ readFrom: second.current!.id }, { validateFrom: second.current!.id }])
+      await assert.rejects(lake.commit([{ ...rewrite, ...from }]), code('MR_LAKE_CONFLICT'))
+    const restored = await lake.table('orders')
+    assert.deepEqual(names(await lake.files(restored)), ['a'])
+    await lake.commit([{ ...rewrite, readFrom: restored.current!.id }])
+    assert.deepEqual(names(await lake.files(await lake.table('orders'))), ['a2'])
+  }))
+
 test('a lost compare-and-set is staged anew without touching data files', () =>
   withLake(async ({ lake, other, clock }) => {
     const table = await lake.create(orders())

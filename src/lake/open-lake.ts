@@ -147,7 +147,9 @@ export function openLake(options: LakeOptions): Lake {
         loadBase(context, name).then(({ table }) => table),
       ),
     tables: async () =>
-      (await Promise.allSettled((await catalog.tables()).map(at))).flatMap((read) => (read.status === 'fulfilled' ? [read.value] : [])),
+      (await Promise.allSettled((await catalog.tables()).map((pointer) => baseAt(files, pointer)))).flatMap((read) =>
+        read.status === 'fulfilled' ? [read.value.table] : [],
+      ),
     at,
     metadata: ({ metadataLocation }) => files.metadata(metadataLocation),
     mustBeStored: (location) => mustBeStored(files, location),

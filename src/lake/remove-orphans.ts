@@ -16,7 +16,10 @@ export async function removeOrphans(context: CommitContext, directory: string, o
   const found = new Map<string, string[]>()
   for await (const { path, modifiedMs } of context.files.store.list(directory)) {
     const name = path.slice(directory.length + 1).split('/')[0]!
-    if (modifiedMs < beforeMs) found.set(name, [...(found.get(name) ?? []), path])
+    if (modifiedMs >= beforeMs) continue
+    const old = found.get(name)
+    if (old) old.push(path)
+    else found.set(name, [path])
   }
   if (found.size === 0) return 0
   const { needed, owners } = await reachedByAll(context)

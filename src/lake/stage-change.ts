@@ -44,13 +44,12 @@ export interface StageContext {
 
 /** @throws MR_LAKE_CONFLICT when a file to remove is not live any more; MR_LAKE_VERSION; MR_SCHEMA_EVOLUTION; MR_LAKE_SPEC. */
 export async function stageChange(base: Base, change: TableChange, context: StageContext): Promise<Staged> {
-  if (base.metadata['format-version'] !== 2) throw notOurs(base)
+  checkWritable(base.name, base.metadata)
   const nowMs = Math.max(context.nowMs, base.metadata['last-updated-ms'])
   const defined = applyDefinition(base.metadata, change)
   const written: string[] = []
   if (change.add.length === 0 && change.remove.length === 0)
     return stageMetadata(base, { ...defined, 'last-updated-ms': nowMs }, context, written)
-  checkWritable(base.name, defined)
   const table = toLakeTable(base.name, base.table.metadataLocation, defined)
   const snapshot: SnapshotNumbers = {
     id: snapshotId(context.random),
@@ -64,11 +63,6 @@ export async function stageChange(base: Base, change: TableChange, context: Stag
   const summary = summarizeSnapshot(change.operation, change.add, removed, base.table.current?.summary, change.summary)
   return stageMetadata(base, withSnapshot(defined, { snapshot, summary, list, nowMs }), context, written)
 }
-
-const notOurs = ({ name, metadata }: Base): MillraceError =>
-  new MillraceError('MR_LAKE_VERSION', `the table ${name} has format version ${metadata['format-version']}, Millrace writes version 2`, {
-    fix: 'write to it with the engine that made it',
-  })
 
 /** Writes `metadata` as the successor of the base's. */
 export async function stageMetadata(

@@ -6,13 +6,13 @@ import { type CommitContext, syncDataFiles } from './commit.ts'
 import { isBelow, toPath } from './location.ts'
 import { ADDED } from './manifest.ts'
 import { type ManifestFile, readManifestList } from './manifest-list.ts'
-import type { SnapshotJson, TableMetadata } from './table-metadata.ts'
-import { toLakeTable } from './table-metadata.ts'
+import { type SnapshotJson, type TableMetadata, toLakeTable } from './table-metadata.ts'
 
 export async function syncOutside(context: CommitContext, before: TableMetadata | undefined, after: TableMetadata): Promise<void> {
   const known = new Set(before?.snapshots.map((snapshot) => snapshot['snapshot-id']))
   for (const snapshot of after.snapshots) {
-    if (known.has(snapshot['snapshot-id'])) continue
+    // What lies in a store was durable when the store answered.
+    if (known.has(snapshot['snapshot-id']) || isRemote(snapshot['manifest-list'])) continue
     const lists = [toPath(snapshot['manifest-list'])]
     const manifests = await ofSnapshot(context, snapshot)
     const files = await Promise.all(manifests.map((manifest) => addedBy(context, manifest, after)))

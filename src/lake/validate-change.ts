@@ -22,12 +22,16 @@ export async function validateChange(base: Base, change: TableChange, files: Met
       fix: 'read the table anew and repeat the operation',
     })
   }
+  // Files that a restore brought back were added long ago, and rows that it brought back were deleted in what was read.
+  const restored = since.find(isRestore)
+  if (restored && (change.remove.length > 0 || change.validateFrom !== undefined))
+    throw new MillraceError('MR_LAKE_CONFLICT', `${change.table}: snapshot ${restored.id} went back to an earlier one meanwhile`, {
+      fix: 'read the table anew and repeat the operation',
+    })
   if (change.remove.length > 0) await checkDeletes(base.table, since, files)
   if (change.validateFrom === undefined) return
-  const restored = since.find(isRestore)
   const adding = since.filter(addsRows)
-  // Files that a restore brought back were added long ago.
-  if (!restored && (adding.length === 0 || !(await addedMatching(base.table, since, change, files)))) return
+  if (adding.length === 0 || !(await addedMatching(base.table, since, change, files))) return
   throw new MillraceError(
     'MR_LAKE_CONFLICT',
     `${change.table}: snapshot ${adding[0]!.id} added rows after ${change.validateFrom ?? 'the start'}`,

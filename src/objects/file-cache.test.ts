@@ -1,6 +1,6 @@
 // Copies are whole or made again, made once for many readers, kept while held, and go by use when there are too many.
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -163,4 +163,37 @@ test('a file that was uploaded becomes the copy, unfinished downloads of an earl
   assert.equal(here.copies().length, 1)
   await cache.forget(`${here.far}/a`)
   assert.deepEqual([here.copies(), cache.figures.sizeBytes], [[], 0])
+})
+
+test('a copy that somebody holds stays, although the file that was uploaded comes later', async () => {
+  const here = bench()
+  await put(here, 'a', 'content of a')
+  const own = join(home, 'own-late')
+  writeFileSync(own, 'content of a')
+  const { promise: isHeld, resolve: goOn } = Promise.withResolvers<void>()
+  // The checksum of the uploaded file takes until a reader has its own copy.
+  const disk: typeof nodeDisk = {
+    ...nodeDisk,
+    async open(path, mode) {
+      if (path === own) await isHeld
+      return nodeDisk.open(path, mode)
+    },
+  }
+  const { store } = here
+  const cache = await FileCache.open({
+    disk,
+    clock: systemClock,
+    random: seededRandom(1),
+    store,
+    directory: here.near,
+    sizeMaxBytes: 1_000_000,
+  })
+  const adopting = cache.adopt(`${here.far}/a`, own)
+  const held = await cache.hold(`${here.far}/a`)
+  const { ino } = statSync(held.path)
+  goOn()
+  await adopting
+  assert.equal(statSync(held.path).ino, ino)
+  assert.equal(here.copies().length, 1)
+  held.release()
 })

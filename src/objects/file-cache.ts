@@ -178,8 +178,8 @@ export class FileCache {
   async #publish(name: string, etag: string, from: string, sha256: string): Promise<void> {
     const { disk, directory } = this.#options
     const file = `${name}-${createHash('sha256').update(etag).digest('hex').slice(0, 8)}-${sha256}`
-    const old = this.#entries.get(name)
-    if (old) await this.#drop(name, old)
+    // Whoever was faster has made the same copy, which may be held.
+    if (this.#entries.has(name)) return disk.remove(from)
     await disk.rename(from, `${directory}/${file}`)
     const stat = await disk.stat(`${directory}/${file}`)
     if (!stat) throw new MillraceError('MR_DATA_DIRECTORY', `${directory}/${file} went away while it was written`)

@@ -10,7 +10,7 @@ import { retry } from '../core/retry.ts'
 export interface HttpParts {
   readonly clock: Clock
   readonly random: Random
-  /** Tries in all; default 6, over about half a minute. */
+  /** Tries in all; default 6, within some seconds. */
   readonly tryMax?: number
   readonly waitMs?: number
 }

@@ -38,7 +38,7 @@ export interface MaintenanceReport {
 /** Snapshots stay for seven days, and the last hundred in any case. */
 const EXPIRY = { olderThanMs: 7 * 86_400_000, retainLast: 100 }
 /** Above this, only the newest snapshots stay: metadata that lists thousands slows every commit down. */
-const SNAPSHOTS_MAX = 500
+export const SNAPSHOTS_MAX = 500
 const ORPHANS_OLDER_MS = 3 * 86_400_000
 const ORPHANS_EVERY_MS = 6 * 3_600_000
 

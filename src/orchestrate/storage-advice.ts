@@ -1,8 +1,10 @@
 // What `millrace doctor` says of stored tables: many small files, long histories, rows that others deleted and nobody wrote
 // anew. Only counts and what to do; maintenance (`maintenance.ts`) does most of it by itself.
+import { asMillraceError } from '../core/errors.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import { COMPACTION } from '../lake/plan-compaction.ts'
 import type { DataFile, LakeTable } from '../lake/types.ts'
+import { SNAPSHOTS_MAX } from './maintenance.ts'
 
 export interface Advice {
   readonly table: string
@@ -12,13 +14,21 @@ export interface Advice {
 
 /** Small files from which every scan is noticeably slower. */
 const SMALL_MAX = 200
-/** Snapshots from which every commit is noticeably slower: metadata lists all of them. */
-const SNAPSHOTS_MAX = 500
 const OLD_MS = 30 * 86_400_000
 
 export async function adviseStorage(lake: Lake, nowMs: number): Promise<Advice[]> {
   const all: Advice[] = []
-  for (const table of await lake.tables()) all.push(...adviceOf(table, await lake.files(table), nowMs))
+  for (const table of await lake.tables()) {
+    const advice = await lake.files(table).then(
+      (files) => adviceOf(table, files, nowMs),
+      // One that another engine made and Millrace cannot read: the others have their advice all the same.
+      (cause) => {
+        const { message, fix = 'run `millrace verify`' } = asMillraceError(cause)
+        return [{ table: table.name, detail: message, fix }]
+      },
+    )
+    all.push(...advice)
+  }
   return all
 }
 
@@ -33,7 +43,7 @@ export function adviceOf(table: LakeTable, files: readonly DataFile[], nowMs: nu
       `${small.length} of ${files.length} files are smaller than ${COMPACTION.smallBytes / 1024 / 1024} MiB`,
       inOldSpec > SMALL_MAX
         ? `${inOldSpec} are of an earlier partitioning, which maintenance leaves alone: rebuild the table`
-        : 'partition by a coarser unit: maintenance joins files within a partition only, from 16 on',
+        : `partition by a coarser unit: maintenance joins files within a partition only, from ${COMPACTION.minFiles} on`,
     )
   const deleted = files.filter((file) => file.deletes).length
   if (deleted > 0)
@@ -48,7 +58,7 @@ export function adviceOf(table: LakeTable, files: readonly DataFile[], nowMs: nu
       `${table.snapshots.length} snapshots are kept, ${old} older than 30 days`,
       'maintenance expires them once an hour old: is it running?',
     )
-  const tags = Object.entries(table.refs).filter(([name, ref]) => name !== 'main' && isOld(table, ref.snapshotId, nowMs))
+  const tags = Object.entries(table.refs).filter(([, ref]) => ref.kind === 'tag' && isOld(table, ref.snapshotId, nowMs))
   if (tags.length > 0)
     say(
       `${tags.map(([name]) => name).join(', ')} ${tags.length === 1 ? 'keeps' : 'keep'} files that are older than 30 days`,

@@ -102,9 +102,16 @@ async function verifyTable(lake: Lake, session: Session, name: string): Promise<
     const listed = [...damage].map(([path, about]) => ({ path, ...about }))
     return { table: name, snapshots: snapshots.length, files: paths.size, bytes, damage: listed, good }
   } catch (cause) {
-    const { message } = asMillraceError(cause)
+    const { message } = damaging(cause)
     return { table: name, snapshots: 0, files: 0, bytes: 0, damage: [{ path: name, what: message, snapshots: [] }], good: [] }
   }
+}
+
+/** @throws what may pass by itself: a store that does not answer is no damage. */
+function damaging(cause: unknown): MillraceError {
+  const error = asMillraceError(cause)
+  if (error.retryable) throw error
+  return error
 }
 
 /** What is wrong inside of data files, by path. */
@@ -114,7 +121,7 @@ async function checkInside(lake: Lake, session: Session, table: LakeTable, files
     using lease = lake.lease()
     const what = await lease.local([file]).then(
       ([local]) => checkParquet(session, table, local!),
-      (cause) => `cannot be read: ${asMillraceError(cause).message}`,
+      (cause) => `cannot be read: ${damaging(cause).message}`,
     )
     if (what !== null) wrong.set(file.path, what)
   }

@@ -1,6 +1,6 @@
 // Where a data directory's tables and checkpoints lie: in it, or in an object store with a cache beside. What the project chose
 // is kept in `<data>/warehouse.json`, without secrets, for commands that work on the directory without the project.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
@@ -57,7 +57,7 @@ export async function openWarehouse(parts: WarehouseParts, lake: LakeSettings | 
   const { data } = parts
   const local = diskStore(nodeDisk)
   const id = readChosen(data)?.id ?? uuidV7(parts.clock.nowMs(), parts.random)
-  writeFileSync(join(data.path, FILE), `${JSON.stringify({ id, lake: lake ?? null })}\n`)
+  writeChosen(data, { id, lake: lake ?? null })
   if (!lake) return { directory: data.lake, formerly: [], checkpoints: data.checkpoints, store: local }
   const { served, root, signer } = openServed(parts, lake)
   const routed = routeStores(local, [served])
@@ -85,11 +85,23 @@ interface Chosen {
 }
 
 function readChosen(data: DataDirectory): Chosen | undefined {
+  const path = join(data.path, FILE)
+  if (!existsSync(path)) return undefined
   try {
-    return JSON.parse(readFileSync(join(data.path, FILE), 'utf8')) as Chosen
-  } catch {
-    return undefined
+    return JSON.parse(readFileSync(path, 'utf8')) as Chosen
+  } catch (cause) {
+    throw new MillraceError('MR_DATA_DIRECTORY', `${path} cannot be read`, {
+      cause,
+      fix: 'put it back from a backup: it says where the lake lies, and whose it is',
+    })
   }
+}
+
+/** In one step: a cut file would make this directory another one. */
+function writeChosen(data: DataDirectory, chosen: Chosen): void {
+  const path = join(data.path, FILE)
+  writeFileSync(`${path}.new`, `${JSON.stringify(chosen)}\n`)
+  renameSync(`${path}.new`, path)
 }
 
 /**

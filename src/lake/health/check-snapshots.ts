@@ -120,9 +120,11 @@ async function checkSize({ store }: MetadataFiles, path: string, sizeBytes: numb
   return stat.sizeBytes === sizeBytes ? [] : [{ path, what: `has ${stat.sizeBytes} bytes instead of ${sizeBytes}` }]
 }
 
-/** Our errors begin with the path. */
+/** Our errors begin with the path. @throws what may pass by itself: a store that does not answer is no damage. */
 function damageOf(path: string, cause: unknown): Damage {
-  const { message } = asMillraceError(cause)
+  const error = asMillraceError(cause)
+  if (error.retryable) throw error
+  const { message } = error
   const uri = message.indexOf(path)
   return { path, what: uri < 0 ? `cannot be read: ${message}` : message.slice(uri + path.length).trim() }
 }

@@ -2,7 +2,7 @@
 // files are all there. Answers what somebody needs who has to choose the snapshot to go back to.
 import { MillraceError } from '../../core/errors.ts'
 import type { TablePointer } from '../../store/catalog.ts'
-import { parentOf, toPath } from '../location.ts'
+import { numberOfMetadata, parentOf, toPath } from '../location.ts'
 import type { MetadataFiles } from '../metadata-files.ts'
 import { type TableMetadata, toLakeTable } from '../table-metadata.ts'
 import type { LakeSnapshot, LakeTable } from '../types.ts'
@@ -45,13 +45,12 @@ async function earlier({ store }: MetadataFiles, location: string): Promise<stri
   const names = listed.filter((name) => name.endsWith('.metadata.json'))
   const at = location.slice(directory.length + 1)
   return names
-    .filter((name) => numberOf(name) < numberOf(at))
-    .sort((a, b) => numberOf(b) - numberOf(a))
+    .filter((name) => numberOfMetadata(name) < numberOfMetadata(at))
+    .sort((a, b) => numberOfMetadata(b) - numberOfMetadata(a))
     .map((name) => `${directory}/${name}`)
 }
 
 /** Names begin with a number that counts up, or with `v` and a number. */
-const numberOf = (name: string): number => Number(/^v?(\d+)/.exec(name)?.[1] ?? 0)
 
 /** Snapshots that are whole and have no file of `damaged`, newest first; at most `most` of them. */
 export async function goodSnapshots(
