@@ -143,6 +143,24 @@ test('a table that another engine made is in SQL for administrators, and for nob
   assert.equal((await ask(catalog.server.token, 'SELECT * FROM lab.nested')).body.code, 'MR_SCHEMA_TYPE')
 })
 
+test('a view that may not be read is not moved to where it may', async () => {
+  const courier = await catalog.as('courier')
+  const representations = [{ type: 'sql', sql: "SELECT 'the secret' AS s", dialect: 'spark' }]
+  const version = { 'version-id': 1, 'timestamp-ms': 1, 'schema-id': 0, summary: {}, 'default-namespace': ['main'], representations }
+  const made = await admin('POST', '/v1/namespaces/main/views', {
+    name: 'secret_view',
+    schema: schema('id'),
+    'view-version': version,
+    properties: {},
+  })
+  assert.equal(made.status, 200, JSON.stringify(made.body))
+  assert.equal((await courier('GET', '/v1/namespaces/main/views/secret_view')).status, 403)
+  const move = { source: { namespace: ['main'], name: 'secret_view' }, destination: { namespace: ['lab'], name: 'secret_view' } }
+  assert.equal((await courier('POST', '/v1/views/rename', move)).status, 403)
+  assert.equal((await admin('GET', '/v1/namespaces/main/views/secret_view')).status, 200)
+  await admin('DELETE', '/v1/namespaces/main/views/secret_view')
+})
+
 test('changes and refusals are in the audit trail', async () => {
   const rows = await catalog.server.sql(
     `SELECT "user", action, object, outcome FROM millrace.audit WHERE action LIKE 'iceberg:%' AND object IN ('main.people', 'lab.mine', 'main.regions, main.clicks')`,

@@ -40,6 +40,10 @@ export const tags = async (parts: AdminParts, name: string): Promise<Tags> => ta
 
 export async function setTag(parts: AdminParts, caller: Caller, name: string, body: unknown): Promise<Tags> {
   const { snapshot, maxAgeMs } = (body ?? {}) as Record<string, unknown>
+  if ((snapshot !== undefined && typeof snapshot !== 'string') || (maxAgeMs !== undefined && typeof maxAgeMs !== 'number'))
+    throw new MillraceError('MR_USAGE', 'snapshot is an id or a tag as text, maxAgeMs a number', {
+      fix: 'send {"tag": "<name>", "snapshot": "<id>", "maxAgeMs": 86400000}',
+    })
   const options = { ...(typeof snapshot === 'string' ? { snapshot } : {}), ...(typeof maxAgeMs === 'number' ? { maxAgeMs } : {}) }
   return tagsOf(await parts.storage.setTag(caller, name, textOf(body, 'tag'), options))
 }

@@ -380,7 +380,7 @@ export interface StreamSummary {
   readonly doc: string | null
   readonly partitions: number
   readonly ratePerSecond: number | null
-  /** 99th percentile of arrival to readable, last minute. */
+  /** The longest from arrival to readable, last minute. */
   readonly lagMaxMs: number | null
   /** The oldest partition's watermark; null without event time or before the first row. */
   readonly watermarkMs: number | null

@@ -58,27 +58,39 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       if (isClosing) return threads.size === 0 ? ended.resolve() : undefined
       if (!thread.isListening) return
       options.onError(error ?? new MillraceError('MR_INTERNAL', 'a thread of the door ended'))
-      options.clock.after(AGAIN_MS, () =>
-        isClosing ? undefined : start(thread.port).catch((cause) => options.onError(asMillraceError(cause))),
-      )
+      startAgain(thread.port)
     })
     await thread.listening
     return thread.port
   }
+  const startAgain = (port: number): void =>
+    void options.clock.after(AGAIN_MS, () => {
+      if (isClosing) return
+      start(port).catch((cause) => {
+        options.onError(asMillraceError(cause))
+        startAgain(port)
+      })
+    })
+  const close = (connections: 'idle' | 'all'): void => {
+    isClosing = true
+    if (threads.size === 0) ended.resolve()
+    for (const thread of threads) thread.close(connections)
+  }
   if (options.threads > 1 && options.port !== 0) await probe(options.host, options.port)
   const port = await start(options.port)
-  for (let more = 1; more < options.threads; more++) await start(port)
+  try {
+    for (let more = 1; more < options.threads; more++) await start(port)
+  } catch (cause) {
+    close('all')
+    throw cause
+  }
   return {
     port,
     closed: ended.promise,
     forget() {
       for (const thread of threads) thread.say({ kind: 'forget' })
     },
-    close(connections) {
-      isClosing = true
-      if (threads.size === 0) ended.resolve()
-      for (const thread of threads) thread.close(connections)
-    },
+    close,
   }
 }
 

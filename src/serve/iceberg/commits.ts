@@ -61,7 +61,13 @@ const transaction: Handler = async (parts, call) => {
   const names = changes.map(({ name }) => name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw badRequest(`one transaction changes ${twice} twice`)
-  for (const table of await parts.lake.outside.update(changes, call.finish(NO_CONTENT))) parts.onCommitted(table)
+  const tables = await parts.lake.outside.update(changes, call.finish(NO_CONTENT))
+  try {
+    for (const table of tables) parts.onCommitted(table)
+  } catch (cause) {
+    // As for one table: what fails after the commit is no refusal.
+    throw new MillraceError('MR_INTERNAL', `${names.join(', ')} have changed, but not all were told so`, { cause })
+  }
   return NO_CONTENT
 }
 

@@ -1,5 +1,5 @@
 // The Iceberg REST catalog under /iceberg (rest-catalog-open-api.yaml), for Spark, Flink, Trino, PyIceberg and others. Bodies
-// are JSON that keeps ids of 63 bits. The tables are files of this machine, so only clients of this machine are served.
+// are JSON that keeps ids of 63 bits. Tables that are files of this machine are served to clients of this machine only.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { asMillraceError, MillraceError } from '../../core/errors.ts'
 import { parseJson } from '../../core/json.ts'

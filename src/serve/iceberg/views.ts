@@ -59,6 +59,7 @@ const drop: Handler = async (parts, call) => {
 const rename: Handler = async (parts, call) => {
   const [from, to] = [readIdentifier(call.body['source']), readIdentifier(call.body['destination'])]
   for (const identifier of [from, to]) mustName(parts.manifest(), call.caller, nameOf(identifier))
+  mustLoad(parts.manifest(), call.caller, nameOf(from))
   await parts.lake.views.load(named(from))
   await mustExist(parts, to.namespace)
   await mustNotMeet(parts, from, to)

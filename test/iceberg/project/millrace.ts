@@ -17,12 +17,16 @@ export const pages = model('pages', sql`SELECT page, count(*) AS views FROM ${cl
 export const reader = role('reader')
 export const writer = role('writer')
 export const outsider = role('outsider')
+export const courier = role('courier')
 
 export const reads = grant('reads', { to: [reader, writer], on: [clicks, regions, people, pages, 'lab.*'] })
 export const writes = grant('writes', { to: [writer], on: [clicks, regions, pages, 'lab.*'], privilege: 'write' })
+/** Brings views that it may not read. */
+export const brings = grant('brings', { to: [courier], on: ['main.*', 'lab.*'], privilege: 'write' })
+export const looks = grant('looks', { to: [courier], on: ['lab.*'] })
 export const french = policy('french', { on: people, to: reader, rows: (row) => row.country.eq('fr') })
 export const hidden = masks('hidden', { email: 'hash' }, { except: [reader] })
 
 export default project('iceberg', [
-  { clicks, regions, scratch, people, named, pages, reader, writer, outsider, reads, writes, french, hidden },
+  { clicks, regions, scratch, people, named, pages, reader, writer, outsider, courier, reads, writes, brings, looks, french, hidden },
 ])
