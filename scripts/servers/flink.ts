@@ -1,10 +1,10 @@
 // Flink with Iceberg's sink, whose upserts write equality deletes: the wheel `apache-flink-libraries` carries Flink, Maven
 // brings the Iceberg runtime and Hadoop's client; all at pinned versions, into .cache. `node scripts/servers/flink.ts`
 // installs them. Needs Java 17.
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run } from './run.ts'
 
 const PACKAGE = 'apache-flink-libraries==1.20.1'
 const ARTIFACTS = [
@@ -54,12 +54,6 @@ function install(): string | undefined {
   writeFileSync(join(home, 'complete.new'), [PACKAGE, ...ARTIFACTS].join('\n'))
   renameSync(join(home, 'complete.new'), join(home, 'complete'))
   return undefined
-}
-
-function run(command: string, args: readonly string[]): string | undefined {
-  const done = spawnSync(command, args, { encoding: 'utf8' })
-  if (done.error) return `${command} does not start: ${done.error.message}`
-  return done.status === 0 ? undefined : `${command} ${args.slice(0, 3).join(' ')} failed: ${done.stderr.trim().split('\n').at(-1)}`
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

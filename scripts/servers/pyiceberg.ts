@@ -1,9 +1,9 @@
 // PyIceberg, an independent implementation of Iceberg that our tables are checked with: installed with pip, at pinned
 // versions, into .cache. `node scripts/servers/pyiceberg.ts` installs it; tests call `installPyIceberg`.
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run } from './run.ts'
 
 const PACKAGES = [
   'pyiceberg==0.12.0',
@@ -33,12 +33,6 @@ export function installPyIceberg(): { readonly python: string } | { readonly mis
   writeFileSync(join(home, 'complete.new'), PACKAGES.join('\n'))
   renameSync(join(home, 'complete.new'), join(home, 'complete'))
   return { python }
-}
-
-function run(command: string, args: readonly string[]): string | undefined {
-  const done = spawnSync(command, args, { encoding: 'utf8' })
-  if (done.error) return `${command} does not start: ${done.error.message}`
-  return done.status === 0 ? undefined : `${command} ${args.slice(0, 3).join(' ')} failed: ${done.stderr.trim().split('\n').at(-1)}`
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

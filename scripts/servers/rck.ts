@@ -2,10 +2,10 @@
 // pinned versions into .cache and compiled together with the classes of test/rck/kit: those that switch on what the kit itself
 // leaves off, and a program that reads and writes rows. `installKit` answers the class path; nothing is started here. Needs
 // Java 17 and Maven.
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run } from './run.ts'
 
 const ICEBERG = '1.11.0'
 
@@ -77,8 +77,8 @@ function pom(): string {
 <packaging>pom</packaging><dependencies>${dependencies.join('\n')}</dependencies></project>\n`
 }
 
-function run(command: string, args: readonly string[]): string | undefined {
-  const done = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 26 })
-  if (done.error) return `${command} does not start: ${done.error.message}`
-  return done.status === 0 ? undefined : `${command} failed: ${(done.stdout + done.stderr).trim().split('\n').slice(-5).join('\n')}`
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const result = installKit()
+  console.log('missing' in result ? result.missing : 'the compatibility kit is installed')
+  process.exitCode = 'missing' in result ? 1 : 0
 }

@@ -1,9 +1,9 @@
 // Spark with Iceberg's own library, the writers that others' tables come from: the pyspark wheel carries Spark, Maven brings
 // the Iceberg runtime; both at pinned versions, into .cache. `node scripts/servers/spark.ts` installs them. Needs Java 17.
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run } from './run.ts'
 
 const PACKAGES = ['pyspark==3.5.8']
 const ICEBERG = { artifact: 'org.apache.iceberg:iceberg-spark-runtime-3.5_2.12:1.10.1', jar: 'iceberg-spark-runtime-3.5_2.12-1.10.1.jar' }
@@ -36,12 +36,6 @@ export function installSpark(): Spark | { readonly missing: string } {
   writeFileSync(join(home, 'complete.new'), [...PACKAGES, ICEBERG.artifact].join('\n'))
   renameSync(join(home, 'complete.new'), join(home, 'complete'))
   return spark
-}
-
-function run(command: string, args: readonly string[]): string | undefined {
-  const done = spawnSync(command, args, { encoding: 'utf8' })
-  if (done.error) return `${command} does not start: ${done.error.message}`
-  return done.status === 0 ? undefined : `${command} ${args.slice(0, 3).join(' ')} failed: ${done.stderr.trim().split('\n').at(-1)}`
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,10 +1,11 @@
 // A real HDFS to test against: Hadoop's mini cluster, resolved with Maven at pinned versions into .cache, with WebHDFS on free
 // loopback ports. `node scripts/servers/webhdfs.ts` installs it; tests call `startWebHdfs`. Needs Java 17 and Maven.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run } from './run.ts'
 
 const HADOOP = '3.4.2'
 const ARTIFACTS = [
@@ -48,12 +49,6 @@ function pom(): string {
   })
   return `<project><modelVersion>4.0.0</modelVersion><groupId>millrace</groupId><artifactId>webhdfs</artifactId><version>1</version>
 <packaging>pom</packaging><dependencies>${dependencies.join('\n')}</dependencies></project>\n`
-}
-
-function run(command: string, args: readonly string[]): string | undefined {
-  const done = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 26 })
-  if (done.error) return `${command} does not start: ${done.error.message}`
-  return done.status === 0 ? undefined : `${command} failed: ${(done.stdout + done.stderr).trim().split('\n').slice(-5).join('\n')}`
 }
 
 export interface HdfsServer {

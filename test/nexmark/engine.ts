@@ -19,7 +19,6 @@ const READ_BYTES = 4 << 20
 const START_MS = Date.UTC(2026, 0, 1)
 
 /** `arriving` has the bytes of `bid`. */
-export type InputName = StreamName | 'arriving'
 export const shapeOf = (stream: string): Shape => (stream === 'arriving' ? BID : SHAPES[stream as StreamName])
 export const storedShapeOf = (stream: string): Shape => ({ fields: [...shapeOf(stream).fields, ...SYSTEM_FIELDS] })
 
