@@ -3,7 +3,7 @@
 // that true is not found.
 import { asMillraceError } from '../core/errors.ts'
 import type { ColumnStats, DataFile, LakeField, LakeTable } from '../lake/types.ts'
-import { isIcebergType, parseIcebergType } from '../lake/value/iceberg-type.ts'
+import { flatType, isIcebergType, parseIcebergType } from '../lake/value/iceberg-type.ts'
 import { decodeValue } from '../lake/value/single-value.ts'
 import { decimalText } from '../schema/value-text.ts'
 import type { Session } from './duckdb.ts'
@@ -62,8 +62,9 @@ function columnChecks(field: LakeField, file: DataFile): Check[] {
 /** Whether a value is outside of the manifest's bounds; null when there are none to compare with. */
 function outsideSql(field: LakeField, { lower, upper }: ColumnStats): string | null {
   const name = nameOf(field)
-  const [low, high] = [lower && boundSql(field.type, lower), upper && boundSql(field.type, upper)]
-  const isFloat = field.type === 'float' || field.type === 'double'
+  const type = flatType(field.type)
+  const [low, high] = [lower && boundSql(type, lower), upper && boundSql(type, upper)]
+  const isFloat = type === 'float' || type === 'double'
   const parts = [
     ...(low ? [`${name} < ${low}`] : []),
     ...(high ? [isFloat ? `(${name} > ${high} AND NOT isnan(${name}))` : `${name} > ${high}`] : []),

@@ -8,10 +8,34 @@ import type { CommitRequest } from '../store/catalog.ts'
 export interface LakeField {
   readonly id: number
   readonly name: string
-  /** Iceberg primitive type: 'int', 'long', 'decimal(12, 2)', 'timestamptz', ... */
-  readonly type: string
+  readonly type: LakeType
   readonly required: boolean
   readonly doc?: string
+}
+
+/** Iceberg's type: 'int', 'long', 'decimal(12, 2)', 'timestamptz', ...; nested ones as its JSON has them. */
+export type LakeType = string | LakeNested
+export type LakeNested = LakeStruct | LakeList | LakeMap
+
+export interface LakeStruct {
+  readonly type: 'struct'
+  readonly fields: readonly LakeField[]
+}
+
+export interface LakeList {
+  readonly type: 'list'
+  readonly 'element-id': number
+  readonly element: LakeType
+  readonly 'element-required': boolean
+}
+
+export interface LakeMap {
+  readonly type: 'map'
+  readonly 'key-id': number
+  readonly key: LakeType
+  readonly 'value-id': number
+  readonly value: LakeType
+  readonly 'value-required': boolean
 }
 
 export interface LakeSchema {

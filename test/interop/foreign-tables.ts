@@ -9,7 +9,7 @@ import { scanSql } from '../../src/engine/scan.ts'
 import { openTestEngine } from '../../src/engine/testing.ts'
 import { schemaOf } from '../../src/lake/list-files.ts'
 import { type Lake, openLake } from '../../src/lake/open-lake.ts'
-import type { LakeSnapshot, LakeTable } from '../../src/lake/types.ts'
+import type { LakeSnapshot, LakeTable, LakeType } from '../../src/lake/types.ts'
 import { modelCatalog } from '../simulation/model-catalog.ts'
 
 type Row = readonly (string | null)[]
@@ -69,5 +69,5 @@ export async function compareTables(directory: string): Promise<number> {
 const sorted = (rows: readonly (readonly unknown[])[]): string[] => rows.map((row) => JSON.stringify(row)).sort()
 
 /** A column in the text that spark_tables.py gives. */
-const textSql = (name: string, type: string): string =>
+const textSql = (name: string, type: LakeType): string =>
   type === 'timestamptz' ? `strftime("${name}" AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S')` : `CAST("${name}" AS VARCHAR)`

@@ -8,7 +8,7 @@ import { scanSql } from '../../src/engine/scan.ts'
 import type { TestEngine } from '../../src/engine/testing.ts'
 import { writeParquet } from '../../src/engine/write.ts'
 import { type Lake, openLake } from '../../src/lake/open-lake.ts'
-import type { LakeSnapshot, LakeTable, TableChange } from '../../src/lake/types.ts'
+import type { LakeSnapshot, LakeTable, LakeType, TableChange } from '../../src/lake/types.ts'
 import type { Shape } from '../../src/schema/type.ts'
 import { modelCatalog } from '../simulation/model-catalog.ts'
 
@@ -78,7 +78,7 @@ export async function rowsAsText({ session }: TestEngine, lake: Lake, table: Lak
   return rows.map((row) => Object.fromEntries(schema.fields.map((field, i) => [field.name, row[i] as string | null])))
 }
 
-function textSql(column: string, type: string): string {
+function textSql(column: string, type: LakeType): string {
   if (type === 'timestamptz') return `strftime(${column} AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f')`
   if (type === 'time') return `strftime(DATE '2000-01-01' + ${column}, '%H:%M:%S.%f')`
   if (type === 'binary') return `lower(hex(${column}))`
