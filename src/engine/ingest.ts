@@ -103,7 +103,7 @@ export async function appendBatch(connection: DuckDBConnection, schema: string, 
 async function appendRows(connection: DuckDBConnection, schema: string, table: string, batch: ColumnBatch): Promise<void> {
   const appender = await connection.createAppender(table, schema, 'memory')
   const types = ingestTypes(batch)
-  // From here on nothing waits: the scratch is shared by all appends, and so are the readers of nested types.
+  // From here on nothing waits: the scratch is shared by all appends.
   const columns = batch.columns.map((column, index) => vectorOf(batch.shape.fields[index]!.type, column, batch.rows))
   for (let from = 0; from < batch.rows; from += CHUNK_ROWS) {
     const count = Math.min(CHUNK_ROWS, batch.rows - from)

@@ -23,6 +23,7 @@ export type Type =
 export type Kind = Type['kind']
 
 export type StructType = Extract<Type, { kind: 'struct' }>
+export type MapType = Extract<Type, { kind: 'map' }>
 export type NestedType = Extract<Type, { kind: 'struct' | 'list' | 'map' }>
 
 /** What stands inside a list or a map, and whether null may stand there. */

@@ -4,7 +4,7 @@ import type { FieldSpec, Fields, MapKey } from '../../define/field.ts'
 import type { RelationHow } from '../../define/how.ts'
 import type { ModelManifest, PartitionRule } from '../../define/manifest.ts'
 import { type Field, isNested, type NestedType, printType, type Shape, sameType, type Type } from '../../schema/type.ts'
-import { columnIn, durationOf, fail, placeIn, type Scope } from '../scope.ts'
+import { columnIn, durationOf, fail, flatColumnIn, placeIn, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
 
 export const RELATION_OPTIONS = ['doc', 'owner', 'tags', 'keep', 'fresh', 'partition', 'cluster'] as const
@@ -132,6 +132,12 @@ function isSoundNested(scope: Scope, what: string, type: NestedType, at: string,
   }
 }
 
+/** Parameters and attributes are single values. */
+export function requireFlat(scope: Scope, what: string, { fields }: Shape, at: string): void {
+  for (const { name, type } of fields)
+    if (isNested(type)) fail(scope, 'MR_SCHEMA_TYPE', at, `${what}: "${name}" is ${printType(type)}`, 'take its parts one by one')
+}
+
 /** Tags inside a column: a mask is about the whole of it. */
 const innerTags = (type: Type): readonly string[] => {
   switch (type.kind) {
@@ -201,7 +207,7 @@ export function commonOf(
     tags: [...(how.tags ?? [])],
     shape,
     partition: (how.partition ?? []).flatMap((text) => partitionRule(scope, what, shape, text, at)),
-    cluster: (how.cluster ?? []).filter((name) => columnIn(scope, shape, name, at, `${what}, cluster`, 'MR_PLAN_KEY')),
+    cluster: (how.cluster ?? []).filter((name) => flatColumnIn(scope, shape, name, at, `${what}, cluster`, 'MR_PLAN_KEY')),
     keep: { logMs, ...(tableMs === undefined ? {} : { tableMs }) },
     ...(freshMs === undefined ? {} : { freshMs }),
   }

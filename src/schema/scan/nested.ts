@@ -47,7 +47,7 @@ export interface Nested {
    * `state.problem`, which names the place inside: `items[2].price`.
    */
   check(state: ScanState, slot: Slot, at: number, end: number): number
-  /** The rows of a column of texts that `check` took. Holds until the next call. */
+  /** The rows of a column of texts that `check` took. */
   decode(column: BytesColumn, rows: number): Vector
 }
 
@@ -83,6 +83,7 @@ export function newNested(type: NestedType, ignoreUnknown: boolean): Nested {
     },
     decode(column, rows) {
       begin(Buffer.from(column.bytes.buffer, column.bytes.byteOffset, column.bytes.byteLength))
+      for (const [index, { type }] of placesOf(root).entries()) lanes[index] = newLane({ name: '', type, optional: true }, 16)
       for (let row = 0; row < rows; row++) {
         const start = column.start[row]!
         if (column.nulls?.[row]) putNull(reader, root)
@@ -94,6 +95,9 @@ export function newNested(type: NestedType, ignoreUnknown: boolean): Nested {
     },
   }
 }
+
+/** In the order of the lanes. */
+const placesOf = (node: Node): Slot[] => [node.slot, ...node.inner.flatMap(placesOf)]
 
 interface Reader {
   readonly state: ScanState
@@ -262,7 +266,7 @@ function putMap(reader: Reader, node: Node, lane: Lane, type: Type, from: number
     const keyEnd = isWhole
       ? readInteger(state, key.slot, at, end, key.rows, type.kind === 'int' ? 10 : 19, 0)
       : readKind(state, key.slot, at, end, key.rows)
-    if (keyEnd < 0) return inside(state, '')
+    if (keyEnd < 0) return inside(state, '[key]')
     const text = keyText(state, keyLane, key.rows)
     if (keys.has(text)) return unfit(state, twice(place(keyEnd)))
     keys.add(text)
