@@ -40,7 +40,7 @@ function fieldOf(scope: Scope, what: string, name: string, spec: FieldSpec | und
       `${what} holds personal data ("${inner}"), but masks are about whole columns`,
       `add .pii('${inner}') to the column`,
     )
-  const known = { doc: spec.doc ?? origin?.doc, unit: spec.unit ?? origin?.unit, pii: tag }
+  const known = { doc: spec.doc ?? origin?.doc, unit: spec.unit ?? origin?.unit, pii: tag ?? inner }
   return [
     {
       name,
