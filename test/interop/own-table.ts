@@ -119,10 +119,12 @@ export async function rowsAsText({ session }: TestEngine, lake: Lake, table: Lak
   const schema = table.schemas.find((one) => one.id === snapshot.schemaId)!
   const texts = schema.fields.map(({ name, type }) => `${textSql(`"${name}"`, type)} AS "${name}"`)
   const { rows } = await session.rows(`SELECT ${texts.join(', ')} FROM (${scanSql({ table: { ...table, schema }, files, tails: [] })})`)
-  const text = (type: LakeType, value: Plain): string | null =>
-    value !== null && typeof type !== 'string' ? JSON.stringify(partText(type, value)) : (value as string | null)
-  return rows.map((row) => Object.fromEntries(schema.fields.map((field, i) => [field.name, text(field.type, row[i]!)])))
+  return rows.map((row) => Object.fromEntries(schema.fields.map((field, i) => [field.name, nestedText(field.type, row[i]!)])))
 }
+
+/** A nested value as JSON text, as the scripts beside this give it; other values as they are. */
+export const nestedText = (type: LakeType, value: Plain): string | null =>
+  value !== null && typeof type !== 'string' ? JSON.stringify(partText(type, value)) : (value as string | null)
 
 /** A part of a nested value: every leaf as text, keys of maps in order. */
 function partText(type: LakeType, value: Plain): unknown {

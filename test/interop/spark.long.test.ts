@@ -25,8 +25,8 @@ test('what Spark deletes is gone for Millrace too, in every snapshot', { skip },
     const script = join(dirname(fileURLToPath(import.meta.url)), 'spark_tables.py')
     const done = spawnSync(spark.python, [script, spark.jar, directory], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
     assert.equal(done.status, 0, done.stderr)
-    assert.equal(Object.keys(readExpected(directory)).length, 7)
-    assert.ok((await compareTables(directory)) >= 37)
+    assert.equal(Object.keys(readExpected(directory)).length, 8)
+    assert.ok((await compareTables(directory)) >= 41)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
