@@ -118,6 +118,17 @@ test('parameters are bound by position and by name, with types', async () => {
   }
 })
 
+test('a prepared statement answers each call with its own values, also after one that failed', async () => {
+  await using parts = await openTestEngine()
+  const twice = parts.session.prepared('SELECT $1::VARCHAR || $1, $1::INTEGER')
+  const calls = Array.from({ length: 40 }, (_, n) => (n % 7 === 3 ? 'no number' : String(n)))
+  const answers = await Promise.allSettled(calls.map((value) => twice([value])))
+  for (const [n, answer] of answers.entries()) {
+    if (n % 7 === 3) assert.ok(answer.status === 'rejected' && (answer.reason as MillraceError).code === 'MR_SQL_RUNTIME')
+    else assert.deepEqual(answer.status === 'fulfilled' && answer.value.rows, [[`${n}${n}`, n]])
+  }
+})
+
 test('errors have a code, a place and a suggestion, and no internals', async () => {
   await using parts = await openTestEngine()
   const cases: readonly (readonly [string, ErrorCode, string])[] = [
