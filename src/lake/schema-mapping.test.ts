@@ -201,3 +201,18 @@ test('what may be null inside a nested type is stored, and may only become more'
   refused(() => evolve(after, schemaToShape(before.schema)), /s\.a is optional and cannot become required/)
   refused(() => evolve(after, shape(field('s', struct(field('a', int), field('l', list(int, false)))))), /s\.l\.element is optional/)
 })
+
+test('what says what it was goes on, columns and members, unless the old name is taken or the new one is known', () => {
+  const was = (name: string, type: Type, old: string): Field => ({ ...field(name, type), was: old })
+  const first = shapeToSchema(shape(field('a', int), field('s', list(struct(field('x', int), field('y', string))))))
+  const renamed = shape(was('b', int, 'a'), was('t', list(struct(was('z', long, 'x'), field('y', string))), 's'))
+  const second = evolve(first, renamed)
+  assert.deepEqual(allIds(second), { b: 1, t: 2, 't.element': 3, 't.element.z': 4, 't.element.y': 5 })
+  assert.equal(evolve(second, renamed), second, 'it stays said')
+  const swapped = evolve(
+    second,
+    shape(was('a', int, 'b'), field('b', int), field('t', list(struct(was('y', string, 'z'), field('z', long))))),
+  )
+  assert.deepEqual(allIds(swapped), { a: 6, b: 1, t: 2, 't.element': 3, 't.element.y': 5, 't.element.z': 4 })
+  refused(() => evolve(first, shape(was('b', string, 'a'))), /the column a is a int and cannot become a string/)
+})

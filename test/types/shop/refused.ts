@@ -20,8 +20,9 @@ import {
   table,
 } from 'millrace'
 import { analyst } from './access.ts'
+import { baskets } from './baskets.ts'
 import { dailyRevenue } from './models.ts'
-import { baskets, payments, reviews } from './streams.ts'
+import { payments, reviews } from './streams.ts'
 import { customers, orders } from './tables.ts'
 
 // @ts-expect-error an unknown column
