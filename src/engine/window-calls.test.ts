@@ -66,9 +66,9 @@ test('another form is refused with the right one', async () => {
   await using parts = await openTestEngine()
   const parser = await openParser(parts.engine)
   for (const [call, message] of [
-    ['tumble(sales, seen)', 'tumble has other arguments'],
-    ["tumble('sales', seen, INTERVAL 1 SECOND)", 'tumble has other arguments'],
-    ['tumble(sales, seen + INTERVAL 1 SECOND, INTERVAL 1 SECOND)', 'tumble has other arguments'],
+    ['tumble(sales, seen)', 'tumble does not take these arguments'],
+    ["tumble('sales', seen, INTERVAL 1 SECOND)", 'tumble does not take these arguments'],
+    ['tumble(sales, seen + INTERVAL 1 SECOND, INTERVAL 1 SECOND)', 'tumble does not take these arguments'],
     ['tumble(sales, seen, INTERVAL 1 MONTH)', 'tumble has a length that is no INTERVAL of fixed length'],
     ['tumble(sales, seen, INTERVAL 0 SECOND)', 'tumble has a length that is no INTERVAL of fixed length'],
     ['tumble(sales, seen, amount)', 'tumble has a length that is not constant'],
