@@ -21,6 +21,7 @@ import { Pins } from './pins.ts'
 import { COMPACTION, type CompactionGroup, type CompactionOptions, planCompaction } from './plan-compaction.ts'
 import { type Removed, removeOrphans } from './remove-orphans.ts'
 import { restoreTable } from './restore.ts'
+import { MANIFESTS, type ManifestOptions, type RewrittenManifests, rewriteManifests } from './rewrite-manifests.ts'
 import { stageMetadata } from './stage-change.ts'
 import { Staging } from './staging.ts'
 import { TableLocks } from './table-locks.ts'
@@ -109,6 +110,8 @@ export interface Lake {
   expire(table: string, options: ExpireOptions): Promise<Expired>
   /** Removes files older than this age that nothing reaches. */
   removeOrphans(olderThanMs: number): Promise<Removed>
+  /** See `rewrite-manifests.ts`; null when there is nothing to gain. */
+  rewriteManifests(table: string, options?: Partial<ManifestOptions>): Promise<RewrittenManifests | null>
   planCompaction(table: LakeTable, options?: Partial<CompactionOptions>): Promise<readonly CompactionGroup[]>
 }
 
@@ -194,6 +197,7 @@ export function openLake(options: LakeOptions): Lake {
       const total = (of: (one: Removed) => number): number => removed.reduce((sum, one) => sum + of(one), 0)
       return { files: total((one) => one.files), bytes: total((one) => one.bytes) }
     },
+    rewriteManifests: (table, limits) => rewriteManifests(context, table, { ...MANIFESTS, ...limits }),
     planCompaction: async (table, limits) => planCompaction(table, await listed(table), { ...COMPACTION, ...limits }),
   }
 }

@@ -9,6 +9,7 @@ import type { Log } from '../log/log.ts'
 import type { Chore, ChoreParts } from './chores/chore.ts'
 import { compact } from './chores/compact.ts'
 import { expire } from './chores/expire.ts'
+import { manifests } from './chores/manifests.ts'
 import type { StepRecord } from './history.ts'
 import { MaintenanceRun, type RecorderParts } from './record-maintenance.ts'
 
@@ -38,7 +39,7 @@ export interface Maintenance {
 }
 
 /** In this order: what one leaves is what the next looks at. */
-const CHORES: readonly Chore[] = [compact, expire]
+const CHORES: readonly Chore[] = [compact, manifests, expire]
 const ORPHANS_OLDER_MS = 3 * 86_400_000
 const ORPHANS_EVERY_MS = 6 * 3_600_000
 
