@@ -175,14 +175,15 @@ class Question {
 
   async answer(sql: string): Promise<Secured> {
     if (sql.length > TEXT_MAX) throw new MillraceError('MR_SQL_SYNTAX', `the SQL has ${sql.length} characters, ${TEXT_MAX} are allowed`)
+    const opening = this.#open()
+    opening.catch(() => {}) // waited for below, after what may fail first
     try {
       const statement = await this.#parts.parser.parse(sql)
       const passed = passGate(statement)
       const refs = relationsOf(statement)
       this.#columns = columnsOf(statement)
       await nameColumns(this.#parts.parser, statement)
-      this.#session = await this.#parts.engine.session()
-      await this.#session.run(`USE ${SECURED}`)
+      const session = await opening
       const named = refs.map((ref) => this.#nameOf(ref))
       this.#prune = pruneQuestion(this.#manifest, this.#identity, statement, { refs, named, params: this.#options.params })
       for (const [index, ref] of refs.entries()) await this.#replace(ref, named[index]!)
@@ -193,13 +194,21 @@ class Question {
         return this.#parts.parser.print(statement)
       }
       const text = await print()
-      if (this.#hiding.size === 0 || !(await this.#isTelling(sql, text, params))) return this.#secured(text, params, this.#session)
+      if (this.#hiding.size === 0 || !(await this.#isTelling(sql, text, params))) return this.#secured(text, params, session)
       for (const { node } of refs) await this.#copy(node)
-      return this.#secured(await print(), params, this.#session)
+      return this.#secured(await print(), params, session)
     } catch (error) {
+      await opening.catch(() => {})
       await this.#release()
       throw error
     }
+  }
+
+  /** Begins while the text is looked at. */
+  async #open(): Promise<Session> {
+    this.#session = await this.#parts.engine.session()
+    await this.#session.run(`USE ${SECURED}`)
+    return this.#session
   }
 
   #secured(sql: string, params: Params | undefined, session: Session): Secured {
