@@ -4,7 +4,7 @@
 import type { DataFile, LakeTable } from '../lake/types.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import type { Shape } from '../schema/type.ts'
-import { duckTypeOfIceberg, parquetSql } from './parquet.ts'
+import { duckTypeOfIceberg, initialOf, parquetSql } from './parquet.ts'
 import { quoteName } from './sql-text.ts'
 import { keptName, undeletedSql } from './undeleted.ts'
 
@@ -55,7 +55,9 @@ function latestSql(layer: string, newer: readonly string[], key: readonly string
 
 function filesSql(table: LakeTable, files: readonly DataFile[], columns: readonly ScanColumn[]): string {
   const found = columns.map((column) => ({ column, field: table.schema.fields.find((field) => field.name === column.name) }))
-  const stored = found.flatMap(({ column, field }) => (field ? [{ id: field.id, name: column.name, type: column.type }] : []))
+  const stored = found.flatMap(({ column, field }) =>
+    field ? [{ id: field.id, name: column.name, type: column.type, ...initialOf(field) }] : [],
+  )
   const whole = files.filter((file) => !file.deletes)
   const list = found.map(({ column, field }) => (field ? quoteName(column.name) : nullOf(column)))
   const parts =

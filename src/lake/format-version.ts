@@ -1,5 +1,5 @@
-// Which format versions of tables are read. Millrace writes version 2. Of version 3 it reads what has the same meaning for
-// whoever reads rows: snapshots, deletion vectors, row lineage (which it leaves alone); what would be misread is refused.
+// Which format versions of tables are read and written. What would be misread is refused: newer versions, encrypted tables.
+// Rows are written to versions 2 and 3.
 import { MillraceError } from '../core/errors.ts'
 import { parseMetadata, type TableMetadata, toLakeTable } from './table-metadata.ts'
 
@@ -8,9 +8,6 @@ import { parseMetadata, type TableMetadata, toLakeTable } from './table-metadata
  * @throws MR_LAKE_VERSION
  */
 export function checkReadable(metadata: TableMetadata, location: string): void {
-  const fields = metadata.schemas.flatMap((schema) => schema.fields as readonly { name: string; 'initial-default'?: unknown }[])
-  const field = fields.find((one) => (one['initial-default'] ?? null) !== null)
-  if (field) throw refused(location, `gives the column ${field.name} a default for rows that lack it`)
   if ((metadata['encryption-keys'] ?? []).length > 0) throw refused(location, 'is encrypted')
 }
 
@@ -38,7 +35,7 @@ const refused = (location: string, what: string): MillraceError =>
 /** @throws MR_LAKE_VERSION for a table whose files Millrace may read and not write. */
 export function checkWritable(name: string, metadata: TableMetadata): void {
   const version = metadata['format-version']
-  if (version === 2) return
+  if (version === 2 || version === 3) return
   throw new MillraceError('MR_LAKE_VERSION', `${name} has format version ${version}: Millrace reads it and does not write it`, {
     fix: 'write it with the engine that made it, or copy it into a table of version 2',
   })

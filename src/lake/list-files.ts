@@ -39,7 +39,8 @@ export async function listFiles(
     if (!keep.manifest(manifest)) continue
     for (const entry of await files.entries(manifest, table)) if (entry.status !== DELETED && keep.file(entry.file)) live.push(entry)
   }
-  return withDeletes(files, table, manifests, live)
+  const listed = await withDeletes(files, table, manifests, live)
+  return table.formatVersion < 3 ? listed : listed.map((file, i) => ({ ...file, sequence: live[i]!.sequence }))
 }
 
 export type SnapshotChoice = { readonly id: bigint } | { readonly tag: string } | { readonly timestampMs: number }

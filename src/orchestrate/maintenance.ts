@@ -6,7 +6,7 @@ import { asMillraceError, type MillraceError } from '../core/errors.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { isLogged } from '../define/system-columns.ts'
 import type { Engine } from '../engine/duckdb.ts'
-import { scanSql } from '../engine/scan.ts'
+import { movedSql } from '../engine/lineage.ts'
 import { withRelations } from '../engine/workspace.ts'
 import { writeParquet } from '../engine/write.ts'
 import type { Lake } from '../lake/open-lake.ts'
@@ -93,14 +93,15 @@ export async function maintainTable(parts: MaintenanceParts, table: LakeTable): 
 
 async function compact(parts: MaintenanceParts, table: LakeTable): Promise<number> {
   // Tables of other engines are theirs to rewrite when Millrace does not write their version or types.
-  if (table.formatVersion !== 2 || !table.schema.fields.every((field) => isIcebergType(field.type))) return 0
+  if (table.formatVersion < 2 || !table.schema.fields.every((field) => isIcebergType(field.type))) return 0
   let count = 0
   for (const group of await parts.lake.planCompaction(table)) {
     using lease = parts.lake.lease()
     const files = await lease.local(group.files)
     const add = await withRelations(parts.engine, {}, (session) =>
       writeParquet(session, {
-        select: scanSql({ table, files, tails: [] }),
+        select: movedSql(table, files),
+        moved: true,
         table,
         directory: parts.lake.dataDirectory(table),
       }),

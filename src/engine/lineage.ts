@@ -1,0 +1,59 @@
+// Rows that move from one data file to another take with them who they are (Iceberg spec, "Row Lineage", version 3): their
+// id and the sequence number in which they changed last, both in columns of the new file. Where a file has no such column a
+// row's id is its place counted from the file's first, and its number that of the file. SQL text only.
+import { originOf } from '../lake/lease.ts'
+import type { DataFile, LakeField, LakeTable } from '../lake/types.ts'
+import { duckTypeOfIceberg, initialOf, parquetSql, type StoredColumn } from './parquet.ts'
+import { scanSql } from './scan.ts'
+import { quoteName, quoteText } from './sql-text.ts'
+import { keptName, undeletedSql } from './undeleted.ts'
+
+/** Reserved by the format, ids and names. */
+export const ROW_ID: LakeField = { id: 2147483540, name: '_row_id', type: 'long', required: false }
+export const LAST_UPDATED: LakeField = { id: 2147483539, name: '_last_updated_sequence_number', type: 'long', required: false }
+
+/** Columns of files of the table that are no columns of the table. */
+export const lineageOf = ({ formatVersion }: Pick<LakeTable, 'formatVersion'>): readonly LakeField[] =>
+  formatVersion >= 3 ? [ROW_ID, LAST_UPDATED] : []
+
+/** A SELECT of the files' rows, all columns of the table, to be written anew as they are: in version 3 with their lineage. */
+export function movedSql(table: LakeTable, files: readonly DataFile[]): string {
+  if (lineageOf(table).length === 0 || files.length === 0) return scanSql({ table, files, tails: [] })
+  const columns = table.schema.fields.map(storedAs)
+  const list = table.schema.fields.map(({ id, name }) => `${keptName(id)} AS ${quoteName(name)}`)
+  return `SELECT ${list.join(', ')}, ${ROW_ID.name}, ${LAST_UPDATED.name} FROM (${placedSql(table, files, columns)})`
+}
+
+/** A column under its `keptName`. */
+export const storedAs = (field: LakeField): StoredColumn => ({
+  id: field.id,
+  name: keptName(field.id),
+  type: duckTypeOfIceberg(field.type),
+  ...initialOf(field),
+})
+
+/**
+ * A SELECT of `columns` of the files' rows under their `keptName`, with `path` and `pos`: which file, as its path is here, and
+ * which row of it. In version 3 with the lineage.
+ */
+export function placedSql(table: LakeTable, files: readonly DataFile[], columns: readonly StoredColumn[]): string {
+  const lineage = lineageOf(table)
+  const read = [...columns, ...lineage.map(storedAs)]
+  const [deleted, whole] = [files.filter((file) => file.deletes), files.filter((file) => !file.deletes)]
+  const list = [...read.map(({ id }) => keptName(id)), 'filename AS path', 'file_row_number AS pos'].join(', ')
+  const paths = whole.map((file) => file.path)
+  const rows = [
+    ...(whole.length > 0 ? [`SELECT ${list} FROM ${parquetSql(paths, read)}`] : []),
+    ...(deleted.length > 0 ? [undeletedSql(table, deleted, read, { placed: true })] : []),
+  ].join(' UNION ALL ')
+  if (lineage.length === 0) return rows
+  const facts = files.map(
+    ({ path, firstRowId, sequence }) => `(${quoteText(path)}, ${firstRowId ?? 'NULL'}::BIGINT, ${sequence ?? 'NULL'}::BIGINT)`,
+  )
+  const [rowId, updated] = [keptName(ROW_ID.id), keptName(LAST_UPDATED.id)]
+  return `SELECT r.* EXCLUDE (${rowId}, ${updated}), coalesce(r.${rowId}, l.first + r.pos) AS ${ROW_ID.name}, coalesce(r.${updated}, l.sequence) AS ${LAST_UPDATED.name} FROM (${rows}) AS r JOIN (VALUES ${facts.join(', ')}) AS l(path, first, sequence) USING (path)`
+}
+
+/** Files by the path that they have here, with that by which the lake knows them. */
+export const originsOf = (files: readonly DataFile[]): ReadonlyMap<string, DataFile> =>
+  new Map(files.map((file) => [file.path, { ...file, path: originOf(file) }]))
