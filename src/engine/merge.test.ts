@@ -72,6 +72,8 @@ const valuesSql = (rows: readonly Row[]): string =>
     ? 'SELECT 0::BIGINT AS id, NULL::VARCHAR AS country, 0 AS n WHERE false'
     : `SELECT * FROM (VALUES ${rows.map(([id, country, n]) => `(${id}::BIGINT, ${country === null ? 'NULL' : `'${country}'`}, ${n})`).join(', ')}) AS v(id, country, n)`
 
+const keysOf = (ids: readonly number[]): string => `SELECT id FROM (${valuesSql(ids.map((id) => [id, null, 0]))})`
+
 async function compact({ session, lake }: World, table: LakeTable): Promise<LakeTable> {
   let next = table
   for (const group of await lake.planCompaction(table, { minFiles: 2 })) {
@@ -117,8 +119,8 @@ for (const formatVersion of [2, 3] as const) {
       let [vectors, files] = [0, 0]
       for (let step = 1; step <= 30; step++) {
         const { rows, gone } = randomStep(random, oracle, 400, step)
-        const goneSql = `SELECT id FROM (${valuesSql(gone.map((id) => [id, null, 0]))})`
-        const change = await mergeRows(world.session, { lake: world.lake, table, key: ['id'], rows: valuesSql(rows), gone: goneSql })
+        const keysSql = keysOf([...rows.map(([id]) => id), ...gone])
+        const change = await mergeRows(world.session, { lake: world.lake, table, key: ['id'], rows: valuesSql(rows), keys: keysSql })
         table = await committed(world.lake, change)
         for (const row of rows) oracle.set(row[0], row)
         for (const id of gone) oracle.delete(id)
@@ -156,7 +158,7 @@ const update = (world: World, table: LakeTable, ids: readonly number[], gone: re
     table,
     key: ['id'],
     rows: valuesSql(ids.map((id) => [id, 'x', 1])),
-    gone: `SELECT id FROM (${valuesSql(gone.map((id) => [id, null, 0]))})`,
+    keys: keysOf([...ids, ...gone]),
   })
 
 test('two deletes of other rows of one file join; of the same row the later is refused', async () => {

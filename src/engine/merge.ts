@@ -1,6 +1,8 @@
 // Merges rows into a table by key: a row replaces the one with its key, or is new; keys may go altogether. Of each file that
 // holds such keys either a few rows go by a deletion vector (version 3), or it is written anew without them. Replaced rows
 // keep their row id, rows that move all of their lineage. Nothing is visible before the commit.
+import { joinPositions } from '../lake/deletes/deletion-vector.ts'
+import { originOf } from '../lake/lease.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { DataFile, DeletedRows, LakeField, LakeTable, PruneTerm, TableChange } from '../lake/types.ts'
 import type { Session } from './duckdb.ts'
@@ -16,8 +18,11 @@ export interface Merge {
   readonly key: readonly string[]
   /** SELECT of rows with all columns of the table, one of a key. */
   readonly rows: string
-  /** SELECT of the key columns of rows that go; none of them is among `rows`. */
-  readonly gone?: string
+  /** SELECT of the keys of all rows that go or are replaced, those of `rows` among them. Default: the keys of `rows`. */
+  readonly keys?: string
+  /** False: `key` is of many rows, which are replaced together and keep no ids. */
+  readonly isOneRow?: boolean
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -32,7 +37,7 @@ const TOUCHED = '__touched'
 export async function mergeRows(session: Session, merge: Merge): Promise<TableChange> {
   const { lake, table, key, rows } = merge
   using lease = lake.lease()
-  const keys = [rows, ...(merge.gone ? [merge.gone] : [])].map((sql) => `SELECT ${quoted(key)} FROM (${sql})`).join(' UNION ALL ')
+  const keys = `SELECT ${quoted(key)} FROM (${merge.keys ?? rows})`
   const near = table.current ? await lake.files(table, table.current, await keyRange(session, keys, key[0]!)) : []
   const touched = await findTouched(session, table, key, keys, await lease.local(near))
   const rewritten = touched.filter((one) => !one.isVector).map((one) => one.file)
@@ -41,6 +46,7 @@ export async function mergeRows(session: Session, merge: Merge): Promise<TableCh
     table,
     directory: lake.dataDirectory(table),
     moved: touched.length > 0,
+    ...(merge.signal ? { signal: merge.signal } : {}),
   })
   const origins = originsOf(rewritten)
   const deleted = await deletedRows(session, touched)
@@ -52,6 +58,21 @@ export async function mergeRows(session: Session, merge: Merge): Promise<TableCh
     ...(deleted.length > 0 ? { delete: deleted } : {}),
     validateFrom: table.current?.id ?? null,
   }
+}
+
+/** The files of the table as they are once the change is committed; `live` as they were when it was made. */
+export function filesAfter(live: readonly DataFile[], change: TableChange): DataFile[] {
+  const removed = new Set(change.remove)
+  const deleted = new Map(change.delete?.map(({ path, positions }) => [path, positions]))
+  const left = live.filter((file) => !removed.has(originOf(file)))
+  return [...left.map((file) => without(file, deleted.get(originOf(file)))), ...change.add]
+}
+
+function without(file: DataFile, positions: Float64Array | undefined): DataFile {
+  if (!positions) return file
+  const { sequence = 0, partition = '', vector = null, positionFiles = [], equality = [] } = file.deletes ?? {}
+  const all = vector ? joinPositions(vector.positions, positions) : positions
+  return { ...file, deletes: { sequence, partition, vector: { path: '', positions: all! }, positionFiles, equality } }
 }
 
 const quoted = (columns: readonly string[]): string => columns.map(quoteName).join(', ')
@@ -100,15 +121,15 @@ function isVectorFor({ formatVersion }: LakeTable, { rows, deletes }: DataFile, 
 }
 
 /** The rows as they come, with the ids of those that they replace, and what stays of files that are written anew. */
-function nextRows({ table, key, rows }: Merge, keys: string, rewritten: readonly DataFile[], hasTouched: boolean): string {
+function nextRows({ table, key, rows, isOneRow = true }: Merge, keys: string, rewritten: readonly DataFile[], hasTouched: boolean): string {
   const columns = quoted(table.schema.fields.map((field: LakeField) => field.name))
   if (!hasTouched) return rows
   const isTracked = lineageOf(table).length > 0
   const lineage = isTracked ? `, ${ROW_ID.name}, ${LAST_UPDATED.name}` : ''
   const old = `SELECT ${quoted(key)}, min(${ROW_ID.name}) AS ${ROW_ID.name} FROM ${TOUCHED} GROUP BY ALL`
-  const next = isTracked
-    ? `SELECT n.*, t.${ROW_ID.name}, NULL::BIGINT AS ${LAST_UPDATED.name} FROM (SELECT ${columns} FROM (${rows})) AS n LEFT JOIN (${old}) AS t ON ${sameKey(key, 'n', 't')}`
-    : `SELECT ${columns} FROM (${rows})`
+  const fresh = `SELECT ${columns}, NULL::BIGINT AS ${ROW_ID.name}, NULL::BIGINT AS ${LAST_UPDATED.name} FROM (${rows})`
+  const replacing = `SELECT n.*, t.${ROW_ID.name}, NULL::BIGINT AS ${LAST_UPDATED.name} FROM (SELECT ${columns} FROM (${rows})) AS n LEFT JOIN (${old}) AS t ON ${sameKey(key, 'n', 't')}`
+  const next = !isTracked ? `SELECT ${columns} FROM (${rows})` : isOneRow ? replacing : fresh
   if (rewritten.length === 0) return next
   return `${next} UNION ALL SELECT ${columns}${lineage} FROM (${movedSql(table, rewritten)}) AS o ANTI JOIN (${keys}) AS n ON ${sameKey(key, 'o', 'n')}`
 }
