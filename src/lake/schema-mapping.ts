@@ -55,7 +55,7 @@ export function shapeToSchema(shape: Shape, previous?: Numbered, options: Mappin
     const old = before.get(oldNames.get(field.name) ?? field.name)
     const isSame = old !== undefined && (oldNames.has(field.name) || !Object.hasOwn(options.renames ?? {}, old.name))
     const wanted = wantedField(field)
-    if (isSame) return { ...evolveField(old, wanted), id: old.id }
+    if (isSame) return { ...evolveField(old, wanted), id: old.id, ...defaultsOf(old) }
     if (previous && wanted.required) throw requiredAdded(field.name)
     return { ...wanted, id: ++lastColumnId }
   })
@@ -64,6 +64,12 @@ export function shapeToSchema(shape: Shape, previous?: Numbered, options: Mappin
   const schema = { id: previous?.schema.id ?? 0, fields, identifierIds }
   return previous && sameSchema(schema, previous.schema) ? previous : { schema, lastColumnId }
 }
+
+// What another writer said of rows that lack the column: stored rows rely on it.
+const defaultsOf = ({ initialDefault, writeDefault }: LakeField): Pick<LakeField, 'initialDefault' | 'writeDefault'> => ({
+  ...(initialDefault === undefined ? {} : { initialDefault }),
+  ...(writeDefault === undefined ? {} : { writeDefault }),
+})
 
 const wantedField = (field: Field): Omit<LakeField, 'id'> => ({
   name: field.name,
