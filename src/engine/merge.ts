@@ -6,7 +6,7 @@ import { originOf } from '../lake/lease.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { DataFile, DeletedRows, LakeField, LakeTable, PruneTerm, TableChange } from '../lake/types.ts'
 import type { Session } from './duckdb.ts'
-import { LAST_UPDATED, lineageOf, movedSql, originsOf, placedSql, ROW_ID, storedAs } from './lineage.ts'
+import { LAST_UPDATED, lineageOf, movedSql, originsOf, placedSql, ROW_ID } from './lineage.ts'
 import { quoteName, quoteText } from './sql-text.ts'
 import { keptName } from './undeleted.ts'
 import { writeParquet } from './write.ts'
@@ -102,7 +102,7 @@ async function findTouched(
     'pos',
     ...lineageOf(table).map(({ name }) => name),
   ]
-  const placed = `SELECT ${list.join(', ')} FROM (${placedSql(table, files, fields.map(storedAs))})`
+  const placed = `SELECT ${list.join(', ')} FROM (${placedSql(table, files, fields)})`
   await session.run(
     `CREATE OR REPLACE TEMP TABLE ${TOUCHED} AS SELECT o.* FROM (${placed}) AS o SEMI JOIN (${keys}) AS n ON ${sameKey(key, 'o', 'n')}`,
   )

@@ -8,8 +8,16 @@ import { parseMetadata, type TableMetadata, toLakeTable } from './table-metadata
  * @throws MR_LAKE_VERSION
  */
 export function checkReadable(metadata: TableMetadata, location: string): void {
+  const fields = metadata.schemas.flatMap((schema) => schema.fields)
+  const odd = fields.find((field) => typeof (field['initial-default'] ?? '') === 'object' || hasDefault(field.type))
+  if (odd) throw refused(location, `gives parts of the nested column ${odd.name} a default`)
   if ((metadata['encryption-keys'] ?? []).length > 0) throw refused(location, 'is encrypted')
 }
+
+const hasDefault = (json: unknown): boolean =>
+  typeof json === 'object' &&
+  json !== null &&
+  Object.entries(json).some(([name, value]) => (name === 'initial-default' ? value !== null : hasDefault(value)))
 
 /** JSON that is no table in some place is damage like any other. @throws MR_LAKE_CORRUPT; MR_LAKE_VERSION for newer versions. */
 export function readMetadata(text: string, location: string): TableMetadata {

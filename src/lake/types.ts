@@ -8,8 +8,7 @@ import type { CommitRequest } from '../store/catalog.ts'
 export interface LakeField {
   readonly id: number
   readonly name: string
-  /** Iceberg primitive type: 'int', 'long', 'decimal(12, 2)', 'timestamptz', ... */
-  readonly type: string
+  readonly type: LakeType
   readonly required: boolean
   readonly doc?: string
   /** Version 3: what rows have that were written before the column; as Iceberg's JSON has it (appendix D). Never changes. */
@@ -20,6 +19,30 @@ export interface LakeField {
 
 /** Numbers beyond 2^53 are bigint; decimals, dates, times and bytes (hex) are text. */
 export type DefaultValue = string | number | bigint | boolean
+/** Iceberg's type: 'int', 'long', 'decimal(12, 2)', 'timestamptz', ...; nested ones as its JSON has them. */
+export type LakeType = string | LakeNested
+export type LakeNested = LakeStruct | LakeList | LakeMap
+
+export interface LakeStruct {
+  readonly type: 'struct'
+  readonly fields: readonly LakeField[]
+}
+
+export interface LakeList {
+  readonly type: 'list'
+  readonly 'element-id': number
+  readonly element: LakeType
+  readonly 'element-required': boolean
+}
+
+export interface LakeMap {
+  readonly type: 'map'
+  readonly 'key-id': number
+  readonly key: LakeType
+  readonly 'value-id': number
+  readonly value: LakeType
+  readonly 'value-required': boolean
+}
 
 export interface LakeSchema {
   readonly id: number
@@ -64,6 +87,10 @@ export interface DataFile {
   readonly firstRowId?: number
   /** Version 3, of a file of a snapshot: its data sequence number, in which its rows changed last unless they say otherwise. */
   readonly sequence?: number
+  /** The parts of the table's nested columns may have other names in it: a lease answers the file with `names`. */
+  readonly isRenamed?: true
+  /** Where `isRenamed`: what the file calls its columns. */
+  readonly names?: readonly FileField[]
   /** Rows of it that another writer deleted without writing it anew; absent when there are none. A scan leaves them out. */
   readonly deletes?: FileDeletes
 }
@@ -73,6 +100,13 @@ export interface DeletedRows {
   readonly path: string
   /** Ascending, and none that is deleted already. */
   readonly positions: Float64Array
+}
+
+/** A column of a data file, or a part of one: `inner` is what a struct holds, a list's element, a map's key and value. */
+export interface FileField {
+  readonly id: number | null
+  readonly name: string
+  readonly inner: readonly FileField[]
 }
 
 /** What deletes rows of one data file in one snapshot (Iceberg spec, "Delete Formats"). */

@@ -10,7 +10,7 @@ import type { Log } from '../log/log.ts'
 import type { Catalog } from '../store/catalog.ts'
 import type { CheckpointStore } from './checkpoint.ts'
 import { IdleWatch } from './idle.ts'
-import { rest } from './pace.ts'
+import { type Round, rest } from './pace.ts'
 import type { Delivery, SourceState, StreamSource } from './source.ts'
 
 /** What was frozen at a cut of the log and goes into one commit. */
@@ -114,7 +114,7 @@ export class Pipeline {
   readonly #stop = new AbortController()
   readonly #idleWatch: IdleWatch | null
   #generation = ''
-  #lastFlushMs = 0
+  #lastCutMs = 0
   /** When the newest record that was read had come. */
   #readMs = 0
   #flushed: number[] = []
@@ -249,14 +249,14 @@ export class Pipeline {
     }
     await this.#sink.restore(state?.sink ?? null)
     this.#flushed = this.#inputs.map(({ topic, partition }) => nextOf(topic, partition))
-    this.#lastFlushMs = clock.monotonicMs()
+    this.#lastCutMs = clock.monotonicMs()
     this.#idleWatch?.reset()
     await this.#sink.tick(this.watermarkUs)
   }
 
   async #loop(onProgress: () => void): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      const startedMs = this.#parts.clock.monotonicMs()
+      const round = { startedMs: this.#parts.clock.monotonicMs(), busyMs: this.#parts.clock.busyMs() }
       const ends = this.#ends()
       const didRead = await this.#readAll()
       await this.#sink.tick(this.watermarkUs)
@@ -266,7 +266,7 @@ export class Pipeline {
       // What waits for a flush that is slower than the log grows without end: let the flush catch up.
       if (this.#flushing && this.#sink.pendingBytes >= this.settings.flushBytes) await this.#flushing
       else if (!didRead) await this.#idle()
-      else if (this.#ends().some((end, index) => end > ends[index]!)) await this.#rest(startedMs)
+      else if (this.#ends().some((end, index) => end > ends[index]!)) await this.#rest(round)
     }
   }
 
@@ -275,12 +275,13 @@ export class Pipeline {
   }
 
   /** Rows came in while the last ones were read: the door goes first. */
-  async #rest(startedMs: number): Promise<void> {
+  async #rest(round: Omit<Round, 'behindMs'>): Promise<void> {
     const { clock } = this.#parts
-    const round = { workedMs: clock.monotonicMs() - startedMs, behindMs: clock.nowMs() - this.#readMs }
+    const behindMs = clock.nowMs() - this.#readMs
     const wanted = new AbortController()
     this.#wake = () => wanted.abort()
-    if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0) await rest(clock, round, wanted.signal)
+    if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0)
+      await rest(clock, { ...round, behindMs }, wanted.signal)
     this.#wake = null
   }
 
@@ -311,13 +312,15 @@ export class Pipeline {
       for (const resolve of this.#flushAsked.splice(0)) resolve()
       return false
     }
-    const isOld = this.#parts.clock.monotonicMs() - this.#lastFlushMs >= this.settings.flushMs
+    const isOld = this.#parts.clock.monotonicMs() - this.#lastCutMs >= this.settings.flushMs
     return isOld || this.#flushAsked.length > 0 || this.#sink.pendingBytes >= this.settings.flushBytes
   }
 
   /** Freezes the state at this point of the log; files and commit follow while reading goes on. */
   async #startFlush(onProgress: () => void): Promise<void> {
     const startedMs = this.#parts.clock.monotonicMs()
+    // From cut to cut: a row waits for one interval and one flush, however long the flush before took.
+    this.#lastCutMs = startedMs
     const offsets = this.#positions
     const sources = Object.fromEntries(this.#sources.map((source) => [source.topic, source.save()]))
     const rows = this.#sink.pendingRows
@@ -326,9 +329,9 @@ export class Pipeline {
     this.#flushing = this.#commit(cut, offsets, sources)
       .then((tables) => {
         this.#flushed = offsets
-        this.#lastFlushMs = this.#parts.clock.monotonicMs()
         onProgress()
-        this.#parts.onEvent({ kind: 'flushed', pipeline: this.settings.name, tables, rows, tookMs: this.#lastFlushMs - startedMs })
+        const tookMs = this.#parts.clock.monotonicMs() - startedMs
+        this.#parts.onEvent({ kind: 'flushed', pipeline: this.settings.name, tables, rows, tookMs })
       })
       .catch((error) => {
         this.#flushError = error
@@ -369,7 +372,7 @@ export class Pipeline {
     const waiting = new AbortController()
     const flushInMs =
       this.#hasUncommitted && !this.#flushing
-        ? Math.max(1, this.settings.flushMs - (this.#parts.clock.monotonicMs() - this.#lastFlushMs))
+        ? Math.max(1, this.settings.flushMs - (this.#parts.clock.monotonicMs() - this.#lastCutMs))
         : null
     const timers = [flushInMs, this.#idleWatch?.nextMs ?? null, this.#sink.wakeInMs ?? null]
       .filter((ms) => ms !== null)
