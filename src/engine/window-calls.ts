@@ -43,7 +43,8 @@ const nameOf = (node: Node): string => String((node['function'] as Node | undefi
 
 function selectOf(name: Name, given: readonly Node[]): { relation: string; select: string } {
   const [relation, time] = [pathOf(given[0]), pathOf(given[1])]
-  if (given.length !== (name === 'tumble' ? 3 : 4) || relation === undefined || time === undefined) throw wrong(name, 'does not take these arguments')
+  if (given.length !== (name === 'tumble' ? 3 : 4) || relation === undefined || time === undefined)
+    throw wrong(name, 'does not take these arguments')
   const select = boundsSql(name, columnOf(time), given, `SELECT * FROM ${relation.map(quoteName).join('.')}`)
   return { relation: relation.at(-1)!, select }
 }
