@@ -37,7 +37,7 @@ export function shapeToSchema(shape: Shape, previous?: Numbered, options: Mappin
   const fields = shape.fields.map((field): LakeField => {
     const old = before.get(oldNames.get(field.name) ?? field.name) ?? formerOf(field, previous?.schema.fields ?? [], shape.fields)
     const isSame = old !== undefined && (oldNames.has(field.name) || !Object.hasOwn(options.renames ?? {}, old.name))
-    if (isSame) return evolveField(old, field, nextId)
+    if (isSame) return { ...evolveField(old, field, nextId), ...defaultsOf(old) }
     if (previous && !field.optional) throw requiredAdded(field.name)
     return newField(field, nextId)
   })
@@ -46,6 +46,12 @@ export function shapeToSchema(shape: Shape, previous?: Numbered, options: Mappin
   const schema = { id: previous?.schema.id ?? 0, fields, identifierIds }
   return previous && sameSchema(schema, previous.schema) ? previous : { schema, lastColumnId }
 }
+
+// What another writer said of rows that lack the column: stored rows rely on it.
+const defaultsOf = ({ initialDefault, writeDefault }: LakeField): Pick<LakeField, 'initialDefault' | 'writeDefault'> => ({
+  ...(initialDefault === undefined ? {} : { initialDefault }),
+  ...(writeDefault === undefined ? {} : { writeDefault }),
+})
 
 function checkRenames(renames: Readonly<Record<string, string>>, before: ReadonlyMap<string, LakeField>, shape: Shape): void {
   for (const [from, to] of Object.entries(renames)) {
