@@ -119,7 +119,10 @@ export class MetadataFiles {
   }
 
   /** The files that a manifest names, of either kind, removed ones included. */
-  async namedBy(manifest: ManifestFile, table: Described): Promise<readonly Entry<{ readonly path: string }>[]> {
+  async namedBy(
+    manifest: ManifestFile,
+    table: Described,
+  ): Promise<readonly Entry<{ readonly path: string; readonly sizeBytes: number }>[]> {
     return holdsData(manifest) ? this.entries(manifest, table) : this.deleteEntries(manifest, table)
   }
 
@@ -244,11 +247,11 @@ export class MetadataFiles {
     return (await this.store.stat(toPath(location))) !== undefined
   }
 
-  /** Removes files that no pointer reaches. Failing to is no error: what is left is an orphan and found later. */
-  async discard(locations: Iterable<string>): Promise<number> {
+  /** Removes files that no pointer reaches. Answers those that went: failing is no error, what is left is an orphan. */
+  async discard(locations: Iterable<string>): Promise<string[]> {
     const paths = [...locations]
     const removed = await inParallel(paths, (location) => this.#discard(location), paths.some(isRemote) ? REMOVE_AT_ONCE : 1)
-    return removed.filter(Boolean).length
+    return paths.filter((_, index) => removed[index])
   }
 
   async #discard(location: string): Promise<boolean> {

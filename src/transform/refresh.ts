@@ -70,8 +70,10 @@ export async function stage(parts: RefreshParts, model: ModelManifest, options: 
 }
 
 /** When the newest input became what it is: a refresh of the same inputs gives the same rows, whenever it runs. */
-const timeOf = (inputs: readonly Input[], { clock }: RefreshParts['engine']): number =>
-  Math.max(...inputs.flatMap(({ table }) => (table?.current ? [table.current.timestampMs] : []))) || clock.nowMs()
+function timeOf(inputs: readonly Input[], { clock }: RefreshParts['engine']): number {
+  const times = inputs.flatMap(({ table }) => (table?.current ? [table.current.timestampMs] : []))
+  return times.length > 0 ? Math.max(...times) : clock.nowMs()
+}
 
 async function stageFull(
   parts: RefreshParts,

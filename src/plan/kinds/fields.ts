@@ -49,6 +49,7 @@ function fieldOf(scope: Scope, what: string, name: string, spec: FieldSpec | und
       ...(known.doc === undefined ? {} : { doc: known.doc }),
       ...(known.unit === undefined ? {} : { unit: known.unit }),
       ...(known.pii === undefined ? {} : { pii: known.pii }),
+      ...(spec.was === undefined ? {} : { was: spec.was }),
     },
   ]
 }
