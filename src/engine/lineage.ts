@@ -7,7 +7,7 @@ import { initialOf, parquetSql } from './parquet.ts'
 import { fileColumn } from './renamed-parts.ts'
 import { scanSql } from './scan.ts'
 import { quoteName, quoteText } from './sql-text.ts'
-import { keptName, undeletedSql } from './undeleted.ts'
+import { keptName, placesSql, undeletedSql } from './undeleted.ts'
 
 /** Reserved by the format, ids and names. */
 export const ROW_ID: LakeField = { id: 2147483540, name: '_row_id', type: 'long', required: false }
@@ -51,6 +51,15 @@ function groupSql(table: LakeTable, files: readonly DataFile[], fields: readonly
   const paths = files.map(({ path }) => path)
   const from = deletes ? `(${undeletedSql(table, files, columns, { placed: true })})` : parquetSql(paths, columns)
   return `SELECT ${[...list, ...places].join(', ')} FROM ${from}`
+}
+
+/** A SELECT of the table's columns of some rows of files, which are there in the files as given. */
+export function pickedSql(table: LakeTable, rows: readonly { readonly file: DataFile; readonly positions: Float64Array }[]): string {
+  const { fields } = table.schema
+  const list = fields.map(({ id, name }) => `r.${keptName(id)} AS ${quoteName(name)}`)
+  const places = rows.map(({ file, positions }) => placesSql({ path: file.path, positions })).join(' UNION ALL ')
+  const files = rows.map(({ file }) => file)
+  return `SELECT ${list.join(', ')} FROM (${placedSql(table, files, fields)}) AS r SEMI JOIN (${places}) AS p ON p.path = r.path AND p.pos = r.pos`
 }
 
 /** Files by the path that they have here, with that by which the lake knows them. */

@@ -6,7 +6,7 @@ import { MillraceError } from '../core/errors.ts'
 import { FILE_PATH_ID, POSITION_ID } from '../lake/deletes/delete-manifest.ts'
 import { originOf } from '../lake/lease.ts'
 import { fieldById } from '../lake/nested-type.ts'
-import type { DataFile, EqualityDeletes, FileDeletes, LakeTable } from '../lake/types.ts'
+import type { DataFile, DeletedRows, EqualityDeletes, FileDeletes, LakeTable } from '../lake/types.ts'
 import { duckTypeOfIceberg, initialOf, parquetSql, type StoredColumn } from './parquet.ts'
 import { quoteText } from './sql-text.ts'
 
@@ -58,12 +58,14 @@ function columnOf(table: LakeTable, id: number): StoredColumn {
 const PATH_COLUMN: StoredColumn = { id: FILE_PATH_ID, name: 'path', type: 'VARCHAR' }
 const POSITION_COLUMN: StoredColumn = { id: POSITION_ID, name: 'pos', type: 'BIGINT' }
 
+/** A SELECT of the places of some rows of a file, as `path` and `pos`. */
+export const placesSql = ({ path, positions }: DeletedRows): string =>
+  `SELECT ${quoteText(path)} AS path, unnest('[${positions.join(',')}]'::BIGINT[]) AS pos`
+
 function positionJoin(files: readonly Deleted[]): string[] {
   const pairs = files.flatMap((file) => file.deletes.positionFiles.map((source) => [originOf(file), source, file.path] as const))
   const vectors = files.flatMap(({ path, deletes: { vector } }) => (vector ? [{ path, positions: vector.positions }] : []))
-  const parts = vectors.map(
-    ({ path, positions }) => `SELECT ${quoteText(path)} AS path, unnest('[${positions.join(',')}]'::BIGINT[]) AS pos`,
-  )
+  const parts = vectors.map(placesSql)
   if (pairs.length > 0) {
     // A delete file may name files that it is not about: those that came after it under the same path.
     const scope = pairs.map((names) => `(${names.map(quoteText).join(', ')})`).join(', ')
