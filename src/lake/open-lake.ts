@@ -38,7 +38,7 @@ export interface LakeOptions {
   readonly catalog: Catalog
   /** Absolute path, or URI in an object store, under which new tables are made, one directory each. */
   readonly directory: string
-  /** Places where new tables were made before, looked after like `directory`. */
+  /** Other places of its own, looked after like `directory`: where new tables were made before, archives. */
   readonly formerly?: readonly string[]
   /** Object stores, the directory of staged files and the cache; absent when everything is on this machine. */
   readonly remote?: RemoteFiles
@@ -57,8 +57,8 @@ export interface RemoteFiles {
 
 export interface Lake {
   readonly catalog: Catalog
-  /** @throws MR_LAKE_TABLE_EXISTS, MR_LAKE_SPEC, MR_DEFINE_NAME */
-  create(table: CreateTable): Promise<LakeTable>
+  /** In the lake's directory, or another one of those that it looks after. @throws MR_LAKE_TABLE_EXISTS, MR_LAKE_SPEC, MR_DEFINE_NAME */
+  create(table: CreateTable, directory?: string): Promise<LakeTable>
   /** The table as it is now. @throws MR_LAKE_TABLE_UNKNOWN */
   table(name: string): Promise<LakeTable>
   /** Those that can be read: one whose files are damaged hides no other. */
@@ -145,7 +145,7 @@ export function openLake(options: LakeOptions): Lake {
     explained(table.name, listFiles(files, table, snapshot === undefined ? table.current : snapshot, prune))
   return {
     catalog,
-    create: (table) => createTable(context, directory, table),
+    create: (table, place = directory) => createTable(context, place, table),
     table: (name) =>
       explained(
         name,

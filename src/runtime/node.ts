@@ -23,6 +23,7 @@ import { openLake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
 import type { LogEvent } from '../log/settings.ts'
+import { isRemote } from '../objects/object-store.ts'
 import { Alerts } from '../observe/alerts.ts'
 import { Figures } from '../observe/figures.ts'
 import { openMetrics } from '../observe/metrics.ts'
@@ -50,7 +51,7 @@ import { recheck, runStep, type StepParts } from './run-step.ts'
 import { jwtSettings, resolveText, type Settings } from './settings.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
 import { isSystemRelation, resolveSystem } from './system-relations.ts'
-import { openWarehouse } from './warehouse.ts'
+import { archivePlaces, lastArchives, openWarehouse } from './warehouse.ts'
 
 /** Directory of the package. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
@@ -180,11 +181,12 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   const warehouse = await openWarehouse(
     { clock, random: systemRandom, environment: options.variables, data: directory, cacheBytes: settings.cacheBytes },
     options.lake,
+    archivePlaces(manifest),
   )
   mkdirSync(directory.temp, { recursive: true })
   const engine = await openEngine({
     clock,
-    directories: [directory.path, options.directory],
+    directories: [directory.path, options.directory, ...lastArchives(directory).filter((place) => !isRemote(place))],
     tempDirectory: directory.temp,
     memoryLimitBytes: settings.memoryLimitBytes,
     ...(settings.threads === undefined ? {} : { threads: settings.threads }),

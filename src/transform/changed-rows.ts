@@ -1,8 +1,10 @@
 // Which rows of a table changed between two snapshots: rows of added files minus rows of removed ones, and the other way
 // round. Rewrites that change nothing (compaction) cancel out.
 import { scanSql } from '../engine/scan.ts'
+import { quoteName } from '../engine/sql-text.ts'
 import { contentKey } from '../lake/deletes/with-deletes.ts'
 import type { Lake } from '../lake/open-lake.ts'
+import { RETAINED_BY, RETAINED_FROM } from '../lake/snapshot-summary.ts'
 import type { DataFile, LakeTable } from '../lake/types.ts'
 import type { RefreshParts } from './inputs.ts'
 
@@ -32,8 +34,24 @@ export async function changedRows(
   if (added.length === 0 && removed.length === 0) return 'none'
   const scan = async (files: readonly DataFile[]): Promise<string> => scanSql({ table, files: await lease.local(files), tails: [] })
   const [plus, minus] = [await scan(added), await scan(removed)]
-  const both = `((${plus}) EXCEPT ALL (${minus})) UNION ALL ((${minus}) EXCEPT ALL (${plus}))`
+  const both = `((${plus}) EXCEPT ALL (${minus})) UNION ALL ((SELECT * FROM (${minus}) WHERE ${notRetained(table)}) EXCEPT ALL (${plus}))`
   return { changed: removed.length === 0 ? plus : both, before: await scan(before) }
+}
+
+/** Rows that left because they were old are no change: what was made of them stays as it was. */
+function notRetained({ snapshots, schema }: LakeTable): string {
+  const cuts = new Map<string, number>()
+  for (const { summary } of snapshots) {
+    const [by, from] = [summary[RETAINED_BY], Number(summary[RETAINED_FROM])]
+    if (by !== undefined) cuts.set(by, Math.max(cuts.get(by) ?? from, from))
+  }
+  const terms = schema.fields.flatMap(({ id, name, type }) => {
+    const from = cuts.get(String(id))
+    if (from === undefined) return []
+    const old = type === 'date' ? `${quoteName(name)} < DATE '1970-01-01' + ${from}` : `epoch_us(${quoteName(name)}) < ${from}`
+    return [`(${old}) IS NOT TRUE`]
+  })
+  return terms.length === 0 ? 'true' : terms.join(' AND ')
 }
 
 /** Files of an older snapshot; null when it has expired. */
