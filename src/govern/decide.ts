@@ -31,7 +31,8 @@ export interface Owned {
 export function findOwned(manifest: Manifest, name: string): Owned | undefined {
   for (const owner of manifest.relations) {
     if (owner.name === name) return { owner, part: 'own', shape: storedShape(owner) }
-    if (owner.keep.archive !== undefined && archiveName(owner.name) === name) return { owner, part: 'archive', shape: storedShape(owner) }
+    // Whether or not it is archived to any more: what lies there has the same policies.
+    if (owner.kind !== 'model' && archiveName(owner.name) === name) return { owner, part: 'archive', shape: storedShape(owner) }
     if (owner.kind === 'model' && owner.refresh !== 'live') continue
     if (owner.kind === 'stream' && lateName(owner.name) === name) return { owner, part: 'late', shape: lateShape(owner) }
     if (rejectedName(owner.name) === name) return { owner, part: 'rejected', shape: REJECTED_SHAPE }

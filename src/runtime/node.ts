@@ -47,6 +47,7 @@ import { deployTables, openRelations } from './deploy.ts'
 import { explainRead } from './explain-read.ts'
 import { type Logger, openLogger } from './logger.ts'
 import { makePipelines, type PipelinesParts, type RunningPipeline } from './pipelines.ts'
+import { publishBranch } from './publish-branch.ts'
 import { recheck, runStep, type StepParts } from './run-step.ts'
 import { jwtSettings, resolveText, type Settings } from './settings.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
@@ -423,6 +424,11 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       onChange: (listener) => bus.on((event) => listener(event.key)),
       tokens,
       storage,
+      publish: async (who, tables, branch) => {
+        const published = await publishBranch(stepParts, tables, branch)
+        await audit.record(who, { action: 'publish', object: tables.join(', '), outcome: 'ok', detail: { branch } })
+        return published
+      },
       maintain: async (who, tables) => {
         const done = await maintenance.run(tables, who.user)
         await audit.record(who, { action: 'maintain', object: tables.join(', ') || '*', outcome: 'ok', detail: { run: done.runId } })
