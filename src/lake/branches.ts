@@ -52,7 +52,10 @@ export function createBranch(
       throw new MillraceError('MR_LAKE_SPEC', `${table} has a branch '${branch}' already`, {
         fix: 'remove it first, or choose another name',
       })
-    const snapshot = chooseSnapshot(known, { id: options.snapshotId ?? known.current?.id ?? -1n })
+    const id = options.snapshotId ?? known.current?.id
+    if (id === undefined)
+      throw new MillraceError('MR_LAKE_SNAPSHOT_UNKNOWN', `${table} has no snapshot to branch from`, { fix: 'commit rows to it first' })
+    const snapshot = chooseSnapshot(known, { id })
     return { ...refs, [branch]: { 'snapshot-id': snapshot.id, type: 'branch', ...retentionOf(options) } }
   })
 }
