@@ -53,6 +53,8 @@ interface Common {
   readonly keep: Keep
   /** Freshness target in milliseconds. */
   readonly freshMs?: number
+  /** Iceberg's format version of the table, when it is not 2. */
+  readonly formatVersion?: 3
 }
 
 export interface StreamManifest extends Common {
@@ -95,7 +97,7 @@ export interface ModelManifest extends Common {
   readonly sql: SqlText
   /** Relations that it reads, found in the syntax tree. */
   readonly inputs: readonly string[]
-  readonly refresh: 'view' | 'full' | 'incremental' | 'live'
+  readonly refresh: 'view' | 'full' | 'incremental' | 'scd2' | 'live'
   readonly key: readonly string[]
   /** Interval column of an incremental model, and its grain. */
   readonly by?: string

@@ -1,5 +1,5 @@
 // Manifests written anew: many small ones become few, with the files of one partition side by side, so that planning a scan
-// opens few and skips by their ranges. Entries keep their snapshots and sequence numbers (Iceberg spec, "Manifests"): to
+// opens few and skips by their ranges. Entries keep their snapshots, sequence numbers and row ids (Iceberg spec, "Manifests"): to
 // readers, validation and delete files nothing has changed. Manifests of delete files stay as they are.
 import { snapshotId } from '../core/random.ts'
 import { type CommitContext, publish } from './commit.ts'
@@ -8,7 +8,7 @@ import { toUri } from './location.ts'
 import { DELETED, EXISTING, type ManifestEntry } from './manifest.ts'
 import { holdsData, isLive, type ManifestFile } from './manifest-list.ts'
 import { partitionKey, summarizeSnapshot } from './snapshot-summary.ts'
-import { type Base, type StageContext, type Staged, stageMetadata, withSnapshot } from './stage-change.ts'
+import { type Base, nextRowIdOf, type StageContext, type Staged, stageMetadata, withSnapshot } from './stage-change.ts'
 
 export interface ManifestOptions {
   /** Size from which a manifest is left alone, and about that of those written. */
@@ -70,16 +70,18 @@ async function stageRewrite(
       after.push(await files.writeManifest(sorted.slice(at, at + perManifest), table, specId, snapshot, nowMs))
   }
   const kept = manifests.filter((manifest) => isLive(manifest) && !before.has(manifest))
-  const list = await files.writeList([...after, ...kept], table.location, snapshot, nowMs)
-  const summary = summarizeSnapshot('replace', [], [], parent.summary, {
+  const list = await files.writeList([...after, ...kept], table.location, snapshot, nowMs, nextRowIdOf(metadata))
+  const summary = summarizeSnapshot('replace', NOTHING, parent.summary, {
     'manifests-created': String(after.length),
     'manifests-replaced': String(before.size),
     'manifests-kept': String(kept.length),
     'entries-processed': String(after.reduce((sum, manifest) => sum + manifest.files.existing, 0)),
   })
-  const written = [...after.map((manifest) => toUri(manifest.path)), list]
+  const written = [...after.map((manifest) => toUri(manifest.path)), list.uri]
   return { staged: await stageMetadata(base, withSnapshot(metadata, { snapshot, summary, list, nowMs }), stage, written), after }
 }
+
+const NOTHING = { added: [], removed: [], deletes: { added: [], removed: [] } }
 
 /** Files of one partition together, partitions in order of their values, older files first. */
 function clustered(entries: readonly ManifestEntry[]): ManifestEntry[] {

@@ -57,7 +57,7 @@ async function append(disk: FakeDisk, lake: Lake, table: LakeTable, id: number, 
   const entry = { status: ADDED, snapshotId: numbers.id, sequence, fileSequence: sequence, sortOrderId: null, file } as const
   const before = table.current ? await files.list(table.current.manifestList) : []
   const manifest = await files.writeManifest([entry], table, 0, numbers, 1)
-  const list = await files.writeList([manifest, ...before], table.location, numbers, 1)
+  const list = (await files.writeList([manifest, ...before], table.location, numbers, 1)).uri
   for (const written of [manifest.path, toPath(list)]) await unsynced(disk, written)
   const snapshot = {
     'snapshot-id': id,
@@ -348,12 +348,23 @@ test('places: under the lake or an allowed directory, and no other table may ove
 test('a table of a version that Millrace does not write is kept, and written by its own engine only', async () => {
   const { open, disk } = world()
   const lake = open(1)
-  const staged = await lake.outside.stage('n.t', { schema: SCHEMA, properties: { 'format-version': '3' } })
-  const table = await lake.outside.create(named('n.t'), staged)
-  assert.equal(table.formatVersion, 3)
-  const file = await fakeDataFile(disk, lake, table, { name: 'f', rows: 1 })
-  const ours = lake.commit([{ table: 'n.t', operation: 'append', add: [file], remove: [] }])
-  await assert.rejects(ours, { code: 'MR_LAKE_VERSION' })
-  await lake.outside.update([change('n.t', [property('a')])])
-  assert.equal((await lake.metadata(await lake.table('n.t')))['next-row-id'], 0)
+  const make = async (name: string, version: string) => {
+    const staged = await lake.outside.stage(name, { schema: SCHEMA, properties: { 'format-version': version } })
+    return lake.outside.create(named(name), staged)
+  }
+  let files = 0
+  const append = async (table: LakeTable) => {
+    const file = await fakeDataFile(disk, lake, table, { name: `f${files++}`, rows: 2 })
+    return lake.commit([{ table: table.name, operation: 'append', add: [file], remove: [] }])
+  }
+  const old = await make('n.old', '1')
+  await assert.rejects(append(old), { code: 'MR_LAKE_VERSION' })
+  await lake.outside.update([change('n.old', [property('a')])])
+  const table = await make('n.t', '3')
+  assert.deepEqual([table.formatVersion, (await lake.metadata(table))['next-row-id']], [3, 0])
+  await append(table)
+  assert.equal((await lake.metadata(await lake.table('n.t')))['next-row-id'], 2)
+  await lake.outside.update([change('n.old', [{ action: 'upgrade-format-version', 'format-version': 3 }])])
+  await append(await lake.table('n.old'))
+  assert.equal((await lake.metadata(await lake.table('n.old')))['next-row-id'], 2)
 })

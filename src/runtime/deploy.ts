@@ -11,7 +11,7 @@ import { type Field, type Inner, type Shape, sameType, type Type } from '../sche
 import type { Catalog } from '../store/catalog.ts'
 import { archivesIn } from './warehouse.ts'
 
-type Stored = RelationSpec & Pick<CreateTable, 'partition' | 'cluster'> & { readonly place?: string }
+type Stored = RelationSpec & Pick<CreateTable, 'partition' | 'cluster' | 'formatVersion'> & { readonly place?: string }
 
 /** Every table behind a manifest. */
 export function storedRelations(manifest: Manifest): Stored[] {
@@ -53,6 +53,7 @@ function ownRelation(relation: Relation): Stored {
     tailed: isLogged(relation) || isLive,
     partition: relation.partition,
     cluster,
+    ...(relation.formatVersion === undefined ? {} : { formatVersion: relation.formatVersion }),
   }
 }
 
@@ -62,13 +63,14 @@ export async function deployTables(lake: Lake, manifest: Manifest): Promise<void
   for (const stored of storedRelations(manifest)) {
     const pointer = existing.get(stored.name)
     const table = pointer && (await lake.at(pointer))
-    if (!table)
-      await lake.create(
-        { name: stored.name, shape: stored.shape, partition: stored.partition, cluster: stored.cluster, key: stored.key },
-        stored.place === undefined ? undefined : archivesIn(stored.place),
-      )
-    else if (isChanged(table.schema, stored.shape))
-      await lake.commit([{ table: stored.name, operation: 'append', add: [], remove: [], shape: stored.shape }])
+    const { name, shape, partition, cluster, key } = stored
+    const version = stored.formatVersion ? { formatVersion: stored.formatVersion } : {}
+    const place = stored.place === undefined ? undefined : archivesIn(stored.place)
+    if (!table) await lake.create({ name, shape, partition, cluster, key, ...version }, place)
+    else if (isChanged(table.schema, shape) || table.formatVersion < (stored.formatVersion ?? 2))
+      await lake.commit([
+        { table: name, operation: 'append', add: [], remove: [], shape, ...(stored.formatVersion === 3 ? { formatVersion: 3 } : {}) },
+      ])
   }
 }
 

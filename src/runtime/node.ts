@@ -19,6 +19,7 @@ import { ADMIN } from '../govern/identity.ts'
 import { isJwt, openJwt } from '../govern/jwt.ts'
 import { openGuard } from '../govern/secure.ts'
 import { openTokens, type Tokens } from '../govern/token.ts'
+import { deleteRows } from '../ingest/delete-rows.ts'
 import { openLake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
@@ -395,6 +396,20 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     cursorKey: secretOf(directory.path, 'cursor'),
     consoleDirectory: join(ROOT, 'console', 'dist'),
     isReady: () => isReady && log.healthy,
+    deleteRows: (name, request) =>
+      deleteRows(
+        {
+          engine,
+          lake,
+          flush: async (table) =>
+            void (await Promise.all(pipelines.flatMap(({ makes, pipeline }) => (makes === table ? [pipeline.flush()] : [])))),
+          onCommitted: onMaintained,
+        },
+        name,
+        manifest.relations.find((relation) => relation.name === name),
+        request,
+        { bodyBytesMax: settings.bodyBytesMax },
+      ),
     printMetrics: async () => ({ type: metrics.contentType, text: await metrics.print() }),
     onCollected: metrics.collected,
     onError: (error, request) => logger.error('a request failed', error, request),

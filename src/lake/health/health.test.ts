@@ -178,16 +178,6 @@ test('tables of newer versions and with what is not read of version 3 are refuse
     const cases: [RegExp, (metadata: Record<string, unknown>) => unknown][] = [
       [/format version 4/, (metadata) => ({ ...metadata, 'format-version': 4 })],
       [/is encrypted/, (metadata) => ({ ...metadata, 'format-version': 3, 'encryption-keys': [{ 'key-id': '1' }] })],
-      [
-        /default/,
-        (metadata) => ({
-          ...metadata,
-          'format-version': 3,
-          schemas: [
-            { type: 'struct', 'schema-id': 0, fields: [{ id: 1, name: 'id', required: true, type: 'long', 'initial-default': 7 }] },
-          ],
-        }),
-      ],
     ]
     for (const [words, change] of cases) {
       // Ids of 63 bits must survive, which JSON.parse would not let them.

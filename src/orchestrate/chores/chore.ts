@@ -39,7 +39,7 @@ export interface Chore {
 
 /** Tables of other engines are theirs to rewrite when Millrace does not write their version or types. */
 export const mayRewrite = ({ formatVersion, schema }: LakeTable): boolean =>
-  formatVersion === 2 && schema.fields.every((field) => isIcebergType(field.type))
+  formatVersion >= 2 && schema.fields.every((field) => isIcebergType(field.type))
 
 export const bytesOf = (files: readonly Pick<DataFile, 'sizeBytes'>[]): number => files.reduce((sum, file) => sum + file.sizeBytes, 0)
 

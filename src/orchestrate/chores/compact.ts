@@ -1,6 +1,6 @@
 // Small files become larger ones, sorted as the table is. Rows that come meanwhile do not matter; a file that is gone
 // meanwhile refuses the commit of its group, and the next pass looks again.
-import { scanSql } from '../../engine/scan.ts'
+import { movedSql } from '../../engine/lineage.ts'
 import { withRelations } from '../../engine/workspace.ts'
 import { writeParquet } from '../../engine/write.ts'
 import type { DataFile } from '../../lake/types.ts'
@@ -16,7 +16,8 @@ async function run(parts: ChoreParts, { table, isAsked }: ChoreTask): Promise<Ch
     const files = await lease.local(group.files)
     const add = await withRelations(parts.engine, {}, (session) =>
       writeParquet(session, {
-        select: scanSql({ table, files, tails: [] }),
+        select: movedSql(table, files),
+        moved: true,
         table,
         directory: parts.lake.dataDirectory(table),
       }),
