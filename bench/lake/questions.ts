@@ -127,6 +127,6 @@ async function scans(bench: Workbench, guard: Guard): Promise<void> {
 
 /** As the program does it in the background. */
 async function compact({ engine, lake, relations }: Workbench): Promise<void> {
-  await joinFiles.run({ clock: systemClock, lake, engine }, { table: await lake.table(NAME), relation: undefined, isAsked: false })
+  await joinFiles.run({ clock: systemClock, lake, engine }, { table: await lake.table(NAME), keeping: null, isAsked: false })
   relations.committed(await lake.table(NAME))
 }

@@ -143,6 +143,34 @@ function build(): Command {
     .option('--keep <duration>', "how long the tag is kept, like '90 days', counted from its snapshot")
   define(tag, 'list <relation>', 'lists names of snapshots', ['tag list orders'], async () => (await import('./tag.ts')).list)
   define(tag, 'remove <relation> <tag>', 'removes a name', ['tag remove orders close-2026'], async () => (await import('./tag.ts')).remove)
+  const branch = program.command('branch').description('makes and removes branches of a table')
+  branch.addHelpText('after', '\nExamples:\n  $ millrace branch create orders audit\n  $ millrace publish orders --branch audit')
+  define(
+    branch,
+    'create <relation> <branch>',
+    'makes a branch from the current snapshot, or another one',
+    ['branch create orders audit', "branch create orders trial --keep '7 days' --min-snapshots 3"],
+    async () => (await import('./branch.ts')).create,
+  )
+    .option('--snapshot <id>', 'the snapshot, by its id or a tag (default: the current one)')
+    .option('--keep <duration>', "how long the branch is kept, like '7 days', counted from its newest snapshot")
+    .option('--min-snapshots <n>', 'snapshots of it that stay whatever their age')
+    .option('--keep-snapshots <duration>', "age from which others of it expire, like '2 days'")
+  define(branch, 'list <relation>', 'lists names of snapshots', ['branch list orders'], async () => (await import('./tag.ts')).list)
+  define(
+    branch,
+    'remove <relation> <branch>',
+    'removes a branch',
+    ['branch remove orders audit'],
+    async () => (await import('./branch.ts')).remove,
+  )
+  define(
+    program,
+    'publish <tables...>',
+    'checks what a branch has and makes it what everybody reads, of all these tables at once or of none',
+    ['publish orders --branch audit', 'publish orders customers --branch import-7 --json'],
+    async () => (await import('./branch.ts')).publish,
+  ).requiredOption('--branch <name>', 'the branch that was written to')
   define(
     program,
     'restore <relation>',

@@ -33,6 +33,7 @@ export const ERRORS = {
   MR_PLAN_CYCLE: entry('Models depend on each other in a circle', 400),
   MR_PLAN_UNKNOWN: entry('A name is used that nothing defines', 400),
   MR_PLAN_TYPE: entry('A declared type differs from the one that the SQL gives', 400),
+  MR_PLAN_KEEP: entry('How long rows are kept, or where they are archived, cannot be carried out', 400),
   MR_PLAN_KEY: entry('A key, time, partition or dedupe column is not allowed', 400),
   MR_PLAN_REFRESH: entry('A refresh mode is not possible for this model', 400),
   MR_PLAN_LIVE_SHAPE: entry('The SQL of a live model is outside the supported shapes', 400),

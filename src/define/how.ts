@@ -14,13 +14,23 @@ export type PartitionOfRow<R> = 0 extends 1 & R
   ? string
   : (keyof R & string) | `${'year' | 'month' | 'day' | 'hour'}(${keyof R & string})` | `bucket(${number}, ${keyof R & string})`
 
+export interface KeepHow {
+  /** How long records stay in the log; default 7 days. */
+  readonly log?: Duration
+  /** How long rows stay in the table, by `by`; default for ever. */
+  readonly table?: Duration
+  /** Column of time that says how old a row is. Default: the event time, the time that it is partitioned by, the only one. */
+  readonly by?: string
+  /** Old rows go to `<name>__archive` instead of nowhere: beside the table, or in this directory or place of the lake's store. */
+  readonly archive?: boolean | string
+}
+
 export interface RelationHow {
   readonly doc?: string
   /** Team or person who answers for it. */
   readonly owner?: string
   readonly tags?: readonly string[]
-  /** How long records stay in the log (default 7 days) and rows in the table (default for ever). */
-  readonly keep?: { readonly log?: Duration; readonly table?: Duration }
+  readonly keep?: KeepHow
   /** Freshness target. */
   readonly fresh?: Duration
   /**

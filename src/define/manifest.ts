@@ -29,6 +29,16 @@ export interface PartitionRule {
   readonly buckets?: number
 }
 
+export interface Keep {
+  readonly logMs: number
+  /** Absent = for ever. */
+  readonly tableMs?: number
+  /** Column of time that says how old a row is; there with `tableMs`. */
+  readonly by?: string
+  /** Where `<name>__archive` lies: a directory or URI, empty for beside the table. */
+  readonly archive?: string
+}
+
 interface Common {
   readonly name: string
   /** The user's file and line, `path:line`, relative to the project. */
@@ -40,8 +50,7 @@ interface Common {
   readonly partition: readonly PartitionRule[]
   /** Columns by which files are sorted. */
   readonly cluster: readonly string[]
-  /** Milliseconds; absent = for ever (log: 7 days). */
-  readonly keep: { readonly logMs: number; readonly tableMs?: number }
+  readonly keep: Keep
   /** Freshness target in milliseconds. */
   readonly freshMs?: number
   /** Iceberg's format version of the table, when it is not 2. */

@@ -1,4 +1,5 @@
-// The columns that Millrace adds, and the relations that come with each stream: `<name>__late` and `<name>__rejected`.
+// The columns that Millrace adds, and the relations that come with each stream: `<name>__late` and
+// `<name>__rejected`, and `<name>__archive` where rows are archived.
 import type { Field, Shape } from '../schema/type.ts'
 import type { Relation, StreamManifest } from './manifest.ts'
 
@@ -29,6 +30,7 @@ export const HISTORY_FIELDS: readonly Field[] = [
 ]
 
 export const lateName = (stream: string): string => `${stream}__late`
+export const archiveName = (relation: string): string => `${relation}__archive`
 export const rejectedName = (stream: string): string => `${stream}__rejected`
 
 /** Whether rows of this relation come through the log: streams, and keyed tables fed over HTTP. */

@@ -2,7 +2,7 @@
 // policies and masks only narrow; several roles: rows are OR-ed, the most visible mask wins. Pure: definitions in, data out.
 import { createHash } from 'node:crypto'
 import type { Manifest, MaskKind, PredicateManifest, PredicateValue, Relation } from '../define/manifest.ts'
-import { lateName, lateShape, REJECTED_SHAPE, rejectedName, storedShape } from '../define/system-columns.ts'
+import { archiveName, lateName, lateShape, REJECTED_SHAPE, rejectedName, storedShape } from '../define/system-columns.ts'
 import { quoteName, quoteText } from '../engine/sql-text.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import { type Field, fieldOf, type Shape } from '../schema/type.ts'
@@ -24,13 +24,15 @@ const OPEN: Decision = { readable: true, rowFilter: null, masks: new Map(), hash
 /** The definition that a relation name belongs to: `clicks__late` belongs to `clicks`. */
 export interface Owned {
   readonly owner: Relation
-  readonly part: 'own' | 'late' | 'rejected'
+  readonly part: 'own' | 'late' | 'rejected' | 'archive'
   readonly shape: Shape
 }
 
 export function findOwned(manifest: Manifest, name: string): Owned | undefined {
   for (const owner of manifest.relations) {
     if (owner.name === name) return { owner, part: 'own', shape: storedShape(owner) }
+    // Whether or not it is archived to any more: what lies there has the same policies.
+    if (owner.kind !== 'model' && archiveName(owner.name) === name) return { owner, part: 'archive', shape: storedShape(owner) }
     if (owner.kind === 'model' && owner.refresh !== 'live') continue
     if (owner.kind === 'stream' && lateName(owner.name) === name) return { owner, part: 'late', shape: lateShape(owner) }
     if (rejectedName(owner.name) === name) return { owner, part: 'rejected', shape: REJECTED_SHAPE }

@@ -384,7 +384,12 @@ const viewOf = (manifest: Manifest, name: string): ModelManifest | undefined =>
 
 function definedName(manifest: Manifest, wanted: string): string | undefined {
   if (findOwned(manifest, wanted)) return wanted
-  const names = manifest.relations.flatMap((relation) => [relation.name, `${relation.name}__late`, `${relation.name}__rejected`])
+  const names = manifest.relations.flatMap((relation) => [
+    relation.name,
+    `${relation.name}__late`,
+    `${relation.name}__rejected`,
+    `${relation.name}__archive`,
+  ])
   return names.find((candidate) => candidate.toLowerCase() === wanted.toLowerCase() && findOwned(manifest, candidate))
 }
 

@@ -8,7 +8,16 @@ import { diskStore } from '../objects/disk-store.ts'
 import type { FileCache } from '../objects/file-cache.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
 import type { Catalog, Finished, TablePointer } from '../store/catalog.ts'
-import { baseAt, type CommitContext, type Committed, commit, loadBase, publish } from './commit.ts'
+import {
+  type BranchRetention,
+  changeRefs,
+  checkRefName,
+  createBranch,
+  type Publication,
+  publishBranches,
+  removeBranch,
+} from './branches.ts'
+import { baseAt, type CommitContext, type Committed, commit, loadBase } from './commit.ts'
 import { createTable, type DropOptions, dropTable, renameTable } from './create-table.ts'
 import { type Expired, type ExpireOptions, expireSnapshots } from './expire.ts'
 import { checkTable, type TableCheck } from './health/check-table.ts'
@@ -22,10 +31,9 @@ import { COMPACTION, type CompactionGroup, type CompactionOptions, planCompactio
 import { type Removed, removeOrphans } from './remove-orphans.ts'
 import { restoreTable } from './restore.ts'
 import { MANIFESTS, type ManifestOptions, type RewrittenManifests, rewriteManifests } from './rewrite-manifests.ts'
-import { stageMetadata } from './stage-change.ts'
 import { Staging } from './staging.ts'
 import { TableLocks } from './table-locks.ts'
-import type { RefJson, TableMetadata } from './table-metadata.ts'
+import type { TableMetadata } from './table-metadata.ts'
 import type { CommitAlso, CreateTable, DataFile, LakeSnapshot, LakeTable, PruneTerm, TableChange } from './types.ts'
 import { createStaged, type Named, registerTable, stageTable, type TableUpdate, updateTables } from './update-tables.ts'
 import type { NewTable } from './updates/new-table.ts'
@@ -38,7 +46,7 @@ export interface LakeOptions {
   readonly catalog: Catalog
   /** Absolute path, or URI in an object store, under which new tables are made, one directory each. */
   readonly directory: string
-  /** Places where new tables were made before, looked after like `directory`. */
+  /** Other places of its own, looked after like `directory`: where new tables were made before, archives. */
   readonly formerly?: readonly string[]
   /** Object stores, the directory of staged files and the cache; absent when everything is on this machine. */
   readonly remote?: RemoteFiles
@@ -57,8 +65,8 @@ export interface RemoteFiles {
 
 export interface Lake {
   readonly catalog: Catalog
-  /** @throws MR_LAKE_TABLE_EXISTS, MR_LAKE_SPEC, MR_DEFINE_NAME */
-  create(table: CreateTable): Promise<LakeTable>
+  /** In the lake's directory, or another one of those that it looks after. @throws MR_LAKE_TABLE_EXISTS, MR_LAKE_SPEC, MR_DEFINE_NAME */
+  create(table: CreateTable, directory?: string): Promise<LakeTable>
   /** The table as it is now. @throws MR_LAKE_TABLE_UNKNOWN */
   table(name: string): Promise<LakeTable>
   /** Those that can be read: one whose files are damaged hides no other. */
@@ -99,6 +107,10 @@ export interface Lake {
   /** Names a snapshot, so that it does not expire; a name that exists moves. @throws MR_LAKE_SNAPSHOT_UNKNOWN, MR_LAKE_SPEC */
   setTag(table: string, tag: string, snapshotId: bigint, options?: { readonly maxAgeMs?: number }): Promise<LakeTable>
   removeTag(table: string, tag: string): Promise<LakeTable>
+  /** See `branches.ts`. */
+  createBranch(table: string, branch: string, options?: BranchRetention & { readonly snapshotId?: bigint }): Promise<LakeTable>
+  removeBranch(table: string, branch: string): Promise<LakeTable>
+  publish(publications: readonly Publication[]): Promise<readonly LakeTable[]>
   /**
    * Whether the files of each retained snapshot are there and whole, newest first. Works also when the current metadata is
    * damaged: then the newest before it that can be read is gone by. @throws MR_LAKE_CORRUPT when there is none.
@@ -145,7 +157,7 @@ export function openLake(options: LakeOptions): Lake {
     explained(table.name, listFiles(files, table, snapshot === undefined ? table.current : snapshot, prune))
   return {
     catalog,
-    create: (table) => createTable(context, directory, table),
+    create: (table, place = directory) => createTable(context, place, table),
     table: (name) =>
       explained(
         name,
@@ -178,17 +190,20 @@ export function openLake(options: LakeOptions): Lake {
     },
     setTag: (table, tag, snapshotId, { maxAgeMs } = {}) =>
       changeRefs(context, table, (refs, known) => {
-        checkTag(table, tag, refs)
+        checkRefName(table, tag, 'tag', refs)
         chooseSnapshot(known, { id: snapshotId })
         const age = maxAgeMs === undefined ? {} : { 'max-ref-age-ms': maxAgeMs }
         return { ...refs, [tag]: { 'snapshot-id': snapshotId, type: 'tag', ...age } }
       }),
     removeTag: (table, tag) =>
       changeRefs(context, table, (refs, known) => {
-        checkTag(table, tag, refs)
+        checkRefName(table, tag, 'tag', refs)
         chooseSnapshot(known, { tag })
         return Object.fromEntries(Object.entries(refs).filter(([name]) => name !== tag))
       }),
+    createBranch: (table, branch, how) => createBranch(context, table, branch, how),
+    removeBranch: (table, branch) => removeBranch(context, table, branch),
+    publish: (publications) => publishBranches(context, publications),
     check: (name) => checkTable(context, pins, name),
     restore: (table, snapshotId) => restoreTable(context, table, snapshotId),
     explain: (table, error, damaged) => explainDamage(context, table, error, damaged),
@@ -208,25 +223,5 @@ async function mustBeStored(files: MetadataFiles, location: string): Promise<voi
   if (await files.exists(location)) return
   throw new MillraceError('MR_LAKE_METADATA_MISSING', `Failed to open input stream for file: ${location}`, {
     fix: 'restore the file from a backup',
-  })
-}
-
-type Refs = Readonly<Record<string, RefJson>>
-
-async function changeRefs(context: CommitContext, name: string, change: (refs: Refs, table: LakeTable) => Refs): Promise<LakeTable> {
-  const { tables } = await publish(context, [name], {}, async ([base], stage, keep) => {
-    const refs = change(base!.metadata.refs, base!.table)
-    const updatedMs = Math.max(stage.nowMs, base!.metadata['last-updated-ms'])
-    keep(await stageMetadata(base!, { ...base!.metadata, refs, 'last-updated-ms': updatedMs }, stage))
-  })
-  return tables[0]!
-}
-
-function checkTag(table: string, tag: string, refs: Refs): void {
-  // Digits alone are taken for a snapshot's id.
-  if (/^[A-Za-z0-9_.-]+$/.test(tag) && !/^\d+$/.test(tag) && tag !== 'main' && (!Object.hasOwn(refs, tag) || refs[tag]!.type === 'tag'))
-    return
-  throw new MillraceError('MR_LAKE_SPEC', `${table}: '${tag}' cannot be the name of a tag`, {
-    fix: 'use letters, digits, dots and dashes, not digits alone, and not the name of a branch',
   })
 }

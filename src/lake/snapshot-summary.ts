@@ -6,6 +6,13 @@ import type { DataFile } from './types.ts'
 /** In the summary of a snapshot that has the files of an earlier one again: which one. */
 export const RESTORED_FROM = 'millrace.restored-from'
 
+/**
+ * In the summary of a snapshot that rows left because they were old: the field id of the time that says so, and its value (days
+ * or microseconds since 1970) before which they are gone. To models that read the table they did not change.
+ */
+export const RETAINED_BY = 'millrace.retained-by'
+export const RETAINED_FROM = 'millrace.retained-from'
+
 interface ChangedFiles {
   readonly added: readonly DataFile[]
   readonly removed: readonly DataFile[]

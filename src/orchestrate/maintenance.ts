@@ -10,7 +10,9 @@ import type { Chore, ChoreParts } from './chores/chore.ts'
 import { compact } from './chores/compact.ts'
 import { expire } from './chores/expire.ts'
 import { manifests } from './chores/manifests.ts'
+import { retain } from './chores/retain.ts'
 import type { StepRecord } from './history.ts'
+import { keepingOf } from './keeping.ts'
 import { MaintenanceRun, type RecorderParts } from './record-maintenance.ts'
 
 export interface MaintenanceParts extends ChoreParts, RecorderParts {
@@ -39,7 +41,7 @@ export interface Maintenance {
 }
 
 /** In this order: what one leaves is what the next looks at. */
-const CHORES: readonly Chore[] = [compact, manifests, expire]
+const CHORES: readonly Chore[] = [retain, compact, manifests, expire]
 const ORPHANS_OLDER_MS = 3 * 86_400_000
 const ORPHANS_EVERY_MS = 6 * 3_600_000
 
@@ -86,16 +88,17 @@ export function startMaintenance(parts: MaintenanceParts): Maintenance {
     }
   }
   const maintain = async (run: MaintenanceRun, name: string, isAsked: boolean): Promise<void> => {
-    const relation = parts.manifest.relations.find((candidate) => candidate.name === name)
+    const keeping = keepingOf(parts.manifest, name)
     for (const chore of CHORES) {
       if (isStopped) return
       await attempt(run, chore.name, name, async (startedMs) => {
         const pointer = await parts.lake.catalog.table(name)
         if (!pointer) return
-        const done = await chore.run(parts, { table: await parts.lake.at(pointer), relation, isAsked })
+        const done = await chore.run(parts, { table: await parts.lake.at(pointer), keeping, isAsked })
         if (!done) return
         const after = await parts.lake.table(name)
         parts.onCommitted(after)
+        if (chore === retain && keeping?.archive) parts.onCommitted(await parts.lake.table(keeping.archive))
         await run.did(chore.name, name, startedMs, done, after)
       })
     }

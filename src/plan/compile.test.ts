@@ -320,6 +320,42 @@ test('streams: key, time, dedupe, partitions, log', async () => {
   await expectOne(/MR_PLAN_KEY stream "s", cluster: there is no column "x"/, of({ cluster: ['x'] }))
 })
 
+test('keep: which time says how old rows are, and where they may go', async () => {
+  const columns = { id: t.string(), made: t.timestamp(), due: t.date() }
+  const kept = (how: object, shape: object = columns) => table('kept', shape as Wrong, { key: 'id', load: 'append', ...how } as Wrong)
+  await expectOne(/MR_PLAN_KEEP.*made and due are times/, kept({ keep: { table: '9 days' } }))
+  await expectOne(/MR_PLAN_KEEP.*none of its columns is a time/, kept({ keep: { table: '9 days' } }, { id: t.string() }))
+  await expectOne(/MR_PLAN_KEEP.*"id" is no time/, kept({ keep: { table: '9 days', by: 'id' } }))
+  await expectOne(/MR_PLAN_KEEP.*"maid" is not a column/, kept({ keep: { table: '9 days', by: 'maid' } }))
+  await expectOne(/MR_PLAN_KEEP.*keep.archive without keep.table/, kept({ keep: { archive: true } }))
+  await expectOne(/MR_DEFINE_VALUE.*no member "tables"/, kept({ keep: { tables: '9 days' } }))
+  await expectOne(/MR_PLAN_KEEP.*"cold" is no place/, kept({ keep: { table: '9 days', by: 'due', archive: 'cold' } }))
+  const full = table('full', columns, {
+    from: files({ path: 'x/*.csv', format: 'csv' }),
+    keep: { table: '9 days', by: 'due', archive: true },
+  } as Wrong)
+  await expectOne(/MR_PLAN_KEEP.*archived rows would come again/, full)
+  const plain = table('plain', { id: t.string() }, { key: 'id' })
+  await expectOne(
+    /MR_PLAN_KEEP.*is a view/,
+    plain,
+    model('v', sql`SELECT * FROM ${plain}`, { refresh: 'view', keep: { table: '1 day' } } as Wrong),
+  )
+
+  const keepOf = async (...members: readonly object[]) => (await compiled(members)).manifest.relations.at(-1)!.keep
+  const logMs = 7 * 86_400_000
+  const tableMs = 9 * 86_400_000
+  assert.deepEqual(await keepOf(kept({ partition: ['month(made)'], keep: { table: '9 days' } })), { logMs, tableMs, by: 'made' })
+  const placed = kept({ keep: { table: '9 days', by: 'due', archive: 's3://bucket/cold/' } })
+  assert.deepEqual(await keepOf(placed), { logMs, tableMs, by: 'due', archive: 's3://bucket/cold' })
+  const events = (how: object) => stream('events', { id: t.string(), seen: t.timestamp() }, { from: http(), ...how } as Wrong)
+  assert.deepEqual(await keepOf(events({ keep: { table: '9 days', archive: true } })), { logMs, tableMs, by: '_ingested_at', archive: '' })
+  assert.equal((await keepOf(events({ time: 'seen', keep: { table: '9 days' } }))).by, 'seen')
+  // The archive can be named as a relation.
+  const archived = events({ keep: { table: '9 days', archive: true } })
+  assert.deepEqual(await findings(archived, model('old', sql`SELECT id FROM events__archive`)), [])
+})
+
 test('dedupe compares the partition key too, so that the result does not depend on partitions', async () => {
   const { manifest } = await compiled([
     stream(

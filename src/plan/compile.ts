@@ -4,7 +4,7 @@
 import type { Definition } from '../define/definition.ts'
 import type { Manifest, ProcessorManifest, Relation } from '../define/manifest.ts'
 import type { Project } from '../define/project.ts'
-import { lateName, lateShape, liveShape, REJECTED_SHAPE, rejectedName, storedShape } from '../define/system-columns.ts'
+import { archiveName, lateName, lateShape, liveShape, REJECTED_SHAPE, rejectedName, storedShape } from '../define/system-columns.ts'
 import type { Shape } from '../schema/type.ts'
 import type { Binder } from './binder.ts'
 import { type Finding, hasErrors } from './finding.ts'
@@ -133,6 +133,7 @@ async function addRelation(scope: Scope, relation: Relation): Promise<void> {
   scope.relations.set(relation.name, relation)
   await makeKnown(scope, relation.name, relation.kind === 'stream' ? liveShape(relation) : storedShape(relation))
   if (relation.kind === 'stream') await makeKnown(scope, lateName(relation.name), lateShape(relation))
+  if (relation.keep.archive !== undefined) await makeKnown(scope, archiveName(relation.name), storedShape(relation))
   const isLive = relation.kind === 'model' && relation.refresh === 'live'
   if (isLive || relation.kind === 'stream' || (relation.kind === 'table' && relation.source.kind !== 'none'))
     await makeKnown(scope, rejectedName(relation.name), REJECTED_SHAPE)

@@ -168,6 +168,11 @@ function compareCommon(before: Relation, after: Relation): readonly Reason[] {
       effect: 'setting',
       reason: newMs === Number.POSITIVE_INFINITY ? 'rows are kept for ever' : `rows are kept for ${formatAge(newMs)}`,
     })
+  if ((before.keep.archive ?? null) !== (after.keep.archive ?? null))
+    reasons.push({
+      effect: 'setting',
+      reason: after.keep.archive === undefined ? 'old rows are not archived any more' : 'old rows are archived',
+    })
   if (before.keep.logMs !== after.keep.logMs)
     reasons.push({ effect: 'setting', reason: `the log is kept for ${formatAge(after.keep.logMs)}` })
   if (before.freshMs !== after.freshMs)

@@ -11,7 +11,7 @@ import { openStore, type Store } from '../store/open-store.ts'
 import { takeDataDirectory } from './data-directory.ts'
 import { deployTables } from './deploy.ts'
 import { readSettings } from './settings.ts'
-import { openWarehouse } from './warehouse.ts'
+import { archivePlaces, openWarehouse } from './warehouse.ts'
 
 /** The manifest that was applied last; null for none. */
 export async function readDeployed(data: string): Promise<Manifest | null> {
@@ -64,6 +64,7 @@ export async function applyManifest(data: string, { manifest, code, lake: chosen
     const warehouse = await openWarehouse(
       { clock: systemClock, random: systemRandom, environment: process.env, data: directory, cacheBytes },
       chosen,
+      archivePlaces(manifest),
     )
     const lake = openLake({ disk: nodeDisk, clock: systemClock, random: systemRandom, catalog: store.catalog, ...warehouse })
     await deployTables(lake, manifest)

@@ -1,7 +1,7 @@
 // Brings storage to a manifest: tables that are missing are made, shapes that grew are evolved, topics and readable
 // relations are opened. What cannot be done in place is refused with the reason.
 import type { Manifest, Relation } from '../define/manifest.ts'
-import { isLogged, lateName, lateShape, REJECTED_SHAPE, rejectedName, storedShape } from '../define/system-columns.ts'
+import { archiveName, isLogged, lateName, lateShape, REJECTED_SHAPE, rejectedName, storedShape } from '../define/system-columns.ts'
 import type { RelationSpec, RelationStore } from '../engine/relations.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import { schemaToShape } from '../lake/schema-mapping.ts'
@@ -9,8 +9,9 @@ import type { CreateTable, LakeSchema } from '../lake/types.ts'
 import type { Log } from '../log/log.ts'
 import { type Field, type Inner, type Shape, sameType, type Type } from '../schema/type.ts'
 import type { Catalog } from '../store/catalog.ts'
+import { archivesIn } from './warehouse.ts'
 
-type Stored = RelationSpec & Pick<CreateTable, 'partition' | 'cluster' | 'formatVersion'>
+type Stored = RelationSpec & Pick<CreateTable, 'partition' | 'cluster' | 'formatVersion'> & { readonly place?: string }
 
 /** Every table behind a manifest. */
 export function storedRelations(manifest: Manifest): Stored[] {
@@ -18,14 +19,26 @@ export function storedRelations(manifest: Manifest): Stored[] {
     if (relation.kind === 'model' && relation.refresh === 'view') return []
     const side = (name: string, shape: Shape, tailed: boolean): Stored => ({ name, shape, key: [], tailed, partition: [], cluster: [] })
     const own = ownRelation(relation)
+    const kept = relation.keep.archive === undefined ? [own] : [own, archiveOf(own, relation.keep.archive)]
     if (relation.kind === 'stream')
-      return [own, side(lateName(relation.name), lateShape(relation), true), side(rejectedName(relation.name), REJECTED_SHAPE, true)]
+      return [...kept, side(lateName(relation.name), lateShape(relation), true), side(rejectedName(relation.name), REJECTED_SHAPE, true)]
     if (relation.kind === 'table' && relation.source.kind !== 'none')
-      return [own, side(rejectedName(relation.name), REJECTED_SHAPE, isLogged(relation))]
-    if (relation.kind === 'model' && relation.refresh === 'live') return [own, side(rejectedName(relation.name), REJECTED_SHAPE, true)]
-    return [own]
+      return [...kept, side(rejectedName(relation.name), REJECTED_SHAPE, isLogged(relation))]
+    if (relation.kind === 'model' && relation.refresh === 'live') return [...kept, side(rejectedName(relation.name), REJECTED_SHAPE, true)]
+    return kept
   })
 }
+
+/** Rows that were archived are no versions of each other any more: no key. */
+const archiveOf = ({ name, shape, partition, cluster }: Stored, archive: string): Stored => ({
+  name: archiveName(name),
+  shape,
+  key: [],
+  tailed: false,
+  partition,
+  cluster,
+  ...(archive === '' ? {} : { place: archive }),
+})
 
 function ownRelation(relation: Relation): Stored {
   const isLive = relation.kind === 'model' && relation.refresh === 'live'
@@ -52,7 +65,8 @@ export async function deployTables(lake: Lake, manifest: Manifest): Promise<void
     const table = pointer && (await lake.at(pointer))
     const { name, shape, partition, cluster, key } = stored
     const version = stored.formatVersion ? { formatVersion: stored.formatVersion } : {}
-    if (!table) await lake.create({ name, shape, partition, cluster, key, ...version })
+    const place = stored.place === undefined ? undefined : archivesIn(stored.place)
+    if (!table) await lake.create({ name, shape, partition, cluster, key, ...version }, place)
     else if (isChanged(table.schema, shape) || table.formatVersion < (stored.formatVersion ?? 2))
       await lake.commit([
         { table: name, operation: 'append', add: [], remove: [], shape, ...(stored.formatVersion === 3 ? { formatVersion: 3 } : {}) },

@@ -24,6 +24,7 @@ import { openLake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
 import type { LogEvent } from '../log/settings.ts'
+import { isRemote } from '../objects/object-store.ts'
 import { Alerts } from '../observe/alerts.ts'
 import { Figures } from '../observe/figures.ts'
 import { openMetrics } from '../observe/metrics.ts'
@@ -47,11 +48,12 @@ import { deployTables, openRelations } from './deploy.ts'
 import { explainRead } from './explain-read.ts'
 import { type Logger, openLogger } from './logger.ts'
 import { makePipelines, type PipelinesParts, type RunningPipeline } from './pipelines.ts'
+import { publishBranch } from './publish-branch.ts'
 import { recheck, runStep, type StepParts } from './run-step.ts'
 import { jwtSettings, resolveText, type Settings } from './settings.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
 import { isSystemRelation, resolveSystem } from './system-relations.ts'
-import { openWarehouse } from './warehouse.ts'
+import { archivePlaces, lastArchives, openWarehouse } from './warehouse.ts'
 
 /** Directory of the package. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
@@ -181,11 +183,12 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   const warehouse = await openWarehouse(
     { clock, random: systemRandom, environment: options.variables, data: directory, cacheBytes: settings.cacheBytes },
     options.lake,
+    archivePlaces(manifest),
   )
   mkdirSync(directory.temp, { recursive: true })
   const engine = await openEngine({
     clock,
-    directories: [directory.path, options.directory],
+    directories: [directory.path, options.directory, ...lastArchives(directory).filter((place) => !isRemote(place))],
     tempDirectory: directory.temp,
     memoryLimitBytes: settings.memoryLimitBytes,
     ...(settings.threads === undefined ? {} : { threads: settings.threads }),
@@ -436,6 +439,11 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       onChange: (listener) => bus.on((event) => listener(event.key)),
       tokens,
       storage,
+      publish: async (who, tables, branch) => {
+        const published = await publishBranch(stepParts, tables, branch)
+        await audit.record(who, { action: 'publish', object: tables.join(', '), outcome: 'ok', detail: { branch } })
+        return published
+      },
       maintain: async (who, tables) => {
         const done = await maintenance.run(tables, who.user)
         await audit.record(who, { action: 'maintain', object: tables.join(', ') || '*', outcome: 'ok', detail: { run: done.runId } })

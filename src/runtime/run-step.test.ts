@@ -51,7 +51,9 @@ test('checks on a view, and checks whose SQL reads one', async () => {
       onChecked: () => {},
     } as unknown as StepParts
     const statuses = async (relation: Relation, candidate?: string) =>
-      (await checkRelation(parts, relation, candidate)).map(({ status, measured, failedRows }) => [status, measured ?? failedRows])
+      (await checkRelation(parts, relation, candidate === undefined ? {} : { [relation.name]: candidate })).map(
+        ({ status, measured, failedRows }) => [status, measured ?? failedRows],
+      )
     assert.deepEqual(await statuses(orders), [['pass', 0]])
     assert.deepEqual(await statuses(orders, 'SELECT * FROM (VALUES (1), (2), (3)) AS rows(id)'), [['fail', 2]])
     assert.deepEqual(

@@ -106,12 +106,23 @@ async function inputsOf(parts: StepParts, model: ModelManifest): Promise<Input[]
 }
 
 async function check(parts: StepParts, relation: Relation, candidate: string, context: StepContext): Promise<CheckOutcome[]> {
-  const outcomes = await checkRelation(parts, relation, candidate)
+  const outcomes = await checkRelation(parts, relation, { [relation.name]: candidate })
   for (const outcome of outcomes)
     if (outcome.status !== 'pass')
       context.log('warn', `${outcome.check.name}: ${outcome.measured ?? `${outcome.failedRows} of ${outcome.totalRows} rows fail`}`)
+  await mustPass(parts, relation, outcomes, context)
+  return outcomes
+}
+
+/** @throws MR_CHECK_BLOCKED when a check failed that blocks; the outcomes are recorded then. */
+export async function mustPass(
+  parts: StepParts,
+  relation: Relation,
+  outcomes: readonly CheckOutcome[],
+  context: Pick<StepContext, 'runId'> | null,
+): Promise<void> {
   const blocked = outcomes.filter((outcome) => outcome.status !== 'pass' && outcome.check.severity === 'block')
-  if (blocked.length === 0) return outcomes
+  if (blocked.length === 0) return
   await record(parts, relation, outcomes, context, null)
   throw new MillraceError(
     'MR_CHECK_BLOCKED',
@@ -124,16 +135,19 @@ async function check(parts: StepParts, relation: Relation, candidate: string, co
 
 const setsOn = (manifest: Manifest, relation: string): CheckSetManifest[] => manifest.checks.filter((set) => set.on === relation)
 
-/** Runs the checks of a relation over `candidate`, or over what is committed and in the tail. */
-export async function checkRelation(parts: StepParts, relation: Relation, candidate?: string): Promise<CheckOutcome[]> {
+/** Runs the checks of a relation; relations of `candidates` are that SQL, others what is committed and in the tail. */
+export async function checkRelation(
+  parts: StepParts,
+  relation: Relation,
+  candidates: Readonly<Record<string, string>> = {},
+): Promise<CheckOutcome[]> {
   const manifest = parts.manifest()
   const sets = setsOn(manifest, relation.name)
   if (sets.length === 0) return []
   const stored = manifest.relations.map((other) => other.name).filter((name) => parts.relations.has(name))
-  const pinned = candidate === undefined ? stored : stored.filter((name) => name !== relation.name)
-  const own = candidate === undefined ? {} : { [relation.name]: candidate }
-  const views = viewsOver(manifest.relations, [...stored, ...Object.keys(own)])
-  return withPinned(parts.engine, parts.relations, pinned, { ...own, ...views }, (session) =>
+  const pinned = stored.filter((name) => !Object.hasOwn(candidates, name))
+  const views = viewsOver(manifest.relations, [...stored, ...Object.keys(candidates)])
+  return withPinned(parts.engine, parts.relations, pinned, { ...candidates, ...views }, (session) =>
     runChecks(session, sets, storedShape(relation), relation.name, {
       nowMs: parts.clock.nowMs(),
       history: (name) => parts.checks.values(name, HISTORY_POINTS),
@@ -141,7 +155,7 @@ export async function checkRelation(parts: StepParts, relation: Relation, candid
   )
 }
 
-async function record(
+export async function record(
   parts: StepParts,
   relation: Relation,
   outcomes: readonly CheckOutcome[],

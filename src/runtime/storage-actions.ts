@@ -52,6 +52,19 @@ export function makeStorageActions(parts: StorageActionParts): StorageActions {
       await record(who, 'untag', name, { tag })
       return table
     },
+    async createBranch(who, name, branch, { snapshot, ...retention }) {
+      const at = snapshot === undefined ? {} : { snapshotId: lake.snapshotAt(await lake.table(name), snapshotChoice(snapshot)).id }
+      const table = await lake.createBranch(name, branch, { ...retention, ...at })
+      parts.onChanged(table, 'refs')
+      await record(who, 'branch', name, { branch, snapshot: String(table.refs[branch]!.snapshotId) })
+      return table
+    },
+    async removeBranch(who, name, branch) {
+      const table = await lake.removeBranch(name, branch)
+      parts.onChanged(table, 'refs')
+      await record(who, 'unbranch', name, { branch })
+      return table
+    },
     tags: (name) => lake.table(name),
   }
 }

@@ -9,6 +9,7 @@ import { type Audit, openAudit } from '../govern/audit.ts'
 import type { Identity } from '../govern/identity.ts'
 import { openLake } from '../lake/open-lake.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
+import { isRemote } from '../objects/object-store.ts'
 import type { CommittedOffset } from '../orchestrate/verify-storage.ts'
 import type { StorageActions } from '../serve/admin/parts.ts'
 import { openStore, type Store } from '../store/open-store.ts'
@@ -16,7 +17,7 @@ import { lastDeployed } from './apply.ts'
 import { takeDataDirectory } from './data-directory.ts'
 import { readSettings } from './settings.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
-import { lastWarehouse, openWarehouse } from './warehouse.ts'
+import { lastArchives, lastWarehouse, openWarehouse } from './warehouse.ts'
 
 /** Whoever may open the files. */
 export const LOCAL_ADMINISTRATOR: Identity = { user: 'local', tokenId: 'local', roles: [], isAdmin: true }
@@ -35,7 +36,11 @@ export async function withStorage<T>(data: string, action: (storage: Storage) =>
     closers.push(() => store.close())
     const log = await openEmbeddedLog({ disk: nodeDisk, clock: systemClock, directory: directory.log })
     closers.push(() => log.close())
-    const engine = await openEngine({ clock: systemClock, directories: [directory.path], tempDirectory: directory.temp })
+    const engine = await openEngine({
+      clock: systemClock,
+      directories: [directory.path, ...lastArchives(directory).filter((place) => !isRemote(place))],
+      tempDirectory: directory.temp,
+    })
     closers.push(() => engine.close())
     const { cacheBytes, lakeLocations } = readSettings(process.env)
     const warehouse = await openWarehouse(

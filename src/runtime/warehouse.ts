@@ -7,7 +7,7 @@ import { nodeDisk } from '../core/disk.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
 import type { LakeSettings } from '../define/lake.ts'
-import type { Text } from '../define/manifest.ts'
+import type { Manifest, Text } from '../define/manifest.ts'
 import type { RemoteFiles } from '../lake/open-lake.ts'
 import { awsCredentials } from '../objects/amazon/credentials.ts'
 import { openRemoteSigner } from '../objects/amazon/remote-sign.ts'
@@ -49,19 +49,38 @@ export interface Warehouse {
 
 const FILE = 'warehouse.json'
 
+/** The directory of an archive place that is ours: what lies beside it there is not looked at. */
+export const archivesIn = (place: string): string => `${place}/archive`
+
+/** Places that the manifest archives to, beside the lake. */
+export const archivePlaces = ({ relations }: Manifest): string[] => [
+  ...new Set(relations.flatMap(({ keep }) => (keep.archive === undefined || keep.archive === '' ? [] : [keep.archive]))),
+]
+
 /**
- * The warehouse of a data directory; an object store answered once before this resolves.
+ * The warehouse of a data directory with its archives; an object store answered once before this resolves.
  * @throws MR_OBJECT_BUCKET, MR_OBJECT_DENIED, MR_OBJECT_BUSY, MR_ENVIRONMENT
  */
-export async function openWarehouse(parts: WarehouseParts, lake: LakeSettings | undefined): Promise<Warehouse> {
+export async function openWarehouse(
+  parts: WarehouseParts,
+  lake: LakeSettings | undefined,
+  archives: readonly string[] = lastArchives(parts.data),
+): Promise<Warehouse> {
   const { data } = parts
   const local = diskStore(nodeDisk)
   const id = readChosen(data)?.id ?? uuidV7(parts.clock.nowMs(), parts.random)
-  writeChosen(data, { id, lake: lake ?? null })
-  if (!lake) return { directory: data.lake, formerly: [], checkpoints: data.checkpoints, store: local }
+  // A place that was used before has tables still.
+  const places = [...new Set([...lastArchives(data), ...archives])]
+  writeChosen(data, { id, lake: lake ?? null, archives: places })
+  const archived = places.map(archivesIn)
+  if (!lake) {
+    const store = routeStores(local, [])
+    for (const place of places) await own(store, place, id)
+    return { directory: data.lake, formerly: archived, checkpoints: data.checkpoints, store: local }
+  }
   const { served, root, signer } = openServed(parts, lake)
   const routed = routeStores(local, [served])
-  await own(routed, root, id)
+  for (const place of [root, ...places]) await own(routed, place, id)
   const directory = `${root}/lake`
   for await (const _ of routed.list(directory)) break
   const { clock, random, cacheBytes } = parts
@@ -72,16 +91,20 @@ export async function openWarehouse(parts: WarehouseParts, lake: LakeSettings | 
   }
   const store = { ...routed, remove }
   const remote = { store, cache, stagingDirectory: data.staging }
-  return { directory, formerly: [data.lake], checkpoints: `${root}/checkpoints`, store, remote, ...(signer ? { signer } : {}) }
+  return { directory, formerly: [data.lake, ...archived], checkpoints: `${root}/checkpoints`, store, remote, ...(signer ? { signer } : {}) }
 }
 
 /** What was chosen when the directory was last used with its project. */
 export const lastWarehouse = (data: DataDirectory): LakeSettings | undefined => readChosen(data)?.lake ?? undefined
 
+/** The archives that the directory ever used: their tables stay where they are. */
+export const lastArchives = (data: DataDirectory): readonly string[] => readChosen(data)?.archives ?? []
+
 interface Chosen {
   /** Of the data directory. */
   readonly id: string
   readonly lake: LakeSettings | null
+  readonly archives?: readonly string[]
 }
 
 function readChosen(data: DataDirectory): Chosen | undefined {

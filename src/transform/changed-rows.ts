@@ -2,8 +2,10 @@
 // round. Rewrites that change nothing (compaction) cancel out. Of a file that lost rows to a vector only those are looked at.
 import { pickedSql } from '../engine/lineage.ts'
 import { scanSql } from '../engine/scan.ts'
+import { quoteName } from '../engine/sql-text.ts'
 import { contentKey } from '../lake/deletes/with-deletes.ts'
 import type { Lake } from '../lake/open-lake.ts'
+import { RETAINED_BY, RETAINED_FROM } from '../lake/snapshot-summary.ts'
 import type { DataFile, LakeTable } from '../lake/types.ts'
 import type { RefreshParts } from './inputs.ts'
 
@@ -42,7 +44,7 @@ export async function changedRows(
     ...(removed.length > 0 || gone.size === 0 ? [await scan(removed)] : []),
     ...(gone.size > 0 ? [await picked(table, gone, lease)] : []),
   ].join(' UNION ALL ')
-  const both = `((${plus}) EXCEPT ALL (${minus})) UNION ALL ((${minus}) EXCEPT ALL (${plus}))`
+  const both = `((${plus}) EXCEPT ALL (${minus})) UNION ALL ((SELECT * FROM (${minus}) WHERE ${notRetained(table)}) EXCEPT ALL (${plus}))`
   return { changed: removed.length === 0 && gone.size === 0 ? plus : both, before: await scan(before) }
 }
 
@@ -77,6 +79,22 @@ async function picked(table: LakeTable, gone: ReadonlyMap<string, Gone>, lease: 
     table,
     local.map((file, i) => ({ file, positions: all[i]!.positions })),
   )
+}
+
+/** Rows that left because they were old are no change: what was made of them stays as it was. */
+function notRetained({ snapshots, schema }: LakeTable): string {
+  const cuts = new Map<string, number>()
+  for (const { summary } of snapshots) {
+    const [by, from] = [summary[RETAINED_BY], Number(summary[RETAINED_FROM])]
+    if (by !== undefined) cuts.set(by, Math.max(cuts.get(by) ?? from, from))
+  }
+  const terms = schema.fields.flatMap(({ id, name, type }) => {
+    const from = cuts.get(String(id))
+    if (from === undefined) return []
+    const old = type === 'date' ? `${quoteName(name)} < DATE '1970-01-01' + ${from}` : `epoch_us(${quoteName(name)}) < ${from}`
+    return [`(${old}) IS NOT TRUE`]
+  })
+  return terms.length === 0 ? 'true' : terms.join(' AND ')
 }
 
 /** Files of an older snapshot; null when it has expired. */

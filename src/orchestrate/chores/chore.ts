@@ -2,12 +2,12 @@
 // lake alone, so that a crash leaves the old state or the new one; losing a race is no error, the next pass looks again.
 import type { Clock } from '../../core/clock.ts'
 import { asMillraceError } from '../../core/errors.ts'
-import type { Relation } from '../../define/manifest.ts'
 import type { Engine } from '../../engine/duckdb.ts'
 import type { Lake } from '../../lake/open-lake.ts'
 import type { DataFile, LakeTable } from '../../lake/types.ts'
 import { isIcebergType } from '../../lake/value/iceberg-type.ts'
 import type { Saved } from '../history.ts'
+import type { Keeping } from '../keeping.ts'
 
 export interface ChoreParts {
   readonly clock: Clock
@@ -17,8 +17,8 @@ export interface ChoreParts {
 
 export interface ChoreTask {
   readonly table: LakeTable
-  /** The relation that the table belongs to; undefined for tables of others. */
-  readonly relation: Relation | undefined
+  /** Null when its rows are kept for ever. */
+  readonly keeping: Keeping | null
   /** Somebody asked for it now: less has to be gained than by itself. */
   readonly isAsked: boolean
 }

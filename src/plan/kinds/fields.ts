@@ -2,13 +2,13 @@
 import type { Definition } from '../../define/definition.ts'
 import type { FieldSpec, Fields, MapKey } from '../../define/field.ts'
 import type { RelationHow } from '../../define/how.ts'
-import type { ModelManifest, PartitionRule } from '../../define/manifest.ts'
+import type { ModelManifest, PartitionRule, Relation } from '../../define/manifest.ts'
 import { type Field, isNested, type NestedType, printType, type Shape, sameType, type Type } from '../../schema/type.ts'
 import { columnIn, durationOf, fail, flatColumnIn, placeIn, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
+import { keepOf } from './keep.ts'
 
 export const RELATION_OPTIONS = ['doc', 'owner', 'tags', 'keep', 'fresh', 'partition', 'cluster', 'iceberg'] as const
-const LOG_KEEP_MS = 7 * 86_400_000
 
 /** Relations whose columns the fields take their types from: they must be compiled first. */
 export const originsOf = (fields: Fields): readonly string[] =>
@@ -186,6 +186,9 @@ interface CommonHow extends Omit<RelationHow, 'fresh'> {
   readonly fresh?: RelationHow['fresh'] | 'live'
   readonly partition?: readonly string[]
   readonly cluster?: readonly string[]
+  readonly time?: string
+  readonly refresh?: string
+  readonly load?: string
 }
 
 /** The part of a relation's manifest that all kinds share. */
@@ -197,8 +200,6 @@ export function commonOf(
 ): Omit<ModelManifest, 'kind' | 'sql' | 'inputs' | 'refresh' | 'key' | 'emit' | 'declared'> {
   const at = definition.$at
   const what = `${definition.$kind} "${definition.$name}"`
-  const logMs = durationOf(scope, at, `${what}, keep.log`, how.keep?.log) ?? LOG_KEEP_MS
-  const tableMs = durationOf(scope, at, `${what}, keep.table`, how.keep?.table)
   const freshMs = how.fresh === 'live' ? undefined : durationOf(scope, at, `${what}, fresh`, how.fresh)
   return {
     name: definition.$name,
@@ -209,7 +210,7 @@ export function commonOf(
     shape,
     partition: (how.partition ?? []).flatMap((text) => partitionRule(scope, what, shape, text, at)),
     cluster: (how.cluster ?? []).filter((name) => flatColumnIn(scope, shape, name, at, `${what}, cluster`, 'MR_PLAN_KEY')),
-    keep: { logMs, ...(tableMs === undefined ? {} : { tableMs }) },
+    keep: keepOf(scope, { what, at, how, kind: definition.$kind as Relation['kind'], shape }),
     ...(freshMs === undefined ? {} : { freshMs }),
     ...formatVersionOf(scope, what, how.iceberg, at),
   }

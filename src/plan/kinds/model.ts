@@ -66,7 +66,7 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
   if (refresh === 'incremental') checkIncremental(scope, what, how, query, at)
   return {
     kind: 'model',
-    ...commonOf(scope, definition, how, shape),
+    ...commonOf(scope, definition, { ...how, refresh }, shape),
     // Windows are functions of the stream engine; in batch the model is its twin, which gives the same rows.
     sql: { text: refresh === 'live' || !live ? query.rendered.text : live.batchSql, params: query.rendered.params },
     inputs: query.inputs,

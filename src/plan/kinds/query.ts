@@ -54,7 +54,7 @@ export function reportProblem(scope: Scope, what: string, rendered: RenderedSql,
 }
 
 /** The relation that has late and rejected rows beside it. */
-export const ownerOf = (name: string): string => name.replace(/__(late|rejected)$/, '')
+export const ownerOf = (name: string): string => name.replace(/__(late|rejected|archive)$/, '')
 
 function isKnown(scope: Scope, what: string, rendered: RenderedSql, name: string, position: number): boolean {
   if (scope.defined.has(name) || scope.shapes.has(name) || (name !== ownerOf(name) && scope.defined.has(ownerOf(name)))) return true

@@ -44,7 +44,7 @@ export async function compileTable(scope: Scope, definition: TableDefinition): P
     fail(scope, 'MR_PLAN_KEY', at, `${what} is merged by key, but has none`, "add key: '<column>'")
   if (source.kind === 'http' && load !== 'upsert')
     fail(scope, 'MR_DEFINE_VALUE', at, `${what}: rows that arrive by HTTP are merged by key`, "remove load, or write load: 'upsert'")
-  return { kind: 'table', ...commonOf(scope, definition, how, declared), key, source, load }
+  return { kind: 'table', ...commonOf(scope, definition, { ...how, load }, declared), key, source, load }
 }
 
 /** Key columns exist, are never null, and are of a type that can be compared exactly. */

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { Manifest, Relation } from '../../define/manifest.ts'
 import type { RelationStore } from '../../engine/relations.ts'
 import type { Identity } from '../../govern/identity.ts'
+import type { BranchRetention } from '../../lake/branches.ts'
 import type { Lake } from '../../lake/open-lake.ts'
 import type { LakeTable } from '../../lake/types.ts'
 import type { Log } from '../../log/log.ts'
@@ -13,6 +14,7 @@ import type { Maintained } from '../../orchestrate/maintenance.ts'
 import type { Advice } from '../../orchestrate/storage-advice.ts'
 import type { StorageReport } from '../../orchestrate/verify-storage.ts'
 import type { CheckHistory } from '../../quality/history.ts'
+import type { CheckOutcome } from '../../quality/run-checks.ts'
 import type { Catalog } from '../../store/catalog.ts'
 import type { Answerer, Caller } from '../answer.ts'
 
@@ -36,6 +38,8 @@ export interface StorageActions {
   setTag(who: Identity, table: string, tag: string, options: { readonly snapshot?: string; readonly maxAgeMs?: number }): Promise<LakeTable>
   removeTag(who: Identity, table: string, tag: string): Promise<LakeTable>
   tags(table: string): Promise<LakeTable>
+  createBranch(who: Identity, table: string, branch: string, options: BranchRetention & { readonly snapshot?: string }): Promise<LakeTable>
+  removeBranch(who: Identity, table: string, branch: string): Promise<LakeTable>
 }
 
 export interface AdminParts {
@@ -57,6 +61,12 @@ export interface AdminParts {
   /** Kinds of answers that changed; see AdminEvent. */
   onChange(listener: (key: readonly [string, string?]) => void): () => void
   readonly storage: StorageActions
+  /** Checks what the branch has and makes it `main` of all these tables, or of none. @throws MR_CHECK_BLOCKED, MR_LAKE_CONFLICT */
+  publish(
+    who: Identity,
+    tables: readonly string[],
+    branch: string,
+  ): Promise<{ readonly tables: readonly LakeTable[]; readonly checks: readonly CheckOutcome[] }>
   /** One pass of maintenance now, over these tables or all. */
   maintain(who: Identity, tables: readonly string[]): Promise<Maintained>
   /** The first record of the audit trail that does not fit; null when all do. */

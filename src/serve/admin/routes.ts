@@ -12,7 +12,7 @@ import { overview } from './overview.ts'
 import { type AdminParts, isVisible } from './parts.ts'
 import { qualityPage, relationDetail, rowsPage, schemaPage, snapshotsPage, summaries } from './relations.ts'
 import { mayRun, resumeRun, runDetail, runs, startRun } from './runs.ts'
-import { advice, maintain, removeTag, restore, setTag, tags } from './storage.ts'
+import { advice, createBranch, maintain, publish, removeBranch, removeTag, restore, setTag, tags } from './storage.ts'
 import { streamDetail, streams } from './streams.ts'
 import type { RunRequest, Session } from './types.ts'
 import { verifyAll } from './verify.ts'
@@ -86,6 +86,13 @@ export function addAdmin(app: FastifyInstance, parts: AdminParts): void {
   route('GET', '/advice', (caller) => forAdmin(caller, () => advice(parts)))
   route('POST', '/relations/:name/restore', (caller, { params, body }) =>
     forAdmin(caller, () => restore(parts, caller, params['name']!, body)),
+  )
+  route('POST', '/publish', (caller, { body }) => forAdmin(caller, () => publish(parts, caller, body)))
+  route('POST', '/relations/:name/branches', (caller, { params, body }) =>
+    forAdmin(caller, () => createBranch(parts, caller, params['name']!, body)),
+  )
+  route('POST', '/relations/:name/branches/:branch/remove', (caller, { params }) =>
+    forAdmin(caller, () => removeBranch(parts, caller, params['name']!, params['branch']!)),
   )
   route('POST', '/maintain', (caller, { body }) => forAdmin(caller, () => maintain(parts, caller, body)))
   route('GET', '/relations/:name/tags', (caller, { params }) => forAdmin(caller, () => tags(parts, params['name']!)))

@@ -87,10 +87,7 @@ export interface MaintainedAnswer {
 }
 
 export async function maintain(parts: AdminParts, caller: Caller, body: unknown): Promise<MaintainedAnswer> {
-  const { tables } = (body ?? {}) as Record<string, unknown>
-  if (tables !== undefined && !(Array.isArray(tables) && tables.every((name) => typeof name === 'string')))
-    throw new MillraceError('MR_USAGE', 'tables is a list of names', { fix: 'send {"tables": ["orders"]}, or {} for all' })
-  const { runId, steps } = await parts.maintain(caller, (tables ?? []) as string[])
+  const { runId, steps } = await parts.maintain(caller, namesOf(body) ?? [])
   return { run: runId, steps: steps.map(maintainedStep) }
 }
 
@@ -103,10 +100,49 @@ const maintainedStep = ({ name, relation, status, note, error, saved }: StepReco
   ...saved!,
 })
 
-function textOf(body: unknown, member: 'to' | 'tag'): string {
+const RETENTION = ['maxAgeMs', 'minSnapshots', 'maxSnapshotAgeMs'] as const
+
+export async function createBranch(parts: AdminParts, caller: Caller, name: string, body: unknown): Promise<Tags> {
+  const asked = (body ?? {}) as Record<string, unknown>
+  const odd = RETENTION.find((member) => asked[member] !== undefined && !(Number.isInteger(asked[member]) && Number(asked[member]) > 0))
+  if (odd !== undefined || (asked['snapshot'] !== undefined && typeof asked['snapshot'] !== 'string'))
+    throw new MillraceError('MR_USAGE', `${odd ?? 'snapshot'} is not ${odd ? 'a positive whole number' : 'an id or a tag as text'}`, {
+      fix: 'send {"branch": "<name>", "snapshot": "<id>", "maxAgeMs": 86400000, "minSnapshots": 3, "maxSnapshotAgeMs": 86400000}',
+    })
+  const retention = Object.fromEntries(
+    RETENTION.flatMap((member) => (asked[member] === undefined ? [] : [[member, Number(asked[member])]])),
+  )
+  const at = typeof asked['snapshot'] === 'string' ? { snapshot: asked['snapshot'] } : {}
+  return tagsOf(await parts.storage.createBranch(caller, name, textOf(body, 'branch'), { ...retention, ...at }))
+}
+
+export const removeBranch = async (parts: AdminParts, caller: Caller, name: string, branch: string): Promise<Tags> =>
+  tagsOf(await parts.storage.removeBranch(caller, name, branch))
+
+export interface PublishedAnswer {
+  readonly tables: readonly { readonly table: string; readonly snapshot: string }[]
+  readonly checks: readonly { readonly name: string; readonly state: 'pass' | 'fail' | 'error' }[]
+}
+
+export async function publish(parts: AdminParts, caller: Caller, body: unknown): Promise<PublishedAnswer> {
+  const { tables, checks } = await parts.publish(caller, namesOf(body) ?? [], textOf(body, 'branch'))
+  return {
+    tables: tables.map(({ name, current }) => ({ table: name, snapshot: String(current!.id) })),
+    checks: checks.map(({ check, status }) => ({ name: check.name, state: status })),
+  }
+}
+
+function namesOf(body: unknown): readonly string[] | undefined {
+  const { tables } = (body ?? {}) as Record<string, unknown>
+  if (tables !== undefined && !(Array.isArray(tables) && tables.every((name) => typeof name === 'string')))
+    throw new MillraceError('MR_USAGE', 'tables is a list of names', { fix: 'send {"tables": ["orders"]}' })
+  return tables as readonly string[] | undefined
+}
+
+function textOf(body: unknown, member: 'to' | 'tag' | 'branch'): string {
   const value = ((body ?? {}) as Record<string, unknown>)[member]
   if (typeof value === 'string' && value !== '') return value
-  throw new MillraceError('MR_USAGE', `the request does not say ${member === 'to' ? 'to which snapshot' : 'which tag'}`, {
-    fix: member === 'to' ? 'send {"to": "<snapshot id or tag>"}' : 'send {"tag": "<name>"}',
+  throw new MillraceError('MR_USAGE', `the request does not say ${member === 'to' ? 'to which snapshot' : `which ${member}`}`, {
+    fix: member === 'to' ? 'send {"to": "<snapshot id or tag>"}' : `send {"${member}": "<name>"}`,
   })
 }
