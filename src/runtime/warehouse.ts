@@ -6,7 +6,7 @@ import type { Clock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
-import type { LakeSettings } from '../define/lake.ts'
+import type { LakeSettings, PlaceSettings } from '../define/lake.ts'
 import type { Text } from '../define/manifest.ts'
 import type { RemoteFiles } from '../lake/open-lake.ts'
 import { awsCredentials } from '../objects/amazon/credentials.ts'
@@ -36,6 +36,8 @@ export interface WarehouseParts {
 }
 
 export interface Warehouse {
+  /** Of the data directory. */
+  readonly id: string
   /** Where new tables are made. */
   readonly directory: string
   /** Where tables may lie as well: those of before the project chose this warehouse. */
@@ -58,8 +60,9 @@ export async function openWarehouse(parts: WarehouseParts, lake: LakeSettings | 
   const local = diskStore(nodeDisk)
   const id = readChosen(data)?.id ?? uuidV7(parts.clock.nowMs(), parts.random)
   writeChosen(data, { id, lake: lake ?? null })
-  if (!lake) return { directory: data.lake, formerly: [], checkpoints: data.checkpoints, store: local }
-  const { served, root, signer } = openServed(parts, lake)
+  const place = lake?.kind === 'rest' ? lake.files : lake
+  if (!place) return { id, directory: data.lake, formerly: [], checkpoints: data.checkpoints, store: local }
+  const { served, root, signer } = openServed(parts, place)
   const routed = routeStores(local, [served])
   await own(routed, root, id)
   const directory = `${root}/lake`
@@ -72,7 +75,7 @@ export async function openWarehouse(parts: WarehouseParts, lake: LakeSettings | 
   }
   const store = { ...routed, remove }
   const remote = { store, cache, stagingDirectory: data.staging }
-  return { directory, formerly: [data.lake], checkpoints: `${root}/checkpoints`, store, remote, ...(signer ? { signer } : {}) }
+  return { id, directory, formerly: [data.lake], checkpoints: `${root}/checkpoints`, store, remote, ...(signer ? { signer } : {}) }
 }
 
 /** What was chosen when the directory was last used with its project. */
@@ -130,7 +133,7 @@ interface Opened {
   readonly signer?: RequestSigner
 }
 
-function openServed(parts: WarehouseParts, lake: LakeSettings): Opened {
+function openServed(parts: WarehouseParts, lake: PlaceSettings): Opened {
   const { environment } = parts
   const text = (value: Text | undefined): string | undefined => (value === undefined ? undefined : resolveText(environment, value))
   const at = (prefix: string, path: Text | undefined, store: ObjectStore): Opened => {
