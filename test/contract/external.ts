@@ -13,7 +13,7 @@ import { openRestClient } from '../../src/lake/external/rest-client.ts'
 import { MetadataFiles } from '../../src/lake/metadata-files.ts'
 import { applyUpdates } from '../../src/lake/updates/apply-updates.ts'
 import { newTable } from '../../src/lake/updates/new-table.ts'
-import type { Catalog, CommitOutcome, TablePointer, ViewPointer } from '../../src/store/catalog.ts'
+import type { Catalog, CommitOutcome, Namespace, TablePointer, ViewPointer } from '../../src/store/catalog.ts'
 import { openStore } from '../../src/store/open-store.ts'
 
 export interface ExternalAt {
@@ -52,6 +52,11 @@ export async function withExternal(at: ExternalAt, body: (catalog: Catalog) => P
 }
 
 const NOWHERE = 'file:///nowhere/00000-x.metadata.json'
+
+/** Without the place that a server has chosen for a namespace. */
+function placeless({ name, properties }: Namespace): Namespace {
+  return { name, properties: Object.fromEntries(Object.entries(properties).filter(([, value]) => !value.startsWith('file:/'))) }
+}
 
 function labelled(catalog: Catalog, files: MetadataFiles, place: string): Catalog {
   /** Place -> label. */
@@ -142,6 +147,11 @@ function labelled(catalog: Catalog, files: MetadataFiles, place: string): Catalo
       if (outcome.kind === 'committed')
         for (const { name, to } of [...request.tables, ...(request.views ?? [])]) labels.set(outcome.placed![name]!, to)
       return outcomeOf(outcome)
+    },
+    namespaces: async () => (await catalog.namespaces()).map(placeless),
+    async alterNamespace(...args) {
+      const before = await catalog.alterNamespace(...args)
+      return before && placeless(before)
     },
     drop: async (name, from, ...rest) => outcomeOf(await catalog.drop(name, await placeOf(name, from), ...rest)),
     async rename(name, from, to, ...rest) {

@@ -22,7 +22,7 @@ import { startCatalog, type TestCatalog } from '../iceberg/catalog.ts'
 import { fakeDataFile } from '../simulation/fake-data-file.ts'
 import { type Fault, startFaultyProxy } from './faulty-proxy.ts'
 
-const SEEDS = process.env['MILLRACE_TEST_ALL'] ? 20 : 2
+const SEEDS = process.env['MILLRACE_TEST_ALL'] ? 6 : 2
 const COMMITS = 10
 
 /** Waits are real and short: what is tested does not depend on how long they are. */

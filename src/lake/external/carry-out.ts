@@ -92,14 +92,17 @@ export async function carryOut(parts: CarryOutParts, { id, request }: Intent, is
 
   /** False when one was refused for what others did. */
   async function send(steps: readonly [string, TableCommit][]): Promise<boolean> {
-    // What is done is seen in the next round, with where it lies.
-    if (steps.length > 1 && entries.hasTransactions) return entries.commitAll(steps)
-    for (const [name, commit] of steps) {
+    // The reference's transactions take no tables that are to be created.
+    const created = steps.filter(([, commit]) => isCreation(commit))
+    const changed = steps.filter(([, commit]) => !isCreation(commit))
+    const together = changed.length > 1 && entries.hasTransactions
+    for (const [name, commit] of together ? created : [...created, ...changed]) {
       const now = await entries.commit(name, commit)
       if (!now) return false
       settle(moves.find((move) => move.name === name)!, now)
     }
-    return true
+    // What is done is seen in the next round, with where it lies.
+    return together ? entries.commitAll(changed) : true
   }
 }
 
@@ -112,6 +115,8 @@ export class Certain extends Error {
     this.error = error
   }
 }
+
+const isCreation = ({ requirements }: TableCommit): boolean => requirements.some(({ type }) => type === 'assert-create')
 
 const marking = (mark: string, id: string): Update => ({ action: 'set-properties', updates: { [mark]: id } })
 
@@ -148,7 +153,8 @@ async function readMoves({ files, entries }: CarryOutParts, { tables }: CommitRe
 const isAppendOnly = ({ before, after }: Move): boolean =>
   addedSnapshots(before, after).every((snapshot) => snapshot.summary.operation === 'append')
 
-const canFollow = (move: Move): boolean => move.before !== undefined && isAppendOnly(move)
+/** A table that is created has nobody who could change it meanwhile. */
+const canFollow = (move: Move): boolean => move.before === undefined || isAppendOnly(move)
 
 interface Standing {
   /** Another table has the commit. */
