@@ -70,6 +70,15 @@ async function tableOf(type: Type) {
       const { rows } = await tested.session.rows(`SELECT c FROM (${scanSql({ table, files, tails: [] })}) ORDER BY id`)
       return rows.map(([value]) => value)
     },
+    /** As compaction does. */
+    async rewrite() {
+      const table = await lake.table(name)
+      using lease = lake.lease()
+      const files = await lake.files(table)
+      const select = scanSql({ table, files: await lease.local(files), tails: [] })
+      const add = await writeParquet(tested.session, { select, table, directory: lake.dataDirectory(table) })
+      await lake.commit([{ table: name, operation: 'replace', add, remove: files.map(({ path }) => path) }])
+    },
     isRenamed: async () => hasRenamedParts((await lake.table(name)).schemas),
   }
 }
@@ -117,6 +126,22 @@ test('a struct that kept none of its members keeps its nulls', async () => {
   await t.write(4, "{'a': {'y': 4}}")
   assert.equal(await t.isRenamed(), true)
   assert.deepEqual(await t.values(), [{ a: { y: null } }, { a: null }, null, { a: { y: 4 } }])
+})
+
+test('names of any spelling, and files that are written anew', async () => {
+  const odd = { 'q"uo\'te': INT, 'with space': list(struct({ select: TEXT, 'c.d': INT })), é: map(struct({ '1': INT })) }
+  const t = await tableOf(struct(odd))
+  const value = `{'q"uo''te': 1, 'with space': [{'select': 'x', 'c.d': 2}], 'é': MAP {'k': {'1': 3}}}`
+  await t.write(1, value)
+  assert.deepEqual(await t.values(), [{ 'q"uo\'te': 1, 'with space': [{ select: 'x', 'c.d': 2 }], é: { k: { 1: 3 } } }])
+  const { 'q"uo\'te': _, ...rest } = odd
+  await t.evolve(struct(rest))
+  await t.evolve(struct({ ...rest, 'q"uo\'te': INT }))
+  assert.equal(await t.isRenamed(), true)
+  const expected = [{ 'with space': [{ select: 'x', 'c.d': 2 }], é: { k: { 1: 3 } }, 'q"uo\'te': null }]
+  assert.deepEqual(await t.values(), expected)
+  await t.rewrite()
+  assert.deepEqual(await t.values(), expected)
 })
 
 test('what cannot be in place is refused by its place', async () => {

@@ -41,6 +41,7 @@ import {
 } from '../index.ts'
 import type { Binder } from './binder.ts'
 import { type Compiled, type CompileOptions, compile } from './compile.ts'
+import { diff } from './diff.ts'
 import { openBinder } from './open-binder.ts'
 
 // Most of what follows does not type-check, which is the point: JavaScript and a stale env file get here too.
@@ -250,7 +251,7 @@ test('nested columns: sound at every depth, keys stay flat, masks are about the 
   await expectOne(
     /MR_PLAN_LIVE_SHAPE model "m": the column "x", which is a list, is not supported in a live model \| leave "x" out/,
     s({}),
-    model('m', sql`SELECT * FROM s`, { fresh: 'live' }),
+    model('m', sql`SELECT id FROM s WHERE x IS NOT NULL`, { fresh: 'live' }),
   )
 })
 
@@ -864,4 +865,33 @@ test('definitions that were forgotten, and a project of nothing', async () => {
   )
   assert.ok(forgotten.ok)
   await expectOne(/MR_LOAD_NO_PROJECT project "sample" .* defines nothing/)
+})
+
+test('format versions: 2 and 3, upwards only; versions of rows need a key and names of their own', async () => {
+  const columns = { id: t.string(), n: t.int() }
+  const stock = (how: Wrong) => table('stock', columns, { key: 'id', ...how })
+  const versions = (text: Wrong, how: Wrong) => model('versions', text, { refresh: 'scd2', ...how })
+  const old = stock({})
+  const soundHistory = versions(sql`SELECT * FROM ${old}`, { key: 'id', iceberg: { version: 3 } })
+  const sound = await compiled([old, soundHistory])
+  assert.deepEqual(sound.findings, [])
+  const [two, history] = sound.manifest.relations as ModelManifest[]
+  assert.deepEqual([two!.formatVersion, history!.formatVersion], [undefined, 3])
+  assert.deepEqual(
+    history!.shape.fields.map((field) => `${field.name}${field.optional ? '?' : ''}`),
+    ['id', 'n', 'valid_from', 'valid_to?', 'is_current'],
+  )
+  for (const iceberg of [{ version: 4 }, { version: '3' }, 3, { version: 3, merge: true }])
+    assert.match((await findings(stock({ iceberg }))).join(), /^error MR_DEFINE_VALUE table "stock": iceberg is /)
+  const three = await compiled([stock({ iceberg: { version: 3 } }), soundHistory])
+  const effects = (before: Compiled, after: Compiled) => diff(before.manifest, after.manifest).map((change) => [change.name, change.class])
+  assert.deepEqual(effects(sound, three), [['stock', 'breaking']])
+  assert.deepEqual(effects(three, sound), [['stock', 'refused']])
+  assert.match((await findings(old, versions(sql`SELECT * FROM ${old}`, {}))).join(), /MR_PLAN_KEY model "versions" keeps versions of rows/)
+  const taken = versions(sql`SELECT *, n AS valid_to FROM ${old}`, { key: 'id' })
+  assert.match((await findings(old, taken)).join(), /MR_DEFINE_COLUMN model "versions": its SQL gives "valid_to"/)
+  const changed = await compiled([old, versions(sql`SELECT id, n + 1 AS n FROM ${old}`, { key: 'id', iceberg: { version: 3 } })])
+  assert.deepEqual(effects(sound, changed), [['versions', 'setting']])
+  const full = await compiled([old, model('versions', sql`SELECT * FROM ${old}`, { key: 'id' })])
+  assert.deepEqual([effects(sound, full)[0]![1], effects(full, sound)[0]![1]], ['refused', 'refused'])
 })
