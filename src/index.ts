@@ -19,6 +19,9 @@ export {
   type HdfsLakeHow,
   hdfsLake,
   type LakeSettings,
+  type PlaceSettings,
+  type RestCatalogHow,
+  restCatalog,
   type S3LakeHow,
   s3Lake,
 } from './define/lake.ts'

@@ -2,9 +2,10 @@
 // pinned versions into .cache and compiled together with the classes of test/rck/kit: those that switch on what the kit itself
 // leaves off, and a program that reads and writes rows. `installKit` answers the class path; nothing is started here. Needs
 // Java 17 and Maven.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { resolveJars } from './maven.ts'
 import { run } from './run.ts'
 
 const ICEBERG = '1.11.0'
@@ -40,41 +41,13 @@ export interface Kit {
 /** The kit, or why there is none. */
 export function installKit(): Kit | { readonly missing: string } {
   const libraries = join(home, 'lib')
-  const isComplete = existsSync(join(home, 'complete')) && readFileSync(join(home, 'complete'), 'utf8') === ARTIFACTS.join('\n')
-  if (!isComplete) {
-    rmSync(home, { recursive: true, force: true })
-    mkdirSync(home, { recursive: true })
-    writeFileSync(join(home, 'pom.xml'), pom())
-    const failed = run('mvn', [
-      '-q',
-      '-B',
-      '-f',
-      join(home, 'pom.xml'),
-      `-Dmaven.repo.local=${join(root, '.cache', 'maven')}`,
-      'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies',
-      `-DoutputDirectory=${libraries}`,
-    ])
-    if (failed) return { missing: failed }
-    writeFileSync(join(home, 'complete.new'), ARTIFACTS.join('\n'))
-    renameSync(join(home, 'complete.new'), join(home, 'complete'))
-  }
+  const unresolved = resolveJars(home, ARTIFACTS)
+  if (unresolved) return { missing: unresolved }
   const classes = join(home, 'classes')
   const files = readdirSync(sources).filter((name) => name.endsWith('.java'))
   rmSync(classes, { recursive: true, force: true })
   const failed = run('javac', ['-nowarn', '-d', classes, '-cp', join(libraries, '*'), ...files.map((name) => join(sources, name))])
   return failed ? { missing: failed } : { classPath: [classes, join(libraries, '*')].join(delimiter) }
-}
-
-function pom(): string {
-  const dependencies = ARTIFACTS.map((artifact) => {
-    const [group, name, version, classifier] = artifact.split(':')
-    const kind = classifier
-      ? `<classifier>${classifier}</classifier><exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>`
-      : ''
-    return `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version>${kind}</dependency>`
-  })
-  return `<project><modelVersion>4.0.0</modelVersion><groupId>millrace</groupId><artifactId>rck</artifactId><version>1</version>
-<packaging>pom</packaging><dependencies>${dependencies.join('\n')}</dependencies></project>\n`
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

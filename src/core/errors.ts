@@ -86,6 +86,12 @@ export const ERRORS = {
   MR_OBJECT_BUSY: entry('An object store cannot be reached or has too much to do', 503, true),
   MR_OBJECT_STORE: entry('An object store is not set up, or answers what was not expected', 500),
 
+  // external catalogs
+  MR_CATALOG_BUSY: entry('An external catalog cannot be reached, or it is not known whether it did what was asked', 503, true),
+  MR_CATALOG_DENIED: entry('An external catalog refuses the credentials, or what they may do', 500),
+  MR_CATALOG_REFUSED: entry('An external catalog refuses a request, or cannot do it', 500),
+  MR_CATALOG_PARTIAL: entry('A commit is in some tables of an external catalog and cannot reach the others', 500),
+
   // engine, queries
   MR_SQL_SYNTAX: entry('The SQL is not valid', 400),
   MR_SQL_UNKNOWN: entry('A relation, column or function does not exist', 400),

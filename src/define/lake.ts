@@ -1,5 +1,6 @@
-// Where the tables of an environment lie when not in the data directory: a bucket, container or path of an object store. Only
-// references to secrets are taken, never their values. What is left out comes from the environment as the store's own tools read it.
+// Where the tables of an environment lie when not in the data directory: a bucket, container or path of an object store; and which
+// catalog knows them, when it is not Millrace's own. Only references to secrets are taken, never their values. What is left out
+// comes from the environment as the store's own tools read it.
 import type { ConfigRef, Text } from './manifest.ts'
 
 export interface S3LakeHow {
@@ -48,20 +49,46 @@ export interface HdfsLakeHow {
   readonly token?: ConfigRef
 }
 
-export type LakeSettings =
+export interface RestCatalogHow {
+  /** As other clients have it, without `/v1`. */
+  readonly uri: Text
+  /** Name or place of the warehouse, where the catalog has several. */
+  readonly warehouse?: Text
+  /** Where the project's tables are: `shop`, or levels joined by dots. Made when it is missing. */
+  readonly namespace: Text
+  /** A bearer token. */
+  readonly token?: ConfigRef
+  /** `id:secret` of OAuth 2 client credentials. */
+  readonly credential?: ConfigRef
+  /** Where tokens come from for the credential. Default: the catalog's own `/v1/oauth/tokens`. */
+  readonly oauth2Uri?: Text
+  /** Of the tokens; default `catalog`. */
+  readonly scope?: Text
+  /** Where the files lie, which the catalog must be able to reach as well. Default: in the data directory, for a catalog on this machine. */
+  readonly files?: PlaceSettings
+}
+
+/** Where files lie. */
+export type PlaceSettings =
   | ({ readonly kind: 's3' } & S3LakeHow)
   | ({ readonly kind: 'azure' } & AzureLakeHow)
   | ({ readonly kind: 'google' } & GoogleLakeHow)
   | ({ readonly kind: 'hdfs' } & HdfsLakeHow)
 
+/** Where files lie, or the catalog that knows the tables, with where their files lie. */
+export type LakeSettings = PlaceSettings | ({ readonly kind: 'rest' } & RestCatalogHow)
+
 /** A bucket of Amazon S3 or of a store that speaks its protocol. */
-export const s3Lake = (how: S3LakeHow): LakeSettings => Object.freeze({ kind: 's3', ...how })
+export const s3Lake = (how: S3LakeHow): PlaceSettings => Object.freeze({ kind: 's3', ...how })
 
 /** A container of Azure Blob Storage. */
-export const azureLake = (how: AzureLakeHow): LakeSettings => Object.freeze({ kind: 'azure', ...how })
+export const azureLake = (how: AzureLakeHow): PlaceSettings => Object.freeze({ kind: 'azure', ...how })
 
 /** A bucket of Google Cloud Storage. */
-export const googleLake = (how: GoogleLakeHow): LakeSettings => Object.freeze({ kind: 'google', ...how })
+export const googleLake = (how: GoogleLakeHow): PlaceSettings => Object.freeze({ kind: 'google', ...how })
 
 /** A path of HDFS, through WebHDFS. */
-export const hdfsLake = (how: HdfsLakeHow): LakeSettings => Object.freeze({ kind: 'hdfs', ...how })
+export const hdfsLake = (how: HdfsLakeHow): PlaceSettings => Object.freeze({ kind: 'hdfs', ...how })
+
+/** An Iceberg REST catalog in place of Millrace's own: Polaris, Lakekeeper, Nessie, or another Millrace. */
+export const restCatalog = (how: RestCatalogHow): LakeSettings => Object.freeze({ kind: 'rest', ...how })

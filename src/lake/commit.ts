@@ -142,7 +142,7 @@ async function tryOnce(
   const outcome = await movePointers(context, staged, also, nowMs)
   if (outcome.kind === 'committed') {
     await context.files.discard(staged.flatMap((one) => one.outdated))
-    return { tables: tablesAfter(names, bases, staged), sequence: outcome.sequence }
+    return { tables: await tablesAfter(context.files, names, bases, staged, outcome.placed), sequence: outcome.sequence }
   }
   await discard()
   if (outcome.kind === 'conflict') return null
@@ -166,11 +166,27 @@ const moveOf = ({ name, from, to, metadata }: Staged) => {
   return { name, from, to, snapshotId: current === -1n ? null : String(current) }
 }
 
-const tablesAfter = (names: readonly string[], bases: readonly (Base | null)[], staged: readonly Staged[]): LakeTable[] =>
-  names.map((name, index) => {
-    const moved = staged.find((one) => one.name === name)
-    return moved ? toLakeTable(moved.name, moved.to, moved.metadata) : bases[index]!.table
-  })
+const tablesAfter = (
+  files: MetadataFiles,
+  names: readonly string[],
+  bases: readonly (Base | null)[],
+  staged: readonly Staged[],
+  placed: Placed,
+): Promise<LakeTable[]> =>
+  Promise.all(
+    names.map((name, index) => {
+      const moved = staged.find((one) => one.name === name)
+      return moved ? tableAfter(files, moved, placed) : bases[index]!.table
+    }),
+  )
+
+type Placed = Readonly<Record<string, string>> | undefined
+
+/** The table that a commit left, from the catalog's own file where it wrote one. */
+export async function tableAfter(files: MetadataFiles, { name, to, metadata }: Staged, placed: Placed): Promise<LakeTable> {
+  const location = placed?.[name]
+  return location === undefined ? toLakeTable(name, to, metadata) : (await baseAt(files, { name, location, snapshotId: null })).table
+}
 
 /** The table as its pointer has it now. @throws MR_LAKE_TABLE_UNKNOWN */
 export async function loadBase(context: Pick<CommitContext, 'catalog' | 'files'>, name: string): Promise<Base> {

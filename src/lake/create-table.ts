@@ -3,12 +3,11 @@ import { MillraceError } from '../core/errors.ts'
 import { uuidV7 } from '../core/random.ts'
 import type { Finished, TablePointer } from '../store/catalog.ts'
 import { newMetadata } from './apply-definition.ts'
-import { baseAt, type CommitContext, movePointers, pointerOf } from './commit.ts'
+import { baseAt, type CommitContext, movePointers, pointerOf, tableAfter } from './commit.ts'
 import { mayCollect } from './expire.ts'
 import { isBelow, toPath, toUri } from './location.ts'
 import type { Pins } from './pins.ts'
 import { reachableFrom } from './reachable.ts'
-import { toLakeTable } from './table-metadata.ts'
 import type { CreateTable, LakeTable } from './types.ts'
 
 const NAME = /^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$/
@@ -32,7 +31,7 @@ export async function createTable(context: CommitContext, directory: string, cre
     const to = await files.writeMetadata(metadata, null)
     const staged = { name: create.name, from: null, to, metadata, written: [to], outdated: [] }
     const outcome = await movePointers(context, [staged], {}, nowMs)
-    if (outcome.kind === 'committed') return toLakeTable(create.name, to, metadata)
+    if (outcome.kind === 'committed') return tableAfter(files, staged, outcome.placed)
     await files.discard(staged.written)
     throw tableExists(create.name)
   })

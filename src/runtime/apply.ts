@@ -10,6 +10,7 @@ import { openLake } from '../lake/open-lake.ts'
 import { openStore, type Store } from '../store/open-store.ts'
 import { takeDataDirectory } from './data-directory.ts'
 import { deployTables } from './deploy.ts'
+import { openCatalog } from './open-catalog.ts'
 import { readSettings } from './settings.ts'
 import { archivePlaces, openWarehouse } from './warehouse.ts'
 
@@ -66,7 +67,8 @@ export async function applyManifest(data: string, { manifest, code, lake: chosen
       chosen,
       archivePlaces(manifest),
     )
-    const lake = openLake({ disk: nodeDisk, clock: systemClock, random: systemRandom, catalog: store.catalog, ...warehouse })
+    const catalog = await openCatalog({ clock: systemClock, random: systemRandom, environment: process.env, store, warehouse }, chosen)
+    const lake = openLake({ disk: nodeDisk, clock: systemClock, random: systemRandom, catalog, ...warehouse })
     await deployTables(lake, manifest)
     await recordDeployed(store, manifest, code, 'apply')
   } finally {

@@ -47,6 +47,7 @@ import { readToken, takeDataDirectory, writeToken } from './data-directory.ts'
 import { deployTables, openRelations } from './deploy.ts'
 import { explainRead } from './explain-read.ts'
 import { type Logger, openLogger } from './logger.ts'
+import { openCatalog } from './open-catalog.ts'
 import { makePipelines, type PipelinesParts, type RunningPipeline } from './pipelines.ts'
 import { publishBranch } from './publish-branch.ts'
 import { recheck, runStep, type StepParts } from './run-step.ts'
@@ -194,11 +195,12 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     ...(settings.threads === undefined ? {} : { threads: settings.threads }),
   })
   closers.push(() => engine.close())
+  const catalog = await openCatalog({ clock, random: systemRandom, environment: options.variables, store, warehouse }, options.lake)
   const lake = openLake({
     disk: nodeDisk,
     clock,
     random: systemRandom,
-    catalog: store.catalog,
+    catalog,
     ...warehouse,
     locations: settings.lakeLocations,
     namesIn: fileNames(engine),
@@ -207,7 +209,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   closers.push(() => parser.close())
   const relations = new RelationStore(engine, lake)
   await deployTables(lake, manifest)
-  await openRelations(log, store.catalog, relations, manifest)
+  await openRelations(log, catalog, relations, manifest)
   await recordDeployed(store, manifest, options.code, options.environment)
 
   const history = storeHistory(store)
@@ -278,7 +280,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     clock,
     engine,
     lake,
-    catalog: store.catalog,
+    catalog,
     relations,
     checks,
     manifest: () => manifest,
@@ -338,7 +340,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   }
   const checkpoints = openCheckpoints(warehouse.store, clock, systemRandom, warehouse.checkpoints)
   const pipelines: RunningPipeline[] = await makePipelines(
-    { clock, random: systemRandom, log, lake, catalog: store.catalog, checkpoints, onEvent, relations, parser, settings, hostOf },
+    { clock, random: systemRandom, log, lake, catalog, checkpoints, onEvent, relations, parser, settings, hostOf },
     manifest,
   )
   figures.watch(pipelines)
@@ -428,7 +430,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       code: () => options.code,
       log,
       lake,
-      catalog: store.catalog,
+      catalog,
       relations,
       history,
       checks,

@@ -15,6 +15,7 @@ import type { StorageActions } from '../serve/admin/parts.ts'
 import { openStore, type Store } from '../store/open-store.ts'
 import { lastDeployed } from './apply.ts'
 import { takeDataDirectory } from './data-directory.ts'
+import { openCatalog } from './open-catalog.ts'
 import { readSettings } from './settings.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
 import { lastArchives, lastWarehouse, openWarehouse } from './warehouse.ts'
@@ -47,11 +48,15 @@ export async function withStorage<T>(data: string, action: (storage: Storage) =>
       { clock: systemClock, random: systemRandom, environment: process.env, data: directory, cacheBytes },
       lastWarehouse(directory),
     )
+    const catalog = await openCatalog(
+      { clock: systemClock, random: systemRandom, environment: process.env, store, warehouse },
+      lastWarehouse(directory),
+    )
     const lake = openLake({
       disk: nodeDisk,
       clock: systemClock,
       random: systemRandom,
-      catalog: store.catalog,
+      catalog,
       ...warehouse,
       locations: lakeLocations,
       namesIn: fileNames(engine),

@@ -6,7 +6,7 @@ import type { Clock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
-import type { LakeSettings } from '../define/lake.ts'
+import type { LakeSettings, PlaceSettings } from '../define/lake.ts'
 import type { Manifest, Text } from '../define/manifest.ts'
 import type { RemoteFiles } from '../lake/open-lake.ts'
 import { awsCredentials } from '../objects/amazon/credentials.ts'
@@ -36,6 +36,8 @@ export interface WarehouseParts {
 }
 
 export interface Warehouse {
+  /** Of the data directory. */
+  readonly id: string
   /** Where new tables are made. */
   readonly directory: string
   /** Where tables may lie as well: those of before the project chose this warehouse. */
@@ -73,12 +75,13 @@ export async function openWarehouse(
   const places = [...new Set([...lastArchives(data), ...archives])]
   writeChosen(data, { id, lake: lake ?? null, archives: places })
   const archived = places.map(archivesIn)
-  if (!lake) {
+  const chosen = lake?.kind === 'rest' ? lake.files : lake
+  if (!chosen) {
     const store = routeStores(local, [])
     for (const place of places) await own(store, place, id)
-    return { directory: data.lake, formerly: archived, checkpoints: data.checkpoints, store: local }
+    return { id, directory: data.lake, formerly: archived, checkpoints: data.checkpoints, store: local }
   }
-  const { served, root, signer } = openServed(parts, lake)
+  const { served, root, signer } = openServed(parts, chosen)
   const routed = routeStores(local, [served])
   for (const place of [root, ...places]) await own(routed, place, id)
   const directory = `${root}/lake`
@@ -91,7 +94,7 @@ export async function openWarehouse(
   }
   const store = { ...routed, remove }
   const remote = { store, cache, stagingDirectory: data.staging }
-  return { directory, formerly: [data.lake, ...archived], checkpoints: `${root}/checkpoints`, store, remote, ...(signer ? { signer } : {}) }
+  return { id, directory, formerly: [data.lake, ...archived], checkpoints: `${root}/checkpoints`, store, remote, ...(signer ? { signer } : {}) }
 }
 
 /** What was chosen when the directory was last used with its project. */
@@ -153,7 +156,7 @@ interface Opened {
   readonly signer?: RequestSigner
 }
 
-function openServed(parts: WarehouseParts, lake: LakeSettings): Opened {
+function openServed(parts: WarehouseParts, lake: PlaceSettings): Opened {
   const { environment } = parts
   const text = (value: Text | undefined): string | undefined => (value === undefined ? undefined : resolveText(environment, value))
   const at = (prefix: string, path: Text | undefined, store: ObjectStore): Opened => {

@@ -92,7 +92,12 @@ export interface Change {
 }
 
 export type CommitOutcome =
-  | { readonly kind: 'committed'; readonly sequence: number }
+  | {
+      readonly kind: 'committed'
+      readonly sequence: number
+      /** By table or view: the metadata file that the catalog wrote itself in place of `to`, which is gone then. */
+      readonly placed?: Readonly<Record<string, string>>
+    }
   | { readonly kind: 'conflict'; readonly table: string; readonly current: TablePointer | null }
   | { readonly kind: 'fenced'; readonly pipeline: string }
 

@@ -64,8 +64,12 @@ const ICEBERG_REST = `
   create index finished_requests_by_time on finished_requests (finished_ms);
 `
 
+const INTENTS = `
+  create table intents (id text primary key, request text not null, begun_ms integer not null) strict;
+`
+
 /** Entry i brings version i to version i + 1. */
-const MIGRATIONS: readonly string[] = [CATALOG + RUNS + QUALITY + GOVERN + OPERATE, ICEBERG_REST]
+const MIGRATIONS: readonly string[] = [CATALOG + RUNS + QUALITY + GOVERN + OPERATE, ICEBERG_REST, INTENTS]
 
 /**
  * Brings the database to the newest version, one transaction a step, so that a crash leaves a whole version.

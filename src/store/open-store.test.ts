@@ -59,7 +59,7 @@ test('a database of the first version gets namespaces for the tables that it has
   withPath(async (path) => {
     await openStore(path).close()
     const database = new DatabaseSync(path)
-    database.exec(`drop table namespaces; drop table finished_requests; alter table pointers drop column kind;
+    database.exec(`drop table namespaces; drop table finished_requests; drop table intents; alter table pointers drop column kind;
       update store_version set version = 1;
       insert into pointers values ('orders', 'a', null, 1), ('marts.daily', 'b', '7', 1), ('marts.weekly', 'c', null, 1)`)
     database.close()

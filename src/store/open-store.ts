@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { CamelCasePlugin, Kysely } from 'kysely'
 import type { Catalog } from './catalog.ts'
 import { groupCommit, type Unit } from './group-commit.ts'
+import { type Intents, openIntents } from './intents.ts'
 import { migrate } from './migrations.ts'
 import { sqliteCatalog } from './sqlite-catalog.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
@@ -16,6 +17,8 @@ const BUSY_MS = 5_000
 export interface Store {
   readonly path: string
   readonly catalog: Catalog
+  /** What a commit leaves here when the tables are in an external catalog. */
+  readonly intents: Intents
   /** Committed rows only; for queries. */
   readonly read: Kysely<Tables>
   /**
@@ -48,6 +51,7 @@ export function openStore(path: string): Store {
   return {
     path,
     catalog: sqliteCatalog({ read, write: group.write }),
+    intents: openIntents({ read, write: group.write }),
     read,
     write: group.write,
     async close() {

@@ -96,6 +96,11 @@ async function commit(tx: Kysely<Tables>, request: CommitRequest): Promise<Commi
       .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
       .execute()
   }
+  return { kind: 'committed', sequence: await writeLocal(tx, request) }
+}
+
+/** All of a commit but its pointers; answers the newest number of the sequence of changes. */
+export async function writeLocal(tx: Kysely<Tables>, request: CommitRequest): Promise<number> {
   await writeFinished(tx, request.finished, request.nowMs)
   await writeProgress(tx, request)
   await writeRefresh(tx, request)
@@ -106,7 +111,7 @@ async function commit(tx: Kysely<Tables>, request: CommitRequest): Promise<Commi
       .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: cursor.value }))
       .execute()
   }
-  return { kind: 'committed', sequence: await writeChanges(tx, request.tables, request.nowMs) }
+  return writeChanges(tx, request.tables, request.nowMs)
 }
 
 const movesOf = ({ tables, views = [] }: CommitRequest) => [
@@ -115,7 +120,7 @@ const movesOf = ({ tables, views = [] }: CommitRequest) => [
 ]
 
 /** The first owner check that fails: the pipeline's generation, or the token of a model's refresh. */
-async function fencedOut(tx: Kysely<Tables>, request: CommitRequest): Promise<CommitOutcome | null> {
+export async function fencedOut(tx: Kysely<Tables>, request: CommitRequest): Promise<CommitOutcome | null> {
   const claims: (readonly [string, string])[] = []
   if (request.pipeline) claims.push([request.pipeline.name, request.pipeline.generation])
   if (request.refresh?.token !== undefined) claims.push([`refresh:${request.refresh.model}`, request.refresh.token])

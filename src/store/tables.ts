@@ -8,6 +8,8 @@ export interface Tables {
   /** Properties as JSON. */
   namespaces: { name: string; properties: string }
   finishedRequests: { key: string; request: string; answer: string; finishedMs: number }
+  /** Commits to an external catalog that were begun and not finished; the request as JSON. */
+  intents: { id: string; request: string; begunMs: number }
   offsets: { pipeline: string; topic: string; partition: number; next: number }
   checkpoints: { pipeline: string; location: string; code: string }
   generations: { pipeline: string; generation: string }

@@ -71,8 +71,11 @@ export function openViews(context: CommitContext): Views {
     await files.makeDirectory(toPath(metadataDirectory(metadata)))
     const to = at ?? (await files.writeView(metadata, printJson(metadata), from, nowMs))
     const also = finished ? { finished } : {}
-    const { kind } = await catalog.commit({ tables: [], views: [{ name: named.name, from, to }], ...also, nowMs })
-    if (kind === 'committed') return { name: named.name, metadataLocation: to, metadata }
+    const outcome = await catalog.commit({ tables: [], views: [{ name: named.name, from, to }], ...also, nowMs })
+    if (outcome.kind === 'committed') {
+      const placed = outcome.placed?.[named.name]
+      return { name: named.name, metadataLocation: placed ?? to, metadata: placed ? await read(placed) : metadata }
+    }
     if (!at) await files.discard([to])
     return null
   }

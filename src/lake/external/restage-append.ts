@@ -1,0 +1,50 @@
+// New rows of a commit whose table others changed after the commit had begun: the same manifests in a new list, behind what is
+// there now. Only where other tables of the commit have it already; a commit that nobody has is staged anew by the lake.
+import type { MetadataFiles } from '../metadata-files.ts'
+import type { SnapshotJson, TableMetadata } from '../table-metadata.ts'
+import { addedSnapshots, type TableCommit, updatesBetween } from '../updates/updates-between.ts'
+
+export interface Restage {
+  /** What the commit was computed from, what it was to make of it, and what there is now; the same table. */
+  readonly before: TableMetadata
+  readonly after: TableMetadata
+  readonly now: TableMetadata
+}
+
+/** Null when it is more than one append, or of a table whose rows have ids (version 3). */
+export async function restageAppend(
+  { files }: { readonly files: MetadataFiles },
+  { before, after, now }: Restage,
+): Promise<TableCommit | null> {
+  const [mine, another] = addedSnapshots(before, after)
+  if (!mine) return updatesBetween(before, after)
+  if (another || mine.summary.operation !== 'append' || now['format-version'] >= 3) return null
+  const head = now.snapshots.find((one) => one['snapshot-id'] === now['current-snapshot-id'])
+  const id = mine['snapshot-id']
+  const sequence = now['last-sequence-number'] + 1
+  const added = (await files.list(mine['manifest-list'])).filter((manifest) => manifest.snapshotId === id)
+  const others = head ? await files.list(head['manifest-list']) : []
+  const numbers = { id, parentId: head?.['snapshot-id'] ?? null, sequence }
+  // Entries that a manifest adds have the sequence number that the list gives to the manifest.
+  const manifests = [...added.map((manifest) => ({ ...manifest, sequence, minSequence: sequence })), ...others]
+  const list = await files.writeList(manifests, after.location, numbers, mine['timestamp-ms'])
+  const { 'parent-snapshot-id': _, ...rest } = mine
+  const snapshot: SnapshotJson = {
+    ...rest,
+    ...(head ? { 'parent-snapshot-id': head['snapshot-id'] } : {}),
+    'sequence-number': sequence,
+    'timestamp-ms': Math.max(mine['timestamp-ms'], now['last-updated-ms']),
+    'manifest-list': list,
+  }
+  const main = now.refs['main']
+  return {
+    requirements: [
+      { type: 'assert-table-uuid', uuid: now['table-uuid'] },
+      { type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': head?.['snapshot-id'] ?? null },
+    ],
+    updates: [
+      { action: 'add-snapshot', snapshot },
+      { action: 'set-snapshot-ref', 'ref-name': 'main', ...main, type: 'branch', 'snapshot-id': id },
+    ],
+  }
+}
