@@ -22,6 +22,8 @@ export interface WorkerHostParts {
 const LIMIT_MS = 5_000
 /** The limit is looked at in so many steps: one that is missed because the whole process stood still ends nothing. */
 const STEPS = 4
+/** Rows live for one call: with room for many of them, few are looked at when room is made. */
+const YOUNG_MB = 96
 /** Above this share of the heap before a round, its state is what has no room, not a call. */
 const HEAP_FULL = 0.7
 
@@ -48,7 +50,11 @@ export function workerHost(parts: WorkerHostParts): ProcessorHost {
     const progress = new SharedArrayBuffer(4 * Float64Array.BYTES_PER_ELEMENT)
     const data: WorkerData = { directory, code, processor, input, outputs, progress }
     const started: Thread = {
-      worker: new Worker(ENTRY, { workerData: data, name: `processor ${processor.name}` }),
+      worker: new Worker(ENTRY, {
+        workerData: data,
+        name: `processor ${processor.name}`,
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+      }),
       progress: new Float64Array(progress),
       ended: null,
       settle: null,

@@ -9,10 +9,12 @@ import { Instant } from '../../schema/instant.ts'
 import { partitionOf } from '../../schema/partition-hash.ts'
 import { fieldOf, type Type } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
-import { type KeyedState, keyedState } from '../state/keyed-state.ts'
+import type { Entry, Timer } from '../state/entry.ts'
+import { Journal } from '../state/journal.ts'
+import { KeyedState } from '../state/keyed-state.ts'
 import { decodeValue, encodeValue, rowEncoder, rowReader } from '../value.ts'
 import type { CallContext, CallId, Emission, ProcessorCode, Ran, Round, Told } from './host.ts'
-import { type TimeOf, type TimerEntry, Timers } from './timers.ts'
+import { Timers } from './timers.ts'
 
 export interface ExecutorParts {
   readonly processor: ProcessorManifest
@@ -28,16 +30,13 @@ export interface ExecutorParts {
 
 interface Partition {
   readonly state: KeyedState
+  readonly journal: Journal
   readonly timers: Timers
   /** Watermark before the record at hand: no later row of the partition is earlier, except one that was re-driven. */
   watermarkUs: number
 }
 
-type SavedTimer = readonly [string, string, number, TimeOf]
-type Saved = readonly (readonly [
-  number,
-  { readonly state: unknown; readonly timers: readonly SavedTimer[]; readonly watermarkUs: number | null },
-])[]
+type Saved = readonly (readonly [number, { readonly state: unknown; readonly seq: number; readonly watermarkUs: number | null }])[]
 
 /** Calls after which a round is interrupted, so that what it gave is written before it goes on. */
 const CALL_MAX = 20_000
@@ -51,6 +50,7 @@ interface Emitted {
 export class Executor {
   readonly #parts: ExecutorParts
   readonly #keyType: Type
+  readonly #keyTextOf: (value: unknown) => string
   readonly #timeIndex: number
   /** Whether the watermark bounds the times of rows from below. */
   readonly #isWatermarked: boolean
@@ -68,20 +68,21 @@ export class Executor {
   /** Timers that have fired before the next record; null until it has been looked at. */
   #fired: number | null = null
   // The call at hand.
-  #key = ''
-  #call: CallId = { partition: 0, offset: 0, nth: -1 }
+  #entry: Entry | null = null
+  #offset = 0
+  #nth = -1
   #random: Random | null = null
   #arrivalUs = 0
   #isOpen = false
-  #emitted: Emitted[] = []
+  readonly #emitted: Emitted[] = []
   #lines = new Map<string, { output: number; partition: number; lines: string[] }>()
   #refusals: Refusal[] = []
-  #undoTimers: (() => void)[] = []
 
   constructor(parts: ExecutorParts) {
     const { input, processor, outputs } = parts
     this.#parts = parts
     this.#keyType = fieldOf(input.shape, processor.key ?? '')?.type ?? { kind: 'string' }
+    this.#keyTextOf = keyTextOf(this.#keyType)
     this.#timeIndex = processor.time === undefined ? -1 : input.shape.fields.findIndex((field) => field.name === processor.time)
     this.#isWatermarked = processor.time !== undefined && processor.time === input.time
     this.#readRow = rowReader(input.shape)
@@ -98,10 +99,10 @@ export class Executor {
   restore(saved: unknown): (readonly [number, number])[] {
     this.#partitions = new Map()
     this.#round = null
-    for (const [number, { state, timers, watermarkUs }] of (saved as Saved | null) ?? []) {
+    for (const [number, { state, seq, watermarkUs }] of (saved as Saved | null) ?? []) {
       const partition = this.#partition(number)
-      partition.state.restore(state)
-      partition.timers.restore(timers)
+      partition.timers.restore(seq)
+      partition.state.restore(state, (entry, timer) => partition.timers.restored(entry, ...timer))
       partition.watermarkUs = watermarkUs ?? Number.NEGATIVE_INFINITY
     }
     return [...this.#partitions].flatMap(([number, { timers }]) =>
@@ -112,14 +113,16 @@ export class Executor {
   save(): Saved {
     return [...this.#partitions].map(([number, { state, timers, watermarkUs }]) => [
       number,
-      { state: state.save(), timers: timers.save(), watermarkUs: Number.isFinite(watermarkUs) ? watermarkUs : null },
+      { state: state.save(), seq: timers.seq, watermarkUs: Number.isFinite(watermarkUs) ? watermarkUs : null },
     ])
   }
 
   #partition(number: number): Partition {
     let found = this.#partitions.get(number)
     if (!found) {
-      found = { state: keyedState(this.#parts.processor.state), timers: new Timers(), watermarkUs: Number.NEGATIVE_INFINITY }
+      const journal = new Journal()
+      const state = new KeyedState(this.#parts.processor.state, journal)
+      found = { state, journal, timers: new Timers(journal), watermarkUs: Number.NEGATIVE_INFINITY }
       this.#partitions.set(number, found)
     }
     return found
@@ -186,26 +189,41 @@ export class Executor {
 
   #callRow(row: number, offset: number): void {
     const { batch } = this.#round!
+    const { code, processor } = this.#parts
     const input = this.#readRow(batch, row)
-    const { key } = this.#parts.processor
     const timeUs = this.#timeIndex < 0 ? this.#arrivalUs : microsOf(batch.columns[this.#timeIndex]!)[row]!
     const floorUs = this.#floorUs
-    this.#run(key === undefined ? '' : this.#keyText(input[key]), Math.max(timeUs, floorUs), floorUs, offset, -1, input, (state) =>
-      this.#parts.code.on(input, state, this.#context),
-    )
+    const key = processor.key === undefined ? '' : this.#keyTextOf(input[processor.key])
+    if (this.#isLeftOut(offset, -1, input)) return
+    const { state } = this.#at!
+    this.#begin(state.entryOf(key), Math.max(timeUs, floorUs), floorUs, offset, -1)
+    try {
+      this.#end(code.on(input, state.handles, this.#context))
+    } catch (error) {
+      this.#takeBack(error, input)
+    } finally {
+      this.#leave()
+    }
   }
 
-  #callTimer(timer: TimerEntry, offset: number, nth: number, watermarkUs: number): void {
-    const handler = this.#parts.code.onTimer[timer.name]
+  #callTimer({ entry, name, by, atUs }: Timer, offset: number, nth: number, watermarkUs: number): void {
+    const handler = this.#parts.code.onTimer[name]
     // Its handler is gone with a newer version of the code.
     if (!handler) return
     const floorUs = this.#floorUs
-    const ownUs = timer.by === 'event' || this.#timeIndex < 0 ? timer.atUs : Number.isFinite(watermarkUs) ? watermarkUs : timer.atUs
-    const key = this.#parts.processor.key === undefined ? null : decodeValue(this.#keyType, JSON.parse(timer.key))
-    const told = { key, at: Instant.fromMicros(timer.atUs) }
-    this.#run(timer.key, Math.max(ownUs, floorUs), floorUs, offset, nth, { timer: timer.name, ...told }, (state) =>
-      handler(told, state, this.#context),
-    )
+    const ownUs = by === 'event' || this.#timeIndex < 0 ? atUs : Number.isFinite(watermarkUs) ? watermarkUs : atUs
+    const key = this.#parts.processor.key === undefined ? null : keyOfText(this.#keyType, entry.key)
+    const told = { key, at: Instant.fromMicros(atUs) }
+    if (this.#isLeftOut(offset, nth, { timer: name, ...told })) return
+    const { state } = this.#at!
+    this.#begin(entry, Math.max(ownUs, floorUs), floorUs, offset, nth)
+    try {
+      this.#end(handler(told, state.handles, this.#context))
+    } catch (error) {
+      this.#takeBack(error, { timer: name, ...told })
+    } finally {
+      this.#leave()
+    }
   }
 
   #callTold({ name, appendMs, batch, row }: Told, offset: number, nth: number): void {
@@ -216,7 +234,16 @@ export class Executor {
     const input = read(batch, row)
     const floorUs = this.#timeIndex < 0 ? appendMs * 1_000 : this.#floorUs
     const nowUs = Number.isFinite(floorUs) ? floorUs : 0
-    this.#run(null, nowUs, floorUs, offset, nth, { broadcast: name, row: input }, (state) => handler(input, state))
+    if (this.#isLeftOut(offset, nth, { broadcast: name, row: input })) return
+    const { state } = this.#at!
+    this.#begin(null, Math.max(nowUs, floorUs), floorUs, offset, nth)
+    try {
+      this.#end(handler(input, state.handles))
+    } catch (error) {
+      this.#takeBack(error, { broadcast: name, row: input })
+    } finally {
+      this.#leave()
+    }
   }
 
   get #floorUs(): number {
@@ -224,62 +251,56 @@ export class Executor {
     return this.#isWatermarked ? this.#at!.watermarkUs : Number.NEGATIVE_INFINITY
   }
 
-  #keyText(value: unknown): string {
-    return JSON.stringify(encodeValue(this.#keyType, value ?? null))
+  #isLeftOut(offset: number, nth: number, raw: unknown): boolean {
+    const { skipped } = this.#round!
+    if (skipped.length === 0) return false
+    const skip = skipped.find((one) => one.offset === offset && one.nth === nth)
+    if (!skip) return false
+    this.#refusals.push({ raw: rawOf(raw), code: skip.code, message: skip.message, field: null })
+    return true
   }
 
-  #run(
-    key: string | null,
-    nowUs: number,
-    floorUs: number,
-    offset: number,
-    nth: number,
-    raw: unknown,
-    call: (state: Record<string, unknown>) => unknown,
-  ): void {
-    const { state } = this.#at!
-    const skip = this.#round!.skipped.find((skipped) => skipped.offset === offset && skipped.nth === nth)
-    if (skip) {
-      this.#refusals.push({ raw: rawOf(raw), code: skip.code, message: skip.message, field: null })
-      return
-    }
+  /** Null: a row that is broadcast. It is told in every partition, so it emits nothing and sets no timer. */
+  #begin(entry: Entry | null, nowUs: number, floorUs: number, offset: number, nth: number): void {
     this.#parts.onCall?.(offset, nth)
-    this.#key = key ?? ''
-    this.#call = { partition: this.#round!.partition, offset, nth }
+    this.#entry = entry
+    this.#offset = offset
+    this.#nth = nth
     this.#random = null
-    this.#emitted = []
-    this.#undoTimers = []
-    state.enter(key, nowUs, floorUs)
-    // A row that is broadcast is told in every partition: it emits nothing and sets no timer.
-    this.#isOpen = key !== null
-    try {
-      mustBeSync(call(state.handles as Record<string, unknown>))
-      for (const { output, partition, line } of this.#emitted) this.#collect(output, partition, line)
-    } catch (error) {
-      state.undo()
-      for (const undo of this.#undoTimers.reverse()) undo()
-      const where = `partition ${this.#round!.partition}, offset ${offset}`
-      this.#refusals.push({
-        raw: rawOf(raw),
-        code: 'MR_ROW_PROCESSOR',
-        message: `${this.#parts.processor.name} threw on ${where}: ${stackOf(error)}`,
-        field: null,
-      })
-    } finally {
-      this.#isOpen = false
-      this.#parts.onReturn?.()
-      state.leave()
-    }
+    this.#at!.state.at(entry, nowUs, floorUs)
+    this.#isOpen = entry !== null
+  }
+
+  /** What it emitted counts only once it has come back. */
+  #end(answer: unknown): void {
+    mustBeSync(answer)
+    if (this.#emitted.length === 0) return
+    for (const { output, partition, line } of this.#emitted) this.#collect(output, partition, line)
+  }
+
+  #takeBack(error: unknown, raw: unknown): void {
+    this.#at!.state.undo()
+    const where = `partition ${this.#round!.partition}, offset ${this.#offset}`
+    this.#refusals.push({
+      raw: rawOf(raw),
+      code: 'MR_ROW_PROCESSOR',
+      message: `${this.#parts.processor.name} threw on ${where}: ${stackOf(error)}`,
+      field: null,
+    })
+  }
+
+  #leave(): void {
+    this.#isOpen = false
+    if (this.#emitted.length > 0) this.#emitted.length = 0
+    this.#parts.onReturn?.()
+    this.#at!.state.leave()
   }
 
   #collect(output: number, partition: number, line: string): void {
     const slot = `${output}>${partition}`
-    let found = this.#lines.get(slot)
-    if (!found) {
-      found = { output, partition, lines: [] }
-      this.#lines.set(slot, found)
-    }
-    found.lines.push(line)
+    const found = this.#lines.get(slot)
+    if (found) found.lines.push(line)
+    else this.#lines.set(slot, { output, partition, lines: [line] })
   }
 
   #makeContext(): CallContext {
@@ -306,15 +327,15 @@ export class Executor {
           throw new MillraceError('MR_PROCESSOR', `${processor.name} has no event time for its timer "${name}"`, {
             fix: "give the processor the time of its input, or set the timer by 'arrival'",
           })
-        this.#undoTimers.push(this.#at!.timers.set(this.#key, name, at.epochMicros, by))
+        this.#at!.timers.set(this.#entry!, name, at.epochMicros, by)
       },
       cancelTimer: (name) => {
         this.#mustBeOpen('cancelTimer')
-        this.#undoTimers.push(this.#at!.timers.cancel(this.#key, name))
+        this.#at!.timers.cancel(this.#entry!, name)
       },
       random: () => {
         this.#mustBeOpen('random')
-        this.#random ??= seededRandom(seedOf(this.#call))
+        this.#random ??= seededRandom(seedOf({ partition: this.#round!.partition, offset: this.#offset, nth: this.#nth }))
         return this.#random.next()
       },
       get now() {
@@ -337,6 +358,20 @@ function partitionOfText(key: string, partitions: number): number {
   return partitionOf(bytes, 0, bytes.length, partitions)
 }
 
+/** Stands for no key: text of rows has no half of a pair. */
+const NO_KEY = '\ud800'
+
+/** Equal for equal keys only. */
+function keyTextOf(type: Type): (value: unknown) => string {
+  if (type.kind === 'string' || type.kind === 'uuid' || type.kind === 'enum') return (value) => (typeof value === 'string' ? value : NO_KEY)
+  return (value) => (value === null || value === undefined ? NO_KEY : JSON.stringify(encodeValue(type, value)))
+}
+
+function keyOfText(type: Type, text: string): unknown {
+  if (text === NO_KEY) return null
+  return type.kind === 'string' || type.kind === 'uuid' || type.kind === 'enum' ? text : decodeValue(type, JSON.parse(text))
+}
+
 /** FNV-1a over what names the call. */
 const seedOf = ({ partition, offset, nth }: CallId): number => {
   let hash = 0x811c9dc5
@@ -345,7 +380,7 @@ const seedOf = ({ partition, offset, nth }: CallId): number => {
 }
 
 function mustBeSync(answer: unknown): void {
-  if (typeof (answer as PromiseLike<unknown> | null | undefined)?.then !== 'function') return
+  if (answer === undefined || typeof (answer as PromiseLike<unknown> | null)?.then !== 'function') return
   ;(answer as PromiseLike<unknown>).then(undefined, () => {})
   throw new MillraceError('MR_PROCESSOR', 'the code of a processor must not be async', { fix: 'remove async and await from it' })
 }

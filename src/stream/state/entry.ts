@@ -1,0 +1,35 @@
+// What a partition of a processor remembers of one key: its cells and its timers. The unit of checkpoints and of what is spilled.
+
+export type TimeOf = 'event' | 'arrival'
+
+/** One for each key and name. They fire in the order of their times, of equal ones in the order in which they were set. */
+export interface Timer {
+  readonly entry: Entry
+  readonly name: string
+  readonly atUs: number
+  readonly by: TimeOf
+  readonly seq: number
+  /** Of the same key. */
+  next: Timer | null
+  /** Was replaced, cancelled or taken back: it only waits to be dropped. */
+  isOff: boolean
+}
+
+export interface Entry {
+  readonly key: string
+  /** By the order of the declared states; null for nothing. Those of shared states stay null. */
+  readonly cells: unknown[]
+  /** The first of its timers. */
+  timers: Timer | null
+  /** Since the last checkpoint. */
+  isChanged: boolean
+}
+
+export const SHARDS = 256
+
+/** Of the key's UTF-16 units: FNV-1a, folded to a byte. */
+export function shardOf(key: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
+  return (hash ^ (hash >>> 8) ^ (hash >>> 16) ^ (hash >>> 24)) & (SHARDS - 1)
+}
