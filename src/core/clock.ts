@@ -1,20 +1,30 @@
 // Time, behind one interface, so that schedules, leases and whole nodes run under a virtual clock in tests.
 // Nothing outside this file reads the machine's clock or sets a timer.
 
+import { availableParallelism } from 'node:os'
+
 export interface Clock {
   /** Wall clock, milliseconds since 1970 UTC. */
   nowMs(): number
   /** Never goes back; only differences have a meaning. */
   monotonicMs(): number
+  /** For how long this process has kept the whole machine busy, milliseconds: processor time of all its threads over the processors. */
+  busyMs(): number
   /** Resolves after `ms`; rejects with the signal's reason when aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
   /** Calls `action` after `ms`; returns what cancels it. Does not keep the process alive. */
   after(ms: number, action: () => void): () => void
 }
 
+const PROCESSORS = availableParallelism()
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
+  busyMs() {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1_000 / PROCESSORS
+  },
   sleep(ms, signal) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
@@ -58,6 +68,10 @@ export class VirtualClock implements Clock {
 
   monotonicMs(): number {
     return this.#nowMs
+  }
+
+  busyMs(): number {
+    return 0
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

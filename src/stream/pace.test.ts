@@ -4,12 +4,13 @@ import { test } from 'node:test'
 import type { Clock } from '../core/clock.ts'
 import { rest, restLimitMs } from './pace.ts'
 
-/** A thread on which every timer comes `lateMs` too late. */
-function threadClock(lateMs: number): Clock {
+/** A thread on which every timer comes `lateMs` too late, on a machine that is busy for `share` of the time. */
+function threadClock(lateMs: number, share = 0): Clock {
   let nowMs = 0
   return {
     nowMs: () => nowMs,
     monotonicMs: () => nowMs,
+    busyMs: () => nowMs * share,
     sleep: async (ms) => {
       nowMs += ms + lateMs
     },
@@ -17,28 +18,46 @@ function threadClock(lateMs: number): Clock {
   }
 }
 
+const never = new AbortController().signal
+
+/** How long it rests after so much work, milliseconds. */
+async function rested(clock: Clock, workedMs: number, behindMs: number, signal = never): Promise<number> {
+  const round = { startedMs: clock.monotonicMs(), busyMs: clock.busyMs(), behindMs }
+  await clock.sleep(workedMs)
+  const beganMs = clock.monotonicMs()
+  await rest(clock, round, signal)
+  return clock.monotonicMs() - beganMs
+}
+
 test('a calm thread is used again after three steps, a busy one after eight times the work', async () => {
-  const calm = threadClock(0.2)
-  await rest(calm, { workedMs: 30, behindMs: 100 }, new AbortController().signal)
-  assert.ok(calm.nowMs() < 31, `${calm.nowMs()} ms`)
-  const busy = threadClock(12)
-  await rest(busy, { workedMs: 30, behindMs: 100 }, new AbortController().signal)
-  assert.ok(busy.nowMs() >= 240 && busy.nowMs() < 260, `${busy.nowMs()} ms`)
+  const calm = await rested(threadClock(0.2), 30, 100)
+  assert.ok(calm < 31, `${calm} ms`)
+  const busy = await rested(threadClock(12), 30, 100)
+  assert.ok(busy >= 8 * 30 && busy < 8 * 42 + 22, `${busy} ms`)
 })
 
-test('the further behind, the shorter; a second and a half behind, not at all', async () => {
-  assert.equal(restLimitMs({ workedMs: 30, behindMs: 500 }), 240)
-  assert.equal(restLimitMs({ workedMs: 30, behindMs: 1_000 }), 120)
-  assert.equal(restLimitMs({ workedMs: 1_000, behindMs: 0 }), 500)
-  assert.equal(restLimitMs({ workedMs: 0, behindMs: 0 }), 0)
-  const busy = threadClock(12)
-  await rest(busy, { workedMs: 30, behindMs: 1_500 }, new AbortController().signal)
-  assert.equal(busy.nowMs(), 0)
+test('on a full machine a calm thread rests too, and longer when far behind', async () => {
+  const full = await rested(threadClock(0.2, 0.9), 30, 2_000)
+  assert.ok(full >= 240 && full < 260, `${full} ms`)
+  assert.equal(await rested(threadClock(0.2, 0.9), 30, 10_000), 0)
+  const half = await rested(threadClock(0.2, 0.5), 30, 1_000)
+  assert.ok(half < 31, `${half} ms`)
+})
+
+test('the further behind, the shorter; a second and a half behind, not at all, unless the machine is full', async () => {
+  assert.equal(restLimitMs(30, 500, false), 240)
+  assert.equal(restLimitMs(30, 1_000, false), 120)
+  assert.equal(restLimitMs(1_000, 0, false), 500)
+  assert.equal(restLimitMs(0, 0, true), 0)
+  assert.equal(restLimitMs(30, 3_000, true), 240)
+  assert.equal(restLimitMs(30, 6_500, true), 120)
+  assert.equal(await rested(threadClock(12), 30, 1_500), 0)
 })
 
 test('whoever is waited for need not wait for the rest', async () => {
   const busy = threadClock(12)
   const wanted = new AbortController()
-  await rest({ ...busy, sleep: async (ms) => busy.sleep(ms).then(() => wanted.abort()) }, { workedMs: 1_000, behindMs: 0 }, wanted.signal)
-  assert.equal(busy.nowMs(), 22)
+  let steps = 0
+  const clock = { ...busy, sleep: async (ms: number) => busy.sleep(ms).then(() => (steps++ > 0 ? wanted.abort() : undefined)) }
+  assert.equal(await rested(clock, 1_000, 0, wanted.signal), 22)
 })

@@ -10,7 +10,7 @@ import type { Log } from '../log/log.ts'
 import type { Catalog } from '../store/catalog.ts'
 import type { CheckpointStore } from './checkpoint.ts'
 import { IdleWatch } from './idle.ts'
-import { rest } from './pace.ts'
+import { type Round, rest } from './pace.ts'
 import type { Delivery, SourceState, StreamSource } from './source.ts'
 
 /** What was frozen at a cut of the log and goes into one commit. */
@@ -256,7 +256,7 @@ export class Pipeline {
 
   async #loop(onProgress: () => void): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      const startedMs = this.#parts.clock.monotonicMs()
+      const round = { startedMs: this.#parts.clock.monotonicMs(), busyMs: this.#parts.clock.busyMs() }
       const ends = this.#ends()
       const didRead = await this.#readAll()
       await this.#sink.tick(this.watermarkUs)
@@ -266,7 +266,7 @@ export class Pipeline {
       // What waits for a flush that is slower than the log grows without end: let the flush catch up.
       if (this.#flushing && this.#sink.pendingBytes >= this.settings.flushBytes) await this.#flushing
       else if (!didRead) await this.#idle()
-      else if (this.#ends().some((end, index) => end > ends[index]!)) await this.#rest(startedMs)
+      else if (this.#ends().some((end, index) => end > ends[index]!)) await this.#rest(round)
     }
   }
 
@@ -275,12 +275,13 @@ export class Pipeline {
   }
 
   /** Rows came in while the last ones were read: the door goes first. */
-  async #rest(startedMs: number): Promise<void> {
+  async #rest(round: Omit<Round, 'behindMs'>): Promise<void> {
     const { clock } = this.#parts
-    const round = { workedMs: clock.monotonicMs() - startedMs, behindMs: clock.nowMs() - this.#readMs }
+    const behindMs = clock.nowMs() - this.#readMs
     const wanted = new AbortController()
     this.#wake = () => wanted.abort()
-    if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0) await rest(clock, round, wanted.signal)
+    if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0)
+      await rest(clock, { ...round, behindMs }, wanted.signal)
     this.#wake = null
   }
 

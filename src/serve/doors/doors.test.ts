@@ -22,6 +22,8 @@ interface Tried {
   readonly collected: [string, number, number, number][]
   refuse: MillraceError | null
   fail: MillraceError | null
+  /** The log takes as long. */
+  durable: Promise<void>
 }
 
 async function tried(threads: number, run: (one: Tried) => Promise<void>, port = 0): Promise<void> {
@@ -36,7 +38,13 @@ async function tried(threads: number, run: (one: Tried) => Promise<void>, port =
   takeRelayed(inner, SECRET)
   await new Promise<void>((resolve) => inner.listen(0, '127.0.0.1', resolve))
   const innerPort = (inner.address() as AddressInfo).port
-  const state: Pick<Tried, 'appended' | 'collected' | 'refuse' | 'fail'> = { appended: [], collected: [], refuse: null, fail: null }
+  const state: Pick<Tried, 'appended' | 'collected' | 'refuse' | 'fail' | 'durable'> = {
+    appended: [],
+    collected: [],
+    refuse: null,
+    fail: null,
+    durable: Promise.resolve(),
+  }
   let offset = 0
   const doors = await openDoors({
     host: '127.0.0.1',
@@ -54,6 +62,7 @@ async function tried(threads: number, run: (one: Tried) => Promise<void>, port =
       log: {
         async append(topic, parts) {
           if (state.fail) throw state.fail
+          await state.durable
           state.appended.push({ topic, text: parts.map(({ payload }) => Buffer.from(payload).toString()).join('|'), parts })
           return parts.map(({ partition, count }) => {
             const first = offset
@@ -133,6 +142,26 @@ for (const threads of [1, 2]) {
       assert.deepEqual(collected.at(-1), ['clicks', 1, 1, 18])
     }))
 }
+
+test('bytes stay as they are until the log has them, in slots and when every slot is taken', () =>
+  tried(1, async (one) => {
+    for (let round = 0; round < 3; round++) {
+      const durable = Promise.withResolvers<void>()
+      one.durable = durable.promise
+      const sent = Array.from({ length: 50 }, (_, a) => Array.from({ length: 200 }, () => `{"a":${round * 1_000 + a}}\n`).join(''))
+      const answers: Promise<{ status: number }>[] = []
+      for (const body of sent) {
+        answers.push(collect(one.port, body))
+        await new Promise((resolve) => setTimeout(resolve, 2)) // each in a turn of its own
+      }
+      durable.resolve()
+      for (const { status } of await Promise.all(answers)) assert.equal(status, 202)
+      assert.deepEqual(
+        one.appended.splice(0).map(({ text }) => text),
+        sent,
+      )
+    }
+  }))
 
 test('an error of the log is answered as it is', () =>
   tried(1, async (one) => {

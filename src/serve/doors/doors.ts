@@ -12,10 +12,11 @@ import {
   type DoorDefinition,
   type FromThread,
   type InnerAddress,
-  type PackedTurn,
   packAppended,
   type SentError,
   sentError,
+  slotMemory,
+  slotsOf,
   type ThreadData,
   type ToThread,
 } from './messages.ts'
@@ -107,12 +108,17 @@ class Thread {
   #isListening = false
   #answers: number[] = []
   #errors: [call: number, error: SentError][] = []
+  #free: number[] = []
+  readonly #slots: readonly Uint8Array[]
 
   constructor(options: DoorsOptions, port: number) {
     this.#options = options
     this.#fingerprints = options.doors.map(({ shape }) => fingerprint(shape))
     const { host, inner, doors, streams, threads } = options
-    const workerData: ThreadData = { host, port, isShared: threads > 1, bodyBytesMax: streams.limits.bodyBytesMax, doors, inner }
+    const memory = slotMemory()
+    this.#slots = slotsOf(memory)
+    const { bodyBytesMax } = streams.limits
+    const workerData: ThreadData = { host, port, isShared: threads > 1, bodyBytesMax, doors, inner, memory }
     this.#worker = new Worker(ENTRY, { workerData, name: 'door' })
     const listening = Promise.withResolvers<void>()
     this.listening = listening.promise
@@ -154,16 +160,22 @@ class Thread {
     this.say({ kind: 'close', connections })
   }
 
-  #append(turn: PackedTurn): void {
+  #append({ slot, ...turn }: Extract<FromThread, { kind: 'turn' }>): void {
     const { streams, doors } = this.#options
-    for (const { call, door, parts } of callsOf(turn, this.#fingerprints)) {
+    const calls = [...callsOf(slot === null ? turn : { ...turn, bytes: this.#slots[slot]! }, this.#fingerprints)]
+    let waiting = calls.length
+    const settled = (): void => {
+      this.#schedule()
+      if (--waiting === 0 && slot !== null) this.#free.push(slot)
+    }
+    for (const { call, door, parts } of calls) {
       streams.log.append(doors[door]!.topic, parts).then(
         (appended) => {
-          this.#schedule()
+          settled()
           packAppended(this.#answers, call, appended)
         },
         (cause) => {
-          this.#schedule()
+          settled()
           this.#errors.push([call, sentError(asMillraceError(cause))])
         },
       )
@@ -177,9 +189,10 @@ class Thread {
     if (this.#answers.length > 0 || this.#errors.length > 0) return
     process.nextTick(() => {
       const numbers = Float64Array.from(this.#answers)
-      this.say({ kind: 'appended', numbers, errors: this.#errors }, [numbers.buffer])
+      this.say({ kind: 'appended', numbers, errors: this.#errors, free: this.#free }, [numbers.buffer])
       this.#answers = []
       this.#errors = []
+      this.#free = []
     })
   }
 

@@ -20,6 +20,8 @@ export interface ThreadData {
   readonly bodyBytesMax: number
   readonly doors: readonly DoorDefinition[]
   readonly inner: InnerAddress
+  /** Shared with the process: `slotsOf`. */
+  readonly memory: SharedArrayBuffer
 }
 
 /** Where connections go that the lane leaves: node:http on the loopback interface, for those who know the secret. */
@@ -38,14 +40,15 @@ export type FromThread =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'failed'; readonly code: string | undefined; readonly message: string }
   | { readonly kind: 'may'; readonly ask: number; readonly authorization: string | undefined; readonly stream: string }
-  | ({ readonly kind: 'turn' } & PackedTurn)
+  /** `slot`: where the bytes lie, when they are not sent with it. */
+  | ({ readonly kind: 'turn'; readonly slot: number | null } & PackedTurn)
 
 export type ToThread =
   | { readonly kind: 'may'; readonly ask: number; readonly id: string }
   | { readonly kind: 'may'; readonly ask: number; readonly error: SentError }
   /** Who may write may have changed. */
   | { readonly kind: 'forget' }
-  | { readonly kind: 'appended'; readonly numbers: Float64Array; readonly errors: readonly (readonly [call: number, error: SentError])[] }
+  | ({ readonly kind: 'appended' } & PackedAnswers)
   | { readonly kind: 'close'; readonly connections: 'idle' | 'all' }
 
 export const sentError = ({ code, message, fix }: MillraceError): SentError => ({ code, message, fix })
@@ -72,6 +75,27 @@ export interface PackedTurn {
   readonly collected: Float64Array
 }
 
+/** What became of calls. */
+export interface PackedAnswers {
+  readonly numbers: Float64Array
+  readonly errors: readonly (readonly [call: number, error: SentError])[]
+  /** Slots that nobody reads any more. */
+  readonly free: readonly number[]
+}
+
+const SLOTS = 32
+const SLOT_BYTES = 512 << 10
+
+/** Memory for the bytes of turns that are not yet durable; pages that were never used cost nothing. */
+export const slotMemory = (): SharedArrayBuffer => new SharedArrayBuffer(SLOTS * SLOT_BYTES)
+
+/**
+ * Slots that a thread fills and the process reads where they are. Fresh buffers instead would each be garbage in both: on two
+ * cores that took a tenth of the time (bench/ingest.ts).
+ */
+export const slotsOf = (memory: SharedArrayBuffer): Uint8Array[] =>
+  Array.from({ length: SLOTS }, (_, slot) => new Uint8Array(memory, slot * SLOT_BYTES, SLOT_BYTES))
+
 const KINDS = ['rows', 'rejects'] as const
 const PART_NUMBERS = 5
 
@@ -97,9 +121,14 @@ export class Turn {
     this.#collected.push(door, accepted, rejected, bytes, tookMs)
   }
 
-  /** Everything so far; the turn is empty again. */
-  take(): PackedTurn {
-    const bytes = new Uint8Array(this.#bytes)
+  /** What `take` needs room for. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Everything so far, its bytes in `room` or in a buffer of their own; the turn is empty again. */
+  take(room?: Uint8Array): PackedTurn {
+    const bytes = room?.subarray(0, this.#bytes) ?? new Uint8Array(this.#bytes)
     let at = 0
     for (const payload of this.#payloads) {
       bytes.set(payload, at)

@@ -9,7 +9,7 @@ import type { Append, Appended } from '../../log/log.ts'
 import { compileScanner } from '../../schema/scan/scanner.ts'
 import { Lane } from '../lane.ts'
 import { type StreamPorts, takeRows } from '../streams.ts'
-import { appendedOf, type FromThread, receivedError, type ThreadData, type ToThread, Turn } from './messages.ts'
+import { appendedOf, type FromThread, receivedError, slotsOf, type ThreadData, type ToThread, Turn } from './messages.ts'
 import { relay } from './relay.ts'
 
 /** How long a caller's right to write is believed without asking again. */
@@ -31,6 +31,9 @@ const doors = data.doors.map(({ shape, ...door }): Door => ({ ...door, scanner: 
 const numbers = new Map(doors.map((door, number) => [door.topic, number]))
 
 const turn = new Turn()
+const slots = slotsOf(data.memory)
+const free = [...slots.keys()]
+const NO_BYTES = new Uint8Array(0)
 const appends = new Map<number, Waiting<readonly Appended[]>>()
 let calls = 0
 let isScheduled = false
@@ -41,8 +44,11 @@ function schedule(): void {
   isScheduled = true
   setImmediate(() => {
     isScheduled = false
-    const packed = turn.take()
-    say({ kind: 'turn', ...packed }, [packed.calls.buffer, packed.bytes.buffer, packed.collected.buffer] as ArrayBuffer[])
+    const slot = turn.bytes > 0 && turn.bytes <= slots[0]!.length ? (free.pop() ?? null) : null
+    const { bytes, ...packed } = turn.take(slot === null ? undefined : slots[slot])
+    const transfer = [packed.calls.buffer, packed.collected.buffer] as ArrayBuffer[]
+    if (slot !== null) say({ kind: 'turn', slot, bytes: NO_BYTES, ...packed }, transfer)
+    else say({ kind: 'turn', slot, bytes, ...packed }, [...transfer, bytes.buffer as ArrayBuffer])
   })
 }
 
@@ -108,6 +114,7 @@ function close(connections: 'idle' | 'all'): void {
 port.on('message', (message: ToThread) => {
   if (message.kind === 'appended') {
     for (const { call, appended } of appendedOf(message.numbers)) settled(call).resolve(appended)
+    free.push(...message.free)
     for (const [call, error] of message.errors) settled(call).reject(receivedError(error))
   } else if (message.kind === 'may') {
     const waiting = asked.get(message.ask)!
