@@ -133,6 +133,7 @@ export const ERRORS = {
 
   // stream, transform, quality, orchestrate
   MR_STREAM_STATE: entry('The state of a pipeline does not fit its log', 500),
+  MR_STREAM_MEMORY: entry('The state of a pipeline has no room in its memory', 507),
   MR_PROCESSOR: entry('A processor failed', 500),
   MR_PROCESSOR_ENDED: entry("A processor's code did not come back and was ended", 500, true),
   MR_CHECK_BLOCKED: entry('A check with severity block failed; nothing was published', 409),

@@ -379,7 +379,8 @@ class BytesLane implements ValueLane {
 
   save(slots: number): unknown {
     this.#fit(slots)
-    this.#move(0)
+    // Otherwise it stays where it lies, and what has not changed is not written again.
+    if (this.#held * 2 < this.#used) this.#move(0)
     return [pack(this.#memory, this.#used), pack(this.#start, slots), pack(this.#length, slots), pack(this.#nulls, slots)]
   }
 
@@ -390,6 +391,6 @@ class BytesLane implements ValueLane {
     this.#start = unpackInts(start)
     this.#length = unpackInts(length)
     this.#nulls = unpackBytes(nulls)
-    this.#held = this.#used
+    this.#held = this.#length.reduce((sum, length) => sum + length, 0)
   }
 }

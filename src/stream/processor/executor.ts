@@ -12,6 +12,7 @@ import { microsOf } from '../classify.ts'
 import type { Entry, Timer } from '../state/entry.ts'
 import { Journal } from '../state/journal.ts'
 import { KeyedState } from '../state/keyed-state.ts'
+import type { Room } from '../state/spill.ts'
 import { decodeValue, encodeValue, rowEncoder, rowReader } from '../value.ts'
 import type { CallContext, CallId, Emission, ProcessorCode, Ran, Round, Told } from './host.ts'
 import { Timers } from './timers.ts'
@@ -26,6 +27,8 @@ export interface ExecutorParts {
   readonly onCall?: (offset: number, nth: number) => void
   /** Told after each call. */
   readonly onReturn?: () => void
+  /** Memory for the state of all partitions, and where what has no room in it goes; absent: all the memory there is. */
+  readonly room?: Room
 }
 
 interface Partition {
@@ -69,6 +72,8 @@ export class Executor {
   #fired: number | null = null
   // The call at hand.
   #entry: Entry | null = null
+  /** Since the state was looked through last. */
+  #calls = 0
   #offset = 0
   #nth = -1
   #random: Random | null = null
@@ -90,6 +95,13 @@ export class Executor {
     this.#context = this.#makeContext()
   }
 
+  /** About how much memory the state takes that is not spilled. */
+  get bytes(): number {
+    let bytes = 0
+    for (const { state } of this.#partitions.values()) bytes += state.bytes
+    return bytes
+  }
+
   get keys(): number {
     let keys = 0
     for (const { state } of this.#partitions.values()) keys += state.keys
@@ -102,12 +114,13 @@ export class Executor {
     for (const [number, { state, seq, watermarkUs }] of (saved as Saved | null) ?? []) {
       const partition = this.#partition(number)
       partition.timers.restore(seq)
-      partition.state.restore(state, (entry, timer) => partition.timers.restored(entry, ...timer))
+      partition.state.restore(state)
       partition.watermarkUs = watermarkUs ?? Number.NEGATIVE_INFINITY
     }
-    return [...this.#partitions].flatMap(([number, { timers }]) =>
-      timers.nextArrivalUs === null ? [] : [[number, timers.nextArrivalUs] as const],
-    )
+    return [...this.#partitions].flatMap(([number, partition]) => {
+      const nextUs = nextArrival(partition)
+      return nextUs === null ? [] : [[number, nextUs] as const]
+    })
   }
 
   save(): Saved {
@@ -120,9 +133,17 @@ export class Executor {
   #partition(number: number): Partition {
     let found = this.#partitions.get(number)
     if (!found) {
+      const { input, processor, room } = this.#parts
       const journal = new Journal()
-      const state = new KeyedState(this.#parts.processor.state, journal)
-      found = { state, journal, timers: new Timers(journal), watermarkUs: Number.NEGATIVE_INFINITY }
+      const timers = new Timers(journal, (by, untilUs) => state.wake(by, untilUs, () => timers.peek(by)))
+      const state = new KeyedState({
+        declared: processor.state,
+        journal,
+        name: `${number}/`,
+        onTimer: (entry, timer) => timers.restored(entry, ...timer),
+        ...(room ? { room: { ...room, limitBytes: room.limitBytes / input.partitions } } : {}),
+      })
+      found = { state, journal, timers, watermarkUs: Number.NEGATIVE_INFINITY }
       this.#partitions.set(number, found)
     }
     return found
@@ -172,6 +193,10 @@ export class Executor {
   }
 
   #ran(isDone: boolean): Ran {
+    const { state } = this.#at!
+    state.settle()
+    state.sweep(this.#calls)
+    this.#calls = 0
     const emissions = [...this.#lines.values()].map(
       ({ output, partition, lines }): Emission => ({
         output,
@@ -184,7 +209,7 @@ export class Executor {
     this.#lines = new Map()
     this.#refusals = []
     if (isDone) this.#round = null
-    return { kind: 'ran', isDone, emissions, refusals, nextArrivalUs: this.#at!.timers.nextArrivalUs }
+    return { kind: 'ran', isDone, emissions, refusals, nextArrivalUs: nextArrival(this.#at!) }
   }
 
   #callRow(row: number, offset: number): void {
@@ -207,6 +232,7 @@ export class Executor {
   }
 
   #callTimer({ entry, name, by, atUs }: Timer, offset: number, nth: number, watermarkUs: number): void {
+    this.#at!.state.touch(entry)
     const handler = this.#parts.code.onTimer[name]
     // Its handler is gone with a newer version of the code.
     if (!handler) return
@@ -267,6 +293,7 @@ export class Executor {
     this.#offset = offset
     this.#nth = nth
     this.#random = null
+    this.#calls++
     this.#at!.state.at(entry, nowUs, floorUs)
     this.#isOpen = entry !== null
   }
@@ -356,6 +383,11 @@ export class Executor {
 function partitionOfText(key: string, partitions: number): number {
   const bytes = Buffer.from(key)
   return partitionOf(bytes, 0, bytes.length, partitions)
+}
+
+function nextArrival({ state, timers }: Partition): number | null {
+  const leastUs = Math.min(state.spilledArrivalUs, timers.nextArrivalUs ?? Number.POSITIVE_INFINITY)
+  return Number.isFinite(leastUs) ? leastUs : null
 }
 
 /** Stands for no key: text of rows has no half of a pair. */

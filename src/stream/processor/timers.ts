@@ -8,6 +8,7 @@ const before = (a: Timer, b: Timer): boolean => a.atUs < b.atUs || (a.atUs === b
 
 export class Timers {
   readonly #journal: Journal
+  readonly #wake: (by: TimeOf, untilUs: number) => void
   readonly #heaps: Record<TimeOf, Timer[]> = { event: [], arrival: [] }
   /** Set while timers fire, for a time that has passed: they wait for the next record, so that firing ends. */
   #held: Timer[] = []
@@ -17,8 +18,10 @@ export class Timers {
   #untilArrivalUs = 0
   #seq = 0
 
-  constructor(journal: Journal) {
+  /** `wake`: has what is kept elsewhere come back, where a timer of it is due before those that are here. */
+  constructor(journal: Journal, wake: (by: TimeOf, untilUs: number) => void = () => {}) {
     this.#journal = journal
+    this.#wake = wake
   }
 
   /** The number that the next timer gets. */
@@ -34,8 +37,10 @@ export class Timers {
     this.#journal.note(takeBack, timer, null, old)
     const firing = this.#firing
     const untilUs = by === 'event' ? this.#untilEventUs : this.#untilArrivalUs
-    if (firing && atUs <= (firing.by === by ? firing.atUs : untilUs)) this.#held.push(timer)
-    else push(this.#heaps[by], timer)
+    if (firing && atUs <= (firing.by === by ? firing.atUs : untilUs)) {
+      entry.shard.isPinned = true
+      this.#held.push(timer)
+    } else push(this.#heaps[by], timer)
   }
 
   cancel(entry: Entry, name: string): void {
@@ -49,7 +54,10 @@ export class Timers {
   arrive(): void {
     this.#firing = null
     if (this.#held.length === 0) return
-    for (const timer of this.#held) push(this.#heaps[timer.by], timer)
+    for (const timer of this.#held) {
+      timer.entry.shard.isPinned = false
+      push(this.#heaps[timer.by], timer)
+    }
     this.#held = []
   }
 
@@ -62,20 +70,22 @@ export class Timers {
   }
 
   get nextArrivalUs(): number | null {
-    const next = this.#peek('arrival')
+    const next = this.peek('arrival')
     let least = next ? next.atUs : Number.POSITIVE_INFINITY
     for (const { by, isOff, atUs } of this.#held) if (by === 'arrival' && !isOff && atUs < least) least = atUs
     return Number.isFinite(least) ? least : null
   }
 
-  #peek(by: TimeOf): Timer | undefined {
+  /** The first that is not held back. */
+  peek(by: TimeOf): Timer | undefined {
     const heap = this.#heaps[by]
     while (heap.length > 0 && heap[0]!.isOff) pop(heap)
     return heap[0]
   }
 
   #pop(by: TimeOf, untilUs: number): Timer | null {
-    const next = this.#peek(by)
+    this.#wake(by, untilUs)
+    const next = this.peek(by)
     if (!next || next.atUs > untilUs) return null
     pop(this.#heaps[by])
     next.isOff = true

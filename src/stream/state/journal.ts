@@ -20,6 +20,10 @@ export class Journal {
     this.#before[index] = before
   }
 
+  get isEmpty(): boolean {
+    return this.#length === 0
+  }
+
   /** The last first. */
   undo(): void {
     while (this.#length > 0) {
