@@ -15,6 +15,7 @@ export const ERRORS = {
   MR_ASSERT: entry('A condition that Millrace relies on does not hold: a bug in Millrace', 500),
   MR_USAGE: entry('The command line or a request was not understood', 400),
   MR_CANCELLED: entry('The work was cancelled', 499, true),
+  MR_SIZE: entry('A size is malformed', 400),
   MR_DURATION: entry('A duration is not of the form "10 minutes"', 400),
   MR_PACKAGE_MISSING: entry('An optional package is not installed', 500),
 

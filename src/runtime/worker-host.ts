@@ -17,6 +17,9 @@ export interface WorkerHostParts {
   readonly processor: ProcessorManifest
   readonly input: StreamManifest
   readonly outputs: readonly StreamManifest[]
+  /** Memory of its state where the processor does not say, and the directory for what has no room in it. */
+  readonly stateBytes: number
+  readonly spillDirectory: string
 }
 
 const LIMIT_MS = 5_000
@@ -40,15 +43,19 @@ interface Thread {
 }
 
 export function workerHost(parts: WorkerHostParts): ProcessorHost {
-  const { clock, directory, code, processor, input, outputs } = parts
+  const { clock, directory, code, processor, input, outputs, stateBytes } = parts
   const limitMs = processor.limitMs ?? LIMIT_MS
   let thread: Thread | null = null
   let keys = 0
+  let bytes = 0
+  let threads = 0
   let partition = 0
 
   function start(): Thread {
     const progress = new SharedArrayBuffer(4 * Float64Array.BYTES_PER_ELEMENT)
-    const data: WorkerData = { directory, code, processor, input, outputs, progress }
+    // A thread that was ended may still be writing: each has a directory of its own.
+    const spillDirectory = `${parts.spillDirectory}/${++threads}`
+    const data: WorkerData = { directory, code, processor, input, outputs, progress, stateBytes, spillDirectory }
     const started: Thread = {
       worker: new Worker(ENTRY, {
         workerData: data,
@@ -89,6 +96,7 @@ export function workerHost(parts: WorkerHostParts): ProcessorHost {
     if (reply.error)
       throw new MillraceError(reply.error.code, reply.error.message, reply.error.fix === undefined ? {} : { fix: reply.error.fix })
     if (reply.keys !== undefined) keys = reply.keys
+    if (reply.bytes !== undefined) bytes = reply.bytes
     return reply.value
   }
 
@@ -162,6 +170,9 @@ export function workerHost(parts: WorkerHostParts): ProcessorHost {
     save: () => must({ kind: 'save' }),
     get keys() {
       return keys
+    },
+    get bytes() {
+      return bytes
     },
     async close() {
       await thread?.worker.terminate()

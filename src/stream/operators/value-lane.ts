@@ -25,6 +25,8 @@ export interface ValueLane {
   keepExtremes(slots: Int32Array, column: Column, rows: Int32Array | null, count: number, sign: 1 | -1, seen: Uint8Array): void
   /** The values of some slots, in order. */
   column(slots: Int32Array, count: number): Column
+  /** Of memory. */
+  readonly bytes: number
   save(slots: number): unknown
   restore(saved: unknown): void
 }
@@ -128,6 +130,10 @@ class NumberLane implements ValueLane {
     return { kind: 'number', values, nulls: nullsOf(this.#nulls, slots, count) }
   }
 
+  get bytes(): number {
+    return this.#values.byteLength + this.#nulls.byteLength
+  }
+
   save(slots: number): unknown {
     this.#fit(slots)
     return [pack(this.#values, slots), pack(this.#nulls, slots)]
@@ -224,6 +230,10 @@ class IntegerLane implements ValueLane {
     const values = new Float64Array(count)
     for (let i = 0; i < count; i++) values[i] = this.#values[slots[i]!]!
     return { kind: 'integer', values, big: null, nulls }
+  }
+
+  get bytes(): number {
+    return (this.#big ?? this.#values).byteLength + this.#nulls.byteLength
   }
 
   save(slots: number): unknown {
@@ -375,6 +385,10 @@ class BytesLane implements ValueLane {
       for (let k = 0; k < length[i]!; k++) bytes[at++] = this.#memory[from + k]!
     }
     return { kind: 'bytes', bytes, start, length, nulls: nullsOf(this.#nulls, slots, count) }
+  }
+
+  get bytes(): number {
+    return this.#memory.length + 9 * this.#nulls.length
   }
 
   save(slots: number): unknown {

@@ -279,6 +279,31 @@ test('what has no room in memory is spilled, and nothing else shows of it', () =
   assert.ok(writes > 300, `${writes} shards were spilled`)
 })
 
+test('another definition keeps the state that fits it by name, and refuses to forget the rest unless it may', () => {
+  const list: Rec[] = [0, 1, 2].map((n) => ({
+    row: { key: 'k', seenMs: 1_000 + n, does: 'event', name: 'a', afterMs: 50_000 },
+    watermarkMs: 900,
+    appendMs: n,
+  }))
+  const after = (manifest: ProcessorManifest, code = CODE): Executor => {
+    const before = executorOf()
+    before.run(roundOf(list, 0))
+    return reopen(before, executorOf(code, manifest))
+  }
+  const next = (executor: Executor): string[] => linesOf(executor.run(roundOf(list, 10)), 0)
+  assert.equal(next(after(MANIFEST))[0], 'row k 4/4')
+  const more: ProcessorManifest = { ...MANIFEST, limitMs: 7, state: { more: { kind: 'moments' }, ...MANIFEST.state } }
+  assert.equal(next(after(more))[0], 'row k 4/4', 'a new state before the others moves nothing')
+  const other: ProcessorManifest = { ...MANIFEST, state: { ...MANIFEST.state, calls: { kind: 'value', type: { kind: 'double' } } } }
+  assert.throws(() => after(other), { code: 'MR_STREAM_STATE', message: /"calls" of output/, fix: /reset: \['calls'\]/ })
+  assert.throws(() => after({ ...other, reset: ['all'] }), { code: 'MR_STREAM_STATE' })
+  assert.equal(next(after({ ...other, reset: ['calls'] }))[0], 'row k 1/4')
+  const { key, ...keyless } = MANIFEST
+  assert.throws(() => after({ ...keyless, state: {} }), { code: 'MR_STREAM_STATE', fix: /reset: true/ })
+  assert.equal(key, 'key')
+  assert.equal(next(after({ ...MANIFEST, from: 'elsewhere', reset: true }))[0], 'row k 1/1')
+})
+
 test('state of which not even one part has room stops the processor with what to do', () => {
   const rows = Array.from(
     { length: 40 },

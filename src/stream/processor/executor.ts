@@ -3,6 +3,7 @@
 // throws leaves no trace but its refusal. PROTOCOL rules 10 and 12.
 import { MillraceError } from '../../core/errors.ts'
 import { type Random, seededRandom } from '../../core/random.ts'
+import { keepsState } from '../../define/keeps-state.ts'
 import type { ProcessorManifest, StreamManifest } from '../../define/manifest.ts'
 import type { Refusal } from '../../log/refusal.ts'
 import { Instant } from '../../schema/instant.ts'
@@ -39,7 +40,14 @@ interface Partition {
   watermarkUs: number
 }
 
-type Saved = readonly (readonly [number, { readonly state: unknown; readonly seq: number; readonly watermarkUs: number | null }])[]
+interface Saved {
+  /** What decides which rows a key's state comes from. */
+  readonly of: string
+  readonly partitions: readonly (readonly [
+    number,
+    { readonly state: unknown; readonly seq: number; readonly watermarkUs: number | null },
+  ])[]
+}
 
 /** Calls after which a round is interrupted, so that what it gave is written before it goes on. */
 const CALL_MAX = 20_000
@@ -111,7 +119,7 @@ export class Executor {
   restore(saved: unknown): (readonly [number, number])[] {
     this.#partitions = new Map()
     this.#round = null
-    for (const [number, { state, seq, watermarkUs }] of (saved as Saved | null) ?? []) {
+    for (const [number, { state, seq, watermarkUs }] of this.#fitting(saved as Saved | null)) {
       const partition = this.#partition(number)
       partition.timers.restore(seq)
       partition.state.restore(state)
@@ -123,11 +131,38 @@ export class Executor {
     })
   }
 
+  /** @throws MR_STREAM_STATE for state that the definition does not fit and does not allow to be forgotten. */
+  #fitting(saved: Saved | null): Saved['partitions'] {
+    const { processor } = this.#parts
+    const { name, reset } = processor
+    if (saved === null) return []
+    if (saved.of !== this.#of) {
+      if (reset === true) return []
+      throw unfit(`the state of ${name} is that of another input, key or time`, 'give it reset: true, and it starts anew')
+    }
+    for (const [, { state }] of saved.partitions) {
+      const { declared } = state as { declared: ProcessorManifest['state'] }
+      for (const [own, now] of Object.entries(processor.state))
+        if (declared[own] && !keepsState(declared[own], now) && reset !== true && !reset?.includes(own))
+          throw unfit(
+            `the state "${own}" of ${name} is stored as ${declared[own].kind} of another form`,
+            `give it another name, or give the processor reset: ['${own}'], and it starts empty`,
+          )
+    }
+    return saved.partitions
+  }
+
+  get #of(): string {
+    const { from, key, time } = this.#parts.processor
+    return JSON.stringify([from, key ?? null, time ?? null, this.#keyType])
+  }
+
   save(): Saved {
-    return [...this.#partitions].map(([number, { state, timers, watermarkUs }]) => [
-      number,
-      { state: state.save(), seq: timers.seq, watermarkUs: Number.isFinite(watermarkUs) ? watermarkUs : null },
-    ])
+    const partitions = [...this.#partitions].map(
+      ([number, { state, timers, watermarkUs }]) =>
+        [number, { state: state.save(), seq: timers.seq, watermarkUs: Number.isFinite(watermarkUs) ? watermarkUs : null }] as const,
+    )
+    return { of: this.#of, partitions }
   }
 
   #partition(number: number): Partition {
@@ -384,6 +419,8 @@ function partitionOfText(key: string, partitions: number): number {
   const bytes = Buffer.from(key)
   return partitionOf(bytes, 0, bytes.length, partitions)
 }
+
+const unfit = (message: string, fix: string): MillraceError => new MillraceError('MR_STREAM_STATE', message, { fix })
 
 function nextArrival({ state, timers }: Partition): number | null {
   const leastUs = Math.min(state.spilledArrivalUs, timers.nextArrivalUs ?? Number.POSITIVE_INFINITY)

@@ -13,6 +13,9 @@ export function localHost(parts: ExecutorParts): ProcessorHost {
     get keys() {
       return executor.keys
     },
+    get bytes() {
+      return executor.bytes
+    },
     close: async () => {},
   }
 }

@@ -70,6 +70,10 @@ export class Process implements Sink {
     return this.#pendingRows * 64
   }
 
+  get stateBytes(): number {
+    return this.#parts.host.bytes
+  }
+
   get keys(): number {
     return this.#parts.host.keys
   }

@@ -1,5 +1,6 @@
 // Entries as lines of JSON, in checkpoints and in what is spilled: `[key, cells]`, `[key, cells, timers]`, or `[key]` for a key that
 // is no more. Of several lines of one key the last counts. States that are new, or were declared as another kind or type, start empty.
+import { keepsState } from '../../define/keeps-state.ts'
 import type { StateManifest } from '../../define/manifest.ts'
 import type { Entry, TimeOf, Timer } from './entry.ts'
 import type { Kind } from './slot.ts'
@@ -15,9 +16,9 @@ export class EntryCodec {
 
   constructor(kinds: readonly Kind<unknown>[], declared: Declared, saved: Declared = declared) {
     const names = Object.keys(saved)
-    const isSame = (name: string): boolean => JSON.stringify(saved[name]) === JSON.stringify(declared[name])
+    const isKept = (name: string): boolean => name in saved && keepsState(saved[name]!, declared[name]!)
     this.#kinds = kinds
-    this.#from = Object.keys(declared).map((name) => (isSame(name) ? names.indexOf(name) : -1))
+    this.#from = Object.keys(declared).map((name) => (isKept(name) ? names.indexOf(name) : -1))
   }
 
   encodeCells(cells: readonly unknown[]): unknown[] {
