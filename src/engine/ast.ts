@@ -4,7 +4,7 @@
 
 import { MillraceError } from '../core/errors.ts'
 import { parseJsonVerbatim, printJson } from '../core/json.ts'
-import type { Engine, Session } from './duckdb.ts'
+import type { Engine } from './duckdb.ts'
 import { placeOf } from './engine-error.ts'
 
 /** A node of the tree: `type` and, for expressions, `class`; everything else by DuckDB's names. */
@@ -43,11 +43,14 @@ const CACHE_MAX = 1_000
 
 export async function openParser(engine: Engine): Promise<SqlParser> {
   const session = await engine.session()
+  const parseText = session.prepared('SELECT json_serialize_sql($1::VARCHAR)')
+  const printTree = session.prepared('SELECT text, json_serialize_sql(text) FROM (SELECT json_deserialize_sql($1::JSON) AS text)')
+  const parseOnce = async (text: string): Promise<Statement> => statementOf(text, String((await parseText([text])).rows[0]![0]))
   const cache = new Map<string, Statement>()
   return {
     async parse(text) {
       const known = cache.get(text)
-      const statement = known ?? (await parseOnce(session, text))
+      const statement = known ?? (await parseOnce(text))
       cache.delete(text)
       cache.set(text, statement)
       if (cache.size > CACHE_MAX) cache.delete(cache.keys().next().value!)
@@ -58,10 +61,8 @@ export async function openParser(engine: Engine): Promise<SqlParser> {
       const tree = copy(statement)
       walk(tree.node, keepDouble)
       const json = printJson({ error: false, statements: [tree] })
-      const { rows } = await session.rows('SELECT json_deserialize_sql($1::JSON)', [json])
-      const text = String(rows[0]![0])
-      const again = await parseOnce(session, text)
-      if (canonical(again) !== canonical(tree))
+      const [text, again] = (await printTree([json])).rows[0]!.map(String) as [string, string]
+      if (canonical(statementOf(text, again)) !== canonical(tree))
         throw new MillraceError('MR_SQL_FORBIDDEN', 'the query uses a form that cannot be printed safely', {
           fix: 'write it in a simpler way',
         })
@@ -87,9 +88,9 @@ interface Serialized {
   statements?: Statement[]
 }
 
-async function parseOnce(session: Session, text: string): Promise<Statement> {
-  const { rows } = await session.rows('SELECT json_serialize_sql($1::VARCHAR)', [text])
-  const parsed = readTree(String(rows[0]![0]))
+/** The one statement of a text that the engine has parsed as `json`. */
+function statementOf(text: string, json: string): Statement {
+  const parsed = readTree(json)
   if (parsed.error) throw parseError(text, parsed)
   if (parsed.statements?.length !== 1)
     throw new MillraceError('MR_SQL_STATEMENT', `one SELECT is allowed, this is ${parsed.statements?.length ?? 0} statements`, {

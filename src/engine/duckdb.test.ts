@@ -56,7 +56,7 @@ test('values come out exact', async () => {
     huge: 170141183460469231731687303715884105727n,
     list: [1, null, 3],
     struct: { a: 1, b: ['2020-01-01'] },
-    map: [{ key: 'k', value: 1 }],
+    map: { k: 1 },
   })
 })
 
@@ -115,6 +115,17 @@ test('parameters are bound by position and by name, with types', async () => {
     ['SELECT $1', [{ a: 1 } as never]],
   ] as const) {
     assert.equal((await thrown(() => session.rows(sql, values))).code, 'MR_SQL_PARAMETER', sql)
+  }
+})
+
+test('a prepared statement answers each call with its own values, also after one that failed', async () => {
+  await using parts = await openTestEngine()
+  const twice = parts.session.prepared('SELECT $1::VARCHAR || $1, $1::INTEGER')
+  const calls = Array.from({ length: 40 }, (_, n) => (n % 7 === 3 ? 'no number' : String(n)))
+  const answers = await Promise.allSettled(calls.map((value) => twice([value])))
+  for (const [n, answer] of answers.entries()) {
+    if (n % 7 === 3) assert.ok(answer.status === 'rejected' && (answer.reason as MillraceError).code === 'MR_SQL_RUNTIME')
+    else assert.deepEqual(answer.status === 'fulfilled' && answer.value.rows, [[`${n}${n}`, n]])
   }
 })
 

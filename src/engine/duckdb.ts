@@ -8,6 +8,7 @@ import {
   type DuckDBDataChunk,
   DuckDBInstance,
   type DuckDBMaterializedResult,
+  type DuckDBPreparedStatement,
   type DuckDBResult,
   type DuckDBType,
 } from '@duckdb/node-api'
@@ -74,6 +75,8 @@ export interface Session {
   run(sql: string, values?: SqlValues, options?: Omit<QueryOptions, 'rowMax'>): Promise<void>
   /** @throws MR_SQL_* by DuckDB's class of error, MR_CANCELLED. */
   rows(sql: string, values?: SqlValues, options?: QueryOptions): Promise<ResultSet>
+  /** A statement that is bound once and run often: saves half of what a short one costs. Calls run one after the other. */
+  prepared(sql: string): (values: SqlValues) => Promise<ResultSet>
   /** Result in parts, bounded in memory. Never ends silently on an error: a missing last marker throws MR_SQL_RUNTIME. */
   stream(sql: string, values?: SqlValues, options?: Omit<QueryOptions, 'rowMax'>): AsyncGenerator<ResultSet>
   /** As `stream`, undecoded. There is at least one page, maybe of no rows. */
@@ -155,6 +158,20 @@ function openSession(connection: DuckDBConnection, slots: Slots, clock: Clock, e
       const { rowMax } = options
       const text = rowMax === undefined ? sql : `SELECT * FROM (${sql}\n) LIMIT ${rowMax + 1}`
       return once(text, sql, options, async () => collect(await execute(connection, text, values), rowMax))
+    },
+    prepared(sql) {
+      let statement: DuckDBPreparedStatement | undefined
+      let last: Promise<unknown> = Promise.resolve()
+      const runOne = async (values: SqlValues): Promise<ResultSet> => {
+        statement ??= await connection.prepare(sql)
+        bindValues(statement, values)
+        return collect(await statement.run())
+      }
+      return (values) => {
+        const done = last.then(() => once(sql, sql, {}, () => runOne(values)))
+        last = done.catch(() => {})
+        return done
+      }
     },
     async *stream(sql, values, options) {
       for await (const { columns, chunk, rowCount } of pages(sql, values, options))

@@ -1,5 +1,7 @@
 // Reading Parquet files by Iceberg field ids, so that columns are found whatever a file calls them. SQL text only.
-import { quoteText } from './sql-text.ts'
+import { partsOf } from '../lake/nested-type.ts'
+import type { LakeField, LakeType } from '../lake/types.ts'
+import { quoteName, quoteText } from './sql-text.ts'
 
 const DUCK_TYPES: Record<string, string> = {
   boolean: 'BOOLEAN',
@@ -17,7 +19,22 @@ const DUCK_TYPES: Record<string, string> = {
 }
 
 /** DuckDB's name of an Iceberg type. */
-export const duckTypeOfIceberg = (type: string): string => DUCK_TYPES[type] ?? (type.startsWith('fixed') ? 'BLOB' : type.toUpperCase())
+export function duckTypeOfIceberg(type: LakeType): string {
+  if (typeof type === 'string') return DUCK_TYPES[type] ?? (type.startsWith('fixed') ? 'BLOB' : type.toUpperCase())
+  const parts = partsOf(type).map((part) => duckTypeOfIceberg(part.type))
+  if (type.type === 'list') return `${parts[0]}[]`
+  if (type.type === 'map') return `MAP(${parts.join(', ')})`
+  return `STRUCT(${type.fields.map((field, index) => `${quoteName(field.name)} ${parts[index]}`).join(', ')})`
+}
+
+/** The members of COPY's FIELD_IDS for these fields: `"id": 1, "tags": {__duckdb_field_id: 2, "element": 3}`. */
+export const fieldIdsSql = (fields: readonly LakeField[]): string =>
+  fields
+    .map(({ id, name, type }) => {
+      const inner = partsOf(type)
+      return `${quoteName(name)}: ${inner.length === 0 ? id : `{__duckdb_field_id: ${id}, ${fieldIdsSql(inner)}}`}`
+    })
+    .join(', ')
 
 /** A column of files: its field id, the name that it gets and its type in DuckDB. */
 export interface StoredColumn {

@@ -5,7 +5,7 @@
 import { MillraceError } from '../core/errors.ts'
 import { FILE_PATH_ID, POSITION_ID } from '../lake/deletes/delete-manifest.ts'
 import { originOf } from '../lake/lease.ts'
-import { fieldById } from '../lake/partition-spec.ts'
+import { fieldById } from '../lake/nested-type.ts'
 import type { DataFile, EqualityDeletes, FileDeletes, LakeTable } from '../lake/types.ts'
 import { duckTypeOfIceberg, parquetSql, type StoredColumn } from './parquet.ts'
 import { quoteText } from './sql-text.ts'

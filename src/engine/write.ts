@@ -3,12 +3,13 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { MillraceError } from '../core/errors.ts'
 import { systemRandom, uuidV7 } from '../core/random.ts'
+import { isNestedType } from '../lake/nested-type.ts'
 import { partitionFromText } from '../lake/partition-spec.ts'
 import type { ColumnStats, DataFile, LakeField, LakePartitionField, LakeTable } from '../lake/types.ts'
 import { encodeBound } from '../lake/value/bound.ts'
 import { bucketSql } from './bucket.ts'
 import type { Session } from './duckdb.ts'
-import { duckTypeOfIceberg } from './parquet.ts'
+import { duckTypeOfIceberg, fieldIdsSql } from './parquet.ts'
 import { quoteName, quoteText } from './sql-text.ts'
 
 export interface WriteOptions {
@@ -38,10 +39,9 @@ export async function writeParquet(session: Session, options: WriteOptions): Pro
   const { rows, splits } = rowsSql(session, options)
   const id = uuidV7(session.clock.nowMs(), systemRandom)
   const target = `${directory}/${id}${splits.length > 0 ? '' : '.parquet'}`
-  const ids = table.schema.fields.map((field) => `${quoteName(field.name)}: ${field.id}`).join(', ')
   const columns = splits.map(({ column }) => column).join(', ')
   const split = splits.length > 0 ? `, PARTITION_BY (${columns}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f-{uuid}'` : ''
-  const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${ids}}${split})`
+  const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${fieldIdsSql(table.schema.fields)}}${split})`
   await mkdir(directory, { recursive: true })
   try {
     const written = await session.rows(copy, undefined, { source: options.select, ...(signal ? { signal } : {}) })
@@ -109,24 +109,17 @@ function transformSql(transform: string, source: LakeField): string {
   }
 }
 
-type Pairs = readonly { readonly key: string; readonly value: string | null }[]
+type Texts = Readonly<Record<string, string | null>>
 
 /** A row of RETURN_STATS. */
 function dataFile(table: LakeTable, splits: readonly Split[], row: readonly unknown[]): DataFile {
-  const [path, count, size, , statistics, keys] = row as [
-    string,
-    bigint,
-    bigint,
-    bigint,
-    readonly { key: string; value: Pairs }[],
-    Pairs | null,
-  ]
-  const partOf = (column: string): string | null => keys?.find((pair) => pair.key === column)?.value ?? null
+  const [path, count, size, , statistics, keys] = row as [string, bigint, bigint, bigint, Readonly<Record<string, Texts>>, Texts | null]
+  const partOf = (column: string): string | null => keys?.[column] ?? null
   const texts = Object.fromEntries(splits.flatMap(({ field, column }) => (field ? [[field.name, partOf(column)]] : [])))
   const columns = new Map<number, ColumnStats>()
-  for (const { key, value } of statistics) {
+  for (const [key, value] of Object.entries(statistics)) {
     const field = table.schema.fields.find((candidate) => quoteName(candidate.name) === key)
-    if (field) columns.set(field.id, columnStats(field, value, Number(count)))
+    if (field && !isNestedType(field.type)) columns.set(field.id, columnStats(field.type, value, Number(count)))
   }
   return {
     path,
@@ -138,20 +131,19 @@ function dataFile(table: LakeTable, splits: readonly Split[], row: readonly unkn
   }
 }
 
-function columnStats(field: LakeField, pairs: Pairs, rows: number): ColumnStats {
-  const values = new Map(pairs.map(({ key, value }) => [key, value]))
-  const isFloat = field.type === 'float' || field.type === 'double'
-  const hasNan = values.get('has_nan') === 'true'
+function columnStats(type: string, values: Texts, rows: number): ColumnStats {
+  const isFloat = type === 'float' || type === 'double'
+  const hasNan = values['has_nan'] === 'true'
   const bound = (key: 'min' | 'max', side: 'lower' | 'upper'): Uint8Array | undefined => {
-    const text = values.get(key)
-    return text === undefined || text === null || hasNan ? undefined : encodeBound(field.type, text, side)
+    const text = values[key]
+    return text === undefined || text === null || hasNan ? undefined : encodeBound(type, text, side)
   }
   const lower = bound('min', 'lower')
   const upper = bound('max', 'upper')
   return {
-    sizeBytes: Number(values.get('column_size_bytes') ?? 0),
+    sizeBytes: Number(values['column_size_bytes'] ?? 0),
     values: rows,
-    nulls: Number(values.get('null_count') ?? 0),
+    nulls: Number(values['null_count'] ?? 0),
     ...(isFloat && !hasNan ? { nans: 0 } : {}),
     ...(lower ? { lower } : {}),
     ...(upper ? { upper } : {}),

@@ -13,7 +13,7 @@ import { createTable, type DropOptions, dropTable, renameTable } from './create-
 import { type Expired, type ExpireOptions, expireSnapshots } from './expire.ts'
 import { checkTable, type TableCheck } from './health/check-table.ts'
 import { explainDamage } from './health/explain-damage.ts'
-import { Lease } from './lease.ts'
+import { Lease, type NamesIn } from './lease.ts'
 import { chooseSnapshot, listFiles, type SnapshotChoice } from './list-files.ts'
 import { toPath } from './location.ts'
 import { MetadataFiles } from './metadata-files.ts'
@@ -41,6 +41,8 @@ export interface LakeOptions {
   readonly formerly?: readonly string[]
   /** Object stores, the directory of staged files and the cache; absent when everything is on this machine. */
   readonly remote?: RemoteFiles
+  /** For leases of files whose nested columns were renamed; absent where nothing is read. */
+  readonly namesIn?: NamesIn
   /** Other absolute paths under which clients of the REST catalog may place tables. */
   readonly locations?: readonly string[]
 }
@@ -166,7 +168,7 @@ export function openLake(options: LakeOptions): Lake {
     files: listed,
     snapshotAt: chooseSnapshot,
     pin: (table, snapshot) => pins.hold(table.name, snapshot.id),
-    lease: () => new Lease(remote?.cache ?? null),
+    lease: () => new Lease(remote?.cache ?? null, options.namesIn ?? null),
     dataDirectory: (table) => {
       const directory = `${toPath(table.location)}/data`
       return staging?.directoryFor(directory) ?? directory

@@ -4,6 +4,7 @@
 import { comparableOf, compare } from './prune-literal.ts'
 import { partitionKey } from './snapshot-summary.ts'
 import type { DataFile, LakeTable, PartitionValue } from './types.ts'
+import { flatType } from './value/iceberg-type.ts'
 import { decodeValue } from './value/single-value.ts'
 
 export interface CompactionOptions {
@@ -44,7 +45,7 @@ function inSortOrder(table: LakeTable, files: readonly DataFile[]): DataFile[] {
   if (!field) return [...files]
   const keyOf = (file: DataFile) => {
     const lower = file.columns.get(field.id)?.lower
-    return lower ? comparableOf(decodeValue(field.type, lower)) : null
+    return lower ? comparableOf(decodeValue(flatType(field.type), lower)) : null
   }
   const keyed = files.map((file) => ({ file, key: keyOf(file) }))
   keyed.sort((a, b) => (a.key === null || b.key === null ? Number(a.key === null) - Number(b.key === null) : compare(a.key, b.key)))

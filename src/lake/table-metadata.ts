@@ -3,6 +3,7 @@
 // are carried along unchanged. Ids of 63 bits are bigint.
 import { MillraceError } from '../core/errors.ts'
 import { parseJson, printJson } from '../core/json.ts'
+import { isLakeType } from './nested-type.ts'
 import type { LakeField, LakePartitionField, LakeSchema, LakeSnapshot, LakeSpec, LakeTable } from './types.ts'
 
 export interface SchemaJson {
@@ -206,13 +207,17 @@ function found<T extends { readonly id: number }>(all: readonly T[], id: number,
 }
 
 function readSchema(json: SchemaJson): LakeSchema {
-  const fields = json.fields.map((field): LakeField => {
-    // What is no type that Millrace holds is refused when the column is read, not when the table is looked up.
-    const type = typeof field.type === 'string' ? field.type : `of the nested column ${field.name}`
-    return { id: field.id, name: field.name, type, required: field.required, ...(field.doc === undefined ? {} : { doc: field.doc }) }
-  })
-  return { id: json['schema-id'], fields, identifierIds: json['identifier-field-ids'] ?? [] }
+  return { id: json['schema-id'], fields: json.fields.map(readField), identifierIds: json['identifier-field-ids'] ?? [] }
 }
+
+// What is no type that Millrace holds is refused when the column is read, not when the table is looked up.
+const readField = ({ id, name, type, required, doc }: SchemaJson['fields'][number]): LakeField => ({
+  id,
+  name,
+  type: isLakeType(type) ? type : `of the column ${name}`,
+  required,
+  ...(doc === undefined ? {} : { doc }),
+})
 
 const readSpec = (json: SpecJson): LakeSpec => ({
   id: json['spec-id'],

@@ -8,10 +8,34 @@ import type { CommitRequest } from '../store/catalog.ts'
 export interface LakeField {
   readonly id: number
   readonly name: string
-  /** Iceberg primitive type: 'int', 'long', 'decimal(12, 2)', 'timestamptz', ... */
-  readonly type: string
+  readonly type: LakeType
   readonly required: boolean
   readonly doc?: string
+}
+
+/** Iceberg's type: 'int', 'long', 'decimal(12, 2)', 'timestamptz', ...; nested ones as its JSON has them. */
+export type LakeType = string | LakeNested
+export type LakeNested = LakeStruct | LakeList | LakeMap
+
+export interface LakeStruct {
+  readonly type: 'struct'
+  readonly fields: readonly LakeField[]
+}
+
+export interface LakeList {
+  readonly type: 'list'
+  readonly 'element-id': number
+  readonly element: LakeType
+  readonly 'element-required': boolean
+}
+
+export interface LakeMap {
+  readonly type: 'map'
+  readonly 'key-id': number
+  readonly key: LakeType
+  readonly 'value-id': number
+  readonly value: LakeType
+  readonly 'value-required': boolean
 }
 
 export interface LakeSchema {
@@ -53,8 +77,19 @@ export interface DataFile {
   /** By field id; bounds in Iceberg's single-value binary form. */
   readonly columns: ReadonlyMap<number, ColumnStats>
   readonly splitOffsets?: readonly number[]
+  /** The parts of the table's nested columns may have other names in it: a lease answers the file with `names`. */
+  readonly isRenamed?: true
+  /** Where `isRenamed`: what the file calls its columns. */
+  readonly names?: readonly FileField[]
   /** Rows of it that another writer deleted without writing it anew; absent when there are none. A scan leaves them out. */
   readonly deletes?: FileDeletes
+}
+
+/** A column of a data file, or a part of one: `inner` is what a struct holds, a list's element, a map's key and value. */
+export interface FileField {
+  readonly id: number | null
+  readonly name: string
+  readonly inner: readonly FileField[]
 }
 
 /** What deletes rows of one data file in one snapshot (Iceberg spec, "Delete Formats"). */

@@ -12,6 +12,7 @@ import type { LakeSettings } from '../define/lake.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { openParser } from '../engine/ast.ts'
 import { openEngine } from '../engine/duckdb.ts'
+import { fileNames } from '../engine/file-names.ts'
 import { RelationStore } from '../engine/relations.ts'
 import { openAudit } from '../govern/audit.ts'
 import { ADMIN } from '../govern/identity.ts'
@@ -180,14 +181,6 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     { clock, random: systemRandom, environment: options.variables, data: directory, cacheBytes: settings.cacheBytes },
     options.lake,
   )
-  const lake = openLake({
-    disk: nodeDisk,
-    clock,
-    random: systemRandom,
-    catalog: store.catalog,
-    ...warehouse,
-    locations: settings.lakeLocations,
-  })
   mkdirSync(directory.temp, { recursive: true })
   const engine = await openEngine({
     clock,
@@ -197,6 +190,15 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     ...(settings.threads === undefined ? {} : { threads: settings.threads }),
   })
   closers.push(() => engine.close())
+  const lake = openLake({
+    disk: nodeDisk,
+    clock,
+    random: systemRandom,
+    catalog: store.catalog,
+    ...warehouse,
+    locations: settings.lakeLocations,
+    namesIn: fileNames(engine),
+  })
   const parser = await openParser(engine)
   closers.push(() => parser.close())
   const relations = new RelationStore(engine, lake)

@@ -1,37 +1,41 @@
 // Values between column batches, user code and checkpoints: what a processor sees as a row, and what it emits.
 import { isAscii } from 'node:buffer'
 import { MillraceError } from '../core/errors.ts'
-import type { BytesColumn, Column, ColumnBatch, IntegerColumn, NumberColumn } from '../schema/batch.ts'
+import { type BytesColumn, type Column, type ColumnBatch, type IntegerColumn, type NumberColumn, valueIn } from '../schema/batch.ts'
 import { isoDate, isoTime } from '../schema/calendar.ts'
 import { Decimal } from '../schema/decimal.ts'
 import { Instant } from '../schema/instant.ts'
-import type { Shape, Type } from '../schema/type.ts'
+import { newNested, type Vector } from '../schema/scan/nested.ts'
+import { isNested, type MapType, type NestedType, type Shape, type StructType, type Type } from '../schema/type.ts'
 
 /** A value in user code; of `json` columns it is any JSON value. */
 export type Value = unknown
 
 /**
- * Reads rows as user code sees them: decimals exact, longs bigint, timestamps instants, dates and times ISO text, json parsed;
- * absent fields are null.
+ * Reads rows as user code sees them: decimals exact, longs bigint, timestamps instants, dates and times ISO text, json parsed, structs
+ * and maps objects, lists arrays;
+ * absent fields are null, also inside.
  */
 export function rowReader(shape: Shape): (batch: ColumnBatch, row: number) => Record<string, Value> {
   const texts = new Texts()
-  const readers = shape.fields.map(({ type }) => valueReader(type, texts))
+  const readers = shape.fields.map(({ type }) => (isNested(type) ? nestedReader(type) : valueReader(type, texts)))
   // A literal with all columns, which V8 makes in one piece.
   const members = shape.fields.map(
-    ({ name }, i) => `${name === '__proto__' ? '["__proto__"]' : JSON.stringify(name)}: r[${i}](c[${i}], row)`,
+    ({ name }, i) => `${name === '__proto__' ? '["__proto__"]' : JSON.stringify(name)}: r[${i}](c[${i}], row, rows)`,
   )
-  const make = new Function('r', 'c', 'row', `return { ${members.join(', ')} }`) as (
+  const make = new Function('r', 'c', 'row', 'rows', `return { ${members.join(', ')} }`) as (
     readers: readonly ColumnReader[],
     columns: readonly Column[],
     row: number,
+    rows: number,
   ) => Record<string, Value>
-  return (batch, row) => make(readers, batch.columns, row)
+  return (batch, row) => make(readers, batch.columns, row, batch.rows)
 }
 
 export const rowAt = (batch: ColumnBatch, row: number, shape: Shape): Record<string, Value> => rowReader(shape)(batch, row)
 
-type ColumnReader = (column: Column, row: number) => Value
+/** `rows`: of the batch. */
+type ColumnReader = (column: Column, row: number, rows: number) => Value
 
 function valueReader(type: Type, texts: Texts): ColumnReader {
   const textAt = texts.reader()
@@ -110,9 +114,55 @@ class Texts {
   }
 }
 
+/** Decodes a column when its first row is asked for. */
+function nestedReader(type: NestedType): ColumnReader {
+  const nested = newNested(type, true)
+  const decoded = new WeakMap<Column, Vector>()
+  return (column, row, rows) => {
+    const vector = decoded.get(column) ?? nested.decode(column as BytesColumn, rows)
+    decoded.set(column, vector)
+    return readVector(type, vector, row)
+  }
+}
+
+function readVector(type: Type, vector: Vector, row: number): Value {
+  if (vector.nulls?.[row]) return null
+  if (vector.kind === 'struct')
+    return Object.fromEntries(
+      (type as StructType).fields.map((field, index) => [field.name, readVector(field.type, vector.members[index]!, row)]),
+    )
+  if (vector.kind !== 'list') return readValue(type, vector, row)
+  const places = Array.from({ length: vector.length[row]! }, (_, i) => vector.start[row]! + i)
+  const [first, second] = vector.parts as [Vector, Vector]
+  if (type.kind === 'list') return places.map((place) => readVector(type.element.type, first, place))
+  const { key, value } = type as MapType
+  return Object.fromEntries(places.map((place) => [String(readVector(key, first, place)), readVector(value.type, second, place)]))
+}
+
+const readValue = (type: Type, column: Column, row: number): Value => toValue(type, valueIn(type, column, row))
+
+function toValue(type: Type, raw: ReturnType<typeof valueIn>): Value {
+  if (raw === null) return null
+  switch (type.kind) {
+    case 'decimal':
+      return typeof raw === 'bigint' ? new Decimal(raw, type.scale) : Decimal.from(String(raw))
+    case 'timestamp':
+      return Instant.fromMicros(Number(raw))
+    case 'date':
+      return isoDate(Number(raw))
+    case 'time':
+      return isoTime(Number(raw))
+    case 'json':
+      return JSON.parse(raw as string)
+    default:
+      return raw
+  }
+}
+
 /** JSON form of a value, as the scanner reads it back. */
 export function encodeValue(type: Type, value: Value): unknown {
-  if (type.kind === 'json') return value
+  if (type.kind === 'json' || value === null || value === undefined) return value
+  if (isNested(type)) return encodeNested(type, value)
   if (typeof value === 'bigint') return value.toString()
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
@@ -120,8 +170,31 @@ export function encodeValue(type: Type, value: Value): unknown {
   return value
 }
 
+/** Equal values are equal text: members stand in the order of the type, keys of maps in their own. What has no place is refused later. */
+function encodeNested(type: NestedType, value: Value): unknown {
+  if (type.kind === 'list') return Array.isArray(value) ? value.map((element) => encodeValue(type.element.type, element) ?? null) : value
+  if (typeof value !== 'object' || Array.isArray(value)) return value
+  const entries = Object.entries(value as Record<string, Value>)
+  if (type.kind === 'map')
+    return Object.fromEntries(
+      entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, encodeValue(type.value.type, inner) ?? null]),
+    )
+  const members = type.fields.map((field) => [field.name, encodeValue(field.type, (value as Record<string, Value>)[field.name])] as const)
+  const others = entries.filter(([name]) => !type.fields.some((field) => field.name === name))
+  return Object.fromEntries([...members, ...others])
+}
+
+function decodeNested(type: NestedType, raw: unknown): Value {
+  const inner = (of: Type, value: unknown): Value => (value === null || value === undefined ? null : decodeValue(of, value))
+  if (type.kind === 'list') return (raw as unknown[]).map((element) => inner(type.element.type, element))
+  const values = raw as Record<string, unknown>
+  if (type.kind === 'map') return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, inner(type.value.type, value)]))
+  return Object.fromEntries(type.fields.map((field) => [field.name, inner(field.type, values[field.name])]))
+}
+
 /** Inverse of `encodeValue`, from parsed JSON. */
 export function decodeValue(type: Type, raw: unknown): Value {
+  if (isNested(type)) return decodeNested(type, raw)
   switch (type.kind) {
     case 'long':
       return BigInt(raw as string)

@@ -109,7 +109,7 @@ test('PyIceberg and Millrace read what the other wrote through the REST catalog'
 
 test('small files of a table that PyIceberg made are joined, and PyIceberg reads the same rows', { skip, timeout: 300_000 }, async () => {
   const catalog = await startCatalog({ MILLRACE_MAINTENANCE_MS: '500' })
-  const run = (how: string): { files: number; ids: number[]; b: number[]; operation: string } => {
+  const run = (how: string): { files: number; ids: number[]; b: number[]; joined: number } => {
     const { url, token } = catalog.server
     const script = join(dirname(fileURLToPath(import.meta.url)), 'small_files.py')
     const done = spawnSync('python' in installed ? installed.python : '', ['-W', 'ignore', script, url, token, how], { encoding: 'utf8' })
@@ -123,7 +123,7 @@ test('small files of a table that PyIceberg made are joined, and PyIceberg reads
       read = run('read')
       return read.files <= 8
     })
-    assert.equal(read.operation, 'replace')
+    assert.ok(read.joined > 0) // also while it was written
     const ids = Array.from({ length: 36 }, (_, id) => id)
     assert.deepEqual([written.ids, read.ids], [ids, ids])
     assert.deepEqual(

@@ -78,8 +78,18 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
     if (exact.length > 0) return exact
     return columns.filter((column) => column.name.toLowerCase() === name.toLowerCase() && (from === undefined || column.from === from))
   }
+  const flat = (found: NamedColumn, node: Node): NamedColumn => {
+    const { type } = found.column
+    if (type.kind !== 'struct' && type.kind !== 'list' && type.kind !== 'map') return found
+    return refuse(
+      `the column "${found.name}", which is a ${type.kind},`,
+      node,
+      `leave "${found.name}" out, or compute it in a model that is not live`,
+    )
+  }
   const find = (path: readonly string[], node: Node): NamedColumn => {
     const name = path.at(-1)!
+    for (const whole of path.length > 1 ? named(path[0]!) : []) flat(whole, node)
     const from = path.length > 1 ? froms.find((one) => isCalled(one, path)) : undefined
     if (path.length > 1 && from === undefined) return refuse(`"${path.join('.')}"`, node)
     const [found, other] = named(name, from)
@@ -87,7 +97,9 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
       throw new MillraceError('MR_PLAN_UNKNOWN', `the stream has no column "${name}"`, {
         fix: `it has ${columns.map((column) => column.name).join(', ')}`,
       })
-    return other ? refuse(`"${name}", which several relations have,`, node, `write ${found.from}.${name} or ${other.from}.${name}`) : found
+    return other
+      ? refuse(`"${name}", which several relations have,`, node, `write ${found.from}.${name} or ${other.from}.${name}`)
+      : flat(found, node)
   }
   const isBound = (value: Expression): boolean => window !== null && BOUNDS.some((name) => sameExpression(boundOf(name), value))
   return {
@@ -111,7 +123,9 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
     star: (node) => {
       for (const part of ['exclude_list', 'replace_list', 'rename_list']) if (nodes(node[part]).length > 0) refuse('* with changes', node)
       const of = String(node['relation_name'] ?? '')
-      return columns.filter(({ from }) => of === '' || from === of).map(({ name, column }) => ({ name, value: column }))
+      return columns
+        .filter(({ from }) => of === '' || from === of)
+        .map((column) => ({ name: column.name, value: flat(column, node).column }))
     },
   }
 }

@@ -7,7 +7,7 @@ import type { Fields } from '../../define/field.ts'
 import type { ModelManifest } from '../../define/manifest.ts'
 import type { ModelHow } from '../../define/model.ts'
 import type { Sql } from '../../define/sql.ts'
-import { printType, type Shape } from '../../schema/type.ts'
+import { printType, type Shape, type Type } from '../../schema/type.ts'
 import type { BoundColumn, LiveResult, WindowCall } from '../binder.ts'
 import { checkColumnNames } from '../names.ts'
 import { checkOptions, columnIn, durationOf, fail, listOf, type Scope, sizeOf } from '../scope.ts'
@@ -183,6 +183,19 @@ const FAMILIES: readonly (readonly string[])[] = [
   ['string', 'enum', 'json', 'uuid'],
 ]
 
+/** Members of structs are cast by name: none may be lost, none made up. */
+function fits(declared: Type, actual: Type): boolean {
+  if (declared.kind === 'struct' && actual.kind === 'struct')
+    return (
+      declared.fields.length === actual.fields.length &&
+      declared.fields.every(({ name, type }) => actual.fields.some((field) => field.name === name && fits(type, field.type)))
+    )
+  if (declared.kind === 'list' && actual.kind === 'list') return fits(declared.element.type, actual.element.type)
+  if (declared.kind === 'map' && actual.kind === 'map')
+    return fits(declared.key, actual.key) && fits(declared.value.type, actual.value.type)
+  return declared.kind === actual.kind || FAMILIES.some((family) => family.includes(actual.kind) && family.includes(declared.kind))
+}
+
 function compareShapes(scope: Scope, what: string, declared: Shape, bound: readonly BoundColumn[], at: string): void {
   for (const field of declared.fields) {
     const column = bound.find((candidate) => candidate.name === field.name)
@@ -201,10 +214,7 @@ function compareShapes(scope: Scope, what: string, declared: Shape, bound: reado
       continue
     }
     const actual = column.type
-    const fits =
-      actual !== null &&
-      (actual.kind === field.type.kind || FAMILIES.some((family) => family.includes(actual.kind) && family.includes(field.type.kind)))
-    if (actual !== null && !fits)
+    if (actual !== null && !fits(field.type, actual))
       fail(
         scope,
         'MR_PLAN_TYPE',

@@ -3,7 +3,7 @@
 import { MillraceError } from '../../core/errors.ts'
 import { Decimal } from '../../schema/decimal.ts'
 import { Instant } from '../../schema/instant.ts'
-import type { Type } from '../../schema/type.ts'
+import { isNested, type Type } from '../../schema/type.ts'
 import { decodeValue, encodeValue, type Value } from '../value.ts'
 
 export interface Codec {
@@ -35,7 +35,7 @@ export function codecOf(type: Type): Codec {
   if (type.kind === 'json') return { textOf, valueOf: read, keep: copyOfJson, give: copyOfJson }
   const isOwn = guardOf(type)
   const keep = (value: Value): Value => (isOwn(value) ? (value === 0 ? 0 : value) : read(textOf(value)))
-  return { textOf, valueOf: read, keep, give: type.kind === 'binary' ? keep : (kept) => kept }
+  return { textOf, valueOf: read, keep, give: type.kind === 'binary' || isNested(type) ? keep : (kept) => kept }
 }
 
 /** Whether a value is one of the type as it is, and cannot change. */

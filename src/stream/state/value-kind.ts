@@ -1,5 +1,5 @@
 // One value. A copy where it could be changed from outside, so that user code never holds what is in the cell.
-import type { Type } from '../../schema/type.ts'
+import { isNested, type Type } from '../../schema/type.ts'
 import { decodeValue, encodeValue, type Value } from '../value.ts'
 import { codecOf, ownText } from './codec.ts'
 import type { Kind } from './slot.ts'
@@ -9,7 +9,7 @@ interface Cell {
 }
 
 export function valueKind(type: Type): Kind<Cell> {
-  const codec = type.kind === 'json' || type.kind === 'binary' ? codecOf(type) : null
+  const codec = type.kind === 'json' || type.kind === 'binary' || isNested(type) ? codecOf(type) : null
   const keep = (value: Value): Value => (codec ? codec.keep(value) : typeof value === 'string' ? ownText(value) : value)
   return {
     handle: (slot) => ({
