@@ -73,7 +73,10 @@ parentPort!.on('message', async (request: Request) => {
     const executor = await opened
     const value = answer(executor, request)
     const payloads = request.kind === 'run' || request.kind === 'resume' ? (value as ReturnType<Executor['run']>).emissions : []
-    const reply: Reply = { value, ...(request.kind === 'save' ? { keys: executor.keys, bytes: executor.bytes } : {}) }
+    const reply: Reply = {
+      value,
+      ...(request.kind === 'save' || request.kind === 'restore' ? { keys: executor.keys, bytes: executor.bytes } : {}),
+    }
     parentPort!.postMessage(
       reply,
       payloads.map(({ payload }) => payload.buffer as ArrayBuffer),
