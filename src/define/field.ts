@@ -14,6 +14,8 @@ export interface FieldSpec {
   readonly doc?: string
   readonly unit?: string
   readonly pii?: string
+  /** What it was called before, by `was`. */
+  readonly was?: string
   /** `relation.column` that it refers to, by `ref`. */
   readonly references?: string
 }
@@ -34,6 +36,8 @@ export interface Field<T = Any, O extends boolean = boolean, K extends Kind = Ki
   /** Unit of measure, such as `'GBP'` or `'ms'`. */
   unit(unit: string): Field<T, O, K>
   doc(text: string): Field<T, O, K>
+  /** It goes on under a new name: stored rows have their values in it. Of members of structs too. */
+  was(name: string): Field<T, O, K>
 }
 
 export type Fields = Readonly<Record<string, Field>>
@@ -74,6 +78,7 @@ export function fieldMembers(spec: FieldSpec) {
     pii: (tag: string) => fieldOfSpec({ ...spec, pii: tag }),
     unit: (unit: string) => fieldOfSpec({ ...spec, unit }),
     doc: (text: string) => fieldOfSpec({ ...spec, doc: text }),
+    was: (name: string) => fieldOfSpec({ ...spec, was: name }),
   }
 }
 
@@ -120,12 +125,13 @@ export const UNTYPED: Type = { kind: 'enum', values: [] }
 const innerOf = (field: Field | undefined): Inner => ({ type: field?.$field?.type ?? UNTYPED, optional: field?.$field?.optional ?? false })
 
 function memberOf(field: Field | undefined): Omit<SchemaField, 'name'> {
-  const { doc, unit, pii } = field?.$field ?? {}
+  const { doc, unit, pii, was } = field?.$field ?? {}
   return {
     ...innerOf(field),
     ...(doc === undefined ? {} : { doc }),
     ...(unit === undefined ? {} : { unit }),
     ...(pii === undefined ? {} : { pii }),
+    ...(was === undefined ? {} : { was }),
   }
 }
 

@@ -7,7 +7,7 @@ import { flatType, isIcebergType, parseIcebergType } from '../lake/value/iceberg
 import { decodeValue } from '../lake/value/single-value.ts'
 import { decimalText } from '../schema/value-text.ts'
 import type { Session } from './duckdb.ts'
-import { parquetSql } from './parquet.ts'
+import { initialOf, parquetSql } from './parquet.ts'
 import { fileColumn } from './renamed-parts.ts'
 import { literal, quoteText } from './sql-text.ts'
 
@@ -20,7 +20,12 @@ export async function checkParquet(session: Session, table: LakeTable, file: Dat
     // Columns of types that Millrace does not hold, which another engine wrote, are not looked into.
     const fields = table.schema.fields.filter(({ type }) => isIcebergType(type))
     const checks = fields.flatMap((field) => columnChecks(field, file))
-    const columns = fields.map((field) => ({ id: field.id, name: nameOf(field), type: fileColumn(field, file.names ?? null).type }))
+    const columns = fields.map((field) => ({
+      id: field.id,
+      name: nameOf(field),
+      type: fileColumn(field, file.names ?? null).type,
+      ...initialOf(field),
+    }))
     const list = ['count(*)', ...checks.map(({ sql }) => sql)]
     const found = await session.rows(`SELECT ${list.join(', ')} FROM ${parquetSql([file.path], columns)}`)
     const [count, ...values] = found.rows[0]!.map(Number)

@@ -41,10 +41,22 @@ export interface StoredColumn {
   readonly id: number
   readonly name: string
   readonly type: string
+  /** What a file that lacks the column has in every row, as text; absent: null. */
+  readonly initial?: string
 }
 
-/** What a FROM clause reads: `columns` of the files, null where a file lacks one. Every column of every file without `columns`. */
+/** What rows of files without this column have there (Iceberg's `initial-default`, version 3). */
+export const initialOf = ({ initialDefault, type }: LakeField): Pick<StoredColumn, 'initial'> =>
+  initialDefault === undefined ? {} : { initial: isBytes(type) ? bytesText(String(initialDefault)) : String(initialDefault) }
+
+const isBytes = (type: LakeField['type']): boolean => duckTypeOfIceberg(type) === 'BLOB'
+const bytesText = (hex: string): string => hex.replace(/../g, (pair) => `\\x${pair}`)
+
+/** What a FROM clause reads: `columns` of the files, their `initial` where a file lacks one. Every column of every file without `columns`. */
 export function parquetSql(paths: readonly string[], columns: readonly StoredColumn[]): string {
-  const schema = columns.map(({ id, name, type }) => `${id}: {name: ${quoteText(name)}, type: ${quoteText(type)}, default_value: NULL}`)
+  const schema = columns.map(
+    ({ id, name, type, initial }) =>
+      `${id}: {name: ${quoteText(name)}, type: ${quoteText(type)}, default_value: ${initial === undefined ? 'NULL' : quoteText(initial)}}`,
+  )
   return `read_parquet([${paths.map(quoteText).join(', ')}]${schema.length > 0 ? `, schema = MAP {${schema.join(', ')}}` : ''})`
 }

@@ -5,7 +5,7 @@ import { isNestedType } from '../lake/nested-type.ts'
 import type { DataFile, LakeField, LakeTable } from '../lake/types.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import type { Shape } from '../schema/type.ts'
-import { duckTypeOfIceberg, parquetSql } from './parquet.ts'
+import { duckTypeOfIceberg, initialOf, parquetSql } from './parquet.ts'
 import { fileColumn } from './renamed-parts.ts'
 import { quoteName } from './sql-text.ts'
 import { keptName, undeletedSql } from './undeleted.ts'
@@ -68,7 +68,7 @@ function groupSql(table: LakeTable, files: readonly DataFile[], columns: readonl
     return { column, field, own: field && isNestedType(field.type) ? fileColumn(field, names) : null }
   })
   const stored = found.flatMap(({ column, field, own }) =>
-    field ? [{ id: field.id, name: column.name, type: own?.type ?? column.type }] : [],
+    field ? [{ id: field.id, name: column.name, type: own?.type ?? column.type, ...initialOf(field) }] : [],
   )
   const nameIn = (field: LakeField): string => (deletes ? keptName(field.id) : quoteName(field.name))
   const list = found.map(({ column, field, own }) => {

@@ -9,6 +9,7 @@ import type { ColumnStats, DataFile, LakeField, LakePartitionField, LakeTable } 
 import { encodeBound } from '../lake/value/bound.ts'
 import { bucketSql } from './bucket.ts'
 import type { Session } from './duckdb.ts'
+import { lineageOf } from './lineage.ts'
 import { duckTypeOfIceberg, fieldIdsSql } from './parquet.ts'
 import { quoteName, quoteText } from './sql-text.ts'
 
@@ -20,6 +21,8 @@ export interface WriteOptions {
   readonly directory: string
   /** Most rows of a file; files of a partition then hold ranges of the sort order that do not overlap. Default: one file. */
   readonly rowsPerFile?: number
+  /** The SELECT has the lineage of rows that move (`lineage.ts`), which version 3 keeps; null for rows that are new. */
+  readonly moved?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -41,7 +44,7 @@ export async function writeParquet(session: Session, options: WriteOptions): Pro
   const target = `${directory}/${id}${splits.length > 0 ? '' : '.parquet'}`
   const columns = splits.map(({ column }) => column).join(', ')
   const split = splits.length > 0 ? `, PARTITION_BY (${columns}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f-{uuid}'` : ''
-  const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${fieldIdsSql(table.schema.fields)}}${split})`
+  const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${fieldIdsSql(storedFields(options))}}${split})`
   await mkdir(directory, { recursive: true })
   try {
     const written = await session.rows(copy, undefined, { source: options.select, ...(signal ? { signal } : {}) })
@@ -61,8 +64,14 @@ export async function writeParquet(session: Session, options: WriteOptions): Pro
   }
 }
 
-function rowsSql(session: Session, { select, table, rowsPerFile }: WriteOptions): { rows: string; splits: Split[] } {
-  const { fields } = table.schema
+const storedFields = ({ table, moved }: Pick<WriteOptions, 'table' | 'moved'>): readonly LakeField[] => [
+  ...table.schema.fields,
+  ...(moved ? lineageOf(table) : []),
+]
+
+function rowsSql(session: Session, options: WriteOptions): { rows: string; splits: Split[] } {
+  const { select, table, rowsPerFile } = options
+  const fields = storedFields(options)
   const names = fields.map((field) => quoteName(field.name))
   const typed = fields.map((field, index) => `CAST(${names[index]} AS ${duckTypeOfIceberg(field.type)}) AS ${names[index]}`)
   let rows = `SELECT ${typed.join(', ')} FROM (${select})`

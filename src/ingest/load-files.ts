@@ -6,13 +6,14 @@ import { asMillraceError, type ErrorCode, MillraceError } from '../core/errors.t
 import type { TableManifest } from '../define/manifest.ts'
 import { rejectedName } from '../define/system-columns.ts'
 import type { Engine, Session } from '../engine/duckdb.ts'
+import { filesAfter, mergeRows } from '../engine/merge.ts'
 import { scanSql } from '../engine/scan.ts'
 import { quoteName, quoteText } from '../engine/sql-text.ts'
 import { withRelations } from '../engine/workspace.ts'
 import { writeParquet } from '../engine/write.ts'
 import { type Lease, originOf } from '../lake/lease.ts'
 import type { Lake } from '../lake/open-lake.ts'
-import type { TableChange } from '../lake/types.ts'
+import type { DataFile, LakeTable, TableChange } from '../lake/types.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import { type Field, isNested } from '../schema/type.ts'
 import { type ParsedColumns, parseNested } from './nested-columns.ts'
@@ -114,27 +115,32 @@ async function stageFiles(
   const latest = isMerge
     ? `${good} QUALIFY row_number() OVER (PARTITION BY ${table.key.map(quoteName).join(', ')} ORDER BY __row DESC) = 1`
     : good
-  const match = table.key.map((key) => `t.${quoteName(key)} = n.${quoteName(key)}`).join(' AND ')
-  const kept =
-    isMerge && !isRebuilt && live.length > 0
-      ? `SELECT ${columns} FROM (${scanSql({ table: target, files: live, tails: [] })}) AS t ANTI JOIN (${good}) AS n ON ${match} UNION ALL `
-      : ''
-  const add = await writeParquet(session, { select: `${kept}${latest}`, table: target, directory: parts.lake.dataDirectory(target) })
-  const replaces = isRebuilt || isMerge
-  const change: TableChange = {
-    table: table.name,
-    operation: replaces && live.length > 0 ? 'overwrite' : 'append',
-    add,
-    remove: replaces ? live.map(originOf) : [],
-    ...(replaces ? { validateFrom: target.current?.id ?? null } : {}),
-  }
+  const change =
+    isMerge && !isRebuilt
+      ? await mergeRows(session, { lake: parts.lake, table: target, key: table.key, rows: latest, keys: good })
+      : await addRows(session, parts.lake, target, latest, isRebuilt ? live : [])
   const rejects = await stageRejected(parts, session, table)
   return {
     changes: [change, ...(rejects.change ? [rejects.change] : [])],
-    candidate: scanSql({ table: target, files: replaces ? add : [...live, ...add], tails: [] }),
-    rows: add.reduce((sum, file) => sum + file.rows, 0),
+    candidate: scanSql({ table: target, files: filesAfter(live, change), tails: [] }),
+    rows: change.add.reduce((sum, file) => sum + file.rows, 0),
     rejected: rejects.rows,
   }
+}
+
+/** Rows without a key: added to those that are there, or instead of `replaced`. */
+async function addRows(
+  session: Session,
+  lake: Lake,
+  table: LakeTable,
+  select: string,
+  replaced: readonly DataFile[],
+): Promise<TableChange> {
+  const add = await writeParquet(session, { select, table, directory: lake.dataDirectory(table) })
+  const remove = replaced.map(originOf)
+  return remove.length === 0
+    ? { table: table.name, operation: 'append', add, remove }
+    : { table: table.name, operation: 'overwrite', add, remove, validateFrom: table.current?.id ?? null }
 }
 
 /** Fills `incoming`: the table's columns, the row as JSON, and for rows that are set aside the code, message and column. */

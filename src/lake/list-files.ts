@@ -41,7 +41,9 @@ export async function listFiles(
     for (const entry of await files.entries(manifest, table)) if (entry.status !== DELETED && keep.file(entry.file)) live.push(entry)
   }
   const listed = await withDeletes(files, table, manifests, live)
-  return hasRenamedParts(table.schemas) ? listed.map((file) => ({ ...file, isRenamed: true })) : listed
+  const isRenamed = hasRenamedParts(table.schemas) ? ({ isRenamed: true } as const) : {}
+  if (table.formatVersion < 3) return 'isRenamed' in isRenamed ? listed.map((file) => ({ ...file, ...isRenamed })) : listed
+  return listed.map((file, i) => ({ ...file, ...isRenamed, sequence: live[i]!.sequence }))
 }
 
 export type SnapshotChoice = { readonly id: bigint } | { readonly tag: string } | { readonly timestampMs: number }

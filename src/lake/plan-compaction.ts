@@ -18,6 +18,9 @@ export interface CompactionOptions {
 
 export const COMPACTION: CompactionOptions = { targetBytes: 128 * 1024 * 1024, smallBytes: 32 * 1024 * 1024, minFiles: 16 }
 
+/** Share of a file's rows from which deleted ones are worth writing it anew: every scan reads them to leave them out. */
+const DELETED_SHARE = 0.1
+
 /** Files to be rewritten as one. */
 export interface CompactionGroup {
   readonly specId: number
@@ -26,18 +29,30 @@ export interface CompactionGroup {
   readonly sizeBytes: number
 }
 
-/** Groups of at least two files; those of an earlier partition spec are left as they are. */
+/** Groups of small files, and single files of which many rows are deleted; those of an earlier partition spec are left as they are. */
 export function planCompaction(table: LakeTable, files: readonly DataFile[], options: CompactionOptions = COMPACTION): CompactionGroup[] {
   const partitions = new Map<string, DataFile[]>()
+  const worn = files.filter(
+    (file) => file.specId === table.spec.id && (file.deletes?.vector?.positions.length ?? 0) >= file.rows * DELETED_SHARE,
+  )
   for (const file of files) {
     if (file.sizeBytes >= options.smallBytes || file.specId !== table.spec.id) continue
     const key = partitionKey(file)
     partitions.set(key, [...(partitions.get(key) ?? []), file])
   }
-  return [...partitions.values()]
+  const joined = [...partitions.values()]
     .filter((small) => small.length >= options.minFiles)
     .flatMap((small) => pack(inSortOrder(table, small), options.targetBytes))
+  const taken = new Set(joined.flatMap((group) => group.files))
+  return [...joined, ...worn.filter((file) => !taken.has(file)).map((file) => groupOf([file]))]
 }
+
+const groupOf = (files: readonly [DataFile, ...DataFile[]]): CompactionGroup => ({
+  specId: files[0].specId,
+  partition: files[0].partition,
+  files,
+  sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
+})
 
 function inSortOrder(table: LakeTable, files: readonly DataFile[]): DataFile[] {
   const [first] = table.sort

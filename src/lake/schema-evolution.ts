@@ -2,7 +2,7 @@
 // long, float to double, more decimal digits, required to optional; a struct may gain optional members and lose any.
 // Everything else is refused with the way out. Ids are given once and never again, also inside.
 import { MillraceError } from '../core/errors.ts'
-import type { Field, Inner, Type } from '../schema/type.ts'
+import { type Field, formerOf, type Inner, type Type } from '../schema/type.ts'
 import { partsOf, printLakeType, typeWith } from './nested-type.ts'
 import type { LakeField, LakeNested, LakeType } from './types.ts'
 import { parseIcebergType } from './value/iceberg-type.ts'
@@ -11,7 +11,7 @@ import { parseIcebergType } from './value/iceberg-type.ts'
 export type NextId = () => number
 
 /** A part of a type in the words of the definition. */
-type Wanted = Pick<Field, 'name' | 'doc'> & Inner
+type Wanted = Pick<Field, 'name' | 'doc' | 'was'> & Inner
 
 const FLAT: { readonly [K in Exclude<Type['kind'], 'struct' | 'list' | 'map'>]: (type: Extract<Type, { kind: K }>) => string } = {
   boolean: () => 'boolean',
@@ -88,11 +88,10 @@ function evolveType(old: LakeType, wanted: Type, nextId: NextId, place: string):
   )
 }
 
-/** Members of a struct go by name; whatever else is inside has one place. */
+/** Members of a struct go by name, or by the name that they had; whatever else is inside has one place. */
 function evolveParts(old: LakeNested, wanted: readonly Wanted[], nextId: NextId, place: string): LakeNested {
-  const before = new Map(partsOf(old).map((part) => [part.name, part]))
   const parts = wanted.map((part) => {
-    const known = before.get(part.name)
+    const known = formerOf(part, partsOf(old), wanted)
     const inner = `${place}.${part.name}`
     if (known) return evolveField(known, part, nextId, inner)
     if (!part.optional) throw requiredAdded(inner)

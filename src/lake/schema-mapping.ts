@@ -1,7 +1,7 @@
 // Shapes to Iceberg schemas and back. Field ids are given once and never again: a dropped column's id stays dead, a column
 // that comes back under its old name is a new column (Iceberg spec, "Schemas", "Column Projection").
 import { MillraceError } from '../core/errors.ts'
-import type { Field, Inner, Shape, Type } from '../schema/type.ts'
+import { type Field, formerOf, type Inner, type Shape, type Type } from '../schema/type.ts'
 import { partsOf } from './nested-type.ts'
 import { evolveField, newField, requiredAdded } from './schema-evolution.ts'
 import type { LakeField, LakeNested, LakeSchema, LakeType } from './types.ts'
@@ -23,7 +23,8 @@ export interface MappingOptions {
 }
 
 /**
- * The schema of a shape. With `previous` it is what that evolves to: columns are matched by name after `renames`; the
+ * The schema of a shape. With `previous` it is what that evolves to: columns are matched by name after `renames`, or by
+ * the name that they had (`was`); the
  * same schema comes back when nothing is different. The id of a changed schema is the caller's to give.
  * @throws MR_SCHEMA_EVOLUTION when a column changes in a way that old files could not be read by.
  */
@@ -34,9 +35,9 @@ export function shapeToSchema(shape: Shape, previous?: Numbered, options: Mappin
   let lastColumnId = previous?.lastColumnId ?? 0
   const nextId = (): number => ++lastColumnId
   const fields = shape.fields.map((field): LakeField => {
-    const old = before.get(oldNames.get(field.name) ?? field.name)
+    const old = before.get(oldNames.get(field.name) ?? field.name) ?? formerOf(field, previous?.schema.fields ?? [], shape.fields)
     const isSame = old !== undefined && (oldNames.has(field.name) || !Object.hasOwn(options.renames ?? {}, old.name))
-    if (isSame) return evolveField(old, field, nextId)
+    if (isSame) return { ...evolveField(old, field, nextId), ...defaultsOf(old) }
     if (previous && !field.optional) throw requiredAdded(field.name)
     return newField(field, nextId)
   })
@@ -45,6 +46,12 @@ export function shapeToSchema(shape: Shape, previous?: Numbered, options: Mappin
   const schema = { id: previous?.schema.id ?? 0, fields, identifierIds }
   return previous && sameSchema(schema, previous.schema) ? previous : { schema, lastColumnId }
 }
+
+// What another writer said of rows that lack the column: stored rows rely on it.
+const defaultsOf = ({ initialDefault, writeDefault }: LakeField): Pick<LakeField, 'initialDefault' | 'writeDefault'> => ({
+  ...(initialDefault === undefined ? {} : { initialDefault }),
+  ...(writeDefault === undefined ? {} : { writeDefault }),
+})
 
 function checkRenames(renames: Readonly<Record<string, string>>, before: ReadonlyMap<string, LakeField>, shape: Shape): void {
   for (const [from, to] of Object.entries(renames)) {

@@ -1,5 +1,5 @@
 // What a change of columns means for rows that are stored already, column by column, in plain words.
-import { type Field, fieldOf, type Inner, printType, type Shape, type StructType, type Type } from '../schema/type.ts'
+import { type Field, formerOf, type Inner, printType, type Shape, type Type } from '../schema/type.ts'
 
 /**
  * additive: stored rows stay valid and readers keep working; setting: only descriptions; policy: who sees what;
@@ -13,10 +13,21 @@ export interface ColumnChange {
 }
 
 export function compareShapes(before: Shape, after: Shape): readonly ColumnChange[] {
-  const removed = before.fields
-    .filter((field) => !fieldOf(after, field.name))
-    .map((field): ColumnChange => ({ effect: 'breaking', reason: `column "${field.name}" is removed: who reads it fails` }))
-  return [...removed, ...after.fields.flatMap((field) => compareField(`column "${field.name}"`, fieldOf(before, field.name), field))]
+  return compareFields(before.fields, after.fields, (name) => `column "${name}"`)
+}
+
+/** `called` names a field in a reason. */
+function compareFields(before: readonly Field[], after: readonly Field[], called: (name: string) => string): readonly ColumnChange[] {
+  const pairs = after.map((field) => [formerOf(field, before, after), field] as const)
+  const removed = before
+    .filter((field) => !pairs.some(([old]) => old === field))
+    .map(({ name }): ColumnChange => ({ effect: 'breaking', reason: `${called(name)} is removed: who reads it fails` }))
+  const renamed = pairs.flatMap(([old, { name }]): ColumnChange[] =>
+    old && old.name !== name
+      ? [{ effect: 'breaking', reason: `${called(old.name)} is called "${name}" now: who reads or sends it by its old name fails` }]
+      : [],
+  )
+  return [...removed, ...renamed, ...pairs.flatMap(([old, field]) => compareField(called(field.name), old, field))]
 }
 
 function compareField(column: string, before: Field | undefined, after: Field): readonly ColumnChange[] {
@@ -45,7 +56,8 @@ function compareInner(column: string, before: Inner, after: Inner): readonly Col
 }
 
 function compareNested(column: string, before: Type, after: Type): readonly ColumnChange[] {
-  if (before.kind === 'struct' && after.kind === 'struct') return compareMembers(column, before, after)
+  if (before.kind === 'struct' && after.kind === 'struct')
+    return compareFields(before.fields, after.fields, (name) => `member "${name}" of ${column}`)
   if (before.kind === 'list' && after.kind === 'list') return compareInner(`an element of ${column}`, before.element, after.element)
   if (before.kind === 'map' && after.kind === 'map')
     return [
@@ -54,14 +66,6 @@ function compareNested(column: string, before: Type, after: Type): readonly Colu
     ]
   const effect = compareTypes(before, after)
   return effect ? [{ effect, reason: `${column} changes from ${printType(before)} to ${printType(after)}` }] : []
-}
-
-function compareMembers(column: string, before: StructType, after: StructType): readonly ColumnChange[] {
-  const member = (name: string): string => `member "${name}" of ${column}`
-  const removed = before.fields
-    .filter((field) => !fieldOf(after, field.name))
-    .map(({ name }): ColumnChange => ({ effect: 'breaking', reason: `${member(name)} is removed: who reads it fails` }))
-  return [...removed, ...after.fields.flatMap((field) => compareField(member(field.name), fieldOf(before, field.name), field))]
 }
 
 /** Iceberg's promotions, and values of an enum, which is stored as text. Undefined when nothing changes. */

@@ -250,7 +250,7 @@ test('nested columns: sound at every depth, keys stay flat, masks are about the 
   await expectOne(
     /MR_PLAN_LIVE_SHAPE model "m": the column "x", which is a list, is not supported in a live model \| leave "x" out/,
     s({}),
-    model('m', sql`SELECT * FROM s`, { fresh: 'live' }),
+    model('m', sql`SELECT id FROM s WHERE x IS NOT NULL`, { fresh: 'live' }),
   )
 })
 

@@ -10,7 +10,7 @@ import type { Log } from '../log/log.ts'
 import { type Field, type Inner, type Shape, sameType, type Type } from '../schema/type.ts'
 import type { Catalog } from '../store/catalog.ts'
 
-type Stored = RelationSpec & Pick<CreateTable, 'partition' | 'cluster'>
+type Stored = RelationSpec & Pick<CreateTable, 'partition' | 'cluster' | 'formatVersion'>
 
 /** Every table behind a manifest. */
 export function storedRelations(manifest: Manifest): Stored[] {
@@ -40,6 +40,7 @@ function ownRelation(relation: Relation): Stored {
     tailed: isLogged(relation) || isLive,
     partition: relation.partition,
     cluster,
+    ...(relation.formatVersion === undefined ? {} : { formatVersion: relation.formatVersion }),
   }
 }
 
@@ -49,10 +50,13 @@ export async function deployTables(lake: Lake, manifest: Manifest): Promise<void
   for (const stored of storedRelations(manifest)) {
     const pointer = existing.get(stored.name)
     const table = pointer && (await lake.at(pointer))
-    if (!table)
-      await lake.create({ name: stored.name, shape: stored.shape, partition: stored.partition, cluster: stored.cluster, key: stored.key })
-    else if (isChanged(table.schema, stored.shape))
-      await lake.commit([{ table: stored.name, operation: 'append', add: [], remove: [], shape: stored.shape }])
+    const { name, shape, partition, cluster, key } = stored
+    const version = stored.formatVersion ? { formatVersion: stored.formatVersion } : {}
+    if (!table) await lake.create({ name, shape, partition, cluster, key, ...version })
+    else if (isChanged(table.schema, shape) || table.formatVersion < (stored.formatVersion ?? 2))
+      await lake.commit([
+        { table: name, operation: 'append', add: [], remove: [], shape, ...(stored.formatVersion === 3 ? { formatVersion: 3 } : {}) },
+      ])
   }
 }
 

@@ -19,6 +19,7 @@ import { ADMIN } from '../govern/identity.ts'
 import { isJwt, openJwt } from '../govern/jwt.ts'
 import { openGuard } from '../govern/secure.ts'
 import { openTokens, type Tokens } from '../govern/token.ts'
+import { deleteRows } from '../ingest/delete-rows.ts'
 import { openLake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
@@ -392,6 +393,20 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     cursorKey: secretOf(directory.path, 'cursor'),
     consoleDirectory: join(ROOT, 'console', 'dist'),
     isReady: () => isReady && log.healthy,
+    deleteRows: (name, request) =>
+      deleteRows(
+        {
+          engine,
+          lake,
+          flush: async (table) =>
+            void (await Promise.all(pipelines.flatMap(({ makes, pipeline }) => (makes === table ? [pipeline.flush()] : [])))),
+          onCommitted: onMaintained,
+        },
+        name,
+        manifest.relations.find((relation) => relation.name === name),
+        request,
+        { bodyBytesMax: settings.bodyBytesMax },
+      ),
     printMetrics: async () => ({ type: metrics.contentType, text: await metrics.print() }),
     onCollected: metrics.collected,
     onError: (error, request) => logger.error('a request failed', error, request),
@@ -421,6 +436,11 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       onChange: (listener) => bus.on((event) => listener(event.key)),
       tokens,
       storage,
+      maintain: async (who, tables) => {
+        const done = await maintenance.run(tables, who.user)
+        await audit.record(who, { action: 'maintain', object: tables.join(', ') || '*', outcome: 'ok', detail: { run: done.runId } })
+        return done
+      },
       verifyAudit: () => audit.verify(),
     },
   })
@@ -435,8 +455,18 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       if (committedMs !== undefined) gauges.freshness(name, (clock.nowMs() - committedMs) / 1_000)
     }
   })
-  const stopMaintenance = startMaintenance({
+  const maintenance = startMaintenance({
     clock,
+    random: systemRandom,
+    history,
+    code: () => options.code,
+    onRun: (run) => changed('run', run.id),
+    onStep: (step) => {
+      const { filesBefore, filesAfter, bytesBefore, bytesAfter } = step.saved!
+      metrics.maintained(step.relation, step.name.split('.').at(-1)!, filesBefore - filesAfter, bytesBefore - bytesAfter)
+      if (step.status === 'succeeded') logger.info('maintained a table', { step: step.name, note: step.note, ...step.saved })
+      changed('run', step.runId)
+    },
     lake,
     engine,
     log,
@@ -451,10 +481,10 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
         ...pipelines.map(({ sink }) => sink.heldFrom?.(topic) ?? Number.POSITIVE_INFINITY),
       ),
     onCommitted: onMaintained,
-    onDone: (report) => logger.info('maintained a table', report),
     onError: (message, error) => logger.error(message, error),
   })
-  closers.push(stopMaintenance)
+  // What is under way loses its engine and is done again after the next start.
+  closers.push(() => void maintenance.stop())
   alerts.start(
     (await history.lastSteps())
       .filter((step) => step.status === 'failed')

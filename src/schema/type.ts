@@ -41,6 +41,8 @@ export interface Field {
   readonly unit?: string
   /** Personal-data tag, such as 'email'; masks are chosen by it and it follows lineage. */
   readonly pii?: string
+  /** What it was called before: matters where stored data has that name and not this one. */
+  readonly was?: string
 }
 
 /** The columns of a relation, in order. Names are unique. */
@@ -51,6 +53,17 @@ export interface Shape {
 export const fieldOf = (shape: Shape, name: string): Field | undefined => shape.fields.find((field) => field.name === name)
 
 export const isNested = (type: Type): type is NestedType => type.kind === 'struct' || type.kind === 'list' || type.kind === 'map'
+
+/** The one of `before` that goes on as `field` in `after`: the one of its name, or of the name that it had. */
+export function formerOf<F extends { readonly name: string }>(
+  field: Pick<Field, 'name' | 'was'>,
+  before: readonly F[],
+  after: readonly { readonly name: string }[],
+): F | undefined {
+  const named = (name: string | undefined) => before.find((other) => other.name === name)
+  const isTaken = after.some(({ name }) => name === field.was)
+  return named(field.name) ?? (isTaken ? undefined : named(field.was))
+}
 
 /** Equal as stored: enum values and tags do not matter to what is on disk, nor does here whether parts may be null. */
 export function sameType(a: Type, b: Type): boolean {

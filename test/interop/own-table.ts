@@ -23,6 +23,19 @@ const struct = (members: Readonly<Record<string, Type>>): Type => ({
 const list = (type: Type): Type => ({ kind: 'list', element: { type, optional: true } })
 const map = (key: Type, type: Type): Type => ({ kind: 'map', key, value: { type, optional: true } })
 
+/** No part of it may be null. */
+const REQUIRED: Type = {
+  kind: 'map',
+  key: TEXT,
+  value: {
+    type: {
+      kind: 'list',
+      element: { type: { kind: 'struct', fields: [{ name: 'c', type: { kind: 'long' }, optional: false }] }, optional: false },
+    },
+    optional: false,
+  },
+}
+
 const SHAPE: Shape = {
   fields: [
     { name: 'id', type: { kind: 'long' }, optional: false },
@@ -56,6 +69,7 @@ const SHAPE: Shape = {
     },
     { name: 'sizes', type: map(TEXT, { kind: 'long' }), optional: true },
     { name: 'grid', type: map({ kind: 'int' }, list({ kind: 'date' })), optional: true },
+    { name: 'codes', type: REQUIRED, optional: true },
   ],
 }
 
@@ -69,23 +83,24 @@ const ROWS = `
     CASE WHEN i % 5 > 0 THEN {'zone': 'z' || i, 'xy': CASE WHEN i % 3 > 0 THEN {'x': i / 4, 'y': 0.5} END, 'seen': TIMESTAMPTZ '2024-01-01 00:00:00.000001+00'} END AS place,
     [['a', 'ü'], [], NULL, [NULL, repeat('long text ', 3)]][1 + i % 4] AS tags,
     [{'sku': 's' || n, 'price': (n * 1.25)::DECIMAL(12, 2), 'count': n::INTEGER, 'raw': ('r' || n)::BLOB} FOR n IN range(i % 4)] AS items,
-    map_from_entries([{'k': 'k' || n, 'v': n} FOR n IN range(i % 3)]) AS sizes, MAP {i::INTEGER: [DATE '2024-01-01' + i::INTEGER, NULL]} AS grid
+    map_from_entries([{'k': 'k' || n, 'v': n} FOR n IN range(i % 3)]) AS sizes, MAP {i::INTEGER: [DATE '2024-01-01' + i::INTEGER, NULL]} AS grid,
+    MAP {'a': [{'c': i}, {'c': 0}], 'b': []} AS codes
   FROM range(100) AS t(i)
   UNION ALL SELECT -9223372036854775807, TIMESTAMPTZ '1969-12-31 23:59:59.999999+00', '', false, -2147483648, '-Infinity', '-Infinity', -9999999999.99,
     -9999999999999999999999999999999999.9999, DATE '0001-01-01', TIME '00:00:00', repeat('😀', 20), 'ffffffff-ffff-ffff-ffff-ffffffffffff', ''::BLOB, 'null', 'cart',
     {'zone': '', 'xy': {'x': '-Infinity'::DOUBLE, 'y': 'NaN'::FLOAT}, 'seen': TIMESTAMPTZ '1969-12-31 23:59:59.999999+00'}, [''],
-    [{'sku': NULL, 'price': -9999999999.99, 'count': -2147483648, 'raw': '\\x00\\xFF'::BLOB}, NULL], MAP {'': 9223372036854775807, '"': NULL}, MAP {-1: NULL, 2147483647: []}
+    [{'sku': NULL, 'price': -9999999999.99, 'count': -2147483648, 'raw': '\\x00\\xFF'::BLOB}, NULL], MAP {'': 9223372036854775807, '"': NULL}, MAP {-1: NULL, 2147483647: []}, MAP {}
   UNION ALL SELECT 9223372036854775807, TIMESTAMPTZ '2262-04-11 00:00:00+00', 'zz', true, 2147483647, 'Infinity', 'NaN', 9999999999.99,
-    9999999999999999999999999999999999.9999, DATE '9999-12-31', TIME '23:59:59.999999', 'ünïcödé', '00000000-0000-0000-0000-000000000000', '\\xFF\\x00'::BLOB, '[]', 'cart', {'zone': NULL, 'xy': NULL, 'seen': NULL}, NULL, NULL, NULL, NULL
-  UNION ALL SELECT 1000, TIMESTAMPTZ '1970-01-01 00:00:00+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-  UNION ALL SELECT 1001, TIMESTAMPTZ '1970-01-01 00:00:00+00', 'de', true, 0, -0.0::FLOAT, -0.0::DOUBLE, 0, 0, DATE '1970-01-01', TIME '12:00:00', '', '00000000-0000-0000-0000-000000000001', '\\x00'::BLOB, '0', 'home', NULL, [], [], MAP {}, MAP {}`
+    9999999999999999999999999999999999.9999, DATE '9999-12-31', TIME '23:59:59.999999', 'ünïcödé', '00000000-0000-0000-0000-000000000000', '\\xFF\\x00'::BLOB, '[]', 'cart', {'zone': NULL, 'xy': NULL, 'seen': NULL}, NULL, NULL, NULL, NULL, NULL
+  UNION ALL SELECT 1000, TIMESTAMPTZ '1970-01-01 00:00:00+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  UNION ALL SELECT 1001, TIMESTAMPTZ '1970-01-01 00:00:00+00', 'de', true, 0, -0.0::FLOAT, -0.0::DOUBLE, 0, 0, DATE '1970-01-01', TIME '12:00:00', '', '00000000-0000-0000-0000-000000000001', '\\x00'::BLOB, '0', 'home', NULL, [], [], MAP {}, MAP {}, NULL`
 
 const MORE = `
   SELECT (2000 + i)::BIGINT AS id, TIMESTAMPTZ '2024-02-01 00:00:00+00' + to_hours(i::INTEGER) AS "at", 'se' AS country, i::BIGINT * 5000000000 AS small,
     i / 3 AS ratio, (i * 1e9)::DECIMAL(14, 2) AS price, 'later ' || i AS comment, i::INTEGER AS added,
     NULL AS flag, NULL AS huge, NULL AS day, NULL AS hour, NULL AS ref, NULL AS raw, NULL AS extra, NULL AS kind,
     {'zone': 'n' || i, 'seen': NULL, 'note': 'new'} AS place, ['t' || i] AS tags, [{'price': 123456789012.25, 'count': 5000000000 + i, 'raw': NULL, 'sku': 'again'}] AS items,
-    MAP {'s': i} AS sizes, NULL AS grid FROM range(30) AS t(i)`
+    MAP {'s': i} AS sizes, NULL AS grid, MAP {'z': [{'c': i}]} AS codes FROM range(30) AS t(i)`
 
 const ITEM: Record<string, Type> = { price: { kind: 'decimal', precision: 14, scale: 2 }, count: { kind: 'long' }, raw: { kind: 'binary' } }
 

@@ -71,7 +71,22 @@ test('PyIceberg and Millrace read what the other wrote through the REST catalog'
     assert.equal(seen['count'], 91)
     assert.equal(seen['before'], 60)
     assert.equal(seen['gone'], 'NoSuchTableError')
-    assert.deepEqual(seen['nested'], [{ id: 1, place: { x: 1, y: null } }])
+    assert.deepEqual(seen['nested'], [
+      [1, 1, null, null, 3],
+      [2, 2, 'again', 'c', 5_000_000_000],
+    ])
+    assert.deepEqual(await catalog.server.sql('SELECT place, items, sizes FROM py.nested ORDER BY id'), [
+      [
+        { px: 1, y: null, x: null },
+        [{ price: '1.50', seen: '2024-01-01T00:00:00.000000Z', code: null, sku: null }, null],
+        { k: { n: 3 }, none: null },
+      ],
+      [
+        { px: 2, y: 'two', x: 'NaN' },
+        [{ price: '2.50', seen: null, code: 'c', sku: 'again' }, null],
+        { k: { n: 5_000_000_000 }, none: null },
+      ],
+    ])
     assert.equal(seen['policy'], 'ForbiddenError')
     assert.equal(seen['readable'], 2)
     assert.deepEqual(seen['tables'], [

@@ -7,7 +7,7 @@ import { type Field, isNested, type NestedType, printType, type Shape, sameType,
 import { columnIn, durationOf, fail, flatColumnIn, placeIn, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
 
-export const RELATION_OPTIONS = ['doc', 'owner', 'tags', 'keep', 'fresh', 'partition', 'cluster'] as const
+export const RELATION_OPTIONS = ['doc', 'owner', 'tags', 'keep', 'fresh', 'partition', 'cluster', 'iceberg'] as const
 const LOG_KEEP_MS = 7 * 86_400_000
 
 /** Relations whose columns the fields take their types from: they must be compiled first. */
@@ -49,6 +49,7 @@ function fieldOf(scope: Scope, what: string, name: string, spec: FieldSpec | und
       ...(known.doc === undefined ? {} : { doc: known.doc }),
       ...(known.unit === undefined ? {} : { unit: known.unit }),
       ...(known.pii === undefined ? {} : { pii: known.pii }),
+      ...(spec.was === undefined ? {} : { was: spec.was }),
     },
   ]
 }
@@ -210,7 +211,22 @@ export function commonOf(
     cluster: (how.cluster ?? []).filter((name) => flatColumnIn(scope, shape, name, at, `${what}, cluster`, 'MR_PLAN_KEY')),
     keep: { logMs, ...(tableMs === undefined ? {} : { tableMs }) },
     ...(freshMs === undefined ? {} : { freshMs }),
+    ...formatVersionOf(scope, what, how.iceberg, at),
   }
+}
+
+function formatVersionOf(scope: Scope, what: string, iceberg: unknown, at: string): { formatVersion?: 3 } {
+  if (iceberg === undefined) return {}
+  const { version, ...other } = (typeof iceberg === 'object' ? (iceberg ?? {}) : {}) as { version?: unknown }
+  if ((version === 2 || version === 3) && Object.keys(other).length === 0) return version === 3 ? { formatVersion: 3 } : {}
+  fail(
+    scope,
+    'MR_DEFINE_VALUE',
+    at,
+    `${what}: iceberg is ${JSON.stringify(iceberg)}`,
+    'write iceberg: { version: 3 }, or leave it out for version 2',
+  )
+  return {}
 }
 
 const TRANSFORMS: Readonly<Record<string, readonly Type['kind'][]>> = {

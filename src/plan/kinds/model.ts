@@ -7,6 +7,7 @@ import type { Fields } from '../../define/field.ts'
 import type { ModelManifest } from '../../define/manifest.ts'
 import type { ModelHow } from '../../define/model.ts'
 import type { Sql } from '../../define/sql.ts'
+import { HISTORY_FIELDS } from '../../define/system-columns.ts'
 import { printType, type Shape, type Type } from '../../schema/type.ts'
 import type { BoundColumn, LiveResult, WindowCall } from '../binder.ts'
 import { checkColumnNames } from '../names.ts'
@@ -34,7 +35,7 @@ export interface ModelDefinition extends Definition<'model'> {
   readonly $how: ModelOptions
 }
 
-const REFRESHES = ['view', 'full', 'incremental', 'live']
+const REFRESHES = ['view', 'full', 'incremental', 'scd2', 'live']
 
 /** The model, or undefined when its SQL does not bind. */
 export async function compileModel(scope: Scope, definition: ModelDefinition, query: Query): Promise<ModelManifest | undefined> {
@@ -54,10 +55,18 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
   if (declared) compareShapes(scope, what, declared, bound.columns, at)
   const isKeyed = refresh === 'live' && live?.result === 'keyed'
   const keys = isKeyed ? liveKey(scope, what, live.key, listOf(how.key), at) : listOf(how.key)
-  const shape = requireKey(declared ?? inferred, keys)
+  const shape = withHistory(scope, what, requireKey(declared ?? inferred, keys), refresh, at)
   const by = how.by === undefined ? undefined : intervalColumn(scope, what, shape, how.by, at)
   const memoryBytes = sizeOf(scope, at, `${what}, memory`, how.memory)
   const lookbackMs = durationOf(scope, at, `${what}, lookback`, how.lookback)
+  if (refresh === 'scd2' && keys.length === 0)
+    fail(
+      scope,
+      'MR_PLAN_KEY',
+      at,
+      `${what} keeps versions of rows, but has no key`,
+      "add key: '<column>', by which the versions of a row are one",
+    )
   if (refresh === 'incremental') checkIncremental(scope, what, how, query, at)
   return {
     kind: 'model',
@@ -174,6 +183,20 @@ function checkWindowTime(scope: Scope, what: string, query: Query, window: Windo
 const requireKey = (shape: Shape, keys: readonly string[]): Shape => ({
   fields: shape.fields.map((field) => (keys.includes(field.name) ? { ...field, optional: false } : field)),
 })
+
+function withHistory(scope: Scope, what: string, shape: Shape, refresh: ModelManifest['refresh'], at: string): Shape {
+  if (refresh !== 'scd2') return shape
+  const taken = shape.fields.find((field) => HISTORY_FIELDS.some(({ name }) => name === field.name))
+  if (taken)
+    fail(
+      scope,
+      'MR_DEFINE_COLUMN',
+      at,
+      `${what}: its SQL gives "${taken.name}", which its refresh adds`,
+      `rename it: SELECT ${taken.name} AS ...`,
+    )
+  return taken ? shape : { fields: [...shape.fields, ...HISTORY_FIELDS] }
+}
 
 /** Kinds that are cast into each other without a surprise: a table's loader checks for overflow. */
 const FAMILIES: readonly (readonly string[])[] = [
