@@ -106,7 +106,15 @@ interface About {
 }
 
 function hostOf(where: 'thread of its own' | 'same thread', about: About, project: Project, code: string): ProcessorHost {
-  if (where === 'thread of its own') return workerHost({ ...about, clock: systemClock, directory: SHOP, code })
+  if (where === 'thread of its own')
+    return workerHost({
+      ...about,
+      clock: systemClock,
+      directory: SHOP,
+      code,
+      stateBytes: 1 << 30,
+      spillDirectory: join(tmpdir(), `millrace-spill-${process.pid}`),
+    })
   return localHost({ ...about, code: processorsOf(project).get(about.processor.name)! })
 }
 

@@ -15,6 +15,7 @@ export const ERRORS = {
   MR_ASSERT: entry('A condition that Millrace relies on does not hold: a bug in Millrace', 500),
   MR_USAGE: entry('The command line or a request was not understood', 400),
   MR_CANCELLED: entry('The work was cancelled', 499, true),
+  MR_SIZE: entry('A size is malformed', 400),
   MR_DURATION: entry('A duration is not of the form "10 minutes"', 400),
   MR_PACKAGE_MISSING: entry('An optional package is not installed', 500),
 
@@ -140,6 +141,7 @@ export const ERRORS = {
 
   // stream, transform, quality, orchestrate
   MR_STREAM_STATE: entry('The state of a pipeline does not fit its log', 500),
+  MR_STREAM_MEMORY: entry('The state of a pipeline has no room in its memory', 507),
   MR_PROCESSOR: entry('A processor failed', 500),
   MR_PROCESSOR_ENDED: entry("A processor's code did not come back and was ended", 500, true),
   MR_CHECK_BLOCKED: entry('A check with severity block failed; nothing was published', 409),

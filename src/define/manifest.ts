@@ -104,6 +104,8 @@ export interface ModelManifest extends Common {
   readonly lookbackMs?: number
   readonly onChange?: 'recompute' | 'keep'
   readonly emit: 'final' | 'changes'
+  /** Of live models: memory of their state, where it is bounded. */
+  readonly memoryBytes?: number
   /** Of live models: the latest row of `key` replaces the one before; otherwise rows are only added. */
   readonly keyed?: true
   /** True when the user declared `columns:`; then they are a contract. */
@@ -126,6 +128,10 @@ export interface ProcessorManifest {
   readonly broadcast?: Readonly<Record<string, string>>
   /** How long one call of user code may take, when it is not the default. */
   readonly limitMs?: number
+  /** Of its state, when it is not the default. */
+  readonly memoryBytes?: number
+  /** States that may start empty; true: all. */
+  readonly reset?: true | readonly string[]
 }
 
 type StateType = Shape['fields'][number]['type']

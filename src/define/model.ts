@@ -2,6 +2,7 @@
 // from `columns`. How it is computed follows from `refresh` and `fresh`.
 
 import type { Duration } from '../core/duration.ts'
+import type { Size } from '../core/size.ts'
 import type { Any } from './any.ts'
 import type { Fields } from './field.ts'
 import type { PartitionOfRow, RelationHow } from './how.ts'
@@ -30,6 +31,8 @@ interface LiveHow<R> extends CommonHow<R> {
   readonly fresh?: 'live'
   /** final (default): a window's row appears when the window is closed; changes: it is updated while the window is open. */
   readonly emit?: 'final' | 'changes'
+  /** Memory that its groups, windows and joins may take: it stands still, with all of its rows in the log, where they need more. */
+  readonly memory?: Size
 }
 
 interface IncrementalHow<R> extends CommonHow<R> {

@@ -1,6 +1,7 @@
 // `processor`: TypeScript that is called for each event of a stream, in order for each key, with exactly-once state and
 // timers. What it emits is a stream of the same name, and further streams that it names as outputs.
 import type { Duration } from '../core/duration.ts'
+import type { Size } from '../core/size.ts'
 import type { Any, NoFields } from './any.ts'
 import type { Fields, KeyOf, RowOf } from './field.ts'
 import type { PartitionOf, RelationHow } from './how.ts'
@@ -80,6 +81,13 @@ export interface ProcessorHow<
   readonly onBroadcast?: { readonly [B in keyof Bs]: (row: Bs[B]['$row'], state: StateOf<St>) => void }
   /** How long one call may take before it is ended and its row set aside; default 5 seconds. */
   readonly limit?: Duration
+  /** How much memory its state may take; what is used least goes to disk beyond it. Default: `MILLRACE_STATE_BYTES`. */
+  readonly memory?: Size
+  /**
+   * State that may start empty where what is stored does not fit what is declared: names of states, or true for all of it, also
+   * when `from`, `key` or `time` are others. Without it such a change is refused. State that fits is kept.
+   */
+  readonly reset?: true | readonly (keyof St & string)[]
   readonly partitions?: number
   readonly partition?: readonly PartitionOf<S>[]
   /** Columns by which files are sorted. */

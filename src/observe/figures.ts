@@ -5,6 +5,7 @@ import type { Log } from '../log/log.ts'
 import { Live, type LiveCounts } from '../stream/live.ts'
 import { Materialize, type StreamCounts } from '../stream/materialize.ts'
 import type { InputProgress, Pipeline, Sink, StreamEvent } from '../stream/pipeline.ts'
+import { Process } from '../stream/processor/process.ts'
 import { type Metrics, shortName } from './metrics.ts'
 import type { SeriesStore } from './series.ts'
 
@@ -25,6 +26,8 @@ export interface PipelineFigures {
   readonly counts: StreamCounts | null
   /** Of live models. */
   readonly live: LiveCounts | null
+  /** About how much memory its state takes, of processors and live models. */
+  readonly stateBytes: number | null
   readonly stopped: { readonly code: string; readonly message: string; readonly sinceMs: number } | null
 }
 
@@ -85,6 +88,7 @@ export class Figures {
       makes,
       counts: sink instanceof Materialize ? sink.counts : null,
       live: sink instanceof Live ? sink.counts : null,
+      stateBytes: sink instanceof Live || sink instanceof Process ? sink.stateBytes : null,
       stopped: this.#stopped.get(pipeline.settings.name) ?? null,
     }))
   }
@@ -99,6 +103,7 @@ export class Figures {
         const known = figures.inputs.map(({ watermarkUs }) => watermarkUs).filter((us) => us !== null)
         if (known.length > 0) gauges.watermark(figures.name, nowMs / 1_000 - Math.min(...known) / 1e6)
         if (figures.live) for (const [outcome, count] of Object.entries(figures.live)) gauges.rows(figures.makes, outcome, count)
+        if (figures.stateBytes !== null) gauges.state(figures.name, figures.stateBytes)
         const { counts } = figures
         if (counts) for (const [outcome, count] of Object.entries(counts)) gauges.rows(figures.topics[0]!, outcome, count)
       }

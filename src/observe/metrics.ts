@@ -30,6 +30,7 @@ export interface Gauges {
   freshness(relation: string, seconds: number): void
   rows(relation: string, outcome: string, count: number): void
   watermark(pipeline: string, secondsBehind: number): void
+  state(pipeline: string, bytes: number): void
   cache(figures: CacheFigures): void
 }
 
@@ -48,6 +49,7 @@ export function openMetrics(): Metrics {
   const acknowledged = histogram('ingest_duration_seconds', 'From request to durable acknowledgement', ['stream'])
   const lag = gauge('pipeline_lag_records', 'Records in the log that a pipeline has not read', ['pipeline', 'topic', 'partition'])
   const watermark = gauge('pipeline_watermark_delay_seconds', 'Now minus the watermark', ['pipeline'])
+  const state = gauge('pipeline_state_bytes', 'Memory of the state of a processor or live model', ['pipeline'])
   const classified = gauge('stream_records', 'Records of a stream by what became of them: in = out + late + rejected + deduplicated', [
     'stream',
     'outcome',
@@ -75,6 +77,7 @@ export function openMetrics(): Metrics {
     lag: (pipeline, topic, partition, value) => lag.set({ pipeline, topic, partition: String(partition) }, value),
     freshness: (relation, seconds) => freshness.set({ relation }, seconds),
     rows: (stream, outcome, count) => classified.set({ stream, outcome }, count),
+    state: (pipeline, bytes) => state.set({ pipeline }, bytes),
     watermark: (pipeline, seconds) => watermark.set({ pipeline }, seconds),
     cache(figures) {
       for (const one of [cacheReads, cacheDownloaded, cacheEvicted, cacheDamaged]) one.reset()

@@ -2,6 +2,7 @@
 // in plain words. Pure; places (`at`) do not count. The code of processors is not in a manifest: the runtime compares it.
 
 import { formatAge } from '../core/duration.ts'
+import { keepsState } from '../define/keeps-state.ts'
 import type {
   EndpointManifest,
   Manifest,
@@ -235,6 +236,7 @@ function compareModels(before: ModelManifest, after: ModelManifest): readonly Re
     })
   if (!equal([before.lookbackMs, before.onChange, before.emit], [after.lookbackMs, after.onChange, after.emit]))
     reasons.push({ effect: 'setting', reason: 'follows changes of its inputs differently from now on' })
+  if (before.memoryBytes !== after.memoryBytes) reasons.push({ effect: 'setting', reason: 'the memory of its state changes' })
   return reasons
 }
 
@@ -244,14 +246,26 @@ const plainSql = (model: ModelManifest): string =>
 
 function compareProcessors(before: ProcessorManifest, after: ProcessorManifest): readonly Reason[] {
   const reasons: Reason[] = []
+  const mayReset = (name: string): boolean => after.reset === true || (after.reset?.includes(name) ?? false)
   if (!equal([before.from, before.key, before.time], [after.from, after.key, after.time]))
-    reasons.push({ effect: 'rebuild', reason: 'reads or groups its input differently: its state starts anew' })
+    reasons.push(
+      after.reset === true
+        ? { effect: 'rebuild', reason: 'reads or groups its input differently: its state starts anew' }
+        : { effect: 'refused', reason: 'reads or groups its input differently: give it reset: true, and its state starts anew' },
+    )
   for (const name of Object.keys(before.state))
     if (!(name in after.state)) reasons.push({ effect: 'breaking', reason: `forgets its state "${name}"` })
   for (const [name, state] of Object.entries(after.state)) {
     const old = before.state[name]
     if (!old) reasons.push({ effect: 'additive', reason: `its state "${name}" starts empty` })
-    else if (!equal(old, state)) reasons.push({ effect: 'rebuild', reason: `its state "${name}" changes: it starts empty` })
+    else if (keepsState(old, state)) {
+      if (!equal(old, state)) reasons.push({ effect: 'setting', reason: `its state "${name}" is kept, with other settings from now on` })
+    } else if (mayReset(name)) reasons.push({ effect: 'rebuild', reason: `its state "${name}" changes: it starts empty` })
+    else
+      reasons.push({
+        effect: 'refused',
+        reason: `its state "${name}" changes from ${old.kind} to ${state.kind === old.kind ? 'one of another form' : state.kind}: give it another name, or reset: ['${name}'], and it starts empty`,
+      })
   }
   for (const [name, stream] of Object.entries(before.outputs ?? {}))
     if (after.outputs?.[name] !== stream) reasons.push({ effect: 'breaking', reason: `no longer emits into "${stream}"` })
@@ -262,6 +276,7 @@ function compareProcessors(before: ProcessorManifest, after: ProcessorManifest):
   if (!equal(before.broadcast ?? {}, after.broadcast ?? {}))
     reasons.push({ effect: 'setting', reason: 'is told of other tables from now on' })
   if (before.limitMs !== after.limitMs) reasons.push({ effect: 'setting', reason: 'the time limit of a call changes' })
+  if (before.memoryBytes !== after.memoryBytes) reasons.push({ effect: 'setting', reason: 'the memory of its state changes' })
   return reasons
 }
 

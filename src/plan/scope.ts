@@ -2,6 +2,7 @@
 // wrong. Compiling never stops at the first mistake; a part that cannot go on reports and leaves its definition out.
 import { type Duration, durationMs } from '../core/duration.ts'
 import { type ErrorCode, MillraceError } from '../core/errors.ts'
+import { type Size, sizeBytes } from '../core/size.ts'
 import type { Definition } from '../define/definition.ts'
 import type { Relation as RelationManifest } from '../define/manifest.ts'
 import type { Member, Project } from '../define/project.ts'
@@ -50,6 +51,18 @@ export function durationOf(scope: Scope, at: string, what: string, text: Duratio
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error
     fail(scope, 'MR_DURATION', at, `${what}: ${error.message}`, error.fix ?? '')
+    return undefined
+  }
+}
+
+/** Bytes of a size; undefined with a finding when it is malformed. */
+export function sizeOf(scope: Scope, at: string, what: string, text: Size | undefined): number | undefined {
+  if (text === undefined) return undefined
+  try {
+    return sizeBytes(text)
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    fail(scope, 'MR_SIZE', at, `${what}: ${error.message}`, error.fix ?? '')
     return undefined
   }
 }

@@ -6,6 +6,7 @@ import { asMillraceError, MillraceError } from '../core/errors.ts'
 import type { ProcessorManifest, StreamManifest } from '../define/manifest.ts'
 import { Executor } from '../stream/processor/executor.ts'
 import type { Round } from '../stream/processor/host.ts'
+import { diskSpill } from './disk-spill.ts'
 import { forbidChance } from './forbid-chance.ts'
 import { loadProject } from './load.ts'
 import { fingerprintOf, processorsOf } from './project-code.ts'
@@ -19,6 +20,9 @@ export interface WorkerData {
   readonly outputs: readonly StreamManifest[]
   /** Four doubles: calls begun, offset and number of the call at hand, share of the heap in use before the round. */
   readonly progress: SharedArrayBuffer
+  /** Memory of its state, and the directory for what has no room in it. */
+  readonly stateBytes: number
+  readonly spillDirectory: string
 }
 
 export type Request =
@@ -30,10 +34,12 @@ export type Request =
 export interface Reply {
   readonly value?: unknown
   readonly keys?: number
+  /** About how much memory the state takes. */
+  readonly bytes?: number
   readonly error?: { readonly code: MillraceError['code']; readonly message: string; readonly fix: string | undefined }
 }
 
-const { directory, code, processor, input, outputs, progress } = workerData as WorkerData
+const { directory, code, processor, input, outputs, progress, stateBytes, spillDirectory } = workerData as WorkerData
 const seen = new Float64Array(progress)
 const calls = forbidChance()
 
@@ -55,7 +61,8 @@ async function open(): Promise<Executor> {
     seen[0]!++
     calls.begin()
   }
-  return new Executor({ processor, input, outputs, code: own, onCall, onReturn: calls.end })
+  const room = { limitBytes: processor.memoryBytes ?? stateBytes, spill: diskSpill(spillDirectory) }
+  return new Executor({ processor, input, outputs, code: own, onCall, onReturn: calls.end, room })
 }
 
 const opened = open()
@@ -66,7 +73,10 @@ parentPort!.on('message', async (request: Request) => {
     const executor = await opened
     const value = answer(executor, request)
     const payloads = request.kind === 'run' || request.kind === 'resume' ? (value as ReturnType<Executor['run']>).emissions : []
-    const reply: Reply = { value, ...(request.kind === 'save' ? { keys: executor.keys } : {}) }
+    const reply: Reply = {
+      value,
+      ...(request.kind === 'save' || request.kind === 'restore' ? { keys: executor.keys, bytes: executor.bytes } : {}),
+    }
     parentPort!.postMessage(
       reply,
       payloads.map(({ payload }) => payload.buffer as ArrayBuffer),

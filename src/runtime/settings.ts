@@ -15,6 +15,8 @@ export interface Settings {
   readonly queryTimeoutMs: number
   readonly queryRowMax: number
   readonly memoryLimitBytes: number
+  /** Of the state of each processor that does not say. */
+  readonly stateBytes: number
   readonly threads: number | undefined
   readonly logLevel: string
   /** How often expiry and compaction look. */
@@ -55,6 +57,7 @@ export function readSettings(environment: Environment): Settings {
     doorThreads: Math.max(1, number(environment, 'MILLRACE_DOOR_THREADS', doorThreads())),
     queryTimeoutMs: number(environment, 'MILLRACE_QUERY_TIMEOUT_MS', 60_000),
     queryRowMax: number(environment, 'MILLRACE_QUERY_ROWS', 10_000),
+    stateBytes: number(environment, 'MILLRACE_STATE_BYTES', 512 << 20),
     memoryLimitBytes: number(environment, 'MILLRACE_MEMORY_BYTES', 4e9),
     threads: environment['MILLRACE_THREADS'] ? number(environment, 'MILLRACE_THREADS', 2) : undefined,
     logLevel: environment['MILLRACE_LOG'] ?? 'info',

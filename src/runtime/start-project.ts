@@ -1,4 +1,5 @@
 // From a directory to a running node: load the project, compile it, refuse it with all findings when it is wrong, start it.
+import { join } from 'node:path'
 import { systemClock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { LakeSettings } from '../define/lake.ts'
@@ -89,17 +90,27 @@ export async function startProject(options: StartProject): Promise<RunningProjec
       fix: `environments: ${Object.keys(compiled.project.$environments).join(', ')}`,
     })
   }
+  const settings = readSettings(options.variables)
   const node = await startNode({
     manifest: compiled.manifest,
     hostOf: (processor, input, outputs) =>
-      workerHost({ clock: systemClock, directory: compiled.directory, code: compiled.code, processor, input, outputs }),
+      workerHost({
+        clock: systemClock,
+        directory: compiled.directory,
+        code: compiled.code,
+        processor,
+        input,
+        outputs,
+        stateBytes: settings.stateBytes,
+        spillDirectory: join(options.data, 'temp', 'state', processor.name),
+      }),
     directory: compiled.directory,
     data: options.data,
     environment: options.environment,
     ...lakeOf(compiled.project, options.environment),
     code: compiled.code,
     variables: options.variables,
-    settings: readSettings(options.variables),
+    settings,
     clock: systemClock,
     host: options.host,
     port: options.port,

@@ -17,11 +17,16 @@ export interface WorkerHostParts {
   readonly processor: ProcessorManifest
   readonly input: StreamManifest
   readonly outputs: readonly StreamManifest[]
+  /** Memory of its state where the processor does not say, and the directory for what has no room in it. */
+  readonly stateBytes: number
+  readonly spillDirectory: string
 }
 
 const LIMIT_MS = 5_000
 /** The limit is looked at in so many steps: one that is missed because the whole process stood still ends nothing. */
 const STEPS = 4
+/** Rows live for one call: with room for many of them, few are looked at when room is made. */
+const YOUNG_MB = 96
 /** Above this share of the heap before a round, its state is what has no room, not a call. */
 const HEAP_FULL = 0.7
 
@@ -38,17 +43,25 @@ interface Thread {
 }
 
 export function workerHost(parts: WorkerHostParts): ProcessorHost {
-  const { clock, directory, code, processor, input, outputs } = parts
+  const { clock, directory, code, processor, input, outputs, stateBytes } = parts
   const limitMs = processor.limitMs ?? LIMIT_MS
   let thread: Thread | null = null
   let keys = 0
+  let bytes = 0
+  let threads = 0
   let partition = 0
 
   function start(): Thread {
     const progress = new SharedArrayBuffer(4 * Float64Array.BYTES_PER_ELEMENT)
-    const data: WorkerData = { directory, code, processor, input, outputs, progress }
+    // A thread that was ended may still be writing: each has a directory of its own.
+    const spillDirectory = `${parts.spillDirectory}/${++threads}`
+    const data: WorkerData = { directory, code, processor, input, outputs, progress, stateBytes, spillDirectory }
     const started: Thread = {
-      worker: new Worker(ENTRY, { workerData: data, name: `processor ${processor.name}` }),
+      worker: new Worker(ENTRY, {
+        workerData: data,
+        name: `processor ${processor.name}`,
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+      }),
       progress: new Float64Array(progress),
       ended: null,
       settle: null,
@@ -83,6 +96,7 @@ export function workerHost(parts: WorkerHostParts): ProcessorHost {
     if (reply.error)
       throw new MillraceError(reply.error.code, reply.error.message, reply.error.fix === undefined ? {} : { fix: reply.error.fix })
     if (reply.keys !== undefined) keys = reply.keys
+    if (reply.bytes !== undefined) bytes = reply.bytes
     return reply.value
   }
 
@@ -156,6 +170,9 @@ export function workerHost(parts: WorkerHostParts): ProcessorHost {
     save: () => must({ kind: 'save' }),
     get keys() {
       return keys
+    },
+    get bytes() {
+      return bytes
     },
     async close() {
       await thread?.worker.terminate()

@@ -8,6 +8,9 @@ export type Rounding = 'half-even' | 'half-up' | 'down' | 'up' | 'floor' | 'ceil
 
 const FORM = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/
 
+/** Up to here every integer is a double, as are the powers of ten up to the 22nd. */
+const EXACT = BigInt(Number.MAX_SAFE_INTEGER)
+
 /** An exact decimal: `unscaled` x 10^-`scale`. Immutable; equal values of different scale are equal. */
 export class Decimal {
   readonly unscaled: bigint
@@ -99,7 +102,9 @@ export class Decimal {
 
   /** The nearest double, for statistics; never for money. */
   toNumber(): number {
-    return Number(this.toString())
+    // Both are exact and one division rounds once; beyond that the text is read.
+    const isExact = this.unscaled <= EXACT && this.unscaled >= -EXACT && this.scale <= 22
+    return isExact ? Number(this.unscaled) / 10 ** this.scale : Number(this.toString())
   }
 
   /** With exactly `scale` digits after the point. */

@@ -1,58 +1,220 @@
-// Checkpoint files: the state of a pipeline at a cut of its log, as compressed JSON, durable before the commit that names
-// it. Old ones are removed once a newer one is committed. PROTOCOL rules 13, 14 and 17.
+// Checkpoint files: the state of a pipeline at a cut of its log, durable before the commit that names it. A file holds only what
+// has changed since the one before, and where everything else lies: in files of before, which stay as long as a committed
+// checkpoint needs them. PROTOCOL rules 13, 14 and 17. A file is pieces, each compressed, then the head (compressed JSON), its
+// length in 4 bytes and `MRC2`. What makes up a state is in `state-tree.ts`.
+import { hash } from 'node:crypto'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
+import { joinTree, splitTree } from './state-tree.ts'
 
 export interface CheckpointStore {
-  /** Writes a new file; answers its location. */
-  write(pipeline: string, state: unknown): Promise<string>
+  /** Writes a new file; answers its location. `state` is a tree of `state-tree.ts`, whose chains continue those of `before`. */
+  write(pipeline: string, state: unknown, before: string | null): Promise<string>
   read(location: string): Promise<unknown>
   /**
-   * Removes the checkpoints of the pipeline that were written before the committed one. Those after it are left alone: an
-   * owner that was replaced between its commit and this call must not remove what the new owner commits.
+   * Removes files of the pipeline that were written before the committed one and that it does not need. Those after it are left
+   * alone: an owner that was replaced between its commit and this call must not remove what the new owner commits.
    */
   prune(pipeline: string, keep: string): Promise<void>
 }
 
+/** Where a piece lies: the file's name in its folder, first byte, bytes, and how many they are once unpacked. */
+type Piece = readonly [file: string, start: number, length: number, size: number]
+
+interface Head {
+  readonly version: 2
+  readonly state: unknown
+  /** By number: the blocks of a leaf of bytes. */
+  readonly bytes: readonly (readonly string[])[]
+  readonly chains: Readonly<Record<string, readonly Piece[]>>
+  /** By the hash of their content. */
+  readonly blocks: Readonly<Record<string, Piece>>
+}
+
 /** Of a UUID of version 7: 48 bits of milliseconds, with a hyphen. */
 const TIME_DIGITS = 13
+const BLOCK_BYTES = 16 << 10
+const MAGIC = Buffer.from('MRC2')
+/** What is left of a file, below which it is moved into the next one. */
+const LIVE_MIN = 0.3
+/** Bytes after which others have their turn. */
+const TURN_BYTES = 1 << 20
+const SUFFIX = '.checkpoint'
+
+/** Collects the pieces of one new file. */
+class Draft {
+  readonly file: string
+  readonly parts: Uint8Array[] = []
+  size = 0
+  #sinceTurn = 0
+
+  constructor(file: string) {
+    this.file = file
+  }
+
+  add(content: Uint8Array): Piece {
+    return this.addPacked(zstdCompressSync(content), content.length)
+  }
+
+  addPacked(packed: Uint8Array, size: number): Piece {
+    const piece: Piece = [this.file, this.size, packed.length, size]
+    this.parts.push(packed)
+    this.size += packed.length
+    return piece
+  }
+
+  /** A large state is written in many small steps. */
+  async turn(bytes: number): Promise<void> {
+    this.#sinceTurn += bytes
+    if (this.#sinceTurn < TURN_BYTES) return
+    this.#sinceTurn = 0
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+}
 
 export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random, directory: string): CheckpointStore {
   const timeOf = (name: string): string => name.slice(0, TIME_DIGITS)
   const folder = (pipeline: string): string => `${directory}/${pipeline.replaceAll(':', '.')}`
+  /** By folder: the head that was written or read last, which is nearly always the one that is asked for next. */
+  const heads = new Map<string, readonly [location: string, head: Head]>()
+  const folderOf = (location: string): string => location.slice(0, location.lastIndexOf('/'))
+
+  async function headOf(location: string): Promise<Head> {
+    const known = heads.get(folderOf(location))
+    return known?.[0] === location ? known[1] : readHead(location)
+  }
+
+  async function readHead(location: string): Promise<Head> {
+    const { sizeBytes } = (await store.stat(location)) ?? { sizeBytes: 0 }
+    const foot = await store.read(location, { start: Math.max(0, sizeBytes - 8), length: 8 })
+    if (!foot.subarray(4).equals(MAGIC)) return earlier(JSON.parse(unpack(await store.read(location)).toString('utf8')), location)
+    const length = foot.readUInt32LE(0)
+    return JSON.parse(unpack(await store.read(location, { start: sizeBytes - 8 - length, length })).toString('utf8')) as Head
+  }
+
+  async function content(of: string, pieces: readonly Piece[]): Promise<Map<Piece, Buffer>> {
+    const read = new Map<Piece, Buffer>()
+    const byFile = new Map<string, Piece[]>()
+    for (const piece of pieces) byFile.set(piece[0], [...(byFile.get(piece[0]) ?? []), piece])
+    for (const [file, own] of byFile) {
+      // One read a file: it is kept only while a good part of it is needed.
+      const start = Math.min(...own.map((piece) => piece[1]))
+      const end = Math.max(...own.map((piece) => piece[1] + piece[2]))
+      const all = await store.read(`${of}/${file}`, { start, length: end - start })
+      for (const piece of own) read.set(piece, all.subarray(piece[1] - start, piece[1] - start + piece[2]))
+    }
+    return read
+  }
+
   return {
-    async write(pipeline, state) {
-      await store.makeDirectory(folder(pipeline))
-      const location = `${folder(pipeline)}/${uuidV7(clock.nowMs(), random)}.checkpoint`
-      await store.put(location, zstdCompressSync(Buffer.from(JSON.stringify({ version: 1, state }))))
+    async write(pipeline, state, previous) {
+      const own = folder(pipeline)
+      await store.makeDirectory(own)
+      const before = previous === null ? null : await headOf(previous)
+      const { json, bytes, chains } = splitTree(state)
+      const draft = new Draft(`${uuidV7(clock.nowMs(), random)}${SUFFIX}`)
+      const blocks: Record<string, Piece> = {}
+      const leaves: string[][] = []
+      for (const leaf of bytes) {
+        const keys: string[] = []
+        for (let at = 0; at < leaf.length; at += BLOCK_BYTES) {
+          const block = leaf.subarray(at, Math.min(leaf.length, at + BLOCK_BYTES))
+          const key = hash('sha1', block, 'base64')
+          blocks[key] ??= before?.blocks[key] ?? draft.add(block)
+          keys.push(key)
+          await draft.turn(block.length)
+        }
+        leaves.push(keys)
+      }
+      const chained: Record<string, Piece[]> = {}
+      for (const { $chain: name, base, added } of chains) {
+        const pieces = base ? [draft.add(base)] : [...(before?.chains[name] ?? [])]
+        if (added) pieces.push(draft.add(added))
+        chained[name] = pieces
+        await draft.turn((base?.length ?? 0) + (added?.length ?? 0))
+      }
+      await move(own, draft, blocks, chained)
+      const head: Head = { version: 2, state: json, bytes: leaves, chains: chained, blocks }
+      const packed = zstdCompressSync(Buffer.from(JSON.stringify(head)))
+      const foot = Buffer.alloc(8)
+      foot.writeUInt32LE(packed.length, 0)
+      MAGIC.copy(foot, 4)
+      const location = `${own}/${draft.file}`
+      await store.put(location, Buffer.concat([...draft.parts, packed, foot]))
+      heads.set(own, [location, head])
       return location
     },
+
     async read(location) {
+      const own = folderOf(location)
       try {
-        const { version, state } = JSON.parse(zstdDecompressSync(await store.read(location)).toString('utf8')) as {
-          version: number
-          state: unknown
-        }
-        if (version !== 1)
-          throw new MillraceError('MR_STREAM_STATE', `checkpoint ${location} has version ${version}`, {
-            fix: 'run the version of Millrace that wrote it',
-          })
-        return state
+        const head = await readHead(location)
+        const { blocks, bytes, chains, state } = head
+        const found = await content(own, [...Object.values(blocks), ...Object.values(chains).flat()])
+        const of = (piece: Piece): Buffer => unpack(found.get(piece)!)
+        const joined = joinTree(
+          state,
+          (n) => Buffer.concat(bytes[n]!.map((key) => of(blocks[key]!))),
+          (name) => chains[name]!.map(of),
+        )
+        heads.set(own, [location, head])
+        return joined
       } catch (cause) {
-        if (cause instanceof MillraceError) throw cause
+        if (cause instanceof MillraceError && cause.code === 'MR_STREAM_STATE') throw cause
         throw new MillraceError('MR_STREAM_STATE', `checkpoint ${location} cannot be read`, {
           cause,
           fix: 'restore it from a backup, or run `millrace backfill` for the pipeline',
         })
       }
     },
+
     async prune(pipeline, keep) {
-      const directory = folder(pipeline)
-      const before = timeOf(keep.slice(directory.length + 1))
-      for await (const { path } of store.list(directory)) if (timeOf(path.slice(directory.length + 1)) < before) await store.remove(path)
+      const own = folder(pipeline)
+      const name = keep.slice(own.length + 1)
+      const head = await headOf(keep)
+      const needed = new Set([name, ...[...Object.values(head.blocks), ...Object.values(head.chains).flat()].map(([file]) => file)])
+      for await (const { path } of store.list(own)) {
+        const file = path.slice(own.length + 1)
+        if (timeOf(file) < timeOf(name) && !needed.has(file)) await store.remove(path)
+      }
     },
   }
+
+  /** Pieces of files of which little is left are written again, so that what is stored stays in proportion to the state. */
+  async function move(own: string, draft: Draft, blocks: Record<string, Piece>, chains: Record<string, Piece[]>): Promise<void> {
+    const live = new Map<string, number>()
+    const pieces = [...Object.values(blocks), ...Object.values(chains).flat()]
+    for (const [file, , length] of pieces) live.set(file, (live.get(file) ?? 0) + length)
+    live.delete(draft.file)
+    const little = new Set<string>()
+    for (const [file, length] of live) {
+      const { sizeBytes } = (await store.stat(`${own}/${file}`)) ?? { sizeBytes: 0 }
+      if (length < sizeBytes * LIVE_MIN) little.add(file)
+    }
+    if (little.size === 0) return
+    const found = await content(
+      own,
+      pieces.filter(([file]) => little.has(file)),
+    )
+    const moved = (piece: Piece): Piece => {
+      const packed = found.get(piece)
+      return packed ? draft.addPacked(packed, piece[3]) : piece
+    }
+    for (const [key, piece] of Object.entries(blocks)) blocks[key] = moved(piece)
+    for (const [name, own] of Object.entries(chains)) chains[name] = own.map(moved)
+  }
+}
+
+const unpack = (packed: Uint8Array): Buffer => zstdDecompressSync(packed)
+
+/** A file of before there were pieces: all of it is JSON. */
+function earlier(read: { readonly version: number; readonly state: unknown }, location: string): Head {
+  if (read.version !== 1)
+    throw new MillraceError('MR_STREAM_STATE', `checkpoint ${location} has version ${read.version}`, {
+      fix: 'run the version of Millrace that wrote it',
+    })
+  return { version: 2, state: read.state, bytes: [], chains: {}, blocks: {} }
 }

@@ -43,8 +43,11 @@ export class Classifier {
   /** Whether rows move the watermark. Those of a processor do not: they come in the order in which it read its input, which
    *  says nothing about event time, and it tells the watermark by control records. Nor where nothing can be late. */
   readonly #isMoving: boolean
-  /** Last append time of each key, oldest first: a key is taken out and put back when seen again. */
-  readonly #seen = new Map<string, number>()
+  /** Last append time of each key, in two parts: once all of the older one is beyond the horizon, it is dropped whole. */
+  #seen = new Map<string, number>()
+  #seenBefore = new Map<string, number>()
+  /** When the newer part was begun. */
+  #begunMs = 0
   #watermarkUs: number | null = null
   #skewed = 0
 
@@ -80,7 +83,7 @@ export class Classifier {
   /** Fills the dedupe keys from records before the committed offset; changes nothing else. */
   remember(batch: ColumnBatch, appendMs: Float64Array): void {
     if (this.#dedupeIndexes.length === 0) return
-    for (let row = 0; row < batch.rows; row++) this.#isDuplicate(batch, row, appendMs[row]!)
+    for (let row = 0; row < batch.rows; row++) this.#isDuplicate(this.#keyOf(batch, row), appendMs[row]!)
   }
 
   classify(batch: ColumnBatch, times: RecordTimes): Classified {
@@ -96,7 +99,7 @@ export class Classifier {
     for (let row = 0; row < batch.rows; row++) {
       const appendMs = times.appendMs[row]!
       const redriven = times.redriven?.[row] === 1
-      if (this.#dedupeIndexes.length > 0 && this.#isDuplicate(batch, row, appendMs) && !redriven) {
+      if (this.#dedupeIndexes.length > 0 && this.#isDuplicate(this.#keyOf(batch, row), appendMs) && !redriven) {
         duplicates++
         continue
       }
@@ -125,22 +128,19 @@ export class Classifier {
   }
 
   /** Whether the key occurred within the horizon before; records this occurrence either way. */
-  #isDuplicate(batch: ColumnBatch, row: number, appendMs: number): boolean {
-    const key = this.#keyOf(batch, row)
-    const last = this.#seen.get(key)
-    if (last !== undefined) this.#seen.delete(key)
-    this.#seen.set(key, appendMs)
-    this.#forget(appendMs)
+  #isDuplicate(key: string, appendMs: number): boolean {
+    if (this.#seen.size === 0) this.#begunMs = appendMs
+    else if (appendMs - this.#begunMs > this.#withinMs) this.#turn(appendMs)
+    const last = this.#seen.get(key) ?? (this.#seenBefore.size === 0 ? undefined : this.#seenBefore.get(key))
+    if (last !== appendMs) this.#seen.set(key, appendMs)
     return last !== undefined && appendMs - last <= this.#withinMs
   }
 
-  /** Drops a few keys beyond the horizon: at most two a call, which keeps up with at most one new key a call. */
-  #forget(appendMs: number): void {
-    let budget = 2
-    for (const [key, last] of this.#seen) {
-      if (budget-- === 0 || appendMs - last <= this.#withinMs) return
-      this.#seen.delete(key)
-    }
+  /** What is in the older part came before the newer one was begun: it is beyond the horizon. Append times do not go back. */
+  #turn(appendMs: number): void {
+    this.#seenBefore = this.#seen
+    this.#seen = new Map()
+    this.#begunMs = appendMs
   }
 
   #keyOf(batch: ColumnBatch, row: number): string {
@@ -166,7 +166,14 @@ function keyText(column: Column, row: number): string {
   return `=${column.values[row]}`
 }
 
-function bytesText(column: BytesColumn, row: number): string {
-  const start = column.start[row]!
-  return Buffer.from(column.bytes.buffer, column.bytes.byteOffset + start, column.length[row]!).toString('latin1')
+function bytesText({ bytes, start, length }: BytesColumn, row: number): string {
+  if (bytes !== viewed) {
+    viewed = bytes
+    view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+  return view.latin1Slice(start[row]!, start[row]! + length[row]!)
 }
+
+/** The bytes that were read last, with the methods of a buffer. */
+let viewed: Uint8Array | null = null
+let view: Buffer = Buffer.alloc(0)

@@ -2,7 +2,7 @@
 // when the watermark has passed their end; rows of a keyed model replace the ones before. The result depends on the rows alone,
 // never on their order or on how they were cut into batches. PROTOCOL rule 10. Rows on which an expression fails are set aside
 // in `<model>__rejected`: the model is what its SQL says of all the others.
-import { asMillraceError } from '../core/errors.ts'
+import { asMillraceError, MillraceError } from '../core/errors.ts'
 import type { ModelManifest } from '../define/manifest.ts'
 import { rejectedName } from '../define/system-columns.ts'
 import type { LiveQuery } from '../engine/algebra/relation.ts'
@@ -34,6 +34,7 @@ const ZERO: LiveCounts = { in: 0, out: 0, rejected: 0 }
 export class Live implements Sink {
   readonly #name: string
   readonly #shape: Shape
+  readonly #limitBytes: number
   readonly #emit: ModelManifest['emit']
   readonly #relation: WritableRelation
   readonly #rejected: WritableRelation
@@ -49,6 +50,7 @@ export class Live implements Sink {
     this.#name = model.name
     this.#shape = model.shape
     this.#emit = model.emit
+    this.#limitBytes = model.memoryBytes ?? Number.POSITIVE_INFINITY
     this.#relation = relations.writable(model.name)
     this.#rejected = relations.writable(rejectedName(model.name))
     this.#chain = new Chain(query, shapeOf, model.shape)
@@ -114,9 +116,28 @@ export class Live implements Sink {
     return rejected.length
   }
 
+  /** About how much memory its operators take. */
+  get stateBytes(): number {
+    return this.#chain.bytes
+  }
+
+  #mustFit(): void {
+    const bytes = this.#chain.bytes
+    if (bytes <= this.#limitBytes) return
+    throw new MillraceError(
+      'MR_STREAM_MEMORY',
+      `the state of ${this.#name} takes ${bytes} bytes, more than its memory of ${this.#limitBytes}`,
+      {
+        fix: 'raise its `memory`; or let it keep less: windows instead of groups for ever, fewer columns, a shorter interval',
+      },
+    )
+  }
+
+  /** @throws MR_STREAM_MEMORY: what was committed stays, and all rows since are in the log. */
   async tick(watermarkUs: number | null): Promise<void> {
     const closed = watermarkUs === null ? null : this.#chain.advance(watermarkUs)
     await this.#append(closed)
+    this.#mustFit()
     await this.#append(this.#chain.changed())
     if (this.#emit === 'changes' && (this.#isDirty || closed !== null)) await this.#show(this.#chain.open())
     this.#isDirty = false

@@ -114,6 +114,8 @@ export class Pipeline {
   readonly #stop = new AbortController()
   readonly #idleWatch: IdleWatch | null
   #generation = ''
+  /** Location of the checkpoint of the last commit. */
+  #checkpoint: string | null = null
   #lastCutMs = 0
   /** When the newest record that was read had come. */
   #readMs = 0
@@ -241,6 +243,7 @@ export class Pipeline {
     await catalog.acquire(this.settings.name, this.#generation)
     const { offsets, checkpoint } = await catalog.progress(this.settings.name)
     const state = checkpoint && ((await checkpoints.read(checkpoint.location)) as PipelineState)
+    this.#checkpoint = checkpoint?.location ?? null
     const nextOf = (topic: string, partition: number): number =>
       offsets.find((row) => row.topic === topic && row.partition === partition)?.next ?? 0
     for (const source of this.#sources) {
@@ -347,7 +350,7 @@ export class Pipeline {
     const { checkpoints, lake } = this.#parts
     const { name, code } = this.settings
     const state: PipelineState = { sources, sink: cut.state }
-    const location = await checkpoints.write(name, state)
+    const location = await checkpoints.write(name, state, this.#checkpoint)
     const pipeline = {
       name,
       generation: this.#generation,
@@ -358,6 +361,7 @@ export class Pipeline {
       const changes = await cut.changes()
       try {
         const { tables } = await lake.commit(changes, { pipeline })
+        this.#checkpoint = location
         await cut.publish(tables)
         await checkpoints.prune(name, location)
         return changes.map((change) => change.table)

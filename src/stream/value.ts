@@ -1,6 +1,7 @@
 // Values between column batches, user code and checkpoints: what a processor sees as a row, and what it emits.
+import { isAscii } from 'node:buffer'
 import { MillraceError } from '../core/errors.ts'
-import { type BytesColumn, type Column, type ColumnBatch, valueIn } from '../schema/batch.ts'
+import { type BytesColumn, type Column, type ColumnBatch, type IntegerColumn, type NumberColumn, valueIn } from '../schema/batch.ts'
 import { isoDate, isoTime } from '../schema/calendar.ts'
 import { Decimal } from '../schema/decimal.ts'
 import { Instant } from '../schema/instant.ts'
@@ -16,29 +17,109 @@ export type Value = unknown
  * absent fields are null, also inside.
  */
 export function rowReader(shape: Shape): (batch: ColumnBatch, row: number) => Record<string, Value> {
-  const names = shape.fields.map(({ name }) => name)
-  const readers = shape.fields.map(({ type }, index) => (isNested(type) ? nestedReader(type, index) : flatReader(type, index)))
-  return (batch, row) => {
-    const values: Record<string, Value> = {}
-    for (let index = 0; index < names.length; index++) values[names[index]!] = readers[index]!(batch, row)
-    return values
+  const texts = new Texts()
+  const readers = shape.fields.map(({ type }) => (isNested(type) ? nestedReader(type) : valueReader(type, texts)))
+  // A literal with all columns, which V8 makes in one piece.
+  const members = shape.fields.map(
+    ({ name }, i) => `${name === '__proto__' ? '["__proto__"]' : JSON.stringify(name)}: r[${i}](c[${i}], row, rows)`,
+  )
+  const make = new Function('r', 'c', 'row', 'rows', `return { ${members.join(', ')} }`) as (
+    readers: readonly ColumnReader[],
+    columns: readonly Column[],
+    row: number,
+    rows: number,
+  ) => Record<string, Value>
+  return (batch, row) => make(readers, batch.columns, row, batch.rows)
+}
+
+export const rowAt = (batch: ColumnBatch, row: number, shape: Shape): Record<string, Value> => rowReader(shape)(batch, row)
+
+/** `rows`: of the batch. */
+type ColumnReader = (column: Column, row: number, rows: number) => Value
+
+function valueReader(type: Type, texts: Texts): ColumnReader {
+  const textAt = texts.reader()
+  const isThere = (column: Column, row: number): boolean => column.nulls === null || column.nulls[row] === 0
+  switch (type.kind) {
+    case 'boolean':
+      return (column, row) => (isThere(column, row) ? (column as NumberColumn).values[row] === 1 : null)
+    case 'int':
+    case 'float':
+    case 'double':
+      return (column, row) => (isThere(column, row) ? (column as NumberColumn).values[row]! : null)
+    case 'date':
+      return (column, row) => (isThere(column, row) ? isoDate((column as NumberColumn).values[row]!) : null)
+    case 'long':
+      return (column, row) => (isThere(column, row) ? longAt(column as IntegerColumn, row) : null)
+    case 'time':
+      return (column, row) => (isThere(column, row) ? isoTime(Number(longAt(column as IntegerColumn, row))) : null)
+    case 'timestamp':
+      return (column, row) => {
+        if (!isThere(column, row)) return null
+        const { big, values } = column as IntegerColumn
+        return Instant.fromMicros(big === null ? values[row]! : big[row]!)
+      }
+    case 'decimal':
+      return (column, row) => {
+        if (!isThere(column, row)) return null
+        return column.kind === 'bytes' ? Decimal.from(textAt(column, row)) : new Decimal(longAt(column as IntegerColumn, row), type.scale)
+      }
+    case 'binary':
+      return (column, row) => {
+        const { bytes, start, length } = column as BytesColumn
+        return isThere(column, row) ? bytes.subarray(start[row]!, start[row]! + length[row]!) : null
+      }
+    case 'json':
+      return (column, row) => (isThere(column, row) ? JSON.parse(textAt(column as BytesColumn, row)) : null)
+    default:
+      return (column, row) => (isThere(column, row) ? textAt(column as BytesColumn, row) : null)
   }
 }
 
-type ReadValue = (batch: ColumnBatch, row: number) => Value
+const longAt = ({ big, values }: IntegerColumn, row: number): bigint => (big === null ? BigInt(values[row]!) : big[row]!)
 
-const flatReader =
-  (type: Type, index: number): ReadValue =>
-  (batch, row) =>
-    readValue(type, batch.columns[index]!, row)
+/** Bytes of a batch as text of which those of the rows are parts, where they are ASCII, as nearly all are. */
+interface Text {
+  readonly bytes: Uint8Array
+  readonly buffer: Buffer
+  readonly all: string | null
+}
+
+function textOfBytes(bytes: Uint8Array): Text {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return { bytes, buffer, all: isAscii(bytes) ? buffer.latin1Slice(0, bytes.length) : null }
+}
+
+/** The texts of a row's columns: several may share their bytes. */
+class Texts {
+  readonly #recent: Text[] = []
+
+  reader(): (column: BytesColumn, row: number) => string {
+    let text = textOfBytes(new Uint8Array(0))
+    return ({ bytes, start, length }, row) => {
+      if (bytes !== text.bytes) text = this.#of(bytes)
+      const from = start[row]!
+      const until = from + length[row]!
+      return text.all === null ? text.buffer.utf8Slice(from, until) : text.all.substring(from, until)
+    }
+  }
+
+  #of(bytes: Uint8Array): Text {
+    const known = this.#recent.find((text) => text.bytes === bytes)
+    if (known) return known
+    const made = textOfBytes(bytes)
+    this.#recent.unshift(made)
+    if (this.#recent.length > 4) this.#recent.pop()
+    return made
+  }
+}
 
 /** Decodes a column when its first row is asked for. */
-function nestedReader(type: NestedType, index: number): ReadValue {
+function nestedReader(type: NestedType): ColumnReader {
   const nested = newNested(type, true)
   const decoded = new WeakMap<Column, Vector>()
-  return (batch, row) => {
-    const column = batch.columns[index] as BytesColumn
-    const vector = decoded.get(column) ?? nested.decode(column, batch.rows)
+  return (column, row, rows) => {
+    const vector = decoded.get(column) ?? nested.decode(column as BytesColumn, rows)
     decoded.set(column, vector)
     return readVector(type, vector, row)
   }
@@ -58,14 +139,7 @@ function readVector(type: Type, vector: Vector, row: number): Value {
   return Object.fromEntries(places.map((place) => [String(readVector(key, first, place)), readVector(value.type, second, place)]))
 }
 
-function readValue(type: Type, column: Column, row: number): Value {
-  // The usual timestamp, without a detour by way of bigint.
-  if (type.kind === 'timestamp' && column.kind === 'integer' && column.big === null && !column.nulls?.[row])
-    return Instant.fromMicros(column.values[row]!)
-  return toValue(type, valueIn(type, column, row))
-}
-
-export const rowAt = (batch: ColumnBatch, row: number, shape: Shape): Record<string, Value> => rowReader(shape)(batch, row)
+const readValue = (type: Type, column: Column, row: number): Value => toValue(type, valueIn(type, column, row))
 
 function toValue(type: Type, raw: ReturnType<typeof valueIn>): Value {
   if (raw === null) return null

@@ -213,6 +213,9 @@ function mortal(host: ProcessorHost, random: Random, chance: () => number): Proc
     get keys() {
       return host.keys
     },
+    get bytes() {
+      return host.bytes
+    },
     close: () => host.close(),
   }
 }

@@ -14,6 +14,7 @@ import { inlineConstants } from '../../src/engine/sql-text.ts'
 import type { Catalog } from '../../src/store/catalog.ts'
 import type { Live } from '../../src/stream/live.ts'
 import type { Materialize } from '../../src/stream/materialize.ts'
+import type { StreamEvent } from '../../src/stream/pipeline.ts'
 import type { OnRow } from '../../src/stream/processor/host.ts'
 import { field, liveOf, manifestOf, processorOf, StreamWorld, streamOf, tableOf, until } from './stream-world.ts'
 
@@ -326,6 +327,23 @@ for (const emit of ['final', 'changes'] as const) {
     assertAlike(await world.ask(`SELECT * FROM figures${ORDER}`), wanted)
   })
 }
+
+test('a live model beyond its memory stands still with all rows in the log, and goes on once it may take more', async () => {
+  const random = seededRandom(21)
+  const small = { ...FIGURES, emit: 'changes' as const, memoryBytes: 100 }
+  const manifest = (model: ModelManifest) => manifestOf({ relations: [READINGS, model] })
+  await using world = await StreamWorld.open({ manifest: manifest(small) })
+  await world.send('readings', readings(random, 40, 60))
+  const failed = () => world.events.find((event) => event.kind === 'failed')
+  await until(() => failed() !== undefined)
+  const { error } = failed() as Extract<StreamEvent, { kind: 'failed' }>
+  assert.deepEqual([error.code, /figures takes \d+ bytes, more than its memory of 100/.test(error.message)], ['MR_STREAM_MEMORY', true])
+  await world.restart({ manifest: manifest({ ...small, memoryBytes: 1 << 20 }) })
+  await world.flush()
+  const expected = await batchOf(world, small)
+  assert.ok(expected.length > 5)
+  assertAlike(await world.ask(`SELECT * FROM figures${ORDER}`), expected)
+})
 
 /** Models of the other kinds, over the same stream. */
 const OTHERS: readonly ModelManifest[] = [

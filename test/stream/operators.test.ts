@@ -135,7 +135,7 @@ function run(query: LiveQuery, shape: Shape, log: Log, random: Random, isToEnd: 
     if (batch) out.push({ ...batch, shape })
   }
   const save = (): void => {
-    const saved = JSON.parse(JSON.stringify(chain.save())) as unknown
+    const saved = structuredClone(chain.save()) as unknown
     chain = new Chain(query, () => SHAPE, shape)
     chain.restore(saved)
   }

@@ -1,5 +1,7 @@
 // Models: SQL bound to columns, and whether the wanted refresh is possible.
+
 import { MillraceError } from '../../core/errors.ts'
+import type { Size } from '../../core/size.ts'
 import type { Definition } from '../../define/definition.ts'
 import type { Fields } from '../../define/field.ts'
 import type { ModelManifest } from '../../define/manifest.ts'
@@ -9,7 +11,7 @@ import { HISTORY_FIELDS } from '../../define/system-columns.ts'
 import { printType, type Shape, type Type } from '../../schema/type.ts'
 import type { BoundColumn, LiveResult, WindowCall } from '../binder.ts'
 import { checkColumnNames } from '../names.ts'
-import { checkOptions, columnIn, durationOf, fail, listOf, type Scope } from '../scope.ts'
+import { checkOptions, columnIn, durationOf, fail, listOf, type Scope, sizeOf } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
 import { commonOf, RELATION_OPTIONS, shapeOf } from './fields.ts'
 import { bindSql, type Query } from './query.ts'
@@ -24,6 +26,7 @@ interface ModelOptions extends Omit<ModelHow<never>, 'refresh' | 'fresh' | 'key'
   readonly lookback?: `${number} days`
   readonly onChange?: 'recompute' | 'keep'
   readonly emit?: 'final' | 'changes'
+  readonly memory?: Size
   readonly columns?: Fields
 }
 
@@ -38,7 +41,7 @@ const REFRESHES = ['view', 'full', 'incremental', 'scd2', 'live']
 export async function compileModel(scope: Scope, definition: ModelDefinition, query: Query): Promise<ModelManifest | undefined> {
   const { $how: how, $at: at } = definition
   const what = `model "${definition.$name}"`
-  checkOptions(scope, definition, how, [...RELATION_OPTIONS, 'refresh', 'key', 'by', 'lookback', 'onChange', 'emit', 'columns'])
+  checkOptions(scope, definition, how, [...RELATION_OPTIONS, 'refresh', 'key', 'by', 'lookback', 'onChange', 'emit', 'memory', 'columns'])
   const refresh = refreshOf(scope, what, how, at)
   const isSound = checkWindows(scope, what, query, refresh, at)
   const bound = await bindSql(scope, what, query)
@@ -54,6 +57,7 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
   const keys = isKeyed ? liveKey(scope, what, live.key, listOf(how.key), at) : listOf(how.key)
   const shape = withHistory(scope, what, requireKey(declared ?? inferred, keys), refresh, at)
   const by = how.by === undefined ? undefined : intervalColumn(scope, what, shape, how.by, at)
+  const memoryBytes = sizeOf(scope, at, `${what}, memory`, how.memory)
   const lookbackMs = durationOf(scope, at, `${what}, lookback`, how.lookback)
   if (refresh === 'scd2' && keys.length === 0)
     fail(
@@ -76,6 +80,7 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
     ...(lookbackMs === undefined ? {} : { lookbackMs }),
     ...(how.onChange === undefined ? {} : { onChange: how.onChange }),
     emit: how.emit ?? 'final',
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(isKeyed ? { keyed: true as const } : {}),
     declared: declared !== undefined,
   }

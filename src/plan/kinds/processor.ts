@@ -3,7 +3,7 @@ import type { Fields } from '../../define/field.ts'
 import type { ProcessorManifest, StateManifest } from '../../define/manifest.ts'
 import type { StateSpec } from '../../define/state.ts'
 import type { StreamHow } from '../../define/stream.ts'
-import { durationOf, fail, flatColumnIn, isMember, placeIn, type Scope } from '../scope.ts'
+import { durationOf, fail, flatColumnIn, isMember, placeIn, type Scope, sizeOf } from '../scope.ts'
 import { type ProcessorOptions, type StreamDefinition, timeColumn } from './stream.ts'
 
 /** Undefined when its input could not be compiled. */
@@ -33,6 +33,10 @@ export function compileProcessor(scope: Scope, definition: StreamDefinition, how
   if (states.some(([, { scope: kept }]) => kept !== 'partition') && how.key === undefined)
     fail(scope, 'MR_PLAN_KEY', at, `${what} has state but no key`, "add key: '<a column of its input>', or keep it shared.*")
   const limitMs = durationOf(scope, at, `${what}, limit`, how.limit)
+  const memoryBytes = sizeOf(scope, at, `${what}, memory`, how.memory)
+  for (const name of how.reset === true ? [] : (how.reset ?? []))
+    if (!(name in (how.state ?? {})))
+      fail(scope, 'MR_DEFINE_VALUE', at, `${what}, reset: it has no state "${name}"`, 'name states that it declares, or give reset: true')
   const timers = Object.keys(how.onTimer ?? {})
   const outputs = outputsOf(scope, what, how, at, time !== undefined && time === input.time)
   const broadcast = broadcastOf(scope, what, how, at)
@@ -48,6 +52,8 @@ export function compileProcessor(scope: Scope, definition: StreamDefinition, how
     ...(outputs.length === 0 ? {} : { outputs: Object.fromEntries(outputs) }),
     ...(broadcast.length === 0 ? {} : { broadcast: Object.fromEntries(broadcast) }),
     ...(limitMs === undefined ? {} : { limitMs }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(how.reset === undefined ? {} : { reset: how.reset }),
   }
 }
 

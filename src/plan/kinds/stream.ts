@@ -155,6 +155,8 @@ function outputOf(scope: Scope, definition: StreamDefinition, how: ProcessorOpti
     'on',
     'onTimer',
     'limit',
+    'memory',
+    'reset',
     'partitions',
   ])
   const own = (name: string | undefined) => shape.fields.find((field) => field.name === name)

@@ -14,6 +14,8 @@ export interface AggregateState {
   column(groups: Int32Array, count: number): Column
   /** Back to the empty state. */
   clear(group: number): void
+  /** About how many of memory. */
+  readonly bytes: number
   /** For checkpoints; groups below `size`. */
   save(size: number): unknown
   restore(saved: unknown): void

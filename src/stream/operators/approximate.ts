@@ -10,11 +10,17 @@ const REGISTERS = 1 << BITS
 const EXACT_MAX = 256
 const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
 
+/** Of a sketch without content, and of a hash in a set. */
+const SKETCH_BYTES = 160
+const HASH_BYTES = 24
+
 /** A set of 64-bit hashes as [high, low] in one number of 53 bits, or registers of the longest runs of zeros. */
 type Sketch = Set<number> | Uint8Array
 
 export class ApproximateCount implements AggregateState {
   #sketches = new Map<number, Sketch>()
+  /** Counted as sketches are made and filled. */
+  #bytes = 0
 
   add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
     const column = columns[0]!
@@ -31,9 +37,13 @@ export class ApproximateCount implements AggregateState {
     if (!sketch) {
       sketch = new Set()
       this.#sketches.set(group, sketch)
+      this.#bytes += SKETCH_BYTES
     }
     if (sketch instanceof Uint8Array) register(sketch, hash)
-    else if (sketch.add(hash).size > EXACT_MAX) this.#sketches.set(group, registersOf(sketch))
+    else if (sketch.add(hash).size > EXACT_MAX) {
+      this.#sketches.set(group, registersOf(sketch))
+      this.#bytes += REGISTERS - EXACT_MAX * HASH_BYTES
+    } else this.#bytes += HASH_BYTES
   }
 
   merge(from: AggregateState, target: Int32Array, _count: number): void {
@@ -50,6 +60,7 @@ export class ApproximateCount implements AggregateState {
     const own = this.#sketches.get(to)
     const registers = own instanceof Uint8Array ? own : registersOf(own ?? new Set())
     for (let i = 0; i < REGISTERS; i++) registers[i] = Math.max(registers[i]!, sketch[i]!)
+    if (!(own instanceof Uint8Array)) this.#bytes += REGISTERS + (own ? 0 : SKETCH_BYTES)
     this.#sketches.set(to, registers)
   }
 
@@ -63,7 +74,14 @@ export class ApproximateCount implements AggregateState {
   }
 
   clear(group: number): void {
+    const sketch = this.#sketches.get(group)
+    if (!sketch) return
+    this.#bytes -= sizeOf(sketch)
     this.#sketches.delete(group)
+  }
+
+  get bytes(): number {
+    return this.#bytes
   }
 
   save(): unknown {
@@ -81,8 +99,12 @@ export class ApproximateCount implements AggregateState {
         typeof sketch === 'string' ? new Uint8Array(Buffer.from(sketch, 'base64')) : new Set(sketch),
       ]),
     )
+    this.#bytes = 0
+    for (const sketch of this.#sketches.values()) this.#bytes += sizeOf(sketch)
   }
 }
+
+const sizeOf = (sketch: Sketch): number => SKETCH_BYTES + (sketch instanceof Uint8Array ? REGISTERS : HASH_BYTES * sketch.size)
 
 function registersOf(hashes: ReadonlySet<number>): Uint8Array {
   const registers = new Uint8Array(REGISTERS)

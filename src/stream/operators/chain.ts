@@ -143,6 +143,11 @@ export class Chain {
     return joinBatches(out)
   }
 
+  /** About how many of memory its operators take. */
+  get bytes(): number {
+    return this.#steps.reduce((sum, { operator }) => sum + operator.bytes, 0)
+  }
+
   save(): unknown {
     return this.#steps.map(({ operator }) => operator.save())
   }

@@ -28,6 +28,10 @@ abstract class OneNumber implements AggregateState {
     this.values[group] = 0
   }
 
+  get bytes(): number {
+    return this.values.byteLength
+  }
+
   save(size: number): unknown {
     this.values = grown(this.values, size)
     return pack(this.values, size)

@@ -86,6 +86,10 @@ export class CountedExtreme {
     this.#dead = 0
   }
 
+  get bytes(): number {
+    return this.#values.bytes + this.#rows.bytes
+  }
+
   save(): unknown {
     return { values: this.#values.save(), rows: this.#rows.save(), counts: pack(this.#counts, this.#values.size), dead: this.#dead }
   }

@@ -114,6 +114,10 @@ export class CountDistinct implements AggregateState {
     this.#dead = 0
   }
 
+  get bytes(): number {
+    return this.#pairs.bytes + this.#ids.byteLength + this.#counts.byteLength
+  }
+
   save(size: number): unknown {
     this.#fit(size)
     this.#sweep()

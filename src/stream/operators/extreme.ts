@@ -72,6 +72,10 @@ export class Extreme implements AggregateState {
     this.#seen[group] = 0
   }
 
+  get bytes(): number {
+    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.#seen.byteLength)
+  }
+
   save(size: number): unknown {
     this.#seen = grown(this.#seen, size)
     return { seen: pack(this.#seen, size), lanes: this.#lanes.map((lane) => lane.save(size)) }

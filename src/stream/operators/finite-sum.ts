@@ -62,6 +62,10 @@ export class FiniteSum {
     return { ...column, nulls }
   }
 
+  get bytes(): number {
+    return this.#finite.bytes
+  }
+
   save(size: number): unknown {
     return { finite: this.#finite.save(size), others: [...this.#others] }
   }

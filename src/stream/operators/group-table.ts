@@ -108,6 +108,10 @@ export class AggregateStates {
     for (const state of this.#states) state.clear(group)
   }
 
+  get bytes(): number {
+    return this.#states.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
   save(size: number): unknown {
     return this.#states.map((state) => state.save(size))
   }
@@ -151,6 +155,10 @@ export class GroupTable {
   /** Keys, then results. */
   columns(groups: Int32Array = everyGroup(this.size), count = groups.length): Column[] {
     return [...this.#keys.columns(groups, count), ...this.#states.columns(groups, count)]
+  }
+
+  get bytes(): number {
+    return this.#keys.bytes + this.#states.bytes
   }
 
   save(): unknown {

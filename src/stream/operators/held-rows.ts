@@ -146,6 +146,10 @@ export class HeldRows {
     for (const slot of this.slots()) this.#link(slot, this.#groups[slot]! < 0 ? NONE : groupOf(this.#groups[slot]!))
   }
 
+  get bytes(): number {
+    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, 21 * this.#times.length + this.#heads.byteLength)
+  }
+
   save(): Saved {
     const size = this.#size
     return {

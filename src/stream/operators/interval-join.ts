@@ -89,6 +89,10 @@ export class IntervalJoin implements Operator {
     return null
   }
 
+  get bytes(): number {
+    return this.#parts.bytes
+  }
+
   save(): unknown {
     return this.#parts.save()
   }

@@ -159,6 +159,10 @@ export class JoinParts {
     return true
   }
 
+  get bytes(): number {
+    return this.#keys.bytes + this.#held[0].bytes + this.#held[1].bytes
+  }
+
   save(): unknown {
     return { keys: this.#keys.save(), held: this.#held.map((held) => held.save()) }
   }

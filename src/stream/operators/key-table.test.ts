@@ -41,7 +41,7 @@ for (const shards of [1, 256] as const) {
               assert.equal(found[i], groups.get(text), text)
             }
             if (index !== savedAt) continue
-            const saved = JSON.parse(JSON.stringify(table.save())) as unknown
+            const saved = structuredClone(table.save()) as unknown
             table = new KeyTable(types, shards)
             table.restore(saved)
           }

@@ -24,6 +24,7 @@ export class KeyTable {
   #filled: Int32Array
   #hashes: Int32Array = new Int32Array(16)
   #size = 0
+  #slotBytes: number
 
   /** `shards`: 1 or 256. */
   constructor(types: readonly ValueType[], shards: 1 | 256 = 1) {
@@ -34,6 +35,7 @@ export class KeyTable {
     this.#words = types.map(() => new Int32Array(48))
     this.#slots = Array.from({ length: shards }, () => new Int32Array(START_SLOTS).fill(-1))
     this.#filled = new Int32Array(shards)
+    this.#slotBytes = shards * START_SLOTS * 4
   }
 
   /** How many groups there are; the newest has the highest number. */
@@ -113,11 +115,19 @@ export class KeyTable {
       slots[at] = group
     }
     this.#slots[shard] = slots
+    this.#slotBytes += old.byteLength
   }
 
   /** Key values of some groups, one column a key. */
   columns(groups: Int32Array, count: number): Column[] {
     return this.#lanes.map((lane) => lane.column(groups, count))
+  }
+
+  /** Of memory. */
+  get bytes(): number {
+    return (
+      this.#slotBytes + this.#hashes.byteLength + bytesOf(this.#lanes) + this.#words.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    )
   }
 
   save(): unknown {
@@ -136,6 +146,7 @@ export class KeyTable {
     )
     this.#slots = this.#slots.map(() => new Int32Array(START_SLOTS).fill(-1))
     this.#filled.fill(0)
+    this.#slotBytes = this.#slots.length * START_SLOTS * 4
     for (let group = 0; group < size; group++) this.#place(group)
   }
 
@@ -149,6 +160,8 @@ export class KeyTable {
     slots[at] = group
   }
 }
+
+const bytesOf = (lanes: readonly ValueLane[]): number => lanes.reduce((sum, { bytes }) => sum + bytes, 0)
 
 const double = new Float64Array(1)
 const halves = new Int32Array(double.buffer)

@@ -87,6 +87,10 @@ export class Lag implements Operator {
     return null
   }
 
+  get bytes(): number {
+    return this.#held.bytes + this.#keys.bytes
+  }
+
   save(): unknown {
     return { keys: this.#keys.save(), held: this.#held.save() }
   }

@@ -98,6 +98,10 @@ export class LatestJoin implements Operator {
     return null
   }
 
+  get bytes(): number {
+    return this.#parts.bytes
+  }
+
   save(): unknown {
     return this.#parts.save()
   }

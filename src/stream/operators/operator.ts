@@ -16,6 +16,8 @@ export interface Operator {
   changed(): ColumnBatch | null
   /** Windows that are open; 0 where there are none. */
   readonly openWindows: number
+  /** About how many of memory. */
+  readonly bytes: number
   /** Plain data for a checkpoint, a copy as of now. */
   save(): unknown
   /** From nothing, or from what `save` gave. */

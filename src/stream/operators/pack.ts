@@ -1,14 +1,15 @@
-// Typed arrays as text of a checkpoint, and back: base64 of little-endian bytes, which is small after compression and needs no
-// parsing value by value.
+// Typed arrays for a checkpoint, and back: little-endian bytes, a copy as of now. A checkpoint writes those blocks of them that
+// have changed, so what has not changed should lie where it lay.
 
-export type Packed = string
+/** Checkpoints of before had base64 text. */
+export type Packed = Uint8Array | string
 
 export const pack = (array: Float64Array | Int32Array | Uint8Array | BigInt64Array, length: number): Packed =>
-  Buffer.from(array.buffer, array.byteOffset, length * array.BYTES_PER_ELEMENT).toString('base64')
+  new Uint8Array(array.buffer, array.byteOffset, length * array.BYTES_PER_ELEMENT).slice()
 
 /** A copy of its own, aligned. */
 function bytesOf(packed: Packed): ArrayBuffer {
-  const bytes = Buffer.from(packed, 'base64')
+  const bytes = typeof packed === 'string' ? Buffer.from(packed, 'base64') : packed
   const buffer = new ArrayBuffer(bytes.length)
   new Uint8Array(buffer).set(bytes)
   return buffer

@@ -16,6 +16,7 @@ const widthOf = (window: FixedWindow): number => (window.kind === 'instant' ? 1 
 export interface PaneTable {
   add(columns: readonly Column[], rows: Int32Array | null, count: number): unknown
   merge(from: this): void
+  readonly bytes: number
   save(): unknown
   restore(saved: unknown): void
 }
@@ -117,6 +118,12 @@ export class PaneOperator<Table extends PaneTable> implements Operator {
       if (part) whole.merge(part)
     }
     return whole
+  }
+
+  get bytes(): number {
+    let bytes = 0
+    for (const table of this.#panes.values()) bytes += table.bytes
+    return bytes
   }
 
   save(): Saved {

@@ -20,6 +20,7 @@ export interface Removable {
   add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void
   remove(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void
   column(groups: Int32Array, count: number): Column
+  readonly bytes: number
   save(size: number): unknown
   restore(saved: unknown): void
 }
@@ -100,6 +101,10 @@ export class ReplacingGroup implements Operator {
     this.#changed.clear()
     const columns = [...this.#keys.columns(groups, groups.length), ...this.#states.map((state) => state.column(groups, groups.length))]
     return { shape: this.#shape, rows: groups.length, columns }
+  }
+
+  get bytes(): number {
+    return this.#states.reduce((sum, { bytes }) => sum + bytes, this.#keys.bytes)
   }
 
   save(): unknown {

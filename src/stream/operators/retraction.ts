@@ -73,6 +73,10 @@ export class Retracting implements Operator {
     ])
   }
 
+  get bytes(): number {
+    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.#inner.bytes + this.#keys.bytes)
+  }
+
   save(): unknown {
     const { size } = this.#keys
     return { inner: this.#inner.save(), keys: this.#keys.save(), lanes: this.#lanes.map((lane) => lane.save(size)) }

@@ -79,7 +79,7 @@ test('sessions equal those of the sorted rows, across joins, restarts and forgot
     const plain: Plain[][] = own.map(([seen, key, n]) => [BigInt(seen), key, n])
     operator.take(batchOf(SHAPE, plain), null, plain.length)
     if (random.next() < 0.2) {
-      const saved = JSON.parse(JSON.stringify(operator.save())) as unknown
+      const saved = structuredClone(operator.save()) as unknown
       operator = new SessionGroup(GROUP, WINDOW, SHAPE)
       operator.restore(saved)
     }

@@ -215,6 +215,10 @@ export class SessionGroup implements Operator {
     }
   }
 
+  get bytes(): number {
+    return this.#keys.bytes + this.#states.bytes + 28 * this.#start.length + this.#head.byteLength
+  }
+
   save(): Saved {
     const size = this.#sessions
     return {

@@ -31,7 +31,7 @@ function merged<S extends ExactSum | RealSum>(make: () => S, type: Type, values:
       return state
     })
     const restored = make()
-    restored.restore(JSON.parse(JSON.stringify(states[1]!.save(1))))
+    restored.restore(structuredClone(states[1]!.save(1)))
     states[0]!.merge(restored, only, 1)
     states[0]!.mergeGroup(states[2]!, 0, 0)
     return sumOf(states[0]!, type_)

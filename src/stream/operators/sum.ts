@@ -152,6 +152,10 @@ export class ExactSum extends Counted implements AggregateState {
     this.#wide.delete(group)
   }
 
+  get bytes(): number {
+    return this.counts.byteLength + this.#sums.byteLength + 88 * this.#wide.size
+  }
+
   save(size: number): unknown {
     this.fit(size)
     return {
@@ -284,6 +288,10 @@ export class RealSum extends Counted implements AggregateState {
     this.#high[group] = 0
     this.#low[group] = 0
     this.#parts.delete(group)
+  }
+
+  get bytes(): number {
+    return this.counts.byteLength + this.#high.byteLength + this.#low.byteLength + 120 * this.#parts.size
   }
 
   save(size: number): unknown {

@@ -62,6 +62,10 @@ export class TableGroup implements Operator {
     return { shape: this.#shape, rows: groups.length, columns: this.#table.columns(groups) }
   }
 
+  get bytes(): number {
+    return this.#table.bytes + this.#isChanged.byteLength
+  }
+
   save(): unknown {
     return { table: this.#table.save(), changed: this.#changed }
   }

@@ -185,6 +185,10 @@ export class TopTable {
     return [...this.#keys.columns(partitions, partitions.length), ...this.#lanes.map((lane) => lane.column(slots, slots.length))]
   }
 
+  get bytes(): number {
+    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.#keys.bytes + this.#first.byteLength + 160 * this.#more.size)
+  }
+
   save(): Saved {
     return {
       keys: this.#keys.save(),

@@ -76,6 +76,10 @@ export class TableTop implements Operator {
     return { shape: this.#made.shape, rows: count, columns: [...columns.slice(this.#made.keptAt), ranks] }
   }
 
+  get bytes(): number {
+    return this.#table.bytes
+  }
+
   save(): unknown {
     return { table: this.#table.save(), changed: [...this.#changed] }
   }

@@ -67,6 +67,10 @@ export class UnboundedJoin implements Operator {
     return null
   }
 
+  get bytes(): number {
+    return this.#parts.bytes
+  }
+
   save(): unknown {
     return this.#parts.save()
   }

@@ -25,6 +25,8 @@ export interface ValueLane {
   keepExtremes(slots: Int32Array, column: Column, rows: Int32Array | null, count: number, sign: 1 | -1, seen: Uint8Array): void
   /** The values of some slots, in order. */
   column(slots: Int32Array, count: number): Column
+  /** Of memory. */
+  readonly bytes: number
   save(slots: number): unknown
   restore(saved: unknown): void
 }
@@ -128,6 +130,10 @@ class NumberLane implements ValueLane {
     return { kind: 'number', values, nulls: nullsOf(this.#nulls, slots, count) }
   }
 
+  get bytes(): number {
+    return this.#values.byteLength + this.#nulls.byteLength
+  }
+
   save(slots: number): unknown {
     this.#fit(slots)
     return [pack(this.#values, slots), pack(this.#nulls, slots)]
@@ -224,6 +230,10 @@ class IntegerLane implements ValueLane {
     const values = new Float64Array(count)
     for (let i = 0; i < count; i++) values[i] = this.#values[slots[i]!]!
     return { kind: 'integer', values, big: null, nulls }
+  }
+
+  get bytes(): number {
+    return (this.#big ?? this.#values).byteLength + this.#nulls.byteLength
   }
 
   save(slots: number): unknown {
@@ -377,9 +387,14 @@ class BytesLane implements ValueLane {
     return { kind: 'bytes', bytes, start, length, nulls: nullsOf(this.#nulls, slots, count) }
   }
 
+  get bytes(): number {
+    return this.#memory.length + 9 * this.#nulls.length
+  }
+
   save(slots: number): unknown {
     this.#fit(slots)
-    this.#move(0)
+    // Otherwise it stays where it lies, and what has not changed is not written again.
+    if (this.#held * 2 < this.#used) this.#move(0)
     return [pack(this.#memory, this.#used), pack(this.#start, slots), pack(this.#length, slots), pack(this.#nulls, slots)]
   }
 
@@ -390,6 +405,6 @@ class BytesLane implements ValueLane {
     this.#start = unpackInts(start)
     this.#length = unpackInts(length)
     this.#nulls = unpackBytes(nulls)
-    this.#held = this.#used
+    this.#held = this.#length.reduce((sum, length) => sum + length, 0)
   }
 }

@@ -7,6 +7,8 @@ import type { ProcessorManifest, StreamManifest } from '../../define/manifest.ts
 import { Instant } from '../../schema/instant.ts'
 import type { Shape } from '../../schema/type.ts'
 import { batchOf } from '../plain.ts'
+import { memorySpill, type Room } from '../state/spill.ts'
+import { reopen } from '../testing.ts'
 import { Executor } from './executor.ts'
 import type { ProcessorCode, Ran, Round, Skipped } from './host.ts'
 
@@ -156,13 +158,13 @@ const linesOf = ({ emissions }: Ran, output: number): string[] =>
     .flatMap(({ payload, count }) => new TextDecoder().decode(payload).split('\n').slice(0, count))
     .map((line) => (JSON.parse(line) as { what: string }).what)
 
-const executorOf = (code = CODE, manifest = MANIFEST): Executor =>
-  new Executor({ processor: manifest, input: INPUT, outputs: [OUTPUT, SIDE], code })
+const executorOf = (code = CODE, manifest = MANIFEST, room?: Room): Executor =>
+  new Executor({ processor: manifest, input: INPUT, outputs: [OUTPUT, SIDE], code, ...(room ? { room } : {}) })
 
 /** What comes out when the records are cut after each of `cuts`, with a checkpoint at each. */
-function outOf(list: readonly Rec[], cuts: ReadonlySet<number>): { own: string[]; side: string[]; refused: string[] } {
+function outOf(list: readonly Rec[], cuts: ReadonlySet<number>, room?: Room): { own: string[]; side: string[]; refused: string[] } {
   const out = { own: [] as string[], side: [] as string[], refused: [] as string[] }
-  let executor = executorOf()
+  let executor = executorOf(CODE, MANIFEST, room)
   let from = 0
   for (let to = 1; to <= list.length; to++) {
     if (!cuts.has(to) && to < list.length) continue
@@ -175,9 +177,7 @@ function outOf(list: readonly Rec[], cuts: ReadonlySet<number>): { own: string[]
       ran = executor.resume()
     }
     from = to
-    const saved: unknown = JSON.parse(JSON.stringify(executor.save()))
-    executor = executorOf()
-    executor.restore(saved)
+    executor = reopen(executor, executorOf(CODE, MANIFEST, room))
   }
   return out
 }
@@ -262,6 +262,61 @@ test('timers fire as the model has it, however the records are cut and wherever 
     { numRuns: 500 },
   )
   assert.ok(fired > 500, `${fired} timers fired`)
+})
+
+test('what has no room in memory is spilled, and nothing else shows of it', () => {
+  let writes = 0
+  fc.assert(
+    fc.property(records, fc.array(fc.integer({ min: 1, max: 50 })), (list, cuts) => {
+      const plain = outOf(list, new Set())
+      const spill = memorySpill()
+      const out = outOf(list, new Set(cuts), { limitBytes: 560, spill })
+      assert.deepEqual([out.own, out.side.sort(), out.refused], [plain.own, plain.side.sort(), plain.refused])
+      writes += spill.writes
+    }),
+    { numRuns: 300 },
+  )
+  assert.ok(writes > 300, `${writes} shards were spilled`)
+})
+
+test('another definition keeps the state that fits it by name, and refuses to forget the rest unless it may', () => {
+  const list: Rec[] = [0, 1, 2].map((n) => ({
+    row: { key: 'k', seenMs: 1_000 + n, does: 'event', name: 'a', afterMs: 50_000 },
+    watermarkMs: 900,
+    appendMs: n,
+  }))
+  const after = (manifest: ProcessorManifest, code = CODE): Executor => {
+    const before = executorOf()
+    before.run(roundOf(list, 0))
+    return reopen(before, executorOf(code, manifest))
+  }
+  const next = (executor: Executor): string[] => linesOf(executor.run(roundOf(list, 10)), 0)
+  assert.equal(next(after(MANIFEST))[0], 'row k 4/4')
+  const more: ProcessorManifest = { ...MANIFEST, limitMs: 7, state: { more: { kind: 'moments' }, ...MANIFEST.state } }
+  assert.equal(next(after(more))[0], 'row k 4/4', 'a new state before the others moves nothing')
+  const other: ProcessorManifest = { ...MANIFEST, state: { ...MANIFEST.state, calls: { kind: 'value', type: { kind: 'double' } } } }
+  assert.throws(() => after(other), { code: 'MR_STREAM_STATE', message: /"calls" of output/, fix: /reset: \['calls'\]/ })
+  assert.throws(() => after({ ...other, reset: ['all'] }), { code: 'MR_STREAM_STATE' })
+  assert.equal(next(after({ ...other, reset: ['calls'] }))[0], 'row k 1/4')
+  const { key, ...keyless } = MANIFEST
+  assert.throws(() => after({ ...keyless, state: {} }), { code: 'MR_STREAM_STATE', fix: /reset: true/ })
+  assert.equal(key, 'key')
+  assert.equal(next(after({ ...MANIFEST, from: 'elsewhere', reset: true }))[0], 'row k 1/1')
+})
+
+test('state of which not even one part has room stops the processor with what to do', () => {
+  const rows = Array.from(
+    { length: 40 },
+    (_, i): Rec => ({
+      row: { key: 'k', seenMs: 1_000 + i, does: i % 2 ? 'event' : 'arrival', name: i % 2 ? 'a' : 'b', afterMs: 5_000 },
+      watermarkMs: 0,
+      appendMs: 50_000,
+    }),
+  )
+  assert.throws(() => executorOf(CODE, MANIFEST, { limitBytes: 100, spill: memorySpill() }).run(roundOf(rows, 0)), {
+    code: 'MR_STREAM_MEMORY',
+    message: /more than its memory of 100/,
+  })
 })
 
 test('very many timers that are due at once come in parts, and none is lost', () => {

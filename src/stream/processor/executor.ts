@@ -3,16 +3,20 @@
 // throws leaves no trace but its refusal. PROTOCOL rules 10 and 12.
 import { MillraceError } from '../../core/errors.ts'
 import { type Random, seededRandom } from '../../core/random.ts'
+import { keepsState } from '../../define/keeps-state.ts'
 import type { ProcessorManifest, StreamManifest } from '../../define/manifest.ts'
 import type { Refusal } from '../../log/refusal.ts'
 import { Instant } from '../../schema/instant.ts'
 import { partitionOf } from '../../schema/partition-hash.ts'
 import { fieldOf, type Type } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
-import { type KeyedState, keyedState } from '../state/keyed-state.ts'
+import type { Entry, Timer } from '../state/entry.ts'
+import { Journal } from '../state/journal.ts'
+import { KeyedState } from '../state/keyed-state.ts'
+import type { Room } from '../state/spill.ts'
 import { decodeValue, encodeValue, rowEncoder, rowReader } from '../value.ts'
 import type { CallContext, CallId, Emission, ProcessorCode, Ran, Round, Told } from './host.ts'
-import { type TimeOf, type TimerEntry, Timers } from './timers.ts'
+import { Timers } from './timers.ts'
 
 export interface ExecutorParts {
   readonly processor: ProcessorManifest
@@ -24,20 +28,26 @@ export interface ExecutorParts {
   readonly onCall?: (offset: number, nth: number) => void
   /** Told after each call. */
   readonly onReturn?: () => void
+  /** Memory for the state of all partitions, and where what has no room in it goes; absent: all the memory there is. */
+  readonly room?: Room
 }
 
 interface Partition {
   readonly state: KeyedState
+  readonly journal: Journal
   readonly timers: Timers
   /** Watermark before the record at hand: no later row of the partition is earlier, except one that was re-driven. */
   watermarkUs: number
 }
 
-type SavedTimer = readonly [string, string, number, TimeOf]
-type Saved = readonly (readonly [
-  number,
-  { readonly state: unknown; readonly timers: readonly SavedTimer[]; readonly watermarkUs: number | null },
-])[]
+interface Saved {
+  /** What decides which rows a key's state comes from. */
+  readonly of: string
+  readonly partitions: readonly (readonly [
+    number,
+    { readonly state: unknown; readonly seq: number; readonly watermarkUs: number | null },
+  ])[]
+}
 
 /** Calls after which a round is interrupted, so that what it gave is written before it goes on. */
 const CALL_MAX = 20_000
@@ -51,6 +61,7 @@ interface Emitted {
 export class Executor {
   readonly #parts: ExecutorParts
   readonly #keyType: Type
+  readonly #keyTextOf: (value: unknown) => string
   readonly #timeIndex: number
   /** Whether the watermark bounds the times of rows from below. */
   readonly #isWatermarked: boolean
@@ -68,25 +79,35 @@ export class Executor {
   /** Timers that have fired before the next record; null until it has been looked at. */
   #fired: number | null = null
   // The call at hand.
-  #key = ''
-  #call: CallId = { partition: 0, offset: 0, nth: -1 }
+  #entry: Entry | null = null
+  /** Since the state was looked through last. */
+  #calls = 0
+  #offset = 0
+  #nth = -1
   #random: Random | null = null
   #arrivalUs = 0
   #isOpen = false
-  #emitted: Emitted[] = []
+  readonly #emitted: Emitted[] = []
   #lines = new Map<string, { output: number; partition: number; lines: string[] }>()
   #refusals: Refusal[] = []
-  #undoTimers: (() => void)[] = []
 
   constructor(parts: ExecutorParts) {
     const { input, processor, outputs } = parts
     this.#parts = parts
     this.#keyType = fieldOf(input.shape, processor.key ?? '')?.type ?? { kind: 'string' }
+    this.#keyTextOf = keyTextOf(this.#keyType)
     this.#timeIndex = processor.time === undefined ? -1 : input.shape.fields.findIndex((field) => field.name === processor.time)
     this.#isWatermarked = processor.time !== undefined && processor.time === input.time
     this.#readRow = rowReader(input.shape)
     this.#encoders = outputs.map((output) => rowEncoder(output.shape, processor.name))
     this.#context = this.#makeContext()
+  }
+
+  /** About how much memory the state takes that is not spilled. */
+  get bytes(): number {
+    let bytes = 0
+    for (const { state } of this.#partitions.values()) bytes += state.bytes
+    return bytes
   }
 
   get keys(): number {
@@ -98,28 +119,66 @@ export class Executor {
   restore(saved: unknown): (readonly [number, number])[] {
     this.#partitions = new Map()
     this.#round = null
-    for (const [number, { state, timers, watermarkUs }] of (saved as Saved | null) ?? []) {
+    for (const [number, { state, seq, watermarkUs }] of this.#fitting(saved as Saved | null)) {
       const partition = this.#partition(number)
+      partition.timers.restore(seq)
       partition.state.restore(state)
-      partition.timers.restore(timers)
       partition.watermarkUs = watermarkUs ?? Number.NEGATIVE_INFINITY
     }
-    return [...this.#partitions].flatMap(([number, { timers }]) =>
-      timers.nextArrivalUs === null ? [] : [[number, timers.nextArrivalUs] as const],
-    )
+    return [...this.#partitions].flatMap(([number, partition]) => {
+      const nextUs = nextArrival(partition)
+      return nextUs === null ? [] : [[number, nextUs] as const]
+    })
+  }
+
+  /** @throws MR_STREAM_STATE for state that the definition does not fit and does not allow to be forgotten. */
+  #fitting(saved: Saved | null): Saved['partitions'] {
+    const { processor } = this.#parts
+    const { name, reset } = processor
+    if (saved === null) return []
+    if (saved.of !== this.#of) {
+      if (reset === true) return []
+      throw unfit(`the state of ${name} is that of another input, key or time`, 'give it reset: true, and it starts anew')
+    }
+    for (const [, { state }] of saved.partitions) {
+      const { declared } = state as { declared: ProcessorManifest['state'] }
+      for (const [own, now] of Object.entries(processor.state))
+        if (declared[own] && !keepsState(declared[own], now) && reset !== true && !reset?.includes(own))
+          throw unfit(
+            `the state "${own}" of ${name} is stored as ${declared[own].kind} of another form`,
+            `give it another name, or give the processor reset: ['${own}'], and it starts empty`,
+          )
+    }
+    return saved.partitions
+  }
+
+  get #of(): string {
+    const { from, key, time } = this.#parts.processor
+    return JSON.stringify([from, key ?? null, time ?? null, this.#keyType])
   }
 
   save(): Saved {
-    return [...this.#partitions].map(([number, { state, timers, watermarkUs }]) => [
-      number,
-      { state: state.save(), timers: timers.save(), watermarkUs: Number.isFinite(watermarkUs) ? watermarkUs : null },
-    ])
+    const partitions = [...this.#partitions].map(
+      ([number, { state, timers, watermarkUs }]) =>
+        [number, { state: state.save(), seq: timers.seq, watermarkUs: Number.isFinite(watermarkUs) ? watermarkUs : null }] as const,
+    )
+    return { of: this.#of, partitions }
   }
 
   #partition(number: number): Partition {
     let found = this.#partitions.get(number)
     if (!found) {
-      found = { state: keyedState(this.#parts.processor.state), timers: new Timers(), watermarkUs: Number.NEGATIVE_INFINITY }
+      const { input, processor, room } = this.#parts
+      const journal = new Journal()
+      const timers = new Timers(journal, (by, untilUs) => state.wake(by, untilUs, () => timers.peek(by)))
+      const state = new KeyedState({
+        declared: processor.state,
+        journal,
+        name: `${number}/`,
+        onTimer: (entry, timer) => timers.restored(entry, ...timer),
+        ...(room ? { room: { ...room, limitBytes: room.limitBytes / input.partitions } } : {}),
+      })
+      found = { state, journal, timers, watermarkUs: Number.NEGATIVE_INFINITY }
       this.#partitions.set(number, found)
     }
     return found
@@ -169,6 +228,10 @@ export class Executor {
   }
 
   #ran(isDone: boolean): Ran {
+    const { state } = this.#at!
+    state.settle()
+    state.sweep(this.#calls)
+    this.#calls = 0
     const emissions = [...this.#lines.values()].map(
       ({ output, partition, lines }): Emission => ({
         output,
@@ -181,31 +244,47 @@ export class Executor {
     this.#lines = new Map()
     this.#refusals = []
     if (isDone) this.#round = null
-    return { kind: 'ran', isDone, emissions, refusals, nextArrivalUs: this.#at!.timers.nextArrivalUs }
+    return { kind: 'ran', isDone, emissions, refusals, nextArrivalUs: nextArrival(this.#at!) }
   }
 
   #callRow(row: number, offset: number): void {
     const { batch } = this.#round!
+    const { code, processor } = this.#parts
     const input = this.#readRow(batch, row)
-    const { key } = this.#parts.processor
     const timeUs = this.#timeIndex < 0 ? this.#arrivalUs : microsOf(batch.columns[this.#timeIndex]!)[row]!
     const floorUs = this.#floorUs
-    this.#run(key === undefined ? '' : this.#keyText(input[key]), Math.max(timeUs, floorUs), floorUs, offset, -1, input, (state) =>
-      this.#parts.code.on(input, state, this.#context),
-    )
+    const key = processor.key === undefined ? '' : this.#keyTextOf(input[processor.key])
+    if (this.#isLeftOut(offset, -1, input)) return
+    const { state } = this.#at!
+    this.#begin(state.entryOf(key), Math.max(timeUs, floorUs), floorUs, offset, -1)
+    try {
+      this.#end(code.on(input, state.handles, this.#context))
+    } catch (error) {
+      this.#takeBack(error, input)
+    } finally {
+      this.#leave()
+    }
   }
 
-  #callTimer(timer: TimerEntry, offset: number, nth: number, watermarkUs: number): void {
-    const handler = this.#parts.code.onTimer[timer.name]
+  #callTimer({ entry, name, by, atUs }: Timer, offset: number, nth: number, watermarkUs: number): void {
+    this.#at!.state.touch(entry)
+    const handler = this.#parts.code.onTimer[name]
     // Its handler is gone with a newer version of the code.
     if (!handler) return
     const floorUs = this.#floorUs
-    const ownUs = timer.by === 'event' || this.#timeIndex < 0 ? timer.atUs : Number.isFinite(watermarkUs) ? watermarkUs : timer.atUs
-    const key = this.#parts.processor.key === undefined ? null : decodeValue(this.#keyType, JSON.parse(timer.key))
-    const told = { key, at: Instant.fromMicros(timer.atUs) }
-    this.#run(timer.key, Math.max(ownUs, floorUs), floorUs, offset, nth, { timer: timer.name, ...told }, (state) =>
-      handler(told, state, this.#context),
-    )
+    const ownUs = by === 'event' || this.#timeIndex < 0 ? atUs : Number.isFinite(watermarkUs) ? watermarkUs : atUs
+    const key = this.#parts.processor.key === undefined ? null : keyOfText(this.#keyType, entry.key)
+    const told = { key, at: Instant.fromMicros(atUs) }
+    if (this.#isLeftOut(offset, nth, { timer: name, ...told })) return
+    const { state } = this.#at!
+    this.#begin(entry, Math.max(ownUs, floorUs), floorUs, offset, nth)
+    try {
+      this.#end(handler(told, state.handles, this.#context))
+    } catch (error) {
+      this.#takeBack(error, { timer: name, ...told })
+    } finally {
+      this.#leave()
+    }
   }
 
   #callTold({ name, appendMs, batch, row }: Told, offset: number, nth: number): void {
@@ -216,7 +295,16 @@ export class Executor {
     const input = read(batch, row)
     const floorUs = this.#timeIndex < 0 ? appendMs * 1_000 : this.#floorUs
     const nowUs = Number.isFinite(floorUs) ? floorUs : 0
-    this.#run(null, nowUs, floorUs, offset, nth, { broadcast: name, row: input }, (state) => handler(input, state))
+    if (this.#isLeftOut(offset, nth, { broadcast: name, row: input })) return
+    const { state } = this.#at!
+    this.#begin(null, Math.max(nowUs, floorUs), floorUs, offset, nth)
+    try {
+      this.#end(handler(input, state.handles))
+    } catch (error) {
+      this.#takeBack(error, { broadcast: name, row: input })
+    } finally {
+      this.#leave()
+    }
   }
 
   get #floorUs(): number {
@@ -224,62 +312,57 @@ export class Executor {
     return this.#isWatermarked ? this.#at!.watermarkUs : Number.NEGATIVE_INFINITY
   }
 
-  #keyText(value: unknown): string {
-    return JSON.stringify(encodeValue(this.#keyType, value ?? null))
+  #isLeftOut(offset: number, nth: number, raw: unknown): boolean {
+    const { skipped } = this.#round!
+    if (skipped.length === 0) return false
+    const skip = skipped.find((one) => one.offset === offset && one.nth === nth)
+    if (!skip) return false
+    this.#refusals.push({ raw: rawOf(raw), code: skip.code, message: skip.message, field: null })
+    return true
   }
 
-  #run(
-    key: string | null,
-    nowUs: number,
-    floorUs: number,
-    offset: number,
-    nth: number,
-    raw: unknown,
-    call: (state: Record<string, unknown>) => unknown,
-  ): void {
-    const { state } = this.#at!
-    const skip = this.#round!.skipped.find((skipped) => skipped.offset === offset && skipped.nth === nth)
-    if (skip) {
-      this.#refusals.push({ raw: rawOf(raw), code: skip.code, message: skip.message, field: null })
-      return
-    }
+  /** Null: a row that is broadcast. It is told in every partition, so it emits nothing and sets no timer. */
+  #begin(entry: Entry | null, nowUs: number, floorUs: number, offset: number, nth: number): void {
     this.#parts.onCall?.(offset, nth)
-    this.#key = key ?? ''
-    this.#call = { partition: this.#round!.partition, offset, nth }
+    this.#entry = entry
+    this.#offset = offset
+    this.#nth = nth
     this.#random = null
-    this.#emitted = []
-    this.#undoTimers = []
-    state.enter(key, nowUs, floorUs)
-    // A row that is broadcast is told in every partition: it emits nothing and sets no timer.
-    this.#isOpen = key !== null
-    try {
-      mustBeSync(call(state.handles as Record<string, unknown>))
-      for (const { output, partition, line } of this.#emitted) this.#collect(output, partition, line)
-    } catch (error) {
-      state.undo()
-      for (const undo of this.#undoTimers.reverse()) undo()
-      const where = `partition ${this.#round!.partition}, offset ${offset}`
-      this.#refusals.push({
-        raw: rawOf(raw),
-        code: 'MR_ROW_PROCESSOR',
-        message: `${this.#parts.processor.name} threw on ${where}: ${stackOf(error)}`,
-        field: null,
-      })
-    } finally {
-      this.#isOpen = false
-      this.#parts.onReturn?.()
-      state.leave()
-    }
+    this.#calls++
+    this.#at!.state.at(entry, nowUs, floorUs)
+    this.#isOpen = entry !== null
+  }
+
+  /** What it emitted counts only once it has come back. */
+  #end(answer: unknown): void {
+    mustBeSync(answer)
+    if (this.#emitted.length === 0) return
+    for (const { output, partition, line } of this.#emitted) this.#collect(output, partition, line)
+  }
+
+  #takeBack(error: unknown, raw: unknown): void {
+    this.#at!.state.undo()
+    const where = `partition ${this.#round!.partition}, offset ${this.#offset}`
+    this.#refusals.push({
+      raw: rawOf(raw),
+      code: 'MR_ROW_PROCESSOR',
+      message: `${this.#parts.processor.name} threw on ${where}: ${stackOf(error)}`,
+      field: null,
+    })
+  }
+
+  #leave(): void {
+    this.#isOpen = false
+    if (this.#emitted.length > 0) this.#emitted.length = 0
+    this.#parts.onReturn?.()
+    this.#at!.state.leave()
   }
 
   #collect(output: number, partition: number, line: string): void {
     const slot = `${output}>${partition}`
-    let found = this.#lines.get(slot)
-    if (!found) {
-      found = { output, partition, lines: [] }
-      this.#lines.set(slot, found)
-    }
-    found.lines.push(line)
+    const found = this.#lines.get(slot)
+    if (found) found.lines.push(line)
+    else this.#lines.set(slot, { output, partition, lines: [line] })
   }
 
   #makeContext(): CallContext {
@@ -306,15 +389,15 @@ export class Executor {
           throw new MillraceError('MR_PROCESSOR', `${processor.name} has no event time for its timer "${name}"`, {
             fix: "give the processor the time of its input, or set the timer by 'arrival'",
           })
-        this.#undoTimers.push(this.#at!.timers.set(this.#key, name, at.epochMicros, by))
+        this.#at!.timers.set(this.#entry!, name, at.epochMicros, by)
       },
       cancelTimer: (name) => {
         this.#mustBeOpen('cancelTimer')
-        this.#undoTimers.push(this.#at!.timers.cancel(this.#key, name))
+        this.#at!.timers.cancel(this.#entry!, name)
       },
       random: () => {
         this.#mustBeOpen('random')
-        this.#random ??= seededRandom(seedOf(this.#call))
+        this.#random ??= seededRandom(seedOf({ partition: this.#round!.partition, offset: this.#offset, nth: this.#nth }))
         return this.#random.next()
       },
       get now() {
@@ -337,6 +420,27 @@ function partitionOfText(key: string, partitions: number): number {
   return partitionOf(bytes, 0, bytes.length, partitions)
 }
 
+const unfit = (message: string, fix: string): MillraceError => new MillraceError('MR_STREAM_STATE', message, { fix })
+
+function nextArrival({ state, timers }: Partition): number | null {
+  const leastUs = Math.min(state.spilledArrivalUs, timers.nextArrivalUs ?? Number.POSITIVE_INFINITY)
+  return Number.isFinite(leastUs) ? leastUs : null
+}
+
+/** Stands for no key: text of rows has no half of a pair. */
+const NO_KEY = '\ud800'
+
+/** Equal for equal keys only. */
+function keyTextOf(type: Type): (value: unknown) => string {
+  if (type.kind === 'string' || type.kind === 'uuid' || type.kind === 'enum') return (value) => (typeof value === 'string' ? value : NO_KEY)
+  return (value) => (value === null || value === undefined ? NO_KEY : JSON.stringify(encodeValue(type, value)))
+}
+
+function keyOfText(type: Type, text: string): unknown {
+  if (text === NO_KEY) return null
+  return type.kind === 'string' || type.kind === 'uuid' || type.kind === 'enum' ? text : decodeValue(type, JSON.parse(text))
+}
+
 /** FNV-1a over what names the call. */
 const seedOf = ({ partition, offset, nth }: CallId): number => {
   let hash = 0x811c9dc5
@@ -345,7 +449,7 @@ const seedOf = ({ partition, offset, nth }: CallId): number => {
 }
 
 function mustBeSync(answer: unknown): void {
-  if (typeof (answer as PromiseLike<unknown> | null | undefined)?.then !== 'function') return
+  if (answer === undefined || typeof (answer as PromiseLike<unknown> | null)?.then !== 'function') return
   ;(answer as PromiseLike<unknown>).then(undefined, () => {})
   throw new MillraceError('MR_PROCESSOR', 'the code of a processor must not be async', { fix: 'remove async and await from it' })
 }

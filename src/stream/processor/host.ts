@@ -97,5 +97,7 @@ export interface ProcessorHost {
   save(): Promise<unknown>
   /** Keys with state, as of the last call. */
   readonly keys: number
+  /** About how much memory they take that are not spilled, likewise. */
+  readonly bytes: number
   close(): Promise<void>
 }

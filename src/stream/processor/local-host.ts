@@ -8,10 +8,13 @@ export function localHost(parts: ExecutorParts): ProcessorHost {
     restore: async (saved) => executor.restore(saved),
     run: async (round) => executor.run(round),
     resume: async () => executor.resume(),
-    // Through JSON, as a checkpoint does it: what it answers shares nothing with what goes on.
-    save: async () => JSON.parse(JSON.stringify(executor.save())),
+    // As it comes from another thread: what it answers shares nothing with what goes on.
+    save: async () => structuredClone(executor.save()),
     get keys() {
       return executor.keys
+    },
+    get bytes() {
+      return executor.bytes
     },
     close: async () => {},
   }

@@ -65,9 +65,13 @@ export class Process implements Sink {
     return this.#pendingRows
   }
 
-  /** State is written whole at each flush; rows stand for its growth. */
+  /** Rows stand for what a checkpoint will write. */
   get pendingBytes(): number {
     return this.#pendingRows * 64
+  }
+
+  get stateBytes(): number {
+    return this.#parts.host.bytes
   }
 
   get keys(): number {

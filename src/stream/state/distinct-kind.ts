@@ -23,7 +23,7 @@ export function distinctKind(type: Type, precision: number): Kind<Cell> {
         if (slot.get() === null) slot.set(cell)
         const before = registerOf(cell, index)
         if (rank <= before) return
-        slot.onUndo(() => setRegister(cell, index, before))
+        slot.onUndo(setRegister, cell, index, before)
         setRegister(cell, index, rank)
         if (cell.registers instanceof Map && cell.registers.size >= size / 8) cell.registers = dense(cell.registers, size)
       },
@@ -36,6 +36,7 @@ export function distinctKind(type: Type, precision: number): Kind<Cell> {
     decode: (saved) => ({
       registers: typeof saved === 'string' ? new Uint8Array(Buffer.from(saved, 'base64')) : new Map(saved as [number, number][]),
     }),
+    sizeOf: ({ registers }) => (registers instanceof Map ? 120 + 40 * registers.size : 120 + size),
   }
 }
 

@@ -30,6 +30,7 @@ export function ewmaKind(windowMs: number): Kind<Cell> {
       const [weight, atUs] = saved as [number, number]
       return { weight, atUs }
     },
+    sizeOf: () => 56,
     expire: ({ atUs }, floorUs) => floorUs - atUs >= GONE_WINDOWS * windowUs,
   }
 }

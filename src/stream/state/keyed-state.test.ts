@@ -6,15 +6,15 @@ import type { StateManifest } from '../../define/manifest.ts'
 import type { EwmaState, ExpiringSetState, MomentsState, ValueState } from '../../define/state.ts'
 import { Decimal } from '../../schema/decimal.ts'
 import { Instant } from '../../schema/instant.ts'
-import { type KeyedState, keyedState } from './keyed-state.ts'
+import { reopen, writtenBytes } from '../testing.ts'
+import { KeyedState, keyedState } from './keyed-state.ts'
+import { memorySpill } from './spill.ts'
 
 const handle = <T>(state: KeyedState, name: string): T => state.handles[name] as T
 
 /** As a checkpoint does it: through JSON. */
 function reopened(state: KeyedState, declared: Record<string, StateManifest>): KeyedState {
-  const fresh = keyedState(declared)
-  fresh.restore(JSON.parse(JSON.stringify(state.save())))
-  return fresh
+  return reopen(state, keyedState(declared))
 }
 
 test('value: every type comes back as it was, for its own key', () => {
@@ -73,7 +73,7 @@ test('expiringSet: members go when their time is over, whatever the order of eve
   const again = reopened(state, declared)
   again.enter('k', 15_000, 15_000)
   assert.equal(handle<ExpiringSetState<string>>(again, 's').size, 0)
-  assert.deepEqual((again.save() as { keys: unknown[] }).keys, [], 'a key with nothing to remember is forgotten')
+  assert.deepEqual((again.save() as { shards: unknown[] }).shards, [], 'a key with nothing to remember is forgotten')
   assert.equal(again.keys, 0)
 })
 
@@ -127,8 +127,65 @@ test('undo takes back what was done since enter; a state declared anew starts em
   assert.equal(handle<MomentsState>(state, 'm').mean, 4)
   const changed = { m: { kind: 'value', type: { kind: 'int' } }, v: { kind: 'value', type: { kind: 'int' } } } as const
   const again = keyedState(changed)
-  again.restore(JSON.parse(JSON.stringify(state.save())))
+  reopen(state, again)
   again.enter('k', 0, Number.NEGATIVE_INFINITY)
   assert.equal(handle<ValueState<number>>(again, 'v').get(), 1)
   assert.equal(handle<ValueState<number>>(again, 'm').get(), null)
+})
+
+test('a checkpoint takes what has changed since the one before, and now and then all of a part', () => {
+  const declared = {
+    n: { kind: 'value', type: { kind: 'int' } },
+    s: { kind: 'expiringSet', type: { kind: 'string' }, withinMs: 50 },
+  } as const
+  type Handles = { n: ValueState<number>; s: ExpiringSetState<string> }
+  const change = (state: KeyedState, key: number, ms: number): void => {
+    state.enter(`key ${key}`, ms * 1_000, ms * 1_000)
+    const { n, s } = state.handles as unknown as Handles
+    if (key % 3 === 0) n.set(ms)
+    else s.add(`${ms}`)
+    state.leave()
+  }
+  let state = keyedState(declared)
+  for (let key = 0; key < 20_000; key++) change(state, key, 1)
+  const whole = writtenBytes(state.save())
+  state = keyedState(declared)
+  for (let key = 0; key < 20_000; key++) change(state, key, 1)
+  state = reopen(state, keyedState(declared))
+  const none = writtenBytes(state.save())
+  assert.ok(whole > 500_000 && none < 15_000, `${whole} and then ${none} bytes`)
+  for (let key = 0; key < 10; key++) change(state, key, 2)
+  state.enter('key 7', 2_000, 2_000)
+  const little = writtenBytes(state.save()) - none
+  assert.ok(little < 1_000, `${little} bytes for ten keys, one of them only looked at`)
+})
+
+test('after any changes and checkpoints a state is what it would be without them', () => {
+  const declared = { n: { kind: 'value', type: { kind: 'int' } }, s: { kind: 'expiringSet', type: { kind: 'int' }, withinMs: 20 } } as const
+  type Handles = { n: ValueState<number>; s: ExpiringSetState<number> }
+  const step = fc.record({ key: fc.nat(40), does: fc.constantFrom('set', 'clear', 'add', 'look', 'save', 'reopen', 'throw') })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 300, size: 'max' }), fc.option(fc.constantFrom(1_500, 4_000)), (steps, limitBytes) => {
+      const parts = { declared, ...(limitBytes ? { room: { limitBytes, spill: memorySpill() } } : {}) }
+      const plain = new KeyedState({ declared })
+      let state = new KeyedState(parts)
+      for (const [ms, { key, does }] of steps.entries()) {
+        if (does === 'reopen' || does === 'save') state = reopen(state, new KeyedState(parts))
+        const seen = [plain, state].map((one) => {
+          one.enter(`${key}`, ms * 1_000, (ms - 3) * 1_000)
+          const { n, s } = one.handles as unknown as Handles
+          if (does === 'set' || does === 'throw') n.set(ms)
+          if (does === 'clear') n.clear()
+          if (does === 'add' || does === 'throw') s.add(ms)
+          if (does === 'throw') one.undo()
+          const saw = [n.get(), s.values()]
+          one.leave()
+          one.settle()
+          return saw
+        })
+        assert.deepEqual(seen[1], seen[0])
+      }
+    }),
+    { numRuns: 200 },
+  )
 })

@@ -15,6 +15,7 @@ import type {
   TopState,
   WindowState,
 } from '../../define/state.ts'
+import { reopen } from '../testing.ts'
 import { type KeyedState, keyedState } from './keyed-state.ts'
 
 /** One call: a key, a time, what is done, and whether it is taken back. */
@@ -60,9 +61,7 @@ const calls: fc.Arbitrary<Call[]> = fc
 const handleOf = <T>(state: KeyedState): T => state.handles['s'] as T
 
 function reopened(state: KeyedState, declared: Record<string, StateManifest>): KeyedState {
-  const fresh = keyedState(declared)
-  fresh.restore(JSON.parse(JSON.stringify(state.save())))
-  return fresh
+  return reopen(state, keyedState(declared))
 }
 
 /** `seen` of each call after it was made, when all happens; undone calls answer null. */
@@ -172,8 +171,9 @@ test('window: a key holds no more panes than fit into the window and the latenes
     state.enter('k', ms * 1_000, (ms - LATENESS_MS) * 1_000)
     handleOf<WindowState>(state).add()
   }
-  const { keys } = state.save() as { keys: [string, [unknown[]]][] }
-  assert.ok(keys[0]![1][0].length <= 11, `${keys[0]![1][0].length} panes`)
+  const { shards } = state.save() as { shards: { base: Uint8Array }[] }
+  const [, cells] = JSON.parse(new TextDecoder().decode(shards[0]!.base)) as [string, [unknown[]]]
+  assert.ok(cells[0].length <= 11, `${cells[0].length} panes`)
 })
 
 test('ewma, quantiles, distinct and models are functions of the calls that stand', () => {
@@ -274,8 +274,9 @@ test('quantiles: numbers of very many sizes keep to the number of buckets; the l
   state.enter('k', 0, 0)
   const sketch = handleOf<QuantilesState>(state)
   for (let i = 0; i < 5_000; i++) sketch.add(1.01 ** i)
-  const { keys } = state.save() as { keys: [string, [[unknown[], unknown[], number]]][] }
-  assert.ok(keys[0]![1][0][0].length <= 2_048)
+  const { shards } = state.save() as { shards: { base: Uint8Array }[] }
+  const [, cells] = JSON.parse(new TextDecoder().decode(shards[0]!.base)) as [string, [[unknown[], unknown[], number]]]
+  assert.ok(cells[0][0].length <= 2_048)
   assert.equal(sketch.count, 5_000)
   assert.ok(Math.abs(sketch.quantile(1)! / 1.01 ** 4_999 - 1) < 0.0011)
 })

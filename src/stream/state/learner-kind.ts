@@ -26,8 +26,12 @@ export function learnerKind({ kind, features, rate, decay }: Declared): Kind<Cel
   const zeros: readonly number[] = Array.from({ length: width }, () => 0)
   const empty: Cell = { version: 0, weights: zeros, squares: zeros }
   const isLogistic = kind === 'logistic'
-  const vectorOf = (inputs: Inputs): number[] => [...features.map((name) => finite(name, inputs[name])), 1]
-  const predict = ({ weights }: Cell, x: readonly number[]): number => {
+  /** Read anew for each answer. */
+  const x = new Float64Array(width).fill(1)
+  const read = (inputs: Inputs): void => {
+    for (let i = 0; i < features.length; i++) x[i] = finite(features[i]!, inputs[features[i]!])
+  }
+  const predict = ({ weights }: Cell): number => {
     let sum = 0
     for (let i = 0; i < width; i++) sum += weights[i]! * x[i]!
     return isLogistic ? 1 / (1 + Math.exp(-sum)) : sum
@@ -35,15 +39,18 @@ export function learnerKind({ kind, features, rate, decay }: Declared): Kind<Cel
   return {
     handle: (slot) => {
       const cell = (): Cell => slot.get() ?? empty
-      const answer = (inputs: Inputs): number => predict(cell(), vectorOf(inputs))
+      const answer = (inputs: Inputs): number => {
+        read(inputs)
+        return predict(cell())
+      }
       return {
         [isLogistic ? 'score' : 'predict']: answer,
         learn: (inputs: Inputs, target: boolean | number, weight = 1): void => {
-          const x = vectorOf(inputs)
+          read(inputs)
           const before = cell()
-          const slope = (predict(before, x) - finite('the target', Number(target))) * finite('the weight', weight)
-          const weights = [...before.weights]
-          const squares = [...before.squares]
+          const slope = (predict(before) - finite('the target', Number(target))) * finite('the weight', weight)
+          const weights = before.weights.slice()
+          const squares = before.squares.slice()
           for (let i = 0; i < width; i++) {
             const gradient = slope * x[i]! + (i < features.length ? decay * weights[i]! : 0)
             squares[i]! += gradient * gradient
@@ -65,6 +72,7 @@ export function learnerKind({ kind, features, rate, decay }: Declared): Kind<Cel
       const [version, weights, squares] = saved as [number, number[], number[]]
       return { version, weights, squares }
     },
+    sizeOf: () => 120 + 16 * width,
   }
 }
 

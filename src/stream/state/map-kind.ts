@@ -1,15 +1,17 @@
-// Values by key, each perhaps forgotten some time after it was last set. Entries are texts, so user code holds none of them.
+// Values by key, each forgotten some time after it was set where the map says so. Kept as copies: user code holds none of them.
 import type { Type } from '../../schema/type.ts'
 import type { Value } from '../value.ts'
-import { byText, codecOf } from './codec.ts'
+import { byText, codecOf, ownText } from './codec.ts'
 import type { Kind } from './slot.ts'
+import { SmallMap } from './small-map.ts'
+import { sizeOfValue } from './value-kind.ts'
 
 interface Entry {
-  readonly text: string
+  readonly kept: Value
   readonly atUs: number
 }
 
-type Cell = Map<string, Entry>
+type Cell = SmallMap<Entry>
 
 export function mapKind(keyType: Type, type: Type, withinMs: number | undefined): Kind<Cell> {
   const keys = codecOf(keyType)
@@ -18,50 +20,76 @@ export function mapKind(keyType: Type, type: Type, withinMs: number | undefined)
   const isLive = (entry: Entry | undefined, nowUs: number): entry is Entry => entry !== undefined && nowUs - entry.atUs < withinUs
   return {
     handle: (slot) => {
-      const found = (key: Value): Entry | null => {
-        const entry = slot.get()?.get(keys.textOf(key))
+      const found = (key: string): Entry | null => {
+        const entry = slot.get()?.get(key)
         return isLive(entry, slot.nowUs) ? entry : null
-      }
-      const put = (key: string, entry: Entry | undefined): void => {
-        const cell: Cell = slot.get() ?? new Map()
-        if (slot.get() === null) slot.set(cell)
-        const before = cell.get(key)
-        slot.onUndo(() => (before ? cell.set(key, before) : cell.delete(key)))
-        if (entry) cell.set(key, entry)
-        else cell.delete(key)
       }
       return {
         get: (key: Value): Value => {
-          const entry = found(key)
-          return entry && values.valueOf(entry.text)
+          const entry = found(keys.textOf(key))
+          return entry && values.give(entry.kept)
         },
-        has: (key: Value): boolean => found(key) !== null,
+        has: (key: Value): boolean => found(keys.textOf(key)) !== null,
         set: (key: Value, value: Value): void => {
-          const lastUs = found(key)?.atUs ?? slot.nowUs
+          const text = keys.textOf(key)
+          const kept = values.keep(value)
+          let cell = slot.get()
+          if (cell === null) {
+            cell = new SmallMap()
+            slot.set(cell)
+          }
+          const { nowUs } = slot
+          const member = cell.find(text)
+          const before = member?.value
+          slot.onUndo(put, cell, text, before)
           // Rows may come out of order: one that is older does not shorten an entry's life.
-          put(keys.textOf(key), { text: values.textOf(value), atUs: Math.max(lastUs, slot.nowUs) })
+          const entry = { kept, atUs: isLive(before, nowUs) ? Math.max(before.atUs, nowUs) : nowUs }
+          if (member) member.value = entry
+          else cell.add(ownText(text), entry)
         },
         delete: (key: Value): void => {
-          if (slot.get()?.has(keys.textOf(key))) put(keys.textOf(key), undefined)
+          const cell = slot.get()
+          const text = keys.textOf(key)
+          const member = cell?.find(text)
+          if (!cell || !member) return
+          slot.onUndo(put, cell, text, member.value)
+          cell.remove(member)
         },
         clear: (): void => slot.set(null),
         get size(): number {
           let size = 0
-          for (const entry of slot.get()?.values() ?? []) if (isLive(entry, slot.nowUs)) size++
+          for (let at = slot.get()?.first ?? null; at !== null; at = at.next) if (isLive(at.value, slot.nowUs)) size++
           return size
         },
-        entries: (): [Value, Value][] =>
-          [...(slot.get() ?? [])]
-            .filter(([, entry]) => isLive(entry, slot.nowUs))
-            .sort(([a], [b]) => byText(a, b))
-            .map(([key, entry]) => [keys.valueOf(key), values.valueOf(entry.text)]),
+        entries: (): [Value, Value][] => {
+          const cell = slot.get()
+          if (cell === null) return []
+          const live = cell.entries().filter(([, entry]) => isLive(entry, slot.nowUs))
+          if (live.length > 1) live.sort(([a], [b]) => byText(a, b))
+          return live.map(([key, { kept }]) => [keys.valueOf(key), values.give(kept)])
+        },
       }
     },
-    encode: (cell) => [...cell].map(([key, { text, atUs }]) => (withinMs === undefined ? [key, text] : [key, text, atUs])),
-    decode: (saved) => new Map((saved as [string, string, number?][]).map(([key, text, atUs = 0]) => [key, { text, atUs }])),
+    encode: (cell) =>
+      cell.entries().map(([key, { kept, atUs }]) => {
+        const text = values.textOf(kept)
+        return withinMs === undefined ? [key, text] : [key, text, atUs]
+      }),
+    decode: (saved) =>
+      SmallMap.from((saved as [string, string, number?][]).map(([key, text, atUs = 0]) => [key, { kept: values.valueOf(text), atUs }])),
     expire: (cell, floorUs) => {
-      for (const [key, entry] of cell) if (!isLive(entry, floorUs)) cell.delete(key)
+      for (let at = cell.first; at !== null; at = at.next) if (!isLive(at.value, floorUs)) cell.remove(at)
       return cell.size === 0
     },
+    sizeOf: (cell) => {
+      let bytes = cell.sizeBytes
+      for (let at = cell.first; at !== null; at = at.next) bytes += 40 + sizeOfValue(at.value.kept)
+      return bytes
+    },
   }
+}
+
+function put(cell: Cell, text: string, before: Entry | undefined): void {
+  if (before) cell.set(text, before)
+  else cell.delete(text)
 }

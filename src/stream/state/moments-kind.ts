@@ -45,5 +45,6 @@ export function momentsKind(): Kind<Cell> {
       const [n, mean, m2] = saved as [number, number, number]
       return { n, mean, m2 }
     },
+    sizeOf: () => 64,
   }
 }

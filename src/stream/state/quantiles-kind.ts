@@ -27,13 +27,13 @@ export function quantilesKind(accuracy: number): Kind<Cell> {
           if (slot.get() === null) slot.set(cell)
           const buckets = x > 0 ? cell.positive : cell.negative
           if (x === 0) {
+            slot.onUndo(putZeros, cell, null, cell.zeros)
             cell.zeros++
-            slot.onUndo(() => cell.zeros--)
             return
           }
           const change = (bucket: number, by: number): void => {
             const before = buckets.get(bucket) ?? 0
-            slot.onUndo(() => put(buckets, bucket, before))
+            slot.onUndo(put, buckets, bucket, before)
             put(buckets, bucket, before + by)
           }
           change(Math.ceil(Math.log(Math.abs(x)) / logGamma), 1)
@@ -70,7 +70,12 @@ export function quantilesKind(accuracy: number): Kind<Cell> {
       const [positive, negative, zeros] = saved as [[number, number][], [number, number][], number]
       return { positive: new Map(positive), negative: new Map(negative), zeros }
     },
+    sizeOf: ({ positive, negative }) => 320 + 40 * (positive.size + negative.size),
   }
+}
+
+const putZeros = (cell: Cell, _: null, before: number): void => {
+  cell.zeros = before
 }
 
 function put(buckets: Map<number, number>, bucket: number, count: number): void {

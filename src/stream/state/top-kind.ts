@@ -2,7 +2,7 @@
 // has no counter takes over the lightest one, whose count is then the most by which its own may be too high.
 import type { Type } from '../../schema/type.ts'
 import type { Value } from '../value.ts'
-import { byText, codecOf } from './codec.ts'
+import { byText, codecOf, ownText } from './codec.ts'
 import type { Kind } from './slot.ts'
 
 interface Counter {
@@ -22,14 +22,10 @@ export function topKind(type: Type, size: number, counters: number): Kind<Cell> 
         if (slot.get() === null) slot.set(cell)
         const own = cell.get(text)
         const taken = own === undefined && cell.size >= counters ? lightest(cell) : null
-        slot.onUndo(() => {
-          if (own) cell.set(text, own)
-          else cell.delete(text)
-          if (taken) cell.set(...taken)
-        })
+        slot.onUndo(putBack, cell, text, [own, taken])
         if (taken) cell.delete(taken[0])
         const from = own ?? (taken ? { count: taken[1].count, error: taken[1].count } : { count: 0, error: 0 })
-        cell.set(text, { count: from.count + weight, error: from.error })
+        cell.set(own ? text : ownText(text), { count: from.count + weight, error: from.error })
       },
       values: (): { value: Value; count: number; error: number }[] =>
         [...(slot.get() ?? [])]
@@ -39,7 +35,18 @@ export function topKind(type: Type, size: number, counters: number): Kind<Cell> 
     }),
     encode: (cell) => [...cell].map(([text, { count, error }]) => [text, count, error]),
     decode: (saved) => new Map((saved as [string, number, number][]).map(([text, count, error]) => [text, { count, error }])),
+    sizeOf: (cell) => {
+      let bytes = 160
+      for (const text of cell.keys()) bytes += 120 + text.length
+      return bytes
+    },
   }
+}
+
+function putBack(cell: Cell, text: string, [own, taken]: readonly [Counter | undefined, [string, Counter] | null]): void {
+  if (own) cell.set(text, own)
+  else cell.delete(text)
+  if (taken) cell.set(...taken)
 }
 
 /** Of equal ones the first by text: which it is must not depend on the order of the map, which undo changes. */

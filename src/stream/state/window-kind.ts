@@ -2,72 +2,99 @@
 // memory of a key does not grow with its rows.
 import type { Kind } from './slot.ts'
 
-type Pane = readonly [count: number, sum: number, min: number, max: number]
-/** By the number of the pane. */
-type Cell = Map<number, Pane>
+/** Five numbers a pane, by the number of the pane: it, count, sum, least, greatest. */
+type Cell = number[]
+
+const WIDTH = 5
 
 export function windowKind(withinMs: number, panes: number): Kind<Cell> {
   const paneUs = (withinMs * 1_000) / panes
   const paneAt = (us: number): number => Math.floor(us / paneUs)
   const expire = (cell: Cell, floorUs: number): boolean => {
     const last = paneAt(floorUs) - panes
-    for (const pane of cell.keys()) if (pane <= last) cell.delete(pane)
-    return cell.size === 0
+    let gone = 0
+    while (gone < cell.length && cell[gone]! <= last) gone += WIDTH
+    if (gone > 0) cell.splice(0, gone)
+    return cell.length === 0
   }
   return {
     handle: (slot) => {
-      const live = function* (): Generator<Pane> {
+      /** Adds up a figure of the panes that are in the window, the oldest first: a sum of doubles depends on its order. */
+      const total = (figure: 1 | 2): number => {
+        const cell = slot.get()
+        if (cell === null) return 0
         const now = paneAt(slot.nowUs)
-        for (const [pane, figures] of slot.get() ?? []) if (pane > now - panes && pane <= now) yield figures
-      }
-      const count = (): number => {
-        let total = 0
-        for (const pane of live()) total += pane[0]
-        return total
-      }
-      /** By the number of the pane: a sum of doubles depends on its order, which must not depend on what was taken back. */
-      const sum = (): number => {
-        const now = paneAt(slot.nowUs)
-        const numbers = [...(slot.get()?.keys() ?? [])].filter((pane) => pane > now - panes && pane <= now).sort((a, b) => a - b)
-        return numbers.reduce((total, pane) => total + slot.get()!.get(pane)![1], 0)
+        let sum = 0
+        for (let i = 0; i < cell.length; i += WIDTH) if (cell[i]! > now - panes && cell[i]! <= now) sum += cell[i + figure]!
+        return sum
       }
       /** Null while the window is empty. */
-      const pick = (index: 2 | 3, better: (a: number, b: number) => number): number | null => {
+      const pick = (figure: 3 | 4, better: (a: number, b: number) => number): number | null => {
+        const cell = slot.get() ?? []
+        const now = paneAt(slot.nowUs)
         let best: number | null = null
-        for (const pane of live()) best = best === null ? pane[index] : better(best, pane[index])
+        for (let i = 0; i < cell.length; i += WIDTH)
+          if (cell[i]! > now - panes && cell[i]! <= now) best = best === null ? cell[i + figure]! : better(best, cell[i + figure]!)
         return best
       }
       return {
         add: (value = 1): void => {
-          const cell: Cell = slot.get() ?? new Map()
-          if (slot.get() === null) slot.set(cell)
-          if (cell.size >= panes) expire(cell, slot.floorUs)
           const pane = paneAt(slot.nowUs)
-          const before = cell.get(pane)
-          slot.onUndo(() => (before ? cell.set(pane, before) : cell.delete(pane)))
-          const [count, sum, min, max] = before ?? [0, 0, value, value]
-          cell.set(pane, [count + 1, sum + value, Math.min(min, value), Math.max(max, value)])
+          const cell = slot.get()
+          if (cell === null) {
+            slot.set([pane, 1, value, value, value])
+            return
+          }
+          if (cell.length >= panes * WIDTH) expire(cell, slot.floorUs)
+          let at = cell.length
+          while (at > 0 && cell[at - WIDTH]! > pane) at -= WIDTH
+          if (at > 0 && cell[at - WIDTH] === pane) {
+            at -= WIDTH
+            slot.onUndo(putFigures, cell, pane, [cell[at + 1], cell[at + 2], cell[at + 3], cell[at + 4]])
+            cell[at + 1]!++
+            cell[at + 2]! += value
+            cell[at + 3] = Math.min(cell[at + 3]!, value)
+            cell[at + 4] = Math.max(cell[at + 4]!, value)
+            return
+          }
+          slot.onUndo(removePane, cell, pane, null)
+          if (at === cell.length) cell.push(pane, 1, value, value, value)
+          else cell.splice(at, 0, pane, 1, value, value, value)
         },
         get count(): number {
-          return count()
+          return total(1)
         },
         get sum(): number {
-          return sum()
+          return total(2)
         },
         get mean(): number | null {
-          const of = count()
-          return of === 0 ? null : sum() / of
+          const count = total(1)
+          return count === 0 ? null : total(2) / count
         },
         get min(): number | null {
-          return pick(2, Math.min)
+          return pick(3, Math.min)
         },
         get max(): number | null {
-          return pick(3, Math.max)
+          return pick(4, Math.max)
         },
       }
     },
-    encode: (cell) => [...cell].map(([pane, figures]) => [pane, ...figures]),
-    decode: (saved) => new Map((saved as [number, number, number, number, number][]).map(([pane, ...figures]) => [pane, figures])),
+    encode: (cell) => Array.from({ length: cell.length / WIDTH }, (_, i) => cell.slice(i * WIDTH, (i + 1) * WIDTH)),
+    decode: (saved) => [...(saved as number[][])].sort(([a], [b]) => a! - b!).flat(),
     expire,
+    sizeOf: (cell) => 32 + 8 * cell.length,
   }
 }
+
+function placeOf(cell: Cell, pane: number): number {
+  let at = 0
+  while (cell[at] !== pane) at += WIDTH
+  return at
+}
+
+function putFigures(cell: Cell, pane: number, figures: readonly number[]): void {
+  const at = placeOf(cell, pane)
+  for (let i = 1; i < WIDTH; i++) cell[at + i] = figures[i - 1]!
+}
+
+const removePane = (cell: Cell, pane: number): void => void cell.splice(placeOf(cell, pane), WIDTH)

@@ -1,0 +1,173 @@
+// State of many keys, of a live model (count, sum and latest by key) and of a processor (a value, an expiring set and a rate for each
+// key): memory a key, the longest pause while it grows and while a checkpoint is cut, what a checkpoint writes when all keys and when
+// one in a hundred have changed, and how long it takes until the state is there again from the files. Times are of this machine.
+// One JSON line per figure. Usage: node24 --expose-gc bench/state.ts [keys, default 1000000] [rows of a batch, default 5000]
+import { mkdtempSync, rmSync } from 'node:fs'
+import { loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '../src/core/clock.ts'
+import { nodeDisk } from '../src/core/disk.ts'
+import { systemRandom } from '../src/core/random.ts'
+import { compileLive } from '../src/engine/algebra/read-query.ts'
+import { openParser } from '../src/engine/ast.ts'
+import { openEngine } from '../src/engine/duckdb.ts'
+import { diskStore } from '../src/objects/disk-store.ts'
+import type { Column, ColumnBatch } from '../src/schema/batch.ts'
+import type { Shape } from '../src/schema/type.ts'
+import { type CheckpointStore, openCheckpoints } from '../src/stream/checkpoint.ts'
+import { Chain } from '../src/stream/operators/chain.ts'
+import { shapeOfRelation } from '../src/stream/operators/shape.ts'
+import { keyedState } from '../src/stream/state/keyed-state.ts'
+
+const KEYS = Number(process.argv[2] ?? 1_000_000)
+const BATCH = Number(process.argv[3] ?? 5_000)
+
+const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
+let written = 0
+const disk = diskStore(nodeDisk)
+const store = {
+  ...disk,
+  put: async (path: string, content: Uint8Array) => {
+    written += content.length
+    await disk.put(path, content)
+  },
+}
+const round = (value: number): number => Number(value.toFixed(1))
+const print = (of: string, what: string, value: number, unit: string): void => {
+  const figure = { bench: 'state', case: `${of}: ${what}`, value: round(value), unit, keys: KEYS, load: round(loadavg()[0] ?? 0) }
+  process.stdout.write(`${JSON.stringify(figure)}\n`)
+}
+const now = (): number => systemClock.monotonicMs()
+
+/** What is measured of both. */
+interface Kept {
+  /** Changes each of these keys once. */
+  change(from: number, count: number): void
+  readonly bytes: number
+  save(): unknown
+  restore(saved: unknown): void
+}
+
+async function measure(of: string, make: () => Kept): Promise<void> {
+  global.gc?.()
+  const memory = process.memoryUsage()
+  let kept = make()
+  const pauses: number[] = []
+  const change = (keys: number, stride: number): void => {
+    for (let from = 0; from < keys; from += BATCH) {
+      const startedMs = now()
+      kept.change(from * stride, Math.min(BATCH, keys - from))
+      pauses.push(now() - startedMs)
+    }
+  }
+  change(KEYS, 1)
+  pauses.sort((a, b) => b - a)
+  const longest = pauses[0]!
+  const usual = pauses[pauses.length >> 1]!
+  print(of, `longest batch of ${BATCH} rows while keys are added`, longest, 'ms')
+  print(of, `usual batch of ${BATCH} rows`, usual, 'ms')
+  const after = process.memoryUsage()
+  print(of, 'memory a key, as counted', kept.bytes / KEYS, 'bytes')
+  print(of, 'memory a key, of the process', (after.rss - memory.rss) / KEYS, 'bytes')
+  const open = (): CheckpointStore => openCheckpoints(store, systemClock, systemRandom, directory)
+  let checkpoints = open()
+  let before: string | null = null
+  for (const [what, keys] of [
+    ['all keys', 0],
+    ['1 % of the keys', KEYS / 100],
+    ['no key', 0],
+  ] as const) {
+    if (keys > 0) change(keys, 1)
+    const cutMs = now()
+    const saved = kept.save()
+    const savedMs = now()
+    const bytesBefore = written
+    before = await checkpoints.write(of, saved, before)
+    await checkpoints.prune(of, before)
+    print(of, `pause of a cut after ${what} changed`, savedMs - cutMs, 'ms')
+    print(of, `checkpoint after ${what} changed, in the background`, now() - savedMs, 'ms')
+    print(of, `checkpoint after ${what} changed`, written - bytesBefore, 'bytes')
+  }
+  kept = make()
+  checkpoints = open()
+  const startedMs = now()
+  kept.restore(await checkpoints.read(before!))
+  print(of, 'recovery from the files', now() - startedMs, 'ms')
+}
+
+const SHAPE: Shape = {
+  fields: [
+    { name: 'key', type: { kind: 'long' }, optional: false },
+    { name: 'amount', type: { kind: 'double' }, optional: false },
+    { name: 'seen', type: { kind: 'timestamp' }, optional: false },
+  ],
+}
+
+function batchOf(from: number, count: number): ColumnBatch {
+  const integers = (of: (i: number) => number): Column => ({
+    kind: 'integer',
+    values: Float64Array.from({ length: count }, (_, i) => of(from + i)),
+    big: null,
+    nulls: null,
+  })
+  const amounts = Float64Array.from({ length: count }, (_, i) => (from + i) / 7)
+  return {
+    shape: SHAPE,
+    rows: count,
+    columns: [integers((i) => i * 977), { kind: 'number', values: amounts, nulls: null }, integers((i) => 1e15 + i)],
+  }
+}
+
+const engine = await openEngine({ clock: systemClock, directories: [directory], tempDirectory: join(directory, 'spill'), threads: 1 })
+const parser = await openParser(engine)
+const { node } = await parser.parse('SELECT key, count(*) AS n, sum(amount) AS total, max(seen) AS last FROM s GROUP BY key')
+const query = compileLive(node, () => SHAPE)
+const model = shapeOfRelation(query.root, () => SHAPE)
+await measure('live model', () => {
+  const chain = new Chain(query, () => SHAPE, model)
+  return {
+    change: (from, count) => {
+      chain.take('s', batchOf(from, count), null, count)
+      chain.changed()
+    },
+    get bytes() {
+      return chain.bytes
+    },
+    save: () => chain.save(),
+    restore: (saved) => chain.restore(saved),
+  }
+})
+
+await measure('processor', () => {
+  const state = keyedState({
+    n: { kind: 'value', type: { kind: 'int' } },
+    cards: { kind: 'expiringSet', type: { kind: 'string' }, withinMs: 600_000 },
+    rate: { kind: 'ewma', windowMs: 60_000 },
+  })
+  const { n, cards, rate } = state.handles as unknown as {
+    n: { get(): number | null; set(value: number): void }
+    cards: { add(card: string): void }
+    rate: { tick(): void }
+  }
+  return {
+    change: (from, count) => {
+      for (let i = from; i < from + count; i++) {
+        state.enter(`customer-${i}`, 1e15, 1e15)
+        n.set((n.get() ?? 0) + 1)
+        cards.add(`tok_${i % 1_000}`)
+        rate.tick()
+        state.leave()
+      }
+      state.settle()
+    },
+    get bytes() {
+      return state.bytes
+    },
+    save: () => state.save(),
+    restore: (saved) => state.restore(saved),
+  }
+})
+parser.close()
+engine.close()
+rmSync(directory, { recursive: true, force: true })
+process.stdout.write(`${JSON.stringify({ bench: 'state', held: true, floors: [] })}\n`)
