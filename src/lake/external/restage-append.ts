@@ -34,7 +34,7 @@ export async function restageAppend(
     ...(head ? { 'parent-snapshot-id': head['snapshot-id'] } : {}),
     'sequence-number': sequence,
     'timestamp-ms': Math.max(mine['timestamp-ms'], now['last-updated-ms']),
-    'manifest-list': list,
+    'manifest-list': list.uri,
   }
   const main = now.refs['main']
   return {
