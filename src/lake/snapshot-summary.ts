@@ -69,6 +69,10 @@ function countsOf(what: 'added' | 'removed', files: readonly DeleteFile[]): Reco
   return Object.fromEntries(Object.entries(counts).flatMap(([name, count]) => (count > 0 ? [[name, String(count)]] : [])))
 }
 
+/** Rows that are there, as far as the writer counted: those that vectors delete are in the total still. Null when it did not. */
+export const rowsLeft = (summary: Readonly<Record<string, string>>): number | null =>
+  summary['total-records'] === undefined ? null : Number(summary['total-records']) - Number(summary['total-position-deletes'] ?? 0)
+
 /** Equal for files of one partition. */
 export const partitionKey = (file: Pick<DataFile, 'specId' | 'partition'>): string =>
   `${file.specId} ${JSON.stringify(file.partition, (_name, value) => (typeof value === 'bigint' ? `${value}n` : value))}`

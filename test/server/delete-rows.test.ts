@@ -99,4 +99,6 @@ test('deleted is deleted after a kill', async () => {
   server = await start()
   assert.equal(await count('orders'), 197)
   assert.equal(await count('plain'), 198)
+  const { relations } = (await (await server.get('/admin/relations')).json()) as { relations: { name: string; rows: number }[] }
+  assert.equal(relations.find(({ name }) => name === 'orders')!.rows, 197, 'rows that vectors delete are not counted')
 })

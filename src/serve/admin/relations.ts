@@ -5,7 +5,7 @@ import { rejectedName, storedShape } from '../../define/system-columns.ts'
 import { flatCell } from '../../engine/cell.ts'
 import { literal, quoteName, quoteRelation } from '../../engine/sql-text.ts'
 import { grantsTo } from '../../govern/decide.ts'
-import { RESTORED_FROM } from '../../lake/snapshot-summary.ts'
+import { RESTORED_FROM, rowsLeft } from '../../lake/snapshot-summary.ts'
 import type { LakeSnapshot, LakeTable } from '../../lake/types.ts'
 import type { CheckRecord } from '../../quality/history.ts'
 import { toDuckType } from '../../schema/duckdb.ts'
@@ -59,7 +59,7 @@ export async function summarize(
   const figures = table?.current?.summary
   const tailRows = parts.relations.has(relation.name) ? parts.relations.tailRowsOf(relation.name) : 0
   const isCounted = mayCount(parts, caller, relation.name)
-  const committed = figures ? Number(figures['total-records'] ?? 0) : null
+  const committed = figures ? (rowsLeft(figures) ?? 0) : null
   return {
     name: relation.name,
     kind: relation.kind,
@@ -411,7 +411,7 @@ function snapshotInfo(table: LakeTable, snapshot: LakeSnapshot, isCounted: boole
     run: snapshot.summary['millrace.run'] ? { id: snapshot.summary['millrace.run'], name: table.name } : null,
     added: number('added-records'),
     removed: number('deleted-records'),
-    rows: number('total-records'),
+    rows: isCounted ? rowsLeft(snapshot.summary) : null,
     files: number('total-data-files'),
     bytes: number('total-files-size'),
     inputs: [],

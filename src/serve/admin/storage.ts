@@ -1,6 +1,6 @@
 // Routes of administrators about stored tables: going back to a snapshot, tags, advice. What they do is the runtime's.
 import { MillraceError } from '../../core/errors.ts'
-import { RESTORED_FROM } from '../../lake/snapshot-summary.ts'
+import { RESTORED_FROM, rowsLeft } from '../../lake/snapshot-summary.ts'
 import type { LakeTable } from '../../lake/types.ts'
 import type { StepRecord } from '../../orchestrate/history.ts'
 import type { Advice } from '../../orchestrate/storage-advice.ts'
@@ -32,9 +32,8 @@ export async function restore(parts: AdminParts, caller: Caller, name: string, b
 }
 
 export function restoredOf({ name, current }: LakeTable): Restored {
-  const rows = current!.summary['total-records']
   const from = current!.summary[RESTORED_FROM] ?? ''
-  return { table: name, snapshot: String(current!.id), from, rows: rows === undefined ? null : Number(rows) }
+  return { table: name, snapshot: String(current!.id), from, rows: rowsLeft(current!.summary) }
 }
 
 export const tags = async (parts: AdminParts, name: string): Promise<Tags> => tagsOf(await parts.storage.tags(name))
