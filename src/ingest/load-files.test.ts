@@ -194,6 +194,25 @@ test('json and parquet, and columns under other names', async () => {
   )
 })
 
+test('columns of JSON in JSON files are what was written, also where all of them look alike', async () => {
+  const fields: Field[] = [
+    { name: 'id', type: { kind: 'int' }, optional: false },
+    { name: 'detail', type: { kind: 'json' }, optional: true },
+  ]
+  for (const details of [
+    ['{"b":1,"a":"x"}', '{"b":2,"a":"y"}', null],
+    ['{"b":[1,"x",null],"a":2}', '"text"', '7'],
+  ]) {
+    const json = await setUp('full', 'json', { fields })
+    json.write('1.json', details.map((detail, id) => `{"id":${id},"detail":${detail}}\n`).join(''))
+    await json.load()
+    assert.deepEqual(
+      await json.rows(),
+      details.map((detail, id) => [id, detail]),
+    )
+  }
+})
+
 test('nested columns of json and parquet: exact, and refused with the place in the value', async () => {
   const item: Type = {
     kind: 'struct',

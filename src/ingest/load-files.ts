@@ -154,8 +154,8 @@ async function readFiles(
 ): Promise<void> {
   const nested = table.shape.fields.filter(({ type }) => isNested(type))
   const flat = table.shape.fields.filter(({ type }) => !isNested(type))
-  // Nested values in JSON are taken as they are written, hence all of it untyped.
-  const isText = source.format === 'json' && nested.length > 0
+  // Nested values and columns of JSON are taken as they are written, hence all of it untyped.
+  const isText = source.format === 'json' && table.shape.fields.some(({ type }) => isNested(type) || type.kind === 'json')
   const given = (field: Field): string => (isText ? untyped(field, sourceValue(source, field)) : sourceValue(source, field))
   const missing = table.shape.fields.flatMap((field) => missingFault(field, given(field)))
   const faults = [...missing, ...flat.flatMap((field) => faultsOf(field, given(field))), ...rules.map(checkFault)]
