@@ -211,6 +211,7 @@ export function openLake(options: LakeOptions): Lake {
     removeOrphans: async (olderThanMs) => {
       const removed: Removed[] = []
       for (const place of own) removed.push(await removeOrphans(context, place, olderThanMs))
+      if (staging) removed.push(await staging.sweep(clock.nowMs() - olderThanMs, (target) => context.inFlight.has(target)))
       const total = (of: (one: Removed) => number): number => removed.reduce((sum, one) => sum + of(one), 0)
       return { files: total((one) => one.files), bytes: total((one) => one.bytes) }
     },

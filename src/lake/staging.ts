@@ -2,6 +2,7 @@
 // directory here, of which every file has one place there. The commit uploads files before its transaction (PROTOCOL rule 14);
 // then they become the first copies in the cache. What a crash leaves here is nothing, what it leaves there an orphan.
 import type { Disk } from '../core/disk.ts'
+import { diskStore } from '../objects/disk-store.ts'
 import type { FileCache } from '../objects/file-cache.ts'
 import { isRemote, type ObjectStore } from '../objects/object-store.ts'
 import { inParallel } from '../objects/parts.ts'
@@ -60,6 +61,22 @@ export class Staging {
       }
       this.#uploaded.add(target)
     })
+  }
+
+  /** Removes what was written before `beforeMs` and belongs to no commit on its way: the files of commits that lost. */
+  async sweep(beforeMs: number, isOnItsWay: (target: string) => boolean): Promise<{ readonly files: number; readonly bytes: number }> {
+    const { disk, directory } = this.#parts
+    const local = diskStore(disk)
+    let [files, bytes] = [0, 0]
+    for await (const { path, modifiedMs, sizeBytes } of local.list(directory)) {
+      const target = this.targetOf(path)
+      if (target === null || modifiedMs >= beforeMs || isOnItsWay(target)) continue
+      await local.remove(path)
+      this.#uploaded.delete(target)
+      files++
+      bytes += sizeBytes
+    }
+    return { files, bytes }
   }
 
   /** After their commit: the local files are copies of what is there now. Failing costs a download, no more. */
