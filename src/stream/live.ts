@@ -32,6 +32,7 @@ interface SavedState {
 const ZERO: LiveCounts = { in: 0, out: 0, rejected: 0 }
 
 export class Live implements Sink {
+  readonly isPrompt = true
   readonly #name: string
   readonly #shape: Shape
   readonly #emit: ModelManifest['emit']

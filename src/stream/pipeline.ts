@@ -10,7 +10,7 @@ import type { Log } from '../log/log.ts'
 import type { Catalog } from '../store/catalog.ts'
 import type { CheckpointStore } from './checkpoint.ts'
 import { IdleWatch } from './idle.ts'
-import { type Round, rest } from './pace.ts'
+import { breathe, type Round, rest } from './pace.ts'
 import type { Delivery, SourceState, StreamSource } from './source.ts'
 
 /** What was frozen at a cut of the log and goes into one commit. */
@@ -39,6 +39,8 @@ export interface Sink {
   heldFrom?(topic: string): number
   /** One pipeline of a stream takes the decisions that are about the stream itself. */
   readonly ownsStream?: boolean
+  /** Somebody waits for its results: it does not stand back for the door. */
+  readonly isPrompt?: boolean
 }
 
 export type StreamEvent =
@@ -281,7 +283,7 @@ export class Pipeline {
     const wanted = new AbortController()
     this.#wake = () => wanted.abort()
     if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0)
-      await rest(clock, { ...round, behindMs }, wanted.signal)
+      await (this.#sink.isPrompt ? breathe(clock, round, wanted.signal) : rest(clock, { ...round, behindMs }, wanted.signal))
     this.#wake = null
   }
 
