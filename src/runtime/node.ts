@@ -36,8 +36,8 @@ import { storeCheckHistory } from '../quality/store-history.ts'
 import { serveHttp } from '../serve/serve-http.ts'
 import { openStore } from '../store/open-store.ts'
 import { openCheckpoints } from '../stream/checkpoint.ts'
-import type { StreamEvent } from '../stream/pipeline.ts'
 import type { ProcessorHost } from '../stream/processor/host.ts'
+import type { StreamEvent } from '../stream/stream-event.ts'
 import { makeAnswerer } from './answerer.ts'
 import { recordDeployed } from './apply.ts'
 import { readToken, takeDataDirectory, writeToken } from './data-directory.ts'
@@ -332,7 +332,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   }
   const checkpoints = openCheckpoints(warehouse.store, clock, systemRandom, warehouse.checkpoints)
   const pipelines: RunningPipeline[] = await makePipelines(
-    { clock, random: systemRandom, log, lake, catalog: store.catalog, checkpoints, onEvent, relations, parser, settings, hostOf },
+    { clock, random: systemRandom, log, lake, catalog: store.catalog, checkpoints, onEvent, relations, engine, parser, settings, hostOf },
     manifest,
   )
   figures.watch(pipelines)
