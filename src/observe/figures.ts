@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Log } from '../log/log.ts'
 import { Live, type LiveCounts } from '../stream/live.ts'
 import { Materialize, type StreamCounts } from '../stream/materialize.ts'
-import type { InputProgress, Pipeline } from '../stream/pipeline.ts'
+import type { InputProgress, Pipeline, Rebuild } from '../stream/pipeline.ts'
 import type { Sink } from '../stream/sink.ts'
 import type { StreamEvent } from '../stream/stream-event.ts'
 import { type Metrics, shortName } from './metrics.ts'
@@ -27,6 +27,8 @@ export interface PipelineFigures {
   readonly counts: StreamCounts | null
   /** Of live models. */
   readonly live: LiveCounts | null
+  /** Of a live model that is computed again; what it had is shown. */
+  readonly rebuild: Rebuild | null
   readonly stopped: { readonly code: string; readonly message: string; readonly sinceMs: number } | null
 }
 
@@ -87,6 +89,7 @@ export class Figures {
       makes,
       counts: sink instanceof Materialize ? sink.counts : null,
       live: sink instanceof Live ? sink.counts : null,
+      rebuild: pipeline.rebuild,
       stopped: this.#stopped.get(pipeline.settings.name) ?? null,
     }))
   }

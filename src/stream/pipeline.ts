@@ -54,6 +54,14 @@ export interface InputProgress {
   readonly watermarkUs: number | null
 }
 
+/** A model that is computed again. */
+export interface Rebuild {
+  /** Rows that were read from the lake. */
+  readonly historyRows: number
+  /** Records that the log has beyond; null while the lake is read. */
+  readonly leftInLog: number | null
+}
+
 interface PipelineState {
   /** By topic. */
   readonly sources?: Readonly<Record<string, SourceState>>
@@ -92,6 +100,7 @@ export class Pipeline {
   #caughtUpAt: readonly number[] = []
   #rebuildAsked: (() => void)[] = []
   #replayedRows = 0
+  #isReplaying = false
   #ready: Promise<void>
   #isReady: () => void = () => {}
 
@@ -179,11 +188,11 @@ export class Pipeline {
     }
   }
 
-  /** How far a rebuild is; null while none is under way. Shares are of the log's offsets, those in the lake too. */
-  get rebuild(): { readonly rows: number; readonly done: number; readonly total: number } | null {
+  /** How far a rebuild is; null while none is under way. */
+  get rebuild(): Rebuild | null {
     if (!this.#sink.isRebuilding && this.#rebuildAsked.length === 0) return null
-    const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
-    return { rows: this.#replayedRows, done: sum(this.#positions), total: sum(this.#ends()) }
+    const left = this.#ends().reduce((sum, end, index) => sum + end - this.#positions[index]!, 0)
+    return { historyRows: this.#replayedRows, leftInLog: this.#isReplaying ? null : left }
   }
 
   /**
@@ -258,6 +267,7 @@ export class Pipeline {
   async #readHistory(): Promise<void> {
     this.#replayedRows = 0
     if (!this.#isAnew || !this.#openHistory) return
+    this.#isReplaying = true
     const opened = await Promise.all(this.#sources.map(this.#openHistory))
     const histories = opened.filter((history) => history !== null)
     const streams = this.#sources.map(({ stream }) => stream)
@@ -273,6 +283,7 @@ export class Pipeline {
       const history = opened[index]
       if (history) await source.restore(history.offsets, history.state)
     }
+    this.#isReplaying = false
     await this.#sink.tick(this.watermarkUs)
   }
 
