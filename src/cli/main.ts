@@ -100,6 +100,13 @@ function build(): Command {
   ).option('--full', 'rebuild instead of what changed')
   define(
     program,
+    'backfill <model>',
+    'computes a live model again from the history of its streams; what it has is shown until that is done',
+    ['backfill views_per_minute', 'backfill views_per_minute --json'],
+    async () => (await import('./backfill.ts')).backfill,
+  )
+  define(
+    program,
     'query <sql>',
     'asks a question',
     ['query "SELECT * FROM daily_revenue LIMIT 5"', 'query "FROM orders" --as analyst --attr country=France --format csv'],

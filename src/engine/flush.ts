@@ -25,6 +25,16 @@ export function flushKeyed({ engine, lake, table, source }: FlushParts, key: rea
   return withSession(engine, (session) => mergeRows(session, { lake, table, key, rows: source }))
 }
 
+/** Instead of everything that the table holds. @throws MR_LAKE_CONFLICT as `flushKeyed`. */
+export function flushReplacing({ engine, lake, table, source }: FlushParts): Promise<TableChange> {
+  return withSession(engine, async (session) => {
+    const add = await writeParquet(session, { select: source, table, directory: lake.dataDirectory(table) })
+    const remove = (await lake.files(table)).map((file) => file.path)
+    const operation = add.length === 0 ? 'delete' : 'overwrite'
+    return { table: table.name, operation, add, remove, validateFrom: table.current?.id ?? null }
+  })
+}
+
 async function withSession<T>(engine: Engine, action: (session: Session) => Promise<T>): Promise<T> {
   const session = await engine.session()
   try {

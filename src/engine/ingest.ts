@@ -100,7 +100,8 @@ export async function appendBatch(connection: DuckDBConnection, schema: string, 
   }
 }
 
-async function appendRows(connection: DuckDBConnection, schema: string, table: string, batch: ColumnBatch): Promise<void> {
+/** The same within a transaction of the caller's. */
+export async function appendRows(connection: DuckDBConnection, schema: string, table: string, batch: ColumnBatch): Promise<void> {
   const appender = await connection.createAppender(table, schema, 'memory')
   const types = ingestTypes(batch)
   // From here on nothing waits: the scratch is shared by all appends.

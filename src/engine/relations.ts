@@ -11,7 +11,7 @@ import type { LakeSnapshot, LakeTable, PruneTerm, TableChange } from '../lake/ty
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Shape } from '../schema/type.ts'
 import type { Engine } from './duckdb.ts'
-import { flushAppend, flushKeyed } from './flush.ts'
+import { type FlushParts, flushAppend, flushKeyed, flushReplacing } from './flush.ts'
 import { emptySql, scanSql } from './scan.ts'
 import { type Generation, HotTail } from './tail.ts'
 
@@ -39,8 +39,12 @@ export interface WritableRelation {
   replaceProvisional(batch: ColumnBatch): Promise<void>
   /** Freezes what came so far; what comes later belongs to the next flush. */
   cut(): Promise<RelationFlush>
-  /** Forgets everything that is not committed, and reads the committed state again. */
-  reset(): Promise<void>
+  /**
+   * Forgets everything that is not committed, and reads the committed state again. `anew`: what is committed is shown until the
+   * next flush is published, which replaces all of it; what comes before is out of sight, unless there is nothing to replace.
+   */
+  reset(options?: { readonly anew: boolean }): Promise<void>
+  readonly isHidden: boolean
 }
 
 export interface Moment {
@@ -81,6 +85,8 @@ class ManagedRelation implements WritableRelation {
   readonly #lake: Lake
   #tail: HotTail | null = null
   #visible: Visible = { table: null, tails: [], provisional: null }
+  /** What comes in replaces what is shown, at the next commit. */
+  #isHidden = false
 
   constructor(spec: RelationSpec, engine: Engine, lake: Lake) {
     this.spec = spec
@@ -110,12 +116,17 @@ class ManagedRelation implements WritableRelation {
     return [table?.current?.id ?? 0, ...tails.map(({ id, rows }) => `${id}:${rows}`), provisional?.id ?? ''].join('.')
   }
 
-  async reset(): Promise<void> {
+  get isHidden(): boolean {
+    return this.#isHidden
+  }
+
+  async reset({ anew } = { anew: false }): Promise<void> {
     const table = await this.#lake.table(this.spec.name)
+    this.#isHidden = anew && (await this.#lake.files(table)).length > 0
     if (this.spec.tailed && !this.#tail) this.#tail = await HotTail.open(this.#engine, this.spec)
     const active = this.#tail ? await this.#tail.clear() : null
     const old = this.#visible
-    this.#visible = { table, tails: active ? [active] : [], provisional: null }
+    this.#visible = { table, tails: active && !this.#isHidden ? [active] : [], provisional: null }
     for (const generation of [...old.tails, ...(old.provisional ? [old.provisional] : [])]) if (generation !== active) generation.retire()
   }
 
@@ -124,6 +135,7 @@ class ManagedRelation implements WritableRelation {
   }
 
   async replaceProvisional(batch: ColumnBatch): Promise<void> {
+    if (this.#isHidden) return
     const fresh = batch.rows === 0 ? null : await this.#mustTail().separate(batch)
     const old = this.#visible.provisional
     this.#visible = { ...this.#visible, provisional: fresh }
@@ -137,6 +149,7 @@ class ManagedRelation implements WritableRelation {
 
   async cut(): Promise<RelationFlush> {
     const tail = this.#mustTail()
+    if (this.#isHidden) return this.#cutHidden(tail)
     if (tail.rows === 0) return { changes: async () => [], publish: async () => {} }
     const frozen = await tail.rotate((old, active) => {
       this.#visible = { ...this.#visible, tails: [...this.#visible.tails.filter((generation) => generation !== old), old, active] }
@@ -144,20 +157,38 @@ class ManagedRelation implements WritableRelation {
     return {
       changes: async () => [await this.#flush(frozen)],
       publish: async (tables) => {
-        const table = tables.find((candidate) => candidate.name === this.spec.name)
-        this.#visible = {
-          ...this.#visible,
-          table: newer(this.#visible.table, table),
-          tails: this.#visible.tails.filter((generation) => generation !== frozen),
-        }
+        this.#show(tables, (shown) => shown.filter((generation) => generation !== frozen))
         frozen.retire()
       },
     }
   }
 
+  async #cutHidden(tail: HotTail): Promise<RelationFlush> {
+    let next: Generation | null = null
+    const frozen = await tail.rotate((_, active) => {
+      next = active
+    })
+    return {
+      changes: async () => [await flushReplacing(await this.#flushParts(frozen))],
+      publish: async (tables) => {
+        this.#isHidden = false
+        this.#show(tables, () => (next ? [next] : []))
+        frozen.retire()
+      },
+    }
+  }
+
+  #show(tables: readonly LakeTable[], tails: (shown: readonly Generation[]) => readonly Generation[]): void {
+    const table = tables.find((candidate) => candidate.name === this.spec.name)
+    this.#visible = { ...this.#visible, table: newer(this.#visible.table, table), tails: tails(this.#visible.tails) }
+  }
+
+  async #flushParts(frozen: Generation): Promise<FlushParts> {
+    return { engine: this.#engine, lake: this.#lake, table: await this.#lake.table(this.spec.name), source: frozen.sql }
+  }
+
   async #flush(frozen: Generation): Promise<TableChange> {
-    const table = await this.#lake.table(this.spec.name)
-    const parts = { engine: this.#engine, lake: this.#lake, table, source: frozen.sql }
+    const parts = await this.#flushParts(frozen)
     return this.spec.key.length > 0 ? flushKeyed(parts, this.spec.key) : flushAppend(parts)
   }
 

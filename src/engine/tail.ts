@@ -5,7 +5,7 @@ import type { ColumnBatch } from '../schema/batch.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import type { Shape, Type } from '../schema/type.ts'
 import type { Engine, Session } from './duckdb.ts'
-import { appendBatch, ingestTypes } from './ingest.ts'
+import { appendBatch, appendRows, ingestTypes } from './ingest.ts'
 import { quoteName } from './sql-text.ts'
 
 export interface TailSpec {
@@ -138,19 +138,21 @@ export class HotTail {
   async #upsert(generation: Generation, batch: ColumnBatch): Promise<void> {
     const key = this.#spec.key.map(quoteName)
     const incoming = `${this.#spec.name}#incoming`
-    await createTable(this.#spec, this.#session, incoming)
-    await appendBatch(this.#session.connection, 'tail', incoming, batch)
     const [table, source] = [tableName(generation.table), tableName(incoming)]
     const match = key.map((column) => `t.${column} = n.${column}`).join(' AND ')
-    await this.#session.run('BEGIN')
+    // Two trips to the engine: each costs a turn of a thread, and a live model does this all the time.
     try {
-      await this.#session.run(`DELETE FROM ${table} AS t USING ${source} AS n WHERE ${match}`)
+      await this.#session.run(`BEGIN; ${createSql(this.#spec, incoming)}`)
+      await appendRows(this.#session.connection, 'tail', incoming, batch)
       await this.#session.run(
-        `INSERT INTO ${table} SELECT * FROM ${source} QUALIFY row_number() OVER (PARTITION BY ${key.join(', ')} ORDER BY rowid DESC) = 1`,
+        [
+          `DELETE FROM ${table} AS t USING ${source} AS n WHERE ${match}`,
+          `INSERT INTO ${table} SELECT * FROM ${source} QUALIFY row_number() OVER (PARTITION BY ${key.join(', ')} ORDER BY rowid DESC) = 1`,
+          'COMMIT',
+        ].join('; '),
       )
-      await this.#session.run('COMMIT')
     } catch (error) {
-      await this.#session.run('ROLLBACK')
+      await this.#session.run('ROLLBACK').catch(() => {}) // a commit that failed has ended it
       throw error
     }
   }
@@ -194,14 +196,14 @@ async function createGeneration(spec: TailSpec, session: Session, drops: Session
     // It can fail only when the engine is closed, and then the table is gone.
     drops.run(`DROP TABLE IF EXISTS ${tableName(table)}`).catch(() => {})
   })
-  await createTable(spec, session, generation.table)
+  await session.run(createSql(spec, generation.table))
   return generation
 }
 
-async function createTable(spec: TailSpec, session: Session, table: string): Promise<void> {
+function createSql(spec: TailSpec, table: string): string {
   const types = ingestTypes(spec)
   const columns = spec.shape.fields.map((field, index) => `${quoteName(field.name)} ${types[index]!.toString()}`)
-  await session.run(`CREATE OR REPLACE TABLE ${tableName(table)} (${columns.join(', ')})`)
+  return `CREATE OR REPLACE TABLE ${tableName(table)} (${columns.join(', ')})`
 }
 
 function sizeOf(batch: ColumnBatch): number {

@@ -16,7 +16,7 @@ import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
 import type { CheckOutcome } from '../quality/run-checks.ts'
 import { openStore } from '../store/open-store.ts'
-import type { StreamEvent } from '../stream/pipeline.ts'
+import type { StreamEvent } from '../stream/stream-event.ts'
 import { Alerts } from './alerts.ts'
 
 const alertOf = (name: string, when: AlertManifest['when'], forMs = 0): AlertManifest => ({

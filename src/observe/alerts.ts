@@ -11,7 +11,7 @@ import { inlineConstants } from '../engine/sql-text.ts'
 import type { LakeTable } from '../lake/types.ts'
 import type { CheckOutcome } from '../quality/run-checks.ts'
 import type { Store } from '../store/open-store.ts'
-import type { StreamEvent } from '../stream/pipeline.ts'
+import type { StreamEvent } from '../stream/stream-event.ts'
 import { deliver } from './deliver.ts'
 
 export interface AlertsParts {

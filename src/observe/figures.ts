@@ -4,8 +4,10 @@ import type { Clock } from '../core/clock.ts'
 import type { Log } from '../log/log.ts'
 import { Live, type LiveCounts } from '../stream/live.ts'
 import { Materialize, type StreamCounts } from '../stream/materialize.ts'
-import type { InputProgress, Pipeline, Sink, StreamEvent } from '../stream/pipeline.ts'
+import type { InputProgress, Pipeline, Rebuild } from '../stream/pipeline.ts'
 import { Process } from '../stream/processor/process.ts'
+import type { Sink } from '../stream/sink.ts'
+import type { StreamEvent } from '../stream/stream-event.ts'
 import { type Metrics, shortName } from './metrics.ts'
 import type { SeriesStore } from './series.ts'
 
@@ -28,6 +30,8 @@ export interface PipelineFigures {
   readonly live: LiveCounts | null
   /** About how much memory its state takes, of processors and live models. */
   readonly stateBytes: number | null
+  /** Of a live model that is computed again; what it had is shown. */
+  readonly rebuild: Rebuild | null
   readonly stopped: { readonly code: string; readonly message: string; readonly sinceMs: number } | null
 }
 
@@ -89,6 +93,7 @@ export class Figures {
       counts: sink instanceof Materialize ? sink.counts : null,
       live: sink instanceof Live ? sink.counts : null,
       stateBytes: sink instanceof Live || sink instanceof Process ? sink.stateBytes : null,
+      rebuild: pipeline.rebuild,
       stopped: this.#stopped.get(pipeline.settings.name) ?? null,
     }))
   }

@@ -2,7 +2,7 @@
 // labels are names of definitions, never of users or subjects.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { CacheFigures } from '../objects/file-cache.ts'
-import type { StreamEvent } from '../stream/pipeline.ts'
+import type { StreamEvent } from '../stream/stream-event.ts'
 
 /** The name of a pipeline without the fingerprint of its code, which would make a new series of each version. */
 export const shortName = (pipeline: string): string => pipeline.split('@')[0]!

@@ -39,8 +39,9 @@ import { storeCheckHistory } from '../quality/store-history.ts'
 import { serveHttp } from '../serve/serve-http.ts'
 import { openStore } from '../store/open-store.ts'
 import { openCheckpoints } from '../stream/checkpoint.ts'
-import type { StreamEvent } from '../stream/pipeline.ts'
+import { Live } from '../stream/live.ts'
 import type { ProcessorHost } from '../stream/processor/host.ts'
+import type { StreamEvent } from '../stream/stream-event.ts'
 import { makeAnswerer } from './answerer.ts'
 import { recordDeployed } from './apply.ts'
 import { readToken, takeDataDirectory, writeToken } from './data-directory.ts'
@@ -340,7 +341,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   }
   const checkpoints = openCheckpoints(warehouse.store, clock, systemRandom, warehouse.checkpoints)
   const pipelines: RunningPipeline[] = await makePipelines(
-    { clock, random: systemRandom, log, lake, catalog, checkpoints, onEvent, relations, parser, settings, hostOf },
+    { clock, random: systemRandom, log, lake, catalog, checkpoints, onEvent, relations, engine, parser, settings, hostOf },
     manifest,
   )
   figures.watch(pipelines)
@@ -438,6 +439,14 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       answerer,
       pipelines: () => figures.pipelines(),
       startRun,
+      startBackfill: (model) => {
+        const live = pipelines.find(({ makes, sink }) => makes === model && sink instanceof Live)
+        if (!live)
+          throw new MillraceError('MR_USAGE', `"${model}" is not a live model`, {
+            fix: `a stored model is rebuilt by \`millrace run ${model} --full\``,
+          })
+        void live.pipeline.startRebuild()
+      },
       onChange: (listener) => bus.on((event) => listener(event.key)),
       tokens,
       storage,

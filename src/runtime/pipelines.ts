@@ -2,21 +2,26 @@
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
 import type { Manifest, ModelManifest, ProcessorManifest, StreamManifest } from '../define/manifest.ts'
-import { isLogged, liveShape, rejectedName, storedShape } from '../define/system-columns.ts'
+import { isLogged, liveShape, storedShape } from '../define/system-columns.ts'
 import { columnsRead } from '../engine/algebra/columns-read.ts'
 import { compileLive } from '../engine/algebra/read-query.ts'
 import type { LiveQuery } from '../engine/algebra/relation.ts'
 import type { SqlParser } from '../engine/ast.ts'
+import type { Engine } from '../engine/duckdb.ts'
+import { readHistory } from '../engine/history.ts'
 import type { RelationStore } from '../engine/relations.ts'
 import { inlineConstants } from '../engine/sql-text.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
 import type { Shape } from '../schema/type.ts'
 import { Live } from '../stream/live.ts'
 import { Materialize } from '../stream/materialize.ts'
-import { Pipeline, type PipelineParts, type Sink } from '../stream/pipeline.ts'
+import { Pipeline, type PipelineParts } from '../stream/pipeline.ts'
 import type { ProcessorHost } from '../stream/processor/host.ts'
 import { Process } from '../stream/processor/process.ts'
+import type { OpenHistory } from '../stream/replay.ts'
 import { compileRowChecks } from '../stream/row-checks.ts'
+import type { Sink } from '../stream/sink.ts'
+import type { SourceState } from '../stream/source.ts'
 import { StreamSource } from '../stream/source.ts'
 import { partitionsOf } from './deploy.ts'
 import type { Settings } from './settings.ts'
@@ -30,6 +35,7 @@ export interface RunningPipeline {
 
 export interface PipelinesParts extends PipelineParts {
   readonly relations: RelationStore
+  readonly engine: Engine
   readonly parser: SqlParser
   readonly settings: Settings
   /** Where the code of a processor runs. */
@@ -55,12 +61,13 @@ interface Built {
   readonly code: string
   readonly makes: string
   readonly sink: Sink
+  readonly openHistory?: OpenHistory
 }
 
-function build(parts: PipelinesParts, manifest: Manifest, { name, topics, read, code, makes, sink }: Built): RunningPipeline {
+function build(parts: PipelinesParts, manifest: Manifest, { name, topics, read, code, makes, sink, openHistory }: Built): RunningPipeline {
   const { flushMs, flushBytes, readBytes } = parts.settings
   const sources = topics.map((topic) => sourceOf(parts, manifest, topic, read?.get(topic.name)))
-  const pipeline = new Pipeline({ name, code, flushMs, flushBytes, readBytes }, parts, sources, sink)
+  const pipeline = new Pipeline({ name, code, flushMs, flushBytes, readBytes }, parts, sources, sink, openHistory)
   return { pipeline, sink, makes }
 }
 
@@ -71,12 +78,15 @@ function sourceOf(parts: PipelinesParts, manifest: Manifest, topic: StreamManife
   return new StreamSource(parts.log, stream, compileScanner(topic.shape), compileRowChecks(manifest.checks, topic.name, shape))
 }
 
+/** Of a logged relation, which it puts into its tables. */
+const materializeName = (topic: string): string => `stream:${topic}`
+
 const isKeyed = (topic: { readonly kind: string }): boolean => topic.kind === 'table'
 
 function materializePipeline(parts: PipelinesParts, manifest: Manifest, relation: StreamManifest): RunningPipeline {
   const { name, shape } = relation
   const sink = new Materialize({ name, shape, keyed: isKeyed(relation) }, parts.relations)
-  return build(parts, manifest, { name: `stream:${name}`, topics: [relation], code: hash(shape), makes: name, sink })
+  return build(parts, manifest, { name: materializeName(name), topics: [relation], code: hash(shape), makes: name, sink })
 }
 
 function streamOf(manifest: Manifest, name: string): StreamManifest {
@@ -100,7 +110,7 @@ function processPipeline(parts: PipelinesParts, manifest: Manifest, processor: P
   return build(parts, manifest, { name: `process:${name}`, topics: [input], code: hash(processor), makes: name, sink })
 }
 
-/** A changed definition is a new pipeline: it starts at the beginning of the log, and the table starts empty. */
+/** A changed definition is a new pipeline: it goes through the history of its streams, and replaces the table's rows then. */
 async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: ModelManifest): Promise<RunningPipeline> {
   const statement = await parts.parser.parse(inlineConstants(model.sql))
   const query = compileLive(statement.node, (name) => {
@@ -110,11 +120,10 @@ async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: Mo
   const topics = query.streams.map((stream) => streamOf(manifest, stream))
   const code = hash([query, model.shape])
   const name = `live:${model.name}@${code}`
-  await startEmpty(parts, model, name)
   const read = new Map(topics.map((topic) => [topic.name, shapeRead(manifest, query, topic)]))
   const shapes = new Map(topics.map((topic) => [topic.name, storedShape({ ...topic, shape: read.get(topic.name)! })]))
   const sink = new Live(model, query, (stream) => shapes.get(stream)!, parts.relations)
-  return build(parts, manifest, { name, topics, read, code, makes: model.name, sink })
+  return build(parts, manifest, { name, topics, read, code, makes: model.name, sink, openHistory: historyOf(parts) })
 }
 
 /** What a live model needs of a stream's rows: the columns that it names and those that decide which rows are out. */
@@ -124,15 +133,16 @@ function shapeRead({ checks }: Manifest, query: LiveQuery, { name, shape, time, 
   return isChecked ? shape : { fields: shape.fields.filter((field) => read.has(field.name)) }
 }
 
-async function startEmpty(parts: PipelinesParts, model: ModelManifest, pipeline: string): Promise<void> {
-  const { offsets } = await parts.catalog.progress(pipeline)
-  if (offsets.length > 0) return
-  for (const name of [model.name, rejectedName(model.name)]) {
-    const table = await parts.lake.table(name)
-    const files = table.current ? await parts.lake.files(table) : []
-    if (files.length === 0) continue
-    await parts.lake.commit([
-      { table: name, operation: 'delete', add: [], remove: files.map((file) => file.path), validateFrom: table.current!.id },
-    ])
+/** A stream as its own pipeline has committed it: rows, offsets and watermarks belong to one commit. */
+const historyOf =
+  ({ catalog, checkpoints, lake, engine }: PipelinesParts): OpenHistory =>
+  async ({ topic, stream }) => {
+    const { offsets, checkpoint } = await catalog.progress(materializeName(topic))
+    if (offsets.length === 0) return null
+    const below = Array.from({ length: stream.partitions }, (_, index) => offsets.find(({ partition }) => partition === index)?.next ?? 0)
+    const state = checkpoint && ((await checkpoints.read(checkpoint.location)) as { sources?: Record<string, SourceState> })
+    // Read after the offsets: what the table has beyond them is left to the log.
+    const table = await lake.table(topic)
+    const rows = readHistory({ engine, lake }, { table, shape: stream.shape, below })
+    return { topic, offsets: below, state: state?.sources?.[topic] ?? null, rows }
   }
-}

@@ -94,7 +94,15 @@ export async function openWarehouse(
   }
   const store = { ...routed, remove }
   const remote = { store, cache, stagingDirectory: data.staging }
-  return { id, directory, formerly: [data.lake, ...archived], checkpoints: `${root}/checkpoints`, store, remote, ...(signer ? { signer } : {}) }
+  return {
+    id,
+    directory,
+    formerly: [data.lake, ...archived],
+    checkpoints: `${root}/checkpoints`,
+    store,
+    remote,
+    ...(signer ? { signer } : {}),
+  }
 }
 
 /** What was chosen when the directory was last used with its project. */

@@ -11,10 +11,10 @@ import type { LakeTable } from '../lake/types.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Shape } from '../schema/type.ts'
 import { Chain } from './operators/chain.ts'
-import type { Cut, Sink } from './pipeline.ts'
 import { batchOf } from './plain.ts'
 import { Poison } from './poison.ts'
 import { rejectedBatch } from './rejected.ts'
+import type { Cut, Sink } from './sink.ts'
 import type { Delivery } from './source.ts'
 
 /** Rows of the stream that were out since the model was deployed: in = out + rejected. */
@@ -32,6 +32,7 @@ interface SavedState {
 const ZERO: LiveCounts = { in: 0, out: 0, rejected: 0 }
 
 export class Live implements Sink {
+  readonly isPrompt = true
   readonly #name: string
   readonly #shape: Shape
   readonly #limitBytes: number
@@ -69,14 +70,20 @@ export class Live implements Sink {
     return this.#relation.pendingBytes + this.#rejected.pendingBytes
   }
 
+  get isRebuilding(): boolean {
+    return this.#relation.isHidden || this.#rejected.isHidden
+  }
+
   /** Windows that are still open. */
   get openWindows(): number {
     return this.#chain.openWindows
   }
 
   async restore(saved: unknown): Promise<void> {
-    await this.#relation.reset()
-    await this.#rejected.reset()
+    // What is there is shown until the first commit, which replaces it.
+    const anew = saved === null
+    await this.#relation.reset({ anew })
+    await this.#rejected.reset({ anew })
     const { chain, counts = ZERO } = (saved as SavedState | null) ?? { chain: null }
     this.#chain.restore(chain)
     this.#counts = counts
@@ -162,6 +169,8 @@ export class Live implements Sink {
       changes: async () => (await Promise.all(flushes.map((flush) => flush.changes()))).flat(),
       publish: async (tables: readonly LakeTable[]) => {
         for (const flush of flushes) await flush.publish(tables)
+        // Of what was out of sight nothing open was shown.
+        this.#isDirty = true
       },
     }
   }

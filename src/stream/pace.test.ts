@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Clock } from '../core/clock.ts'
-import { rest, restLimitMs } from './pace.ts'
+import { breathe, rest, restLimitMs } from './pace.ts'
 
 /** A thread on which every timer comes `lateMs` too late, on a machine that is busy for `share` of the time. */
 function threadClock(lateMs: number, share = 0): Clock {
@@ -60,4 +60,12 @@ test('whoever is waited for need not wait for the rest', async () => {
   let steps = 0
   const clock = { ...busy, sleep: async (ms: number) => busy.sleep(ms).then(() => (steps++ > 0 ? wanted.abort() : undefined)) }
   assert.equal(await rested(clock, 1_000, 0, wanted.signal), 22)
+})
+
+test('one that somebody waits for reads again a tick after the last read began', async () => {
+  const clock = threadClock(12, 0.9)
+  await breathe(clock, { startedMs: 0 }, never)
+  assert.equal(clock.monotonicMs(), 17)
+  await breathe(clock, { startedMs: 0 }, never)
+  assert.equal(clock.monotonicMs(), 29, 'after long work it only lets others have their turn')
 })

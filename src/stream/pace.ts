@@ -46,3 +46,11 @@ export async function rest(clock: Clock, round: Round, signal: AbortSignal): Pro
     nowMs = wokenMs
   }
 }
+
+/** A prompt pipeline reads so often at most: what it reads at once has a price of its own. */
+const TICK_MS = 5
+
+/** The rest of one that somebody waits for: the next read begins a tick after the last, and whatever else is due goes between. */
+export async function breathe(clock: Clock, { startedMs }: Pick<Round, 'startedMs'>, signal: AbortSignal): Promise<void> {
+  await clock.sleep(Math.max(0, startedMs + TICK_MS - clock.monotonicMs()), signal).catch(() => {})
+}

@@ -2,56 +2,18 @@
 // its `Sink`. Everything between two commits is a function of (checkpoint, log): after any failure the pipeline starts
 // again from the commit. PROTOCOL rules 10 to 17.
 import type { Clock } from '../core/clock.ts'
-import { asMillraceError, type MillraceError } from '../core/errors.ts'
+import { asMillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
 import type { Lake } from '../lake/open-lake.ts'
-import type { LakeTable, TableChange } from '../lake/types.ts'
 import type { Log } from '../log/log.ts'
 import type { Catalog } from '../store/catalog.ts'
 import type { CheckpointStore } from './checkpoint.ts'
 import { IdleWatch } from './idle.ts'
-import { type Round, rest } from './pace.ts'
-import type { Delivery, SourceState, StreamSource } from './source.ts'
-
-/** What was frozen at a cut of the log and goes into one commit. */
-export interface Cut {
-  /** JSON of the sink's state, as of the cut. */
-  readonly state: unknown
-  /** Writes the data files. May be called again when a commit failed. */
-  changes(): Promise<readonly TableChange[]>
-  /** The commit is durable: swap what readers see. */
-  publish(tables: readonly LakeTable[]): Promise<void>
-}
-
-export interface Sink {
-  /** Forgets everything and continues from a committed state; null = from nothing. */
-  restore(state: unknown): Promise<void>
-  apply(delivery: Delivery): Promise<void>
-  /** Called after each round of reads with the least watermark over all partitions, microseconds. */
-  tick(watermarkUs: number | null): Promise<void>
-  /** Bytes that wait for the next flush. */
-  readonly pendingBytes: number
-  readonly pendingRows: number
-  cut(): Promise<Cut>
-  /** Milliseconds until it wants to be ticked though nothing came; null or absent: it need not be. */
-  readonly wakeInMs?: number | null
-  /** Of a topic that it reads beside the pipeline's own: the first offset that it needs again after a restart. */
-  heldFrom?(topic: string): number
-  /** One pipeline of a stream takes the decisions that are about the stream itself. */
-  readonly ownsStream?: boolean
-}
-
-export type StreamEvent =
-  | { readonly kind: 'applied'; readonly pipeline: string; readonly partition: number; readonly delivery: Delivery; readonly lag: number }
-  | {
-      readonly kind: 'flushed'
-      readonly pipeline: string
-      readonly tables: readonly string[]
-      readonly rows: number
-      readonly tookMs: number
-    }
-  /** `againMs`: when it starts again from its last commit; infinite when another owner has taken over. */
-  | { readonly kind: 'failed'; readonly pipeline: string; readonly error: MillraceError; readonly againMs: number }
+import { breathe, type Round, rest } from './pace.ts'
+import { type OpenHistory, replay } from './replay.ts'
+import type { Cut, Sink } from './sink.ts'
+import type { SourceState, StreamSource } from './source.ts'
+import type { StreamEvent } from './stream-event.ts'
 
 export interface PipelineSettings {
   readonly name: string
@@ -92,6 +54,14 @@ export interface InputProgress {
   readonly watermarkUs: number | null
 }
 
+/** A model that is computed again. */
+export interface Rebuild {
+  /** Rows that were read from the lake. */
+  readonly historyRows: number
+  /** Records that the log has beyond; null while the lake is read. */
+  readonly leftInLog: number | null
+}
+
 interface PipelineState {
   /** By topic. */
   readonly sources?: Readonly<Record<string, SourceState>>
@@ -116,6 +86,8 @@ export class Pipeline {
   #generation = ''
   /** Location of the checkpoint of the last commit. */
   #checkpoint: string | null = null
+  /** It has read nothing yet, or is to forget what it has read. */
+  #isAnew = false
   #lastCutMs = 0
   /** When the newest record that was read had come. */
   #readMs = 0
@@ -125,11 +97,24 @@ export class Pipeline {
   #flushAsked: (() => void)[] = []
   #wake: (() => void) | null = null
   #done: Promise<void> = Promise.resolve()
+  readonly #openHistory: OpenHistory | null
+  /** Ends of the log that a rebuilt model has to reach before it is shown. */
+  #caughtUpAt: readonly number[] = []
+  #rebuildAsked: (() => void)[] = []
+  #replayedRows = 0
+  #isReplaying = false
   #ready: Promise<void>
   #isReady: () => void = () => {}
 
-  constructor(settings: PipelineSettings, parts: PipelineParts, sources: readonly StreamSource[], sink: Sink) {
+  constructor(
+    settings: PipelineSettings,
+    parts: PipelineParts,
+    sources: readonly StreamSource[],
+    sink: Sink,
+    openHistory: OpenHistory | null = null,
+  ) {
     this.settings = settings
+    this.#openHistory = openHistory
     this.#parts = parts
     this.#sources = sources
     this.#inputs = sources.flatMap((source) => source.positions.map((_, partition) => ({ source, topic: source.topic, partition })))
@@ -205,12 +190,32 @@ export class Pipeline {
     }
   }
 
+  /** How far a rebuild is; null while none is under way. */
+  get rebuild(): Rebuild | null {
+    if (!this.#sink.isRebuilding && this.#rebuildAsked.length === 0) return null
+    const left = this.#ends().reduce((sum, end, index) => sum + end - this.#positions[index]!, 0)
+    return { historyRows: this.#replayedRows, leftInLog: this.#isReplaying ? null : left }
+  }
+
+  /**
+   * Computes everything again, from the history of its streams on; what is committed is shown until that has caught up, and
+   * replaced then in one commit. Resolves when it is, or the pipeline stops. After a crash before the old goes on.
+   */
+  async startRebuild(): Promise<void> {
+    if (this.#stop.signal.aborted) return
+    await new Promise<void>((resolve) => {
+      this.#rebuildAsked.push(resolve)
+      this.#wake?.()
+    })
+  }
+
   async #run(): Promise<void> {
     let againMs = 100
     while (!this.#stop.signal.aborted) {
       try {
         await this.#recover()
         this.#isReady()
+        await this.#readHistory()
         await this.#loop(() => {
           againMs = 100
         })
@@ -233,7 +238,7 @@ export class Pipeline {
       }
     }
     await this.#flushing
-    for (const resolve of this.#flushAsked.splice(0)) resolve()
+    for (const resolve of [...this.#flushAsked.splice(0), ...this.#rebuildAsked.splice(0)]) resolve()
   }
 
   async #recover(): Promise<void> {
@@ -241,24 +246,52 @@ export class Pipeline {
     this.#generation = uuidV7(clock.nowMs(), random)
     this.#flushError = null
     await catalog.acquire(this.settings.name, this.#generation)
-    const { offsets, checkpoint } = await catalog.progress(this.settings.name)
+    const progress = await catalog.progress(this.settings.name)
+    this.#isAnew = this.#rebuildAsked.length > 0 || progress.offsets.length === 0
+    const { offsets, checkpoint } = this.#isAnew ? { offsets: [], checkpoint: null } : progress
     const state = checkpoint && ((await checkpoints.read(checkpoint.location)) as PipelineState)
     this.#checkpoint = checkpoint?.location ?? null
-    const nextOf = (topic: string, partition: number): number =>
-      offsets.find((row) => row.topic === topic && row.partition === partition)?.next ?? 0
+    const isOf = (topic: string, partition: number) => (row: { topic: string; partition: number }) =>
+      row.topic === topic && row.partition === partition
+    const nextOf = (topic: string, partition: number): number => offsets.find(isOf(topic, partition))?.next ?? 0
     for (const source of this.#sources) {
       const next = source.positions.map((_, partition) => nextOf(source.topic, partition))
       await source.restore(next, state?.sources?.[source.topic] ?? state?.source ?? null)
     }
     await this.#sink.restore(state?.sink ?? null)
-    this.#flushed = this.#inputs.map(({ topic, partition }) => nextOf(topic, partition))
+    this.#flushed = this.#inputs.map(({ topic, partition }) => progress.offsets.find(isOf(topic, partition))?.next ?? 0)
     this.#lastCutMs = clock.monotonicMs()
+    this.#caughtUpAt = this.#ends()
     this.#idleWatch?.reset()
     await this.#sink.tick(this.watermarkUs)
   }
 
+  /** What is committed of its streams comes from there, what follows from the log: one who has read nothing goes this way. */
+  async #readHistory(): Promise<void> {
+    this.#replayedRows = 0
+    if (!this.#isAnew || !this.#openHistory) return
+    this.#isReplaying = true
+    const opened = await Promise.all(this.#sources.map(this.#openHistory))
+    const histories = opened.filter((history) => history !== null)
+    const streams = this.#sources.map(({ stream }) => stream)
+    for await (const { deliveries, watermarkUs } of replay(histories, streams)) {
+      for (const delivery of deliveries) {
+        await this.#sink.apply(delivery)
+        this.#replayedRows += delivery.batch.rows
+      }
+      await this.#sink.tick(watermarkUs)
+      if (this.#stop.signal.aborted) return
+    }
+    for (const [index, source] of this.#sources.entries()) {
+      const history = opened[index]
+      if (history) await source.restore(history.offsets, history.state)
+    }
+    this.#isReplaying = false
+    await this.#sink.tick(this.watermarkUs)
+  }
+
   async #loop(onProgress: () => void): Promise<void> {
-    while (!this.#stop.signal.aborted) {
+    while (!this.#stop.signal.aborted && (this.#isAnew || this.#rebuildAsked.length === 0)) {
       const round = { startedMs: this.#parts.clock.monotonicMs(), busyMs: this.#parts.clock.busyMs() }
       const ends = this.#ends()
       const didRead = await this.#readAll()
@@ -271,6 +304,7 @@ export class Pipeline {
       else if (!didRead) await this.#idle()
       else if (this.#ends().some((end, index) => end > ends[index]!)) await this.#rest(round)
     }
+    await this.#flushing
   }
 
   #ends(): number[] {
@@ -284,7 +318,7 @@ export class Pipeline {
     const wanted = new AbortController()
     this.#wake = () => wanted.abort()
     if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0)
-      await rest(clock, { ...round, behindMs }, wanted.signal)
+      await (this.#sink.isPrompt ? breathe(clock, round, wanted.signal) : rest(clock, { ...round, behindMs }, wanted.signal))
     this.#wake = null
   }
 
@@ -311,6 +345,9 @@ export class Pipeline {
 
   #isFlushDue(): boolean {
     if (this.#flushing) return false
+    // What replaces other rows is committed as soon as it is as far as the log was, and not before.
+    if (this.#sink.isRebuilding || this.#rebuildAsked.length > 0)
+      return this.#isAnew && this.#positions.every((position, index) => position >= this.#caughtUpAt[index]!)
     if (!this.#hasUncommitted) {
       for (const resolve of this.#flushAsked.splice(0)) resolve()
       return false
@@ -332,6 +369,8 @@ export class Pipeline {
     this.#flushing = this.#commit(cut, offsets, sources)
       .then((tables) => {
         this.#flushed = offsets
+        if (this.#isAnew) for (const resolve of this.#rebuildAsked.splice(0)) resolve()
+        this.#isAnew = false
         onProgress()
         const tookMs = this.#parts.clock.monotonicMs() - startedMs
         this.#parts.onEvent({ kind: 'flushed', pipeline: this.settings.name, tables, rows, tookMs })

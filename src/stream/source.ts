@@ -76,6 +76,10 @@ export class StreamSource {
     this.#classifiers = this.#positions.map(() => new Classifier(stream))
   }
 
+  get stream(): SourceStream {
+    return this.#stream
+  }
+
   /** The topic that it reads. */
   get topic(): string {
     return this.#stream.name

@@ -25,9 +25,9 @@ import type { Field } from '../../src/schema/type.ts'
 import type { Catalog } from '../../src/store/catalog.ts'
 import { openStore, type Store } from '../../src/store/open-store.ts'
 import { openCheckpoints } from '../../src/stream/checkpoint.ts'
-import type { StreamEvent } from '../../src/stream/pipeline.ts'
 import type { ProcessorCode, ProcessorHost } from '../../src/stream/processor/host.ts'
 import { localHost } from '../../src/stream/processor/local-host.ts'
+import type { StreamEvent } from '../../src/stream/stream-event.ts'
 
 const COMMON = { at: 'test.ts:1', tags: [], partition: [], cluster: [], keep: { logMs: 7 * 86_400_000 } }
 
@@ -171,6 +171,7 @@ export class StreamWorld {
             this.#applied.set(`${event.pipeline} ${event.delivery.topic} ${event.partition}`, event.delivery.next)
         },
         relations,
+        engine,
         parser,
         settings: {
           ...readSettings({}),

@@ -14,8 +14,8 @@ import { inlineConstants } from '../../src/engine/sql-text.ts'
 import type { Catalog } from '../../src/store/catalog.ts'
 import type { Live } from '../../src/stream/live.ts'
 import type { Materialize } from '../../src/stream/materialize.ts'
-import type { StreamEvent } from '../../src/stream/pipeline.ts'
 import type { OnRow } from '../../src/stream/processor/host.ts'
+import type { StreamEvent } from '../../src/stream/stream-event.ts'
 import { field, liveOf, manifestOf, processorOf, StreamWorld, streamOf, tableOf, until } from './stream-world.ts'
 
 const EVENTS = streamOf(

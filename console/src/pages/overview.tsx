@@ -79,6 +79,7 @@ function Heading({ of }: { readonly of: Overview }) {
 function title(of: Attention): string {
   if (of.kind === 'late') return `${of.subject} is late`
   if (of.kind === 'run') return `${of.subject} failed`
+  if (of.kind === 'rebuild') return `${of.subject} is computed again`
   if (of.kind === 'stopped') return `${of.subject} has stopped`
   if (of.kind === 'rejected') return `${of.subject}: ${plural(of.rows ?? 0, 'rejected row')}`
   return of.rows === undefined || of.rows === 0 ? `${of.subject}: a check fails` : `${of.subject}: ${plural(of.rows, 'row')} quarantined`
@@ -95,7 +96,7 @@ function Action({ of, mayRun }: { readonly of: Attention; readonly mayRun: boole
       </div>
     )
   if (of.relation === undefined) return null
-  if (of.kind === 'rejected' || of.kind === 'stopped')
+  if (of.kind === 'rejected' || of.kind === 'stopped' || of.kind === 'rebuild')
     return (
       <Link className="btn sm" to="/streams/$name" params={{ name: of.relation }}>
         See the stream

@@ -2,6 +2,7 @@
 import { formatAge } from '../../core/duration.ts'
 import { assetsOf, downstream } from '../../orchestrate/graph.ts'
 import type { Caller } from '../answer.ts'
+import { progressOf } from './backfill.ts'
 import { type Moment, readMoment } from './freshness.ts'
 import type { AdminParts } from './parts.ts'
 import { summaries } from './relations.ts'
@@ -109,7 +110,13 @@ function attentionOf(parts: AdminParts, caller: Caller, relations: readonly Rela
       },
     ]
   })
-  return [...failed, ...stopped, ...rejected, ...checks, ...late].sort((a, b) =>
+  const rebuilt = relations.flatMap(({ name }): Attention[] => {
+    const rebuild = moment.pipelines.find((pipeline) => pipeline.makes === name)?.rebuild
+    if (!rebuild) return []
+    const detail = `Computed again: ${progressOf(rebuild)}. It shows the rows of before until then.`
+    return [{ kind: 'rebuild', severity: 'warn', subject: name, relation: name, sinceMs: moment.nowMs, detail, holdsBack: [] }]
+  })
+  return [...failed, ...stopped, ...rejected, ...checks, ...late, ...rebuilt].sort((a, b) =>
     a.severity === b.severity ? 0 : a.severity === 'bad' ? -1 : 1,
   )
 }

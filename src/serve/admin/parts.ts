@@ -58,6 +58,8 @@ export interface AdminParts {
   readonly answerer: Answerer
   pipelines(): readonly PipelineFigures[]
   startRun(request: { assets: readonly string[]; checks: readonly string[]; full: boolean; by: string }): Promise<string | null>
+  /** A live model is computed again, beside what it shows. @throws MR_USAGE for another relation. */
+  startBackfill(model: string): void
   /** Kinds of answers that changed; see AdminEvent. */
   onChange(listener: (key: readonly [string, string?]) => void): () => void
   readonly storage: StorageActions

@@ -4,6 +4,7 @@ import { MillraceError } from '../../core/errors.ts'
 import type { Manifest } from '../../define/manifest.ts'
 import { ADMIN } from '../../govern/identity.ts'
 import type { Answerer, Caller } from '../answer.ts'
+import { backfillState, startBackfill } from './backfill.ts'
 import { dashboardDetail, dashboards, tileAnswer } from './dashboards.ts'
 import { streamEvents } from './events.ts'
 import { readMoment } from './freshness.ts'
@@ -84,6 +85,8 @@ export function addAdmin(app: FastifyInstance, parts: AdminParts): void {
   )
   route('POST', '/verify', (caller) => forAdmin(caller, () => verifyAll(parts, caller)))
   route('GET', '/advice', (caller) => forAdmin(caller, () => advice(parts)))
+  route('POST', '/relations/:name/backfill', (caller, { params }) => forAdmin(caller, () => startBackfill(parts, params['name']!)))
+  route('GET', '/relations/:name/backfill', (caller, { params }) => forAdmin(caller, async () => backfillState(parts, params['name']!)))
   route('POST', '/relations/:name/restore', (caller, { params, body }) =>
     forAdmin(caller, () => restore(parts, caller, params['name']!, body)),
   )

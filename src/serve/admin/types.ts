@@ -27,6 +27,7 @@
 // | GET /admin/runs?state=&hours=24&limit=&before=id | Runs | newest first |
 // | GET /admin/runs/:id | RunDetail | |
 // | POST /admin/runs | RunStarted | body RunRequest; 403 MR_ACCESS_DENIED unless `session.mayRun` |
+// | POST /admin/relations/:name/backfill | BackfillState | administrators: a live model is computed again; GET says how far |
 // | POST /admin/relations/:name/restore | Restored | administrators; body `{to}`, see `storage.ts`, as for the three below |
 // | GET, POST /admin/relations/:name/tags | Tags | administrators; body of POST `{tag, snapshot?, maxAgeMs?}` |
 // | POST /admin/relations/:name/tags/:tag/remove | Tags | administrators |
@@ -162,7 +163,7 @@ export interface Relations extends Clocked {
 
 /** Something that needs somebody now. */
 export interface Attention {
-  readonly kind: 'late' | 'run' | 'check' | 'rejected' | 'stopped'
+  readonly kind: 'late' | 'run' | 'check' | 'rejected' | 'stopped' | 'rebuild'
   readonly severity: 'bad' | 'warn'
   /** The relation, sink or job. */
   readonly subject: string

@@ -8,7 +8,7 @@ import type { ProcessorManifest, StreamManifest } from '../../define/manifest.ts
 import type { Append, Log } from '../../log/log.ts'
 import { encodeRefusals } from '../../log/refusal.ts'
 import { controlRecord, tickRecord } from '../control.ts'
-import type { Cut, Sink } from '../pipeline.ts'
+import type { Cut, Sink } from '../sink.ts'
 import type { Delivery, StreamSource } from '../source.ts'
 import { Broadcast, type SavedBroadcast } from './broadcast.ts'
 import type { Ended, ProcessorHost, Ran } from './host.ts'

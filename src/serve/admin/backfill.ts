@@ -1,0 +1,23 @@
+// Routes about live models that are computed again from history. The work is the pipeline's.
+import type { Rebuild } from '../../stream/pipeline.ts'
+import type { AdminParts } from './parts.ts'
+import type { Clocked } from './types.ts'
+
+export interface BackfillState extends Clocked {
+  readonly model: string
+  /** Null once it is committed, or when none was started. */
+  readonly rebuild: Rebuild | null
+}
+
+export async function startBackfill(parts: AdminParts, model: string): Promise<BackfillState> {
+  parts.startBackfill(model)
+  return backfillState(parts, model)
+}
+
+export function backfillState(parts: AdminParts, model: string): BackfillState {
+  const rebuild = parts.pipelines().find(({ makes, live }) => makes === model && live !== null)?.rebuild ?? null
+  return { nowMs: parts.clock.nowMs(), model, rebuild }
+}
+
+export const progressOf = ({ historyRows, leftInLog }: Rebuild): string =>
+  leftInLog === null ? `${historyRows} rows of history read` : `${historyRows} rows of history read, ${leftInLog} in the log to go`

@@ -1,0 +1,15 @@
+// What a pipeline tells about itself: hints for metrics, alerts and those who wait; nothing relies on one.
+import type { MillraceError } from '../core/errors.ts'
+import type { Delivery } from './source.ts'
+
+export type StreamEvent =
+  | { readonly kind: 'applied'; readonly pipeline: string; readonly partition: number; readonly delivery: Delivery; readonly lag: number }
+  | {
+      readonly kind: 'flushed'
+      readonly pipeline: string
+      readonly tables: readonly string[]
+      readonly rows: number
+      readonly tookMs: number
+    }
+  /** `againMs`: when it starts again from its last commit; infinite when another owner has taken over. */
+  | { readonly kind: 'failed'; readonly pipeline: string; readonly error: MillraceError; readonly againMs: number }
