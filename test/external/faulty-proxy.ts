@@ -17,9 +17,11 @@ export interface FaultyOptions {
   readonly target: string
   readonly hasTransactions: boolean
   readonly faultOf: (method: string, path: string) => Fault
+  /** Called when the server has carried out a request, before the client hears of it. */
+  readonly onDone?: (method: string, path: string) => Promise<void>
 }
 
-export async function startFaultyProxy({ target, hasTransactions, faultOf }: FaultyOptions): Promise<FaultyProxy> {
+export async function startFaultyProxy({ target, hasTransactions, faultOf, onDone }: FaultyOptions): Promise<FaultyProxy> {
   const made = new Map<Fault, number>()
   /** Requests that the server gets later. */
   let late: (() => Promise<unknown>)[] = []
@@ -44,6 +46,7 @@ export async function startFaultyProxy({ target, hasTransactions, faultOf }: Fau
       return fail(504)
     }
     const { status, text } = await forward()
+    await onDone?.(method, url)
     if (fault === 'answer lost') return void request.socket.destroy()
     const isConfig = url.startsWith('/v1/config')
     const shown = isConfig && !hasTransactions ? text.replace('"POST /v1/{prefix}/transactions/commit",', '') : text
