@@ -34,7 +34,7 @@ export async function restageAppend(
     ...(head ? { 'parent-snapshot-id': head['snapshot-id'] } : {}),
     'sequence-number': sequence,
     'timestamp-ms': Math.max(mine['timestamp-ms'], now['last-updated-ms']),
-    'manifest-list': list.uri,
+    'manifest-list': list,
   }
   const main = now.refs['main']
   return {
