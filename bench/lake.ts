@@ -9,7 +9,7 @@ import { measureCommits } from './lake/commits.ts'
 import { printFloors } from './lake/figures.ts'
 import { measurePlanning } from './lake/planning.ts'
 import { measureQuestions } from './lake/questions.ts'
-import { measureUpserts } from './lake/upserts.ts'
+import { measureUpserts, measureVectors } from './lake/upserts.ts'
 import { openWorkbench, type Workbench } from './lake/workbench.ts'
 
 const { values } = parseArgs({
@@ -28,7 +28,9 @@ const CASES: Readonly<Record<string, (bench: Workbench) => Promise<void>>> = {
   questions: (bench) => measureQuestions(bench),
   async upserts(bench) {
     await measureUpserts(bench, 1_000_000)
+    await measureVectors(bench, 1_000_000)
     if (values.large) await measureUpserts(bench, 10_000_000)
+    if (values.large) await measureVectors(bench, 10_000_000)
   },
 }
 

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { systemClock } from '../../src/core/clock.ts'
-import { nodeDisk } from '../../src/core/disk.ts'
 import type { Manifest } from '../../src/define/manifest.ts'
 import { relationsOf } from '../../src/engine/ast.ts'
 import { pruneTerms } from '../../src/engine/prune.ts'
@@ -12,8 +11,7 @@ import { quoteText } from '../../src/engine/sql-text.ts'
 import { writeParquet } from '../../src/engine/write.ts'
 import type { Identity } from '../../src/govern/identity.ts'
 import { type Guard, openGuard } from '../../src/govern/secure.ts'
-import { openEmbeddedLog } from '../../src/log/embedded.ts'
-import { maintainTable } from '../../src/orchestrate/maintenance.ts'
+import { compact as joinFiles } from '../../src/orchestrate/chores/compact.ts'
 import { atMost, medianOf, print } from './figures.ts'
 import { rangeSql, SHAPE, type Workbench } from './workbench.ts'
 
@@ -128,25 +126,7 @@ async function scans(bench: Workbench, guard: Guard): Promise<void> {
 }
 
 /** As the program does it in the background. */
-async function compact({ directory, engine, lake, relations }: Workbench): Promise<void> {
-  const log = await openEmbeddedLog({ disk: nodeDisk, clock: systemClock, directory: `${directory}/log` })
-  try {
-    const parts = {
-      clock: systemClock,
-      lake,
-      engine,
-      log,
-      manifest: { relations: [] } as unknown as Manifest,
-      everyMs: 0,
-      committedOffset: () => 0,
-      onCommitted: relations.committed.bind(relations),
-      onDone: () => {},
-      onError: (_message: string, error: Error) => {
-        throw error
-      },
-    }
-    await maintainTable(parts, await lake.table(NAME))
-  } finally {
-    await log.close()
-  }
+async function compact({ engine, lake, relations }: Workbench): Promise<void> {
+  await joinFiles.run({ clock: systemClock, lake, engine }, { table: await lake.table(NAME), relation: undefined, isAsked: false })
+  relations.committed(await lake.table(NAME))
 }

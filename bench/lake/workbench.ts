@@ -23,7 +23,7 @@ export interface Workbench {
   /** The same tables with nothing in memory. */
   coldLake(): Lake
   /** An empty table of `SHAPE`, clustered by id; keyed by it when asked. */
-  table(name: string, options?: { readonly isKeyed?: boolean }): Promise<LakeTable>
+  table(name: string, options?: { readonly isKeyed?: boolean; readonly formatVersion?: 2 | 3 }): Promise<LakeTable>
   append(table: string, add: readonly DataFile[]): Promise<LakeTable>
   close(): Promise<void>
 }
@@ -63,8 +63,8 @@ export async function openWorkbench(directory: string): Promise<Workbench> {
     lake,
     relations: new RelationStore(engine, lake),
     coldLake,
-    table: (name, { isKeyed = false } = {}) =>
-      lake.create({ name, shape: SHAPE, partition: [], cluster: ['id'], key: isKeyed ? ['id'] : [] }),
+    table: (name, { isKeyed = false, formatVersion = 2 } = {}) =>
+      lake.create({ name, shape: SHAPE, partition: [], cluster: ['id'], key: isKeyed ? ['id'] : [], formatVersion }),
     append: async (table, add) => (await lake.commit([{ table, operation: 'append', add, remove: [] }])).tables[0]!,
     async close() {
       session.close()

@@ -159,6 +159,13 @@ function build(): Command {
   ).requiredOption('--to <snapshot>', 'id or tag of the snapshot')
   define(
     program,
+    'maintain [tables...]',
+    'joins small files, expires snapshots and does what else maintenance does by itself, now; says what it saved',
+    ['maintain', 'maintain orders --json'],
+    async () => (await import('./maintain.ts')).maintain,
+  )
+  define(
+    program,
     'verify',
     'checks that the audit trail is unbroken, every file is there and whole, and every table can be read',
     ['verify', 'verify --json'],

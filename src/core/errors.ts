@@ -136,6 +136,7 @@ export const ERRORS = {
   MR_PROCESSOR: entry('A processor failed', 500),
   MR_PROCESSOR_ENDED: entry("A processor's code did not come back and was ended", 500, true),
   MR_CHECK_BLOCKED: entry('A check with severity block failed; nothing was published', 409),
+  MR_RUN_KEY: entry('Rows that should have one key each do not', 409),
   MR_RUN_TIMEOUT: entry('A step ran longer than it may', 504, true),
   MR_RUN_UNKNOWN: entry('The run does not exist', 404),
   MR_ALERT_SEND: entry('An alert could not be delivered', 502, true),

@@ -1,7 +1,7 @@
 // Fields: the type of one column and what is known about it. `t.string().optional().pii('email')` is a new value at each
 // step. The types here are what makes keys, times and rows check in the user's editor.
 
-import type { Kind, Type } from '../schema/type.ts'
+import type { Inner, Kind, Field as SchemaField, Type } from '../schema/type.ts'
 import type { Any } from './any.ts'
 import type { Decimal, Instant } from './values.ts'
 
@@ -14,6 +14,8 @@ export interface FieldSpec {
   readonly doc?: string
   readonly unit?: string
   readonly pii?: string
+  /** What it was called before, by `was`. */
+  readonly was?: string
   /** `relation.column` that it refers to, by `ref`. */
   readonly references?: string
 }
@@ -34,9 +36,17 @@ export interface Field<T = Any, O extends boolean = boolean, K extends Kind = Ki
   /** Unit of measure, such as `'GBP'` or `'ms'`. */
   unit(unit: string): Field<T, O, K>
   doc(text: string): Field<T, O, K>
+  /** It goes on under a new name: stored rows have their values in it. Of members of structs too. */
+  was(name: string): Field<T, O, K>
 }
 
 export type Fields = Readonly<Record<string, Field>>
+
+/** A value of a field: null is one where the field is optional. */
+type ValueOf<F extends Field> = F['$optional'] extends true ? F['$type'] | null : F['$type']
+
+/** What a key of a map can be. */
+export type MapKey = 'string' | 'enum' | 'uuid' | 'date' | 'int' | 'long'
 
 type Flat<T> = { [K in keyof T]: T[K] }
 
@@ -68,6 +78,7 @@ export function fieldMembers(spec: FieldSpec) {
     pii: (tag: string) => fieldOfSpec({ ...spec, pii: tag }),
     unit: (unit: string) => fieldOfSpec({ ...spec, unit }),
     doc: (text: string) => fieldOfSpec({ ...spec, doc: text }),
+    was: (name: string) => fieldOfSpec({ ...spec, was: name }),
   }
 }
 
@@ -98,7 +109,31 @@ export const t = Object.freeze({
   json: <T = unknown>() => of<T, 'json'>({ kind: 'json' }),
   /** One of `values`. */
   enum: <const V extends readonly [string, ...string[]]>(...values: V) => of<V[number], 'enum'>({ kind: 'enum', values }),
+  /** Named members, each a field of its own: an object in TypeScript and JSON. */
+  struct: <S extends Fields>(members: S) =>
+    of<RowOf<S>, 'struct'>({ kind: 'struct', fields: Object.entries(members).map(([name, member]) => ({ name, ...memberOf(member) })) }),
+  /** Any number of values of one type, in order. `t.list(t.string().optional())` may hold null. */
+  list: <F extends Field>(element: F) => of<ValueOf<F>[], 'list'>({ kind: 'list', element: innerOf(element) }),
+  /** Values by key: an object in TypeScript and JSON, whose keys are the keys' texts. */
+  map: <K extends Field<Any, false, MapKey>, V extends Field>(key: K, value: V) =>
+    of<Record<string, ValueOf<V>>, 'map'>({ kind: 'map', key: innerOf(key).type, value: innerOf(value) }),
 })
+
+/** What has no type of its own, which `check` reports. */
+export const UNTYPED: Type = { kind: 'enum', values: [] }
+
+const innerOf = (field: Field | undefined): Inner => ({ type: field?.$field?.type ?? UNTYPED, optional: field?.$field?.optional ?? false })
+
+function memberOf(field: Field | undefined): Omit<SchemaField, 'name'> {
+  const { doc, unit, pii, was } = field?.$field ?? {}
+  return {
+    ...innerOf(field),
+    ...(doc === undefined ? {} : { doc }),
+    ...(unit === undefined ? {} : { unit }),
+    ...(pii === undefined ? {} : { pii }),
+    ...(was === undefined ? {} : { was }),
+  }
+}
 
 /**
  * A field that refers to `relation.column`, for circles and self-references, where the other value does not exist yet.

@@ -23,4 +23,9 @@ export interface RelationHow {
   readonly keep?: { readonly log?: Duration; readonly table?: Duration }
   /** Freshness target. */
   readonly fresh?: Duration
+  /**
+   * Iceberg's format version of the table: 2 (default), which every reader knows, or 3, with row ids, deletion vectors and
+   * defaults. A table of version 2 becomes one of version 3; there is no way back.
+   */
+  readonly iceberg?: { readonly version: 2 | 3 }
 }

@@ -44,6 +44,8 @@ interface Common {
   readonly keep: { readonly logMs: number; readonly tableMs?: number }
   /** Freshness target in milliseconds. */
   readonly freshMs?: number
+  /** Iceberg's format version of the table, when it is not 2. */
+  readonly formatVersion?: 3
 }
 
 export interface StreamManifest extends Common {
@@ -86,7 +88,7 @@ export interface ModelManifest extends Common {
   readonly sql: SqlText
   /** Relations that it reads, found in the syntax tree. */
   readonly inputs: readonly string[]
-  readonly refresh: 'view' | 'full' | 'incremental' | 'live'
+  readonly refresh: 'view' | 'full' | 'incremental' | 'scd2' | 'live'
   readonly key: readonly string[]
   /** Interval column of an incremental model, and its grain. */
   readonly by?: string

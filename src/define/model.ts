@@ -42,7 +42,13 @@ interface IncrementalHow<R> extends CommonHow<R> {
   readonly onChange?: 'recompute' | 'keep'
 }
 
-export type ModelHow<R> = WholeHow<R> | LiveHow<R> | IncrementalHow<R>
+interface HistoryHow<R> extends CommonHow<R> {
+  /** Every version of a row, by key, with `valid_from`, `valid_to` and `is_current` (a slowly changing dimension of type 2). */
+  readonly refresh: 'scd2'
+  readonly key: ColumnName<R> | readonly ColumnName<R>[]
+}
+
+export type ModelHow<R> = WholeHow<R> | LiveHow<R> | IncrementalHow<R> | HistoryHow<R>
 
 /** A model whose columns come from its SQL: typed once `millrace-env.d.ts` is written, `any` until then. */
 export type Model<N extends string> = Relation<N, RowNamed<N>, 'model'> &

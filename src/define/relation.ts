@@ -51,11 +51,14 @@ export interface RelationParts {
   readonly $alias?: string
 }
 
-const columnOf = (parts: RelationParts, name: string, spec: FieldSpec) =>
-  Object.freeze({
+/** What a column was called before is its own affair: as a field of another relation it was never there. */
+const columnOf = (parts: RelationParts, name: string, spec: FieldSpec | undefined) => {
+  const { was: _, ...own } = spec ?? {}
+  return Object.freeze({
     $column: Object.freeze({ relation: parts.$name, ...(parts.$alias === undefined ? {} : { alias: parts.$alias }), name }),
-    ...fieldMembers(spec),
+    ...fieldMembers(own as FieldSpec),
   })
+}
 
 /** A relation with declared columns. */
 export function declaredRelation(parts: RelationParts, fields: Fields): unknown {

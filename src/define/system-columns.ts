@@ -21,6 +21,13 @@ export const REJECTED_SHAPE: Shape = {
   ],
 }
 
+/** What a model of type 2 has behind the columns of its SQL: when each version was the row of its key. */
+export const HISTORY_FIELDS: readonly Field[] = [
+  { name: 'valid_from', type: { kind: 'timestamp' }, optional: false, doc: 'when this version of the row was first seen' },
+  { name: 'valid_to', type: { kind: 'timestamp' }, optional: true, doc: 'when it was seen no more; null for the current version' },
+  { name: 'is_current', type: { kind: 'boolean' }, optional: false, doc: 'whether it is the latest version and still there' },
+]
+
 export const lateName = (stream: string): string => `${stream}__late`
 export const rejectedName = (stream: string): string => `${stream}__rejected`
 

@@ -3,6 +3,7 @@
 // types it runs in JavaScript. Source: Iceberg spec, appendix B.
 import { DuckDBScalarFunction, INTEGER, VARCHAR } from '@duckdb/node-api'
 import type { LakeField } from '../lake/types.ts'
+import { flatType } from '../lake/value/iceberg-type.ts'
 import { valueFromText } from '../lake/value/text-value.ts'
 import { applyTransform, parseTransform } from '../lake/value/transform.ts'
 import type { Session } from './duckdb.ts'
@@ -20,7 +21,7 @@ export function bucketSql(session: Session, select: string, source: LakeField, t
   const { parameter: buckets } = parseTransform(transform)
   const whole = wholeNumber(source)
   if (whole !== null) return stagedBucket(select, whole, buckets, index)
-  const name = addFunction(session, source.type)
+  const name = addFunction(session, flatType(source.type))
   const text = source.type === 'binary' ? `hex(${quoteName(source.name)})` : `CAST(${quoteName(source.name)} AS VARCHAR)`
   return { sql: select, value: `(${name}(${text}) % ${buckets})` }
 }

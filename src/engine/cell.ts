@@ -1,21 +1,26 @@
 // Values of results: from DuckDB's own to plain ones, and from those to JSON as CONTRACT prints it. Plain: null, boolean,
 // number (32 bits and doubles), bigint (64 bits and more), text for everything else (decimals, dates, ISO timestamps in UTC
-// with six digits and Z, uuid, base64 of blobs), arrays and objects for nested types.
+// with six digits and Z, uuid, base64 of blobs), arrays for lists and objects for structs and maps.
 import {
+  type DuckDBArrayType,
   DuckDBArrayValue,
   DuckDBBlobValue,
   type DuckDBDataChunk,
   DuckDBDateValue,
   type DuckDBDecimalType,
   DuckDBDecimalValue,
+  type DuckDBListType,
   DuckDBListValue,
+  type DuckDBMapType,
   DuckDBMapValue,
+  type DuckDBStructType,
   DuckDBStructValue,
   DuckDBTimestampMillisecondsValue,
   DuckDBTimestampNanosecondsValue,
   DuckDBTimestampSecondsValue,
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
+  DuckDBTimeValue,
   type DuckDBType,
   DuckDBTypeId,
   type DuckDBValue,
@@ -49,7 +54,7 @@ function readerOf(vector: ResultVector, type: DuckDBType): (row: number) => Plai
     case 'bytes':
       return type.typeId === DuckDBTypeId.BLOB ? (row) => vector.bytesAt(row).toString('base64') : (row) => vector.bytesAt(row).toString()
     case 'other':
-      return (row) => plainOf(vector.values[row]!)
+      return (row) => plainOf(vector.values[row]!, type)
   }
 }
 
@@ -89,21 +94,36 @@ export function shortestFloat(value: number): number {
   return Number.isFinite(value) ? Number(value.toPrecision(9)) : value
 }
 
-export function plainOf(value: DuckDBValue): Plain {
-  if (value === null || typeof value !== 'object') return value
+/** A value that is read as an object: nested, or of a type without a vector of its own. */
+export function plainOf(value: DuckDBValue, type: DuckDBType): Plain {
+  if (value === null) return null
+  if (typeof value === 'number') return type.typeId === DuckDBTypeId.FLOAT ? shortestFloat(value) : value
+  if (typeof value !== 'object') return value
   if (value instanceof DuckDBTimestampTZValue || value instanceof DuckDBTimestampValue) return isoMicros(value.micros)
   if (value instanceof DuckDBDecimalValue) return value.toString()
   if (value instanceof DuckDBDateValue) return isoDate(value.days)
+  if (value instanceof DuckDBTimeValue) return isoTime(Number(value.micros))
   if (value instanceof DuckDBTimestampMillisecondsValue) return isoMicros(value.millis * 1_000n)
   if (value instanceof DuckDBTimestampSecondsValue) return isoMicros(value.seconds * 1_000_000n)
   if (value instanceof DuckDBTimestampNanosecondsValue) return isoMicros(value.nanos / 1_000n)
   if (value instanceof DuckDBBlobValue) return Buffer.from(value.bytes).toString('base64')
-  if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue) return value.items.map(plainOf)
-  if (value instanceof DuckDBStructValue)
-    return Object.fromEntries(Object.entries(value.entries).map(([name, inner]) => [name, plainOf(inner)]))
-  if (value instanceof DuckDBMapValue) return value.entries.map(({ key, value: inner }) => ({ key: plainOf(key), value: plainOf(inner) }))
+  if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue) {
+    const element = (type as DuckDBListType | DuckDBArrayType).valueType
+    return value.items.map((item) => plainOf(item, element))
+  }
+  if (value instanceof DuckDBStructValue) {
+    const { entryNames, entryTypes } = type as DuckDBStructType
+    return Object.fromEntries(entryNames.map((name, index) => [name, plainOf(value.entries[name]!, entryTypes[index]!)]))
+  }
+  if (value instanceof DuckDBMapValue) {
+    const { keyType, valueType } = type as DuckDBMapType
+    return Object.fromEntries(value.entries.map((entry) => [keyText(plainOf(entry.key, keyType)), plainOf(entry.value, valueType)]))
+  }
   return String(value)
 }
+
+/** A key of a map as a key of a JSON object. */
+const keyText = (key: Plain): string => (typeof key === 'object' ? JSON.stringify(cellOf(key, '')) : String(key))
 
 const DAY_MICROS = 86_400_000_000
 let lastDay = Number.NaN

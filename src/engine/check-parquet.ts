@@ -3,11 +3,12 @@
 // that true is not found.
 import { asMillraceError } from '../core/errors.ts'
 import type { ColumnStats, DataFile, LakeField, LakeTable } from '../lake/types.ts'
-import { isIcebergType, parseIcebergType } from '../lake/value/iceberg-type.ts'
+import { flatType, isIcebergType, parseIcebergType } from '../lake/value/iceberg-type.ts'
 import { decodeValue } from '../lake/value/single-value.ts'
 import { decimalText } from '../schema/value-text.ts'
 import type { Session } from './duckdb.ts'
-import { duckTypeOfIceberg, parquetSql } from './parquet.ts'
+import { initialOf, parquetSql } from './parquet.ts'
+import { fileColumn } from './renamed-parts.ts'
 import { literal, quoteText } from './sql-text.ts'
 
 /** What is wrong with the file, in words that follow its path; null when nothing is. */
@@ -19,7 +20,12 @@ export async function checkParquet(session: Session, table: LakeTable, file: Dat
     // Columns of types that Millrace does not hold, which another engine wrote, are not looked into.
     const fields = table.schema.fields.filter(({ type }) => isIcebergType(type))
     const checks = fields.flatMap((field) => columnChecks(field, file))
-    const columns = fields.map((field) => ({ id: field.id, name: nameOf(field), type: duckTypeOfIceberg(field.type) }))
+    const columns = fields.map((field) => ({
+      id: field.id,
+      name: nameOf(field),
+      type: fileColumn(field, file.names ?? null).type,
+      ...initialOf(field),
+    }))
     const list = ['count(*)', ...checks.map(({ sql }) => sql)]
     const found = await session.rows(`SELECT ${list.join(', ')} FROM ${parquetSql([file.path], columns)}`)
     const [count, ...values] = found.rows[0]!.map(Number)
@@ -62,8 +68,9 @@ function columnChecks(field: LakeField, file: DataFile): Check[] {
 /** Whether a value is outside of the manifest's bounds; null when there are none to compare with. */
 function outsideSql(field: LakeField, { lower, upper }: ColumnStats): string | null {
   const name = nameOf(field)
-  const [low, high] = [lower && boundSql(field.type, lower), upper && boundSql(field.type, upper)]
-  const isFloat = field.type === 'float' || field.type === 'double'
+  const type = flatType(field.type)
+  const [low, high] = [lower && boundSql(type, lower), upper && boundSql(type, upper)]
+  const isFloat = type === 'float' || type === 'double'
   const parts = [
     ...(low ? [`${name} < ${low}`] : []),
     ...(high ? [isFloat ? `(${name} > ${high} AND NOT isnan(${name}))` : `${name} > ${high}`] : []),

@@ -56,7 +56,7 @@ test('values come out exact', async () => {
     huge: 170141183460469231731687303715884105727n,
     list: [1, null, 3],
     struct: { a: 1, b: ['2020-01-01'] },
-    map: [{ key: 'k', value: 1 }],
+    map: { k: 1 },
   })
 })
 

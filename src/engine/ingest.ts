@@ -1,5 +1,6 @@
 // Column batches into DuckDB tables, chunk by chunk, without an object or a BigInt a value: fixed widths are copied as bytes,
-// short strings are written in DuckDB's own 16-byte form, long ones by one native call each.
+// short strings are written in DuckDB's own 16-byte form, long ones by one native call each. Nested values come as JSON text
+// and are decoded into columns of their parts, which are filled in the same way.
 // Relies on the layout of DuckDB's vectors (string_t: length, then up to 12 bytes inline); `ingest.test.ts` would notice.
 import {
   BIGINT,
@@ -13,6 +14,9 @@ import {
   type DuckDBType,
   FLOAT,
   INTEGER,
+  LIST,
+  MAP,
+  STRUCT,
   TIME,
   TIMESTAMPTZ,
   UUID,
@@ -20,7 +24,8 @@ import {
 } from '@duckdb/node-api'
 import duckdb from '@duckdb/node-bindings'
 import type { BytesColumn, Column, ColumnBatch, IntegerColumn, NumberColumn } from '../schema/batch.ts'
-import type { Type } from '../schema/type.ts'
+import { type ListVector, type Nested, newNested, type StructVector, type Vector } from '../schema/scan/nested.ts'
+import { isNested, type StructType, type Type } from '../schema/type.ts'
 
 const CHUNK_ROWS = 2048
 const scratch = new ArrayBuffer(CHUNK_ROWS * 16)
@@ -33,7 +38,8 @@ const int64 = new BigInt64Array(scratch)
 const validity = new ArrayBuffer(CHUNK_ROWS / 8)
 const validityBytes = new Uint8Array(validity)
 
-type Vector = Parameters<typeof duckdb.vector_ensure_validity_writable>[0]
+/** DuckDB's. */
+type Target = Parameters<typeof duckdb.vector_ensure_validity_writable>[0]
 
 const TWO_32 = 4_294_967_296
 
@@ -62,12 +68,18 @@ function duckType(type: Type): DuckDBType {
       return UUID
     case 'binary':
       return BLOB
+    case 'struct':
+      return STRUCT(Object.fromEntries(type.fields.map((field) => [field.name, duckType(field.type)])))
+    case 'list':
+      return LIST(duckType(type.element.type))
+    case 'map':
+      return MAP(duckType(type.key), duckType(type.value.type))
     default:
       return VARCHAR
   }
 }
 
-/** The types that a table must have to take batches of this shape; wide decimals are text. */
+/** The types that a table must have to take batches of this shape; wide decimals are text, inside others too. */
 export const ingestTypes = (batch: Pick<ColumnBatch, 'shape'>): readonly DuckDBType[] =>
   batch.shape.fields.map((field) => duckType(field.type))
 
@@ -93,44 +105,89 @@ export async function appendRows(connection: DuckDBConnection, schema: string, t
   const appender = await connection.createAppender(table, schema, 'memory')
   const types = ingestTypes(batch)
   // From here on nothing waits: the scratch is shared by all appends.
+  const columns = batch.columns.map((column, index) => vectorOf(batch.shape.fields[index]!.type, column, batch.rows))
   for (let from = 0; from < batch.rows; from += CHUNK_ROWS) {
     const count = Math.min(CHUNK_ROWS, batch.rows - from)
     const chunk = DuckDBDataChunk.create(types, count)
-    for (let index = 0; index < batch.columns.length; index++) {
-      const vector = duckdb.data_chunk_get_vector(chunk.chunk, index)
-      fill(vector, batch.columns[index]!, batch.shape.fields[index]!.type, from, count)
-      fillNulls(vector, batch.columns[index]!, from, count)
-    }
+    for (let index = 0; index < columns.length; index++)
+      fill(duckdb.data_chunk_get_vector(chunk.chunk, index), columns[index]!, batch.shape.fields[index]!.type, from, count)
     appender.appendDataChunk(chunk)
   }
   appender.closeSync()
 }
 
-function fillNulls(vector: Vector, column: Column, from: number, count: number): void {
-  const { nulls } = column
-  if (!nulls) return
+const readers = new WeakMap<Type, Nested>()
+
+/** The column with its parts. What a log holds was taken by a scanner, which may have passed over unknown members. */
+function vectorOf(type: Type, column: Column, rows: number): Vector {
+  if (!isNested(type) || column.kind !== 'bytes') return column
+  const reader = readers.get(type) ?? newNested(type, true)
+  readers.set(type, reader)
+  return reader.decode(column, rows)
+}
+
+/** Fills the first `count` places of the vector with the rows from `from` on. */
+function fill(vector: Target, column: Vector, type: Type, from: number, count: number): void {
+  if (column.kind === 'struct') fillStruct(vector, column, type as StructType, from, count)
+  if (column.kind === 'list') fillList(vector, column, type, from, count)
+  for (let done = 0; done < count; done += CHUNK_ROWS) {
+    const some = Math.min(CHUNK_ROWS, count - done)
+    if (column.kind !== 'struct' && column.kind !== 'list') fillFlat(vector, column, type, from + done, some, done)
+    if (column.nulls) fillNulls(vector, column.nulls, from + done, some, done)
+  }
+}
+
+function fillStruct(vector: Target, { members }: StructVector, { fields }: StructType, from: number, count: number): void {
+  for (const [index, member] of members.entries())
+    fill(duckdb.struct_vector_get_child(vector, index), member, fields[index]!.type, from, count)
+}
+
+/** A list is (where, how many) in a vector of all elements; a map is a list of structs of key and value. */
+function fillList(vector: Target, { parts, start, length }: ListVector, type: Type, from: number, count: number): void {
+  const first = count === 0 ? 0 : start[from]!
+  const total = count === 0 ? 0 : start[from + count - 1]! + length[from + count - 1]! - first
+  duckdb.list_vector_reserve(vector, total)
+  duckdb.list_vector_set_size(vector, total)
+  for (let done = 0; done < count; done += CHUNK_ROWS) {
+    const some = Math.min(CHUNK_ROWS, count - done)
+    uint32.fill(0, 0, some * 4)
+    for (let row = 0; row < some; row++) {
+      uint32[row * 4] = start[from + done + row]! - first
+      uint32[row * 4 + 2] = length[from + done + row]!
+    }
+    duckdb.copy_data_to_vector(vector, done * 16, scratch, 0, some * 16)
+  }
+  const inner = duckdb.list_vector_get_child(vector)
+  if (type.kind === 'list') fill(inner, parts[0]!, type.element.type, first, total)
+  if (type.kind !== 'map') return
+  fill(duckdb.struct_vector_get_child(inner, 0), parts[0]!, type.key, first, total)
+  fill(duckdb.struct_vector_get_child(inner, 1), parts[1]!, type.value.type, first, total)
+}
+
+function fillNulls(vector: Target, nulls: Uint8Array, from: number, count: number, to: number): void {
   duckdb.vector_ensure_validity_writable(vector)
   validityBytes.fill(0)
   for (let row = 0; row < count; row++) if (nulls[from + row] === 0) validityBytes[row >> 3]! |= 1 << (row & 7)
-  duckdb.copy_data_to_vector_validity(vector, 0, validity, 0, Math.ceil(count / 64) * 8)
+  duckdb.copy_data_to_vector_validity(vector, to / 8, validity, 0, Math.ceil(count / 64) * 8)
 }
 
-function fill(vector: Vector, column: Column, type: Type, from: number, count: number): void {
-  if (column.kind === 'integer') fillIntegers(vector, column, from, count)
-  else if (column.kind === 'number') fillNumbers(vector, column, type, from, count)
-  else if (type.kind === 'uuid') fillUuids(vector, column, from, count)
-  else fillStrings(vector, column, from, count)
+/** At most CHUNK_ROWS rows, into the places from `to` on. */
+function fillFlat(vector: Target, column: Column, type: Type, from: number, count: number, to: number): void {
+  if (column.kind === 'integer') fillIntegers(vector, column, from, count, to)
+  else if (column.kind === 'number') fillNumbers(vector, column, type, from, count, to)
+  else if (type.kind === 'uuid') fillUuids(vector, column, from, count, to)
+  else fillStrings(vector, column, from, count, to)
 }
 
-function fillNumbers(vector: Vector, { values }: NumberColumn, type: Type, from: number, count: number): void {
+function fillNumbers(vector: Target, { values }: NumberColumn, type: Type, from: number, count: number, to: number): void {
   const [target, width] =
     type.kind === 'boolean' ? [bytes, 1] : type.kind === 'float' ? [float32, 4] : type.kind === 'double' ? [float64, 8] : [int32, 4]
   for (let row = 0; row < count; row++) target[row] = values[from + row]!
-  duckdb.copy_data_to_vector(vector, 0, scratch, 0, count * width)
+  duckdb.copy_data_to_vector(vector, to * width, scratch, 0, count * width)
 }
 
 /** 64-bit integers from doubles as two halves: a BigInt a value would cost ten times as much. */
-function fillIntegers(vector: Vector, { values, big }: IntegerColumn, from: number, count: number): void {
+function fillIntegers(vector: Target, { values, big }: IntegerColumn, from: number, count: number, to: number): void {
   if (big) int64.set(big.subarray(from, from + count))
   else {
     for (let row = 0; row < count; row++) {
@@ -140,7 +197,7 @@ function fillIntegers(vector: Vector, { values, big }: IntegerColumn, from: numb
       int32[row * 2 + 1] = high
     }
   }
-  duckdb.copy_data_to_vector(vector, 0, scratch, 0, count * 8)
+  duckdb.copy_data_to_vector(vector, to * 8, scratch, 0, count * 8)
 }
 
 const INLINE = 12
@@ -152,7 +209,7 @@ let heap = new Uint8Array(256 * 1024)
  * Short strings are written in place. Long ones go to the vector's heap as one string, by one native call; each row then
  * points into it. (One call a string costs a microsecond each.)
  */
-function fillStrings(vector: Vector, column: BytesColumn, from: number, count: number): void {
+function fillStrings(vector: Target, column: BytesColumn, from: number, count: number, to: number): void {
   const { start, length, nulls } = column
   const source = column.bytes
   int32.fill(0, 0, count * 4)
@@ -173,8 +230,8 @@ function fillStrings(vector: Vector, column: BytesColumn, from: number, count: n
     copyBytes(source, at, heap, used, size)
     used += size
   }
-  if (used > 0) pointInto(vector, heap.subarray(0, used), count)
-  duckdb.copy_data_to_vector(vector, 0, scratch, 0, count * 16)
+  if (used > 0) pointInto(vector, heap.subarray(0, used), count, to)
+  duckdb.copy_data_to_vector(vector, to * 16, scratch, 0, count * 16)
 }
 
 function copyBytes(source: Uint8Array, from: number, target: Uint8Array, to: number, size: number): void {
@@ -189,10 +246,10 @@ function grown(old: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuff
 }
 
 /** Turns the offsets of long strings in the scratch into addresses, where the vector keeps `content`. */
-function pointInto(vector: Vector, content: Uint8Array, count: number): void {
-  duckdb.vector_assign_string_element_len(vector, 0, content)
-  const data = duckdb.vector_get_data(vector, 16)
-  const pointer = new Uint32Array(data.buffer, data.byteOffset + 8, 2)
+function pointInto(vector: Target, content: Uint8Array, count: number, to: number): void {
+  duckdb.vector_assign_string_element_len(vector, to, content)
+  const data = duckdb.vector_get_data(vector, (to + 1) * 16)
+  const pointer = new Uint32Array(data.buffer, data.byteOffset + to * 16 + 8, 2)
   const [low, high] = [pointer[0]!, pointer[1]!]
   for (let row = 0; row < count; row++) {
     if (int32[row * 4]! <= INLINE) continue
@@ -210,7 +267,7 @@ for (let digit = 0; digit < 16; digit++) HEX[digit.toString(16).charCodeAt(0)] =
 const UUID_AT = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]
 
 /** A UUID is a 128-bit integer with its highest bit flipped, little-endian. */
-function fillUuids(vector: Vector, { start, nulls, bytes: source }: BytesColumn, from: number, count: number): void {
+function fillUuids(vector: Target, { start, nulls, bytes: source }: BytesColumn, from: number, count: number, to: number): void {
   for (let row = 0; row < count; row++) {
     if (nulls?.[from + row]) continue
     const at = start[from + row]!
@@ -220,5 +277,5 @@ function fillUuids(vector: Vector, { start, nulls, bytes: source }: BytesColumn,
     }
     bytes[row * 16 + 15]! ^= 0x80
   }
-  duckdb.copy_data_to_vector(vector, 0, scratch, 0, count * 16)
+  duckdb.copy_data_to_vector(vector, to * 16, scratch, 0, count * 16)
 }

@@ -1,5 +1,7 @@
 // Reading Parquet files by Iceberg field ids, so that columns are found whatever a file calls them. SQL text only.
-import { quoteText } from './sql-text.ts'
+import { partsOf } from '../lake/nested-type.ts'
+import type { LakeField, LakeType } from '../lake/types.ts'
+import { quoteName, quoteText } from './sql-text.ts'
 
 const DUCK_TYPES: Record<string, string> = {
   boolean: 'BOOLEAN',
@@ -17,17 +19,44 @@ const DUCK_TYPES: Record<string, string> = {
 }
 
 /** DuckDB's name of an Iceberg type. */
-export const duckTypeOfIceberg = (type: string): string => DUCK_TYPES[type] ?? (type.startsWith('fixed') ? 'BLOB' : type.toUpperCase())
+export function duckTypeOfIceberg(type: LakeType): string {
+  if (typeof type === 'string') return DUCK_TYPES[type] ?? (type.startsWith('fixed') ? 'BLOB' : type.toUpperCase())
+  const parts = partsOf(type).map((part) => duckTypeOfIceberg(part.type))
+  if (type.type === 'list') return `${parts[0]}[]`
+  if (type.type === 'map') return `MAP(${parts.join(', ')})`
+  return `STRUCT(${type.fields.map((field, index) => `${quoteName(field.name)} ${parts[index]}`).join(', ')})`
+}
+
+/** The members of COPY's FIELD_IDS for these fields: `"id": 1, "tags": {__duckdb_field_id: 2, "element": 3}`. */
+export const fieldIdsSql = (fields: readonly LakeField[]): string =>
+  fields
+    .map(({ id, name, type }) => {
+      const inner = partsOf(type)
+      return `${quoteName(name)}: ${inner.length === 0 ? id : `{__duckdb_field_id: ${id}, ${fieldIdsSql(inner)}}`}`
+    })
+    .join(', ')
 
 /** A column of files: its field id, the name that it gets and its type in DuckDB. */
 export interface StoredColumn {
   readonly id: number
   readonly name: string
   readonly type: string
+  /** What a file that lacks the column has in every row, as text; absent: null. */
+  readonly initial?: string
 }
 
-/** What a FROM clause reads: `columns` of the files, null where a file lacks one. Every column of every file without `columns`. */
+/** What rows of files without this column have there (Iceberg's `initial-default`, version 3). */
+export const initialOf = ({ initialDefault, type }: LakeField): Pick<StoredColumn, 'initial'> =>
+  initialDefault === undefined ? {} : { initial: isBytes(type) ? bytesText(String(initialDefault)) : String(initialDefault) }
+
+const isBytes = (type: LakeField['type']): boolean => duckTypeOfIceberg(type) === 'BLOB'
+const bytesText = (hex: string): string => hex.replace(/../g, (pair) => `\\x${pair}`)
+
+/** What a FROM clause reads: `columns` of the files, their `initial` where a file lacks one. Every column of every file without `columns`. */
 export function parquetSql(paths: readonly string[], columns: readonly StoredColumn[]): string {
-  const schema = columns.map(({ id, name, type }) => `${id}: {name: ${quoteText(name)}, type: ${quoteText(type)}, default_value: NULL}`)
+  const schema = columns.map(
+    ({ id, name, type, initial }) =>
+      `${id}: {name: ${quoteText(name)}, type: ${quoteText(type)}, default_value: ${initial === undefined ? 'NULL' : quoteText(initial)}}`,
+  )
   return `read_parquet([${paths.map(quoteText).join(', ')}]${schema.length > 0 ? `, schema = MAP {${schema.join(', ')}}` : ''})`
 }

@@ -1,10 +1,12 @@
 // SQL that reads a relation: Parquet files by Iceberg field id (so that renamed, added, dropped and widened columns come out
-// right from old files) and, in front of them, generations of the hot tail. Text only; DuckDB pushes filters into each part.
+// right from old files, parts of nested ones included) and, in front of them, generations of the hot tail. Text only; DuckDB pushes filters into each part.
 // Rows that other writers deleted are left out by `undeleted.ts`.
-import type { DataFile, LakeTable } from '../lake/types.ts'
+import { isNestedType } from '../lake/nested-type.ts'
+import type { DataFile, LakeField, LakeTable } from '../lake/types.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import type { Shape } from '../schema/type.ts'
-import { duckTypeOfIceberg, parquetSql } from './parquet.ts'
+import { duckTypeOfIceberg, initialOf, parquetSql } from './parquet.ts'
+import { fileColumn } from './renamed-parts.ts'
 import { quoteName } from './sql-text.ts'
 import { keptName, undeletedSql } from './undeleted.ts'
 
@@ -53,22 +55,27 @@ function latestSql(layer: string, newer: readonly string[], key: readonly string
   return `SELECT ${list} FROM (${layer}) AS __old ANTI JOIN (${hidden}) AS __new ON ${match}`
 }
 
+/** Files that are read in one way: with deletes or without, and by one set of names. */
 function filesSql(table: LakeTable, files: readonly DataFile[], columns: readonly ScanColumn[]): string {
-  const found = columns.map((column) => ({ column, field: table.schema.fields.find((field) => field.name === column.name) }))
-  const stored = found.flatMap(({ column, field }) => (field ? [{ id: field.id, name: column.name, type: column.type }] : []))
-  const whole = files.filter((file) => !file.deletes)
-  const list = found.map(({ column, field }) => (field ? quoteName(column.name) : nullOf(column)))
-  const parts =
-    whole.length > 0
-      ? [
-          `SELECT ${list.join(', ')} FROM ${parquetSql(
-            whole.map((file) => file.path),
-            stored,
-          )}`,
-        ]
-      : []
-  if (whole.length === files.length) return parts[0]!
-  const kept = found.map(({ column, field }) => (field ? `${keptName(field.id)} AS ${quoteName(column.name)}` : nullOf(column)))
-  const rest = files.filter((file) => file.deletes)
-  return [...parts, `SELECT ${kept.join(', ')} FROM (${undeletedSql(table, rest, stored)})`].join(' UNION ALL ')
+  const groups = Map.groupBy(files, (file) => `${file.deletes !== undefined} ${file.names ? JSON.stringify(file.names) : ''}`)
+  return [...groups.values()].map((group) => groupSql(table, group, columns)).join(' UNION ALL ')
+}
+
+function groupSql(table: LakeTable, files: readonly DataFile[], columns: readonly ScanColumn[]): string {
+  const [{ deletes, names = null }] = files as [DataFile]
+  const found = columns.map((column) => {
+    const field = table.schema.fields.find(({ name }) => name === column.name)
+    return { column, field, own: field && isNestedType(field.type) ? fileColumn(field, names) : null }
+  })
+  const stored = found.flatMap(({ column, field, own }) =>
+    field ? [{ id: field.id, name: column.name, type: own?.type ?? column.type, ...initialOf(field) }] : [],
+  )
+  const nameIn = (field: LakeField): string => (deletes ? keptName(field.id) : quoteName(field.name))
+  const list = found.map(({ column, field, own }) => {
+    if (!field) return nullOf(column)
+    const value = own ? own.value(nameIn(field)) : nameIn(field)
+    return value === quoteName(column.name) ? value : `${value} AS ${quoteName(column.name)}`
+  })
+  const paths = files.map(({ path }) => path)
+  return `SELECT ${list.join(', ')} FROM ${deletes ? `(${undeletedSql(table, files, stored)})` : parquetSql(paths, stored)}`
 }

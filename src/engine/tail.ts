@@ -3,7 +3,7 @@
 // far while new rows come in; one goes when it is retired and no reader holds it.
 import type { ColumnBatch } from '../schema/batch.ts'
 import { toDuckType } from '../schema/duckdb.ts'
-import type { Shape } from '../schema/type.ts'
+import type { Shape, Type } from '../schema/type.ts'
 import type { Engine, Session } from './duckdb.ts'
 import { appendBatch, appendRows, ingestTypes } from './ingest.ts'
 import { quoteName } from './sql-text.ts'
@@ -55,17 +55,25 @@ export class Generation {
   }
 }
 
-/** Decimals of more than 18 digits are text in the tail. */
-const isWide = (shape: Shape, index: number): boolean => {
-  const { type } = shape.fields[index]!
-  return type.kind === 'decimal' && (type.precision > 18 || type.precision < 10)
+/** Decimals of more than 18 digits are text in the tail; those of less than 10 are stored wider. */
+function isCast(type: Type): boolean {
+  switch (type.kind) {
+    case 'decimal':
+      return type.precision > 18 || type.precision < 10
+    case 'struct':
+      return type.fields.some((field) => isCast(field.type))
+    case 'list':
+      return isCast(type.element.type)
+    case 'map':
+      return isCast(type.key) || isCast(type.value.type)
+    default:
+      return false
+  }
 }
 
 function tableSql(spec: TailSpec, table: string): string {
-  const columns = spec.shape.fields.map((field, index) =>
-    isWide(spec.shape, index)
-      ? `CAST(${quoteName(field.name)} AS ${toDuckType(field.type)}) AS ${quoteName(field.name)}`
-      : quoteName(field.name),
+  const columns = spec.shape.fields.map((field) =>
+    isCast(field.type) ? `CAST(${quoteName(field.name)} AS ${toDuckType(field.type)}) AS ${quoteName(field.name)}` : quoteName(field.name),
   )
   return `SELECT ${columns.join(', ')} FROM ${tableName(table)}`
 }

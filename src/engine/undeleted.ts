@@ -5,9 +5,9 @@
 import { MillraceError } from '../core/errors.ts'
 import { FILE_PATH_ID, POSITION_ID } from '../lake/deletes/delete-manifest.ts'
 import { originOf } from '../lake/lease.ts'
-import { fieldById } from '../lake/partition-spec.ts'
-import type { DataFile, EqualityDeletes, FileDeletes, LakeTable } from '../lake/types.ts'
-import { duckTypeOfIceberg, parquetSql, type StoredColumn } from './parquet.ts'
+import { fieldById } from '../lake/nested-type.ts'
+import type { DataFile, DeletedRows, EqualityDeletes, FileDeletes, LakeTable } from '../lake/types.ts'
+import { duckTypeOfIceberg, initialOf, parquetSql, type StoredColumn } from './parquet.ts'
 import { quoteText } from './sql-text.ts'
 
 /** The name that a column has in `undeletedSql`: a table may have columns called `filename` itself. */
@@ -15,30 +15,39 @@ export const keptName = (id: number): string => `f${id}`
 
 type Deleted = DataFile & { readonly deletes: FileDeletes }
 
-/** A SELECT of `columns` of the files' rows, under their `keptName`. Every file has deletes. */
-export function undeletedSql(table: LakeTable, files: readonly DataFile[], columns: readonly StoredColumn[]): string {
+/**
+ * A SELECT of `columns` of the files' rows, under their `keptName`; `placed` adds each row's file and number as `path` and
+ * `pos`. Every file has deletes.
+ */
+export function undeletedSql(
+  table: LakeTable,
+  files: readonly DataFile[],
+  columns: readonly StoredColumn[],
+  { placed = false }: { readonly placed?: boolean } = {},
+): string {
   const deleted = files.filter((file): file is Deleted => file.deletes !== undefined)
   const equality = equalitySets(deleted)
   const keys = [...new Set(equality.flatMap((set) => set.fieldIds))]
-  const read = [...columns.map(({ id, type }) => ({ id, name: keptName(id), type })), ...missing(table, keys, columns)]
+  const read = [...columns.map((column) => ({ ...column, name: keptName(column.id) })), ...missing(table, keys, columns)]
   const rows = parquetSql(
     deleted.map((file) => file.path),
     read,
   )
   const joins = [...positionJoin(deleted), ...equality.map((set, i) => equalityJoin(table, set, `e${i}`))]
   const facts = equality.length > 0 ? ` JOIN (${factsSql(deleted)}) AS f ON f.path = d.filename` : ''
-  const list = columns.length > 0 ? columns.map(({ id }) => `d.${keptName(id)}`).join(', ') : 'd.file_row_number'
-  return `SELECT ${list} FROM ${rows} AS d${facts}${joins.join('')}`
+  const places = placed ? ['d.filename AS path', 'd.file_row_number AS pos'] : columns.length === 0 ? ['d.file_row_number'] : []
+  const list = [...columns.map(({ id }) => `d.${keptName(id)}`), ...places]
+  return `SELECT ${list.join(', ')} FROM ${rows} AS d${facts}${joins.join('')}`
 }
 
 /** Columns of keys that are not asked for; a dropped one is still in the files that were written with it. */
 function missing(table: LakeTable, ids: readonly number[], columns: readonly StoredColumn[]): StoredColumn[] {
-  return ids.filter((id) => !columns.some((column) => column.id === id)).map((id) => ({ id, name: keptName(id), type: typeOf(table, id) }))
+  return ids.filter((id) => !columns.some((column) => column.id === id)).map((id) => columnOf(table, id))
 }
 
-function typeOf(table: LakeTable, id: number): string {
+function columnOf(table: LakeTable, id: number): StoredColumn {
   const field = fieldById([...table.schemas.filter((schema) => schema.id !== table.schema.id), table.schema], id)
-  if (field) return duckTypeOfIceberg(field.type)
+  if (field) return { id, name: keptName(id), type: duckTypeOfIceberg(field.type), ...initialOf(field) }
   throw new MillraceError('MR_LAKE_VERSION', `${table.name} has rows deleted by a field ${id} that is none of its columns`, {
     fix: 'have the engine that wrote the deletes compact the table: keys inside nested columns are not read',
   })
@@ -49,12 +58,14 @@ function typeOf(table: LakeTable, id: number): string {
 const PATH_COLUMN: StoredColumn = { id: FILE_PATH_ID, name: 'path', type: 'VARCHAR' }
 const POSITION_COLUMN: StoredColumn = { id: POSITION_ID, name: 'pos', type: 'BIGINT' }
 
+/** A SELECT of the places of some rows of a file, as `path` and `pos`. */
+export const placesSql = ({ path, positions }: DeletedRows): string =>
+  `SELECT ${quoteText(path)} AS path, unnest('[${positions.join(',')}]'::BIGINT[]) AS pos`
+
 function positionJoin(files: readonly Deleted[]): string[] {
   const pairs = files.flatMap((file) => file.deletes.positionFiles.map((source) => [originOf(file), source, file.path] as const))
   const vectors = files.flatMap(({ path, deletes: { vector } }) => (vector ? [{ path, positions: vector.positions }] : []))
-  const parts = vectors.map(
-    ({ path, positions }) => `SELECT ${quoteText(path)} AS path, unnest('[${positions.join(',')}]'::BIGINT[]) AS pos`,
-  )
+  const parts = vectors.map(placesSql)
   if (pairs.length > 0) {
     // A delete file may name files that it is not about: those that came after it under the same path.
     const scope = pairs.map((names) => `(${names.map(quoteText).join(', ')})`).join(', ')
@@ -93,7 +104,7 @@ const factsSql = (files: readonly Deleted[]): string => {
 /** The newest delete of a key decides: it is about every row that is older. */
 function equalityJoin(table: LakeTable, { fieldIds, isGlobal, files }: EqualitySet, name: string): string {
   const keys = fieldIds.map(keptName)
-  const stored = fieldIds.map((id) => ({ id, name: keptName(id), type: typeOf(table, id) }))
+  const stored = fieldIds.map((id) => columnOf(table, id))
   const sources = files.map((file) => `(${quoteText(file.path)}, ${file.sequence}, ${quoteText(file.partition ?? '')})`).join(', ')
   const rows = `${parquetSql(
     files.map((file) => file.path),

@@ -3,12 +3,14 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { MillraceError } from '../core/errors.ts'
 import { systemRandom, uuidV7 } from '../core/random.ts'
+import { isNestedType } from '../lake/nested-type.ts'
 import { partitionFromText } from '../lake/partition-spec.ts'
 import type { ColumnStats, DataFile, LakeField, LakePartitionField, LakeTable } from '../lake/types.ts'
 import { encodeBound } from '../lake/value/bound.ts'
 import { bucketSql } from './bucket.ts'
 import type { Session } from './duckdb.ts'
-import { duckTypeOfIceberg } from './parquet.ts'
+import { lineageOf } from './lineage.ts'
+import { duckTypeOfIceberg, fieldIdsSql } from './parquet.ts'
 import { quoteName, quoteText } from './sql-text.ts'
 
 export interface WriteOptions {
@@ -19,6 +21,8 @@ export interface WriteOptions {
   readonly directory: string
   /** Most rows of a file; files of a partition then hold ranges of the sort order that do not overlap. Default: one file. */
   readonly rowsPerFile?: number
+  /** The SELECT has the lineage of rows that move (`lineage.ts`), which version 3 keeps; null for rows that are new. */
+  readonly moved?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -38,10 +42,9 @@ export async function writeParquet(session: Session, options: WriteOptions): Pro
   const { rows, splits } = rowsSql(session, options)
   const id = uuidV7(session.clock.nowMs(), systemRandom)
   const target = `${directory}/${id}${splits.length > 0 ? '' : '.parquet'}`
-  const ids = table.schema.fields.map((field) => `${quoteName(field.name)}: ${field.id}`).join(', ')
   const columns = splits.map(({ column }) => column).join(', ')
   const split = splits.length > 0 ? `, PARTITION_BY (${columns}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f-{uuid}'` : ''
-  const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${ids}}${split})`
+  const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${fieldIdsSql(storedFields(options))}}${split})`
   await mkdir(directory, { recursive: true })
   try {
     const written = await session.rows(copy, undefined, { source: options.select, ...(signal ? { signal } : {}) })
@@ -61,8 +64,14 @@ export async function writeParquet(session: Session, options: WriteOptions): Pro
   }
 }
 
-function rowsSql(session: Session, { select, table, rowsPerFile }: WriteOptions): { rows: string; splits: Split[] } {
-  const { fields } = table.schema
+const storedFields = ({ table, moved }: Pick<WriteOptions, 'table' | 'moved'>): readonly LakeField[] => [
+  ...table.schema.fields,
+  ...(moved ? lineageOf(table) : []),
+]
+
+function rowsSql(session: Session, options: WriteOptions): { rows: string; splits: Split[] } {
+  const { select, table, rowsPerFile } = options
+  const fields = storedFields(options)
   const names = fields.map((field) => quoteName(field.name))
   const typed = fields.map((field, index) => `CAST(${names[index]} AS ${duckTypeOfIceberg(field.type)}) AS ${names[index]}`)
   let rows = `SELECT ${typed.join(', ')} FROM (${select})`
@@ -109,24 +118,17 @@ function transformSql(transform: string, source: LakeField): string {
   }
 }
 
-type Pairs = readonly { readonly key: string; readonly value: string | null }[]
+type Texts = Readonly<Record<string, string | null>>
 
 /** A row of RETURN_STATS. */
 function dataFile(table: LakeTable, splits: readonly Split[], row: readonly unknown[]): DataFile {
-  const [path, count, size, , statistics, keys] = row as [
-    string,
-    bigint,
-    bigint,
-    bigint,
-    readonly { key: string; value: Pairs }[],
-    Pairs | null,
-  ]
-  const partOf = (column: string): string | null => keys?.find((pair) => pair.key === column)?.value ?? null
+  const [path, count, size, , statistics, keys] = row as [string, bigint, bigint, bigint, Readonly<Record<string, Texts>>, Texts | null]
+  const partOf = (column: string): string | null => keys?.[column] ?? null
   const texts = Object.fromEntries(splits.flatMap(({ field, column }) => (field ? [[field.name, partOf(column)]] : [])))
   const columns = new Map<number, ColumnStats>()
-  for (const { key, value } of statistics) {
+  for (const [key, value] of Object.entries(statistics)) {
     const field = table.schema.fields.find((candidate) => quoteName(candidate.name) === key)
-    if (field) columns.set(field.id, columnStats(field, value, Number(count)))
+    if (field && !isNestedType(field.type)) columns.set(field.id, columnStats(field.type, value, Number(count)))
   }
   return {
     path,
@@ -138,20 +140,19 @@ function dataFile(table: LakeTable, splits: readonly Split[], row: readonly unkn
   }
 }
 
-function columnStats(field: LakeField, pairs: Pairs, rows: number): ColumnStats {
-  const values = new Map(pairs.map(({ key, value }) => [key, value]))
-  const isFloat = field.type === 'float' || field.type === 'double'
-  const hasNan = values.get('has_nan') === 'true'
+function columnStats(type: string, values: Texts, rows: number): ColumnStats {
+  const isFloat = type === 'float' || type === 'double'
+  const hasNan = values['has_nan'] === 'true'
   const bound = (key: 'min' | 'max', side: 'lower' | 'upper'): Uint8Array | undefined => {
-    const text = values.get(key)
-    return text === undefined || text === null || hasNan ? undefined : encodeBound(field.type, text, side)
+    const text = values[key]
+    return text === undefined || text === null || hasNan ? undefined : encodeBound(type, text, side)
   }
   const lower = bound('min', 'lower')
   const upper = bound('max', 'upper')
   return {
-    sizeBytes: Number(values.get('column_size_bytes') ?? 0),
+    sizeBytes: Number(values['column_size_bytes'] ?? 0),
     values: rows,
-    nulls: Number(values.get('null_count') ?? 0),
+    nulls: Number(values['null_count'] ?? 0),
     ...(isFloat && !hasNan ? { nans: 0 } : {}),
     ...(lower ? { lower } : {}),
     ...(upper ? { upper } : {}),

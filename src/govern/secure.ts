@@ -6,6 +6,7 @@ import type { Manifest, ModelManifest } from '../define/manifest.ts'
 import { type Node, type RelationRef, relationsOf, type SqlParser } from '../engine/ast.ts'
 import type { Engine, Session, SqlValues } from '../engine/duckdb.ts'
 import { inlineConstants, quoteName } from '../engine/sql-text.ts'
+import { expandWindows } from '../engine/window-calls.ts'
 import type { PruneTerm } from '../lake/types.ts'
 import type { Shape } from '../schema/type.ts'
 import { type Decision, decide, findOwned } from './decide.ts'
@@ -27,6 +28,7 @@ import {
   withoutParameters,
 } from './question.ts'
 import { needsTwoStages } from './strict.ts'
+import { Verdicts } from './verdicts.ts'
 import { DEFINER, SECURED, Views } from './views.ts'
 
 export type { At } from './question.ts'
@@ -103,7 +105,6 @@ export interface Guard {
 }
 
 const VIEWS_MAX = 500
-const VERDICTS_MAX = 2_000
 const TEXT_MAX = 1_000_000
 
 export async function openGuard(parts: SecureParts): Promise<Guard> {
@@ -121,18 +122,6 @@ export async function openGuard(parts: SecureParts): Promise<Guard> {
     decide: (identity, relation) => decide(parts.manifest(), identity, relation),
     secure: (identity, sql, options = {}) => new Question(parts, views, verdicts, identity, options).answer(sql),
     close: () => admin.close(),
-  }
-}
-
-/** Whether questions need two stages, by their text, for one state of the definitions. */
-class Verdicts {
-  #manifest: Manifest | undefined
-  readonly #known = new Map<string, boolean>()
-
-  of(manifest: Manifest): Map<string, boolean> {
-    if (this.#manifest !== manifest || this.#known.size > VERDICTS_MAX) this.#known.clear()
-    this.#manifest = manifest
-    return this.#known
   }
 }
 
@@ -179,6 +168,7 @@ class Question {
     opening.catch(() => {}) // waited for below, after what may fail first
     try {
       const statement = await this.#parts.parser.parse(sql)
+      await expandWindows(this.#parts.parser, statement)
       const passed = passGate(statement)
       const refs = relationsOf(statement)
       this.#columns = columnsOf(statement)

@@ -58,10 +58,7 @@ export async function collect(
   request: CollectRequest,
   limits: CollectLimits,
 ): Promise<CollectAnswer> {
-  const isOne = isDocument(request.contentType)
-  if (request.body.length > limits.bodyBytesMax) throw tooLarge(limits)
-  const body = isPlain(request) ? request.body : await decode(request, limits)
-  const lines = isOne ? linesOfJson(body) : body
+  const lines = await readLines(request, limits)
   const scan = door.scanner.scan(lines, { reuse: true }) // nothing of it is looked at after the first wait, but its rejects
   const parts = [...rowParts(door, scan, lines, request), ...rejectParts(scan, lines, request)]
   if (parts.length === 0) return { status: 202, accepted: 0, rejected: 0, offsets: [], errors: [], duplicate: false }
@@ -77,6 +74,14 @@ export async function collect(
   }
 }
 
+/** The rows of a body, one a line. @throws MR_INGEST_MEDIA, MR_INGEST_TOO_LARGE, MR_INGEST_BODY. */
+export async function readLines(request: Omit<CollectRequest, 'idempotencyKey'>, limits: CollectLimits): Promise<Uint8Array> {
+  const isOne = isDocument(request.contentType)
+  if (request.body.length > limits.bodyBytesMax) throw tooLarge(limits)
+  const body = isPlain(request) ? request.body : await decode(request, limits)
+  return isOne ? linesOfJson(body) : body
+}
+
 const mediaType = (contentType: string | undefined): string =>
   contentType === 'application/x-ndjson' ? contentType : (contentType ?? '').split(';')[0]!.trim().toLowerCase()
 
@@ -89,14 +94,15 @@ function isDocument(contentType: string | undefined): boolean {
   })
 }
 
-const encodingOf = (request: CollectRequest): string => (request.contentEncoding ?? 'identity').trim().toLowerCase()
+const encodingOf = (request: Pick<CollectRequest, 'contentEncoding'>): string =>
+  (request.contentEncoding ?? 'identity').trim().toLowerCase()
 
-const isPlain = (request: CollectRequest): boolean => {
+const isPlain = (request: Pick<CollectRequest, 'contentEncoding'>): boolean => {
   const encoding = encodingOf(request)
   return encoding === 'identity' || encoding === ''
 }
 
-async function decode(request: CollectRequest, limits: CollectLimits): Promise<Buffer> {
+async function decode(request: Omit<CollectRequest, 'idempotencyKey'>, limits: CollectLimits): Promise<Buffer> {
   const encoding = encodingOf(request)
   if (encoding !== 'gzip' && encoding !== 'zstd') {
     throw new MillraceError('MR_INGEST_MEDIA', `content encoding "${encoding}" is not supported`, { fix: 'send gzip, zstd or no encoding' })

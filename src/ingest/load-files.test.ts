@@ -11,7 +11,7 @@ import { REJECTED_SHAPE, rejectedName } from '../define/system-columns.ts'
 import { scanSql } from '../engine/scan.ts'
 import { openTestEngine } from '../engine/testing.ts'
 import { openLake } from '../lake/open-lake.ts'
-import type { Field } from '../schema/type.ts'
+import type { Field, Type } from '../schema/type.ts'
 import { openStore } from '../store/open-store.ts'
 import { type FileLoad, loadFiles, type RowRule } from './load-files.ts'
 
@@ -192,6 +192,91 @@ test('json and parquet, and columns under other names', async () => {
     (await parquet.rejected()).map(({ code, field }) => [code, field]),
     [['MR_ROW_TYPE', 'id']],
   )
+})
+
+test('columns of JSON in JSON files are what was written, also where all of them look alike', async () => {
+  const fields: Field[] = [
+    { name: 'id', type: { kind: 'int' }, optional: false },
+    { name: 'detail', type: { kind: 'json' }, optional: true },
+  ]
+  for (const details of [
+    ['{"b":1,"a":"x"}', '{"b":2,"a":"y"}', null],
+    ['{"b":[1,"x",null],"a":2}', '"text"', '7'],
+  ]) {
+    const json = await setUp('full', 'json', { fields })
+    json.write('1.json', details.map((detail, id) => `{"id":${id},"detail":${detail}}\n`).join(''))
+    await json.load()
+    assert.deepEqual(
+      await json.rows(),
+      details.map((detail, id) => [id, detail]),
+    )
+  }
+})
+
+test('nested columns of json and parquet: exact, and refused with the place in the value', async () => {
+  const item: Type = {
+    kind: 'struct',
+    fields: [
+      { name: 'sku', type: { kind: 'string' }, optional: false },
+      { name: 'n', type: { kind: 'long' }, optional: true },
+      { name: 'price', type: { kind: 'decimal', precision: 30, scale: 2 }, optional: true },
+      { name: 'at', type: { kind: 'timestamp' }, optional: true },
+    ],
+  }
+  const fields: Field[] = [
+    { name: 'id', type: { kind: 'int' }, optional: false },
+    { name: 'name', type: { kind: 'string' }, optional: true },
+    { name: 'items', type: { kind: 'list', element: { type: item, optional: false } }, optional: false },
+    { name: 'sizes', type: { kind: 'map', key: { kind: 'string' }, value: { type: { kind: 'double' }, optional: true } }, optional: true },
+  ]
+  const expected = [
+    [
+      1,
+      'é',
+      [{ sku: 'a', n: 2n ** 63n - 1n, price: '1234567890123456789012345678.90', at: '2026-01-01T00:00:00.000001Z' }],
+      { x: 0.5, nan: Number.NaN },
+    ],
+    [2, null, [], null],
+  ]
+  const json = await setUp('full', 'json', { fields })
+  json.write(
+    '1.json',
+    [
+      '{"id":1,"name":"é","items":[{"sku":"a","n":9223372036854775807,"price":"1234567890123456789012345678.90","at":"2026-01-01T00:00:00.000001Z"}],"sizes":{"x":0.5,"nan":"NaN"}}',
+      '{"id":2,"items":[]}',
+      '{"id":3,"items":[{"sku":"a"},{"n":1}]}',
+      '{"id":4,"items":"none"}',
+      '{"id":5,"name":"x"}',
+      '{"id":"six","items":[],"sizes":{}}',
+      '{"id":7,"items":[],"sizes":{"x":"y"}}',
+    ].join('\n'),
+  )
+  const staged = await json.load([{ name: 'few', failing: 'coalesce(len(items) > 5, false)' }])
+  assert.deepEqual([staged!.rows, staged!.rejected], [2, 5])
+  assert.deepEqual(await json.rows(), expected)
+  const reasons = (await json.rejected()).map(({ code, field }) => [code, field]).sort((a, b) => (String(a) < String(b) ? -1 : 1))
+  assert.deepEqual(reasons, [
+    ['MR_ROW_MISSING', 'items'],
+    ['MR_ROW_MISSING', 'items[1].sku'],
+    ['MR_ROW_TYPE', 'id'],
+    ['MR_ROW_TYPE', 'items'],
+    ['MR_ROW_TYPE', 'sizes["x"]'],
+  ])
+  const parquet = await setUp('full', 'parquet', { fields })
+  await tested.session.run(
+    `COPY (SELECT 1::BIGINT AS id, 'é' AS name, [{'n': 9223372036854775807, 'sku': 'a', 'at': '2026-01-01 00:00:00.000001'::TIMESTAMP, 'price': 1234567890123456789012345678.90::DECIMAL(30, 2)}] AS items, MAP {'x': 0.5::FLOAT, 'nan': 'NaN'} AS sizes
+      UNION ALL SELECT 2, NULL, [], NULL UNION ALL SELECT 3, NULL, [NULL], NULL UNION ALL SELECT 4, NULL, [{'n': 1, 'sku': NULL, 'at': NULL, 'price': 0.5}], MAP {}) TO '${parquet.directory}/1.parquet'`,
+  )
+  await parquet.load()
+  assert.deepEqual(await parquet.rows(), expected)
+  assert.deepEqual(
+    (await parquet.rejected()).map(({ code, field }) => [code, field]),
+    [
+      ['MR_ROW_MISSING', 'items[0]'],
+      ['MR_ROW_MISSING', 'items[0].sku'],
+    ],
+  )
+  assert.deepEqual((await tested.session.rows("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE 'load#%'")).rows, [[0n]])
 })
 
 test('exact values of 38 digits and doubles are taken as they are', async () => {

@@ -6,15 +6,17 @@ import { asMillraceError, type ErrorCode, MillraceError } from '../core/errors.t
 import type { TableManifest } from '../define/manifest.ts'
 import { rejectedName } from '../define/system-columns.ts'
 import type { Engine, Session } from '../engine/duckdb.ts'
+import { filesAfter, mergeRows } from '../engine/merge.ts'
 import { scanSql } from '../engine/scan.ts'
 import { quoteName, quoteText } from '../engine/sql-text.ts'
 import { withRelations } from '../engine/workspace.ts'
 import { writeParquet } from '../engine/write.ts'
 import { type Lease, originOf } from '../lake/lease.ts'
 import type { Lake } from '../lake/open-lake.ts'
-import type { TableChange } from '../lake/types.ts'
+import type { DataFile, LakeTable, TableChange } from '../lake/types.ts'
 import { toDuckType } from '../schema/duckdb.ts'
-import type { Field } from '../schema/type.ts'
+import { type Field, isNested } from '../schema/type.ts'
+import { type ParsedColumns, parseNested } from './nested-columns.ts'
 
 export interface FileLoad {
   readonly changes: readonly TableChange[]
@@ -104,7 +106,7 @@ async function stageFiles(
   isRebuilt: boolean,
   rules: readonly RowRule[],
 ): Promise<Omit<FileLoad, 'cursor' | 'note'>> {
-  await readFiles(session, table, source, files, rules)
+  await readFiles(parts.engine, session, table, source, files, rules)
   const target = await parts.lake.table(table.name)
   const live = target.current ? await parts.lease.local(await parts.lake.files(target)) : []
   const columns = table.shape.fields.map((field) => quoteName(field.name)).join(', ')
@@ -113,53 +115,81 @@ async function stageFiles(
   const latest = isMerge
     ? `${good} QUALIFY row_number() OVER (PARTITION BY ${table.key.map(quoteName).join(', ')} ORDER BY __row DESC) = 1`
     : good
-  const match = table.key.map((key) => `t.${quoteName(key)} = n.${quoteName(key)}`).join(' AND ')
-  const kept =
-    isMerge && !isRebuilt && live.length > 0
-      ? `SELECT ${columns} FROM (${scanSql({ table: target, files: live, tails: [] })}) AS t ANTI JOIN (${good}) AS n ON ${match} UNION ALL `
-      : ''
-  const add = await writeParquet(session, { select: `${kept}${latest}`, table: target, directory: parts.lake.dataDirectory(target) })
-  const replaces = isRebuilt || isMerge
-  const change: TableChange = {
-    table: table.name,
-    operation: replaces && live.length > 0 ? 'overwrite' : 'append',
-    add,
-    remove: replaces ? live.map(originOf) : [],
-    ...(replaces ? { validateFrom: target.current?.id ?? null } : {}),
-  }
+  const change =
+    isMerge && !isRebuilt
+      ? await mergeRows(session, { lake: parts.lake, table: target, key: table.key, rows: latest, keys: good })
+      : await addRows(session, parts.lake, target, latest, isRebuilt ? live : [])
   const rejects = await stageRejected(parts, session, table)
   return {
     changes: [change, ...(rejects.change ? [rejects.change] : [])],
-    candidate: scanSql({ table: target, files: replaces ? add : [...live, ...add], tails: [] }),
-    rows: add.reduce((sum, file) => sum + file.rows, 0),
+    candidate: scanSql({ table: target, files: filesAfter(live, change), tails: [] }),
+    rows: change.add.reduce((sum, file) => sum + file.rows, 0),
     rejected: rejects.rows,
   }
 }
 
+/** Rows without a key: added to those that are there, or instead of `replaced`. */
+async function addRows(
+  session: Session,
+  lake: Lake,
+  table: LakeTable,
+  select: string,
+  replaced: readonly DataFile[],
+): Promise<TableChange> {
+  const add = await writeParquet(session, { select, table, directory: lake.dataDirectory(table) })
+  const remove = replaced.map(originOf)
+  return remove.length === 0
+    ? { table: table.name, operation: 'append', add, remove }
+    : { table: table.name, operation: 'overwrite', add, remove, validateFrom: table.current?.id ?? null }
+}
+
 /** Fills `incoming`: the table's columns, the row as JSON, and for rows that are set aside the code, message and column. */
 async function readFiles(
+  engine: Engine,
   session: Session,
   table: TableManifest,
   source: FilesSource,
   files: readonly SourceFile[],
   rules: readonly RowRule[],
 ): Promise<void> {
-  const faults = [...table.shape.fields.flatMap((field) => faultsOf(field, sourceValue(source, field))), ...rules.map(checkFault)]
-  const columns = table.shape.fields.map((field) => `${castOf(field, sourceValue(source, field))} AS ${quoteName(field.name)}`)
-  const typed = `SELECT __source, row_number() OVER () AS __row, ${columns.join(', ')} FROM ${readFilesSql(source.format, files, source.options)} AS __source`
-  const first = faults.map((fault, index) => `WHEN ${fault.condition} THEN ${index}`)
-  const chosen = `SELECT *, ${first.length > 0 ? `CASE ${first.join(' ')} END` : 'NULL::INTEGER'} AS __fault FROM (${typed})`
+  const nested = table.shape.fields.filter(({ type }) => isNested(type))
+  const flat = table.shape.fields.filter(({ type }) => !isNested(type))
+  // Nested values and columns of JSON are taken as they are written, hence all of it untyped.
+  const isText = source.format === 'json' && table.shape.fields.some(({ type }) => isNested(type) || type.kind === 'json')
+  const given = (field: Field): string => (isText ? untyped(field, sourceValue(source, field)) : sourceValue(source, field))
+  const missing = table.shape.fields.flatMap((field) => missingFault(field, given(field)))
+  const faults = [...missing, ...flat.flatMap((field) => faultsOf(field, given(field))), ...rules.map(checkFault)]
+  const columns = table.shape.fields.map((field) =>
+    isNested(field.type) ? `__parsed.${quoteName(field.name)}` : `${castOf(field, given(field))} AS ${quoteName(field.name)}`,
+  )
+  const read = readFilesSql(source.format, files, isText ? { ...source.options, maximum_depth: 1 } : source.options)
   const list = (texts: readonly string[]): string => `([${texts.map(quoteText).join(', ')}]::VARCHAR[])`
   const pick = (texts: readonly string[]): string => `${list(texts)}[__fault + 1]`
+  let parsed: ParsedColumns | null = null
   try {
-    await session.run(`CREATE TEMP TABLE incoming AS SELECT * EXCLUDE (__source, __fault), to_json(__source)::VARCHAR AS __raw,
-      ${pick(faults.map(({ code }) => code))} AS __code, ${pick(faults.map(({ message }) => message))} AS __message,
-      nullif(${pick(faults.map(({ field }) => field))}, '') AS __field FROM (${chosen})`)
+    let from = `${read} AS __source`
+    if (nested.length > 0) {
+      await session.run(`CREATE TEMP TABLE read AS SELECT row_number() OVER () AS __row, __source FROM ${from}`)
+      const values = nested.map(given).join(', ')
+      parsed = await parseNested(engine, session, { select: `SELECT __row, ${values} FROM read`, fields: nested, isText })
+      from = `read JOIN (${parsed.sql}) AS __parsed USING (__row)`
+    }
+    const row = parsed ? '__row, __code AS __refusal, __message AS __why, __field AS __where' : 'row_number() OVER () AS __row'
+    const typed = `SELECT __source, ${row}, ${columns.join(', ')} FROM ${from}`
+    const first = faults.map((fault, index) => `WHEN ${fault.condition} THEN ${index}`)
+    const chosen = `SELECT *, ${first.length > 0 ? `CASE ${first.join(' ')} END` : 'NULL::INTEGER'} AS __fault FROM (${typed})`
+    const either = (refusal: string, fault: string): string => (parsed ? `coalesce(${refusal}, ${fault})` : fault)
+    await session.run(`CREATE TEMP TABLE incoming AS SELECT * EXCLUDE (__source, __fault${parsed ? ', __refusal, __why, __where' : ''}),
+      to_json(__source)::VARCHAR AS __raw, ${either('__refusal', pick(faults.map(({ code }) => code)))} AS __code,
+      ${either('__why', pick(faults.map(({ message }) => message)))} AS __message,
+      nullif(${either('__where', pick(faults.map(({ field }) => field)))}, '') AS __field FROM (${chosen})`)
   } catch (cause) {
     throw new MillraceError('MR_INGEST_SOURCE', `the files of ${table.name} could not be read: ${asMillraceError(cause).message}`, {
       cause,
       fix: `check the files, or the columns and options in ${table.at}`,
     })
+  } finally {
+    await parsed?.drop()
   }
 }
 
@@ -173,11 +203,20 @@ interface Fault {
 
 const sourceValue = (source: FilesSource, field: Field): string => `__source.${quoteName(source.columns?.[field.name] ?? field.name)}`
 
+/** A column of JSON as what it says: null, the JSON itself, or its text without quotes. */
+function untyped({ type }: Field, value: string): string {
+  const isWhole = isNested(type) || type.kind === 'json'
+  return isWhole ? `nullif(CAST(${value} AS VARCHAR), 'null')` : `(${value} ->> '$')`
+}
+
+function missingFault({ name, optional }: Field, value: string): Fault[] {
+  return optional ? [] : [{ condition: `${value} IS NULL`, code: 'MR_ROW_MISSING', message: `${name} is missing`, field: name }]
+}
+
 function faultsOf(field: Field, value: string): Fault[] {
   const { name, type } = field
   const cast = quoteName(name)
   const faults: Fault[] = []
-  if (!field.optional) faults.push({ condition: `${value} IS NULL`, code: 'MR_ROW_MISSING', message: `${name} is missing`, field: name })
   const isUnfit = `${value} IS NOT NULL AND ${cast} IS NULL`
   faults.push({ condition: isUnfit, code: 'MR_ROW_TYPE', message: `the value of ${name} does not fit its column`, field: name })
   if (type.kind === 'enum')

@@ -21,7 +21,7 @@ export function newMetadata({ create, uuid, location, nowMs }: NewTable): TableM
   const { spec, lastFieldId } = buildSpec(create.partition, schema, [], FIRST_PARTITION_ID - 1)
   const sorted = create.cluster.length > 0
   return {
-    'format-version': 2,
+    'format-version': create.formatVersion ?? 2,
     'table-uuid': uuid,
     location,
     'last-sequence-number': 0,
@@ -40,6 +40,7 @@ export function newMetadata({ create, uuid, location, nowMs }: NewTable): TableM
     snapshots: [],
     'snapshot-log': [],
     'metadata-log': [],
+    ...(create.formatVersion === 3 ? { 'next-row-id': 0 } : {}),
   }
 }
 
@@ -58,13 +59,17 @@ function sortFields(cluster: readonly string[], schema: LakeSchema): SortFieldJs
 
 /** Applies what a change says of the definition. @throws MR_SCHEMA_EVOLUTION, MR_LAKE_SPEC */
 export function applyDefinition(metadata: TableMetadata, change: TableChange): TableMetadata {
-  let next = metadata
+  let next = change.formatVersion ? withVersion(metadata, change.formatVersion) : metadata
   if (change.shape) next = withShape(next, change, change.shape)
   if (change.partition) next = withPartition(next, change.partition)
   if (change.cluster) next = withCluster(next, change.cluster)
   if (change.properties) next = withProperties(next, change.properties)
   return next
 }
+
+/** Files and deletes of before stay as they are; row ids begin with the next snapshot (Iceberg spec, "Row Lineage for Upgraded Tables"). */
+const withVersion = (metadata: TableMetadata, version: 3): TableMetadata =>
+  metadata['format-version'] >= version ? metadata : { ...metadata, 'format-version': version, 'next-row-id': metadata['next-row-id'] ?? 0 }
 
 const view = (metadata: TableMetadata): LakeTable => toLakeTable('', '', metadata)
 

@@ -75,7 +75,7 @@ async function purge({ files }: CommitContext, pins: Pins, pointer: TablePointer
     const { table, metadata } = await baseAt(files, pointer)
     if (!mayCollect(table) || table.snapshots.some((snapshot) => pins.isHeld(table.name, snapshot.id))) return
     const reached = await reachableFrom(files, table, table.snapshots)
-    const paths = [...reached, ...metadata['metadata-log'].map((entry) => toPath(entry['metadata-file'])), toPath(pointer.location)]
+    const paths = [...reached.keys(), ...metadata['metadata-log'].map((entry) => toPath(entry['metadata-file'])), toPath(pointer.location)]
     await files.discard(paths.filter((path) => isBelow(path, toPath(table.location))))
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error

@@ -22,6 +22,8 @@ export interface Expired {
   /** Tags and branches that had their time. */
   readonly names: number
   readonly files: number
+  /** Of those files, as far as it is known. */
+  readonly bytes: number
 }
 
 /**
@@ -30,9 +32,9 @@ export interface Expired {
  * table's `history.expire.*` properties, then `options`. Of a table with `gc.enabled` false nothing goes.
  */
 export async function expireSnapshots(context: CommitContext, pins: Pins, table: string, options: ExpireOptions): Promise<Expired> {
-  let [unreachable, gone, names]: [string[], number, number] = [[], 0, 0]
+  let [unreachable, gone, names]: [ReadonlyMap<string, number>, number, number] = [new Map(), 0, 0]
   await publish(context, [table], {}, async ([base], stage, keep) => {
-    ;[unreachable, gone, names] = [[], 0, 0]
+    ;[unreachable, gone, names] = [new Map(), 0, 0]
     if (!mayCollect(base!.table)) return
     const refs = liveRefs(base!, stage.nowMs)
     const kept = keptSnapshots(base!, refs, stage.nowMs, options, pins)
@@ -43,15 +45,16 @@ export async function expireSnapshots(context: CommitContext, pins: Pins, table:
     unreachable = await onlyReachedBy(context, base!, dropped, kept).catch(noneWhenDamaged)
     keep(await stageMetadata(base!, withoutSnapshots(base!.metadata, kept, refs, stage.nowMs), stage))
   })
-  return { snapshots: gone, names, files: await context.files.discard(unreachable) }
+  const removed = await context.files.discard(unreachable.keys())
+  return { snapshots: gone, names, files: removed.length, bytes: removed.reduce((sum, path) => sum + unreachable.get(path)!, 0) }
 }
 
 /** Tables of others may say that their files are not ours to remove (Iceberg's property `gc.enabled`). */
 export const mayCollect = ({ properties }: Pick<LakeTable, 'properties'>): boolean => properties['gc.enabled'] !== 'false'
 
 // What a damaged manifest names is not known: nothing is removed, and the rest is found as orphans once it has expired.
-function noneWhenDamaged(cause: unknown): string[] {
-  if (cause instanceof MillraceError && cause.code === 'MR_LAKE_CORRUPT') return []
+function noneWhenDamaged(cause: unknown): Map<string, number> {
+  if (cause instanceof MillraceError && cause.code === 'MR_LAKE_CORRUPT') return new Map()
   throw cause
 }
 
@@ -96,7 +99,7 @@ async function onlyReachedBy(
   base: Base,
   dropped: readonly LakeSnapshot[],
   kept: ReadonlySet<bigint>,
-): Promise<string[]> {
+): Promise<Map<string, number>> {
   const needed = await reachableFrom(
     context.files,
     base.table,
@@ -104,7 +107,9 @@ async function onlyReachedBy(
   )
   const old = await reachableFrom(context.files, base.table, dropped)
   // What other writers named outside of the table's own directory is theirs to remove.
-  return [...old].filter((path) => !needed.has(path) && isBelow(path, toPath(base.table.location)))
+  const going = [...old].filter(([path]) => !needed.has(path) && isBelow(path, toPath(base.table.location)))
+  const sized = going.map(async ([path, bytes]) => [path, bytes || ((await context.files.store.stat(path))?.sizeBytes ?? 0)] as const)
+  return new Map(await Promise.all(sized))
 }
 
 // The log of what was current loses everything up to the last entry that is gone: a gap would answer a time wrongly.

@@ -1,5 +1,5 @@
-// Which format versions of tables are read. Millrace writes version 2. Of version 3 it reads what has the same meaning for
-// whoever reads rows: snapshots, deletion vectors, row lineage (which it leaves alone); what would be misread is refused.
+// Which format versions of tables are read and written. What would be misread is refused: newer versions, encrypted tables.
+// Rows are written to versions 2 and 3.
 import { MillraceError } from '../core/errors.ts'
 import { parseMetadata, type TableMetadata, toLakeTable } from './table-metadata.ts'
 
@@ -8,11 +8,16 @@ import { parseMetadata, type TableMetadata, toLakeTable } from './table-metadata
  * @throws MR_LAKE_VERSION
  */
 export function checkReadable(metadata: TableMetadata, location: string): void {
-  const fields = metadata.schemas.flatMap((schema) => schema.fields as readonly { name: string; 'initial-default'?: unknown }[])
-  const field = fields.find((one) => (one['initial-default'] ?? null) !== null)
-  if (field) throw refused(location, `gives the column ${field.name} a default for rows that lack it`)
+  const fields = metadata.schemas.flatMap((schema) => schema.fields)
+  const odd = fields.find((field) => typeof (field['initial-default'] ?? '') === 'object' || hasDefault(field.type))
+  if (odd) throw refused(location, `gives parts of the nested column ${odd.name} a default`)
   if ((metadata['encryption-keys'] ?? []).length > 0) throw refused(location, 'is encrypted')
 }
+
+const hasDefault = (json: unknown): boolean =>
+  typeof json === 'object' &&
+  json !== null &&
+  Object.entries(json).some(([name, value]) => (name === 'initial-default' ? value !== null : hasDefault(value)))
 
 /** JSON that is no table in some place is damage like any other. @throws MR_LAKE_CORRUPT; MR_LAKE_VERSION for newer versions. */
 export function readMetadata(text: string, location: string): TableMetadata {
@@ -38,7 +43,7 @@ const refused = (location: string, what: string): MillraceError =>
 /** @throws MR_LAKE_VERSION for a table whose files Millrace may read and not write. */
 export function checkWritable(name: string, metadata: TableMetadata): void {
   const version = metadata['format-version']
-  if (version === 2) return
+  if (version === 2 || version === 3) return
   throw new MillraceError('MR_LAKE_VERSION', `${name} has format version ${version}: Millrace reads it and does not write it`, {
     fix: 'write it with the engine that made it, or copy it into a table of version 2',
   })

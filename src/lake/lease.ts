@@ -4,20 +4,40 @@ import { MillraceError } from '../core/errors.ts'
 import type { FileCache } from '../objects/file-cache.ts'
 import { isRemote } from '../objects/object-store.ts'
 import { inParallel } from '../objects/parts.ts'
-import type { DataFile } from './types.ts'
+import type { DataFile, FileField } from './types.ts'
 
 const AT_ONCE = 8
 
+/** What Parquet files of this machine call their columns, by path. */
+export type NamesIn = (paths: readonly string[]) => Promise<ReadonlyMap<string, readonly FileField[]>>
+
 export class Lease {
   readonly #cache: FileCache | null
+  readonly #namesIn: NamesIn | null
   readonly #releases: (() => void)[] = []
 
-  constructor(cache: FileCache | null) {
+  constructor(cache: FileCache | null, namesIn: NamesIn | null = null) {
     this.#cache = cache
+    this.#namesIn = namesIn
   }
 
-  /** The same files, delete files included, with paths of this machine; `origin` says where they lie. */
+  /**
+   * The same files, delete files included, with paths of this machine; `origin` says where they lie. With `names` where those
+   * matter.
+   */
   async local(files: readonly DataFile[]): Promise<readonly DataFile[]> {
+    return this.#named(await this.#copied(files))
+  }
+
+  async #named(files: readonly DataFile[]): Promise<readonly DataFile[]> {
+    const renamed = files.filter(({ isRenamed }) => isRenamed)
+    if (renamed.length === 0) return files
+    if (!this.#namesIn) throw new MillraceError('MR_ASSERT', 'cannot be: files are read in a lake that cannot read their names')
+    const names = await this.#namesIn(renamed.map(({ path }) => path))
+    return files.map((file) => (file.isRenamed ? { ...file, names: names.get(file.path) ?? [] } : file))
+  }
+
+  async #copied(files: readonly DataFile[]): Promise<readonly DataFile[]> {
     const remote = new Set(files.flatMap(pathsOf).filter(isRemote))
     if (remote.size === 0) return files
     const copies = new Map<string, string>()

@@ -7,6 +7,7 @@ import { DELETED, type ManifestEntry } from './manifest.ts'
 import { holdsData } from './manifest-list.ts'
 import type { MetadataFiles } from './metadata-files.ts'
 import { pruner } from './prune.ts'
+import { hasRenamedParts } from './renamed.ts'
 import type { DataFile, LakeSchema, LakeSnapshot, LakeTable, PruneTerm } from './types.ts'
 
 /**
@@ -39,7 +40,10 @@ export async function listFiles(
     if (!keep.manifest(manifest)) continue
     for (const entry of await files.entries(manifest, table)) if (entry.status !== DELETED && keep.file(entry.file)) live.push(entry)
   }
-  return withDeletes(files, table, manifests, live)
+  const listed = await withDeletes(files, table, manifests, live)
+  const isRenamed = hasRenamedParts(table.schemas) ? ({ isRenamed: true } as const) : {}
+  if (table.formatVersion < 3) return 'isRenamed' in isRenamed ? listed.map((file) => ({ ...file, ...isRenamed })) : listed
+  return listed.map((file, i) => ({ ...file, ...isRenamed, sequence: live[i]!.sequence }))
 }
 
 export type SnapshotChoice = { readonly id: bigint } | { readonly tag: string } | { readonly timestampMs: number }

@@ -5,9 +5,9 @@ import { readContainer, readRows, writeContainer } from './avro/container.ts'
 import { compileWriter } from './avro/encode.ts'
 import type { AvroValue } from './avro/schema.ts'
 import { toPath, toUri } from './location.ts'
-import { ADDED, DELETED, EXISTING, type ManifestEntry } from './manifest.ts'
-import { MANIFEST_LIST_SCHEMA } from './manifest-schema.ts'
-import type { PartitionValue } from './types.ts'
+import { ADDED, DELETED, type Entry, EXISTING } from './manifest.ts'
+import { manifestListSchema } from './manifest-schema.ts'
+import type { DataFile, PartitionValue } from './types.ts'
 import { encodeValue } from './value/single-value.ts'
 
 export interface PartitionSummary {
@@ -20,7 +20,7 @@ export interface ManifestFile {
   readonly path: string
   readonly sizeBytes: number
   readonly specId: number
-  /** 0: data files, 1: delete files, which only others write. */
+  /** 0: data files, 1: delete files. */
   readonly content: number
   readonly sequence: number
   readonly minSequence: number
@@ -29,6 +29,8 @@ export interface ManifestFile {
   readonly rows: { readonly added: number; readonly existing: number; readonly deleted: number }
   /** One a partition field; null when the writer gave none. */
   readonly partitions: readonly PartitionSummary[] | null
+  /** Version 3: where the row ids of its files begin that have none of their own; null before its first list of version 3. */
+  readonly firstRowId: number | null
 }
 
 /** Whether a manifest lists data files; the others list delete files. */
@@ -39,21 +41,43 @@ export const isLive = ({ files }: ManifestFile): boolean => files.added + files.
 
 type Row = { readonly [field: string]: AvroValue }
 
-const writeRow = compileWriter(MANIFEST_LIST_SCHEMA)
+const FORMATS = [2, 3].map((version) => {
+  const schema = manifestListSchema(version)
+  return { version, schema, write: compileWriter(schema) }
+})
 
-/** The bytes of a list. */
+/**
+ * The manifests with row ids for the data files of those that have none yet, counted on from `nextRowId`; and what comes
+ * next (Iceberg spec, "First Row ID Assignment").
+ */
+export function assignRowIds(manifests: readonly ManifestFile[], nextRowId: number): { manifests: ManifestFile[]; nextRowId: number } {
+  let next = nextRowId
+  const assigned = manifests.map((manifest) => {
+    if (!holdsData(manifest) || manifest.firstRowId !== null) return manifest
+    const firstRowId = next
+    // Rows of files that are there already count as well: those of before version 3 have no ids of their own.
+    next += manifest.rows.existing + manifest.rows.added
+    return { ...manifest, firstRowId }
+  })
+  return { manifests: assigned, nextRowId: next }
+}
+
+/** The bytes of a list; `firstRowId` is that of the snapshot, in version 3. */
 export function writeManifestList(
   manifests: readonly ManifestFile[],
   snapshot: { readonly id: bigint; readonly parentId: bigint | null; readonly sequence: number },
   random: Random,
+  firstRowId: number | null = null,
 ): Buffer {
+  const { version, schema, write } = FORMATS[firstRowId === null ? 0 : 1]!
   const meta = {
     'snapshot-id': String(snapshot.id),
     'parent-snapshot-id': snapshot.parentId === null ? 'null' : String(snapshot.parentId),
     'sequence-number': String(snapshot.sequence),
-    'format-version': '2',
+    'format-version': String(version),
+    ...(firstRowId === null ? {} : { 'first-row-id': String(firstRowId) }),
   }
-  return writeContainer(MANIFEST_LIST_SCHEMA, writeRow, manifests.map(listRow), meta, random)
+  return writeContainer(schema, write, manifests.map(listRow), meta, random)
 }
 
 const listRow = (manifest: ManifestFile): Row => ({
@@ -78,6 +102,7 @@ const listRow = (manifest: ManifestFile): Row => ({
       upper_bound: summary.upper,
     })) ?? null,
   key_metadata: null,
+  first_row_id: manifest.firstRowId,
 })
 
 /** @throws MR_LAKE_CORRUPT when it cannot be read. */
@@ -96,6 +121,7 @@ export function readManifestList(bytes: Buffer, path: string): ManifestFile[] {
       files: { added: count('added_files_count'), existing: count('existing_files_count'), deleted: count('deleted_files_count') },
       rows: { added: count('added_rows_count'), existing: count('existing_rows_count'), deleted: count('deleted_rows_count') },
       partitions: ((row['partitions'] ?? null) as readonly Row[] | null)?.map(readSummary) ?? null,
+      firstRowId: row['first_row_id'] == null ? null : Number(row['first_row_id']),
     }
   })
 }
@@ -108,11 +134,12 @@ const readSummary = (row: Row): PartitionSummary => ({
 
 /** What a list says of a manifest just written: counts, least sequence number and partition ranges. */
 export function describeManifest(
-  entries: readonly ManifestEntry[],
+  entries: readonly Entry<Pick<DataFile, 'rows' | 'partition'>>[],
   written: {
     readonly path: string
     readonly sizeBytes: number
     readonly specId: number
+    readonly content: number
     readonly sequence: number
     readonly snapshotId: bigint
   },
@@ -133,7 +160,7 @@ export function describeManifest(
       partition.types[i]!,
     ),
   )
-  return { ...written, content: 0, minSequence, files, rows, partitions }
+  return { ...written, minSequence, files, rows, partitions, firstRowId: null }
 }
 
 const STATE = { [EXISTING]: 'existing', [ADDED]: 'added', [DELETED]: 'deleted' } as const

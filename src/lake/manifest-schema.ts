@@ -1,4 +1,4 @@
-// The Avro schemas of manifests and manifest lists, version 2 (Iceberg spec, "Manifests", "Manifest Lists", appendix A).
+// The Avro schemas of manifests and manifest lists, versions 2 and 3 (Iceberg spec, "Manifests", "Manifest Lists", appendix A).
 // The partition record differs from table to table; the rest is fixed.
 import type { AvroField, AvroRecord, AvroSchema } from './avro/schema.ts'
 import type { LakeSpec } from './types.ts'
@@ -67,8 +67,16 @@ function partitionRecord(spec: LakeSpec, types: readonly string[]): AvroRecord {
   return { type: 'record', name: 'r102', fields: spec.fields.map((field, i) => may(avroName(field.name), field.fieldId, avro[i]!)) }
 }
 
+/** What version 3 says of a file beside: where its row ids begin and, of a deletion vector, where it lies and what it is about. */
+const VERSION_3: readonly AvroField[] = [
+  may('first_row_id', 142, 'long'),
+  may('referenced_data_file', 143, 'string'),
+  may('content_offset', 144, 'long'),
+  may('content_size_in_bytes', 145, 'long'),
+]
+
 /** Schema of a manifest's entries; `partitionTypes[i]` is the Iceberg type of the values of `spec.fields[i]`. */
-export function manifestSchema(spec: LakeSpec, partitionTypes: readonly string[]): AvroRecord {
+export function manifestSchema(spec: LakeSpec, partitionTypes: readonly string[], formatVersion: number): AvroRecord {
   const file: AvroRecord = {
     type: 'record',
     name: 'r2',
@@ -89,6 +97,7 @@ export function manifestSchema(spec: LakeSpec, partitionTypes: readonly string[]
       may('split_offsets', 132, { type: 'array', items: 'long', 'element-id': 133 }),
       may('equality_ids', 135, { type: 'array', items: 'int', 'element-id': 136 }),
       may('sort_order_id', 140, 'int'),
+      ...(formatVersion >= 3 ? VERSION_3 : []),
     ],
   }
   return {
@@ -116,7 +125,7 @@ const SUMMARY: AvroRecord = {
 }
 
 /** Schema of a manifest list's rows. */
-export const MANIFEST_LIST_SCHEMA: AvroRecord = {
+export const manifestListSchema = (formatVersion: number): AvroRecord => ({
   type: 'record',
   name: 'manifest_file',
   fields: [
@@ -135,5 +144,6 @@ export const MANIFEST_LIST_SCHEMA: AvroRecord = {
     must('deleted_rows_count', 514, 'long'),
     may('partitions', 507, { type: 'array', items: SUMMARY, 'element-id': 508 }),
     may('key_metadata', 519, 'bytes'),
+    ...(formatVersion >= 3 ? [may('first_row_id', 520, 'long')] : []),
   ],
-}
+})

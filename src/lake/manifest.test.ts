@@ -49,7 +49,7 @@ const spec: LakeSpec = {
   id: 2,
   fields: TYPES.map((_type, i) => ({ sourceId: i + 1, fieldId: 1000 + i, name: `c${i}`, transform: 'identity' })),
 }
-const context = { schema, schemas: [schema], spec }
+const context = { schema, schemas: [schema], spec, formatVersion: 2 }
 const partition = (side: 0 | 1 | null): Record<string, PartitionValue> =>
   partitionFromText(context, spec, Object.fromEntries(spec.fields.map((field, i) => [field.name, side === null ? null : TEXTS[i]![side]])))
 
@@ -103,7 +103,7 @@ test('the header names schema, spec and content as readers need them', () => {
 test('a list describes its manifests: counts, least sequence, range of each partition field', () => {
   const entries = [entry(ADDED, 0), entry(EXISTING, 1), { ...entry(DELETED, null), sequence: 1 }]
   const types = partitionTypes(spec, [schema])
-  const written = { path: from.path, sizeBytes: 100, specId: 2, sequence: 9, snapshotId: 2n ** 61n }
+  const written = { path: from.path, sizeBytes: 100, specId: 2, content: 0, sequence: 9, snapshotId: 2n ** 61n }
   const manifest = describeManifest(entries, written, { names: spec.fields.map((field) => field.name), types })
   assert.deepEqual(manifest.files, { added: 1, existing: 1, deleted: 1 })
   assert.deepEqual(manifest.rows, { added: 5, existing: 5, deleted: 5 })
@@ -123,7 +123,7 @@ test('a list describes its manifests: counts, least sequence, range of each part
 })
 
 test('delete files, other formats and damage are refused by name', () => {
-  const avro = manifestSchema(spec, partitionTypes(spec, [schema]))
+  const avro = manifestSchema(spec, partitionTypes(spec, [schema]), 2)
   const [row] = readContainer(writeManifest([entry(ADDED, 0)], context, seededRandom(1)), 'm').rows as [{ data_file: object }]
   const changed = (change: object) =>
     writeContainer(avro, compileWriter(avro), [{ ...row, data_file: { ...row.data_file, ...change } }], {}, seededRandom(1))

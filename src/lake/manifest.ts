@@ -40,27 +40,52 @@ export interface ManifestContext {
   readonly spec: LakeSpec
 }
 
+export interface WriteContext extends ManifestContext {
+  readonly formatVersion: number
+}
+
 /** A record of a manifest as Avro has it. */
 export type ManifestRow = { readonly [field: string]: AvroValue }
 type Row = ManifestRow
 
 /** The bytes of a manifest of data files, all of one partition spec. */
-export function writeManifest(entries: readonly ManifestEntry[], context: ManifestContext, random: Random): Buffer {
-  const types = partitionTypes(context.spec, context.schemas)
-  const schema = manifestSchema(context.spec, types)
-  const rows = entries.map((entry) => entryRow(entry, context.spec, types))
+export function writeManifest(entries: readonly ManifestEntry[], context: WriteContext, random: Random): Buffer {
+  const toRow = fileRows(context)
+  return writeEntries(entries, context, 'data', random, ({ file, sortOrderId, status }) => ({
+    content: 0,
+    file_format: 'PARQUET',
+    ...toRow(file),
+    sort_order_id: sortOrderId,
+    ...NO_VECTOR,
+    // Null for a new file: it inherits from the list, as its sequence number does.
+    first_row_id: status === ADDED ? null : (file.firstRowId ?? null),
+  }))
+}
+
+const NO_VECTOR: Row = { referenced_data_file: null, content_offset: null, content_size_in_bytes: null }
+
+/** The bytes of a manifest of data or delete files, of one partition spec; `toRow` says what an entry's file is. */
+export function writeEntries<E extends Entry<unknown>>(
+  entries: readonly E[],
+  context: WriteContext,
+  content: 'data' | 'deletes',
+  random: Random,
+  toRow: (entry: E) => ManifestRow,
+): Buffer {
+  const schema = manifestSchema(context.spec, partitionTypes(context.spec, context.schemas), context.formatVersion)
+  const rows = entries.map((entry) => entryRow(entry, toRow(entry)))
   const meta = {
     schema: printJson(schemaJson(context.schema)),
     'schema-id': String(context.schema.id),
     'partition-spec': JSON.stringify(specFieldsJson(context.spec)),
     'partition-spec-id': String(context.spec.id),
-    'format-version': '2',
-    content: 'data',
+    'format-version': String(context.formatVersion),
+    content,
   }
   return writeContainer(schema, compileWriter(schema), rows, meta, random)
 }
 
-function entryRow(entry: ManifestEntry, spec: LakeSpec, types: readonly string[]): Row {
+function entryRow(entry: Entry<unknown>, file: Row): Row {
   const isNew = entry.status === ADDED
   return {
     status: entry.status,
@@ -68,11 +93,17 @@ function entryRow(entry: ManifestEntry, spec: LakeSpec, types: readonly string[]
     // Null for a new file: its numbers are those of the list that the manifest ends in.
     sequence_number: isNew ? null : entry.sequence,
     file_sequence_number: isNew ? null : entry.fileSequence,
-    data_file: fileRow(entry, spec, types),
+    data_file: file,
   }
 }
 
-function fileRow({ file, sortOrderId }: ManifestEntry, spec: LakeSpec, types: readonly string[]): Row {
+/** What a manifest says of files of any kind. */
+export function fileRows({ spec, schemas }: ManifestContext): (file: Omit<DataFile, 'deletes'>) => Row {
+  const types = partitionTypes(spec, schemas)
+  return (file) => fileRow(file, spec, types)
+}
+
+function fileRow(file: Omit<DataFile, 'deletes'>, spec: LakeSpec, types: readonly string[]): Row {
   const columns = [...file.columns].sort(([a], [b]) => a - b)
   const pairs = (pick: (stats: ColumnStats) => AvroValue): AvroValue =>
     columns.flatMap(([key, stats]) => {
@@ -80,9 +111,7 @@ function fileRow({ file, sortOrderId }: ManifestEntry, spec: LakeSpec, types: re
       return value === undefined ? [] : [{ key, value }]
     })
   return {
-    content: 0,
     file_path: toUri(file.path),
-    file_format: 'PARQUET',
     partition: Object.fromEntries(spec.fields.map((field, i) => [avroName(field.name), toAvro(types[i]!, file.partition[field.name])])),
     record_count: file.rows,
     file_size_in_bytes: file.sizeBytes,
@@ -95,7 +124,6 @@ function fileRow({ file, sortOrderId }: ManifestEntry, spec: LakeSpec, types: re
     key_metadata: null,
     split_offsets: file.splitOffsets ?? null,
     equality_ids: null,
-    sort_order_id: sortOrderId,
   }
 }
 
@@ -161,7 +189,22 @@ function readFile(row: Row, from: Inherited, spec: LakeSpec, types: readonly str
     ),
     columns: readColumns(row),
     ...(splitOffsets ? { splitOffsets } : {}),
+    ...(row['first_row_id'] == null ? {} : { firstRowId: Number(row['first_row_id']) }),
   }
+}
+
+/**
+ * The entries of a manifest whose row ids begin at `firstRowId`: files that have none yet follow each other from there
+ * (Iceberg spec, "First Row ID Inheritance").
+ */
+export function inheritRowIds(entries: readonly ManifestEntry[], firstRowId: number): ManifestEntry[] {
+  let next = firstRowId
+  return entries.map((entry) => {
+    if (entry.status === DELETED || entry.file.firstRowId !== undefined) return entry
+    const file = { ...entry.file, firstRowId: next }
+    next += file.rows
+    return { ...entry, file }
+  })
 }
 
 // A column whose counts are unknown gets no statistics at all: nothing is pruned by half of them.

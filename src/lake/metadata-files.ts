@@ -6,16 +6,17 @@ import { type Random, uuidV7 } from '../core/random.ts'
 import { diskStore } from '../objects/disk-store.ts'
 import { isRemote, type ObjectStore } from '../objects/object-store.ts'
 import { inParallel } from '../objects/parts.ts'
-import { type DeleteFile, readDeleteManifest } from './deletes/delete-manifest.ts'
+import { type DeleteFile, readDeleteManifest, writeDeleteManifest } from './deletes/delete-manifest.ts'
 import { readDeletionVector } from './deletes/deletion-vector.ts'
+import { type Placed, writePuffin } from './deletes/puffin.ts'
 import { readMetadata } from './format-version.ts'
 import { ImmutableCache } from './immutable-cache.ts'
 import { isBelow, numberOfMetadata, parentOf, toPath } from './location.ts'
-import { type Entry, type ManifestContext, type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
-import { describeManifest, holdsData, type ManifestFile, readManifestList, writeManifestList } from './manifest-list.ts'
+import { type Entry, inheritRowIds, type ManifestContext, type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
+import { assignRowIds, describeManifest, holdsData, type ManifestFile, readManifestList, writeManifestList } from './manifest-list.ts'
 import { partitionTypes } from './partition-spec.ts'
 import { printMetadata, type TableMetadata } from './table-metadata.ts'
-import type { LakeTable } from './types.ts'
+import type { DataFile, DeletedRows, LakeTable } from './types.ts'
 
 /** Data files held decoded over all manifests; about 1 kB each. */
 const ENTRIES_MAX = 300_000
@@ -30,6 +31,16 @@ export interface SnapshotNumbers {
   readonly id: bigint
   readonly parentId: bigint | null
   readonly sequence: number
+}
+
+/** What manifests are written and read by. */
+type Described = Pick<LakeTable, 'schema' | 'schemas' | 'specs'>
+type Target = Described & Pick<LakeTable, 'location' | 'formatVersion'>
+
+/** A list as it was written; `nextRowId` is null before version 3. */
+export interface WrittenList {
+  readonly uri: string
+  readonly nextRowId: number | null
 }
 
 interface Located {
@@ -51,6 +62,7 @@ export class MetadataFiles {
   readonly #lists = new ImmutableCache<readonly ManifestFile[]>(LISTED_MAX, (list) => 1 + list.length)
   readonly #manifests = new ImmutableCache<readonly ManifestEntry[]>(ENTRIES_MAX, (entries) => 1 + entries.length)
   readonly #deleteManifests = new ImmutableCache<readonly Entry<DeleteFile>[]>(ENTRIES_MAX, (entries) => 1 + entries.length)
+  readonly #withRowIds = new WeakMap<readonly ManifestEntry[], { readonly first: number; readonly entries: readonly ManifestEntry[] }>()
   readonly #vectors = new ImmutableCache<Float64Array>(POSITIONS_MAX, (positions) => 1 + positions.length)
 
   /** Nothing is ever removed outside of `roots`. */
@@ -77,14 +89,22 @@ export class MetadataFiles {
   }
 
   /** The files of a manifest of data files, deleted ones included. */
-  entries(manifest: ManifestFile, table: Pick<LakeTable, 'schema' | 'schemas' | 'specs'>): Promise<readonly ManifestEntry[]> {
-    return this.#manifests.get(manifest.path, async () =>
+  async entries(manifest: ManifestFile, table: Described): Promise<readonly ManifestEntry[]> {
+    const entries = await this.#manifests.get(manifest.path, async () =>
       readManifest(await this.#readWhole(manifest.path, manifest.sizeBytes), manifest, contextOf(table, manifest.specId)),
     )
+    const first = manifest.firstRowId
+    if (first === null) return entries
+    // What a manifest inherits is in its list: one of before version 3 gets row ids later than it was written.
+    const known = this.#withRowIds.get(entries)
+    if (known?.first === first) return known.entries
+    const inherited = inheritRowIds(entries, first)
+    this.#withRowIds.set(entries, { first, entries: inherited })
+    return inherited
   }
 
   /** The files of a manifest of delete files, removed ones included. */
-  deleteEntries(manifest: ManifestFile, table: Pick<LakeTable, 'schema' | 'schemas' | 'specs'>): Promise<readonly Entry<DeleteFile>[]> {
+  deleteEntries(manifest: ManifestFile, table: Described): Promise<readonly Entry<DeleteFile>[]> {
     return this.#deleteManifests.get(manifest.path, async () =>
       readDeleteManifest(await this.#readWhole(manifest.path, manifest.sizeBytes), manifest, contextOf(table, manifest.specId)),
     )
@@ -101,8 +121,8 @@ export class MetadataFiles {
   /** The files that a manifest names, of either kind, removed ones included. */
   async namedBy(
     manifest: ManifestFile,
-    table: Pick<LakeTable, 'schema' | 'schemas' | 'specs'>,
-  ): Promise<readonly Entry<{ readonly path: string }>[]> {
+    table: Described,
+  ): Promise<readonly Entry<{ readonly path: string; readonly sizeBytes: number }>[]> {
     return holdsData(manifest) ? this.entries(manifest, table) : this.deleteEntries(manifest, table)
   }
 
@@ -141,27 +161,65 @@ export class MetadataFiles {
   /** Writes entries of one spec as a new manifest of a snapshot. */
   async writeManifest(
     entries: readonly ManifestEntry[],
-    table: Pick<LakeTable, 'schema' | 'schemas' | 'specs' | 'location'>,
+    table: Target,
     specId: number,
     snapshot: SnapshotNumbers,
     nowMs: number,
   ): Promise<ManifestFile> {
-    const context = contextOf(table, specId)
-    const path = `${toPath(table.location)}/metadata/${uuidV7(nowMs, this.#random)}-m0.avro`
+    const context = { ...contextOf(table, specId), formatVersion: table.formatVersion }
+    const path = this.#newManifest(table, nowMs)
     const bytes = writeManifest(entries, context, this.#random)
     await this.store.put(path, bytes)
     this.#manifests.put(path, entries)
-    const written = { path, sizeBytes: bytes.length, specId, sequence: snapshot.sequence, snapshotId: snapshot.id }
-    const types = partitionTypes(context.spec, context.schemas)
-    return describeManifest(entries, written, { names: context.spec.fields.map((field) => field.name), types })
+    return described(entries, context, { path, sizeBytes: bytes.length, content: 0 }, snapshot)
   }
 
-  /** Answers the list's URI. */
-  async writeList(manifests: readonly ManifestFile[], location: string, snapshot: SnapshotNumbers, nowMs: number): Promise<string> {
+  /** The same for delete files. */
+  async writeDeleteManifest(
+    entries: readonly Entry<DeleteFile>[],
+    table: Target,
+    specId: number,
+    snapshot: SnapshotNumbers,
+    nowMs: number,
+  ): Promise<ManifestFile> {
+    const context = { ...contextOf(table, specId), formatVersion: table.formatVersion }
+    const path = this.#newManifest(table, nowMs)
+    const bytes = writeDeleteManifest(entries, context, this.#random)
+    await this.store.put(path, bytes)
+    this.#deleteManifests.put(path, entries)
+    return described(entries, context, { path, sizeBytes: bytes.length, content: 1 }, snapshot)
+  }
+
+  #newManifest({ location }: Target, nowMs: number): string {
+    return `${toPath(location)}/metadata/${uuidV7(nowMs, this.#random)}-m0.avro`
+  }
+
+  /** Writes deletion vectors as one Puffin file; answers its path, size and where they lie in it. */
+  async writeVectors(
+    vectors: readonly DeletedRows[],
+    { location }: Target,
+    nowMs: number,
+  ): Promise<{ path: string; sizeBytes: number; placed: readonly Placed[] }> {
+    const path = `${toPath(location)}/data/${uuidV7(nowMs, this.#random)}-deletes.puffin`
+    const { bytes, placed } = writePuffin(vectors)
+    await this.store.put(path, bytes)
+    for (const { offset, positions } of placed) this.#vectors.put(`${path} ${offset}`, positions)
+    return { path, sizeBytes: bytes.length, placed }
+  }
+
+  /** `nextRowId`: of the table before the snapshot, in version 3; its manifests get row ids counted on from there. */
+  async writeList(
+    manifests: readonly ManifestFile[],
+    location: string,
+    snapshot: SnapshotNumbers,
+    nowMs: number,
+    nextRowId: number | null = null,
+  ): Promise<WrittenList> {
     const uri = `${location}/metadata/snap-${snapshot.id}-1-${uuidV7(nowMs, this.#random)}.avro`
-    await this.store.put(toPath(uri), writeManifestList(manifests, snapshot, this.#random))
-    this.#lists.put(uri, manifests)
-    return uri
+    const assigned = nextRowId === null ? { manifests, nextRowId } : assignRowIds(manifests, nextRowId)
+    await this.store.put(toPath(uri), writeManifestList(assigned.manifests, snapshot, this.#random, nextRowId))
+    this.#lists.put(uri, assigned.manifests)
+    return { uri, nextRowId: assigned.nextRowId }
   }
 
   /** Answers the metadata's URI: its name begins with a number one above that of the metadata before it. */
@@ -189,11 +247,11 @@ export class MetadataFiles {
     return (await this.store.stat(toPath(location))) !== undefined
   }
 
-  /** Removes files that no pointer reaches. Failing to is no error: what is left is an orphan and found later. */
-  async discard(locations: Iterable<string>): Promise<number> {
+  /** Removes files that no pointer reaches. Answers those that went: failing is no error, what is left is an orphan. */
+  async discard(locations: Iterable<string>): Promise<string[]> {
     const paths = [...locations]
     const removed = await inParallel(paths, (location) => this.#discard(location), paths.some(isRemote) ? REMOVE_AT_ONCE : 1)
-    return removed.filter(Boolean).length
+    return paths.filter((_, index) => removed[index])
   }
 
   async #discard(location: string): Promise<boolean> {
@@ -222,7 +280,17 @@ async function syncIfAllowed(disk: Disk, directory: string): Promise<void> {
   }
 }
 
-function contextOf(table: Pick<LakeTable, 'schema' | 'schemas' | 'specs'>, specId: number): ManifestContext {
+function described(
+  entries: readonly Entry<Pick<DataFile, 'rows' | 'partition'>>[],
+  { spec, schemas }: ManifestContext,
+  written: Pick<ManifestFile, 'path' | 'sizeBytes' | 'content'>,
+  snapshot: SnapshotNumbers,
+): ManifestFile {
+  const partition = { names: spec.fields.map((field) => field.name), types: partitionTypes(spec, schemas) }
+  return describeManifest(entries, { ...written, specId: spec.id, sequence: snapshot.sequence, snapshotId: snapshot.id }, partition)
+}
+
+function contextOf(table: Described, specId: number): ManifestContext {
   const spec = table.specs.find((other) => other.id === specId)
   if (!spec) throw new MillraceError('MR_LAKE_CORRUPT', `a manifest has the partition spec ${specId}, which its table does not`)
   return { schema: table.schema, schemas: table.schemas, spec }

@@ -13,14 +13,15 @@ import { createTable, type DropOptions, dropTable, renameTable } from './create-
 import { type Expired, type ExpireOptions, expireSnapshots } from './expire.ts'
 import { checkTable, type TableCheck } from './health/check-table.ts'
 import { explainDamage } from './health/explain-damage.ts'
-import { Lease } from './lease.ts'
+import { Lease, type NamesIn } from './lease.ts'
 import { chooseSnapshot, listFiles, type SnapshotChoice } from './list-files.ts'
 import { toPath } from './location.ts'
 import { MetadataFiles } from './metadata-files.ts'
 import { Pins } from './pins.ts'
 import { COMPACTION, type CompactionGroup, type CompactionOptions, planCompaction } from './plan-compaction.ts'
-import { removeOrphans } from './remove-orphans.ts'
+import { type Removed, removeOrphans } from './remove-orphans.ts'
 import { restoreTable } from './restore.ts'
+import { MANIFESTS, type ManifestOptions, type RewrittenManifests, rewriteManifests } from './rewrite-manifests.ts'
 import { stageMetadata } from './stage-change.ts'
 import { Staging } from './staging.ts'
 import { TableLocks } from './table-locks.ts'
@@ -41,6 +42,8 @@ export interface LakeOptions {
   readonly formerly?: readonly string[]
   /** Object stores, the directory of staged files and the cache; absent when everything is on this machine. */
   readonly remote?: RemoteFiles
+  /** For leases of files whose nested columns were renamed; absent where nothing is read. */
+  readonly namesIn?: NamesIn
   /** Other absolute paths under which clients of the REST catalog may place tables. */
   readonly locations?: readonly string[]
 }
@@ -107,8 +110,10 @@ export interface Lake {
   explain(table: string, error: unknown, damaged?: readonly string[]): Promise<unknown>
   /** `olderThanMs` is an age. Files go only after the pointer has moved. */
   expire(table: string, options: ExpireOptions): Promise<Expired>
-  /** Removes files older than this age that nothing reaches; answers how many. */
-  removeOrphans(olderThanMs: number): Promise<number>
+  /** Removes files older than this age that nothing reaches. */
+  removeOrphans(olderThanMs: number): Promise<Removed>
+  /** See `rewrite-manifests.ts`; null when there is nothing to gain. */
+  rewriteManifests(table: string, options?: Partial<ManifestOptions>): Promise<RewrittenManifests | null>
   planCompaction(table: LakeTable, options?: Partial<CompactionOptions>): Promise<readonly CompactionGroup[]>
 }
 
@@ -166,7 +171,7 @@ export function openLake(options: LakeOptions): Lake {
     files: listed,
     snapshotAt: chooseSnapshot,
     pin: (table, snapshot) => pins.hold(table.name, snapshot.id),
-    lease: () => new Lease(remote?.cache ?? null),
+    lease: () => new Lease(remote?.cache ?? null, options.namesIn ?? null),
     dataDirectory: (table) => {
       const directory = `${toPath(table.location)}/data`
       return staging?.directoryFor(directory) ?? directory
@@ -189,10 +194,12 @@ export function openLake(options: LakeOptions): Lake {
     explain: (table, error, damaged) => explainDamage(context, table, error, damaged),
     expire: (table, expiry) => expireSnapshots(context, pins, table, expiry),
     removeOrphans: async (olderThanMs) => {
-      let count = 0
-      for (const place of own) count += await removeOrphans(context, place, olderThanMs)
-      return count
+      const removed: Removed[] = []
+      for (const place of own) removed.push(await removeOrphans(context, place, olderThanMs))
+      const total = (of: (one: Removed) => number): number => removed.reduce((sum, one) => sum + of(one), 0)
+      return { files: total((one) => one.files), bytes: total((one) => one.bytes) }
     },
+    rewriteManifests: (table, limits) => rewriteManifests(context, table, { ...MANIFESTS, ...limits }),
     planCompaction: async (table, limits) => planCompaction(table, await listed(table), { ...COMPACTION, ...limits }),
   }
 }

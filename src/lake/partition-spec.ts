@@ -2,7 +2,9 @@
 // it ever had, because files stay in the one they were written under (Iceberg spec, "Partitioning").
 import { MillraceError } from '../core/errors.ts'
 import type { PartitionRule } from '../define/manifest.ts'
-import type { LakeField, LakePartitionField, LakeSchema, LakeSpec, PartitionValue } from './types.ts'
+import { fieldById } from './nested-type.ts'
+import type { LakePartitionField, LakeSchema, LakeSpec, PartitionValue } from './types.ts'
+import { flatType } from './value/iceberg-type.ts'
 import { valueFromText } from './value/text-value.ts'
 import { checkTransform, resultType, transformText } from './value/transform.ts'
 
@@ -24,7 +26,7 @@ export function buildSpec(
   const fields = rules.map((rule): LakePartitionField => {
     const source = schema.fields.find((field) => field.name === rule.column)
     if (!source) throw new MillraceError('MR_LAKE_SPEC', `the table is partitioned by ${rule.column}, which is not one of its columns`)
-    checkTransform(rule, source.type)
+    checkTransform(rule, flatType(source.type))
     const wanted = { sourceId: source.id, name: fieldName(rule, schema), transform: transformText(rule) }
     const same = known.find(
       (field) => field.sourceId === wanted.sourceId && field.transform === wanted.transform && field.name === wanted.name,
@@ -47,22 +49,13 @@ function fieldName(rule: PartitionRule, schema: LakeSchema): string {
   })
 }
 
-/** The field of an id in the newest schema that has it. */
-export function fieldById(schemas: readonly LakeSchema[], id: number): LakeField | undefined {
-  for (let i = schemas.length - 1; i >= 0; i--) {
-    const field = schemas[i]!.fields.find((other) => other.id === id)
-    if (field) return field
-  }
-  return undefined
-}
-
 /** Iceberg types of the values of a spec's fields. */
 export const partitionTypes = (spec: LakeSpec, schemas: readonly LakeSchema[]): string[] =>
   spec.fields.map((field) => {
     const source = fieldById(schemas, field.sourceId)
     if (!source)
       throw new MillraceError('MR_LAKE_CORRUPT', `the partition field ${field.name} has no column: none ever had the id ${field.sourceId}`)
-    return resultType(field.transform, source.type)
+    return resultType(field.transform, flatType(source.type))
   })
 
 /**

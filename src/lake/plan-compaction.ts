@@ -4,6 +4,7 @@
 import { comparableOf, compare } from './prune-literal.ts'
 import { partitionKey } from './snapshot-summary.ts'
 import type { DataFile, LakeTable, PartitionValue } from './types.ts'
+import { flatType } from './value/iceberg-type.ts'
 import { decodeValue } from './value/single-value.ts'
 
 export interface CompactionOptions {
@@ -17,6 +18,9 @@ export interface CompactionOptions {
 
 export const COMPACTION: CompactionOptions = { targetBytes: 128 * 1024 * 1024, smallBytes: 32 * 1024 * 1024, minFiles: 16 }
 
+/** Share of a file's rows from which deleted ones are worth writing it anew: every scan reads them to leave them out. */
+const DELETED_SHARE = 0.1
+
 /** Files to be rewritten as one. */
 export interface CompactionGroup {
   readonly specId: number
@@ -25,18 +29,30 @@ export interface CompactionGroup {
   readonly sizeBytes: number
 }
 
-/** Groups of at least two files; those of an earlier partition spec are left as they are. */
+/** Groups of small files, and single files of which many rows are deleted; those of an earlier partition spec are left as they are. */
 export function planCompaction(table: LakeTable, files: readonly DataFile[], options: CompactionOptions = COMPACTION): CompactionGroup[] {
   const partitions = new Map<string, DataFile[]>()
+  const worn = files.filter(
+    (file) => file.specId === table.spec.id && (file.deletes?.vector?.positions.length ?? 0) >= file.rows * DELETED_SHARE,
+  )
   for (const file of files) {
     if (file.sizeBytes >= options.smallBytes || file.specId !== table.spec.id) continue
     const key = partitionKey(file)
     partitions.set(key, [...(partitions.get(key) ?? []), file])
   }
-  return [...partitions.values()]
+  const joined = [...partitions.values()]
     .filter((small) => small.length >= options.minFiles)
     .flatMap((small) => pack(inSortOrder(table, small), options.targetBytes))
+  const taken = new Set(joined.flatMap((group) => group.files))
+  return [...joined, ...worn.filter((file) => !taken.has(file)).map((file) => groupOf([file]))]
 }
+
+const groupOf = (files: readonly [DataFile, ...DataFile[]]): CompactionGroup => ({
+  specId: files[0].specId,
+  partition: files[0].partition,
+  files,
+  sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
+})
 
 function inSortOrder(table: LakeTable, files: readonly DataFile[]): DataFile[] {
   const [first] = table.sort
@@ -44,7 +60,7 @@ function inSortOrder(table: LakeTable, files: readonly DataFile[]): DataFile[] {
   if (!field) return [...files]
   const keyOf = (file: DataFile) => {
     const lower = file.columns.get(field.id)?.lower
-    return lower ? comparableOf(decodeValue(field.type, lower)) : null
+    return lower ? comparableOf(decodeValue(flatType(field.type), lower)) : null
   }
   const keyed = files.map((file) => ({ file, key: keyOf(file) }))
   keyed.sort((a, b) => (a.key === null || b.key === null ? Number(a.key === null) - Number(b.key === null) : compare(a.key, b.key)))

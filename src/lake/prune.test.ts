@@ -262,6 +262,7 @@ test('a whole manifest is skipped by the range of its partition values', () => {
     files: { added: 1, existing: 0, deleted: 0 },
     rows: { added: 1, existing: 0, deleted: 0 },
     partitions: [{ containsNull: false, lower: bound(10n), upper: bound(20n) }],
+    firstRowId: null,
   }
   const keep = (term: PruneTerm, partitions: typeof manifest.partitions | null = manifest.partitions) =>
     pruner([term], schema, [specOf('identity')], [schema]).manifest({ ...manifest, partitions })

@@ -1,10 +1,11 @@
 // Which files may hold rows that match: by partition ranges of whole manifests, partition values and column bounds of
 // files. In doubt a file stays: pruning never drops a matching row. Rows inside files are the engine's to skip.
 import type { ManifestFile, PartitionSummary } from './manifest-list.ts'
+import { isNestedType } from './nested-type.ts'
 import { partitionTypes } from './partition-spec.ts'
 import { type Comparable, comparableOf, compare, type Literal, literalOf } from './prune-literal.ts'
 import type { ColumnStats, DataFile, LakeField, LakeSchema, LakeSpec, PartitionValue, PruneTerm } from './types.ts'
-import { parseIcebergType } from './value/iceberg-type.ts'
+import { flatType, parseIcebergType } from './value/iceberg-type.ts'
 import { decodeValue } from './value/single-value.ts'
 import { applyTransform, parseTransform } from './value/transform.ts'
 
@@ -15,6 +16,7 @@ export interface Pruner {
 
 interface Term {
   readonly field: LakeField
+  readonly type: string
   readonly op: PruneTerm['op']
   /** Null when a value was not understood; `is null` and `is not null` have none. */
   readonly literals: readonly Literal[] | null
@@ -58,10 +60,12 @@ export function pruner(
 
 function compileTerm(term: PruneTerm, schema: LakeSchema): Term[] {
   const field = schema.fields.find((other) => other.name === term.column)
-  if (!field) return []
-  const literals = term.values.map((value) => literalOf(field.type, value))
+  // Nothing is known of the values of a nested column in a file.
+  if (!field || isNestedType(field.type)) return []
+  const type = flatType(field.type)
+  const literals = term.values.map((value) => literalOf(type, value))
   const understood = literals.every((literal) => literal !== undefined) ? (literals as Literal[]) : null
-  return [{ field, op: term.op, literals: understood }]
+  return [{ field, type, op: term.op, literals: understood }]
 }
 
 // ---- column bounds
@@ -86,7 +90,7 @@ function columnRange(type: string, stats: ColumnStats): Range {
 }
 
 function mayMatchColumn(term: Term, stats: ColumnStats | undefined): boolean {
-  return stats === undefined || mayMatch(term.op, term.literals, columnRange(term.field.type, stats))
+  return stats === undefined || mayMatch(term.op, term.literals, columnRange(term.type, stats))
 }
 
 // Text and uuid compare as the bytes they are stored in; no need to decode them.
@@ -141,7 +145,7 @@ function project(term: Term, transform: string): readonly Literal[] | null {
   if (kind === 'bucket' && term.op !== '=' && term.op !== 'in') return null
   const projected = term.literals.map((literal): Literal | undefined => {
     if (literal.exact === undefined) return undefined
-    const value = applyTransform(transform, term.field.type, literal.exact) as Exclude<PartitionValue, null>
+    const value = applyTransform(transform, term.type, literal.exact) as Exclude<PartitionValue, null>
     const key = comparableOf(value)
     return { low: key, high: key, exact: value }
   })

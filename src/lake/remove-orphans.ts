@@ -5,36 +5,43 @@ import { baseAt, type CommitContext } from './commit.ts'
 import { isBelow, toPath } from './location.ts'
 import { reachableFrom } from './reachable.ts'
 
+export interface Removed {
+  readonly files: number
+  readonly bytes: number
+}
+
 /**
- * Removes unreachable files under the lake's directory that are older than `olderThanMs` milliseconds; answers how many. The
+ * Removes unreachable files under the lake's directory that are older than `olderThanMs` milliseconds. The
  * age must exceed the longest time between writing a file and committing it. Nothing is removed while a table cannot be read.
  */
-export async function removeOrphans(context: CommitContext, directory: string, olderThanMs: number): Promise<number> {
+export async function removeOrphans(context: CommitContext, directory: string, olderThanMs: number): Promise<Removed> {
   const beforeMs = context.clock.nowMs() - olderThanMs
-  let count = 0
+  let [files, bytes] = [0, 0]
   // Files are listed before the pointers are read: what a commit adds in between is not in the list.
-  const found = new Map<string, string[]>()
-  for await (const { path, modifiedMs } of context.files.store.list(directory)) {
+  const found = new Map<string, Map<string, number>>()
+  for await (const { path, modifiedMs, sizeBytes } of context.files.store.list(directory)) {
     const name = path.slice(directory.length + 1).split('/')[0]!
     if (modifiedMs >= beforeMs) continue
     const old = found.get(name)
-    if (old) old.push(path)
-    else found.set(name, [path])
+    if (old) old.set(path, sizeBytes)
+    else found.set(name, new Map([[path, sizeBytes]]))
   }
-  if (found.size === 0) return 0
+  if (found.size === 0) return { files, bytes }
   const { needed, owners } = await reachedByAll(context)
   for (const [name, old] of found) {
-    const orphans = old.filter((path) => !needed.has(path))
+    const orphans = [...old.keys()].filter((path) => !needed.has(path))
     if (orphans.length === 0) continue
     // Tables of this directory do not commit meanwhile, and are looked at once more.
     const living = owners.filter((owner) => isBelow(`${owner.path}/x`, `${directory}/${name}`)).map((owner) => owner.name)
-    count += await context.locks.run([...new Set([name, ...living])], async () => {
+    const removed = await context.locks.run([...new Set([name, ...living])], async () => {
       const still = new Set<string>()
       for (const table of living) await addReached(context, table, still)
       return context.files.discard(orphans.filter((path) => !still.has(path) && !context.inFlight.has(path)))
     })
+    files += removed.length
+    bytes += removed.reduce((sum, path) => sum + old.get(path)!, 0)
   }
-  return count
+  return { files, bytes }
 }
 
 async function reachedByAll(context: CommitContext): Promise<{ needed: Set<string>; owners: { name: string; path: string }[] }> {
@@ -52,7 +59,7 @@ async function addReached(context: CommitContext, name: string, needed: Set<stri
   const pointer = await context.catalog.table(name)
   if (!pointer) return null
   const { table, metadata } = await baseAt(context.files, pointer)
-  for (const path of await reachableFrom(context.files, table, table.snapshots)) needed.add(path)
+  for (const path of (await reachableFrom(context.files, table, table.snapshots)).keys()) needed.add(path)
   needed.add(toPath(pointer.location))
   for (const entry of metadata['metadata-log']) needed.add(toPath(entry['metadata-file']))
   for (const file of [...(metadata.statistics ?? []), ...(metadata['partition-statistics'] ?? [])])

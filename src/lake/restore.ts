@@ -9,7 +9,7 @@ import { openCheck } from './health/check-snapshots.ts'
 import { goodSnapshots, readSound } from './health/sound-table.ts'
 import { chooseSnapshot } from './list-files.ts'
 import { RESTORED_FROM } from './snapshot-summary.ts'
-import { type Base, stageMetadata, withSnapshot } from './stage-change.ts'
+import { type Base, nextRowIdOf, stageMetadata, withSnapshot } from './stage-change.ts'
 import type { LakeSnapshot, LakeTable } from './types.ts'
 
 /**
@@ -35,9 +35,10 @@ export async function restoreTable(context: CommitContext, name: string, id: big
       await mustBeWhole(context, table, target)
       const nowMs = Math.max(stage.nowMs, metadata['last-updated-ms'])
       const snapshot = { id: snapshotId(random), parentId: table.current?.id ?? null, sequence: metadata['last-sequence-number'] + 1 }
-      const list = await files.writeList(await files.list(target.manifestList), table.location, snapshot, nowMs)
+      const manifests = await files.list(target.manifestList)
+      const list = await files.writeList(manifests, table.location, snapshot, nowMs, nextRowIdOf(metadata))
       const summary = { ...totalsOf(target), operation: 'overwrite', [RESTORED_FROM]: String(id) }
-      keep(await stageMetadata(base!, withSnapshot(metadata, { snapshot, summary, list, nowMs }), stage, [list]))
+      keep(await stageMetadata(base!, withSnapshot(metadata, { snapshot, summary, list, nowMs }), stage, [list.uri]))
     },
     load,
   )

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Field, Shape, Type } from '../schema/type.ts'
+import { partsOf } from './nested-type.ts'
 import { type Numbered, schemaToShape, shapeToSchema } from './schema-mapping.ts'
+import type { LakeField } from './types.ts'
 
 const field = (name: string, type: Type, optional = true): Field => ({ name, type, optional })
 const shape = (...fields: Field[]): Shape => ({ fields })
@@ -145,4 +147,72 @@ test('a timestamp without zone and nested types of other writers are refused by 
   const schema = (type: string) => ({ id: 0, fields: [{ id: 1, name: 'at', type, required: false }], identifierIds: [] })
   assert.throws(() => schemaToShape(schema('timestamp')), { code: 'MR_SCHEMA_TYPE', message: /at is a timestamp without/ })
   assert.throws(() => schemaToShape(schema('list<int>')), { code: 'MR_SCHEMA_TYPE' })
+})
+
+const struct = (...fields: Field[]): Type => ({ kind: 'struct', fields })
+const list = (type: Type, optional = true): Type => ({ kind: 'list', element: { type, optional } })
+const map = (type: Type, optional = true): Type => ({ kind: 'map', key: string, value: { type, optional } })
+
+/** Ids of all parts by their path. */
+function allIds({ schema }: Numbered): Record<string, number> {
+  const paths = (one: LakeField, place: string): [string, number][] => [
+    [place, one.id],
+    ...partsOf(one.type).flatMap((part) => paths(part, `${place}.${part.name}`)),
+  ]
+  return Object.fromEntries(schema.fields.flatMap((one) => paths(one, one.name)))
+}
+
+test('parts of nested types have ids of their own, given once, at every depth', () => {
+  const first = shapeToSchema(
+    shape(field('id', long, false), field('s', struct(field('a', int), field('l', list(struct(field('x', int), field('y', string))))))),
+  )
+  assert.deepEqual(allIds(first), { id: 1, s: 2, 's.a': 3, 's.l': 4, 's.l.element': 5, 's.l.element.x': 6, 's.l.element.y': 7 })
+  const second = evolve(
+    first,
+    shape(field('id', long, false), field('s', struct(field('l', list(struct(field('x', long), field('z', map(string)))))))),
+  )
+  assert.deepEqual(allIds(second), {
+    id: 1,
+    s: 2,
+    's.l': 4,
+    's.l.element': 5,
+    's.l.element.x': 6,
+    's.l.element.z': 8,
+    's.l.element.z.key': 9,
+    's.l.element.z.value': 10,
+  })
+  const third = evolve(
+    second,
+    shape(field('id', long, false), field('s', struct(field('a', int), field('l', list(struct(field('y', string), field('x', long))))))),
+  )
+  assert.deepEqual(allIds(third), { id: 1, s: 2, 's.a': 11, 's.l': 4, 's.l.element': 5, 's.l.element.y': 12, 's.l.element.x': 6 })
+  assert.equal(evolve(third, schemaToShape(third.schema)), third)
+  assert.equal(third.lastColumnId, 12)
+})
+
+test('what may be null inside a nested type is stored, and may only become more', () => {
+  const before = shapeToSchema(shape(field('s', struct(field('a', int, false), field('l', list(int, false)), field('m', map(int, false))))))
+  assert.deepEqual(
+    schemaToShape(before.schema).fields[0]!.type,
+    struct(field('a', int, false), field('l', list(int, false)), field('m', map(int, false))),
+  )
+  const after = evolve(before, shape(field('s', struct(field('a', int), field('l', list(int)), field('m', map(int))))))
+  assert.notEqual(after, before)
+  refused(() => evolve(after, schemaToShape(before.schema)), /s\.a is optional and cannot become required/)
+  refused(() => evolve(after, shape(field('s', struct(field('a', int), field('l', list(int, false)))))), /s\.l\.element is optional/)
+})
+
+test('what says what it was goes on, columns and members, unless the old name is taken or the new one is known', () => {
+  const was = (name: string, type: Type, old: string): Field => ({ ...field(name, type), was: old })
+  const first = shapeToSchema(shape(field('a', int), field('s', list(struct(field('x', int), field('y', string))))))
+  const renamed = shape(was('b', int, 'a'), was('t', list(struct(was('z', long, 'x'), field('y', string))), 's'))
+  const second = evolve(first, renamed)
+  assert.deepEqual(allIds(second), { b: 1, t: 2, 't.element': 3, 't.element.z': 4, 't.element.y': 5 })
+  assert.equal(evolve(second, renamed), second, 'it stays said')
+  const swapped = evolve(
+    second,
+    shape(was('a', int, 'b'), field('b', int), field('t', list(struct(was('y', string, 'z'), field('z', long))))),
+  )
+  assert.deepEqual(allIds(swapped), { a: 6, b: 1, t: 2, 't.element': 3, 't.element.y': 5, 't.element.z': 4 })
+  refused(() => evolve(first, shape(was('b', string, 'a'))), /the column a is a int and cannot become a string/)
 })

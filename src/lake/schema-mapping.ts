@@ -1,30 +1,11 @@
 // Shapes to Iceberg schemas and back. Field ids are given once and never again: a dropped column's id stays dead, a column
 // that comes back under its old name is a new column (Iceberg spec, "Schemas", "Column Projection").
 import { MillraceError } from '../core/errors.ts'
-import type { Field, Shape, Type } from '../schema/type.ts'
-import { evolveField } from './schema-evolution.ts'
-import type { LakeField, LakeSchema } from './types.ts'
-import { parseIcebergType } from './value/iceberg-type.ts'
-
-const TYPES: { readonly [K in Type['kind']]: (type: Extract<Type, { kind: K }>) => string } = {
-  boolean: () => 'boolean',
-  int: () => 'int',
-  long: () => 'long',
-  float: () => 'float',
-  double: () => 'double',
-  decimal: ({ precision, scale }) => `decimal(${precision}, ${scale})`,
-  date: () => 'date',
-  time: () => 'time',
-  timestamp: () => 'timestamptz',
-  string: () => 'string',
-  uuid: () => 'uuid',
-  binary: () => 'binary',
-  json: () => 'string',
-  enum: () => 'string',
-}
-
-/** The Iceberg type that a column is stored as. */
-export const icebergTypeOf = (type: Type): string => (TYPES[type.kind] as (type: Type) => string)(type)
+import { type Field, formerOf, type Inner, type Shape, type Type } from '../schema/type.ts'
+import { partsOf } from './nested-type.ts'
+import { evolveField, newField, requiredAdded } from './schema-evolution.ts'
+import type { LakeField, LakeNested, LakeSchema, LakeType } from './types.ts'
+import { isIcebergType, parseIcebergType } from './value/iceberg-type.ts'
 
 /** A schema and the highest field id that its table ever gave out. */
 export interface Numbered {
@@ -42,7 +23,8 @@ export interface MappingOptions {
 }
 
 /**
- * The schema of a shape. With `previous` it is what that evolves to: columns are matched by name after `renames`; the
+ * The schema of a shape. With `previous` it is what that evolves to: columns are matched by name after `renames`, or by
+ * the name that they had (`was`); the
  * same schema comes back when nothing is different. The id of a changed schema is the caller's to give.
  * @throws MR_SCHEMA_EVOLUTION when a column changes in a way that old files could not be read by.
  */
@@ -51,13 +33,13 @@ export function shapeToSchema(shape: Shape, previous?: Numbered, options: Mappin
   const before = new Map(previous?.schema.fields.map((field) => [field.name, field]) ?? [])
   checkRenames(options.renames ?? {}, before, shape)
   let lastColumnId = previous?.lastColumnId ?? 0
+  const nextId = (): number => ++lastColumnId
   const fields = shape.fields.map((field): LakeField => {
-    const old = before.get(oldNames.get(field.name) ?? field.name)
+    const old = before.get(oldNames.get(field.name) ?? field.name) ?? formerOf(field, previous?.schema.fields ?? [], shape.fields)
     const isSame = old !== undefined && (oldNames.has(field.name) || !Object.hasOwn(options.renames ?? {}, old.name))
-    const wanted = wantedField(field)
-    if (isSame) return { ...evolveField(old, wanted), id: old.id }
-    if (previous && wanted.required) throw requiredAdded(field.name)
-    return { ...wanted, id: ++lastColumnId }
+    if (isSame) return { ...evolveField(old, field, nextId), ...defaultsOf(old) }
+    if (previous && !field.optional) throw requiredAdded(field.name)
+    return newField(field, nextId)
   })
   checkDropped(previous?.schema.fields ?? [], fields, options.inUse)
   const identifierIds = identifiers(fields, previous?.schema, options.key)
@@ -65,17 +47,11 @@ export function shapeToSchema(shape: Shape, previous?: Numbered, options: Mappin
   return previous && sameSchema(schema, previous.schema) ? previous : { schema, lastColumnId }
 }
 
-const wantedField = (field: Field): Omit<LakeField, 'id'> => ({
-  name: field.name,
-  type: icebergTypeOf(field.type),
-  required: !field.optional,
-  ...(field.doc === undefined ? {} : { doc: field.doc }),
+// What another writer said of rows that lack the column: stored rows rely on it.
+const defaultsOf = ({ initialDefault, writeDefault }: LakeField): Pick<LakeField, 'initialDefault' | 'writeDefault'> => ({
+  ...(initialDefault === undefined ? {} : { initialDefault }),
+  ...(writeDefault === undefined ? {} : { writeDefault }),
 })
-
-const requiredAdded = (name: string): MillraceError =>
-  new MillraceError('MR_SCHEMA_EVOLUTION', `the new column ${name} is required, but rows written before do not have it`, {
-    fix: `declare ${name} as optional, or give the data a new table`,
-  })
 
 function checkRenames(renames: Readonly<Record<string, string>>, before: ReadonlyMap<string, LakeField>, shape: Shape): void {
   for (const [from, to] of Object.entries(renames)) {
@@ -108,30 +84,49 @@ function identifiers(
 const sameSchema = (a: LakeSchema, b: LakeSchema): boolean =>
   JSON.stringify([a.fields.map(printable), a.identifierIds]) === JSON.stringify([b.fields.map(printable), b.identifierIds])
 
-const printable = ({ id, name, type, required, doc }: LakeField): readonly unknown[] => [id, name, type, required, doc ?? null]
+const printable = ({ id, name, type, required, doc }: LakeField): readonly unknown[] => [
+  id,
+  name,
+  typeof type === 'string' ? type : [type.type, ...partsOf(type).map(printable)],
+  required,
+  doc ?? null,
+]
 
 /** The shape of a schema. What a file does not say (enum values, JSON, units, tags) is not in it: enum and json come back as string. */
-export const schemaToShape = (schema: LakeSchema): Shape => ({
-  fields: schema.fields.map((field) => ({
-    name: field.name,
-    type: typeOf(field),
-    optional: !field.required,
-    ...(field.doc === undefined ? {} : { doc: field.doc }),
-  })),
+export const schemaToShape = (schema: LakeSchema): Shape => ({ fields: schema.fields.map((field) => fieldOf(field, field.name)) })
+
+/** `place` is the name in messages. */
+const fieldOf = (field: LakeField, place: string): Field => ({
+  name: field.name,
+  type: typeOf(field.type, place),
+  optional: !field.required,
+  ...(field.doc === undefined ? {} : { doc: field.doc }),
 })
 
-function typeOf(field: LakeField): Type {
-  const type = parseIcebergType(field.type)
+function typeOf(stored: LakeType, place: string): Type {
+  if (typeof stored !== 'string') return nestedOf(stored, place)
+  if (!isIcebergType(stored))
+    throw new MillraceError('MR_SCHEMA_TYPE', `the column ${place} has the Iceberg type ${stored}, which is not supported`, {
+      fix: 'leave the column out: types that came after version 2 of the format are not read',
+    })
+  const type = parseIcebergType(stored)
   switch (type.kind) {
     case 'timestamptz':
       return { kind: 'timestamp' }
     case 'fixed':
       return { kind: 'binary' }
     case 'timestamp':
-      throw new MillraceError('MR_SCHEMA_TYPE', `the column ${field.name} is a timestamp without time zone, which is not an instant`, {
+      throw new MillraceError('MR_SCHEMA_TYPE', `the column ${place} is a timestamp without time zone, which is not an instant`, {
         fix: 'cast it to a timestamp with time zone where the table is written',
       })
     default:
       return type as Type // the kinds that are left have the same names in both systems
   }
+}
+
+function nestedOf(stored: LakeNested, place: string): Type {
+  const parts = partsOf(stored).map((part) => fieldOf(part, `${place}.${part.name}`))
+  if (stored.type === 'struct') return { kind: 'struct', fields: parts }
+  const [first, second] = parts.map(({ type, optional }) => ({ type, optional })) as [Inner, Inner]
+  return stored.type === 'list' ? { kind: 'list', element: first } : { kind: 'map', key: first.type, value: second }
 }

@@ -3,11 +3,12 @@
 import { MillraceError } from '../core/errors.ts'
 import { type Random, snapshotId } from '../core/random.ts'
 import { applyDefinition } from './apply-definition.ts'
+import { type DeletesStage, joinDeleted, readLiveDeletes, type StagedDeletes, stageDeletes } from './deletes/stage-deletes.ts'
 import { checkWritable } from './format-version.ts'
 import { toUri } from './location.ts'
 import { ADDED, DELETED, EXISTING, type ManifestEntry } from './manifest.ts'
 import { holdsData, isLive, type ManifestFile } from './manifest-list.ts'
-import type { MetadataFiles, SnapshotNumbers } from './metadata-files.ts'
+import type { MetadataFiles, SnapshotNumbers, WrittenList } from './metadata-files.ts'
 import { summarizeSnapshot } from './snapshot-summary.ts'
 import { type SnapshotJson, type TableMetadata, toLakeTable } from './table-metadata.ts'
 import type { DataFile, LakeTable, TableChange } from './types.ts'
@@ -42,13 +43,14 @@ export interface StageContext {
   readonly nowMs: number
 }
 
-/** @throws MR_LAKE_CONFLICT when a file to remove is not live any more; MR_LAKE_VERSION; MR_SCHEMA_EVOLUTION; MR_LAKE_SPEC. */
+/** @throws MR_LAKE_CONFLICT when a file to remove is not live any more, or rows to delete were deleted; MR_LAKE_VERSION; MR_SCHEMA_EVOLUTION; MR_LAKE_SPEC. */
 export async function stageChange(base: Base, change: TableChange, context: StageContext): Promise<Staged> {
   checkWritable(base.name, base.metadata)
   const nowMs = Math.max(context.nowMs, base.metadata['last-updated-ms'])
   const defined = applyDefinition(base.metadata, change)
   const written: string[] = []
-  if (change.add.length === 0 && change.remove.length === 0)
+  const deleted = change.delete ?? []
+  if (change.add.length === 0 && change.remove.length === 0 && deleted.length === 0)
     return stageMetadata(base, { ...defined, 'last-updated-ms': nowMs }, context, written)
   const table = toLakeTable(base.name, base.table.metadataLocation, defined)
   const snapshot: SnapshotNumbers = {
@@ -57,11 +59,24 @@ export async function stageChange(base: Base, change: TableChange, context: Stag
     sequence: defined['last-sequence-number'] + 1,
   }
   const plan: Plan = { change, table, snapshot, nowMs, context, written }
-  const { manifests, removed } = await nextManifests(base, plan)
-  const list = await context.files.writeList(manifests, table.location, snapshot, nowMs)
-  written.push(list)
-  const summary = summarizeSnapshot(change.operation, change.add, removed, base.table.current?.summary, change.summary)
+  if (deleted.length > 0) mustHaveVectors(table)
+  const { manifests, removed, deletes } = await nextManifests(base, plan)
+  const list = await context.files.writeList(manifests, table.location, snapshot, nowMs, nextRowIdOf(defined))
+  written.push(list.uri)
+  const files = { added: change.add, removed, deletes }
+  const summary = summarizeSnapshot(change.operation, files, base.table.current?.summary, change.summary)
   return stageMetadata(base, withSnapshot(defined, { snapshot, summary, list, nowMs }), context, written)
+}
+
+/** What row ids of a next snapshot begin with; null before version 3. */
+export const nextRowIdOf = (metadata: TableMetadata): number | null =>
+  metadata['format-version'] >= 3 ? (metadata['next-row-id'] ?? 0) : null
+
+function mustHaveVectors({ name, formatVersion }: LakeTable): void {
+  if (formatVersion >= 3) return
+  throw new MillraceError('MR_LAKE_VERSION', `${name} has format version ${formatVersion}, which has no deletion vectors`, {
+    fix: 'write the files without the rows, or give the table version 3',
+  })
 }
 
 /** Writes `metadata` as the successor of the base's. */
@@ -98,11 +113,22 @@ interface Plan {
   readonly written: string[]
 }
 
-async function nextManifests(base: Base, plan: Plan): Promise<{ manifests: ManifestFile[]; removed: DataFile[] }> {
+interface Next {
+  readonly manifests: ManifestFile[]
+  readonly removed: DataFile[]
+  readonly deletes: Pick<StagedDeletes, 'added' | 'removed'>
+}
+
+async function nextManifests(base: Base, plan: Plan): Promise<Next> {
   const { change, context } = plan
   const before = base.table.current ? await context.files.list(base.table.current.manifestList) : []
   const live = before.filter(isLive)
-  const { kept, removed } = await removeFiles(live.filter(holdsData), plan)
+  const data = live.filter(holdsData)
+  const stage: DeletesStage = { ...plan, files: context.files }
+  const liveDeletes = await readLiveDeletes(stage, change.remove.length > 0 || change.delete ? live : [])
+  const asked = change.delete ?? []
+  const joined = await joinDeleted(stage, asked, asked.length > 0 ? await liveEntries(data, plan) : [], liveDeletes)
+  const { kept, removed } = await removeFiles(data, [...change.remove, ...joined.emptied], plan)
   const merged = await mergeManifests(kept, plan)
   const added: ManifestFile[] = []
   for (const specId of new Set(change.add.map((file) => file.specId))) {
@@ -111,8 +137,21 @@ async function nextManifests(base: Base, plan: Plan): Promise<{ manifests: Manif
     const entries = change.add.filter((file) => file.specId === specId).map((file) => newEntry(file, plan))
     added.push(await write(entries, specId, plan))
   }
-  // Delete files of others stay: those about files that are gone do no harm.
-  return { manifests: [...added, ...merged, ...live.filter((manifest) => !holdsData(manifest))], removed }
+  if (liveDeletes.length === 0 && joined.vectors.length === 0)
+    return { manifests: [...added, ...merged, ...live.filter((manifest) => !holdsData(manifest))], removed, deletes: NO_DELETES }
+  const gone = new Set(removed.map((file) => file.path))
+  const oldestSequence = Math.min(...[...added, ...merged].filter(isLive).map((manifest) => manifest.minSequence))
+  const { manifests, ...deletes } = await stageDeletes(stage, liveDeletes, { vectors: joined.vectors, gone, oldestSequence })
+  return { manifests: [...added, ...merged, ...manifests], removed, deletes }
+}
+
+const NO_DELETES = { added: [], removed: [] }
+
+async function liveEntries(manifests: readonly ManifestFile[], { context, table }: Plan): Promise<ManifestEntry[]> {
+  const entries: ManifestEntry[] = []
+  for (const manifest of manifests)
+    for (const entry of await context.files.entries(manifest, table)) if (entry.status !== DELETED) entries.push(entry)
+  return entries
 }
 
 const newEntry = (file: DataFile, { snapshot }: Plan): ManifestEntry => ({
@@ -131,8 +170,12 @@ async function write(entries: readonly ManifestEntry[], specId: number, plan: Pl
 }
 
 /** Writes manifests that hold a file to remove anew, with that file marked deleted; the others stay. */
-async function removeFiles(live: readonly ManifestFile[], plan: Plan): Promise<{ kept: ManifestFile[]; removed: DataFile[] }> {
-  const missing = new Set(plan.change.remove)
+async function removeFiles(
+  live: readonly ManifestFile[],
+  paths: readonly string[],
+  plan: Plan,
+): Promise<{ kept: ManifestFile[]; removed: DataFile[] }> {
+  const missing = new Set(paths)
   if (missing.size === 0) return { kept: [...live], removed: [] }
   const kept: ManifestFile[] = []
   const removed: DataFile[] = []
@@ -182,25 +225,28 @@ const isOld = (manifest: ManifestFile, plan: Plan): boolean => manifest.snapshot
 export interface NewSnapshot {
   readonly snapshot: SnapshotNumbers
   readonly summary: SnapshotJson['summary']
-  readonly list: string
+  readonly list: WrittenList
   readonly nowMs: number
 }
 
 /** The metadata with a snapshot that is current from now on. */
 export function withSnapshot(metadata: TableMetadata, { snapshot, summary, list, nowMs }: NewSnapshot): TableMetadata {
+  const firstRowId = nextRowIdOf(metadata)
   const json: SnapshotJson = {
     'snapshot-id': snapshot.id,
     ...(snapshot.parentId === null ? {} : { 'parent-snapshot-id': snapshot.parentId }),
     'sequence-number': snapshot.sequence,
     'timestamp-ms': nowMs,
     summary,
-    'manifest-list': list,
+    'manifest-list': list.uri,
     'schema-id': metadata['current-schema-id'],
+    ...(firstRowId === null || list.nextRowId === null ? {} : { 'first-row-id': firstRowId, 'added-rows': list.nextRowId - firstRowId }),
   }
   return {
     ...metadata,
     'last-sequence-number': snapshot.sequence,
     'last-updated-ms': nowMs,
+    ...(list.nextRowId === null ? {} : { 'next-row-id': list.nextRowId }),
     'current-snapshot-id': snapshot.id,
     snapshots: [...metadata.snapshots, json],
     refs: { ...metadata.refs, main: { ...metadata.refs['main'], type: 'branch', 'snapshot-id': snapshot.id } },

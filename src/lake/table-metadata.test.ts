@@ -49,7 +49,7 @@ test('ids beyond 2^53 survive reading and writing byte for byte, as do fields th
   assert.deepEqual(parsed, full)
 })
 
-test('a nested column is refused when it is read, not when its table is looked up', () => {
+test('a column of no type is refused when it is read, not when its table is looked up', () => {
   const nested = { ...made, schemas: [{ ...made.schemas[0]!, fields: [{ id: 1, name: 'tags', required: false, type: { type: 'list' } }] }] }
   assert.throws(() => schemaToShape(toLakeTable('t', 'm', nested).schema), { code: 'MR_SCHEMA_TYPE', message: /tags/ })
 })

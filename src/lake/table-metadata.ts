@@ -1,9 +1,10 @@
-// Table metadata (Iceberg spec, "Table Metadata and Snapshots", appendix C): the JSON file that a pointer names. Version 2 is
-// what Millrace writes data to; tables of others of version 1 and 3 are read and kept. Fields that Millrace does not know
+// Table metadata (Iceberg spec, "Table Metadata and Snapshots", appendix C): the JSON file that a pointer names. Data is
+// written to versions 2 and 3; tables of others of version 1 are read and kept. Fields that Millrace does not know
 // are carried along unchanged. Ids of 63 bits are bigint.
 import { MillraceError } from '../core/errors.ts'
 import { parseJson, printJson } from '../core/json.ts'
-import type { LakeField, LakePartitionField, LakeSchema, LakeSnapshot, LakeSpec, LakeTable } from './types.ts'
+import { isLakeType } from './nested-type.ts'
+import type { DefaultValue, LakeField, LakePartitionField, LakeSchema, LakeSnapshot, LakeSpec, LakeTable } from './types.ts'
 
 export interface SchemaJson {
   readonly type: 'struct'
@@ -15,6 +16,8 @@ export interface SchemaJson {
     readonly type: unknown
     readonly required: boolean
     readonly doc?: string
+    readonly 'initial-default'?: DefaultValue | null
+    readonly 'write-default'?: DefaultValue | null
   }[]
 }
 
@@ -98,7 +101,7 @@ export interface TableMetadata {
   readonly 'encryption-keys'?: readonly { readonly 'key-id': string }[]
 }
 
-/** The versions that are read and kept; data is written to version 2 only. */
+/** The versions that are read and kept. */
 export const FORMAT_VERSIONS: readonly unknown[] = [1, 2, 3]
 
 /** Version 1 names the current schema and spec a second time, for readers that know no lists of them. */
@@ -206,13 +209,19 @@ function found<T extends { readonly id: number }>(all: readonly T[], id: number,
 }
 
 function readSchema(json: SchemaJson): LakeSchema {
-  const fields = json.fields.map((field): LakeField => {
-    // What is no type that Millrace holds is refused when the column is read, not when the table is looked up.
-    const type = typeof field.type === 'string' ? field.type : `of the nested column ${field.name}`
-    return { id: field.id, name: field.name, type, required: field.required, ...(field.doc === undefined ? {} : { doc: field.doc }) }
-  })
-  return { id: json['schema-id'], fields, identifierIds: json['identifier-field-ids'] ?? [] }
+  return { id: json['schema-id'], fields: json.fields.map(readField), identifierIds: json['identifier-field-ids'] ?? [] }
 }
+
+// What is no type that Millrace holds is refused when the column is read, not when the table is looked up.
+const readField = (field: SchemaJson['fields'][number]): LakeField => ({
+  id: field.id,
+  name: field.name,
+  type: isLakeType(field.type) ? field.type : `of the column ${field.name}`,
+  required: field.required,
+  ...(field.doc === undefined ? {} : { doc: field.doc }),
+  ...(field['initial-default'] == null ? {} : { initialDefault: field['initial-default'] }),
+  ...(field['write-default'] == null ? {} : { writeDefault: field['write-default'] }),
+})
 
 const readSpec = (json: SpecJson): LakeSpec => ({
   id: json['spec-id'],
@@ -241,7 +250,15 @@ export const schemaJson = (schema: LakeSchema): SchemaJson => ({
   type: 'struct',
   'schema-id': schema.id,
   ...(schema.identifierIds.length > 0 ? { 'identifier-field-ids': schema.identifierIds } : {}),
-  fields: schema.fields.map(({ id, name, required, type, doc }) => ({ id, name, required, type, ...(doc === undefined ? {} : { doc }) })),
+  fields: schema.fields.map(({ id, name, required, type, doc, initialDefault, writeDefault }) => ({
+    id,
+    name,
+    required,
+    type,
+    ...(doc === undefined ? {} : { doc }),
+    ...(initialDefault === undefined ? {} : { 'initial-default': initialDefault }),
+    ...(writeDefault === undefined ? {} : { 'write-default': writeDefault }),
+  })),
 })
 
 export const specFieldsJson = (spec: LakeSpec): SpecFieldJson[] =>

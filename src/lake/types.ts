@@ -8,10 +8,40 @@ import type { CommitRequest } from '../store/catalog.ts'
 export interface LakeField {
   readonly id: number
   readonly name: string
-  /** Iceberg primitive type: 'int', 'long', 'decimal(12, 2)', 'timestamptz', ... */
-  readonly type: string
+  readonly type: LakeType
   readonly required: boolean
   readonly doc?: string
+  /** Version 3: what rows have that were written before the column; as Iceberg's JSON has it (appendix D). Never changes. */
+  readonly initialDefault?: DefaultValue
+  /** Version 3: what writers put where a row does not say. */
+  readonly writeDefault?: DefaultValue
+}
+
+/** Numbers beyond 2^53 are bigint; decimals, dates, times and bytes (hex) are text. */
+export type DefaultValue = string | number | bigint | boolean
+/** Iceberg's type: 'int', 'long', 'decimal(12, 2)', 'timestamptz', ...; nested ones as its JSON has them. */
+export type LakeType = string | LakeNested
+export type LakeNested = LakeStruct | LakeList | LakeMap
+
+export interface LakeStruct {
+  readonly type: 'struct'
+  readonly fields: readonly LakeField[]
+}
+
+export interface LakeList {
+  readonly type: 'list'
+  readonly 'element-id': number
+  readonly element: LakeType
+  readonly 'element-required': boolean
+}
+
+export interface LakeMap {
+  readonly type: 'map'
+  readonly 'key-id': number
+  readonly key: LakeType
+  readonly 'value-id': number
+  readonly value: LakeType
+  readonly 'value-required': boolean
 }
 
 export interface LakeSchema {
@@ -53,8 +83,30 @@ export interface DataFile {
   /** By field id; bounds in Iceberg's single-value binary form. */
   readonly columns: ReadonlyMap<number, ColumnStats>
   readonly splitOffsets?: readonly number[]
+  /** Version 3: the id of its first row; the others count on from it. Absent before it is given one. */
+  readonly firstRowId?: number
+  /** Version 3, of a file of a snapshot: its data sequence number, in which its rows changed last unless they say otherwise. */
+  readonly sequence?: number
+  /** The parts of the table's nested columns may have other names in it: a lease answers the file with `names`. */
+  readonly isRenamed?: true
+  /** Where `isRenamed`: what the file calls its columns. */
+  readonly names?: readonly FileField[]
   /** Rows of it that another writer deleted without writing it anew; absent when there are none. A scan leaves them out. */
   readonly deletes?: FileDeletes
+}
+
+/** Rows of a live data file that go without it being written anew; version 3 only. */
+export interface DeletedRows {
+  readonly path: string
+  /** Ascending, and none that is deleted already. */
+  readonly positions: Float64Array
+}
+
+/** A column of a data file, or a part of one: `inner` is what a struct holds, a list's element, a map's key and value. */
+export interface FileField {
+  readonly id: number | null
+  readonly name: string
+  readonly inner: readonly FileField[]
 }
 
 /** What deletes rows of one data file in one snapshot (Iceberg spec, "Delete Formats"). */
@@ -104,7 +156,7 @@ export interface LakeSnapshot {
 /** A table as of one metadata file: immutable. */
 export interface LakeTable {
   readonly name: string
-  /** Of Iceberg: 2 for what Millrace writes. */
+  /** Of Iceberg. Millrace writes 2, and 3 where it is asked for. */
   readonly formatVersion: number
   readonly uuid: string
   readonly location: string
@@ -131,6 +183,8 @@ export interface CreateTable {
   readonly cluster: readonly string[]
   readonly key: readonly string[]
   readonly properties?: Readonly<Record<string, string>>
+  /** Of Iceberg; default 2. */
+  readonly formatVersion?: 2 | 3
 }
 
 /**
@@ -152,6 +206,11 @@ export interface TableChange {
   /** Paths of live files that go. */
   readonly remove: readonly string[]
   /**
+   * Version 3: rows of other files that go, by a deletion vector of each. A file of which no row is left goes with its rows.
+   * The commit fails with MR_LAKE_CONFLICT when such a file is not live any more or one of these rows was deleted meanwhile.
+   */
+  readonly delete?: readonly DeletedRows[]
+  /**
    * Serializable isolation: the commit fails with MR_LAKE_CONFLICT when a snapshot after this one added files, or when a
    * file of `remove` is no longer live. Absent for appends, which never conflict.
    */
@@ -164,6 +223,8 @@ export interface TableChange {
   /** With `validateFrom`: only added files that may hold matching rows conflict. Absent = any added file does. */
   readonly validateWhere?: readonly PruneTerm[]
   readonly summary?: Readonly<Record<string, string>>
+  /** A higher format version than the table has; what it has stays readable. */
+  readonly formatVersion?: 3
   /** Applies a new shape before the snapshot (add, drop, rename, widen). */
   readonly shape?: Shape
   /** Old name to new name of columns that `shape` has under another name. */

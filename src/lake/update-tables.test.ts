@@ -57,7 +57,7 @@ async function append(disk: FakeDisk, lake: Lake, table: LakeTable, id: number, 
   const entry = { status: ADDED, snapshotId: numbers.id, sequence, fileSequence: sequence, sortOrderId: null, file } as const
   const before = table.current ? await files.list(table.current.manifestList) : []
   const manifest = await files.writeManifest([entry], table, 0, numbers, 1)
-  const list = await files.writeList([manifest, ...before], table.location, numbers, 1)
+  const list = (await files.writeList([manifest, ...before], table.location, numbers, 1)).uri
   for (const written of [manifest.path, toPath(list)]) await unsynced(disk, written)
   const snapshot = {
     'snapshot-id': id,
@@ -235,7 +235,7 @@ test('a table that was renamed, and one that moved, keep their files when orphan
   await lake.outside.update([change('n.t', [{ action: 'set-location', location: `file://${DIRECTORY}/elsewhere` }])])
   await fakeDataFile(disk, lake, first, { name: 'lost', rows: 1 })
   await clock.advance(10_000)
-  assert.ok((await open(2).removeOrphans(1_000)) > 0, 'the lost file and those of lost attempts')
+  assert.ok((await open(2).removeOrphans(1_000)).files > 0, 'the lost file and those of lost attempts')
   for (const name of ['n.t', 'n.renamed']) {
     const table = await open(3).table(name)
     for (const path of await paths(open(3), table)) assert.ok(await disk.stat(path), `${name}: ${path}`)
@@ -295,7 +295,7 @@ test('a table says itself what expires, and that nothing of it is removed', asyn
   await clock.advance(10_000)
   const limits = { olderThanMs: 1_000, retainLast: 1 }
   await say({ 'gc.enabled': 'false' })
-  assert.deepEqual(await lake.expire('n.t', limits), { snapshots: 0, names: 0, files: 0 })
+  assert.deepEqual(await lake.expire('n.t', limits), { snapshots: 0, names: 0, files: 0, bytes: 0 })
   await say({ 'gc.enabled': 'true', 'history.expire.max-snapshot-age-ms': '3600000' })
   assert.equal((await lake.expire('n.t', limits)).snapshots, 0)
   await say({ 'history.expire.max-snapshot-age-ms': '1000', 'history.expire.min-snapshots-to-keep': '3' })
@@ -348,12 +348,23 @@ test('places: under the lake or an allowed directory, and no other table may ove
 test('a table of a version that Millrace does not write is kept, and written by its own engine only', async () => {
   const { open, disk } = world()
   const lake = open(1)
-  const staged = await lake.outside.stage('n.t', { schema: SCHEMA, properties: { 'format-version': '3' } })
-  const table = await lake.outside.create(named('n.t'), staged)
-  assert.equal(table.formatVersion, 3)
-  const file = await fakeDataFile(disk, lake, table, { name: 'f', rows: 1 })
-  const ours = lake.commit([{ table: 'n.t', operation: 'append', add: [file], remove: [] }])
-  await assert.rejects(ours, { code: 'MR_LAKE_VERSION' })
-  await lake.outside.update([change('n.t', [property('a')])])
-  assert.equal((await lake.metadata(await lake.table('n.t')))['next-row-id'], 0)
+  const make = async (name: string, version: string) => {
+    const staged = await lake.outside.stage(name, { schema: SCHEMA, properties: { 'format-version': version } })
+    return lake.outside.create(named(name), staged)
+  }
+  let files = 0
+  const append = async (table: LakeTable) => {
+    const file = await fakeDataFile(disk, lake, table, { name: `f${files++}`, rows: 2 })
+    return lake.commit([{ table: table.name, operation: 'append', add: [file], remove: [] }])
+  }
+  const old = await make('n.old', '1')
+  await assert.rejects(append(old), { code: 'MR_LAKE_VERSION' })
+  await lake.outside.update([change('n.old', [property('a')])])
+  const table = await make('n.t', '3')
+  assert.deepEqual([table.formatVersion, (await lake.metadata(table))['next-row-id']], [3, 0])
+  await append(table)
+  assert.equal((await lake.metadata(await lake.table('n.t')))['next-row-id'], 2)
+  await lake.outside.update([change('n.old', [{ action: 'upgrade-format-version', 'format-version': 3 }])])
+  await append(await lake.table('n.old'))
+  assert.equal((await lake.metadata(await lake.table('n.old')))['next-row-id'], 2)
 })

@@ -1,7 +1,8 @@
 // Serializable isolation (PROTOCOL, "The one commit"): a change that was computed from a snapshot may only follow it when
 // nothing was added since that it should have seen. Appends depend on nothing.
 import { MillraceError } from '../core/errors.ts'
-import { DELETED } from './manifest.ts'
+import type { DeleteFile } from './deletes/delete-manifest.ts'
+import { DELETED, type Entry } from './manifest.ts'
 import { holdsData, isLive } from './manifest-list.ts'
 import type { MetadataFiles } from './metadata-files.ts'
 import { pruner } from './prune.ts'
@@ -24,11 +25,11 @@ export async function validateChange(base: Base, change: TableChange, files: Met
   }
   // Files that a restore brought back were added long ago, and rows that it brought back were deleted in what was read.
   const restored = since.find(isRestore)
-  if (restored && (change.remove.length > 0 || change.validateFrom !== undefined))
+  if (restored && (change.remove.length > 0 || change.delete || change.validateFrom !== undefined))
     throw new MillraceError('MR_LAKE_CONFLICT', `${change.table}: snapshot ${restored.id} went back to an earlier one meanwhile`, {
       fix: 'read the table anew and repeat the operation',
     })
-  if (change.remove.length > 0) await checkDeletes(base.table, since, files)
+  if (change.remove.length > 0) await checkDeletes(base.table, since, change.remove, files)
   if (change.validateFrom === undefined) return
   const adding = since.filter(addsRows)
   if (adding.length === 0 || !(await addedMatching(base.table, since, change, files))) return
@@ -42,15 +43,25 @@ export async function validateChange(base: Base, change: TableChange, files: Met
 }
 
 /** Files written anew hold rows that others may have deleted from the old ones meanwhile. */
-async function checkDeletes(table: LakeTable, since: readonly LakeSnapshot[], files: MetadataFiles): Promise<void> {
+async function checkDeletes(
+  table: LakeTable,
+  since: readonly LakeSnapshot[],
+  remove: readonly string[],
+  files: MetadataFiles,
+): Promise<void> {
   if (since.length === 0 || !table.current) return
-  const ids = new Set(since.map((snapshot) => snapshot.id))
-  const manifests = await files.list(table.current.manifestList)
-  const added = manifests.find((manifest) => !holdsData(manifest) && isLive(manifest) && ids.has(manifest.snapshotId))
-  if (!added) return
-  throw new MillraceError('MR_LAKE_CONFLICT', `${table.name}: snapshot ${added.snapshotId} deleted rows meanwhile`, {
-    fix: 'read the table anew and repeat the operation',
-  })
+  const [ids, removed] = [new Set(since.map((snapshot) => snapshot.id)), new Set(remove)]
+  // Deletes of which it is not known what they are about may be about any file.
+  const matters = ({ status, snapshotId, file }: Entry<DeleteFile>): boolean =>
+    status !== DELETED && ids.has(snapshotId) && (file.dataFile === null || removed.has(file.dataFile))
+  for (const manifest of await files.list(table.current.manifestList)) {
+    if (holdsData(manifest) || !isLive(manifest) || !ids.has(manifest.snapshotId)) continue
+    const added = (await files.deleteEntries(manifest, table)).find(matters)
+    if (!added) continue
+    throw new MillraceError('MR_LAKE_CONFLICT', `${table.name}: snapshot ${added.snapshotId} deleted rows meanwhile`, {
+      fix: 'read the table anew and repeat the operation',
+    })
+  }
 }
 
 /** Snapshots after `from`, newest first; null when `from` is not among the ancestors of the current one. */

@@ -17,6 +17,8 @@ export interface Metrics {
   streamEvent(event: StreamEvent): void
   queried(surface: string, outcome: string, tookMs: number): void
   ran(asset: string, outcome: string, tookMs: number): void
+  /** Files and bytes less than before; `table` is empty for what no table reaches. */
+  maintained(table: string, chore: string, files: number, bytes: number): void
   checked(relation: string, check: string, isFailed: boolean): void
   committed(table: string): void
   /** Called before each scrape with the gauges to set. */
@@ -56,6 +58,8 @@ export function openMetrics(): Metrics {
   const commits = counter('commits_total', 'Commits of a table', ['table'])
   const queries = histogram('query_duration_seconds', 'Questions answered', ['surface', 'outcome'])
   const runs = histogram('run_duration_seconds', 'Steps of runs', ['asset', 'outcome'])
+  const filesSaved = counter('maintenance_files_saved_total', 'Files that maintenance has joined or removed', ['table', 'chore'])
+  const bytesSaved = counter('maintenance_bytes_saved_total', 'Bytes that maintenance has freed', ['table', 'chore'])
   const checks = gauge('check_failed', '1 while a check fails', ['relation', 'check'])
   const freshness = gauge('asset_freshness_seconds', 'Age of a relation', ['relation'])
 
@@ -105,6 +109,10 @@ export function openMetrics(): Metrics {
     },
     queried: (surface, outcome, tookMs) => queries.observe({ surface, outcome }, tookMs / 1_000),
     ran: (asset, outcome, tookMs) => runs.observe({ asset, outcome }, tookMs / 1_000),
+    maintained(table, chore, files, bytes) {
+      if (files > 0) filesSaved.inc({ table, chore }, files)
+      if (bytes > 0) bytesSaved.inc({ table, chore }, bytes)
+    },
     checked: (relation, check, isFailed) => checks.set({ relation, check }, isFailed ? 1 : 0),
     committed: (table) => commits.inc({ table }),
     onScrape: (refresh) => refreshers.push(refresh),

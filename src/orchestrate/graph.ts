@@ -15,8 +15,7 @@ export interface Asset {
 const isStored = (relation: Relation): boolean => !(relation.kind === 'model' && relation.refresh === 'view')
 
 export const isAsset = (relation: Relation): boolean =>
-  (relation.kind === 'table' && relation.source.kind === 'files') ||
-  (relation.kind === 'model' && (relation.refresh === 'full' || relation.refresh === 'incremental'))
+  relation.kind === 'table' ? relation.source.kind === 'files' : relation.kind === 'model' && !['view', 'live'].includes(relation.refresh)
 
 /** Stored relations under a relation's inputs, views expanded. */
 export const readsOf = (manifest: Manifest, relation: Relation): string[] =>

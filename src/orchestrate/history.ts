@@ -41,6 +41,14 @@ export interface Effect {
   readonly removed: number | null
 }
 
+/** What maintenance made of files: the bytes and files of a table that it looked at before and after. */
+export interface Saved {
+  readonly filesBefore: number
+  readonly filesAfter: number
+  readonly bytesBefore: number
+  readonly bytesAfter: number
+}
+
 export interface StepRecord {
   readonly runId: string
   readonly ordinal: number
@@ -57,6 +65,8 @@ export interface StepRecord {
   readonly log: readonly LogLine[]
   readonly effects: readonly Effect[]
   readonly error: RunError | null
+  /** Of steps of maintenance only: they say nothing of how fresh their relation is. */
+  readonly saved?: Saved
 }
 
 export interface RunFilter {
@@ -73,7 +83,7 @@ export interface RunHistory {
   run(id: string): Promise<{ run: RunRecord; steps: readonly StepRecord[] } | null>
   /** Newest first. */
   list(filter: RunFilter): Promise<readonly { run: RunRecord; steps: readonly StepRecord[] }[]>
-  /** The newest step of each relation. */
+  /** The newest load or refresh of each relation. */
   lastSteps(): Promise<readonly StepRecord[]>
   /** Runs that a stopped process left open become failed. Answers how many. */
   closeOpen(nowMs: number): Promise<number>

@@ -13,7 +13,8 @@ import { openTestEngine } from '../engine/testing.ts'
 import { type Lake, openLake } from '../lake/open-lake.ts'
 import type { Log } from '../log/log.ts'
 import { openStore } from '../store/open-store.ts'
-import { type MaintenanceParts, type MaintenanceReport, maintainTable, startMaintenance } from './maintenance.ts'
+import { type Maintained, type MaintenanceParts, startMaintenance } from './maintenance.ts'
+import { storeHistory } from './store-history.ts'
 
 async function setUp() {
   const tested = await openTestEngine({ threads: 1 })
@@ -29,7 +30,6 @@ async function setUp() {
   })
   const fields = [{ name: 'id', type: { kind: 'int' }, optional: false }] as const
   await lake.create({ name: 'events', shape: { fields }, partition: [], cluster: [], key: [] })
-  const done: MaintenanceReport[] = []
   const errors: string[] = []
   const retained: unknown[] = []
   const log = {
@@ -39,6 +39,11 @@ async function setUp() {
   const manifest = { relations: [{ kind: 'stream', name: 'events', keep: { logMs: 1_000 } }] } as unknown as Manifest
   const parts: MaintenanceParts = {
     clock,
+    random: seededRandom(2),
+    history: storeHistory(store),
+    code: () => null,
+    onRun: () => {},
+    onStep: () => {},
     lake,
     engine: tested.engine,
     log,
@@ -46,7 +51,6 @@ async function setUp() {
     everyMs: 60_000,
     committedOffset: (_topic, partition) => 10 + partition,
     onCommitted: () => {},
-    onDone: (report) => done.push(report),
     onError: (message) => errors.push(message),
   }
   const append = async (id: number): Promise<void> => {
@@ -57,10 +61,15 @@ async function setUp() {
     clock,
     lake,
     parts,
-    done,
     errors,
     retained,
     append,
+    async pass(over: Partial<MaintenanceParts> = {}): Promise<Maintained['steps']> {
+      const maintenance = startMaintenance({ ...parts, ...over })
+      const { steps } = await maintenance.pass()
+      await maintenance.stop()
+      return steps
+    },
     async ids(): Promise<unknown[]> {
       const table = await lake.table('events')
       const { rows } = await tested.session.rows(
@@ -87,11 +96,10 @@ const interrupted = (lake: Lake, action: () => Promise<void>): Lake => ({
 test('small files are joined, also when rows come meanwhile', async () => {
   await using world = await setUp()
   for (let id = 0; id < 16; id++) await world.append(id)
-  await maintainTable({ ...world.parts, lake: interrupted(world.lake, () => world.append(99)) }, await world.lake.table('events'))
-  assert.deepEqual(
-    world.done.map(({ compactedFiles }) => compactedFiles),
-    [16],
-  )
+  const [step, ...more] = await world.pass({ lake: interrupted(world.lake, () => world.append(99)) })
+  assert.deepEqual([step!.name, step!.status, more], ['events.compact', 'succeeded', []])
+  assert.deepEqual([step!.saved!.filesBefore, step!.saved!.filesAfter], [16, 1])
+  assert.ok(step!.saved!.bytesAfter > 0 && step!.saved!.bytesAfter < step!.saved!.bytesBefore)
   const table = await world.lake.table('events')
   assert.equal((await world.lake.files(table)).length, 2)
   assert.deepEqual(await world.ids(), [...Array(16).keys(), 99])
@@ -104,18 +112,19 @@ test('a compaction whose files are gone meanwhile leaves everything as it is, wi
   const drop = async (): Promise<void> => {
     await world.lake.commit([{ table: 'events', operation: 'delete', add: [], remove: [first!.path] }])
   }
-  await maintainTable({ ...world.parts, lake: interrupted(world.lake, drop) }, await world.lake.table('events'))
-  assert.deepEqual([world.done, world.errors], [[], []])
+  assert.deepEqual([await world.pass({ lake: interrupted(world.lake, drop) }), world.errors], [[], []])
+  assert.deepEqual(await world.parts.history.list({ limit: 10 }), [], 'a pass that did nothing leaves no run')
   assert.equal((await world.ids()).length, 15)
 })
 
 test('passes: snapshots beyond a week expire but for the last hundred; the log keeps what is not committed', async () => {
   await using world = await setUp()
   for (let id = 0; id < 102; id++) await world.append(id)
-  const stop = startMaintenance({ ...world.parts, everyMs: 8 * 86_400_000 })
+  const maintenance = startMaintenance({ ...world.parts, everyMs: 8 * 86_400_000 })
   await world.clock.advance(8 * 86_400_000)
   while (world.retained.length < 2) await new Promise((resolve) => setImmediate(resolve))
-  stop()
+  await maintenance.stop()
+  const [recorded] = await world.parts.history.list({ limit: 10 })
   const beforeMs = world.clock.nowMs() - 1_000
   assert.deepEqual(world.retained, [
     ['events', 0, { beforeMs, keepFrom: 10 }],
@@ -123,10 +132,17 @@ test('passes: snapshots beyond a week expire but for the last hundred; the log k
   ])
   assert.deepEqual(world.errors, [])
   assert.equal((await world.lake.table('events')).snapshots.length, 100)
+  const { run, steps } = recorded!
+  assert.deepEqual([run.name, run.trigger, run.status], ['maintenance', 'maintenance', 'succeeded'])
   assert.deepEqual(
-    world.done.map(({ compactedFiles, expiredSnapshots }) => [compactedFiles, expiredSnapshots]),
-    [[102, 3]],
+    steps.map(({ name, note }) => [name, note]),
+    [
+      ['events.compact', '102 small files became 1'],
+      ['events.expire', '3 snapshots expired'],
+    ],
   )
+  assert.ok(steps[1]!.saved!.filesBefore >= 3 && steps[1]!.saved!.bytesBefore > 0)
+  assert.deepEqual(await world.parts.history.lastSteps(), [], 'it says nothing of how fresh the table is')
   assert.equal((await world.ids()).length, 102)
 })
 
@@ -137,12 +153,33 @@ test('a tag beyond its time goes in a pass, however short the history, and reade
   await world.lake.setTag('events', 'short', first.id, { maxAgeMs: 1_000 })
   await world.lake.setTag('events', 'kept', first.id)
   const heard: string[][] = []
-  const parts: MaintenanceParts = { ...world.parts, onCommitted: (table) => heard.push(Object.keys(table.refs).sort()) }
-  await maintainTable(parts, await world.lake.table('events'))
+  const onCommitted: MaintenanceParts['onCommitted'] = (table) => void heard.push(Object.keys(table.refs).sort())
+  await world.pass({ onCommitted })
   assert.deepEqual(heard, [])
   await world.clock.advance(1_001)
-  await maintainTable(parts, await world.lake.table('events'))
-  await maintainTable(parts, await world.lake.table('events'))
+  await world.pass({ onCommitted })
+  await world.pass({ onCommitted })
   assert.deepEqual(heard, [['kept', 'main']])
   assert.equal((await world.lake.table('events')).snapshots.length, 1)
+})
+
+test('asked for, few files are enough and one table can be named; a failure is a failed step, and told once', async () => {
+  await using world = await setUp()
+  for (let id = 0; id < 3; id++) await world.append(id)
+  const maintenance = startMaintenance(world.parts)
+  assert.deepEqual((await maintenance.pass()).steps, [])
+  await assert.rejects(maintenance.run(['nothing'], 'ann'), /there is no table nothing/)
+  const { runId, steps } = await maintenance.run(['events'], 'ann')
+  assert.deepEqual(
+    steps.map(({ name, saved }) => [name, saved!.filesBefore, saved!.filesAfter]),
+    [['events.compact', 3, 1]],
+  )
+  assert.equal((await world.parts.history.run(runId!))!.run.trigger, 'maintenance by ann')
+  await maintenance.stop()
+  const broken = startMaintenance({ ...world.parts, lake: { ...world.lake, planCompaction: () => Promise.reject(new Error('no disk')) } })
+  const [failed] = (await broken.pass()).steps
+  assert.deepEqual([failed!.name, failed!.status, failed!.error!.message], ['events.compact', 'failed', 'no disk'])
+  assert.deepEqual((await broken.pass()).steps, [])
+  assert.equal(world.errors.length, 1)
+  await broken.stop()
 })

@@ -4,7 +4,7 @@ import { asMillraceError } from '../core/errors.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import { COMPACTION } from '../lake/plan-compaction.ts'
 import type { DataFile, LakeTable } from '../lake/types.ts'
-import { SNAPSHOTS_MAX } from './maintenance.ts'
+import { SNAPSHOTS_MAX } from './chores/expire.ts'
 
 export interface Advice {
   readonly table: string

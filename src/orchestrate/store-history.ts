@@ -18,7 +18,8 @@ const runRow = (run: RunRecord): RunColumns => ({ ...run })
 const stepRow = (step: StepRecord): StepColumns => ({
   runId: step.runId,
   ordinal: step.ordinal,
-  relation: step.relation,
+  // Found by relation are steps that say how fresh it is: maintenance is not among them.
+  relation: step.saved ? '' : step.relation,
   status: step.status,
   startedMs: step.startedMs,
   body: JSON.stringify(step),
@@ -71,6 +72,7 @@ export function storeHistory(store: Store): RunHistory {
       const rows = await store.read
         .selectFrom('steps')
         .selectAll()
+        .where('relation', '<>', '')
         .where((eb) =>
           eb(
             'runId',

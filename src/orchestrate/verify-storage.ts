@@ -6,6 +6,7 @@ import { checkParquet } from '../engine/check-parquet.ts'
 import type { Engine, Session } from '../engine/duckdb.ts'
 import { chooseSnapshot, type SnapshotChoice } from '../lake/list-files.ts'
 import type { Lake } from '../lake/open-lake.ts'
+import { hasRenamedParts } from '../lake/renamed.ts'
 import type { DataFile, LakeTable } from '../lake/types.ts'
 import type { Log } from '../log/log.ts'
 
@@ -117,9 +118,10 @@ function damaging(cause: unknown): MillraceError {
 /** What is wrong inside of data files, by path. */
 async function checkInside(lake: Lake, session: Session, table: LakeTable, files: readonly DataFile[]): Promise<Map<string, string>> {
   const wrong = new Map<string, string>()
+  const isRenamed = hasRenamedParts(table.schemas) ? { isRenamed: true as const } : {}
   for (const file of new Map(files.map((file) => [file.path, file])).values()) {
     using lease = lake.lease()
-    const what = await lease.local([file]).then(
+    const what = await lease.local([{ ...file, ...isRenamed }]).then(
       ([local]) => checkParquet(session, table, local!),
       (cause) => `cannot be read: ${damaging(cause).message}`,
     )

@@ -1,5 +1,5 @@
 // What a change of columns means for rows that are stored already, column by column, in plain words.
-import { type Field, fieldOf, printType, type Shape, type Type } from '../schema/type.ts'
+import { type Field, formerOf, type Inner, printType, type Shape, type Type } from '../schema/type.ts'
 
 /**
  * additive: stored rows stay valid and readers keep working; setting: only descriptions; policy: who sees what;
@@ -13,24 +13,29 @@ export interface ColumnChange {
 }
 
 export function compareShapes(before: Shape, after: Shape): readonly ColumnChange[] {
-  const removed = before.fields
-    .filter((field) => !fieldOf(after, field.name))
-    .map((field): ColumnChange => ({ effect: 'breaking', reason: `column "${field.name}" is removed: who reads it fails` }))
-  return [...removed, ...after.fields.flatMap((field) => compareField(fieldOf(before, field.name), field))]
+  return compareFields(before.fields, after.fields, (name) => `column "${name}"`)
 }
 
-function compareField(before: Field | undefined, after: Field): readonly ColumnChange[] {
-  const column = `column "${after.name}"`
+/** `called` names a field in a reason. */
+function compareFields(before: readonly Field[], after: readonly Field[], called: (name: string) => string): readonly ColumnChange[] {
+  const pairs = after.map((field) => [formerOf(field, before, after), field] as const)
+  const removed = before
+    .filter((field) => !pairs.some(([old]) => old === field))
+    .map(({ name }): ColumnChange => ({ effect: 'breaking', reason: `${called(name)} is removed: who reads it fails` }))
+  const renamed = pairs.flatMap(([old, { name }]): ColumnChange[] =>
+    old && old.name !== name
+      ? [{ effect: 'breaking', reason: `${called(old.name)} is called "${name}" now: who reads or sends it by its old name fails` }]
+      : [],
+  )
+  return [...removed, ...renamed, ...pairs.flatMap(([old, field]) => compareField(called(field.name), old, field))]
+}
+
+function compareField(column: string, before: Field | undefined, after: Field): readonly ColumnChange[] {
   if (!before)
     return after.optional
       ? [{ effect: 'additive', reason: `${column} is added; rows stored before have null` }]
       : [{ effect: 'refused', reason: `${column} is added and may not be null, but rows stored before have no value` }]
-  const changes: ColumnChange[] = []
-  if (before.optional && !after.optional)
-    changes.push({ effect: 'refused', reason: `${column} may no longer be null, but stored rows may hold null` })
-  if (!before.optional && after.optional) changes.push({ effect: 'additive', reason: `${column} may now be null` })
-  const type = compareTypes(before.type, after.type)
-  if (type) changes.push({ effect: type, reason: `${column} changes from ${printType(before.type)} to ${printType(after.type)}` })
+  const changes: ColumnChange[] = [...compareInner(column, before, after)]
   if (before.pii !== after.pii)
     changes.push({
       effect: 'policy',
@@ -39,6 +44,28 @@ function compareField(before: Field | undefined, after: Field): readonly ColumnC
   if (before.doc !== after.doc || before.unit !== after.unit)
     changes.push({ effect: 'setting', reason: `${column} is described differently` })
   return changes
+}
+
+/** What a column is, or a part of one. */
+function compareInner(column: string, before: Inner, after: Inner): readonly ColumnChange[] {
+  const changes: ColumnChange[] = []
+  if (before.optional && !after.optional)
+    changes.push({ effect: 'refused', reason: `${column} may no longer be null, but stored rows may hold null` })
+  if (!before.optional && after.optional) changes.push({ effect: 'additive', reason: `${column} may now be null` })
+  return [...changes, ...compareNested(column, before.type, after.type)]
+}
+
+function compareNested(column: string, before: Type, after: Type): readonly ColumnChange[] {
+  if (before.kind === 'struct' && after.kind === 'struct')
+    return compareFields(before.fields, after.fields, (name) => `member "${name}" of ${column}`)
+  if (before.kind === 'list' && after.kind === 'list') return compareInner(`an element of ${column}`, before.element, after.element)
+  if (before.kind === 'map' && after.kind === 'map')
+    return [
+      ...compareNested(`a key of ${column}`, before.key, after.key),
+      ...compareInner(`a value of ${column}`, before.value, after.value),
+    ]
+  const effect = compareTypes(before, after)
+  return effect ? [{ effect, reason: `${column} changes from ${printType(before)} to ${printType(after)}` }] : []
 }
 
 /** Iceberg's promotions, and values of an enum, which is stored as text. Undefined when nothing changes. */

@@ -41,6 +41,7 @@ import {
 } from '../index.ts'
 import type { Binder } from './binder.ts'
 import { type Compiled, type CompileOptions, compile } from './compile.ts'
+import { diff } from './diff.ts'
 import { openBinder } from './open-binder.ts'
 
 // Most of what follows does not type-check, which is the point: JavaScript and a stale env file get here too.
@@ -182,11 +183,76 @@ test('columns: names, reserved words, doubles, types', async () => {
     orders,
     model('m', sql`SELECT count(*) FROM orders`),
   )
-  await expectOne(/MR_SCHEMA_TYPE model "m": the column "x" is INTEGER\[\], .* \| write to_json/, model('m', sql`SELECT [1] AS x`))
+  await expectOne(
+    /MR_SCHEMA_TYPE model "m": the column "x" is INTERVAL\[\], .* \| write to_json/,
+    model('m', sql`SELECT [INTERVAL 1 DAY] AS x`),
+  )
   await expectOne(/MR_SCHEMA_TYPE model "m": the column "x" is INTERVAL/, model('m', sql`SELECT INTERVAL 1 DAY AS x`))
   await expectOne(/MR_SCHEMA_TYPE table "a", column "x": decimal\(40, 2\) does not exist/, table('a', { x: t.decimal(40, 2), y: t.int() }))
   await expectOne(/MR_DEFINE_VALUE table "a", column "x" is not a field/, table('a', { x: 'string' as Wrong, y: t.int() }))
   await expectOne(/MR_DEFINE_VALUE table "a" has no columns/, table('a', {}))
+})
+
+test('nested columns: sound at every depth, keys stay flat, masks are about the whole', async () => {
+  const of = (type: Wrong, how: object = {}) => table('a', { id: t.int(), x: type }, how as Wrong)
+  assert.deepEqual(
+    await findings(of(t.map(t.uuid(), t.list(t.struct({ 'odd "name': t.decimal(4, 2).optional() })))), model('m', sql`SELECT [1] AS x`)),
+    [],
+  )
+  await expectOne(/MR_SCHEMA_TYPE table "a", column "x", element: decimal\(40, 2\) does not exist/, of(t.list(t.decimal(40, 2))))
+  await expectOne(
+    /MR_SCHEMA_TYPE table "a", column "x": a map's key cannot be double \| keys are string, /,
+    of(t.map(t.double() as Wrong, t.int())),
+  )
+  await expectOne(/MR_DEFINE_DUPLICATE table "a", column "x" has two members "A"/, of(t.struct({ a: t.int(), A: t.int() })))
+  await expectOne(/MR_DEFINE_VALUE table "a", column "x" is a struct without members/, of(t.struct({})))
+  await expectOne(/MR_DEFINE_VALUE table "a", column "x", value has no type/, of(t.map(t.string(), 'string' as Wrong)))
+  const deep = Array.from({ length: 20 }).reduce<Wrong>((inner) => t.list(inner), t.int())
+  await expectOne(/MR_SCHEMA_TYPE table "a", column "x", .* is nested deeper than 16 levels/, of(deep))
+  const items = t.list(t.int())
+  await expectOne(/MR_PLAN_KEY table "a", key: "x" is a list \| name a flat column/, of(items, { key: 'x' }))
+  await expectOne(/MR_PLAN_KEY table "a", cluster: "x" is a list/, of(items, { cluster: ['x'] }))
+  await expectOne(/MR_PLAN_KEY table "a": bucket of "x" is not possible, it is list\(int\)/, of(items, { partition: ['bucket(4, x)'] }))
+  await expectOne(
+    /MR_SCHEMA_TYPE table "a": "x" is a list, which csv cannot hold/,
+    of(items, { from: files({ path: 'x', format: 'csv' }) }),
+  )
+  const s = (how: object) => stream('s', { id: t.int(), x: items }, { from: http(), ...how } as Wrong)
+  await expectOne(/MR_PLAN_KEY stream "s", key: "x" is a list/, s({ key: 'x' }))
+  await expectOne(/MR_PLAN_KEY stream "s", dedupe.by: "x" is a list/, s({ dedupe: { by: 'x', within: '1 hour' } }))
+  await expectOne(/MR_PLAN_KEY stream "s": the time "x" is list\(int\)/, s({ time: 'x' }))
+  await expectOne(
+    /MR_PLAN_POLICY table "a", column "x" holds personal data \("email"\), but masks are about whole columns \| add \.pii\('email'\)/,
+    of(t.struct({ mail: t.string().pii('email') })),
+    hidden,
+  )
+  const tagged = of(t.struct({ mail: t.string().pii('email'), 'odd name': t.int() }).pii('email'))
+  assert.deepEqual(await findings(tagged, hidden), [])
+  // A part of a tagged column carries no tag, which is said, however it is taken.
+  for (const query of [
+    sql`SELECT x.mail FROM a`,
+    sql`SELECT a.x.mail FROM a`,
+    sql`SELECT o.x."odd name" AS n FROM a AS o`,
+    sql`SELECT x['mail'] AS m FROM a`,
+    sql`SELECT unnest([x]).mail AS m FROM a`,
+    sql`SELECT m.mail FROM (SELECT x AS m FROM a) AS q`,
+  ])
+    await expectOne(
+      /MR_PLAN_POLICY model "m": ".*" is computed from a\.x, personal data tagged "email", and does not carry the tag/,
+      tagged,
+      hidden,
+      model('m', query),
+    )
+  assert.deepEqual(await findings(tagged, hidden, model('m', sql`SELECT x AS whole FROM a`)), [])
+  await expectOne(
+    /MR_PLAN_TYPE model "m" declares "x" as struct\(a int, b int\), but its SQL gives struct\(a int optional\)/,
+    model('m', sql`SELECT {'a': 1} AS x`, { columns: { x: t.struct({ a: t.int(), b: t.int() }) } } as Wrong),
+  )
+  await expectOne(
+    /MR_PLAN_LIVE_SHAPE model "m": the column "x", which is a list, is not supported in a live model \| leave "x" out/,
+    s({}),
+    model('m', sql`SELECT id FROM s WHERE x IS NOT NULL`, { fresh: 'live' }),
+  )
 })
 
 test('references by ref and by column', async () => {
@@ -799,4 +865,33 @@ test('definitions that were forgotten, and a project of nothing', async () => {
   )
   assert.ok(forgotten.ok)
   await expectOne(/MR_LOAD_NO_PROJECT project "sample" .* defines nothing/)
+})
+
+test('format versions: 2 and 3, upwards only; versions of rows need a key and names of their own', async () => {
+  const columns = { id: t.string(), n: t.int() }
+  const stock = (how: Wrong) => table('stock', columns, { key: 'id', ...how })
+  const versions = (text: Wrong, how: Wrong) => model('versions', text, { refresh: 'scd2', ...how })
+  const old = stock({})
+  const soundHistory = versions(sql`SELECT * FROM ${old}`, { key: 'id', iceberg: { version: 3 } })
+  const sound = await compiled([old, soundHistory])
+  assert.deepEqual(sound.findings, [])
+  const [two, history] = sound.manifest.relations as ModelManifest[]
+  assert.deepEqual([two!.formatVersion, history!.formatVersion], [undefined, 3])
+  assert.deepEqual(
+    history!.shape.fields.map((field) => `${field.name}${field.optional ? '?' : ''}`),
+    ['id', 'n', 'valid_from', 'valid_to?', 'is_current'],
+  )
+  for (const iceberg of [{ version: 4 }, { version: '3' }, 3, { version: 3, merge: true }])
+    assert.match((await findings(stock({ iceberg }))).join(), /^error MR_DEFINE_VALUE table "stock": iceberg is /)
+  const three = await compiled([stock({ iceberg: { version: 3 } }), soundHistory])
+  const effects = (before: Compiled, after: Compiled) => diff(before.manifest, after.manifest).map((change) => [change.name, change.class])
+  assert.deepEqual(effects(sound, three), [['stock', 'breaking']])
+  assert.deepEqual(effects(three, sound), [['stock', 'refused']])
+  assert.match((await findings(old, versions(sql`SELECT * FROM ${old}`, {}))).join(), /MR_PLAN_KEY model "versions" keeps versions of rows/)
+  const taken = versions(sql`SELECT *, n AS valid_to FROM ${old}`, { key: 'id' })
+  assert.match((await findings(old, taken)).join(), /MR_DEFINE_COLUMN model "versions": its SQL gives "valid_to"/)
+  const changed = await compiled([old, versions(sql`SELECT id, n + 1 AS n FROM ${old}`, { key: 'id', iceberg: { version: 3 } })])
+  assert.deepEqual(effects(sound, changed), [['versions', 'setting']])
+  const full = await compiled([old, model('versions', sql`SELECT * FROM ${old}`, { key: 'id' })])
+  assert.deepEqual([effects(sound, full)[0]![1], effects(full, sound)[0]![1]], ['refused', 'refused'])
 })

@@ -155,6 +155,12 @@ function compareCommon(before: Relation, after: Relation): readonly Reason[] {
   const reasons: Reason[] = []
   if (!equal([before.partition, before.cluster], [after.partition, after.cluster]))
     reasons.push({ effect: 'additive', reason: 'new files are laid out differently; old ones stay until compaction' })
+  if (before.formatVersion !== after.formatVersion)
+    reasons.push(
+      after.formatVersion === undefined
+        ? { effect: 'refused', reason: 'a table of Iceberg version 3 does not become one of version 2 again: give it another name' }
+        : { effect: 'breaking', reason: 'becomes a table of Iceberg version 3: readers that know only version 2 fail' },
+    )
   const [oldMs, newMs] = [before.keep.tableMs ?? Number.POSITIVE_INFINITY, after.keep.tableMs ?? Number.POSITIVE_INFINITY]
   if (newMs < oldMs) reasons.push({ effect: 'breaking', reason: `rows older than ${formatAge(newMs)} are deleted` })
   if (newMs > oldMs)
@@ -206,11 +212,17 @@ const named = (columns: readonly string[]): string => (columns.length === 0 ? 'n
 function compareModels(before: ModelManifest, after: ModelManifest): readonly Reason[] {
   const reasons: Reason[] = []
   const isView = after.refresh === 'view' && before.refresh === 'view'
-  const again: ChangeClass = isView ? 'setting' : 'rebuild'
+  const isHistory = after.refresh === 'scd2'
+  // Earlier versions of rows cannot be had again: what the new SQL gives differently becomes the next version.
+  const again: ChangeClass = isView || isHistory ? 'setting' : 'rebuild'
   if (!equal([plainSql(before), before.sql.params], [plainSql(after), after.sql.params]))
     reasons.push({ effect: again, reason: 'its SQL changes' })
   if (before.refresh !== after.refresh)
-    reasons.push({ effect: 'rebuild', reason: `its refresh changes from ${before.refresh} to ${after.refresh}` })
+    reasons.push(
+      isHistory || before.refresh === 'scd2'
+        ? { effect: 'refused', reason: 'versions of rows are kept, or are kept no more: give it another name' }
+        : { effect: 'rebuild', reason: `its refresh changes from ${before.refresh} to ${after.refresh}` },
+    )
   if (!equal([before.key, before.by], [after.key, after.by]))
     reasons.push({
       effect: again,

@@ -138,11 +138,14 @@ export function describeRun(relation: Relation): string {
     case 'live':
       return `live: ${relation.emit === 'final' ? 'a row when its window closes' : 'rows change while their window is open'}. SQL compiled to the stream engine`
     case 'full':
+    case 'scd2':
     case 'incremental': {
       const how =
         relation.refresh === 'full'
           ? 'computed anew'
-          : `only the ${relation.by ? `intervals of "${relation.by}"` : `keys ${relation.key.join(', ')}`} that changed`
+          : relation.refresh === 'scd2'
+            ? `a version of each of ${relation.key.join(', ')} that changed`
+            : `only the ${relation.by ? `intervals of "${relation.by}"` : `keys ${relation.key.join(', ')}`} that changed`
       return relation.freshMs === undefined
         ? `batch: when its inputs commit, ${how}. ${where}`
         : `micro-batch: at most ${formatAge(relation.freshMs)} behind, ${how}. ${where}`

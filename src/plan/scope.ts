@@ -5,7 +5,7 @@ import { type ErrorCode, MillraceError } from '../core/errors.ts'
 import type { Definition } from '../define/definition.ts'
 import type { Relation as RelationManifest } from '../define/manifest.ts'
 import type { Member, Project } from '../define/project.ts'
-import type { Field, Shape } from '../schema/type.ts'
+import { type Field, isNested, type Shape } from '../schema/type.ts'
 import type { Binder } from './binder.ts'
 import type { Finding } from './finding.ts'
 import { didYouMean } from './suggest.ts'
@@ -88,6 +88,14 @@ export function columnIn(
     fail(scope, code, at, `${what}: there is no column "${name}"`, didYouMean(name, known, `add a column "${name}"`))
   }
   return field
+}
+
+/** As `columnIn`, of a column whose values can be compared. */
+export function flatColumnIn(scope: Scope, shape: Shape, name: string, at: string, what: string, code: ErrorCode): Field | undefined {
+  const field = columnIn(scope, shape, name, at, what, code)
+  if (!field || !isNested(field.type)) return field
+  fail(scope, code, at, `${what}: "${name}" is a ${field.type.kind}`, 'name a flat column, or make one of the part that counts')
+  return undefined
 }
 
 /** Reports options that do not exist for this kind of definition: a misspelling must not be ignored. */

@@ -5,12 +5,12 @@ import { isLogged, lateName, lateShape, REJECTED_SHAPE, rejectedName, storedShap
 import type { RelationSpec, RelationStore } from '../engine/relations.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import { schemaToShape } from '../lake/schema-mapping.ts'
-import type { CreateTable } from '../lake/types.ts'
+import type { CreateTable, LakeSchema } from '../lake/types.ts'
 import type { Log } from '../log/log.ts'
-import { type Shape, sameType } from '../schema/type.ts'
+import { type Field, type Inner, type Shape, sameType, type Type } from '../schema/type.ts'
 import type { Catalog } from '../store/catalog.ts'
 
-type Stored = RelationSpec & Pick<CreateTable, 'partition' | 'cluster'>
+type Stored = RelationSpec & Pick<CreateTable, 'partition' | 'cluster' | 'formatVersion'>
 
 /** Every table behind a manifest. */
 export function storedRelations(manifest: Manifest): Stored[] {
@@ -40,6 +40,7 @@ function ownRelation(relation: Relation): Stored {
     tailed: isLogged(relation) || isLive,
     partition: relation.partition,
     cluster,
+    ...(relation.formatVersion === undefined ? {} : { formatVersion: relation.formatVersion }),
   }
 }
 
@@ -49,19 +50,32 @@ export async function deployTables(lake: Lake, manifest: Manifest): Promise<void
   for (const stored of storedRelations(manifest)) {
     const pointer = existing.get(stored.name)
     const table = pointer && (await lake.at(pointer))
-    if (!table)
-      await lake.create({ name: stored.name, shape: stored.shape, partition: stored.partition, cluster: stored.cluster, key: stored.key })
-    else if (!isSameShape(schemaToShape(table.schema), stored.shape))
-      await lake.commit([{ table: stored.name, operation: 'append', add: [], remove: [], shape: stored.shape }])
+    const { name, shape, partition, cluster, key } = stored
+    const version = stored.formatVersion ? { formatVersion: stored.formatVersion } : {}
+    if (!table) await lake.create({ name, shape, partition, cluster, key, ...version })
+    else if (isChanged(table.schema, shape) || table.formatVersion < (stored.formatVersion ?? 2))
+      await lake.commit([
+        { table: name, operation: 'append', add: [], remove: [], shape, ...(stored.formatVersion === 3 ? { formatVersion: 3 } : {}) },
+      ])
   }
 }
 
-const isSameShape = (a: Shape, b: Shape): boolean =>
-  a.fields.length === b.fields.length &&
-  a.fields.every(
-    (field, index) =>
-      field.name === b.fields[index]!.name && sameType(field.type, b.fields[index]!.type) && field.optional === b.fields[index]!.optional,
-  )
+/** In names, types or what may be null, at any depth. */
+const isChanged = (schema: LakeSchema, { fields }: Shape): boolean => {
+  const stored = schemaToShape(schema)
+  return fields.length !== stored.fields.length || fields.some((field, index) => !isSameField(field, stored.fields[index]!))
+}
+
+const isSameField = (a: Field, b: Field): boolean =>
+  a.name === b.name && a.optional === b.optional && sameType(a.type, b.type) && isSameInside(a.type, b.type)
+
+/** Of two types that are the same: whether the same parts may be null. */
+function isSameInside(a: Type, b: Type): boolean {
+  if (a.kind === 'struct' && b.kind === 'struct') return a.fields.every((field, index) => isSameField(field, b.fields[index]!))
+  const isSame = (one: Inner, other: Inner): boolean => one.optional === other.optional && isSameInside(one.type, other.type)
+  if (a.kind === 'list' && b.kind === 'list') return isSame(a.element, b.element)
+  return a.kind !== 'map' || b.kind !== 'map' || isSame(a.value, b.value)
+}
 
 /** Partitions of a logged relation's topic. */
 export const partitionsOf = (relation: Relation): number => (relation.kind === 'stream' ? relation.partitions : 1)

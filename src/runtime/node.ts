@@ -12,12 +12,14 @@ import type { LakeSettings } from '../define/lake.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { openParser } from '../engine/ast.ts'
 import { openEngine } from '../engine/duckdb.ts'
+import { fileNames } from '../engine/file-names.ts'
 import { RelationStore } from '../engine/relations.ts'
 import { openAudit } from '../govern/audit.ts'
 import { ADMIN } from '../govern/identity.ts'
 import { isJwt, openJwt } from '../govern/jwt.ts'
 import { openGuard } from '../govern/secure.ts'
 import { openTokens, type Tokens } from '../govern/token.ts'
+import { deleteRows } from '../ingest/delete-rows.ts'
 import { openLake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
@@ -181,14 +183,6 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     { clock, random: systemRandom, environment: options.variables, data: directory, cacheBytes: settings.cacheBytes },
     options.lake,
   )
-  const lake = openLake({
-    disk: nodeDisk,
-    clock,
-    random: systemRandom,
-    catalog: store.catalog,
-    ...warehouse,
-    locations: settings.lakeLocations,
-  })
   mkdirSync(directory.temp, { recursive: true })
   const engine = await openEngine({
     clock,
@@ -198,6 +192,15 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     ...(settings.threads === undefined ? {} : { threads: settings.threads }),
   })
   closers.push(() => engine.close())
+  const lake = openLake({
+    disk: nodeDisk,
+    clock,
+    random: systemRandom,
+    catalog: store.catalog,
+    ...warehouse,
+    locations: settings.lakeLocations,
+    namesIn: fileNames(engine),
+  })
   const parser = await openParser(engine)
   closers.push(() => parser.close())
   const relations = new RelationStore(engine, lake)
@@ -391,6 +394,20 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     cursorKey: secretOf(directory.path, 'cursor'),
     consoleDirectory: join(ROOT, 'console', 'dist'),
     isReady: () => isReady && log.healthy,
+    deleteRows: (name, request) =>
+      deleteRows(
+        {
+          engine,
+          lake,
+          flush: async (table) =>
+            void (await Promise.all(pipelines.flatMap(({ makes, pipeline }) => (makes === table ? [pipeline.flush()] : [])))),
+          onCommitted: onMaintained,
+        },
+        name,
+        manifest.relations.find((relation) => relation.name === name),
+        request,
+        { bodyBytesMax: settings.bodyBytesMax },
+      ),
     printMetrics: async () => ({ type: metrics.contentType, text: await metrics.print() }),
     onCollected: metrics.collected,
     onError: (error, request) => logger.error('a request failed', error, request),
@@ -428,6 +445,11 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       onChange: (listener) => bus.on((event) => listener(event.key)),
       tokens,
       storage,
+      maintain: async (who, tables) => {
+        const done = await maintenance.run(tables, who.user)
+        await audit.record(who, { action: 'maintain', object: tables.join(', ') || '*', outcome: 'ok', detail: { run: done.runId } })
+        return done
+      },
       verifyAudit: () => audit.verify(),
     },
   })
@@ -442,8 +464,18 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       if (committedMs !== undefined) gauges.freshness(name, (clock.nowMs() - committedMs) / 1_000)
     }
   })
-  const stopMaintenance = startMaintenance({
+  const maintenance = startMaintenance({
     clock,
+    random: systemRandom,
+    history,
+    code: () => options.code,
+    onRun: (run) => changed('run', run.id),
+    onStep: (step) => {
+      const { filesBefore, filesAfter, bytesBefore, bytesAfter } = step.saved!
+      metrics.maintained(step.relation, step.name.split('.').at(-1)!, filesBefore - filesAfter, bytesBefore - bytesAfter)
+      if (step.status === 'succeeded') logger.info('maintained a table', { step: step.name, note: step.note, ...step.saved })
+      changed('run', step.runId)
+    },
     lake,
     engine,
     log,
@@ -458,10 +490,10 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
         ...pipelines.map(({ sink }) => sink.heldFrom?.(topic) ?? Number.POSITIVE_INFINITY),
       ),
     onCommitted: onMaintained,
-    onDone: (report) => logger.info('maintained a table', report),
     onError: (message, error) => logger.error(message, error),
   })
-  closers.push(stopMaintenance)
+  // What is under way loses its engine and is done again after the next start.
+  closers.push(() => void maintenance.stop())
   alerts.start(
     (await history.lastSteps())
       .filter((step) => step.status === 'failed')

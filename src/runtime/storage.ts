@@ -4,6 +4,7 @@ import { systemClock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
 import { systemRandom } from '../core/random.ts'
 import { openEngine } from '../engine/duckdb.ts'
+import { fileNames } from '../engine/file-names.ts'
 import { type Audit, openAudit } from '../govern/audit.ts'
 import type { Identity } from '../govern/identity.ts'
 import { openLake } from '../lake/open-lake.ts'
@@ -48,6 +49,7 @@ export async function withStorage<T>(data: string, action: (storage: Storage) =>
       catalog: store.catalog,
       ...warehouse,
       locations: lakeLocations,
+      namesIn: fileNames(engine),
     })
     const audit = openAudit(store, systemClock)
     const offsets = () => deployedOffsets(store)

@@ -90,6 +90,10 @@ const RELATIONS: Readonly<Record<string, SystemRelation>> = {
       ['note', 'VARCHAR'],
       ['error_code', 'VARCHAR'],
       ['error_message', 'VARCHAR'],
+      ['files_before', 'BIGINT'],
+      ['files_after', 'BIGINT'],
+      ['bytes_before', 'BIGINT'],
+      ['bytes_after', 'BIGINT'],
     ],
     rows: async ({ history }) =>
       (await history.list({ limit: 1_000 })).flatMap(({ steps }) =>
@@ -106,6 +110,10 @@ const RELATIONS: Readonly<Record<string, SystemRelation>> = {
           step.note,
           step.error?.code ?? null,
           step.error?.message ?? null,
+          step.saved?.filesBefore ?? null,
+          step.saved?.filesAfter ?? null,
+          step.saved?.bytesBefore ?? null,
+          step.saved?.bytesAfter ?? null,
         ]),
       ),
   },

@@ -1,6 +1,6 @@
 // Column batches: what the scanner fills and operators, the hot tail and encoders read. One typed array a column, no
 // object a row. Null is a byte per row; a value at a null row is unspecified.
-import type { Shape } from './type.ts'
+import type { Shape, Type } from './type.ts'
 
 /** boolean (0, 1), int, float, double as they are; date as days since 1970. */
 export interface NumberColumn {
@@ -21,7 +21,7 @@ export interface IntegerColumn {
 }
 
 /**
- * string, enum, json (text), uuid (36 lower-case characters), binary (bytes), decimals of more than 18 digits (text):
+ * string, enum, json, struct, list and map (JSON text that a scanner took), uuid (36 lower-case characters), binary (bytes), decimals of more than 18 digits (text):
  * row i is `bytes[start[i], start[i] + length[i])`.
  */
 export interface BytesColumn {
@@ -65,9 +65,14 @@ export function laneOf(type: Shape['fields'][number]['type']): Column['kind'] {
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** One value as processors and tests see it: null, boolean, number, bigint, or text. Slow; not for hot loops. */
-export function valueAt(batch: ColumnBatch, columnIndex: number, row: number): null | boolean | number | bigint | string | Uint8Array {
-  const column = batch.columns[columnIndex]!
-  const type = batch.shape.fields[columnIndex]!.type
+export const valueAt = (batch: ColumnBatch, columnIndex: number, row: number): FlatValue =>
+  valueIn(batch.shape.fields[columnIndex]!.type, batch.columns[columnIndex]!, row)
+
+/** Nested values as their JSON text. */
+export type FlatValue = null | boolean | number | bigint | string | Uint8Array
+
+/** As `valueAt`. */
+export function valueIn(type: Type, column: Column, row: number): FlatValue {
   if (column.nulls?.[row]) return null
   if (column.kind === 'number') return type.kind === 'boolean' ? column.values[row] === 1 : column.values[row]!
   if (column.kind === 'integer') return column.big ? column.big[row]! : BigInt(column.values[row]!)

@@ -1,8 +1,8 @@
 // The type table of DuckDB: what a column is created as, and what a bound result column means to us. Sessions run with
 // TimeZone = 'UTC'. It knows names of types only; values are converted in engine/.
-import type { Kind, Type } from './type.ts'
+import type { Field, Kind, Type } from './type.ts'
 
-const NAMES: Record<Exclude<Kind, 'decimal'>, string> = {
+const NAMES: Record<Exclude<Kind, 'decimal' | 'struct' | 'list' | 'map'>, string> = {
   boolean: 'BOOLEAN',
   int: 'INTEGER',
   long: 'BIGINT',
@@ -19,7 +19,20 @@ const NAMES: Record<Exclude<Kind, 'decimal'>, string> = {
 }
 
 /** The SQL type of a column of this type. */
-export const toDuckType = (type: Type): string => (type.kind === 'decimal' ? `DECIMAL(${type.precision},${type.scale})` : NAMES[type.kind])
+export function toDuckType(type: Type): string {
+  switch (type.kind) {
+    case 'decimal':
+      return `DECIMAL(${type.precision},${type.scale})`
+    case 'struct':
+      return `STRUCT(${type.fields.map(({ name, type }) => `"${name.replaceAll('"', '""')}" ${toDuckType(type)}`).join(', ')})`
+    case 'list':
+      return `${toDuckType(type.element.type)}[]`
+    case 'map':
+      return `MAP(${toDuckType(type.key)}, ${toDuckType(type.value.type)})`
+    default:
+      return NAMES[type.kind]
+  }
+}
 
 // UBIGINT and HUGEINT have no lane of their own. HUGEINT and UHUGEINT reach 39 digits: what exceeds 38 fails when it is
 // read, never silently.
@@ -54,12 +67,16 @@ const MEANINGS: Record<string, Type> = {
 }
 
 /**
- * The type that a DuckDB type name, as in `typeof` or a result's column, means; undefined for nested types and for those
- * without a counterpart (INTERVAL, BIT, TIMETZ, VARINT, NULL, ...).
+ * The type that a DuckDB type name, as in `typeof` or a result's column, means; undefined for those without a counterpart
+ * (INTERVAL, BIT, TIMETZ, VARINT, NULL, UNION, structs without names, ...), also inside others. Whatever is inside may be null.
  */
 export function fromDuckType(text: string): Type | undefined {
   const known = Object.hasOwn(MEANINGS, text) ? MEANINGS[text] : undefined
   if (known) return known
+  const list = /\[\d*\]$/.exec(text)
+  if (list) return listOf(text.slice(0, list.index))
+  if (text.startsWith('STRUCT(')) return structOf(partsOf(text))
+  if (text.startsWith('MAP(')) return mapOf(partsOf(text))
   const decimal = /^DECIMAL\((\d+), ?(\d+)\)$/.exec(text)
   if (decimal) return { kind: 'decimal', precision: Number(decimal[1]), scale: Number(decimal[2]) }
   if (/^ENUM\('(?:[^']|'')*'(?:, ?'(?:[^']|'')*')*\)$/.test(text)) return { kind: 'enum', values: enumValues(text) }
@@ -67,3 +84,38 @@ export function fromDuckType(text: string): Type | undefined {
 }
 
 const enumValues = (text: string): string[] => [...text.matchAll(/'((?:[^']|'')*)'/g)].map((match) => match[1]!.replaceAll("''", "'"))
+
+function listOf(text: string): Type | undefined {
+  const type = fromDuckType(text)
+  return type && { kind: 'list', element: { type, optional: true } }
+}
+
+function structOf(parts: readonly string[]): Type | undefined {
+  const fields = parts.map((part): Field | undefined => {
+    const match = /^(?:"((?:[^"]|"")*)"|(\w+)) (.+)$/s.exec(part)
+    const type = match ? fromDuckType(match[3]!) : undefined
+    return type && { name: match![1]?.replaceAll('""', '"') ?? match![2]!, type, optional: true }
+  })
+  return fields.every((field) => field !== undefined) ? { kind: 'struct', fields } : undefined
+}
+
+function mapOf([keyText = '', valueText = '']: readonly string[]): Type | undefined {
+  const [key, value] = [fromDuckType(keyText), fromDuckType(valueText)]
+  return key && value && { kind: 'map', key, value: { type: value, optional: true } }
+}
+
+/** What stands between commas of the outer parentheses; quotes and parentheses inside are respected. */
+function partsOf(text: string): string[] {
+  const parts: string[] = []
+  let depth = 0
+  let from = text.indexOf('(') + 1
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"]|"")*"|'(?:[^']|'')*'|[(),]/g)) {
+    if (token === '(') depth++
+    if (token === ')') depth--
+    if ((token === ',' && depth === 1) || (token === ')' && depth === 0)) {
+      parts.push(text.slice(from, index).trim())
+      from = index + 1
+    }
+  }
+  return parts
+}

@@ -1,6 +1,6 @@
 // The type table of JSON Schema (2020-12, as OpenAPI 3.1 uses it): how values look in the JSON that Millrace takes and
 // gives, CONTRACT.md "Data".
-import type { Field, Shape, Type } from './type.ts'
+import type { Field, Inner, Shape, Type } from './type.ts'
 
 /** A JSON Schema as plain JSON. */
 export interface JsonSchema {
@@ -39,6 +39,12 @@ export function toJsonSchema(type: Type): JsonSchema {
       return {}
     case 'enum':
       return { type: 'string', enum: [...type.values] }
+    case 'struct':
+      return shapeToJsonSchema(type)
+    case 'list':
+      return { type: 'array', items: innerSchema(type.element) }
+    case 'map':
+      return { type: 'object', additionalProperties: innerSchema(type.value) }
   }
 }
 
@@ -60,6 +66,8 @@ function fieldSchema(field: Field): JsonSchema {
   const described = about ? { ...schema, description: about } : schema
   return field.optional ? allowNull(described) : described
 }
+
+const innerSchema = ({ type, optional }: Inner): JsonSchema => (optional ? allowNull(toJsonSchema(type)) : toJsonSchema(type))
 
 /** `type` and `enum` both have to admit null. */
 function allowNull(schema: JsonSchema): JsonSchema {

@@ -23,6 +23,16 @@ const types: Type[] = [
   { kind: 'binary' },
   { kind: 'json' },
   { kind: 'enum', values: ['a', "b'c"] },
+  { kind: 'list', element: { type: { kind: 'date' }, optional: true } },
+  { kind: 'list', element: { type: { kind: 'list', element: { type: { kind: 'uuid' }, optional: true } }, optional: true } },
+  { kind: 'map', key: { kind: 'string' }, value: { type: { kind: 'decimal', precision: 4, scale: 2 }, optional: true } },
+  {
+    kind: 'struct',
+    fields: [
+      { name: 'a', type: { kind: 'long' }, optional: true },
+      { name: 'q"u, o(t)e', type: { kind: 'list', element: { type: { kind: 'time' }, optional: true } }, optional: true },
+    ],
+  },
 ] // prettier-ignore
 
 test('DuckDB takes every type and names it in a way that leads back', async () => {
@@ -47,6 +57,9 @@ test('DuckDB takes every type and names it in a way that leads back', async () =
     '[1]',
     'INTERVAL 1 DAY',
     "{'a': 1}",
+    '[INTERVAL 1 DAY]',
+    "{'x, y (\"z\")': MAP {DATE '2026-01-01': [{'v': 1.5::DECIMAL(4, 2), 'e': 'a, )'::ENUM('a, )', 'b''c')}]}, 'i': [1, 2]::INTEGER[2]}",
+    'row(1, 2)',
     'NULL',
     "'1'::BIT",
     "'12:00:00+01'::TIMETZ",
@@ -63,8 +76,40 @@ test('DuckDB takes every type and names it in a way that leads back', async () =
     { kind: 'timestamp' },
     { kind: 'decimal', precision: 2, scale: 1 },
     { kind: 'json' },
+    { kind: 'list', element: { type: { kind: 'int' }, optional: true } },
     undefined,
+    { kind: 'struct', fields: [{ name: 'a', type: { kind: 'int' }, optional: true }] },
     undefined,
+    {
+      kind: 'struct',
+      fields: [
+        {
+          name: 'x, y ("z")',
+          type: {
+            kind: 'map',
+            key: { kind: 'date' },
+            value: {
+              type: {
+                kind: 'list',
+                element: {
+                  type: {
+                    kind: 'struct',
+                    fields: [
+                      { name: 'v', type: { kind: 'decimal', precision: 4, scale: 2 }, optional: true },
+                      { name: 'e', type: { kind: 'enum', values: ['a, )', "b'c"] }, optional: true },
+                    ],
+                  },
+                  optional: true,
+                },
+              },
+              optional: true,
+            },
+          },
+          optional: true,
+        },
+        { name: 'i', type: { kind: 'list', element: { type: { kind: 'int' }, optional: true } }, optional: true },
+      ],
+    },
     undefined,
     undefined,
     undefined,
@@ -102,6 +147,14 @@ test('JSON Schema: null is allowed where a field is optional, doc and unit are k
     [true, true, true, false, false, false],
   )
   for (const type of types) assert.equal(typeof toJsonSchema(type), 'object', type.kind)
+  assert.deepEqual(toJsonSchema({ kind: 'list', element: { type: { kind: 'struct', fields: [shape.fields[2]!] }, optional: true } }), {
+    type: 'array',
+    items: { type: ['object', 'null'], properties: { extra: {} }, additionalProperties: false },
+  })
+  assert.deepEqual(toJsonSchema({ kind: 'map', key: { kind: 'string' }, value: { type: { kind: 'date' }, optional: false } }), {
+    type: 'object',
+    additionalProperties: { type: 'string', format: 'date' },
+  })
 })
 
 test('TypeScript: quoted where needed, null where optional', () => {
@@ -109,22 +162,29 @@ test('TypeScript: quoted where needed, null where optional', () => {
     shapeToTypeScript(shape),
     "{\n  id: bigint\n  /** Where * / it was Unit: GBP. */\n  'odd name': 'a' | 'it\\'s' | 'back\\\\slash' | null\n  extra: unknown\n}",
   )
-  assert.deepEqual(types.map(toTypeScript), [
-    'boolean',
-    'number',
-    'bigint',
-    'number',
-    'number',
-    'Decimal',
-    'string',
-    'string',
-    'Instant',
-    'string',
-    'string',
-    'Uint8Array',
-    'unknown',
-    "'a' | 'b\\'c'",
-  ])
+  assert.deepEqual(
+    types.map((type) => toTypeScript(type)),
+    [
+      'boolean',
+      'number',
+      'bigint',
+      'number',
+      'number',
+      'Decimal',
+      'string',
+      'string',
+      'Instant',
+      'string',
+      'string',
+      'Uint8Array',
+      'unknown',
+      "'a' | 'b\\'c'",
+      '(string | null)[]',
+      '((string | null)[] | null)[]',
+      'Record<string, Decimal | null>',
+      "{\n  a: bigint | null\n  'q\"u, o(t)e': (string | null)[] | null\n}",
+    ],
+  )
 })
 
 test('the fingerprint depends on names, types and optionality only, and never changes', () => {

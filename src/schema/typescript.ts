@@ -1,8 +1,8 @@
 // The type table of TypeScript: the text of row types in the generated millrace-env.d.ts. The names Decimal and Instant
 // must be in scope there.
-import type { Field, Kind, Shape, Type } from './type.ts'
+import type { Field, Inner, Kind, Shape, Type } from './type.ts'
 
-const NAMES: Record<Exclude<Kind, 'enum'>, string> = {
+const NAMES: Record<Exclude<Kind, 'enum' | 'struct' | 'list' | 'map'>, string> = {
   boolean: 'boolean',
   int: 'number',
   long: 'bigint',
@@ -19,9 +19,26 @@ const NAMES: Record<Exclude<Kind, 'enum'>, string> = {
 }
 
 /** The type of a value that is not null. */
-export function toTypeScript(type: Type): string {
-  if (type.kind !== 'enum') return NAMES[type.kind]
-  return type.values.length === 0 ? 'never' : type.values.map(quote).join(' | ')
+export function toTypeScript(type: Type, indent = ''): string {
+  switch (type.kind) {
+    case 'enum':
+      return type.values.length === 0 ? 'never' : type.values.map(quote).join(' | ')
+    case 'struct':
+      return shapeToTypeScript(type, indent)
+    case 'list':
+      return arrayOf(innerText(type.element, indent))
+    case 'map':
+      return `Record<string, ${innerText(type.value, indent)}>`
+    default:
+      return NAMES[type.kind]
+  }
+}
+
+const arrayOf = (text: string): string => (/^\w+$/.test(text) ? `${text}[]` : `(${text})[]`)
+
+function innerText({ type, optional }: Inner, indent: string): string {
+  const text = toTypeScript(type, indent)
+  return optional && text !== 'unknown' ? `${text} | null` : text
 }
 
 /** An object type of a row, `{ id: string; amount: Decimal | null }`, with documentation as comments. */
@@ -33,9 +50,7 @@ export function shapeToTypeScript(shape: Shape, indent = ''): string {
 function memberText(field: Field, indent: string): string {
   const about = [field.doc, field.unit && `Unit: ${field.unit}.`].filter(Boolean).join(' ')
   const comment = about ? `${indent}/** ${about.replaceAll('*/', '* /').replaceAll(/\s+/g, ' ')} */\n` : ''
-  const type = toTypeScript(field.type)
-  const nullable = field.optional && type !== 'unknown' ? `${type} | null` : type
-  return `${comment}${indent}${propertyName(field.name)}: ${nullable}\n`
+  return `${comment}${indent}${propertyName(field.name)}: ${innerText(field, indent)}\n`
 }
 
 /** A name as a key of an object type. */

@@ -13,7 +13,8 @@ const body = (schema: Json, description: string): Json => ({ description, conten
 
 export function openApi(manifest: Pick<Manifest, 'project' | 'relations' | 'endpoints'>, version: string): Json {
   const paths: Record<string, Json> = {}
-  for (const relation of manifest.relations) if (hasDoor(relation)) paths[`/streams/${relation.name}`] = { post: streamOperation(relation) }
+  for (const relation of manifest.relations)
+    if (hasDoor(relation)) paths[`/streams/${relation.name}`] = { post: streamOperation(relation), ...deleteOperation(relation) }
   for (const endpoint of manifest.endpoints) paths[`/api${endpoint.path.replace(/:(\w+)/g, '{$1}')}`] = { get: endpointOperation(endpoint) }
   return {
     openapi: '3.1.0',
@@ -49,6 +50,26 @@ function streamOperation(relation: Relation): Json {
       429: problem('Under pressure'),
     },
   }
+}
+
+/** Of a table: rows go by their keys. */
+function deleteOperation(relation: Relation): Json {
+  if (relation.kind !== 'table') return {}
+  const key = shapeToJsonSchema({ fields: relation.shape.fields.filter(({ name }) => relation.key.includes(name)) })
+  const operation = {
+    operationId: `delete_${relation.name.replaceAll('.', '_')}`,
+    summary: `Delete rows of ${relation.name} by ${relation.key.join(', ')}`,
+    requestBody: { required: true, content: { 'application/json': { schema: { oneOf: [key, { type: 'array', items: key }] } } } },
+    responses: {
+      200: body(
+        { type: 'object', properties: { accepted: { type: 'integer' } }, required: ['accepted'] },
+        'None of the keys is in the table',
+      ),
+      400: problem('The body is not JSON'),
+      422: problem('A row has no key; nothing was deleted'),
+    },
+  }
+  return { delete: operation }
 }
 
 function endpointOperation(endpoint: EndpointManifest): Json {

@@ -8,12 +8,14 @@ import type { Random } from '../core/random.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { partitionKeyIndex } from '../define/partition-key.ts'
 import { hasDoor } from '../define/system-columns.ts'
+import type { CollectRequest } from '../ingest/collect.ts'
 import { storedUnder } from '../orchestrate/graph.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
 import type { AdminParts } from './admin/parts.ts'
 import { addAdmin, callerOf } from './admin/routes.ts'
 import { mayCount } from './admin/shown.ts'
 import type { Caller } from './answer.ts'
+import { addDeletes } from './delete-rows.ts'
 import type { DoorDefinition } from './doors/messages.ts'
 import { type HttpServer, startHttp } from './http.ts'
 import { addIceberg, type IcebergServing } from './iceberg/routes.ts'
@@ -34,6 +36,8 @@ export interface ServeParts {
   /** Directory of the built console. */
   readonly consoleDirectory: string
   readonly iceberg: Pick<IcebergServing, 'onCommitted' | 'record' | 'verifyToken' | 'isShared' | 'signer'>
+  /** See `ingest/delete-rows.ts`. */
+  deleteRows(name: string, request: Omit<CollectRequest, 'idempotencyKey'>): Promise<{ readonly accepted: number }>
   isReady(): boolean
   printMetrics(): Promise<{ type: string; text: string }>
   onCollected(stream: string, accepted: number, rejected: number, bytes: number, tookMs: number): void
@@ -108,6 +112,7 @@ function addRoutes(app: FastifyInstance, parts: ServeParts): void {
     const { type, text } = await parts.printMetrics()
     return reply.type(type).send(caller.isAdmin ? text : shownMetrics(text, (name) => mayCount(admin, caller, name)))
   })
+  addDeletes(app, { answerer: admin.answerer, deleteRows: parts.deleteRows })
   addSql(app, admin.answerer)
   addRest(app, {
     answerer: admin.answerer,

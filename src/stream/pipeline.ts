@@ -86,7 +86,7 @@ export class Pipeline {
   #generation = ''
   /** It has read nothing yet, or is to forget what it has read. */
   #isAnew = false
-  #lastFlushMs = 0
+  #lastCutMs = 0
   /** When the newest record that was read had come. */
   #readMs = 0
   #flushed: number[] = []
@@ -257,7 +257,7 @@ export class Pipeline {
     }
     await this.#sink.restore(state?.sink ?? null)
     this.#flushed = this.#inputs.map(({ topic, partition }) => progress.offsets.find(isOf(topic, partition))?.next ?? 0)
-    this.#lastFlushMs = clock.monotonicMs()
+    this.#lastCutMs = clock.monotonicMs()
     this.#caughtUpAt = this.#ends()
     this.#idleWatch?.reset()
     await this.#sink.tick(this.watermarkUs)
@@ -349,13 +349,15 @@ export class Pipeline {
       for (const resolve of this.#flushAsked.splice(0)) resolve()
       return false
     }
-    const isOld = this.#parts.clock.monotonicMs() - this.#lastFlushMs >= this.settings.flushMs
+    const isOld = this.#parts.clock.monotonicMs() - this.#lastCutMs >= this.settings.flushMs
     return isOld || this.#flushAsked.length > 0 || this.#sink.pendingBytes >= this.settings.flushBytes
   }
 
   /** Freezes the state at this point of the log; files and commit follow while reading goes on. */
   async #startFlush(onProgress: () => void): Promise<void> {
     const startedMs = this.#parts.clock.monotonicMs()
+    // From cut to cut: a row waits for one interval and one flush, however long the flush before took.
+    this.#lastCutMs = startedMs
     const offsets = this.#positions
     const sources = Object.fromEntries(this.#sources.map((source) => [source.topic, source.save()]))
     const rows = this.#sink.pendingRows
@@ -366,9 +368,9 @@ export class Pipeline {
         this.#flushed = offsets
         if (this.#isAnew) for (const resolve of this.#rebuildAsked.splice(0)) resolve()
         this.#isAnew = false
-        this.#lastFlushMs = this.#parts.clock.monotonicMs()
         onProgress()
-        this.#parts.onEvent({ kind: 'flushed', pipeline: this.settings.name, tables, rows, tookMs: this.#lastFlushMs - startedMs })
+        const tookMs = this.#parts.clock.monotonicMs() - startedMs
+        this.#parts.onEvent({ kind: 'flushed', pipeline: this.settings.name, tables, rows, tookMs })
       })
       .catch((error) => {
         this.#flushError = error
@@ -409,7 +411,7 @@ export class Pipeline {
     const waiting = new AbortController()
     const flushInMs =
       this.#hasUncommitted && !this.#flushing
-        ? Math.max(1, this.settings.flushMs - (this.#parts.clock.monotonicMs() - this.#lastFlushMs))
+        ? Math.max(1, this.settings.flushMs - (this.#parts.clock.monotonicMs() - this.#lastCutMs))
         : null
     const timers = [flushInMs, this.#idleWatch?.nextMs ?? null, this.#sink.wakeInMs ?? null]
       .filter((ms) => ms !== null)

@@ -12,13 +12,14 @@ const SHAPE: Shape = {
     { name: 'price', type: { kind: 'decimal', precision: 10, scale: 2 }, optional: true },
     { name: 'name', type: { kind: 'string' }, optional: true },
     { name: 'seen', type: { kind: 'timestamp' }, optional: true },
+    { name: 'tags', type: { kind: 'list', element: { type: { kind: 'string' }, optional: true } }, optional: true },
   ],
 }
 const { batch } = compileScanner(SHAPE).scan(
   Buffer.from(
     [
       '{"id":1,"price":"1.50","name":"abc","seen":"2026-01-01T00:00:00Z"}',
-      '{"id":2,"price":"-0.01","name":"XbX"}',
+      '{"id":2,"price":"-0.01","name":"XbX","tags":["a",null]}',
       '{}',
       '{"id":3,"price":"100","name":""}',
     ]
@@ -44,6 +45,7 @@ test('each row rule, with null passing except where the rule is about it', () =>
   assert.deepEqual(failing({ kind: 'in', column: 'id', values: ['1', '3'] }), [1])
   assert.deepEqual(failing({ kind: 'matches', column: 'name', pattern: 'b' }), [3])
   assert.deepEqual(failing({ kind: 'matches', column: 'name', pattern: '(?i)^x.x$' }), [0, 3])
+  assert.deepEqual(failing({ kind: 'not_null', column: 'tags' }), [0, 2, 3])
   assert.deepEqual(compile({ kind: 'not_null', column: 'id' })(batch, 2), { check: 'c', column: 'id' })
 })
 

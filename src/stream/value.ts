@@ -1,39 +1,73 @@
 // Values between column batches, user code and checkpoints: what a processor sees as a row, and what it emits.
 import { MillraceError } from '../core/errors.ts'
-import { type ColumnBatch, valueAt } from '../schema/batch.ts'
+import { type BytesColumn, type Column, type ColumnBatch, valueIn } from '../schema/batch.ts'
 import { isoDate, isoTime } from '../schema/calendar.ts'
 import { Decimal } from '../schema/decimal.ts'
 import { Instant } from '../schema/instant.ts'
-import type { Shape, Type } from '../schema/type.ts'
+import { newNested, type Vector } from '../schema/scan/nested.ts'
+import { isNested, type MapType, type NestedType, type Shape, type StructType, type Type } from '../schema/type.ts'
 
 /** A value in user code; of `json` columns it is any JSON value. */
 export type Value = unknown
 
 /**
- * Reads rows as user code sees them: decimals exact, longs bigint, timestamps instants, dates and times ISO text, json parsed;
- * absent fields are null.
+ * Reads rows as user code sees them: decimals exact, longs bigint, timestamps instants, dates and times ISO text, json parsed, structs
+ * and maps objects, lists arrays;
+ * absent fields are null, also inside.
  */
 export function rowReader(shape: Shape): (batch: ColumnBatch, row: number) => Record<string, Value> {
   const names = shape.fields.map(({ name }) => name)
-  const types = shape.fields.map(({ type }) => type)
+  const readers = shape.fields.map(({ type }, index) => (isNested(type) ? nestedReader(type, index) : flatReader(type, index)))
   return (batch, row) => {
     const values: Record<string, Value> = {}
-    for (let index = 0; index < names.length; index++) values[names[index]!] = readValue(types[index]!, batch, index, row)
+    for (let index = 0; index < names.length; index++) values[names[index]!] = readers[index]!(batch, row)
     return values
   }
 }
 
-function readValue(type: Type, batch: ColumnBatch, index: number, row: number): Value {
-  const column = batch.columns[index]!
+type ReadValue = (batch: ColumnBatch, row: number) => Value
+
+const flatReader =
+  (type: Type, index: number): ReadValue =>
+  (batch, row) =>
+    readValue(type, batch.columns[index]!, row)
+
+/** Decodes a column when its first row is asked for. */
+function nestedReader(type: NestedType, index: number): ReadValue {
+  const nested = newNested(type, true)
+  const decoded = new WeakMap<Column, Vector>()
+  return (batch, row) => {
+    const column = batch.columns[index] as BytesColumn
+    const vector = decoded.get(column) ?? nested.decode(column, batch.rows)
+    decoded.set(column, vector)
+    return readVector(type, vector, row)
+  }
+}
+
+function readVector(type: Type, vector: Vector, row: number): Value {
+  if (vector.nulls?.[row]) return null
+  if (vector.kind === 'struct')
+    return Object.fromEntries(
+      (type as StructType).fields.map((field, index) => [field.name, readVector(field.type, vector.members[index]!, row)]),
+    )
+  if (vector.kind !== 'list') return readValue(type, vector, row)
+  const places = Array.from({ length: vector.length[row]! }, (_, i) => vector.start[row]! + i)
+  const [first, second] = vector.parts as [Vector, Vector]
+  if (type.kind === 'list') return places.map((place) => readVector(type.element.type, first, place))
+  const { key, value } = type as MapType
+  return Object.fromEntries(places.map((place) => [String(readVector(key, first, place)), readVector(value.type, second, place)]))
+}
+
+function readValue(type: Type, column: Column, row: number): Value {
   // The usual timestamp, without a detour by way of bigint.
   if (type.kind === 'timestamp' && column.kind === 'integer' && column.big === null && !column.nulls?.[row])
     return Instant.fromMicros(column.values[row]!)
-  return toValue(type, valueAt(batch, index, row))
+  return toValue(type, valueIn(type, column, row))
 }
 
 export const rowAt = (batch: ColumnBatch, row: number, shape: Shape): Record<string, Value> => rowReader(shape)(batch, row)
 
-function toValue(type: Type, raw: ReturnType<typeof valueAt>): Value {
+function toValue(type: Type, raw: ReturnType<typeof valueIn>): Value {
   if (raw === null) return null
   switch (type.kind) {
     case 'decimal':
@@ -53,7 +87,8 @@ function toValue(type: Type, raw: ReturnType<typeof valueAt>): Value {
 
 /** JSON form of a value, as the scanner reads it back. */
 export function encodeValue(type: Type, value: Value): unknown {
-  if (type.kind === 'json') return value
+  if (type.kind === 'json' || value === null || value === undefined) return value
+  if (isNested(type)) return encodeNested(type, value)
   if (typeof value === 'bigint') return value.toString()
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
@@ -61,8 +96,31 @@ export function encodeValue(type: Type, value: Value): unknown {
   return value
 }
 
+/** Equal values are equal text: members stand in the order of the type, keys of maps in their own. What has no place is refused later. */
+function encodeNested(type: NestedType, value: Value): unknown {
+  if (type.kind === 'list') return Array.isArray(value) ? value.map((element) => encodeValue(type.element.type, element) ?? null) : value
+  if (typeof value !== 'object' || Array.isArray(value)) return value
+  const entries = Object.entries(value as Record<string, Value>)
+  if (type.kind === 'map')
+    return Object.fromEntries(
+      entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, encodeValue(type.value.type, inner) ?? null]),
+    )
+  const members = type.fields.map((field) => [field.name, encodeValue(field.type, (value as Record<string, Value>)[field.name])] as const)
+  const others = entries.filter(([name]) => !type.fields.some((field) => field.name === name))
+  return Object.fromEntries([...members, ...others])
+}
+
+function decodeNested(type: NestedType, raw: unknown): Value {
+  const inner = (of: Type, value: unknown): Value => (value === null || value === undefined ? null : decodeValue(of, value))
+  if (type.kind === 'list') return (raw as unknown[]).map((element) => inner(type.element.type, element))
+  const values = raw as Record<string, unknown>
+  if (type.kind === 'map') return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, inner(type.value.type, value)]))
+  return Object.fromEntries(type.fields.map((field) => [field.name, inner(field.type, values[field.name])]))
+}
+
 /** Inverse of `encodeValue`, from parsed JSON. */
 export function decodeValue(type: Type, raw: unknown): Value {
+  if (isNested(type)) return decodeNested(type, raw)
   switch (type.kind) {
     case 'long':
       return BigInt(raw as string)

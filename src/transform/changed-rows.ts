@@ -1,5 +1,6 @@
 // Which rows of a table changed between two snapshots: rows of added files minus rows of removed ones, and the other way
-// round. Rewrites that change nothing (compaction) cancel out.
+// round. Rewrites that change nothing (compaction) cancel out. Of a file that lost rows to a vector only those are looked at.
+import { pickedSql } from '../engine/lineage.ts'
 import { scanSql } from '../engine/scan.ts'
 import { contentKey } from '../lake/deletes/with-deletes.ts'
 import type { Lake } from '../lake/open-lake.ts'
@@ -27,13 +28,55 @@ export async function changedRows(
   const before = from === null ? [] : await filesAt(lake, table, BigInt(from))
   if (before === null) return 'unknown'
   const [beforeKeys, nowKeys] = [new Set(before.map(contentKey)), new Set(now.map(contentKey))]
-  const added = now.filter((file) => !beforeKeys.has(contentKey(file)))
-  const removed = before.filter((file) => !nowKeys.has(contentKey(file)))
-  if (added.length === 0 && removed.length === 0) return 'none'
+  const differs = (file: DataFile, keys: ReadonlySet<string>): boolean => !keys.has(contentKey(file))
+  const gone = vectorsOnly(
+    before.filter((file) => differs(file, nowKeys)),
+    now,
+  )
+  const added = now.filter((file) => differs(file, beforeKeys) && !gone.has(file.path))
+  const removed = before.filter((file) => differs(file, nowKeys) && !gone.has(file.path))
+  if (added.length === 0 && removed.length === 0 && gone.size === 0) return 'none'
   const scan = async (files: readonly DataFile[]): Promise<string> => scanSql({ table, files: await lease.local(files), tails: [] })
-  const [plus, minus] = [await scan(added), await scan(removed)]
+  const plus = await scan(added)
+  const minus = [
+    ...(removed.length > 0 || gone.size === 0 ? [await scan(removed)] : []),
+    ...(gone.size > 0 ? [await picked(table, gone, lease)] : []),
+  ].join(' UNION ALL ')
   const both = `((${plus}) EXCEPT ALL (${minus})) UNION ALL ((${minus}) EXCEPT ALL (${plus}))`
-  return { changed: removed.length === 0 ? plus : both, before: await scan(before) }
+  return { changed: removed.length === 0 && gone.size === 0 ? plus : both, before: await scan(before) }
+}
+
+interface Gone {
+  readonly file: DataFile
+  readonly positions: Float64Array
+}
+
+/** Of files that are in both snapshots, and of which only a deletion vector has grown: the rows that went, by path. */
+function vectorsOnly(before: readonly DataFile[], now: readonly DataFile[]): Map<string, Gone> {
+  const later = new Map(now.map((file) => [file.path, file]))
+  return new Map(
+    before.flatMap((file): [string, Gone][] => {
+      const [old, next] = [positionsOf(file), positionsOf(later.get(file.path))]
+      if (!old || !next || [...old].some((position) => !next.has(position))) return []
+      return [[file.path, { file, positions: Float64Array.from([...next].filter((position) => !old.has(position))) }]]
+    }),
+  )
+}
+
+/** What a vector says; null for a file that has other deletes. */
+function positionsOf(file: DataFile | undefined): Set<number> | null {
+  if (!file) return null
+  const { vector = null, positionFiles = [], equality = [] } = file.deletes ?? {}
+  return positionFiles.length + equality.length > 0 ? null : new Set(vector?.positions)
+}
+
+async function picked(table: LakeTable, gone: ReadonlyMap<string, Gone>, lease: RefreshParts['lease']): Promise<string> {
+  const all = [...gone.values()]
+  const local = await lease.local(all.map(({ file }) => file))
+  return pickedSql(
+    table,
+    local.map((file, i) => ({ file, positions: all[i]!.positions })),
+  )
 }
 
 /** Files of an older snapshot; null when it has expired. */

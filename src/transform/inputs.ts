@@ -4,7 +4,7 @@ import type { Engine } from '../engine/duckdb.ts'
 import { scanSql } from '../engine/scan.ts'
 import type { Lease } from '../lake/lease.ts'
 import type { Lake } from '../lake/open-lake.ts'
-import type { LakeTable } from '../lake/types.ts'
+import type { LakeTable, TableChange } from '../lake/types.ts'
 
 export interface RefreshParts {
   readonly engine: Engine
@@ -32,3 +32,13 @@ export async function scans({ lake, lease }: Omit<RefreshParts, 'engine'>, input
 
 /** What is recomputed as a whole: intervals, or the rows of a key. */
 export const unitsOf = (model: ModelManifest): readonly string[] => (model.by ? [model.by] : model.key)
+
+/** What a refresh has written. */
+export interface Part {
+  readonly change: TableChange
+  /** SQL of the table as it will be, for the checks. */
+  readonly candidate: string
+  readonly rowsWritten: number
+  /** What was recomputed, in words: 'full', '3 of 305 days'. */
+  readonly note: string
+}

@@ -4,27 +4,22 @@
 import { MillraceError } from '../core/errors.ts'
 import type { ModelManifest } from '../define/manifest.ts'
 import type { Session } from '../engine/duckdb.ts'
+import { filesAfter, mergeRows } from '../engine/merge.ts'
 import { scanSql } from '../engine/scan.ts'
 import { inlineConstants, quoteName } from '../engine/sql-text.ts'
 import { withRelations } from '../engine/workspace.ts'
 import { type WriteOptions, writeParquet } from '../engine/write.ts'
-import { originOf } from '../lake/lease.ts'
 import type { Lake } from '../lake/open-lake.ts'
-import type { DataFile, LakeTable, TableChange } from '../lake/types.ts'
+import type { DataFile, LakeTable } from '../lake/types.ts'
 import { AFFECTED, collectAffected } from './affected.ts'
-import { type Input, type RefreshParts, scans, unitsOf } from './inputs.ts'
+import { type Input, type Part, type RefreshParts, scans, unitsOf } from './inputs.ts'
+import { stageVersions } from './versions.ts'
 
 export type { Input, RefreshParts } from './inputs.ts'
 
-export interface Staged {
+export interface Staged extends Part {
   readonly model: ModelManifest
-  readonly change: TableChange
-  /** SQL of the table as it will be, for the checks. */
-  readonly candidate: string
   readonly inputs: Readonly<Record<string, string | null>>
-  readonly rowsWritten: number
-  /** What was recomputed, in words: 'full', '3 of 305 days'. */
-  readonly note: string
 }
 
 export interface StageOptions {
@@ -56,6 +51,8 @@ export async function stage(parts: RefreshParts, model: ModelManifest, options: 
   )
   const relations = await scans(parts, options.inputs)
   return withRelations(parts.engine, relations, async (session) => {
+    if (model.refresh === 'scd2')
+      return { ...(await stageVersions(parts, session, model, table, timeOf(options.inputs, parts.engine))), model, inputs }
     const canPatch =
       model.refresh === 'incremental' &&
       options.last !== null &&
@@ -72,7 +69,11 @@ export async function stage(parts: RefreshParts, model: ModelManifest, options: 
   })
 }
 
-type Part = Omit<Staged, 'model' | 'inputs'>
+/** When the newest input became what it is: a refresh of the same inputs gives the same rows, whenever it runs. */
+function timeOf(inputs: readonly Input[], { clock }: RefreshParts['engine']): number {
+  const times = inputs.flatMap(({ table }) => (table?.current ? [table.current.timestampMs] : []))
+  return times.length > 0 ? Math.max(...times) : clock.nowMs()
+}
 
 async function stageFull(
   parts: RefreshParts,
@@ -128,22 +129,19 @@ async function stagePatch(
       note,
     }
   }
-  const touched = await touchedFiles(session, table, live, units)
   const match = units.map((unit) => `t.${quoteName(unit)} IS NOT DISTINCT FROM a.${quoteName(unit)}`).join(' AND ')
   const columns = model.shape.fields.map((field) => quoteName(field.name)).join(', ')
   const recomputed = `SELECT ${columns} FROM (${inlineConstants(model.sql)}) AS t SEMI JOIN ${AFFECTED} AS a ON ${match}`
-  const kept =
-    touched.length > 0
-      ? `SELECT ${columns} FROM (${scanSql({ table, files: touched, tails: [] })}) AS t ANTI JOIN ${AFFECTED} AS a ON ${match} UNION ALL `
-      : ''
-  const files = await writeParquet(session, { ...target(parts, table, options), select: `${kept}${recomputed}` })
-  const gone = new Set(touched.map(originOf))
-  return {
-    change: { table: model.name, operation: 'overwrite', add: files, remove: [...gone], validateFrom: table.current?.id ?? null },
-    candidate: scanSql({ table, files: [...live.filter((file) => !gone.has(originOf(file))), ...files], tails: [] }),
-    rowsWritten: rowsOf(files),
-    note,
-  }
+  const change = await mergeRows(session, {
+    lake: parts.lake,
+    table,
+    key: units,
+    rows: recomputed,
+    keys: `SELECT * FROM ${AFFECTED}`,
+    isOneRow: model.by === undefined,
+    ...(options.signal ? { signal: options.signal } : {}),
+  })
+  return { change, candidate: scanSql({ table, files: filesAfter(live, change), tails: [] }), rowsWritten: rowsOf(change.add), note }
 }
 
 /** Drops intervals that lie further behind the newest than the lookback; answers how many. */
@@ -155,19 +153,6 @@ async function applyLookback(session: Session, model: ModelManifest, current: st
   const { rows } = await session.rows(`SELECT count(*) FROM ${AFFECTED} WHERE ${isBeyond}`)
   await session.run(`DELETE FROM ${AFFECTED} WHERE ${isBeyond}`)
   return Number(rows[0]![0])
-}
-
-/** Live files that hold a row of an affected unit. */
-async function touchedFiles(session: Session, table: LakeTable, live: readonly DataFile[], units: readonly string[]): Promise<DataFile[]> {
-  const touched: DataFile[] = []
-  const match = units.map((unit) => `t.${quoteName(unit)} IS NOT DISTINCT FROM a.${quoteName(unit)}`).join(' AND ')
-  for (const file of live) {
-    const { rows } = await session.rows(
-      `SELECT EXISTS (SELECT 1 FROM (${scanSql({ table, files: [file], tails: [] })}) AS t SEMI JOIN ${AFFECTED} AS a ON ${match})`,
-    )
-    if (rows[0]![0] === true) touched.push(file)
-  }
-  return touched
 }
 
 /** Commits what was staged, with the snapshots that it read and the run that made it. */

@@ -4,8 +4,6 @@ import assert from 'node:assert/strict'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { nodeDisk } from '../../src/core/disk.ts'
-import type { ErrorCode } from '../../src/core/errors.ts'
 import type { DataFile } from '../../src/lake/types.ts'
 import { compareTables, foreignLake, readExpected } from './foreign-tables.ts'
 
@@ -38,20 +36,4 @@ test('the golden tables hold every kind of deletes', async () => {
   const [dense] = await deletesOf('dense_vector')
   const isDeleted = (id: number) => (id % 3 === 0 && id < 65_536) || (id > 70_000 && id < 120_000) || id === 131_072 || id === 131_080
   assert.deepEqual([...dense!.vector!.positions], Array.from({ length: 140_000 }, (_, id) => id).filter(isDeleted))
-})
-
-const code = (expected: ErrorCode) => (error: unknown) => (error as { code?: string }).code === expected
-
-test('a table of version 3 is read and not written', async () => {
-  const { metadata } = readExpected(TABLES)['vectors']!
-  const lake = foreignLake(TABLES)
-  await lake.catalog.commit({ tables: [{ name: 'vectors', from: null, to: metadata, snapshotId: null }], nowMs: 0 })
-  const table = await lake.table('vectors')
-  const [file] = await lake.files(table)
-  await assert.rejects(lake.commit([{ table: 'vectors', operation: 'delete', add: [], remove: [file!.path] }]), code('MR_LAKE_VERSION'))
-  assert.equal(
-    (await nodeDisk.list(`${table.location}/metadata`)).filter((name) => name.endsWith('.json')).length,
-    1,
-    'nothing was written',
-  )
 })

@@ -5,12 +5,16 @@ import { readFileSync } from 'node:fs'
 import { systemClock } from '../../src/core/clock.ts'
 import { nodeDisk } from '../../src/core/disk.ts'
 import { systemRandom } from '../../src/core/random.ts'
+import type { Plain } from '../../src/engine/cell.ts'
+import type { Engine } from '../../src/engine/duckdb.ts'
+import { fileNames } from '../../src/engine/file-names.ts'
 import { scanSql } from '../../src/engine/scan.ts'
 import { openTestEngine } from '../../src/engine/testing.ts'
 import { schemaOf } from '../../src/lake/list-files.ts'
 import { type Lake, openLake } from '../../src/lake/open-lake.ts'
-import type { LakeSnapshot, LakeTable } from '../../src/lake/types.ts'
+import type { LakeSnapshot, LakeTable, LakeType } from '../../src/lake/types.ts'
 import { modelCatalog } from '../simulation/model-catalog.ts'
+import { nestedText } from './own-table.ts'
 
 type Row = readonly (string | null)[]
 
@@ -28,16 +32,24 @@ export const readExpected = (directory: string): Record<string, Expected> =>
   JSON.parse(readFileSync(`${directory}/expected.json`, 'utf8')) as Record<string, Expected>
 
 /** A lake that only reads: tables are found by their metadata files. */
-export const foreignLake = (directory: string): Lake =>
-  openLake({ disk: nodeDisk, clock: systemClock, random: systemRandom, catalog: modelCatalog(), directory })
+export const foreignLake = (directory: string, engine?: Engine): Lake =>
+  openLake({
+    disk: nodeDisk,
+    clock: systemClock,
+    random: systemRandom,
+    catalog: modelCatalog(),
+    directory,
+    ...(engine ? { namesIn: fileNames(engine) } : {}),
+  })
 
 /** Reads every snapshot of every table of `directory`; answers how many it compared. */
 export async function compareTables(directory: string): Promise<number> {
   await using engine = await openTestEngine({ directories: [directory] })
-  const lake = foreignLake(directory)
+  const lake = foreignLake(directory, engine.engine)
   const read = async (table: LakeTable, snapshot: LakeSnapshot, select: string): Promise<unknown[][]> => {
     const schema = schemaOf(table, snapshot)
-    const files = await lake.files(table, snapshot)
+    using lease = lake.lease()
+    const files = await lease.local(await lake.files(table, snapshot))
     const sql = scanSql({ table: { ...table, schema }, files, tails: [] })
     return (await engine.session.rows(`SELECT ${select} FROM (${sql})`)).rows as unknown[][]
   }
@@ -53,12 +65,16 @@ export async function compareTables(directory: string): Promise<number> {
       [[count, sum]],
       name,
     )
-    if (rows) assert.deepEqual(sorted(await read(table, table.current!, texts(table.current!))), sorted(rows), name)
+    const readRows = async (snapshot: LakeSnapshot): Promise<unknown[][]> => {
+      const types = schemaOf(table, snapshot).fields.map(({ type }) => type)
+      return (await read(table, snapshot, texts(snapshot))).map((row) => row.map((value, i) => nestedText(types[i]!, value as Plain)))
+    }
+    if (rows) assert.deepEqual(sorted(await readRows(table.current!)), sorted(rows), name)
     for (const snapshot of table.snapshots) {
       const then = snapshots[String(snapshot.id)]
       // The current one by the columns of then is not what the table answers now.
       if (!then || snapshot.id === table.current!.id) continue
-      assert.deepEqual(sorted(await read(table, snapshot, texts(snapshot))), sorted(then), `${name} ${snapshot.id}`)
+      assert.deepEqual(sorted(await readRows(snapshot)), sorted(then), `${name} ${snapshot.id}`)
       compared++
     }
     compared++
@@ -69,5 +85,9 @@ export async function compareTables(directory: string): Promise<number> {
 const sorted = (rows: readonly (readonly unknown[])[]): string[] => rows.map((row) => JSON.stringify(row)).sort()
 
 /** A column in the text that spark_tables.py gives. */
-const textSql = (name: string, type: string): string =>
-  type === 'timestamptz' ? `strftime("${name}" AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S')` : `CAST("${name}" AS VARCHAR)`
+const textSql = (name: string, type: LakeType): string =>
+  typeof type !== 'string'
+    ? `"${name}"`
+    : type === 'timestamptz'
+      ? `strftime("${name}" AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S')`
+      : `CAST("${name}" AS VARCHAR)`

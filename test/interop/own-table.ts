@@ -4,13 +4,37 @@ import assert from 'node:assert/strict'
 import { systemClock } from '../../src/core/clock.ts'
 import { nodeDisk } from '../../src/core/disk.ts'
 import { systemRandom } from '../../src/core/random.ts'
+import type { Plain } from '../../src/engine/cell.ts'
+import { fileNames } from '../../src/engine/file-names.ts'
 import { scanSql } from '../../src/engine/scan.ts'
 import type { TestEngine } from '../../src/engine/testing.ts'
 import { writeParquet } from '../../src/engine/write.ts'
 import { type Lake, openLake } from '../../src/lake/open-lake.ts'
-import type { LakeSnapshot, LakeTable, TableChange } from '../../src/lake/types.ts'
-import type { Shape } from '../../src/schema/type.ts'
+import type { LakeSnapshot, LakeTable, LakeType, TableChange } from '../../src/lake/types.ts'
+import type { Shape, Type } from '../../src/schema/type.ts'
 import { modelCatalog } from '../simulation/model-catalog.ts'
+
+const TEXT: Type = { kind: 'string' }
+const DOUBLE: Type = { kind: 'double' }
+const struct = (members: Readonly<Record<string, Type>>): Type => ({
+  kind: 'struct',
+  fields: Object.entries(members).map(([name, type]) => ({ name, type, optional: true })),
+})
+const list = (type: Type): Type => ({ kind: 'list', element: { type, optional: true } })
+const map = (key: Type, type: Type): Type => ({ kind: 'map', key, value: { type, optional: true } })
+
+/** No part of it may be null. */
+const REQUIRED: Type = {
+  kind: 'map',
+  key: TEXT,
+  value: {
+    type: {
+      kind: 'list',
+      element: { type: { kind: 'struct', fields: [{ name: 'c', type: { kind: 'long' }, optional: false }] }, optional: false },
+    },
+    optional: false,
+  },
+}
 
 const SHAPE: Shape = {
   fields: [
@@ -30,6 +54,22 @@ const SHAPE: Shape = {
     { name: 'raw', type: { kind: 'binary' }, optional: true },
     { name: 'extra', type: { kind: 'json' }, optional: true },
     { name: 'kind', type: { kind: 'enum', values: ['home', 'cart'] }, optional: true },
+    {
+      name: 'place',
+      type: struct({ zone: TEXT, xy: struct({ x: DOUBLE, y: { kind: 'float' } }), seen: { kind: 'timestamp' } }),
+      optional: true,
+    },
+    { name: 'tags', type: list(TEXT), optional: true },
+    {
+      name: 'items',
+      type: list(
+        struct({ sku: TEXT, price: { kind: 'decimal', precision: 12, scale: 2 }, count: { kind: 'int' }, raw: { kind: 'binary' } }),
+      ),
+      optional: true,
+    },
+    { name: 'sizes', type: map(TEXT, { kind: 'long' }), optional: true },
+    { name: 'grid', type: map({ kind: 'int' }, list({ kind: 'date' })), optional: true },
+    { name: 'codes', type: REQUIRED, optional: true },
   ],
 }
 
@@ -39,19 +79,30 @@ const ROWS = `
     i % 2 = 0 AS flag, i::INTEGER - 50 AS small, (i / 7)::FLOAT AS ratio, i / 7 AS wide, (i * 1.25)::DECIMAL(12, 2) AS price,
     (i * 1e20)::DECIMAL(38, 4) AS huge, DATE '1970-01-01' + (i::INTEGER - 50) AS day, TIME '00:00:00.000001' + to_minutes(i) AS hour,
     repeat('xyz', (i % 20)::INTEGER) || i AS note, ('00000000-0000-0000-0000-' || lpad(i::VARCHAR, 12, '0'))::UUID AS ref,
-    ('row' || i)::BLOB AS raw, '{"n":' || i || '}' AS extra, 'home' AS kind
+    ('row' || i)::BLOB AS raw, '{"n":' || i || '}' AS extra, 'home' AS kind,
+    CASE WHEN i % 5 > 0 THEN {'zone': 'z' || i, 'xy': CASE WHEN i % 3 > 0 THEN {'x': i / 4, 'y': 0.5} END, 'seen': TIMESTAMPTZ '2024-01-01 00:00:00.000001+00'} END AS place,
+    [['a', 'ü'], [], NULL, [NULL, repeat('long text ', 3)]][1 + i % 4] AS tags,
+    [{'sku': 's' || n, 'price': (n * 1.25)::DECIMAL(12, 2), 'count': n::INTEGER, 'raw': ('r' || n)::BLOB} FOR n IN range(i % 4)] AS items,
+    map_from_entries([{'k': 'k' || n, 'v': n} FOR n IN range(i % 3)]) AS sizes, MAP {i::INTEGER: [DATE '2024-01-01' + i::INTEGER, NULL]} AS grid,
+    MAP {'a': [{'c': i}, {'c': 0}], 'b': []} AS codes
   FROM range(100) AS t(i)
   UNION ALL SELECT -9223372036854775807, TIMESTAMPTZ '1969-12-31 23:59:59.999999+00', '', false, -2147483648, '-Infinity', '-Infinity', -9999999999.99,
-    -9999999999999999999999999999999999.9999, DATE '0001-01-01', TIME '00:00:00', repeat('😀', 20), 'ffffffff-ffff-ffff-ffff-ffffffffffff', ''::BLOB, 'null', 'cart'
+    -9999999999999999999999999999999999.9999, DATE '0001-01-01', TIME '00:00:00', repeat('😀', 20), 'ffffffff-ffff-ffff-ffff-ffffffffffff', ''::BLOB, 'null', 'cart',
+    {'zone': '', 'xy': {'x': '-Infinity'::DOUBLE, 'y': 'NaN'::FLOAT}, 'seen': TIMESTAMPTZ '1969-12-31 23:59:59.999999+00'}, [''],
+    [{'sku': NULL, 'price': -9999999999.99, 'count': -2147483648, 'raw': '\\x00\\xFF'::BLOB}, NULL], MAP {'': 9223372036854775807, '"': NULL}, MAP {-1: NULL, 2147483647: []}, MAP {}
   UNION ALL SELECT 9223372036854775807, TIMESTAMPTZ '2262-04-11 00:00:00+00', 'zz', true, 2147483647, 'Infinity', 'NaN', 9999999999.99,
-    9999999999999999999999999999999999.9999, DATE '9999-12-31', TIME '23:59:59.999999', 'ünïcödé', '00000000-0000-0000-0000-000000000000', '\\xFF\\x00'::BLOB, '[]', 'cart'
-  UNION ALL SELECT 1000, TIMESTAMPTZ '1970-01-01 00:00:00+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-  UNION ALL SELECT 1001, TIMESTAMPTZ '1970-01-01 00:00:00+00', 'de', true, 0, -0.0::FLOAT, -0.0::DOUBLE, 0, 0, DATE '1970-01-01', TIME '12:00:00', '', '00000000-0000-0000-0000-000000000001', '\\x00'::BLOB, '0', 'home'`
+    9999999999999999999999999999999999.9999, DATE '9999-12-31', TIME '23:59:59.999999', 'ünïcödé', '00000000-0000-0000-0000-000000000000', '\\xFF\\x00'::BLOB, '[]', 'cart', {'zone': NULL, 'xy': NULL, 'seen': NULL}, NULL, NULL, NULL, NULL, NULL
+  UNION ALL SELECT 1000, TIMESTAMPTZ '1970-01-01 00:00:00+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  UNION ALL SELECT 1001, TIMESTAMPTZ '1970-01-01 00:00:00+00', 'de', true, 0, -0.0::FLOAT, -0.0::DOUBLE, 0, 0, DATE '1970-01-01', TIME '12:00:00', '', '00000000-0000-0000-0000-000000000001', '\\x00'::BLOB, '0', 'home', NULL, [], [], MAP {}, MAP {}, NULL`
 
 const MORE = `
   SELECT (2000 + i)::BIGINT AS id, TIMESTAMPTZ '2024-02-01 00:00:00+00' + to_hours(i::INTEGER) AS "at", 'se' AS country, i::BIGINT * 5000000000 AS small,
     i / 3 AS ratio, (i * 1e9)::DECIMAL(14, 2) AS price, 'later ' || i AS comment, i::INTEGER AS added,
-    NULL AS flag, NULL AS huge, NULL AS day, NULL AS hour, NULL AS ref, NULL AS raw, NULL AS extra, NULL AS kind FROM range(30) AS t(i)`
+    NULL AS flag, NULL AS huge, NULL AS day, NULL AS hour, NULL AS ref, NULL AS raw, NULL AS extra, NULL AS kind,
+    {'zone': 'n' || i, 'seen': NULL, 'note': 'new'} AS place, ['t' || i] AS tags, [{'price': 123456789012.25, 'count': 5000000000 + i, 'raw': NULL, 'sku': 'again'}] AS items,
+    MAP {'s': i} AS sizes, NULL AS grid, MAP {'z': [{'c': i}]} AS codes FROM range(30) AS t(i)`
+
+const ITEM: Record<string, Type> = { price: { kind: 'decimal', precision: 14, scale: 2 }, count: { kind: 'long' }, raw: { kind: 'binary' } }
 
 const EVOLVED: Shape = {
   fields: [
@@ -61,7 +112,14 @@ const EVOLVED: Shape = {
   ],
 }
 
+/** An item lost its sku before it got another one. */
+const WITHOUT_SKU: Shape = {
+  fields: EVOLVED.fields.map((field) => (field.name === 'items' ? { ...field, type: list(struct(ITEM)) } : field)),
+}
+
 function widened(field: Shape['fields'][number]): Shape['fields'][number] {
+  if (field.name === 'place') return { ...field, type: struct({ zone: TEXT, seen: { kind: 'timestamp' }, note: TEXT }) }
+  if (field.name === 'items') return { ...field, type: list(struct({ ...ITEM, sku: TEXT })) }
   if (field.name === 'small') return { ...field, type: { kind: 'long' } }
   if (field.name === 'ratio') return { ...field, type: { kind: 'double' } }
   return field.name === 'price' ? { ...field, type: { kind: 'decimal', precision: 14, scale: 2 } } : field
@@ -71,17 +129,37 @@ export type Row = Record<string, string | null>
 
 /** Rows of a snapshot by DuckDB. */
 export async function rowsAsText({ session }: TestEngine, lake: Lake, table: LakeTable, snapshot: LakeSnapshot): Promise<Row[]> {
-  const files = await lake.files(table, snapshot)
+  using lease = lake.lease()
+  const files = await lease.local(await lake.files(table, snapshot))
   const schema = table.schemas.find((one) => one.id === snapshot.schemaId)!
   const texts = schema.fields.map(({ name, type }) => `${textSql(`"${name}"`, type)} AS "${name}"`)
   const { rows } = await session.rows(`SELECT ${texts.join(', ')} FROM (${scanSql({ table: { ...table, schema }, files, tails: [] })})`)
-  return rows.map((row) => Object.fromEntries(schema.fields.map((field, i) => [field.name, row[i] as string | null])))
+  return rows.map((row) => Object.fromEntries(schema.fields.map((field, i) => [field.name, nestedText(field.type, row[i]!)])))
 }
 
-function textSql(column: string, type: string): string {
+/** A nested value as JSON text, as the scripts beside this give it; other values as they are. */
+export const nestedText = (type: LakeType, value: Plain): string | null =>
+  value !== null && typeof type !== 'string' ? JSON.stringify(partText(type, value)) : (value as string | null)
+
+/** A part of a nested value: every leaf as text, keys of maps in order. */
+function partText(type: LakeType, value: Plain): unknown {
+  if (value === null) return null
+  if (typeof type === 'string') {
+    if (type === 'timestamptz') return String(value).replace('T', ' ').replace('Z', '')
+    return type === 'binary' ? Buffer.from(String(value), 'base64').toString('hex') : String(value)
+  }
+  if (type.type === 'list') return (value as Plain[]).map((element) => partText(type.element, element))
+  const of = value as Readonly<Record<string, Plain>>
+  if (type.type === 'struct') return Object.fromEntries(type.fields.map((field) => [field.name, partText(field.type, of[field.name]!)]))
+  const keys = Object.keys(of).sort((a, b) => (a < b ? -1 : 1))
+  return keys.map((key) => [key, partText(type.value, of[key]!)])
+}
+
+function textSql(column: string, type: LakeType): string {
   if (type === 'timestamptz') return `strftime(${column} AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f')`
   if (type === 'time') return `strftime(DATE '2000-01-01' + ${column}, '%H:%M:%S.%f')`
   if (type === 'binary') return `lower(hex(${column}))`
+  if (typeof type !== 'string') return column
   if (type === 'date') return `strftime(${column}, '%Y-%m-%d')`
   return `CAST(${column} AS VARCHAR)`
 }
@@ -112,6 +190,7 @@ export async function makeOwnTable(engine: TestEngine, name: string, omitted: re
     random: systemRandom,
     catalog: modelCatalog(),
     directory: `${engine.directory}/lake`,
+    namesIn: fileNames(engine.engine),
   })
   const created = await lake.create({
     name,
@@ -129,6 +208,7 @@ export async function makeOwnTable(engine: TestEngine, name: string, omitted: re
     (await lake.commit([{ table: name, operation: 'append', add: [], remove: [], ...change }])).tables[0]!
   const first = await commit({ add: await write(created, ROWS) })
   await lake.setTag(name, 'before', first.current!.id)
+  await commit({ shape: without(WITHOUT_SKU) })
   const evolved = await commit({
     shape: without(EVOLVED),
     partition: [{ transform: 'day', column: 'at' }],
@@ -142,7 +222,8 @@ export async function makeOwnTable(engine: TestEngine, name: string, omitted: re
     { column: 'at', op: '=', values: ['2024-01-01 05:00:00'] },
   ])
   assert.equal(others.length, 0, 'partition values alone name one file')
-  const kept = `SELECT * FROM (${scanSql({ table: second, files: [victim!], tails: [] })}) WHERE id <> 5`
+  using lease = lake.lease()
+  const kept = `SELECT * FROM (${scanSql({ table: second, files: await lease.local([victim!]), tails: [] })}) WHERE id <> 5`
   const last = await commit({
     operation: 'overwrite',
     add: await write(second, kept),

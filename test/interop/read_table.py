@@ -30,9 +30,26 @@ def text(value):
         return value.strftime("%H:%M:%S.%f")
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, (dict, list)):
+        return json.dumps(part(value), ensure_ascii=False, separators=(",", ":"))
     if isinstance(value, (datetime.date, decimal.Decimal, uuid.UUID)):
         return str(value)
     return str(value)
+
+
+def part(value):
+    """A part of a nested value: every leaf as text, keys of maps in order."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return {name: part(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        if value and isinstance(value[0], tuple):
+            return [[text(key), part(inner)] for key, inner in sorted(value, key=lambda pair: text(pair[0]))]
+        return [part(inner) for inner in value]
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        return str(int(value))
+    return text(value)
 
 
 def expression(terms):

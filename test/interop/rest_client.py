@@ -22,7 +22,9 @@ from pyiceberg.types import (
     DoubleType,
     FloatType,
     IntegerType,
+    ListType,
     LongType,
+    MapType,
     NestedField,
     StringType,
     StructType,
@@ -128,9 +130,32 @@ seen["location"] = catalog.load_table("py.renamed").metadata.location
 catalog.purge_table("py.renamed")
 seen["gone"] = refused(lambda: catalog.load_table("py.renamed"), NoSuchTableError)
 place = StructType(NestedField(3, "x", IntegerType()), NestedField(4, "y", StringType()))
-nested = catalog.create_table("py.nested", Schema(NestedField(1, "id", LongType()), NestedField(2, "place", place)))
-nested.append(pa.Table.from_pylist([{"id": 1, "place": {"x": 1, "y": None}}], schema=nested.schema().as_arrow()))
-seen["nested"] = catalog.load_table("py.nested").scan().to_arrow().to_pylist()
+items = ListType(6, StructType(NestedField(7, "sku", StringType()), NestedField(8, "price", DecimalType(10, 2)), NestedField(9, "seen", TimestamptzType())), element_required=False)
+sizes = MapType(11, StringType(), 12, StructType(NestedField(13, "n", IntegerType())), value_required=False)
+nested = catalog.create_table(
+    "py.nested", Schema(NestedField(1, "id", LongType()), NestedField(2, "place", place), NestedField(5, "items", items), NestedField(10, "sizes", sizes))
+)
+
+
+def basket(table, id, place, item, size):
+    row = {"id": id, "place": place, "items": [item, None], "sizes": [("k", size), ("none", None)]}
+    table.append(pa.Table.from_pylist([row], schema=table.schema().as_arrow()))
+
+
+basket(nested, 1, {"x": 1, "y": None}, {"sku": "a", "price": decimal.Decimal("1.50"), "seen": datetime.datetime(2024, 1, 1, tzinfo=utc)}, {"n": 3})
+with catalog.load_table("py.nested").update_schema() as update:
+    update.rename_column("place.x", "px")
+    update.add_column(("items", "code"), StringType())
+    update.update_column(("sizes", "n"), LongType())
+    update.delete_column("items.sku")
+with catalog.load_table("py.nested").update_schema() as update:
+    update.add_column(("items", "sku"), StringType())
+    update.add_column(("place", "x"), DoubleType())
+nested = catalog.load_table("py.nested")
+item = {"price": decimal.Decimal("2.50"), "seen": None, "code": "c", "sku": "again"}
+basket(nested, 2, {"px": 2, "y": "two", "x": math.nan}, item, {"n": 5_000_000_000})
+found = catalog.load_table("py.nested").scan().to_arrow().sort_by("id").to_pylist()
+seen["nested"] = [[row["id"], row["place"]["px"], row["items"][0]["sku"], row["items"][0]["code"], dict(row["sizes"])["k"]["n"]] for row in found]
 
 # A table that the project defines and nobody of it writes, and one that Millrace writes.
 regions = catalog.load_table("main.regions")

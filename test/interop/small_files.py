@@ -24,5 +24,5 @@ print(json.dumps({
     "files": len(list(table.scan().plan_files())),
     "ids": sorted(row["id"] for row in rows),
     "b": sorted(row["id"] for row in table.scan(row_filter="part == 'b'").to_arrow().to_pylist()),
-    "operation": table.current_snapshot().summary.operation.value,
+    "joined": sum(snapshot.summary.operation.value == "replace" for snapshot in table.metadata.snapshots),
 }))

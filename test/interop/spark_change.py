@@ -1,9 +1,14 @@
 """Reads a table that Millrace wrote with Spark, changes it merge-on-read, and answers what Spark reads before and after.
 Usage: spark_change.py <iceberg jar> <warehouse>; the table is `t` in it, as Hadoop's catalog lays tables out."""
+import datetime
 import json
+import math
+import os
 import sys
 
-from pyspark.sql import SparkSession
+# Spark gives the parts of nested values in Python's own zone.
+os.environ["TZ"] = "UTC"
+from pyspark.sql import Row, SparkSession
 
 jar, warehouse = sys.argv[1:3]
 spark = (
@@ -26,13 +31,44 @@ def text(column, kind):
         return f"date_format(`{column}`, 'yyyy-MM-dd HH:mm:ss.SSSSSS') AS `{column}`"
     if kind == "binary":
         return f"lower(hex(`{column}`)) AS `{column}`"
+    if is_nested(kind):
+        return f"`{column}`"
     return f"CAST(`{column}` AS string) AS `{column}`"
+
+
+def is_nested(kind):
+    return kind.startswith(("struct", "array", "map"))
+
+
+def part(value):
+    """A part of a nested value: every leaf as text, keys of maps in order."""
+    if value is None:
+        return None
+    if isinstance(value, Row):
+        return {name: part(inner) for name, inner in value.asDict().items()}
+    if isinstance(value, dict):
+        return [[str(key), part(inner)] for key, inner in sorted(value.items(), key=lambda pair: str(pair[0]))]
+    if isinstance(value, list):
+        return [part(inner) for inner in value]
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, (bytes, bytearray)):
+        return value.hex()
+    if isinstance(value, datetime.datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return str(value)
+
+
+def plain(value, kind):
+    return json.dumps(part(value), ensure_ascii=False, separators=(",", ":")) if value is not None and is_nested(kind) else value
 
 
 def read(query):
     frame = spark.sql(query)
     rows = frame.selectExpr(*[text(column, kind) for column, kind in frame.dtypes]).collect()
-    return [row.asDict() for row in rows]
+    return [{column: plain(row[column], kind) for column, kind in frame.dtypes} for row in rows]
 
 
 def where(condition):

@@ -1,11 +1,15 @@
 """Tables with deletes of every kind, written by Spark and, where Spark writes none (equality deletes), by Iceberg's own
 Java library on Spark's class path. Beside them `expected.json`: what Spark reads from every snapshot, by table.
 Usage: spark_tables.py <iceberg jar> <warehouse> [table ...]. A relative warehouse gives tables that can be moved with their directory."""
+import datetime
 import json
+import math
 import os
 import sys
 
-from pyspark.sql import SparkSession
+# Spark gives the parts of nested values in Python's own zone.
+os.environ["TZ"] = "UTC"
+from pyspark.sql import Row, SparkSession
 
 jar, warehouse, *wanted = sys.argv[1:]
 spark = (
@@ -152,11 +156,70 @@ def equality_partitioned():
     insert("equality_partitioned", 5, 2)
 
 
+def nested():
+    """Structs, lists and maps whose parts are renamed, added, dropped, given back and widened between the writes."""
+    create("nested", """id bigint, place struct<zone: string, xy: struct<x: double, y: float>, seen: timestamp>, tags array<string>,
+      items array<struct<sku: string, price: decimal(10, 2), count: int>>, sizes map<string, struct<n: int, note: string>>""", 2)
+    wrote = """SELECT id, IF(id % 5 = 0, NULL, named_struct('zone', concat('z', id), 'xy', IF(id % 3 = 0, NULL, named_struct('x', id / 4, 'y', float('NaN'))),
+      'seen', TIMESTAMP '2024-01-01 00:00:00')) AS place, IF(id % 4 = 0, NULL, array('a', NULL, concat('t', id))) AS tags,
+      IF(id % 7 = 0, NULL, transform(slice(array(1, 2, 3), 1, CAST(id % 4 AS int)), n -> named_struct('sku', concat('s', n), 'price', CAST(n AS decimal(10, 2)), 'count', n))) AS items,
+      IF(id % 6 = 0, NULL, map('k', named_struct('n', CAST(id AS int), 'note', 'x'), concat('k', id), NULL)) AS sizes FROM RANGE(0, 40, 1, 1)"""
+    sql(f"INSERT INTO c.t.nested {wrote}")
+    for change in (
+        "RENAME COLUMN place.zone TO area",
+        "RENAME COLUMN items.element.sku TO code",
+        "ADD COLUMN items.element.sku string",
+        "DROP COLUMN place.xy",
+        "ADD COLUMN place.xy int",
+        "ALTER COLUMN sizes.value.n TYPE bigint",
+        "RENAME COLUMN sizes.value.note TO remark",
+        "ALTER COLUMN items.element.price TYPE decimal(14, 2)",
+    ):
+        sql(f"ALTER TABLE c.t.nested {change}")
+    sql("""INSERT INTO c.t.nested SELECT 100, named_struct('area', 'new', 'seen', NULL, 'xy', 7), array(), array(named_struct('code', 'c', 'price', 99999999999.5, 'count', 1, 'sku', 'again'), NULL),
+      map('big', named_struct('n', 5000000000, 'remark', NULL))""")
+    sql("DELETE FROM c.t.nested WHERE id % 10 = 3")
+    sql("UPDATE c.t.nested SET place.area = 'changed' WHERE place.area = 'z8'")
+
+
+def plain(value):
+    """A nested value: every leaf as text, entries of maps in order."""
+    if value is None:
+        return None
+    if isinstance(value, Row):
+        return {name: plain(inner) for name, inner in value.asDict().items()}
+    if isinstance(value, dict):
+        return [[str(key), plain(inner)] for key, inner in sorted(value.items(), key=lambda pair: str(pair[0]))]
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float):
+        return "NaN" if math.isnan(value) else str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, datetime.datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return str(value)
+
+
+def told(value, kind):
+    return json.dumps(plain(value), separators=(",", ":")) if value is not None and is_nested(kind) else value
+
+
+def is_nested(kind):
+    return kind.startswith(("struct", "array", "map"))
+
+
 def read(name, snapshot):
     # As of a snapshot the columns are those of then; for the current one they are those of now.
     frame = sql(f"SELECT * FROM c.t.{name} VERSION AS OF {snapshot}") if snapshot else spark.table(f"c.t.{name}")
-    texts = [f"date_format(`{column}`, 'yyyy-MM-dd HH:mm:ss') AS `{column}`" if kind == "timestamp" else f"CAST(`{column}` AS string) AS `{column}`" for column, kind in frame.dtypes]
-    return sorted(([row[column] for column in frame.columns] for row in frame.selectExpr(*texts).collect()), key=str)
+    texts = [
+        f"date_format(`{column}`, 'yyyy-MM-dd HH:mm:ss') AS `{column}`"
+        if kind == "timestamp"
+        else f"`{column}`"
+        if is_nested(kind)
+        else f"CAST(`{column}` AS string) AS `{column}`"
+        for column, kind in frame.dtypes
+    ]
+    rows = frame.selectExpr(*texts).collect()
+    return sorted(([told(row[column], kind) for column, kind in frame.dtypes] for row in rows), key=str)
 
 
 def describe(name):
@@ -184,6 +247,7 @@ MAKERS = {
     "upgraded": upgraded,
     "equality": equality,
     "equality_partitioned": equality_partitioned,
+    "nested": nested,
 }
 for name in wanted or MAKERS:
     MAKERS[name]()

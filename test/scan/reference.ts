@@ -1,6 +1,6 @@
 // The oracle of the scanner's tests: the same decisions in the plainest way, on JSON.parse with the source text of every
 // number, BigInt and regular expressions. Slow, and sharing no code with the scanner.
-import type { Field, Shape, Type } from '../../src/schema/type.ts'
+import type { Inner, Shape, Type } from '../../src/schema/type.ts'
 
 export type Value = null | boolean | number | bigint | string
 export type Verdict = { readonly values: readonly Value[] } | { readonly code: string }
@@ -33,8 +33,8 @@ export function decide(shape: Shape, line: string, ignoreUnknown = false): Verdi
   } catch {
     return { code: 'MR_ROW_JSON' }
   }
-  if (line.includes('\\u') && hasLoneEscape(line)) return { code: 'MR_ROW_UTF8' }
   if (depthOf(row) > 64) return { code: 'MR_ROW_JSON' }
+  if (line.includes('\\u') && hasLoneEscape(line)) return { code: 'MR_ROW_UTF8' }
   if (typeof row !== 'object' || row === null || Array.isArray(row)) return { code: 'MR_ROW_NOT_OBJECT' }
   try {
     return { values: readFields(shape, membersOf(line), ignoreUnknown) }
@@ -51,7 +51,7 @@ function readFields(shape: Shape, members: readonly (readonly [string, string])[
     if (!field && !ignoreUnknown) refuse('MR_ROW_UNKNOWN_FIELD')
     if (!field) continue
     if (found.has(key)) refuse('MR_ROW_DUPLICATE_FIELD')
-    found.set(key, readField(field, parse(source), source))
+    found.set(key, readField(field, parse(source), source, ignoreUnknown))
   }
   return shape.fields.map(({ name, optional }) => found.get(name) ?? (optional ? null : refuse('MR_ROW_MISSING')))
 }
@@ -78,9 +78,35 @@ function membersOf(line: string): [string, string][] {
   return members
 }
 
-function readField({ type, optional }: Field, value: unknown, source: string): Value {
+/** Texts of the elements of an array. */
+function elementsOf(source: string): string[] {
+  const texts: string[] = []
+  let depth = 0
+  let from = source.indexOf('[') + 1
+  for (const { 0: token, index } of source.matchAll(TOKEN)) {
+    const closes = token === '}' || token === ']'
+    if (depth === 1 && (token === ',' || closes)) {
+      texts.push(source.slice(from, index).replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, ''))
+      from = index + 1
+    }
+    if (token === '{' || token === '[') depth++
+    else if (closes) depth--
+  }
+  return texts.length === 1 && texts[0] === '' ? [] : texts
+}
+
+function readField({ type, optional }: Inner, value: unknown, source: string, ignoreUnknown: boolean): Value {
   if (value === null) return optional ? null : refuse('MR_ROW_MISSING')
-  return READERS[type.kind](value, type as never, source)
+  return READERS[type.kind](value, type as never, source, ignoreUnknown)
+}
+
+const isObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Written)
+
+/** Keys have quotes whatever they are. */
+function readKey(type: Type, key: string): Value {
+  if (type.kind === 'int') return Number(within(scaled(numberOrText(key, /^-?(0|[1-9]\d*)$/), 10, 0), 32))
+  return READERS[type.kind](key, type as never, JSON.stringify(key), false)
 }
 
 const wrong = (): never => refuse('MR_ROW_TYPE')
@@ -150,7 +176,7 @@ function instant(source: string): bigint {
   return Number.isSafeInteger(Number(value)) && BigInt(Number(value)) === value ? value : range()
 }
 
-type Reader<K extends Type['kind']> = (value: unknown, type: Extract<Type, { kind: K }>, source: string) => Value
+type Reader<K extends Type['kind']> = (value: unknown, type: Extract<Type, { kind: K }>, source: string, ignoreUnknown: boolean) => Value
 
 const READERS: { [K in Type['kind']]: Reader<K> } = {
   boolean: (value) => (typeof value === 'boolean' ? value : wrong()),
@@ -172,6 +198,27 @@ const READERS: { [K in Type['kind']]: Reader<K> } = {
     return bytes.toString('base64') === value ? bytes.toString('hex') : wrong()
   },
   json: (_value, _type, source) => source,
+  struct: (value, type, source, ignoreUnknown) => {
+    if (!isObject(value)) wrong()
+    readFields(type, membersOf(source), ignoreUnknown)
+    return source
+  },
+  list: (value, { element }, source, ignoreUnknown) => {
+    if (!Array.isArray(value)) wrong()
+    for (const text of elementsOf(source)) readField(element, parse(text), text, ignoreUnknown)
+    return source
+  },
+  map: (value, type, source, ignoreUnknown) => {
+    if (!isObject(value)) wrong()
+    const keys = new Set<Value>()
+    for (const [name, text] of membersOf(source)) {
+      const key = readKey(type.key, name)
+      if (keys.has(key)) refuse('MR_ROW_DUPLICATE_FIELD')
+      keys.add(key)
+      readField(type.value, parse(text), text, ignoreUnknown)
+    }
+    return source
+  },
   enum: (value, { values }) => (values.includes(text(value)) ? (value as string) : refuse('MR_ROW_ENUM')),
 }
 

@@ -35,6 +35,25 @@ export class Dice {
   }
 }
 
+const place: Type = {
+  kind: 'struct',
+  fields: [
+    { name: 'zone', type: { kind: 'string' }, optional: false },
+    { name: 'é', type: { kind: 'double' }, optional: true },
+  ],
+}
+
+const item: Type = {
+  kind: 'struct',
+  fields: [
+    { name: 'sku', type: { kind: 'uuid' }, optional: true },
+    { name: 'price', type: { kind: 'decimal', precision: 20, scale: 2 }, optional: false },
+    { name: 'tags', type: { kind: 'list', element: { type: { kind: 'enum', values: ['a', 'b'] }, optional: true } }, optional: true },
+    { name: 'at', type: place, optional: true },
+    { name: 'more', type: { kind: 'json' }, optional: true },
+  ],
+}
+
 export const everyKind: Shape = {
   fields: [
     { name: 'id', type: { kind: 'uuid' }, optional: false },
@@ -53,6 +72,18 @@ export const everyKind: Shape = {
     { name: 'page', type: { kind: 'enum', values: ['home', 'cart', 'product', 'é', ''] }, optional: true },
     { name: 'body', type: { kind: 'binary' }, optional: true },
     { name: 'extra', type: { kind: 'json' }, optional: true },
+    { name: 'where', type: place, optional: true },
+    { name: 'items', type: { kind: 'list', element: { type: item, optional: false } }, optional: true },
+    { name: 'names', type: { kind: 'map', key: { kind: 'string' }, value: { type: { kind: 'long' }, optional: true } }, optional: true },
+    {
+      name: 'grid',
+      type: {
+        kind: 'map',
+        key: { kind: 'int' },
+        value: { type: { kind: 'list', element: { type: { kind: 'timestamp' }, optional: true } }, optional: false },
+      },
+      optional: true,
+    },
     { name: 'na"me\u00e9\n', type: { kind: 'string' }, optional: true },
   ],
 }
@@ -220,7 +251,49 @@ const VALUES: { [K in Type['kind']]: Maker<K> } = {
       dice,
     ),
   json: (_, dice) => jsonText(dice, 0),
+  struct: ({ fields }, dice) => {
+    const kept = fields.filter(({ optional }) => !optional || dice.chance(0.7)).map((field) => memberText(field, dice))
+    if (dice.chance(0.02)) kept.push(dice.pick(['"other":1', '"zone":"twice"', '"ZONE":"x"']))
+    return `{${gapped(kept, dice)}}`
+  },
+  list: ({ element }, dice) =>
+    `[${gapped(
+      Array.from({ length: dice.below(4) }, () => calm(element.type, dice)),
+      dice,
+    )}]`,
+  map: ({ key, value }, dice) =>
+    `{${gapped(
+      Array.from({ length: dice.below(4) }, () => {
+        const name =
+          key.kind === 'int'
+            ? JSON.stringify(String(dice.chance(0.97) ? dice.below(1e6) : dice.pick(NUMBERS)))
+            : quote(stringOf(dice), dice)
+        return `${name}:${calm(value.type, dice)}`
+      }),
+      dice,
+    )}}`,
   enum: ({ values }, dice) => quote(dice.chance(0.95) ? dice.pick(values) : stringOf(dice), dice),
+}
+
+const gapped = (parts: readonly string[], dice: Dice): string => parts.join(dice.pick([',', ',', ', ', ' ,\t']))
+
+const memberText = ({ name, type }: Field, dice: Dice): string => `${quote(name, dice)}:${dice.pick(['', ' '])}${calm(type, dice)}`
+
+/** Of many values inside one row few may be wrong, or hardly a row would be taken. */
+const calm = (type: Type, dice: Dice): string => (dice.chance(0.98) ? soundText(type, dice) : valueText(type, dice))
+
+function soundText(type: Type, dice: Dice): string {
+  switch (type.kind) {
+    case 'long':
+    case 'decimal':
+      return String(dice.below(1e6))
+    case 'double':
+      return dice.pick(['0', '-0', '1e-3', '1.5', '"NaN"'])
+    case 'timestamp':
+      return quote(`2026-0${1 + dice.below(9)}-0${1 + dice.below(9)}T0${dice.below(10)}:00:00Z`, dice)
+    default:
+      return VALUES[type.kind](type as never, dice)
+  }
 }
 
 const stringOf = (dice: Dice): string => (dice.chance(0.3) ? dice.pick(STRINGS) : `s${dice.digits(dice.below(30))}`)

@@ -4,6 +4,7 @@ import type { Disk } from '../../src/core/disk.ts'
 import type { Lake } from '../../src/lake/open-lake.ts'
 import type { ColumnStats, DataFile, LakeTable, PartitionValue } from '../../src/lake/types.ts'
 import { encodeBound } from '../../src/lake/value/bound.ts'
+import { flatType } from '../../src/lake/value/iceberg-type.ts'
 
 export interface FakeFile {
   /** Path below the data directory, without the ending; also the file's content. */
@@ -35,6 +36,6 @@ export async function fakeDataFile(disk: Disk, lake: Lake, table: LakeTable, fak
 
 function columnStats(table: LakeTable, column: string, [min, max]: readonly [string, string], rows: number): [number, ColumnStats] {
   const field = table.schema.fields.find((other) => other.name === column)!
-  const [lower, upper] = [encodeBound(field.type, min, 'lower'), encodeBound(field.type, max, 'upper')]
+  const [lower, upper] = [encodeBound(flatType(field.type), min, 'lower'), encodeBound(flatType(field.type), max, 'upper')]
   return [field.id, { sizeBytes: 8, values: rows, nulls: 0, nans: 0, ...(lower ? { lower } : {}), ...(upper ? { upper } : {}) }]
 }

@@ -19,6 +19,8 @@ import { live, type Mortal, mortalDisk } from './mortal-disk.ts'
 const START_MS = 1_750_000_000_000
 const ORPHAN_MS = 10 * 60_000
 const TABLES = ['orders', 'clicks', 'daily'] as const
+/** Of version 3: rows of its files go by deletion vectors too. */
+const WITH_VECTORS = 'clicks'
 const ANSWER_LOST = 'the connection to the catalog broke'
 const SHAPE: Shape = { fields: [{ name: 'id', type: { kind: 'long' }, optional: false }] }
 const SEEDS = process.env['MILLRACE_TEST_SEED']
@@ -28,6 +30,7 @@ const SEEDS = process.env['MILLRACE_TEST_SEED']
 const pick = <T>(random: Random, choices: readonly T[]): T => choices[integer(random, choices.length)]!
 
 const sumOf = (files: readonly DataFile[]): number => files.reduce((sum, file) => sum + file.rows, 0)
+const deletedOf = ({ deletes }: DataFile): readonly number[] => [...(deletes?.vector?.positions ?? [])]
 
 /** What a commit was meant to do; found again in the catalog's log by its id, which travels as a cursor. */
 interface Intent {
@@ -35,6 +38,8 @@ interface Intent {
   readonly changes: readonly TableChange[]
   /** By table: the snapshot that it was computed from, for those that must not miss an added row. */
   readonly readAt: ReadonlyMap<string, string | null>
+  /** Rows that were deleted of the files that it writes anew, by their paths. */
+  readonly seen?: ReadonlyMap<string, readonly number[]>
   /** Rows that it adds to the pipeline's offset. */
   readonly rows: number
 }
@@ -120,7 +125,9 @@ class World {
     for (const name of TABLES) {
       while (!(await this.#model.table(name))) {
         try {
-          await this.#spawn(pick(this.random, [20, 1_000])).lake.create({ name, shape: SHAPE, partition: [], cluster: [], key: [] })
+          const { lake } = this.#spawn(pick(this.random, [20, 1_000]))
+          const version = name === WITH_VECTORS ? { formatVersion: 3 as const } : {}
+          await lake.create({ name, shape: SHAPE, partition: [], cluster: [], key: [], ...version })
         } catch (error) {
           this.#tolerate(error)
         }
@@ -182,7 +189,7 @@ class World {
   async #operate(process: Process): Promise<void> {
     const { lake } = process
     const name = pick(this.random, TABLES)
-    switch (integer(this.random, 9)) {
+    switch (integer(this.random, 10)) {
       case 0:
       case 1:
         return this.#append(process, [name])
@@ -190,6 +197,8 @@ class World {
         return this.#append(process, ['orders', 'clicks'])
       case 8:
         return integer(this.random, 2) === 0 ? this.#takeOver(process) : this.#append(process, ['daily'])
+      case 9:
+        return this.#delete(process)
       case 3:
         return this.#rewrite(process, name, 'overwrite')
       case 4:
@@ -232,8 +241,22 @@ class World {
     const add = [await this.#write(lake, table, sumOf(remove))]
     const change: TableChange = { table: name, operation, add, remove: remove.map((file) => file.path) }
     const readAt = new Map(operation === 'overwrite' ? [[name, table.current ? String(table.current.id) : null]] : [])
-    const validated = operation === 'overwrite' ? { ...change, validateFrom: table.current?.id ?? null } : change
-    await this.#commit(process, { changes: [validated], readAt, rows: 0 })
+    const seen = new Map(remove.map((file) => [file.path, deletedOf(file)]))
+    const validated = operation === 'overwrite' ? { validateFrom: table.current?.id ?? null } : { readFrom: table.current!.id }
+    await this.#commit(process, { changes: [{ ...change, ...validated }], readAt, seen, rows: 0 })
+  }
+
+  /** Some rows of one file go by a vector. */
+  async #delete(process: Process): Promise<void> {
+    const { lake } = process
+    const live = await lake.files(await lake.table(WITH_VECTORS))
+    if (live.length === 0) return
+    const file = pick(this.random, live)
+    const left = Array.from({ length: file.rows }, (_, i) => i).filter((position) => !deletedOf(file).includes(position))
+    const positions = Float64Array.from(left.filter(() => integer(this.random, 2) === 0))
+    if (positions.length === 0) return
+    const change: TableChange = { table: WITH_VECTORS, operation: 'delete', add: [], remove: [], delete: [{ path: file.path, positions }] }
+    await this.#commit(process, { changes: [change], readAt: new Map(), rows: 0 })
   }
 
   async #tag(lake: Lake, table: LakeTable): Promise<void> {
@@ -294,6 +317,8 @@ class World {
   /** Replays the catalog's log: removed files were live, an overwrite missed no added row, and the result is what is there. */
   async #checkHistory(lake: Lake, table: LakeTable, committed: readonly Intent[]): Promise<void> {
     let live = new Set<string>()
+    const deleted = new Map<string, number[]>()
+    const rowsOf = new Map(committed.flatMap((one) => one.changes.flatMap((change) => change.add.map((file) => [file.path, file.rows]))))
     let snapshots = 0
     const moves = this.#log.filter((request) => request.tables.some((move) => move.name === table.name))
     let before: string | null = null
@@ -309,9 +334,19 @@ class World {
       const change = intent.changes.find((one) => one.table === table.name)!
       const readAt = intent.readAt.get(table.name)
       if (readAt !== undefined) assert.equal(addedSince.get(readAt), added, `${intent.id} did not see rows that were added`)
-      for (const path of change.remove) assert.ok(live.delete(path), `${intent.id} removed ${path}, which was not live`)
+      for (const path of change.remove) {
+        assert.ok(live.delete(path), `${intent.id} removed ${path}, which was not live`)
+        assert.deepEqual(intent.seen!.get(path), deleted.get(path) ?? [], `${intent.id} did not see what was deleted of ${path}`)
+      }
+      for (const { path, positions } of change.delete ?? []) {
+        assert.ok(live.has(path), `${intent.id} deleted rows of ${path}, which was not live`)
+        const all = [...(deleted.get(path) ?? []), ...positions].sort((a, b) => a - b)
+        assert.equal(new Set(all).size, all.length, `${intent.id} deleted a row of ${path} again`)
+        deleted.set(path, all)
+        if (all.length === rowsOf.get(path)) live.delete(path)
+      }
       live = new Set([...live, ...change.add.map((file) => file.path)])
-      if (change.operation !== 'replace') added++
+      if (change.operation === 'append' || change.operation === 'overwrite') added++
       snapshotId = move.snapshotId
       addedSince.set(snapshotId, added)
       snapshots++
@@ -327,6 +362,9 @@ class World {
     for (const ref of Object.keys(table.refs)) lake.snapshotAt(table, { tag: ref })
     const files = await lake.files(table)
     assert.deepEqual(files.map((file) => file.path).sort(), [...live].sort())
+    for (const file of files) assert.deepEqual(deletedOf(file), deleted.get(file.path) ?? [], `what is deleted of ${file.path}`)
+    const gone = files.reduce((sum, file) => sum + deletedOf(file).length, 0)
+    assert.equal(Number(table.current?.summary['total-position-deletes'] ?? 0), gone)
     assert.equal(Number(table.current?.summary['total-records'] ?? 0), sumOf(files), 'no row is lost or doubled')
   }
 
@@ -346,9 +384,12 @@ class World {
     const expected = new Set<string>()
     for (const name of TABLES) {
       const table = await lake.table(name)
-      for (const snapshot of table.snapshots) for (const file of await lake.files(table, snapshot)) expected.add(file.path)
+      for (const snapshot of table.snapshots) {
+        for (const { path, deletes } of await lake.files(table, snapshot))
+          for (const reached of [path, ...(deletes?.vector ? [deletes.vector.path] : [])]) expected.add(reached)
+      }
     }
-    const data = this.#disk.paths().filter((path) => path.endsWith('.parquet'))
+    const data = this.#disk.paths().filter((path) => /\.(parquet|puffin)$/.test(path))
     assert.deepEqual(data, [...expected].sort())
   }
 }

@@ -28,13 +28,46 @@ const TYPES: Record<string, string> = {
   json: 'unknown',
 }
 
+/** What stands between the outer commas of `a int, b map(string, int)`; quotes are respected. */
+function partsOf(text: string): string[] {
+  const parts: string[] = []
+  let depth = 0
+  let from = 0
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|'[^']*'|[(),]/g)) {
+    if (token === '(') depth++
+    if (token === ')') depth--
+    if (token !== ',' || depth > 0) continue
+    parts.push(text.slice(from, index).trim())
+    from = index + 1
+  }
+  return [...parts, text.slice(from).trim()]
+}
+
+const innerOf = (text: string): string =>
+  text.endsWith(' optional') ? `${typeOf(text.slice(0, -' optional'.length))} | null` : typeOf(text)
+
+/** A type as the server prints it, in TypeScript. */
+function typeOf(text: string): string {
+  const [, kind = '', inner = ''] = /^(\w+)(?:\((.*)\))?$/s.exec(text) ?? []
+  switch (kind) {
+    case 'enum':
+      return inner.replaceAll(', ', ' | ')
+    case 'list':
+      return `(${innerOf(inner)})[]`
+    case 'map':
+      return `Record<string, ${innerOf(partsOf(inner)[1] ?? '')}>`
+    case 'struct':
+      return `{ ${partsOf(inner)
+        .map((part) => part.replace(/^(\w+|"(?:[^"\\]|\\.)*") (.*)$/s, (_, name: string, type: string) => `${name}: ${innerOf(type)}`))
+        .join('; ')} }`
+    default:
+      return TYPES[kind] ?? 'unknown'
+  }
+}
+
 /** The row as a TypeScript interface. */
 export function asTypeScript(name: string, columns: readonly ColumnDetail[]): string {
   const title = name.replace(/(^|[._])([a-z])/g, (_, __, letter: string) => letter.toUpperCase())
-  const typeOf = (type: string): string => {
-    const values = /^enum\((.*)\)$/.exec(type)?.[1]
-    return values === undefined ? (TYPES[type.replace(/\(.*/, '')] ?? 'unknown') : values.replaceAll(', ', ' | ')
-  }
   return `export interface ${title} {\n${columns.map((column) => `  ${column.name}: ${typeOf(column.type)}${column.optional ? ' | null' : ''}`).join('\n')}\n}\n`
 }
 

@@ -63,10 +63,27 @@ function Log({ of }: { readonly of: RunStep }) {
   ))
 }
 
+/** '16 files became 1', with their bytes: what a chore of maintenance was for. */
+function Saved({ of }: { readonly of: NonNullable<RunStep['saved']> }) {
+  return (
+    <>
+      <dt>Files</dt>
+      <dd className="num">
+        {formatCount(of.filesBefore)} → {formatCount(of.filesAfter)}
+      </dd>
+      <dt>Bytes</dt>
+      <dd className="num">
+        {formatBytes(of.bytesBefore)} → {formatBytes(of.bytesAfter)}
+      </dd>
+    </>
+  )
+}
+
 function Effects({ of }: { readonly of: RunStep }) {
-  if (of.effects.length === 0) return <span className="muted">Nothing was committed by this step.</span>
+  if (of.effects.length === 0 && of.saved === null) return <span className="muted">Nothing was committed by this step.</span>
   return (
     <dl className="facts">
+      {of.saved === null ? null : <Saved of={of.saved} />}
       {of.effects.map((effect) => (
         <div key={effect.relation} style={{ display: 'contents' }}>
           <dt>
@@ -108,7 +125,7 @@ function Statement({ of }: { readonly of: RunStep }) {
 type Part = 'log' | 'effects' | 'sql'
 
 function Step({ of }: { readonly of: RunStep }) {
-  const [part, setPart] = useState<Part>('log')
+  const [part, setPart] = useState<Part>(of.saved === null ? 'log' : 'effects')
   return (
     <Card
       title={of.name}
@@ -162,7 +179,8 @@ export function RunView({ id, step, title }: { readonly id: string; readonly ste
   const chosen = step ?? of.steps.find((one) => one.state === 'failed')?.name ?? of.steps[0]?.name ?? null
   const open = of.steps.find((one) => one.name === chosen)
   const mayRun = session.data?.mayRun ?? false
-  const assets = of.steps.flatMap((one) => (one.relation === null ? [] : [one.relation]))
+  // Maintenance comes by itself; running its tables again would load and refresh them.
+  const assets = of.steps.flatMap((one) => (one.relation === null || one.saved !== null ? [] : [one.relation]))
   return (
     <>
       <div className="head">

@@ -3,6 +3,7 @@
 
 import { isoDate, isoInstant, isoTime } from '../../schema/calendar.ts'
 import { Decimal } from '../../schema/decimal.ts'
+import type { Inner } from '../../schema/type.ts'
 import { quoteText } from '../sql-text.ts'
 import { isExact, isInteger } from './coerce.ts'
 import type { CastExpression, ConstantExpression, Expression, IntervalExpression, ValueType } from './expression.ts'
@@ -38,6 +39,12 @@ export function flinkType(type: ValueType, millis = false): string {
       return millis ? 'TIMESTAMP_LTZ(3)' : 'TIMESTAMP_LTZ(6)'
     case 'binary':
       return 'BYTES'
+    case 'struct':
+      return `ROW<${type.fields.map((field) => `${quoteFlink(field.name)} ${innerType(field)}`).join(', ')}>`
+    case 'list':
+      return `ARRAY<${innerType(type.element)}>`
+    case 'map':
+      return `MAP<${flinkType(type.key)} NOT NULL, ${innerType(type.value)}>`
     case 'interval':
       return refuseFlink('an interval as a value', 'use it in an addition alone')
     case 'null':
@@ -46,6 +53,8 @@ export function flinkType(type: ValueType, millis = false): string {
       return 'STRING'
   }
 }
+
+const innerType = ({ type, optional }: Inner): string => `${flinkType(type)}${optional ? '' : ' NOT NULL'}`
 
 /** `column`: how a column is read where the text will stand. @throws MR_PLAN_FLINK naming what has no equal. */
 export function printFlinkExpression(expression: Expression, column: (name: string) => string = flinkName): string {

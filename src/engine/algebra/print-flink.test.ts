@@ -105,6 +105,20 @@ test('tables of streams: event time with its watermark, or the time at which Fli
     'CREATE TABLE `sales` (\n  `seen` TIMESTAMP_LTZ(3) NOT NULL,\n  `sent` TIMESTAMP_LTZ(6),\n  `id` STRING NOT NULL,\n' +
       "  WATERMARK FOR `seen` AS `seen` - INTERVAL '90' SECOND\n) WITH ('connector' = 'kafka')",
   )
+  const item: Type = { kind: 'struct', fields: [field('sku', { kind: 'string' }), field('n', { kind: 'long' }, true)] }
+  const nested = {
+    fields: [
+      field('items', {
+        kind: 'map',
+        key: { kind: 'int' },
+        value: { type: { kind: 'list', element: { type: item, optional: true } }, optional: false },
+      }),
+    ],
+  }
+  assert.match(
+    printFlinkStream({ name: 'sales', shape: nested, latenessMs: 0 }, ''),
+    / `items` MAP<INT NOT NULL, ARRAY<ROW<`sku` STRING NOT NULL, `n` BIGINT>> NOT NULL> NOT NULL,/,
+  )
   assert.match(printFlinkStream({ name: 'sales', shape: short, latenessMs: 0 }, ''), /\n {2}`_ingested_at` AS PROCTIME\(\)\n/)
 })
 

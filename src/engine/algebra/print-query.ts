@@ -76,8 +76,8 @@ function printWindowed(window: Extract<Window, { kind: 'tumble' | 'hop' }>, from
   return `SELECT *, ${last} - to_microseconds("#n" * ${slideUs}) AS "#start" FROM (${from}) AS r, range(${window.widthUs / slideUs}) AS n("#n")`
 }
 
-/** Rows of one time are peers: the sum takes them together, whatever their order. */
-function printSessions(window: Extract<Window, { kind: 'session' }>, from: string): string {
+/** Rows with the number of their session as `#session`, and `#new`. Rows of one time are peers: the sum takes them together, whatever their order. */
+export function printSessions(window: Extract<Window, { kind: 'session' }>, from: string): string {
   const over = `OVER (PARTITION BY ${printExpression(window.by)} ORDER BY ${printExpression(window.time)})`
   const time = printExpression(window.time)
   const isNew = `CASE WHEN ${time} - lag(${time}) ${over} < ${microseconds(window.gapUs)} THEN 0 ELSE 1 END`
@@ -119,7 +119,8 @@ const printLag = ({ partition, time, ties, columns }: LagRelation, from: string)
   return `SELECT *, ${lags.join(', ')} FROM (${from})`
 }
 
-const withBounds = (window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string =>
+/** Each row once for each of its windows, with their bounds; `#start`, and `#n` of a hop, are there too. */
+export const withBounds = (window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string =>
   `SELECT *, "#start" AS window_start, "#start" + ${microseconds(window.widthUs)} AS window_end FROM (${printWindowed(window, from)})`
 
 const printOrder = ({ value, descending, nullsFirst }: OrderBy): string =>

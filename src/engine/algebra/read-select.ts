@@ -12,7 +12,7 @@ import { isSameNode, type Lag, type Ranking, readLag, readLimit, readOrder, read
 import { refuse } from './refuse.ts'
 import type { Aggregate, NamedExpression, Relation, TopRelation, Window } from './relation.ts'
 import { AS_VIEW, checkClauses, joined, namesIn, partsOf } from './select-clauses.ts'
-import { knownColumns, LOG_ORDER, type Rows, type Source, tumbleBounds } from './source.ts'
+import { isNestedValue, knownColumns, LOG_ORDER, type Rows, type Source, tumbleBounds } from './source.ts'
 
 /** The rank that QUALIFY compares, as the operators name it. */
 const RANK = '#rank'
@@ -62,6 +62,8 @@ class SelectReader {
     const groups = this.#groups(outputs)
     if (groups) return this.#grouped(input, groups, outputs, having, limit)
     if (having) refuse('HAVING without GROUP BY', this.#select)
+    const nested = this.#lags.length > 0 ? outputs.find(({ value }) => isNestedValue(value.type)) : undefined
+    if (nested) refuse(`lag(...) beside the column "${nested.name}", which is nested,`, this.#select, `leave "${nested.name}" out`)
     if (limit) return this.#topped(input, outputs, limit)
     if (this.#isDistinct) return this.#distinct(input, outputs)
     return this.#plain(this.#lags.length > 0 ? this.#lagged(input) : input, outputs)
@@ -138,11 +140,21 @@ class SelectReader {
   #outputs(): NamedExpression[] {
     const list = nodes(this.#select['select_list'])
     return list.flatMap((node, index) => {
-      if (node.class === 'STAR') return this.#source.star(node)
+      if (node.class === 'STAR') return this.#source.star(node, this.#isPassing)
+      const isColumn = this.#isPassing && node.class === 'COLUMN_REF'
+      const whole = isColumn ? this.#source.whole(node['column_names'] as string[], node) : null
+      if (whole && isNestedValue(whole.type)) return [{ name: nameOf(node, index), value: whole }]
       const value = readExpression(node, this.#scope)
       if (value.op === 'interval') refuse('an interval as a column', node)
       return [{ name: nameOf(node, index), value }]
     })
+  }
+
+  /** Rows of one stream as they come, which may have nested columns: nothing is done with them. */
+  get #isPassing(): boolean {
+    const select = this.#select
+    const isGrouped = nodes(select['group_expressions']).length > 0 || select['aggregate_handling'] === 'FORCE_AGGREGATES'
+    return this.#isModel && this.#source.relation.op === 'scan' && !this.#window && !isGrouped && !select['qualify'] && !this.#isDistinct
   }
 
   get #isDistinct(): boolean {

@@ -3,9 +3,11 @@
 import { MillraceError } from '../../core/errors.ts'
 import type { Shape } from '../../schema/type.ts'
 import { type Node, nodes } from '../ast.ts'
-import { type ColumnExpression, call, columnsIn, type Expression, sameExpression, TIMESTAMP } from './expression.ts'
+import { type ColumnExpression, call, columnsIn, type Expression, sameExpression, TIMESTAMP, type ValueType } from './expression.ts'
 import { refuse } from './refuse.ts'
 import type { LiveQuery, NamedExpression, Relation, Window } from './relation.ts'
+
+export const isNestedValue = (type: ValueType): boolean => type.kind === 'struct' || type.kind === 'list' || type.kind === 'map'
 
 /** A stream's columns, with the system columns. */
 export type StreamShape = Shape & {
@@ -51,11 +53,14 @@ export interface Source extends Rows {
   knows(path: readonly string[]): boolean
   /** `known`: columns, by the relation's names, that are not null here. */
   column(names: readonly string[], node: Node, known?: ReadonlySet<string>): Expression
+  /** A column of any type, to be handed on and nothing else. */
+  whole(names: readonly string[], node: Node): ColumnExpression
   /** Start or end of the window. */
   isBound(value: Expression): boolean
   /** @throws MR_PLAN_LIVE_SHAPE where the condition reads a window that is not known row by row. */
   checkBeforeWindow(condition: Expression, node: Node): void
-  star(node: Node): NamedExpression[]
+  /** `isWhole`: nested columns too. */
+  star(node: Node, isWhole: boolean): NamedExpression[]
 }
 
 const boundOf = (name: string): ColumnExpression => ({ op: 'column', name, type: TIMESTAMP, optional: false })
@@ -78,10 +83,21 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
     if (exact.length > 0) return exact
     return columns.filter((column) => column.name.toLowerCase() === name.toLowerCase() && (from === undefined || column.from === from))
   }
+  const flat = (found: NamedColumn, node: Node): NamedColumn => {
+    if (!isNestedValue(found.column.type)) return found
+    return refuse(
+      `the column "${found.name}", which is a ${found.column.type.kind},`,
+      node,
+      `leave "${found.name}" out, or give on the rows of the stream as they come, or compute it in a model that is not live`,
+    )
+  }
   const find = (path: readonly string[], node: Node): NamedColumn => {
     const name = path.at(-1)!
     const from = path.length > 1 ? froms.find((one) => isCalled(one, path)) : undefined
-    if (path.length > 1 && from === undefined) return refuse(`"${path.join('.')}"`, node)
+    if (path.length > 1 && from === undefined) {
+      for (const whole of named(path[0]!)) flat(whole, node)
+      return refuse(`"${path.join('.')}"`, node)
+    }
     const [found, other] = named(name, from)
     if (!found)
       throw new MillraceError('MR_PLAN_UNKNOWN', `the stream has no column "${name}"`, {
@@ -100,18 +116,21 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
       return (path.length === 1 || from !== undefined) && named(path.at(-1)!, from).length === 1
     },
     column: (path, node, known) => {
-      const { column } = find(path, node)
+      const { column } = flat(find(path, node), node)
       return known?.has(column.name) ? { ...column, optional: false } : column
     },
+    whole: (path, node) => find(path, node).column,
     isBound,
     checkBeforeWindow: (condition, node) => {
       if (window && [...columnsIn([condition])].some((name) => BOUNDS.includes(name)))
         refuse('WHERE over window_start', node, 'write the condition over the time column, or in HAVING')
     },
-    star: (node) => {
+    star: (node, isWhole) => {
       for (const part of ['exclude_list', 'replace_list', 'rename_list']) if (nodes(node[part]).length > 0) refuse('* with changes', node)
       const of = String(node['relation_name'] ?? '')
-      return columns.filter(({ from }) => of === '' || from === of).map(({ name, column }) => ({ name, value: column }))
+      return columns
+        .filter(({ from }) => of === '' || from === of)
+        .map((column) => ({ name: column.name, value: (isWhole ? column : flat(column, node)).column }))
     },
   }
 }

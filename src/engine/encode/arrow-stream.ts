@@ -148,7 +148,7 @@ function texts(vector: ResultVector, type: DuckDBType, rows: number): { valueOff
     if (!isValid(vector.valid, row)) return Buffer.alloc(0)
     if (vector.kind === 'bytes') return vector.bytesAt(row)
     const value = vector.kind === 'other' ? vector.values[row]! : null
-    const cell = cellOf(plainOf(value), type.toString())
+    const cell = cellOf(plainOf(value, type), type.toString())
     return Buffer.from(cell === null ? '' : typeof cell === 'object' ? JSON.stringify(cell) : String(cell))
   })
   const valueOffsets = new Int32Array(rows + 1)

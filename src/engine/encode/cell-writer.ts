@@ -93,7 +93,7 @@ function bytesWriter(sink: ByteSink, vector: BytesVector, type: DuckDBType, styl
 }
 
 function writeOther(sink: ByteSink, value: Parameters<typeof plainOf>[0] | undefined, type: DuckDBType, options: CellStyle): void {
-  const cell = value === undefined ? null : cellOf(plainOf(value), type.toString(), options)
+  const cell = value === undefined ? null : cellOf(plainOf(value, type), type.toString(), options)
   if (options.style === 'json') sink.text(JSON.stringify(cell))
   else if (cell !== null) writeCsvText(sink, Buffer.from(typeof cell === 'object' ? JSON.stringify(cell) : String(cell)))
 }

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { seededRandom } from '../../core/random.ts'
 import { writeContainer } from '../avro/container.ts'
 import { compileWriter } from '../avro/encode.ts'
-import type { AvroField, AvroRecord, AvroValue } from '../avro/schema.ts'
+import type { AvroValue } from '../avro/schema.ts'
 import type { ManifestContext } from '../manifest.ts'
 import { manifestSchema } from '../manifest-schema.ts'
 import { FILE_PATH_ID, readDeleteManifest } from './delete-manifest.ts'
@@ -13,29 +13,10 @@ const SCHEMA = { id: 0, fields: [{ id: 1, name: 'id', type: 'long', required: tr
 const CONTEXT: ManifestContext = { schema: SCHEMA, schemas: [SCHEMA], spec: { id: 0, fields: [] } }
 const FROM = { path: '/t/metadata/d.avro', sequence: 7, snapshotId: 5n, specId: 0 }
 
-const may = (name: string, id: number, type: 'string' | 'long'): AvroField => ({
-  name,
-  type: ['null', type],
-  default: null,
-  'field-id': id,
-})
-
-/** With the fields of version 3, which Millrace does not write. */
-function schemaOfThree(): AvroRecord {
-  const entry = manifestSchema(CONTEXT.spec, [])
-  const fields = entry.fields.map((field) => {
-    if (field.name !== 'data_file') return field
-    const file = field.type as AvroRecord
-    const more = [may('referenced_data_file', 143, 'string'), may('content_offset', 144, 'long'), may('content_size_in_bytes', 145, 'long')]
-    return { ...field, type: { ...file, fields: [...file.fields, ...more] } }
-  })
-  return { ...entry, fields }
-}
-
 type Given = { readonly [field: string]: AvroValue }
 
 function read(file: Given) {
-  const schema = schemaOfThree()
+  const schema = manifestSchema(CONTEXT.spec, [], 3)
   const whole = {
     file_path: 'file:///t/data/d.parquet',
     file_format: 'PARQUET',

@@ -1,8 +1,18 @@
 // Manifests of delete files (Iceberg spec, "Manifests", content 1): what writers of merge-on-read tables leave beside the data.
-// Millrace reads all three kinds and writes none. Which data files they are about is decided in `match-deletes.ts`.
+// Millrace reads all three kinds and writes deletion vectors. Which data files they are about is decided in `match-deletes.ts`.
 import { MillraceError } from '../../core/errors.ts'
-import { toPath } from '../location.ts'
-import { type Entry, type Inherited, type ManifestContext, type ManifestRow, readEntries } from '../manifest.ts'
+import type { Random } from '../../core/random.ts'
+import { toPath, toUri } from '../location.ts'
+import {
+  type Entry,
+  fileRows,
+  type Inherited,
+  type ManifestContext,
+  type ManifestRow,
+  readEntries,
+  type WriteContext,
+  writeEntries,
+} from '../manifest.ts'
 import type { DataFile } from '../types.ts'
 
 export interface DeleteFile {
@@ -12,6 +22,8 @@ export interface DeleteFile {
   readonly sizeBytes: number
   readonly specId: number
   readonly partition: DataFile['partition']
+  /** Statistics of position and equality deletes. */
+  readonly columns: DataFile['columns']
   /** The only data file that it is about, when that is known. */
   readonly dataFile: string | null
   /** Field ids that a deleted row is equal in. */
@@ -34,6 +46,7 @@ export function readDeleteManifest(bytes: Buffer, from: Inherited, context: Mani
     sizeBytes: file.sizeBytes,
     specId: file.specId,
     partition: file.partition,
+    columns: file.columns,
     dataFile: dataFileOf(row, file, from.path),
     equalityIds: (row['equality_ids'] as readonly number[] | null | undefined) ?? [],
     offset: Number(row['content_offset'] ?? 0),
@@ -63,4 +76,20 @@ function dataFileOf(row: ManifestRow, file: DataFile, manifest: string): string 
     })
   const { lower, upper } = file.columns.get(FILE_PATH_ID) ?? {}
   return lower && upper && Buffer.from(lower).equals(upper) ? toPath(Buffer.from(lower).toString()) : null
+}
+
+/** The bytes of a manifest of delete files, all of one partition spec. */
+export function writeDeleteManifest(entries: readonly Entry<DeleteFile>[], context: WriteContext, random: Random): Buffer {
+  const toRow = fileRows(context)
+  return writeEntries(entries, context, 'deletes', random, ({ file }) => ({
+    ...toRow(file),
+    content: file.kind === 'equality' ? 2 : 1,
+    file_format: file.kind === 'vector' ? 'PUFFIN' : 'PARQUET',
+    equality_ids: file.equalityIds.length > 0 ? file.equalityIds : null,
+    sort_order_id: null,
+    first_row_id: null,
+    referenced_data_file: file.dataFile === null ? null : toUri(file.dataFile),
+    content_offset: file.kind === 'vector' ? file.offset : null,
+    content_size_in_bytes: file.kind === 'vector' ? file.lengthBytes : null,
+  }))
 }

@@ -2,7 +2,7 @@
 // manifest says where the blob lies, so that the file's footer is not needed.
 import { crc32 } from 'node:zlib'
 import { MillraceError } from '../../core/errors.ts'
-import { readRoaring } from './roaring.ts'
+import { readRoaring, writeRoaring } from './roaring.ts'
 
 const MAGIC = Buffer.from('d1d33964', 'hex')
 
@@ -27,4 +27,24 @@ export function readDeletionVector(blob: Buffer, count: number, name: string): F
       cause,
     })
   }
+}
+
+/** The blob of `positions`, which ascend. */
+export function writeDeletionVector(positions: Float64Array): Buffer {
+  const body = Buffer.concat([MAGIC, writeRoaring(positions)])
+  const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)]
+  length.writeUInt32BE(body.length)
+  checksum.writeUInt32BE(crc32(body))
+  return Buffer.concat([length, body, checksum])
+}
+
+/** All positions of two vectors, ascending; null when one is in both. */
+export function joinPositions(a: Float64Array, b: Float64Array): Float64Array | null {
+  const both = new Float64Array(a.length + b.length)
+  let [i, j] = [0, 0]
+  for (let at = 0; at < both.length; at++) {
+    if (i < a.length && j < b.length && a[i] === b[j]) return null
+    both[at] = j >= b.length || (i < a.length && a[i]! < b[j]!) ? a[i++]! : b[j++]!
+  }
+  return both
 }

@@ -21,7 +21,17 @@ const data = (country?: string | null, path = 'a'): DataFile => ({
 })
 
 function deletes(kind: DeleteFile['kind'], sequence: number, country?: string | null, dataFile: string | null = null): Entry<DeleteFile> {
-  const file = { kind, path: `${kind}-${sequence}`, rows: 1, sizeBytes: 1, dataFile, equalityIds: [1], offset: 0, lengthBytes: 0 }
+  const file = {
+    kind,
+    path: `${kind}-${sequence}`,
+    rows: 1,
+    sizeBytes: 1,
+    dataFile,
+    equalityIds: [1],
+    offset: 0,
+    lengthBytes: 0,
+    columns: new Map(),
+  }
   return { status: ADDED, snapshotId: 1n, sequence, fileSequence: sequence, file: { ...file, ...partitionOf(country) } }
 }
 

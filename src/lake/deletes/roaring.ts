@@ -87,3 +87,68 @@ function flatten(parts: readonly Container[]): Float64Array {
   for (const { base, low } of parts) for (const value of low) positions[at++] = base + value
   return positions
 }
+
+/** The bytes of `positions`, which ascend. Containers are lists and bitmaps; runs are an option that is not taken. */
+export function writeRoaring(positions: Float64Array): Buffer {
+  const bitmaps = groupBy(positions, 2 ** 32)
+  const parts: Buffer[] = [u64(bitmaps.length)]
+  for (const { high, from, to } of bitmaps) parts.push(u32(high), ...bitmapBytes(positions.subarray(from, to), high * 2 ** 32))
+  return Buffer.concat(parts)
+}
+
+interface Group {
+  readonly high: number
+  readonly from: number
+  readonly to: number
+}
+
+/** Stretches of ascending positions with the same quotient. */
+function groupBy(positions: Float64Array, size: number, base = 0): Group[] {
+  const groups: Group[] = []
+  for (let from = 0; from < positions.length; ) {
+    const high = Math.floor((positions[from]! - base) / size)
+    let to = from + 1
+    while (to < positions.length && Math.floor((positions[to]! - base) / size) === high) to++
+    groups.push({ high, from, to })
+    from = to
+  }
+  return groups
+}
+
+function bitmapBytes(positions: Float64Array, base: number): Buffer[] {
+  const groups = groupBy(positions, 65_536, base)
+  const containers = groups.map(({ high, from, to }) => containerBytes(positions.subarray(from, to), base + high * 65_536))
+  const heads = Buffer.alloc(groups.length * 4)
+  const offsets = Buffer.alloc(groups.length * 4)
+  let at = 8 + heads.length + offsets.length
+  for (const [i, { high, from, to }] of groups.entries()) {
+    heads.writeUInt16LE(high, i * 4)
+    heads.writeUInt16LE(to - from - 1, i * 4 + 2)
+    offsets.writeUInt32LE(at, i * 4)
+    at += containers[i]!.length
+  }
+  return [u32(WITHOUT_RUNS), u32(groups.length), heads, offsets, ...containers]
+}
+
+function containerBytes(positions: Float64Array, base: number): Buffer {
+  if (positions.length <= LIST_MAX) {
+    const list = Buffer.alloc(positions.length * 2)
+    for (const [i, position] of positions.entries()) list.writeUInt16LE(position - base, i * 2)
+    return list
+  }
+  const bits = Buffer.alloc(BITMAP_BYTES)
+  for (const position of positions) bits[(position - base) >> 3]! |= 1 << ((position - base) & 7)
+  return bits
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32LE(value)
+  return bytes
+}
+
+function u64(value: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(BigInt(value))
+  return bytes
+}

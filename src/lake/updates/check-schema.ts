@@ -8,6 +8,7 @@ import { invalid } from './update.ts'
 export interface NestedField {
   readonly id: number
   readonly type: unknown
+  readonly 'initial-default'?: unknown
 }
 
 const PLAIN =
@@ -48,7 +49,9 @@ export function checkSchema(schema: SchemaJson, formatVersion: number): void {
   const names = schema.fields.map(({ name }) => name)
   const odd = names.find((name, index) => typeof name !== 'string' || names.indexOf(name) !== index)
   if (odd !== undefined) throw invalid(`the schema has two columns called ${odd}, or one without a name`)
-  for (const { type } of fields) {
+  for (const { id, type, 'initial-default': initial } of fields) {
+    if (initial != null && formatVersion < 3)
+      throw invalid(`Invalid initial default for field ${id}: non-null default is not supported until v3`)
     if (typeof type !== 'string' || PLAIN.test(type)) continue
     if (!VERSION_3.test(type)) throw invalid(`not an Iceberg type: ${type}`)
     if (formatVersion < 3) throw invalid(`Invalid type: ${type} is not supported until v3`)

@@ -1,5 +1,7 @@
-// Iceberg's primitive types, as text in metadata and taken apart here. Nested types are refused for now, with their name.
+// Iceberg's primitive types, as text in metadata and taken apart here; nested ones hold such.
 import { MillraceError } from '../../core/errors.ts'
+import { partsOf } from '../nested-type.ts'
+import type { LakeType } from '../types.ts'
 
 export type IcebergType =
   | {
@@ -25,8 +27,14 @@ const DECIMAL = /^decimal\((\d+),\s*(\d+)\)$/
 const FIXED = /^fixed\[(\d+)\]$/
 const parsed = new Map<string, IcebergType>()
 
-/** Whether `parseIcebergType` takes it. */
-export const isIcebergType = (text: string): boolean => PLAIN.test(text) || DECIMAL.test(text) || FIXED.test(text)
+/** Whether Millrace holds values of it: `parseIcebergType` takes it, or all that is inside of it. */
+export const isIcebergType = (type: LakeType): boolean =>
+  typeof type === 'string'
+    ? PLAIN.test(type) || DECIMAL.test(type) || FIXED.test(type)
+    : partsOf(type).every((part) => isIcebergType(part.type))
+
+/** For those who take single values: of a nested type its name, which `parseIcebergType` refuses. */
+export const flatType = (type: LakeType): string => (typeof type === 'string' ? type : type.type)
 
 /** Takes `decimal(12, 2)` apart. @throws MR_SCHEMA_TYPE for a type that Millrace does not hold. */
 export function parseIcebergType(text: string): IcebergType {
@@ -44,6 +52,6 @@ function readType(text: string): IcebergType {
   const fixed = FIXED.exec(text)
   if (fixed) return { kind: 'fixed', length: Number(fixed[1]) }
   throw new MillraceError('MR_SCHEMA_TYPE', `the Iceberg type ${text} is not supported`, {
-    fix: 'use a table of primitive columns; nested and newer types are not read yet',
+    fix: 'leave the column out: types that came after version 2 of the format are not read',
   })
 }

@@ -11,11 +11,11 @@ import type {
   RoleManifest,
 } from '../../define/manifest.ts'
 import { recordPredicate } from '../../define/predicate.ts'
-import { type Field, printType, type Shape, sameType } from '../../schema/type.ts'
+import { type Field, isNested, printType, type Shape, sameType } from '../../schema/type.ts'
 import { checkColumnNames } from '../names.ts'
 import { fail, isMember, membersOfKind, placeIn, type Scope, warn } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
-import { shapeOf } from './fields.ts'
+import { requireFlat, shapeOf } from './fields.ts'
 
 const MASKS: readonly MaskKind[] = ['null', 'hash', 'redact', 'last4', 'year', 'none']
 
@@ -25,6 +25,7 @@ export async function compileRoles(scope: Scope): Promise<readonly RoleManifest[
     const what = `role "${definition.$name}"`
     const hasAny = Object.keys(definition.$attributes).length > 0
     const attributes: Shape = hasAny ? shapeOf(scope, what, definition.$attributes, definition.$at) : { fields: [] }
+    requireFlat(scope, `${what}, attributes`, attributes, definition.$at)
     await checkColumnNames(scope, what, attributes, definition.$at, false)
     roles.push({ name: definition.$name, at: placeIn(scope.root, definition.$at), attributes })
   }
@@ -142,6 +143,16 @@ function resolveValue(
   to: RoleManifest,
   at: string,
 ): PredicateValue | undefined {
+  if (isNested(field.type)) {
+    fail(
+      scope,
+      'MR_PLAN_POLICY',
+      at,
+      `${what}: "${field.name}" is ${printType(field.type)}`,
+      'compare a flat column, or test it with isNull()',
+    )
+    return undefined
+  }
   if (value.kind === 'constant') return { ...value, type: printType(field.type) }
   const attribute = to.attributes.fields.find(({ name }) => name === value.name)
   const known = to.attributes.fields.map(({ name }) => name)

@@ -3,7 +3,7 @@ import type { CheckRule, CheckSet, TableCheck } from '../../define/checks.ts'
 import type { CheckManifest, CheckSetManifest, Relation } from '../../define/manifest.ts'
 import type { ColumnRef } from '../../define/relation.ts'
 import { isLogged } from '../../define/system-columns.ts'
-import { type Field, printType, sameType } from '../../schema/type.ts'
+import { type Field, isNested, printType, sameType } from '../../schema/type.ts'
 import { columnIn, durationOf, fail, isMember, membersOfKind, placeIn, type Scope } from '../scope.ts'
 import { bindSql, readSql } from './query.ts'
 
@@ -107,6 +107,8 @@ async function ruleOf(scope: Scope, what: string, on: Relation, rule: CheckRule,
     }
     case 'unique': {
       const fields = rule.columns.map((column) => columnOn(scope, what, on, column, at))
+      const nested = fields.find((field) => field && isNested(field.type))
+      if (nested) return refuse(scope, what, at, `"${nested.name}" is ${printType(nested.type)}`, 'name flat columns')
       return fields.every((field) => field !== undefined)
         ? { kind: 'unique', columns: rule.columns.map((column) => column.name) }
         : undefined
@@ -123,6 +125,7 @@ type ColumnRule = Exclude<CheckRule, { readonly kind: 'row_count' | 'row_count_a
 function columnRule(scope: Scope, what: string, rule: ColumnRule, field: Field, at: string): Rule | undefined {
   const column = field.name
   const is = `"${column}" is ${printType(field.type)}`
+  if (isNested(field.type) && rule.kind !== 'not_null') return refuse(scope, what, at, is, 'check a part of it with noRows(sql`...`)')
   switch (rule.kind) {
     case 'not_null':
       return { kind: 'not_null', column }

@@ -6,10 +6,10 @@ import type { EndpointManifest } from '../../define/manifest.ts'
 import type { Param, Sql } from '../../define/sql.ts'
 import type { Shape } from '../../schema/type.ts'
 import { checkColumnNames } from '../names.ts'
-import { checkOptions, columnIn, fail, listOf, membersOfKind, placeIn, type Scope } from '../scope.ts'
+import { checkOptions, fail, flatColumnIn, listOf, membersOfKind, placeIn, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
 import { roleNames } from './access.ts'
-import { shapeOf } from './fields.ts'
+import { requireFlat, shapeOf } from './fields.ts'
 import { bindSql, readSql } from './query.ts'
 import { resultShape } from './result.ts'
 
@@ -40,6 +40,7 @@ async function compileEndpoint(
   checkOptions(scope, definition, how, ['params', 'doc', 'allow', 'live', 'page', 'sql'])
   const path = pathOf(scope, what, name, at, taken)
   const params: Shape = Object.keys(definition.$params).length > 0 ? shapeOf(scope, what, definition.$params, at) : { fields: [] }
+  requireFlat(scope, `${what}, params`, params, at)
   for (const segment of path?.split('/') ?? [])
     if (segment.startsWith(':') && !params.fields.some((field) => field.name === segment.slice(1)))
       fail(
@@ -56,7 +57,7 @@ async function compileEndpoint(
   if (!bound || path === undefined) return undefined
   const result = resultShape(scope, what, bound.columns, at)
   await checkColumnNames(scope, what, result, at, true)
-  const by = listOf(how.page?.by).filter((column) => columnIn(scope, result, column, at, `${what}, page`, 'MR_PLAN_ENDPOINT'))
+  const by = listOf(how.page?.by).filter((column) => flatColumnIn(scope, result, column, at, `${what}, page`, 'MR_PLAN_ENDPOINT'))
   return {
     name,
     at: placeIn(scope.root, at),

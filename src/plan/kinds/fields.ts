@@ -1,13 +1,13 @@
 // Fields to shapes, and the options that every relation shares.
 import type { Definition } from '../../define/definition.ts'
-import type { FieldSpec, Fields } from '../../define/field.ts'
+import type { FieldSpec, Fields, MapKey } from '../../define/field.ts'
 import type { RelationHow } from '../../define/how.ts'
 import type { ModelManifest, PartitionRule } from '../../define/manifest.ts'
-import { type Field, printType, type Shape, sameType, type Type } from '../../schema/type.ts'
-import { columnIn, durationOf, fail, placeIn, type Scope } from '../scope.ts'
+import { type Field, isNested, type NestedType, printType, type Shape, sameType, type Type } from '../../schema/type.ts'
+import { columnIn, durationOf, fail, flatColumnIn, placeIn, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
 
-export const RELATION_OPTIONS = ['doc', 'owner', 'tags', 'keep', 'fresh', 'partition', 'cluster'] as const
+export const RELATION_OPTIONS = ['doc', 'owner', 'tags', 'keep', 'fresh', 'partition', 'cluster', 'iceberg'] as const
 const LOG_KEEP_MS = 7 * 86_400_000
 
 /** Relations whose columns the fields take their types from: they must be compiled first. */
@@ -30,7 +30,17 @@ function fieldOf(scope: Scope, what: string, name: string, spec: FieldSpec | und
   const type = spec.type ?? origin?.type
   if (!type || !isSound(scope, what, type, at)) return []
   if (spec.references !== undefined) checkReference(scope, what, type, spec.references, at)
-  const known = { doc: spec.doc ?? origin?.doc, unit: spec.unit ?? origin?.unit, pii: spec.pii ?? origin?.pii }
+  const tag = spec.pii ?? origin?.pii
+  const inner = tag === undefined ? innerTags(type)[0] : undefined
+  if (inner !== undefined)
+    fail(
+      scope,
+      'MR_PLAN_POLICY',
+      at,
+      `${what} holds personal data ("${inner}"), but masks are about whole columns`,
+      `add .pii('${inner}') to the column`,
+    )
+  const known = { doc: spec.doc ?? origin?.doc, unit: spec.unit ?? origin?.unit, pii: tag ?? inner }
   return [
     {
       name,
@@ -39,6 +49,7 @@ function fieldOf(scope: Scope, what: string, name: string, spec: FieldSpec | und
       ...(known.doc === undefined ? {} : { doc: known.doc }),
       ...(known.unit === undefined ? {} : { unit: known.unit }),
       ...(known.pii === undefined ? {} : { pii: known.pii }),
+      ...(spec.was === undefined ? {} : { was: spec.was }),
     },
   ]
 }
@@ -58,7 +69,18 @@ function originField(scope: Scope, what: string, spec: FieldSpec, at: string): F
   return undefined
 }
 
-function isSound(scope: Scope, what: string, type: Type, at: string): boolean {
+function isSound(scope: Scope, what: string, type: Type, at: string, level = 0): boolean {
+  if (isNested(type)) return isSoundNested(scope, what, type, at, level)
+  if (type.kind === 'enum' && type.values.length === 0) {
+    fail(
+      scope,
+      'MR_DEFINE_VALUE',
+      at,
+      `${what} has no type`,
+      'write a type of t, such as t.string(); a column of a model has none yet where it stands inside another type',
+    )
+    return false
+  }
   if (type.kind === 'decimal') {
     const { precision, scale } = type
     const sound =
@@ -77,6 +99,58 @@ function isSound(scope: Scope, what: string, type: Type, at: string): boolean {
     fail(scope, 'MR_DEFINE_DUPLICATE', at, `${what}: a value of the enum is listed twice`, 'remove one of them')
   }
   return true
+}
+
+const MAP_KEYS: readonly Type['kind'][] = ['string', 'enum', 'uuid', 'date', 'int', 'long'] satisfies MapKey[]
+
+/** Deeper types are refused: rows of them would come near the deepest nesting that the scanner takes. */
+const NESTED_LEVELS_MAX = 16
+
+function isSoundNested(scope: Scope, what: string, type: NestedType, at: string, level: number): boolean {
+  if (level > NESTED_LEVELS_MAX) {
+    fail(scope, 'MR_SCHEMA_TYPE', at, `${what} is nested deeper than ${NESTED_LEVELS_MAX} levels`, 'make a relation of its inner part')
+    return false
+  }
+  const isInner = (part: string, inner: Type): boolean => isSound(scope, `${what}, ${part}`, inner, at, level + 1)
+  switch (type.kind) {
+    case 'list':
+      return isInner('element', type.element.type)
+    case 'map': {
+      const isKey = MAP_KEYS.includes(type.key.kind)
+      if (!isKey)
+        fail(scope, 'MR_SCHEMA_TYPE', at, `${what}: a map's key cannot be ${printType(type.key)}`, `keys are ${MAP_KEYS.join(', ')}`)
+      return isInner('key', type.key) && isInner('value', type.value.type) && isKey
+    }
+    case 'struct': {
+      const names = type.fields.map(({ name }) => name.toLowerCase())
+      const twice = type.fields.find(({ name }, index) => names.indexOf(name.toLowerCase()) !== index)
+      if (twice) fail(scope, 'MR_DEFINE_DUPLICATE', at, `${what} has two members "${twice.name}" (case does not count)`, 'rename one')
+      if (names.length === 0) fail(scope, 'MR_DEFINE_VALUE', at, `${what} is a struct without members`, 'declare at least one')
+      const odd = type.fields.find(({ name }) => name === '' || name.includes('\0'))
+      if (odd) fail(scope, 'MR_DEFINE_VALUE', at, `${what} has a member without a name, or with a zero character in it`, 'name it')
+      return type.fields.every((field) => isInner(`member "${field.name}"`, field.type)) && !twice && !odd && names.length > 0
+    }
+  }
+}
+
+/** Parameters and attributes are single values. */
+export function requireFlat(scope: Scope, what: string, { fields }: Shape, at: string): void {
+  for (const { name, type } of fields)
+    if (isNested(type)) fail(scope, 'MR_SCHEMA_TYPE', at, `${what}: "${name}" is ${printType(type)}`, 'take its parts one by one')
+}
+
+/** Tags inside a column: a mask is about the whole of it. */
+const innerTags = (type: Type): readonly string[] => {
+  switch (type.kind) {
+    case 'struct':
+      return type.fields.flatMap((field) => [...(field.pii === undefined ? [] : [field.pii]), ...innerTags(field.type)])
+    case 'list':
+      return innerTags(type.element.type)
+    case 'map':
+      return innerTags(type.value.type)
+    default:
+      return []
+  }
 }
 
 function checkReference(scope: Scope, what: string, type: Type, to: string, at: string): void {
@@ -134,10 +208,25 @@ export function commonOf(
     tags: [...(how.tags ?? [])],
     shape,
     partition: (how.partition ?? []).flatMap((text) => partitionRule(scope, what, shape, text, at)),
-    cluster: (how.cluster ?? []).filter((name) => columnIn(scope, shape, name, at, `${what}, cluster`, 'MR_PLAN_KEY')),
+    cluster: (how.cluster ?? []).filter((name) => flatColumnIn(scope, shape, name, at, `${what}, cluster`, 'MR_PLAN_KEY')),
     keep: { logMs, ...(tableMs === undefined ? {} : { tableMs }) },
     ...(freshMs === undefined ? {} : { freshMs }),
+    ...formatVersionOf(scope, what, how.iceberg, at),
   }
+}
+
+function formatVersionOf(scope: Scope, what: string, iceberg: unknown, at: string): { formatVersion?: 3 } {
+  if (iceberg === undefined) return {}
+  const { version, ...other } = (typeof iceberg === 'object' ? (iceberg ?? {}) : {}) as { version?: unknown }
+  if ((version === 2 || version === 3) && Object.keys(other).length === 0) return version === 3 ? { formatVersion: 3 } : {}
+  fail(
+    scope,
+    'MR_DEFINE_VALUE',
+    at,
+    `${what}: iceberg is ${JSON.stringify(iceberg)}`,
+    'write iceberg: { version: 3 }, or leave it out for version 2',
+  )
+  return {}
 }
 
 const TRANSFORMS: Readonly<Record<string, readonly Type['kind'][]>> = {

@@ -5,7 +5,8 @@ import type { Fields } from '../../define/field.ts'
 import type { ModelManifest } from '../../define/manifest.ts'
 import type { ModelHow } from '../../define/model.ts'
 import type { Sql } from '../../define/sql.ts'
-import { printType, type Shape } from '../../schema/type.ts'
+import { HISTORY_FIELDS } from '../../define/system-columns.ts'
+import { printType, type Shape, type Type } from '../../schema/type.ts'
 import type { BoundColumn, LiveResult, WindowCall } from '../binder.ts'
 import { checkColumnNames } from '../names.ts'
 import { checkOptions, columnIn, durationOf, fail, listOf, type Scope } from '../scope.ts'
@@ -31,7 +32,7 @@ export interface ModelDefinition extends Definition<'model'> {
   readonly $how: ModelOptions
 }
 
-const REFRESHES = ['view', 'full', 'incremental', 'live']
+const REFRESHES = ['view', 'full', 'incremental', 'scd2', 'live']
 
 /** The model, or undefined when its SQL does not bind. */
 export async function compileModel(scope: Scope, definition: ModelDefinition, query: Query): Promise<ModelManifest | undefined> {
@@ -51,9 +52,17 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
   if (declared) compareShapes(scope, what, declared, bound.columns, at)
   const isKeyed = refresh === 'live' && live?.result === 'keyed'
   const keys = isKeyed ? liveKey(scope, what, live.key, listOf(how.key), at) : listOf(how.key)
-  const shape = requireKey(declared ?? inferred, keys)
+  const shape = withHistory(scope, what, requireKey(declared ?? inferred, keys), refresh, at)
   const by = how.by === undefined ? undefined : intervalColumn(scope, what, shape, how.by, at)
   const lookbackMs = durationOf(scope, at, `${what}, lookback`, how.lookback)
+  if (refresh === 'scd2' && keys.length === 0)
+    fail(
+      scope,
+      'MR_PLAN_KEY',
+      at,
+      `${what} keeps versions of rows, but has no key`,
+      "add key: '<column>', by which the versions of a row are one",
+    )
   if (refresh === 'incremental') checkIncremental(scope, what, how, query, at)
   return {
     kind: 'model',
@@ -170,6 +179,20 @@ const requireKey = (shape: Shape, keys: readonly string[]): Shape => ({
   fields: shape.fields.map((field) => (keys.includes(field.name) ? { ...field, optional: false } : field)),
 })
 
+function withHistory(scope: Scope, what: string, shape: Shape, refresh: ModelManifest['refresh'], at: string): Shape {
+  if (refresh !== 'scd2') return shape
+  const taken = shape.fields.find((field) => HISTORY_FIELDS.some(({ name }) => name === field.name))
+  if (taken)
+    fail(
+      scope,
+      'MR_DEFINE_COLUMN',
+      at,
+      `${what}: its SQL gives "${taken.name}", which its refresh adds`,
+      `rename it: SELECT ${taken.name} AS ...`,
+    )
+  return taken ? shape : { fields: [...shape.fields, ...HISTORY_FIELDS] }
+}
+
 /** Kinds that are cast into each other without a surprise: a table's loader checks for overflow. */
 const FAMILIES: readonly (readonly string[])[] = [
   ['int', 'long'],
@@ -177,6 +200,19 @@ const FAMILIES: readonly (readonly string[])[] = [
   ['decimal', 'int', 'long'],
   ['string', 'enum', 'json', 'uuid'],
 ]
+
+/** Members of structs are cast by name: none may be lost, none made up. */
+function fits(declared: Type, actual: Type): boolean {
+  if (declared.kind === 'struct' && actual.kind === 'struct')
+    return (
+      declared.fields.length === actual.fields.length &&
+      declared.fields.every(({ name, type }) => actual.fields.some((field) => field.name === name && fits(type, field.type)))
+    )
+  if (declared.kind === 'list' && actual.kind === 'list') return fits(declared.element.type, actual.element.type)
+  if (declared.kind === 'map' && actual.kind === 'map')
+    return fits(declared.key, actual.key) && fits(declared.value.type, actual.value.type)
+  return declared.kind === actual.kind || FAMILIES.some((family) => family.includes(actual.kind) && family.includes(declared.kind))
+}
 
 function compareShapes(scope: Scope, what: string, declared: Shape, bound: readonly BoundColumn[], at: string): void {
   for (const field of declared.fields) {
@@ -196,10 +232,7 @@ function compareShapes(scope: Scope, what: string, declared: Shape, bound: reado
       continue
     }
     const actual = column.type
-    const fits =
-      actual !== null &&
-      (actual.kind === field.type.kind || FAMILIES.some((family) => family.includes(actual.kind) && family.includes(field.type.kind)))
-    if (actual !== null && !fits)
+    if (actual !== null && !fits(field.type, actual))
       fail(
         scope,
         'MR_PLAN_TYPE',

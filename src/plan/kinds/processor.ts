@@ -3,7 +3,7 @@ import type { Fields } from '../../define/field.ts'
 import type { ProcessorManifest, StateManifest } from '../../define/manifest.ts'
 import type { StateSpec } from '../../define/state.ts'
 import type { StreamHow } from '../../define/stream.ts'
-import { columnIn, durationOf, fail, isMember, placeIn, type Scope } from '../scope.ts'
+import { durationOf, fail, flatColumnIn, isMember, placeIn, type Scope } from '../scope.ts'
 import { type ProcessorOptions, type StreamDefinition, timeColumn } from './stream.ts'
 
 /** Undefined when its input could not be compiled. */
@@ -16,7 +16,7 @@ export function compileProcessor(scope: Scope, definition: StreamDefinition, how
     fail(scope, 'MR_DEFINE_VALUE', at, `${what} reads "${input.name}", which is a ${input.kind}`, 'a processor reads a stream')
     return undefined
   }
-  const key = how.key === undefined ? undefined : columnIn(scope, input.shape, how.key, at, `${what}, key`, 'MR_PLAN_KEY')?.name
+  const key = how.key === undefined ? undefined : flatColumnIn(scope, input.shape, how.key, at, `${what}, key`, 'MR_PLAN_KEY')?.name
   const time = timeColumn(scope, what, input.shape, how.time, at)
   if (key !== undefined && input.partitions > 1 && input.key !== key)
     fail(

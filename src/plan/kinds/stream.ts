@@ -8,7 +8,7 @@ import type { StateSpec } from '../../define/state.ts'
 import type { StreamHow } from '../../define/stream.ts'
 import { printType, type Shape } from '../../schema/type.ts'
 import { checkColumnNames } from '../names.ts'
-import { checkOptions, columnIn, durationOf, fail, listOf, type Scope, warn } from '../scope.ts'
+import { checkOptions, columnIn, durationOf, fail, flatColumnIn, listOf, type Scope, warn } from '../scope.ts'
 import { commonOf, RELATION_OPTIONS, shapeOf } from './fields.ts'
 
 export interface StreamDefinition extends Definition<'stream'> {
@@ -51,7 +51,7 @@ function collected(scope: Scope, definition: StreamDefinition, how: StreamHow<Fi
     warn(scope, 'MR_PLAN_KEY', at, `${what}: lateness and maxSkew have no effect without an event time`, "add time: '<a timestamp column>'")
   const common = commonOf(scope, definition, how, shape)
   const partitions = partitionCount(scope, what, how.partitions, at)
-  const key = how.key === undefined ? undefined : columnIn(scope, shape, how.key, at, `${what}, key`, 'MR_PLAN_KEY')?.name
+  const key = how.key === undefined ? undefined : flatColumnIn(scope, shape, how.key, at, `${what}, key`, 'MR_PLAN_KEY')?.name
   const dedupe = dedupeOf(scope, what, how, shape, at, partitions)
   if (dedupe && common.keep.logMs < dedupe.withinMs)
     fail(
@@ -108,7 +108,7 @@ function dedupeOf(
 ): StreamManifest['dedupe'] {
   if (how.dedupe === undefined) return undefined
   const withinMs = durationOf(scope, at, `${what}, dedupe.within`, how.dedupe.within)
-  const named = listOf(how.dedupe.by).filter((name) => columnIn(scope, shape, name, at, `${what}, dedupe.by`, 'MR_PLAN_KEY'))
+  const named = listOf(how.dedupe.by).filter((name) => flatColumnIn(scope, shape, name, at, `${what}, dedupe.by`, 'MR_PLAN_KEY'))
   if (how.key === undefined && partitions > 1)
     fail(
       scope,

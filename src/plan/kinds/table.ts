@@ -4,9 +4,9 @@ import type { Fields } from '../../define/field.ts'
 import type { TableManifest } from '../../define/manifest.ts'
 import type { FilesSource } from '../../define/source.ts'
 import type { TableHow } from '../../define/table.ts'
-import { printType, type Shape } from '../../schema/type.ts'
+import { isNested, printType, type Shape } from '../../schema/type.ts'
 import { checkColumnNames } from '../names.ts'
-import { checkOptions, columnIn, durationOf, fail, listOf, type Scope } from '../scope.ts'
+import { checkOptions, columnIn, durationOf, fail, flatColumnIn, listOf, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
 import { commonOf, RELATION_OPTIONS, shapeOf } from './fields.ts'
 import { checkSchedule } from './schedule.ts'
@@ -50,7 +50,7 @@ export async function compileTable(scope: Scope, definition: TableDefinition): P
 /** Key columns exist, are never null, and are of a type that can be compared exactly. */
 export function keyColumns(scope: Scope, what: string, shape: Shape, names: readonly string[], at: string): readonly string[] {
   return names.filter((name) => {
-    const field = columnIn(scope, shape, name, at, `${what}, key`, 'MR_PLAN_KEY')
+    const field = flatColumnIn(scope, shape, name, at, `${what}, key`, 'MR_PLAN_KEY')
     if (!field) return false
     if (['float', 'double', 'json', 'binary'].includes(field.type.kind))
       fail(
@@ -86,6 +86,15 @@ function filesOf(scope: Scope, what: string, from: FilesSource, shape: Shape, at
       `${what}: files of format "${from.format}" cannot be read`,
       didYouMean(String(from.format), FORMATS, 'choose csv, json or parquet'),
     )
+  for (const { name, type } of from.format === 'csv' ? shape.fields : [])
+    if (isNested(type))
+      fail(
+        scope,
+        'MR_SCHEMA_TYPE',
+        at,
+        `${what}: "${name}" is a ${type.kind}, which csv cannot hold`,
+        "take t.json(), or files of format 'json' or 'parquet'",
+      )
   checkSchedule(scope, `${what}, files`, at, from)
   const everyMs = durationOf(scope, at, `${what}, every`, from.every)
   for (const name of Object.keys(from.columns ?? {})) columnIn(scope, shape, name, at, `${what}, files.columns`)

@@ -103,7 +103,8 @@ function bindLane(slot: Slot): string {
 }
 
 const usesBytes = ({ type }: Slot): boolean =>
-  ['string', 'uuid', 'binary', 'json', 'enum'].includes(type.kind) || (type.kind === 'decimal' && type.precision > 18)
+  ['string', 'uuid', 'binary', 'json', 'enum', 'struct', 'list', 'map'].includes(type.kind) ||
+  (type.kind === 'decimal' && type.precision > 18)
 
 /** Moves `q` from the start of the line to its line feed, or breaks `rows`. */
 function rowText(plan: Plan, { entries, spaced }: Layout): string {
@@ -206,6 +207,9 @@ function kindText(slot: Slot, trusted: boolean): string {
     }
     case 'binary':
     case 'json':
+    case 'struct':
+    case 'list':
+    case 'map':
       return exactly(slot, 'q')
   }
 }

@@ -97,7 +97,8 @@ function hasOne(flags: Uint8Array, rows: number): boolean {
   return at >= 0 && at < rows
 }
 
-function finishLane(lane: Lane, rows: number, bytes: Uint8Array): Column {
+/** One column of `finishLanes`. */
+export function finishLane(lane: Lane, rows: number, bytes: Uint8Array): Column {
   const nulls = lane.nullable && hasOne(lane.nulls, rows) ? lane.nulls : null
   if (lane.kind === 'bytes') return { kind: 'bytes', bytes, start: lane.start, length: lane.length, nulls }
   if (lane.kind === 'number') return { kind: 'number', values: lane.values, nulls }

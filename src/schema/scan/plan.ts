@@ -1,7 +1,7 @@
 // What one scanner looks for, and what one scan has under its hands. A plan is made once for a shape and a choice of
 // columns; the state lives for one call of `scan`.
 import type { ErrorCode } from '../../core/errors.ts'
-import type { Field, Shape, Type } from '../type.ts'
+import { type Field, isNested, type NestedType, type Shape, type Type } from '../type.ts'
 import { type Lane, newLane, type Side } from './lanes.ts'
 import { type Measure, newMeasure, newWhole, type Whole } from './read-number.ts'
 import { type Fault, newFault } from './syntax.ts'
@@ -18,6 +18,8 @@ export interface Slot {
   readonly lane: number
   /** An enum's values, as bytes. */
   readonly values: readonly Uint8Array[]
+  /** Reads the values of a nested type strictly; null where they are known to be good, or are no such. */
+  readonly nested: { check(state: ScanState, slot: Slot, at: number, end: number): number } | null
 }
 
 export interface Plan {
@@ -51,7 +53,7 @@ export interface Arrays {
 }
 
 export interface ScanState extends Arrays {
-  readonly bytes: Buffer
+  bytes: Buffer
   readonly view: DataView
   capacity: number
   lines: Int32Array
@@ -67,7 +69,7 @@ export interface ScanState extends Arrays {
   readonly whole: Whole
   readonly fault: Fault
   problem: Problem | null
-  readonly side: Side
+  side: Side
   /** The text of the last string read: in `bytes`, or decoded in `side`. */
   text: Uint8Array
   from: number
@@ -86,22 +88,34 @@ export interface PlanOptions {
   readonly columns?: readonly string[]
   readonly ignoreUnknown: boolean
   readonly maxRowBytes: number
+  /** Makes the readers of nested values; without it they are passed over. */
+  readonly nested?: (type: NestedType) => Slot['nested']
 }
 
 export function makePlan(shape: Shape, options: PlanOptions): Plan {
   const names = options.columns ?? shape.fields.map((field) => field.name)
   const wanted = names.map((name) => shape.fields.find((field) => field.name === name)!)
-  const slots = shape.fields.map((field, index) => makeSlot(field, index, names.indexOf(field.name)))
+  const slots = shape.fields.map((field, index) => makeSlot(field, index, names.indexOf(field.name), options.nested))
   const { trusted, ignoreUnknown, maxRowBytes } = options
   return { slots, wanted, trusted, ignoreUnknown, maxRowBytes, table: makeTable(slots), order: new Int32Array(slots.length + 8) }
 }
 
-function makeSlot(field: Field, index: number, lane: number): Slot {
-  const values = field.type.kind === 'enum' ? field.type.values.map((value) => Buffer.from(value)) : []
-  return { index, name: field.name, key: Buffer.from(field.name), type: field.type, optional: field.optional, lane, values }
+export function makeSlot(field: Field, index: number, lane: number, nested?: PlanOptions['nested']): Slot {
+  const { name, type, optional } = field
+  const values = type.kind === 'enum' ? type.values.map((value) => Buffer.from(value)) : []
+  return {
+    index,
+    name,
+    key: Buffer.from(name),
+    type,
+    optional,
+    lane,
+    values,
+    nested: isNested(type) ? (nested?.(type) ?? null) : null,
+  }
 }
 
-function makeTable(slots: readonly Slot[]): Int32Array {
+export function makeTable(slots: readonly Slot[]): Int32Array {
   let size = 8
   while (size < slots.length * 2) size *= 2
   const table = new Int32Array(size)
@@ -120,7 +134,7 @@ function hashBytes(bytes: Uint8Array, from: number, to: number): number {
 }
 
 /** The slot whose name is the bytes [from, to), or -1. `guess` is tried first: fields mostly come in order. */
-export function findSlot(plan: Plan, bytes: Uint8Array, from: number, to: number, guess: number): number {
+export function findSlot(plan: Pick<Plan, 'slots' | 'table'>, bytes: Uint8Array, from: number, to: number, guess: number): number {
   if (guess < plan.slots.length && sameBytes(plan.slots[guess]!.key, bytes, from, to)) return guess
   const mask = plan.table.length - 1
   for (let at = hashBytes(bytes, from, to) & mask; ; at = (at + 1) & mask) {

@@ -42,8 +42,9 @@ export function readValue(state: ScanState, slot: Slot, at: number, end: number,
  * - date, time, timestamp: strings, see `read-time.ts`; never a number of milliseconds, whose unit one would have to guess.
  * - string: any text, U+0000 included. uuid: the 36 characters, kept in lower case. enum: one of its values (MR_ROW_ENUM).
  * - binary: base64 with padding. json: any value; its text is kept as written.
+ * - struct, list, map: an object, an array, an object, whose parts are taken as above; see `nested.ts`.
  */
-function readKind(state: ScanState, slot: Slot, at: number, end: number, row: number): number {
+export function readKind(state: ScanState, slot: Slot, at: number, end: number, row: number): number {
   const type = slot.type
   switch (type.kind) {
     case 'boolean':
@@ -61,6 +62,10 @@ function readKind(state: ScanState, slot: Slot, at: number, end: number, row: nu
       return readDouble(state, slot, at, end, row, type.kind === 'float')
     case 'json':
       return readJson(state, slot, at, end, row)
+    case 'struct':
+    case 'list':
+    case 'map':
+      return readNested(state, slot, at, end, row)
     default:
       return isQuote(state, at) ? readText(state, slot, at, end, row) : wrongType(state, slot, at, end)
   }
@@ -94,11 +99,11 @@ function delimitNumber(state: ScanState, at: number, end: number): number {
   return next
 }
 
-function readInteger(state: ScanState, slot: Slot, at: number, end: number, row: number, precision: number, scale: number): number {
+export function readInteger(state: ScanState, slot: Slot, at: number, end: number, row: number, precision: number, scale: number): number {
   const mark = state.side.length
   const next = delimitNumber(state, at, end)
   state.side.length = mark
-  if (next === UNFIT || (next > 0 && slot.type.kind === 'long' && isQuote(state, at) && hasFraction(state))) {
+  if (next === UNFIT || (next > 0 && slot.type.kind !== 'decimal' && isQuote(state, at) && hasFraction(state))) {
     return wrongType(state, slot, at, end)
   }
   if (next < 0) return next
@@ -174,6 +179,12 @@ function parseDouble(state: ScanState, from: number, to: number): number {
   for (let at = measure.first; at <= measure.last; at++) if (state.bytes[at] !== 0x2e) digits = digits * 10 + (state.bytes[at]! - 0x30)
   const value = measure.exponent < 0 ? digits / POWERS[-measure.exponent]! : digits * POWERS[measure.exponent]!
   return measure.negative ? -value : value
+}
+
+/** The text of the value, as it is written. */
+function readNested(state: ScanState, slot: Slot, at: number, end: number, row: number): number {
+  const next = slot.nested ? slot.nested.check(state, slot, at, end) : at
+  return next < 0 ? next : readJson(state, slot, at, end, row)
 }
 
 function readJson(state: ScanState, slot: Slot, at: number, end: number, row: number): number {
@@ -289,7 +300,7 @@ const outOfRange = (state: ScanState, slot: Slot, at: number, end: number): numb
 const notAllowed = (state: ScanState, slot: Slot, at: number, end: number): number => refuse(state, slot, at, end, 'MR_ROW_ENUM')
 
 /** MALFORMED if the value is no JSON at all, which then is the better message. */
-function refuse(state: ScanState, slot: Slot, at: number, end: number, code: Problem['code']): number {
+export function refuse(state: ScanState, slot: Slot, at: number, end: number, code: Problem['code']): number {
   const next = skipValue(state.bytes, at, end, state.fault, 1)
   if (next < 0) return MALFORMED
   const message = `field ${slot.name}: expected ${describe(slot)}, got ${excerpt(state.bytes, at, next)}`
@@ -334,5 +345,11 @@ function describe(slot: Slot): string {
       return 'a JSON value'
     case 'enum':
       return `one of ${type.values.map((value) => JSON.stringify(value)).join(', ')}`
+    case 'struct':
+      return `an object with ${type.fields.map(({ name }) => name).join(', ')}`
+    case 'list':
+      return 'an array'
+    case 'map':
+      return 'an object'
   }
 }

@@ -8,6 +8,7 @@ import { fingerprint } from '../fingerprint.ts'
 import type { Shape } from '../type.ts'
 import { type Entry, generateLoop, type Layout, type Loop, lookAhead } from './generate.ts'
 import { copyInto, finishLanes, growLane } from './lanes.ts'
+import { newNested } from './nested.ts'
 import { type Arrays, makePlan, newArrays, newState, type Plan, type Problem, type ScanState } from './plan.ts'
 import { readRow } from './read-row.ts'
 
@@ -67,7 +68,9 @@ export interface ScannerOptions {
 export function compileScanner(shape: Shape, options: ScannerOptions = {}): Scanner {
   const ignoreUnknown = options.unknown === 'ignore'
   const maxRowBytes = options.maxRowBytes ?? 1_048_576
-  const strict = newReader(makePlan(shape, { trusted: false, ignoreUnknown, maxRowBytes }))
+  const strict = newReader(
+    makePlan(shape, { trusted: false, ignoreUnknown, maxRowBytes, nested: (type) => newNested(type, ignoreUnknown) }),
+  )
   const projected = new Map<string, Reader>()
   const readerFor = ({ trusted, columns }: ScanOptions): Reader => {
     if (!trusted) return strict

@@ -9,6 +9,7 @@ import type { Log } from '../../log/log.ts'
 import type { PipelineFigures } from '../../observe/figures.ts'
 import type { SeriesStore } from '../../observe/series.ts'
 import type { RunHistory } from '../../orchestrate/history.ts'
+import type { Maintained } from '../../orchestrate/maintenance.ts'
 import type { Advice } from '../../orchestrate/storage-advice.ts'
 import type { StorageReport } from '../../orchestrate/verify-storage.ts'
 import type { CheckHistory } from '../../quality/history.ts'
@@ -58,6 +59,8 @@ export interface AdminParts {
   /** Kinds of answers that changed; see AdminEvent. */
   onChange(listener: (key: readonly [string, string?]) => void): () => void
   readonly storage: StorageActions
+  /** One pass of maintenance now, over these tables or all. */
+  maintain(who: Identity, tables: readonly string[]): Promise<Maintained>
   /** The first record of the audit trail that does not fit; null when all do. */
   verifyAudit(): Promise<{ readonly sequence: number; readonly reason: string } | null>
   readonly tokens: {

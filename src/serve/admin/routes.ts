@@ -13,7 +13,7 @@ import { overview } from './overview.ts'
 import { type AdminParts, isVisible } from './parts.ts'
 import { qualityPage, relationDetail, rowsPage, schemaPage, snapshotsPage, summaries } from './relations.ts'
 import { mayRun, resumeRun, runDetail, runs, startRun } from './runs.ts'
-import { advice, removeTag, restore, setTag, tags } from './storage.ts'
+import { advice, maintain, removeTag, restore, setTag, tags } from './storage.ts'
 import { streamDetail, streams } from './streams.ts'
 import type { RunRequest, Session } from './types.ts'
 import { verifyAll } from './verify.ts'
@@ -90,6 +90,7 @@ export function addAdmin(app: FastifyInstance, parts: AdminParts): void {
   route('POST', '/relations/:name/restore', (caller, { params, body }) =>
     forAdmin(caller, () => restore(parts, caller, params['name']!, body)),
   )
+  route('POST', '/maintain', (caller, { body }) => forAdmin(caller, () => maintain(parts, caller, body)))
   route('GET', '/relations/:name/tags', (caller, { params }) => forAdmin(caller, () => tags(parts, params['name']!)))
   route('POST', '/relations/:name/tags', (caller, { params, body }) => forAdmin(caller, () => setTag(parts, caller, params['name']!, body)))
   route('POST', '/relations/:name/tags/:tag/remove', (caller, { params }) =>

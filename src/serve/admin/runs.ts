@@ -102,7 +102,8 @@ async function findRun(parts: AdminParts, caller: Caller, id: string): Promise<{
 export async function runDetail(parts: AdminParts, caller: Caller, id: string): Promise<RunDetail> {
   const { recorded, steps } = await findRun(parts, caller, id)
   const failed = steps.find((step) => step.status === 'failed')
-  const broken = steps.filter((step) => step.status === 'failed' || step.status === 'skipped').map((step) => step.relation)
+  // Failed maintenance holds nothing back: the table is as it was.
+  const broken = steps.filter((step) => isBroken(step) && !step.saved).map((step) => step.relation)
   const held = downstream(assetsOf(parts.manifest()), broken)
     .map((asset) => asset.name)
     .filter((name) => mayName(parts, caller, name))
@@ -133,7 +134,7 @@ function stepOf(parts: AdminParts, step: StepRecord): RunStep {
   const relation = parts.manifest().relations.find((candidate) => candidate.name === step.relation)
   return {
     name: step.name,
-    relation: step.relation,
+    relation: step.relation === '' ? null : step.relation,
     note: step.note,
     state: STEP_STATES[step.status],
     startedAtMs: step.startedMs,
@@ -149,7 +150,8 @@ function stepOf(parts: AdminParts, step: StepRecord): RunStep {
       added: effect.added,
       removed: effect.removed,
     })),
-    sql: relation?.kind === 'model' ? relation.sql.text : null,
+    saved: step.saved ?? null,
+    sql: relation?.kind === 'model' && !step.saved ? relation.sql.text : null,
     query: null,
   }
 }
@@ -166,6 +168,7 @@ function shownStep(parts: AdminParts, caller: Caller, step: RunStep): RunStep {
     tries: step.tries.map((attempt) => (isQuoted || attempt.error === null ? attempt : { ...attempt, error: HIDDEN })),
     waitsOn: step.waitsOn.filter((name) => mayName(parts, caller, name)),
     rows: isCounted ? step.rows : null,
+    saved: isCounted ? step.saved : null,
     error: step.error && shownError(isQuoted, step.error),
     log: isQuoted ? step.log : [],
     effects: step.effects
@@ -174,6 +177,8 @@ function shownStep(parts: AdminParts, caller: Caller, step: RunStep): RunStep {
     sql: relation?.kind === 'model' && relation.inputs.every((input) => mayName(parts, caller, input)) ? step.sql : null,
   }
 }
+
+const isBroken = ({ status }: StepRecord): boolean => status === 'failed' || status === 'skipped'
 
 const HIDDEN = 'it failed; an administrator sees why'
 
@@ -206,9 +211,7 @@ export async function resumeRun(parts: AdminParts, caller: Caller, id: string): 
       .relations.filter(isAsset)
       .map((relation) => relation.name),
   )
-  const assets = steps
-    .filter((step) => (step.status === 'failed' || step.status === 'skipped') && known.has(step.relation))
-    .map((step) => step.relation)
+  const assets = steps.filter((step) => isBroken(step) && !step.saved && known.has(step.relation)).map((step) => step.relation)
   if (assets.length === 0) throw new MillraceError('MR_USAGE', `nothing of run ${id} is left to do`, { fix: 'start a new run' })
   return { nowMs: parts.clock.nowMs(), id: await parts.startRun({ assets, checks: [], full: false, by: caller.user }) }
 }

@@ -2,6 +2,7 @@
 import { MillraceError } from '../../core/errors.ts'
 import { RESTORED_FROM } from '../../lake/snapshot-summary.ts'
 import type { LakeTable } from '../../lake/types.ts'
+import type { StepRecord } from '../../orchestrate/history.ts'
 import type { Advice } from '../../orchestrate/storage-advice.ts'
 import type { Caller } from '../answer.ts'
 import type { AdminParts } from './parts.ts'
@@ -66,6 +67,41 @@ export function tagsOf({ name, refs, snapshots }: LakeTable): Tags {
 }
 
 export const advice = async (parts: AdminParts): Promise<{ advice: readonly Advice[] }> => ({ advice: await parts.storage.advise() })
+
+export interface MaintainedStep {
+  readonly name: string
+  readonly table: string | null
+  readonly state: 'done' | 'failed'
+  readonly note: string | null
+  readonly error: StepRecord['error']
+  readonly filesBefore: number
+  readonly filesAfter: number
+  readonly bytesBefore: number
+  readonly bytesAfter: number
+}
+
+export interface MaintainedAnswer {
+  /** Null when there was nothing to do. */
+  readonly run: string | null
+  readonly steps: readonly MaintainedStep[]
+}
+
+export async function maintain(parts: AdminParts, caller: Caller, body: unknown): Promise<MaintainedAnswer> {
+  const { tables } = (body ?? {}) as Record<string, unknown>
+  if (tables !== undefined && !(Array.isArray(tables) && tables.every((name) => typeof name === 'string')))
+    throw new MillraceError('MR_USAGE', 'tables is a list of names', { fix: 'send {"tables": ["orders"]}, or {} for all' })
+  const { runId, steps } = await parts.maintain(caller, (tables ?? []) as string[])
+  return { run: runId, steps: steps.map(maintainedStep) }
+}
+
+const maintainedStep = ({ name, relation, status, note, error, saved }: StepRecord): MaintainedStep => ({
+  name,
+  table: relation === '' ? null : relation,
+  state: status === 'succeeded' ? 'done' : 'failed',
+  note,
+  error,
+  ...saved!,
+})
 
 function textOf(body: unknown, member: 'to' | 'tag'): string {
   const value = ((body ?? {}) as Record<string, unknown>)[member]

@@ -502,6 +502,13 @@ export interface RunStep {
     readonly added: number | null
     readonly removed: number | null
   }[]
+  /** Of a step of maintenance: the files that it looked at, before and after. */
+  readonly saved: {
+    readonly filesBefore: number
+    readonly filesAfter: number
+    readonly bytesBefore: number
+    readonly bytesAfter: number
+  } | null
   /** The statement that it ran, and what the engine measured. */
   readonly sql: string | null
   readonly query: {

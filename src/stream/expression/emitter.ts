@@ -19,6 +19,9 @@ export function representationOf(type: ValueType): Representation {
     case 'json':
     case 'uuid':
     case 'binary':
+    case 'struct':
+    case 'list':
+    case 'map':
       return 'text'
     default:
       return 'number'

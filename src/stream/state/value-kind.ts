@@ -1,5 +1,5 @@
 // One value. Kept as text where it could be changed from outside, so that user code never holds what is in the cell.
-import type { Type } from '../../schema/type.ts'
+import { isNested, type Type } from '../../schema/type.ts'
 import { decodeValue, encodeValue, type Value } from '../value.ts'
 import { codecOf } from './codec.ts'
 import type { Kind } from './slot.ts'
@@ -9,7 +9,7 @@ interface Cell {
 }
 
 export function valueKind(type: Type): Kind<Cell> {
-  const codec = type.kind === 'json' || type.kind === 'binary' ? codecOf(type) : null
+  const codec = type.kind === 'json' || type.kind === 'binary' || isNested(type) ? codecOf(type) : null
   return {
     handle: (slot) => ({
       get: (): Value => {

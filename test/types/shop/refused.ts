@@ -20,6 +20,7 @@ import {
   table,
 } from 'millrace'
 import { analyst } from './access.ts'
+import { baskets } from './baskets.ts'
 import { dailyRevenue } from './models.ts'
 import { payments, reviews } from './streams.ts'
 import { customers, orders } from './tables.ts'
@@ -175,6 +176,28 @@ processor(
         // @ts-expect-error a column that the table lacks
         row.nope
       },
+    },
+  },
+)
+
+// @ts-expect-error a map's key is text, a whole number or a date
+t.map(t.double(), t.int())
+// @ts-expect-error a map's key is never null
+t.map(t.string().optional(), t.int())
+// @ts-expect-error a member is a field
+t.struct({ a: 'string' })
+// @ts-expect-error a struct is no event time
+stream('x', { at: t.struct({ at: t.timestamp() }) }, { from: http(), time: 'at' })
+processor(
+  'x',
+  { n: t.int() },
+  {
+    from: baskets,
+    on(basket, _state, { emit }) {
+      // @ts-expect-error a member that the struct does not have
+      emit({ n: basket.items[0]!.nope })
+      // @ts-expect-error an element may not be there
+      emit({ n: basket.items[0].sku.length })
     },
   },
 )

@@ -1,0 +1,82 @@
+// Windows in questions give the rows that a live model's batch twin gives, whatever else the question does with them.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { printLive } from './algebra/print-query.ts'
+import { compileLive } from './algebra/read-query.ts'
+import type { StreamShape } from './algebra/source.ts'
+import { openParser } from './ast.ts'
+import { openTestEngine } from './testing.ts'
+import { expandWindows } from './window-calls.ts'
+
+const SHAPE: StreamShape = {
+  fields: [
+    { name: 'seen', type: { kind: 'timestamp' }, optional: false },
+    { name: 'shop', type: { kind: 'string' }, optional: false },
+    { name: 'device', type: { kind: 'string' }, optional: true },
+    { name: 'amount', type: { kind: 'int' }, optional: false },
+  ],
+}
+
+/** Also before 1970, and with rows at one time. */
+const ROWS = `SELECT make_timestamptz(((hash(range) % 400)::BIGINT - 200) * 500000) AS seen, ['a', 'b'][1 + (hash(range + 1) % 2)::INTEGER] AS shop,
+  ['x', 'y', NULL][1 + (hash(range + 2) % 3)::INTEGER] AS device, range::INTEGER AS amount FROM range(300)`
+
+const SAME = [
+  'SELECT window_start, shop, count(*) AS n, sum(amount) AS total FROM tumble(sales, seen, INTERVAL 7 SECOND) GROUP BY ALL',
+  'SELECT sales.window_start, window_end, count(*) AS n FROM TUMBLE(sales, sales.seen, INTERVAL 1 MINUTE) WHERE sales.amount > 10 GROUP BY ALL',
+  'SELECT window_start, window_end, shop, avg(amount) AS mean FROM hop(sales, seen, INTERVAL 2 SECOND, INTERVAL 10 SECOND) GROUP BY ALL',
+  'SELECT device, window_start, window_end, count(*) AS n FROM session(sales, seen, INTERVAL 3 SECOND, key := device) WHERE device IS NOT NULL GROUP BY ALL',
+]
+
+test('windows are those of live models', async () => {
+  await using parts = await openTestEngine()
+  const parser = await openParser(parts.engine)
+  await parts.session.run(`CREATE TABLE sales AS ${ROWS}`)
+  const sorted = async (sql: string): Promise<string[]> =>
+    (await parts.session.rows(sql)).rows.map((row) => JSON.stringify(row.map(String))).sort()
+  const asked = async (sql: string): Promise<string[]> => {
+    const statement = await parser.parse(sql)
+    await expandWindows(parser, statement)
+    return sorted(await parser.print(statement))
+  }
+  for (const sql of SAME) {
+    const live = compileLive((await parser.parse(sql)).node, () => SHAPE)
+    const expected = await sorted(printLive(live, (name) => name))
+    assert.ok(expected.length >= 4, sql)
+    assert.deepEqual(await asked(sql), expected, sql)
+  }
+  const [counted] = await asked(
+    `WITH few AS (SELECT *, seen AS moment FROM sales WHERE amount < 50)
+     SELECT count(*), count(DISTINCT w.window_start), sum((t.window_end = t.window_start + INTERVAL 1 MINUTE)::INTEGER)
+     FROM hop(few, moment, INTERVAL 1 SECOND, INTERVAL 3 SECOND) w, (SELECT * FROM tumble(few, seen, INTERVAL 1 MINUTE) ORDER BY amount LIMIT 1) t`,
+  )
+  assert.equal(JSON.parse(counted!)[0], '150')
+  assert.deepEqual(await asked('SELECT columns(*) FROM tumble(sales, seen, INTERVAL 1 MINUTE) LIMIT 0'), [])
+  const names = await parser.parse('SELECT * FROM hop(sales, seen, INTERVAL 1 SECOND, INTERVAL 2 SECOND)')
+  await expandWindows(parser, names)
+  const { columns } = await parts.session.rows(await parser.print(names))
+  assert.deepEqual(
+    columns.map(({ name }) => name),
+    ['seen', 'shop', 'device', 'amount', 'window_start', 'window_end'],
+  )
+  parser.close()
+})
+
+test('another form is refused with the right one', async () => {
+  await using parts = await openTestEngine()
+  const parser = await openParser(parts.engine)
+  for (const [call, message] of [
+    ['tumble(sales, seen)', 'tumble does not take these arguments'],
+    ["tumble('sales', seen, INTERVAL 1 SECOND)", 'tumble does not take these arguments'],
+    ['tumble(sales, seen + INTERVAL 1 SECOND, INTERVAL 1 SECOND)', 'tumble does not take these arguments'],
+    ['tumble(sales, seen, INTERVAL 1 MONTH)', 'tumble has a length that is no INTERVAL of fixed length'],
+    ['tumble(sales, seen, INTERVAL 0 SECOND)', 'tumble has a length that is no INTERVAL of fixed length'],
+    ['tumble(sales, seen, amount)', 'tumble has a length that is not constant'],
+    ['hop(sales, seen, INTERVAL 2 SECOND, INTERVAL 3 SECOND)', 'hop has a width that is no multiple of its slide'],
+    ['session(sales, seen, INTERVAL 2 SECOND, key := upper(device))', 'session has a key that is no column'],
+  ] as const) {
+    const statement = await parser.parse(`SELECT * FROM ${call}`)
+    await assert.rejects(expandWindows(parser, statement), { code: 'MR_SQL_SYNTAX', message }, call)
+  }
+  parser.close()
+})

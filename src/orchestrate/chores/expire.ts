@@ -1,0 +1,30 @@
+// Old snapshots expire: metadata that lists thousands slows every commit down. What is kept is decided in `lake/expire.ts`.
+import type { Chore, ChoreDone, ChoreParts, ChoreTask } from './chore.ts'
+
+/** Snapshots stay for seven days, and the last hundred in any case. */
+const EXPIRY = { olderThanMs: 7 * 86_400_000, retainLast: 100 }
+/** Above this, only those of the last hour and the last hundred stay. */
+export const SNAPSHOTS_MAX = 500
+
+export const expire: Chore = { name: 'expire', run }
+
+async function run({ clock, lake }: ChoreParts, { table }: ChoreTask): Promise<ChoreDone | null> {
+  const isLong = table.snapshots.length > SNAPSHOTS_MAX
+  const own = (property: string): number | undefined => numberOf(table.properties[`history.expire.${property}`])
+  const isOld =
+    table.snapshots.length > (own('min-snapshots-to-keep') ?? EXPIRY.retainLast) &&
+    clock.nowMs() - table.snapshots[0]!.timestampMs > (own('max-snapshot-age-ms') ?? EXPIRY.olderThanMs)
+  // A name may have had its time, and a branch has its own retention.
+  const isNamed = Object.keys(table.refs).length > 1
+  if (!isLong && !isOld && !isNamed) return null
+  const gone = await lake.expire(table.name, isLong ? { ...EXPIRY, olderThanMs: 3_600_000 } : EXPIRY)
+  if (gone.snapshots === 0 && gone.names === 0) return null
+  const names = gone.names > 0 ? [`${gone.names} names of snapshots had their time`] : []
+  const snapshots = gone.snapshots > 0 ? [`${gone.snapshots} snapshots expired`] : []
+  return {
+    note: [...snapshots, ...names].join(', '),
+    saved: { filesBefore: gone.files, filesAfter: 0, bytesBefore: gone.bytes, bytesAfter: 0 },
+  }
+}
+
+const numberOf = (text: string | undefined): number | undefined => (text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined)
