@@ -139,12 +139,23 @@ const historyOf =
   async ({ topic, stream }) => {
     // Nested columns do not come back from files as the text that batches hold: such a model has what the log still has.
     if (stream.shape.fields.some(({ type }) => isNested(type))) return null
-    const { offsets, checkpoint } = await catalog.progress(materializeName(topic))
+    const progress = () => catalog.progress(materializeName(topic))
+    let { offsets, checkpoint } = await progress()
     if (offsets.length === 0) return null
+    let saved: { readonly sources?: Readonly<Record<string, SourceState>> } | undefined
+    while (checkpoint && saved === undefined) {
+      const { location }: { readonly location: string } = checkpoint
+      try {
+        saved = (await checkpoints.read(location)) as { readonly sources?: Readonly<Record<string, SourceState>> }
+      } catch (error) {
+        // The stream goes on meanwhile: each of its commits removes the checkpoint before.
+        ;({ offsets, checkpoint } = await progress())
+        if (checkpoint?.location === location) throw error
+      }
+    }
     const below = Array.from({ length: stream.partitions }, (_, index) => offsets.find(({ partition }) => partition === index)?.next ?? 0)
-    const state = checkpoint && ((await checkpoints.read(checkpoint.location)) as { sources?: Record<string, SourceState> })
     // Read after the offsets: what the table has beyond them is left to the log.
     const table = await lake.table(topic)
     const rows = readHistory({ engine, lake }, { table, shape: stream.shape, below })
-    return { topic, offsets: below, state: state?.sources?.[topic] ?? null, rows }
+    return { topic, offsets: below, state: saved?.sources?.[topic] ?? null, rows }
   }
