@@ -136,7 +136,7 @@ for (const formatVersion of [2, 3] as const) {
       await change(world, random)
       const people = await world.lake.table('people')
       await refresh(world, model, integer(random, 3) === 0)
-      const at = `make_timestamptz(${people.current!.timestampMs * 1000})`
+      const at = `make_timestamptz(${(people.current?.timestampMs ?? world.clock.nowMs()) * 1000})`
       await tested.session.run(`INSERT INTO states SELECT ${step}, ${at}, id, city, visits FROM (${await scanOf(world.lake, 'people')})`)
       await tested.session.run(`INSERT INTO steps SELECT ${step}, ${at}`)
       if (integer(random, 4) === 0) await compact(world, 'history')

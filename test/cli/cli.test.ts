@@ -63,7 +63,18 @@ after(() => {
 
 const COMMANDS = [
   ...['init', 'dev', 'start', 'check', 'plan', 'apply', 'run', 'query', 'status', 'logs', 'verify', 'restore', 'doctor', 'token', 'tag'],
-  ...['token create', 'token list', 'token revoke', 'tag create', 'tag list', 'tag remove'],
+  ...['maintain', 'branch', 'publish', 'backfill'],
+  ...[
+    'token create',
+    'token list',
+    'token revoke',
+    'tag create',
+    'tag list',
+    'tag remove',
+    'branch create',
+    'branch list',
+    'branch remove',
+  ],
 ]
 
 test('every command has help with examples', async () => {
@@ -79,7 +90,7 @@ test('every command has help with examples', async () => {
         const help = await millrace(...command.split(' '), '--help')
         assert.equal(help.status, 0, command)
         assert.match(help.out, new RegExp(`Examples:\n {2}\\$ millrace ${command}`), command)
-        if (command !== 'token' && command !== 'tag') assert.match(help.out, /--json/, command)
+        if (!['token', 'tag', 'branch'].includes(command)) assert.match(help.out, /--json/, command)
       }),
     )
 })
