@@ -122,7 +122,7 @@ export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random
         const keys: string[] = []
         for (let at = 0; at < leaf.length; at += BLOCK_BYTES) {
           const block = leaf.subarray(at, Math.min(leaf.length, at + BLOCK_BYTES))
-          const key = hash('sha1', block, 'base64')
+          const key = hash('sha256', block, 'base64')
           blocks[key] ??= before?.blocks[key] ?? draft.add(block)
           keys.push(key)
           await draft.turn(block.length)
