@@ -16,7 +16,7 @@ const REST_MAX_MS = 500
 /** Up to `easyMs` behind it rests as much as it may, from `urgentMs` on not at all. */
 const THREAD_BUSY = { easyMs: 500, urgentMs: 1_500 }
 /** Every processor is busy: the log takes what comes now, readers have it later. */
-const MACHINE_FULL = { easyMs: 3_000, urgentMs: 10_000 }
+const MACHINE_FULL = { easyMs: 1_000, urgentMs: 2_500 }
 
 export interface Round {
   /** `clock.monotonicMs()` and `clock.busyMs()` as it began. */
