@@ -82,7 +82,7 @@ function Item({ run, chosen, search }: { readonly run: RunSummary; readonly chos
       </span>
       <span className="col">
         <span className="row" style={{ gap: 6 }}>
-          <span className="m5 cut">{run.name}</span>
+          <span className="m5 cut lead">{run.name}</span>
           <span className="muted num s12 cut">{run.id}</span>
         </span>
         <span className="s12 muted cut" style={{ display: 'block' }}>

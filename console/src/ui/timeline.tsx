@@ -110,7 +110,7 @@ export function Timeline({
         <button type="button" className="tlr" key={step.name} aria-pressed={step.name === chosen} onClick={() => onChoose(step.name)}>
           <span className="row col">
             <StateIcon tone={TONES[step.state]} word={step.state} />
-            <span className="m5 cut">{step.name}</span>
+            <span className="m5 cut lead">{step.name}</span>
             <span className="s12 muted cut hide-m">{step.tries.length > 1 ? `${step.tries.length} tries` : step.note}</span>
           </span>
           <span className="trk hide-m">
