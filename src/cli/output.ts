@@ -35,9 +35,11 @@ export function openOutput(options: { json?: boolean }): Output {
   }
 }
 
-/** Columns aligned by width; numbers to the right; `absent` stands for null. */
+const textOf = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value))
+
+/** Columns aligned by width; numbers to the right; `absent` stands for null; lists and objects are JSON. */
 export function printTable(headers: readonly string[], rows: readonly (readonly unknown[])[], absent = 'null'): string {
-  const cells = rows.map((row) => row.map((value) => (value === null || value === undefined ? absent : String(value))))
+  const cells = rows.map((row) => row.map((value) => (value === null || value === undefined ? absent : textOf(value))))
   const widths = headers.map((header, index) => Math.max(header.length, ...cells.map((row) => row[index]?.length ?? 0)))
   const isNumber = headers.map(
     (_, index) => rows.length > 0 && rows.every((row) => row[index] === null || /^-?[\d.]+$/.test(String(row[index]))),
