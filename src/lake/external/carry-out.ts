@@ -11,7 +11,7 @@ import type { TableMetadata } from '../table-metadata.ts'
 import type { Update } from '../updates/update.ts'
 import { addedSnapshots, type TableCommit, updatesBetween } from '../updates/updates-between.ts'
 import { currentOf, type ExternalEntries, type Loaded } from './external-entries.ts'
-import { restageAppend } from './restage-append.ts'
+import { isBareAppend, restageAppend } from './restage-append.ts'
 
 export interface CarryOutParts {
   readonly clock: Clock
@@ -150,11 +150,9 @@ async function readMoves({ files, entries }: CarryOutParts, { tables }: CommitRe
   return [...stubborn, ...moves.filter(canFollow)]
 }
 
-const isAppendOnly = ({ before, after }: Move): boolean =>
-  addedSnapshots(before, after).every((snapshot) => snapshot.summary.operation === 'append')
-
 /** A table that is created has nobody who could change it meanwhile. */
-const canFollow = (move: Move): boolean => move.before === undefined || isAppendOnly(move)
+const canFollow = ({ before, after }: Move): boolean =>
+  before === undefined || addedSnapshots(before, after).length === 0 || isBareAppend(before, after)
 
 interface Standing {
   /** Another table has the commit. */
