@@ -193,3 +193,32 @@ for (const hasTransactions of [true, false])
     for (const what of ['committed', 'MR_INTERNAL', ...FAULTS])
       assert.ok((seen.get(what) ?? 0) > 0, `${what} never happened: ${JSON.stringify([...seen])}`)
   })
+
+test('an answer of success that cannot be read leaves a commit open, and it is found to be done', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'external-'))
+  const place = join(server.data, 'lake', 'garbled')
+  let isGarbled = false
+  const proxy = await startFaultyProxy({
+    target: `${server.server.url}/iceberg`,
+    hasTransactions: true,
+    faultOf: (method, path) => (isGarbled && method === 'POST' && path.endsWith('/tables/a') ? 'answer garbled' : 'none'),
+  })
+  const at = { url: proxy.url, control: join(directory, 'control.db'), place, namespace: ['garbled'], mark: 'millrace.commit.one' }
+  try {
+    const { lake, catalog, close } = await openProcess(at, () => true)
+    await lake.create(table('a'))
+    await catalog.acquire('p', 'g')
+    const file = await fakeDataFile(nodeDisk, lake, await lake.table('a'), { name: '0', rows: 1 })
+    const pipeline = { name: 'p', generation: 'g', offsets: [{ topic: 't', partition: 0, next: 1 }] }
+    isGarbled = true
+    const committed = lake.commit([{ table: 'a', operation: 'append', add: [file], remove: [] }], { pipeline })
+    await assert.rejects(committed)
+    isGarbled = false
+    assert.equal((await catalog.progress('p')).offsets[0]?.next, 1)
+    assert.deepEqual(await filesOf(lake, 'a'), ['0.parquet'])
+    await close()
+  } finally {
+    await proxy.stop()
+    rmSync(directory, { recursive: true })
+  }
+})

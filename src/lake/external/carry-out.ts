@@ -78,7 +78,8 @@ export async function carryOut(parts: CarryOutParts, { id, request }: Intent, is
       isLost = !(await send(steps))
     } catch (cause) {
       const error = asMillraceError(cause)
-      if (error.code !== 'MR_CATALOG_BUSY') throw isBegun || isDoubtful || settled.size > 0 ? error : new Certain(error)
+      if (error.code !== 'MR_CATALOG_BUSY')
+        throw isRefusal(error) && !isBegun && !isDoubtful && settled.size === 0 ? new Certain(error) : error
       if (round >= ROUND_MAX) throw error
       isDoubtful = true
     }
@@ -115,6 +116,9 @@ export class Certain extends Error {
     this.error = error
   }
 }
+
+/** Any other error may be one of reading the answer to what was carried out. */
+const isRefusal = ({ code }: MillraceError): boolean => code === 'MR_CATALOG_REFUSED' || code === 'MR_CATALOG_DENIED'
 
 const isCreation = ({ requirements }: TableCommit): boolean => requirements.some(({ type }) => type === 'assert-create')
 
