@@ -105,7 +105,7 @@ export class MetadataFiles {
 
   /** The files of a manifest of data files, deleted ones included. */
   async entries(manifest: ManifestFile, table: Described): Promise<readonly ManifestEntry[]> {
-    const entries = await this.#manifests.get(manifest.path, async () =>
+    const entries = await this.#manifests.get(inListOf(manifest), async () =>
       readManifest(await this.#readWhole(manifest.path, manifest.sizeBytes), manifest, contextOf(table, manifest.specId)),
     )
     const first = manifest.firstRowId
@@ -120,7 +120,7 @@ export class MetadataFiles {
 
   /** The files of a manifest of delete files, removed ones included. */
   deleteEntries(manifest: ManifestFile, table: Described): Promise<readonly Entry<DeleteFile>[]> {
-    return this.#deleteManifests.get(manifest.path, async () =>
+    return this.#deleteManifests.get(inListOf(manifest), async () =>
       readDeleteManifest(await this.#readWhole(manifest.path, manifest.sizeBytes), manifest, contextOf(table, manifest.specId)),
     )
   }
@@ -182,7 +182,7 @@ export class MetadataFiles {
     nowMs: number,
   ): Promise<ManifestFile> {
     const made = await this.#putManifest(entries, { table, specId, content: 0, write: writeManifest }, snapshot, nowMs)
-    this.#manifests.put(made.path, entries)
+    this.#manifests.put(inListOf(made), entries)
     return made
   }
 
@@ -195,7 +195,7 @@ export class MetadataFiles {
     nowMs: number,
   ): Promise<ManifestFile> {
     const made = await this.#putManifest(entries, { table, specId, content: 1, write: writeDeleteManifest }, snapshot, nowMs)
-    this.#deleteManifests.put(made.path, entries)
+    this.#deleteManifests.put(inListOf(made), entries)
     return made
   }
 
@@ -279,8 +279,7 @@ export class MetadataFiles {
     if (!this.#roots.some((root) => isBelow(toPath(location), root))) return false
     this.#metadata.delete(location)
     this.#lists.delete(location)
-    this.#manifests.delete(toPath(location))
-    this.#deleteManifests.delete(toPath(location))
+    // Manifests leave the cache by themselves, when others need the room.
     try {
       await this.store.remove(toPath(location))
       return true
@@ -299,6 +298,9 @@ async function syncIfAllowed(disk: Disk, directory: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
   }
 }
+
+/** What a manifest adds has the sequence number that its list says: a commit that follows others has it in another list. */
+const inListOf = ({ path, sequence }: Pick<ManifestFile, 'path' | 'sequence'>): string => `${path} ${sequence}`
 
 function contextOf(table: Described, specId: number): ManifestContext {
   const spec = table.specs.find((other) => other.id === specId)

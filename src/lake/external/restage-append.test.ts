@@ -54,9 +54,15 @@ test('an append that joined old manifests brings only what is new', async () => 
   assert.ok((await files.list(mine.table.current!.manifestList)).length < 10, 'the old manifests were joined')
   const commit = await restageAppend({ files }, { before: before.metadata, after: mine.metadata, now: theirs.metadata })
   const { snapshot } = commit!.updates[0] as unknown as { snapshot: SnapshotJson }
+  const sequences = new Map<string, number>()
   const paths: string[] = []
   for (const manifest of await files.list(snapshot['manifest-list']))
-    for (const { file } of await files.entries(manifest, theirs.table)) paths.push(file.path.split('/').at(-1)!.split('.')[0]!)
+    for (const { file, sequence } of await files.entries(manifest, theirs.table)) {
+      const name = file.path.split('/').at(-1)!.split('.')[0]!
+      paths.push(name)
+      sequences.set(name, sequence)
+    }
+  assert.deepEqual([sequences.get('old99'), sequences.get('theirs'), sequences.get('mine')], [100, 101, 102])
   assert.deepEqual(paths.sort(), [...Array.from({ length: 100 }, (_, i) => `old${i}`), 'mine', 'theirs'].sort())
   const { summary } = snapshot
   assert.deepEqual([summary['total-records'], summary['total-data-files'], summary['total-files-size']], ['204', '102', '1020'])
