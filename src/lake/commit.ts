@@ -185,7 +185,7 @@ type Placed = Readonly<Record<string, string>> | undefined
 /** The table that a commit left, from the catalog's own file where it wrote one. */
 export async function tableAfter(files: MetadataFiles, { name, to, metadata }: Staged, placed: Placed): Promise<LakeTable> {
   const location = placed?.[name]
-  return location === undefined ? toLakeTable(name, to, metadata) : (await baseAt(files, { name, location, snapshotId: null })).table
+  return location === undefined ? toLakeTable(name, to, metadata) : (await baseAt(files, { name, location })).table
 }
 
 /** The table as its pointer has it now. @throws MR_LAKE_TABLE_UNKNOWN */
@@ -208,7 +208,7 @@ async function findBase({ catalog, files }: Pick<CommitContext, 'catalog' | 'fil
   return pointer && baseAt(files, pointer)
 }
 
-export async function baseAt(files: MetadataFiles, { name, location }: TablePointer): Promise<Base> {
+export async function baseAt(files: MetadataFiles, { name, location }: Omit<TablePointer, 'snapshotId'>): Promise<Base> {
   const metadata = await files.metadata(location)
   return { name, location, metadata, table: toLakeTable(name, location, metadata) }
 }

@@ -2,6 +2,7 @@
 // that no kept snapshot needs. What a crash leaves behind is an orphan (`remove-orphans.ts`).
 
 import { MillraceError } from '../core/errors.ts'
+import { inParallel } from '../objects/parts.ts'
 import { type CommitContext, publish } from './commit.ts'
 import { isBelow, toPath } from './location.ts'
 import type { Pins } from './pins.ts'
@@ -108,8 +109,8 @@ async function onlyReachedBy(
   const old = await reachableFrom(context.files, base.table, dropped)
   // What other writers named outside of the table's own directory is theirs to remove.
   const going = [...old].filter(([path]) => !needed.has(path) && isBelow(path, toPath(base.table.location)))
-  const sized = going.map(async ([path, bytes]) => [path, bytes || ((await context.files.store.stat(path))?.sizeBytes ?? 0)] as const)
-  return new Map(await Promise.all(sized))
+  const sizeOf = async (path: string): Promise<number> => (await context.files.store.stat(path))?.sizeBytes ?? 0
+  return new Map(await inParallel(going, async ([path, bytes]) => [path, bytes || (await sizeOf(path))] as const))
 }
 
 // The log of what was current loses everything up to the last entry that is gone: a gap would answer a time wrongly.

@@ -12,7 +12,15 @@ import { type Placed, writePuffin } from './deletes/puffin.ts'
 import { readMetadata } from './format-version.ts'
 import { ImmutableCache } from './immutable-cache.ts'
 import { isBelow, numberOfMetadata, parentOf, toPath } from './location.ts'
-import { type Entry, inheritRowIds, type ManifestContext, type ManifestEntry, readManifest, writeManifest } from './manifest.ts'
+import {
+  type Entry,
+  inheritRowIds,
+  type ManifestContext,
+  type ManifestEntry,
+  readManifest,
+  type WriteContext,
+  writeManifest,
+} from './manifest.ts'
 import { assignRowIds, describeManifest, holdsData, type ManifestFile, readManifestList, writeManifestList } from './manifest-list.ts'
 import { partitionTypes } from './partition-spec.ts'
 import { printMetadata, type TableMetadata } from './table-metadata.ts'
@@ -36,6 +44,13 @@ export interface SnapshotNumbers {
 /** What manifests are written and read by. */
 type Described = Pick<LakeTable, 'schema' | 'schemas' | 'specs'>
 type Target = Described & Pick<LakeTable, 'location' | 'formatVersion'>
+
+interface NewManifest<E> {
+  readonly table: Target
+  readonly specId: number
+  readonly content: 0 | 1
+  readonly write: (entries: readonly E[], context: WriteContext, random: Random) => Buffer
+}
 
 /** A list as it was written; `nextRowId` is null before version 3. */
 export interface WrittenList {
@@ -90,7 +105,7 @@ export class MetadataFiles {
 
   /** The files of a manifest of data files, deleted ones included. */
   async entries(manifest: ManifestFile, table: Described): Promise<readonly ManifestEntry[]> {
-    const entries = await this.#manifests.get(manifest.path, async () =>
+    const entries = await this.#manifests.get(inListOf(manifest), async () =>
       readManifest(await this.#readWhole(manifest.path, manifest.sizeBytes), manifest, contextOf(table, manifest.specId)),
     )
     const first = manifest.firstRowId
@@ -105,7 +120,7 @@ export class MetadataFiles {
 
   /** The files of a manifest of delete files, removed ones included. */
   deleteEntries(manifest: ManifestFile, table: Described): Promise<readonly Entry<DeleteFile>[]> {
-    return this.#deleteManifests.get(manifest.path, async () =>
+    return this.#deleteManifests.get(inListOf(manifest), async () =>
       readDeleteManifest(await this.#readWhole(manifest.path, manifest.sizeBytes), manifest, contextOf(table, manifest.specId)),
     )
   }
@@ -166,12 +181,9 @@ export class MetadataFiles {
     snapshot: SnapshotNumbers,
     nowMs: number,
   ): Promise<ManifestFile> {
-    const context = { ...contextOf(table, specId), formatVersion: table.formatVersion }
-    const path = this.#newManifest(table, nowMs)
-    const bytes = writeManifest(entries, context, this.#random)
-    await this.store.put(path, bytes)
-    this.#manifests.put(path, entries)
-    return described(entries, context, { path, sizeBytes: bytes.length, content: 0 }, snapshot)
+    const made = await this.#putManifest(entries, { table, specId, content: 0, write: writeManifest }, snapshot, nowMs)
+    this.#manifests.put(inListOf(made), entries)
+    return made
   }
 
   /** The same for delete files. */
@@ -182,16 +194,24 @@ export class MetadataFiles {
     snapshot: SnapshotNumbers,
     nowMs: number,
   ): Promise<ManifestFile> {
-    const context = { ...contextOf(table, specId), formatVersion: table.formatVersion }
-    const path = this.#newManifest(table, nowMs)
-    const bytes = writeDeleteManifest(entries, context, this.#random)
-    await this.store.put(path, bytes)
-    this.#deleteManifests.put(path, entries)
-    return described(entries, context, { path, sizeBytes: bytes.length, content: 1 }, snapshot)
+    const made = await this.#putManifest(entries, { table, specId, content: 1, write: writeDeleteManifest }, snapshot, nowMs)
+    this.#deleteManifests.put(inListOf(made), entries)
+    return made
   }
 
-  #newManifest({ location }: Target, nowMs: number): string {
-    return `${toPath(location)}/metadata/${uuidV7(nowMs, this.#random)}-m0.avro`
+  async #putManifest<E extends Entry<Pick<DataFile, 'rows' | 'partition'>>>(
+    entries: readonly E[],
+    { table, specId, content, write }: NewManifest<E>,
+    snapshot: SnapshotNumbers,
+    nowMs: number,
+  ): Promise<ManifestFile> {
+    const context = { ...contextOf(table, specId), formatVersion: table.formatVersion }
+    const { spec, schemas } = context
+    const path = `${toPath(table.location)}/metadata/${uuidV7(nowMs, this.#random)}-m0.avro`
+    const bytes = write(entries, context, this.#random)
+    await this.store.put(path, bytes)
+    const written = { path, sizeBytes: bytes.length, specId, content, sequence: snapshot.sequence, snapshotId: snapshot.id }
+    return describeManifest(entries, written, { names: spec.fields.map((field) => field.name), types: partitionTypes(spec, schemas) })
   }
 
   /** Writes deletion vectors as one Puffin file; answers its path, size and where they lie in it. */
@@ -259,8 +279,7 @@ export class MetadataFiles {
     if (!this.#roots.some((root) => isBelow(toPath(location), root))) return false
     this.#metadata.delete(location)
     this.#lists.delete(location)
-    this.#manifests.delete(toPath(location))
-    this.#deleteManifests.delete(toPath(location))
+    // Manifests leave the cache by themselves, when others need the room.
     try {
       await this.store.remove(toPath(location))
       return true
@@ -280,15 +299,8 @@ async function syncIfAllowed(disk: Disk, directory: string): Promise<void> {
   }
 }
 
-function described(
-  entries: readonly Entry<Pick<DataFile, 'rows' | 'partition'>>[],
-  { spec, schemas }: ManifestContext,
-  written: Pick<ManifestFile, 'path' | 'sizeBytes' | 'content'>,
-  snapshot: SnapshotNumbers,
-): ManifestFile {
-  const partition = { names: spec.fields.map((field) => field.name), types: partitionTypes(spec, schemas) }
-  return describeManifest(entries, { ...written, specId: spec.id, sequence: snapshot.sequence, snapshotId: snapshot.id }, partition)
-}
+/** What a manifest adds has the sequence number that its list says: a commit that follows others has it in another list. */
+const inListOf = ({ path, sequence }: Pick<ManifestFile, 'path' | 'sequence'>): string => `${path} ${sequence}`
 
 function contextOf(table: Described, specId: number): ManifestContext {
   const spec = table.specs.find((other) => other.id === specId)

@@ -1,6 +1,7 @@
 // Removal of files that no pointer reaches: left by crashes, failed writes, lost commits, dropped tables. A file younger
 // than the limit may belong to a commit on its way and stays; so does everything that any kept snapshot reaches, of whatever
 // table: one that was renamed or moved has files in directories of another name.
+import type { TablePointer } from '../store/catalog.ts'
 import { baseAt, type CommitContext } from './commit.ts'
 import { isBelow, toPath } from './location.ts'
 import { reachableFrom } from './reachable.ts'
@@ -47,6 +48,8 @@ export async function removeOrphans(context: CommitContext, directory: string, o
 async function reachedByAll(context: CommitContext): Promise<{ needed: Set<string>; owners: { name: string; path: string }[] }> {
   const needed = new Set((await context.catalog.views()).map((view) => toPath(view.location)))
   const owners: { name: string; path: string }[] = []
+  // Before the tables: what is finished meanwhile is among those.
+  for (const begun of await context.catalog.begun()) await addAll(context, begun, needed)
   for (const { name } of await context.catalog.tables()) {
     const path = await addReached(context, name, needed)
     if (path !== null) owners.push({ name, path })
@@ -57,7 +60,10 @@ async function reachedByAll(context: CommitContext): Promise<{ needed: Set<strin
 /** Adds all that a table needs; answers the path of its directory, null when it is gone. */
 async function addReached(context: CommitContext, name: string, needed: Set<string>): Promise<string | null> {
   const pointer = await context.catalog.table(name)
-  if (!pointer) return null
+  return pointer && addAll(context, pointer, needed)
+}
+
+async function addAll(context: CommitContext, pointer: Omit<TablePointer, 'snapshotId'>, needed: Set<string>): Promise<string> {
   const { table, metadata } = await baseAt(context.files, pointer)
   for (const path of (await reachableFrom(context.files, table, table.snapshots)).keys()) needed.add(path)
   needed.add(toPath(pointer.location))

@@ -132,6 +132,8 @@ export interface Catalog {
   finished(key: string, nowMs: number): Promise<Finished | null>
   /** Keeps a request that changed nothing. */
   finish(finished: Finished, nowMs: number): Promise<void>
+  /** Where commits go of which the end is not known yet: what this metadata reaches may still become current. */
+  begun(): Promise<readonly Omit<TablePointer, 'snapshotId'>[]>
   /** Takes over a pipeline: later commits with another generation are refused, as are commits of a pipeline nobody acquired. */
   acquire(pipeline: string, generation: string): Promise<void>
   /** Offsets, checkpoint and the table pointers, read in one transaction. */

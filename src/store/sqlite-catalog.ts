@@ -51,6 +51,7 @@ export function sqliteCatalog({ read, write }: CatalogStore): Catalog {
       }),
     finished: (key, nowMs) => finishedOf(read, key, nowMs),
     finish: (finished, nowMs) => write((tx) => writeFinished(tx, finished, nowMs)),
+    begun: async () => [],
     acquire: (pipeline, generation) => write((tx) => acquire(tx, pipeline, generation)),
     progress: (pipeline) => read.transaction().execute((tx) => progress(tx, pipeline)),
     committed: (topic) => committed(read, topic),

@@ -2,7 +2,7 @@
 // writer commits to one of the tables, and the process ends between any two steps. Afterwards each table has each file of each
 // committed offset once. The catalog is another Millrace, behind a proxy that breaks things.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -193,3 +193,61 @@ for (const hasTransactions of [true, false])
     for (const what of ['committed', 'MR_INTERNAL', ...FAULTS])
       assert.ok((seen.get(what) ?? 0) > 0, `${what} never happened: ${JSON.stringify([...seen])}`)
   })
+
+test('an answer of success that cannot be read leaves a commit open, and it is found to be done', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'external-'))
+  const place = join(server.data, 'lake', 'garbled')
+  let isGarbled = false
+  const proxy = await startFaultyProxy({
+    target: `${server.server.url}/iceberg`,
+    hasTransactions: true,
+    faultOf: (method, path) => (isGarbled && method === 'POST' && path.endsWith('/tables/a') ? 'answer garbled' : 'none'),
+  })
+  const at = { url: proxy.url, control: join(directory, 'control.db'), place, namespace: ['garbled'], mark: 'millrace.commit.one' }
+  try {
+    const { lake, catalog, close } = await openProcess(at, () => true)
+    await lake.create(table('a'))
+    await catalog.acquire('p', 'g')
+    const file = await fakeDataFile(nodeDisk, lake, await lake.table('a'), { name: '0', rows: 1 })
+    const pipeline = { name: 'p', generation: 'g', offsets: [{ topic: 't', partition: 0, next: 1 }] }
+    isGarbled = true
+    const committed = lake.commit([{ table: 'a', operation: 'append', add: [file], remove: [] }], { pipeline })
+    await assert.rejects(committed)
+    isGarbled = false
+    assert.equal((await catalog.progress('p')).offsets[0]?.next, 1)
+    assert.deepEqual(await filesOf(lake, 'a'), ['0.parquet'])
+    await close()
+  } finally {
+    await proxy.stop()
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('files of a commit that is not finished are no orphans, however old', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'external-'))
+  const place = join(server.data, 'lake', 'unfinished')
+  let isLost = false
+  const proxy = await startFaultyProxy({
+    target: `${server.server.url}/iceberg`,
+    hasTransactions: true,
+    faultOf: (method) => (isLost && method === 'POST' ? 'request lost' : 'none'),
+  })
+  const at = { url: proxy.url, control: join(directory, 'control.db'), place, namespace: ['unfinished'], mark: 'millrace.commit.one' }
+  try {
+    const { lake, close } = await openProcess(at, () => true)
+    await lake.create(table('a'))
+    const file = await fakeDataFile(nodeDisk, lake, await lake.table('a'), { name: '0', rows: 1 })
+    isLost = true
+    await assert.rejects(lake.commit([{ table: 'a', operation: 'append', add: [file], remove: [] }]), { code: 'MR_CATALOG_BUSY' })
+    await lake.removeOrphans(-60_000)
+    await close()
+    isLost = false
+    const next = await openProcess(at, () => true)
+    assert.deepEqual(await filesOf(next.lake, 'a'), ['0.parquet'])
+    assert.ok(existsSync(file.path))
+    await next.close()
+  } finally {
+    await proxy.stop()
+    rmSync(directory, { recursive: true })
+  }
+})

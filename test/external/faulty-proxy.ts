@@ -3,7 +3,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-export type Fault = 'none' | 'request lost' | 'answer lost' | 'late'
+export type Fault = 'none' | 'request lost' | 'answer lost' | 'answer garbled' | 'late'
 
 export interface FaultyProxy {
   readonly url: string
@@ -48,6 +48,7 @@ export async function startFaultyProxy({ target, hasTransactions, faultOf, onDon
     const { status, text } = await forward()
     await onDone?.(method, url)
     if (fault === 'answer lost') return void request.socket.destroy()
+    if (fault === 'answer garbled') return void response.writeHead(status, { 'content-type': 'text/html' }).end('<html></html>')
     const isConfig = url.startsWith('/v1/config')
     const shown = isConfig && !hasTransactions ? text.replace('"POST /v1/{prefix}/transactions/commit",', '') : text
     response.writeHead(status, { 'content-type': 'application/json' }).end(status === 204 ? undefined : shown)

@@ -160,6 +160,7 @@ export function modelCatalog(point: (name: string) => Promise<void> = async () =
     },
     refreshOf: async (model) => refreshes.get(model) ?? null,
     cursor: async (name) => cursors.get(name) ?? null,
+    begun: async () => [],
     changesAfter: async (sequence) => changes.filter((change) => change.sequence > sequence),
     history: () => changes,
   }

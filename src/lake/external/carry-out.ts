@@ -11,7 +11,7 @@ import type { TableMetadata } from '../table-metadata.ts'
 import type { Update } from '../updates/update.ts'
 import { addedSnapshots, type TableCommit, updatesBetween } from '../updates/updates-between.ts'
 import { currentOf, type ExternalEntries, type Loaded } from './external-entries.ts'
-import { restageAppend } from './restage-append.ts'
+import { isBareAppend, restageAppend } from './restage-append.ts'
 
 export interface CarryOutParts {
   readonly clock: Clock
@@ -78,7 +78,8 @@ export async function carryOut(parts: CarryOutParts, { id, request }: Intent, is
       isLost = !(await send(steps))
     } catch (cause) {
       const error = asMillraceError(cause)
-      if (error.code !== 'MR_CATALOG_BUSY') throw isBegun || isDoubtful || settled.size > 0 ? error : new Certain(error)
+      if (error.code !== 'MR_CATALOG_BUSY')
+        throw isRefusal(error) && !isBegun && !isDoubtful && settled.size === 0 ? new Certain(error) : error
       if (round >= ROUND_MAX) throw error
       isDoubtful = true
     }
@@ -116,6 +117,9 @@ export class Certain extends Error {
   }
 }
 
+/** Any other error may be one of reading the answer to what was carried out. */
+const isRefusal = ({ code }: MillraceError): boolean => code === 'MR_CATALOG_REFUSED' || code === 'MR_CATALOG_DENIED'
+
 const isCreation = ({ requirements }: TableCommit): boolean => requirements.some(({ type }) => type === 'assert-create')
 
 const marking = (mark: string, id: string): Update => ({ action: 'set-properties', updates: { [mark]: id } })
@@ -150,11 +154,9 @@ async function readMoves({ files, entries }: CarryOutParts, { tables }: CommitRe
   return [...stubborn, ...moves.filter(canFollow)]
 }
 
-const isAppendOnly = ({ before, after }: Move): boolean =>
-  addedSnapshots(before, after).every((snapshot) => snapshot.summary.operation === 'append')
-
 /** A table that is created has nobody who could change it meanwhile. */
-const canFollow = (move: Move): boolean => move.before === undefined || isAppendOnly(move)
+const canFollow = ({ before, after }: Move): boolean =>
+  before === undefined || addedSnapshots(before, after).length === 0 || isBareAppend(before, after)
 
 interface Standing {
   /** Another table has the commit. */

@@ -90,6 +90,7 @@ export async function openExternalCatalog(parts: ExternalParts): Promise<Catalog
     },
     finished: local.finished,
     finish: local.finish,
+    begun: async () => commits.begun(),
     // Behind a commit of the earlier owner that has gone out already.
     acquire: (pipeline, generation) => commits.alone([ownerLock(pipeline)], () => local.acquire(pipeline, generation)),
     progress: (pipeline) =>
@@ -120,6 +121,11 @@ class Commits {
   constructor(parts: ExternalParts, unfinished: readonly Intent[]) {
     this.#parts = parts
     this.#unsettled = new Map(unfinished.map((intent) => [intent.id, intent]))
+  }
+
+  /** Where those go that are not finished. */
+  begun(): { readonly name: string; readonly location: string }[] {
+    return [...this.#unsettled.values()].flatMap(({ request }) => request.tables.map(({ name, to }) => ({ name, location: to })))
   }
 
   /** Runs `action` when nothing else happens to `names`, and nothing that was begun on them is open. */

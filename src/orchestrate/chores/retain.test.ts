@@ -9,6 +9,7 @@ import { nodeDisk } from '../../core/disk.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { seededRandom } from '../../core/random.ts'
 import { flushAppend } from '../../engine/flush.ts'
+import { movedSql } from '../../engine/lineage.ts'
 import { scanSql } from '../../engine/scan.ts'
 import { openTestEngine } from '../../engine/testing.ts'
 import type { Lease } from '../../lake/lease.ts'
@@ -21,7 +22,7 @@ import { retain } from './retain.ts'
 const DAY = 86_400_000
 const NOW = Date.UTC(2026, 5, 30, 12)
 
-async function setUp(kind: 'timestamp' | 'date') {
+async function setUp(kind: 'timestamp' | 'date', formatVersion: 2 | 3 = 2) {
   const tested = await openTestEngine({ threads: 1 })
   for (const name of ['lake', 'cold']) mkdirSync(join(tested.directory, name))
   const store = openStore(join(tested.directory, 'control.db'))
@@ -40,7 +41,7 @@ async function setUp(kind: 'timestamp' | 'date') {
       { name: 'seen', type: { kind }, optional: true },
     ],
   }
-  const about = { shape, partition: [], cluster: [], key: [] }
+  const about = { shape, partition: [], cluster: [], key: [], formatVersion }
   await lake.create({ name: 'events', ...about })
   await lake.create({ name: 'events__archive', ...about }, join(tested.directory, 'cold'))
   /** One file; ages in days, null for no time. */
@@ -145,4 +146,46 @@ test('to a model that reads the table, rows that were too old did not change', a
   assert.ok(typeof changed === 'object')
   const { rows } = await world.session.rows(`SELECT id FROM (${changed.changed})`)
   assert.deepEqual(rows, [[4]])
+})
+
+test('in version 3 rows that stay keep who they are, and deleted ones are not counted again', async () => {
+  await using world = await setUp('timestamp', 3)
+  await world.append([1, 40], [2, 35], [3, 33], [4, 1], [5, 2], [6, null])
+  await world.append([7, 50], [8, 45])
+  await world.append([9, 3], [10, 2])
+  const remove = async (...ids: number[]): Promise<void> => {
+    const table = await world.lake.table('events')
+    for (const file of await world.lake.files(table)) {
+      const { rows } = await world.session.rows(`SELECT id FROM read_parquet('${file.path}')`)
+      const positions = rows.flatMap(([id], position) => (ids.includes(Number(id)) ? [position] : []))
+      if (positions.length === 0) continue
+      const deleted = { path: file.path, positions: Float64Array.from(positions) }
+      await world.lake.commit([{ table: 'events', operation: 'delete', add: [], remove: [], delete: [deleted] }])
+    }
+  }
+  await remove(3, 5, 8, 9)
+  const lineage = async (): Promise<Map<unknown, unknown>> => {
+    const table = await world.lake.table('events')
+    const { rows } = await world.session.rows(
+      `SELECT id, _row_id, _last_updated_sequence_number FROM (${movedSql(table, await world.lake.files(table))})`,
+    )
+    return new Map(rows.map(([id, ...of]) => [id, of.map(Number)]))
+  }
+  const before = await lineage()
+  const done = await world.run()
+  assert.deepEqual(await world.ids('events'), [4, 6, 10])
+  const after = await lineage()
+  for (const id of [4, 6, 10]) assert.deepEqual(after.get(id), before.get(id), `row ${id}`)
+  assert.equal(done!.removedRows, 3)
+})
+
+test('a file whose old rows are deleted already is written anew once, and no row counts as gone', async () => {
+  await using world = await setUp('timestamp', 3)
+  await world.append([1, 40], [2, 1], [3, 2], [4, 3])
+  const [path] = await world.paths('events')
+  const deleted = { path: path!, positions: Float64Array.from([0]) }
+  await world.lake.commit([{ table: 'events', operation: 'delete', add: [], remove: [], delete: [deleted] }])
+  assert.equal((await world.run())!.removedRows, 0)
+  assert.deepEqual(await world.ids('events'), [2, 3, 4])
+  assert.equal(await world.run(), null)
 })

@@ -1,6 +1,7 @@
 // Rows past their time leave the table (`keep.table`), into the archive where there is one: whole files where all their rows are
 // old, other files written anew without them. What goes and what comes into the archive is one commit, so that after a crash
 // each row is in exactly one of both. A row without a time stays.
+import { movedSql } from '../../engine/lineage.ts'
 import { scanSql } from '../../engine/scan.ts'
 import { quoteName } from '../../engine/sql-text.ts'
 import { withRelations } from '../../engine/workspace.ts'
@@ -95,17 +96,22 @@ async function move(
   const isOld = isDate(cut) ? `${column} < DATE '1970-01-01' + ${cut.days}` : `epoch_us(${column}) < ${cut.us}`
   const edge = files.filter((file) => !isWholly(cut, file))
   const archive = keeping.archive === null ? null : await lake.table(keeping.archive)
-  const select = async (of: readonly DataFile[], where: string): Promise<string> =>
-    `SELECT * FROM (${scanSql({ table, files: await lease.local(of), tails: [] })}) WHERE ${where}`
   const write = async (into: LakeTable, of: readonly DataFile[], where: string): Promise<DataFile[]> => {
     if (of.length === 0) return []
-    const sql = await select(of, where)
-    return withRelations(engine, {}, (session) => writeParquet(session, { select: sql, table: into, directory: lake.dataDirectory(into) }))
+    // Rows that stay keep who they are; in the archive they are new.
+    const moved = into === table
+    const local = await lease.local(of)
+    const select = `SELECT * FROM (${moved ? movedSql(table, local) : scanSql({ table, files: local, tails: [] })}) WHERE ${where}`
+    return withRelations(engine, {}, (session) =>
+      writeParquet(session, { select, moved, table: into, directory: lake.dataDirectory(into) }),
+    )
   }
   const rest = await write(table, edge, `(${isOld}) IS NOT TRUE`)
   const rowsIn = (of: readonly DataFile[]): number => of.reduce((sum, file) => sum + file.rows, 0)
-  const rows = rowsIn(files) - rowsIn(rest)
-  if (rows === 0) return null
+  // A file of which rows were deleted only is written anew too, or it would be looked at in every pass.
+  if (rowsIn(files) === rowsIn(rest)) return null
+  const deleted = files.reduce((sum, { deletes }) => sum + (deletes?.vector?.positions.length ?? 0), 0)
+  const rows = rowsIn(files) - deleted - rowsIn(rest)
   const archived = archive ? await write(archive, files, isOld) : []
   const out: TableChange = {
     table: table.name,

@@ -1,0 +1,34 @@
+// What tables of others in the same namespace may be like.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ExternalEntries } from './external-entries.ts'
+import type { RestClient } from './rest-client.ts'
+
+test('a table of a version to come hides no other', async () => {
+  const tables: Readonly<Record<string, object>> = {
+    new: { 'format-version': 4, 'table-uuid': 'u', location: 'file:/x' },
+    old: { 'format-version': 2, 'current-snapshot-id': 9_007_199_254_740_993n },
+    empty: { 'format-version': 2, 'current-snapshot-id': -1 },
+    fresh: { 'format-version': 2, 'current-snapshot-id': null },
+  }
+  const client: RestClient = {
+    has: () => false,
+    separator: '%1F',
+    call: async (_method, path) => {
+      const metadata = tables[path.split('/').at(-1)!]
+      return metadata ? { status: 200, body: { 'metadata-location': `file:/${path}`, metadata } } : { status: 404, body: {} }
+    },
+    list: async (path) => (path.endsWith('/tables') ? Object.keys(tables).map((name) => ({ namespace: ['root'], name })) : []),
+  }
+  const entries = new ExternalEntries(client, ['root'])
+  assert.deepEqual(
+    (await entries.pointers()).map(({ name, snapshotId }) => [name, snapshotId]),
+    [
+      ['empty', null],
+      ['fresh', null],
+      ['new', null],
+      ['old', '9007199254740993'],
+    ],
+  )
+  await assert.rejects(entries.table('new'), { code: 'MR_LAKE_VERSION' })
+})
