@@ -273,3 +273,29 @@ test('a table that becomes version 3 has row ids from then on', async () => {
     assert.equal(metadata['next-row-id'], metadata.snapshots.at(-1)!['first-row-id']! + metadata.snapshots.at(-1)!['added-rows']!)
   })
 })
+
+for (const formatVersion of [2, 3] as const) {
+  test(`a key may be called like the places of rows, in a table of version ${formatVersion}`, async () => {
+    await withWorld(async ({ session, lake }) => {
+      const shape = {
+        fields: [
+          { name: 'path', type: { kind: 'string' }, optional: false },
+          { name: 'Pos', type: { kind: 'long' }, optional: false },
+          { name: 'n', type: { kind: 'int' }, optional: true },
+        ],
+      } as const
+      const key = ['path', 'Pos']
+      const empty = await lake.create({ name: 't', shape, partition: [], cluster: key, key, formatVersion })
+      const select = `SELECT '/' || i AS path, i AS "Pos", 0 AS n FROM range(100) AS r(i)`
+      const add = await writeParquet(session, { select, table: empty, directory: lake.dataDirectory(empty) })
+      const table = await committed(lake, { table: 't', operation: 'append', add, remove: [] })
+      const rows = `SELECT '/7' AS path, 7::BIGINT AS "Pos", 1 AS n`
+      const keys = `SELECT path, "Pos" FROM (${rows}) UNION ALL SELECT '/8', 8`
+      const merged = await committed(lake, await mergeRows(session, { lake, table, key, rows, keys }))
+      const found = await session.rows(
+        `SELECT count(*), sum(n), count(*) FILTER (WHERE path = '/8') FROM (${scanSql({ table: merged, files: await lake.files(merged), tails: [] })})`,
+      )
+      assert.deepEqual(found.rows[0]!.map(Number), [99, 1, 0])
+    })
+  })
+}
