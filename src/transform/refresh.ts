@@ -51,8 +51,10 @@ export async function stage(parts: RefreshParts, model: ModelManifest, options: 
   )
   const relations = await scans(parts, options.inputs)
   return withRelations(parts.engine, relations, async (session) => {
-    if (model.refresh === 'scd2')
-      return { ...(await stageVersions(parts, session, model, table, timeOf(options.inputs, parts.engine))), model, inputs }
+    if (model.refresh === 'scd2') {
+      const part = await stageVersions(parts, session, model, table, timeOf(options.inputs, parts.engine))
+      return { ...part, change: { ...part.change, properties: { [CODE]: options.code } }, model, inputs }
+    }
     const canPatch =
       model.refresh === 'incremental' &&
       options.last !== null &&
