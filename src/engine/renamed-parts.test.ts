@@ -154,3 +154,19 @@ test('what cannot be in place is refused by its place', async () => {
   const required: Type = { kind: 'struct', fields: [{ name: 'z', type: INT, optional: false }] }
   await refused(struct({ a: list(required) }), /the new column c\.a\.element\.z is required/)
 })
+
+test('names of files are answered for all that are asked for, however few are kept', async () => {
+  const path = (name: string): string => join(tested.directory, `${name}.parquet`)
+  for (const name of ['n1', 'n2', 'n3'])
+    await tested.session.run(
+      `COPY (SELECT {'${name}': 1} AS c) TO '${path(name)}' (FORMAT parquet, FIELD_IDS {c: {__duckdb_field_id: 1, '${name}': 2}})`,
+    )
+  const namesIn = fileNames(tested.engine, 2)
+  for (const asked of [['n1'], ['n1', 'n2'], ['n1', 'n2', 'n3'], ['n3']]) {
+    const found = await namesIn(asked.map(path))
+    assert.deepEqual(
+      asked.map((name) => found.get(path(name))?.[0]?.inner.map((inner) => inner.name)),
+      asked.map((name) => [name]),
+    )
+  }
+})
