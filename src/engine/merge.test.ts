@@ -299,3 +299,18 @@ for (const formatVersion of [2, 3] as const) {
     })
   })
 }
+
+test('of several rows of a key one keeps the row id', async () => {
+  await withWorld(async (world) => {
+    const table = await makeTable(world, 3, 300, world.session)
+    const before = await lineageOf(world, table)
+    const rows = valuesSql([1, 2, 3].map((id) => [1_000 + id, 'c1', 9]))
+    const merge = { lake: world.lake, table, key: ['country'], rows, keys: "SELECT 'c1' AS country" } as const
+    const merged = await committed(world.lake, await mergeRows(world.session, { ...merge, perKey: 'some' }))
+    const after = await lineageOf(world, merged)
+    assert.equal(after.size, 203)
+    assert.equal(new Set([...after.values()].map(([rowId]) => rowId)).size, 203, 'row ids are unique')
+    const kept = [1_001, 1_002, 1_003].filter((id) => [...before.values()].some(([rowId]) => rowId === after.get(id)![0]))
+    assert.equal(kept.length, 1)
+  })
+})

@@ -16,12 +16,15 @@ export interface Merge {
   readonly table: LakeTable
   /** Columns that identify a row; null equals null. */
   readonly key: readonly string[]
-  /** SELECT of rows with all columns of the table, one of a key. */
+  /** SELECT of rows with all columns of the table. */
   readonly rows: string
   /** SELECT of the keys of all rows that go or are replaced, those of `rows` among them. Default: the keys of `rows`. */
   readonly keys?: string
-  /** False: `key` is of many rows, which are replaced together and keep no ids. */
-  readonly isOneRow?: boolean
+  /**
+   * How many rows a key has: one (default), which keeps the id of the row that it replaces; some, of which one does; or many,
+   * which are replaced together and keep none.
+   */
+  readonly perKey?: 'one' | 'some' | 'many'
   readonly signal?: AbortSignal
 }
 
@@ -121,7 +124,7 @@ function isVectorFor({ formatVersion }: LakeTable, { rows, deletes }: DataFile, 
 }
 
 /** The rows as they come, with the ids of those that they replace, and what stays of files that are written anew. */
-function nextRows({ table, key, rows, isOneRow = true }: Merge, keys: string, rewritten: readonly DataFile[], hasTouched: boolean): string {
+function nextRows({ table, key, rows, perKey = 'one' }: Merge, keys: string, rewritten: readonly DataFile[], hasTouched: boolean): string {
   const columns = quoted(table.schema.fields.map((field) => field.name))
   if (!hasTouched) return rows
   const isTracked = lineageOf(table).length > 0
@@ -129,8 +132,13 @@ function nextRows({ table, key, rows, isOneRow = true }: Merge, keys: string, re
   const fields = fieldsOf(table, key)
   const old = `SELECT ${fields.map(({ id }) => keptName(id)).join(', ')}, min(${ROW_ID.name}) AS ${ROW_ID.name} FROM ${TOUCHED} GROUP BY ALL`
   const fresh = `SELECT ${columns}, NULL::BIGINT AS ${ROW_ID.name}, NULL::BIGINT AS ${LAST_UPDATED.name} FROM (${rows})`
-  const replacing = `SELECT n.*, t.${ROW_ID.name}, NULL::BIGINT AS ${LAST_UPDATED.name} FROM (SELECT ${columns} FROM (${rows})) AS n LEFT JOIN (${old}) AS t ON ${isKeyOf(fields, 't', 'n')}`
-  const next = !isTracked ? `SELECT ${columns} FROM (${rows})` : isOneRow ? replacing : fresh
+  const rowId = `t.${ROW_ID.name}`
+  const kept =
+    perKey === 'one'
+      ? rowId
+      : `CASE WHEN row_number() OVER (PARTITION BY ${key.map((column) => `n.${quoteName(column)}`).join(', ')}) = 1 THEN ${rowId} END AS ${ROW_ID.name}`
+  const replacing = `SELECT n.*, ${kept}, NULL::BIGINT AS ${LAST_UPDATED.name} FROM (SELECT ${columns} FROM (${rows})) AS n LEFT JOIN (${old}) AS t ON ${isKeyOf(fields, 't', 'n')}`
+  const next = !isTracked ? `SELECT ${columns} FROM (${rows})` : perKey === 'many' ? fresh : replacing
   if (rewritten.length === 0) return next
   return `${next} UNION ALL SELECT ${columns}${lineage} FROM (${movedSql(table, rewritten)}) AS o ANTI JOIN (${keys}) AS n ON ${sameKey(key, 'o', 'n')}`
 }

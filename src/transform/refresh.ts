@@ -140,7 +140,7 @@ async function stagePatch(
     key: units,
     rows: recomputed,
     keys: `SELECT * FROM ${AFFECTED}`,
-    isOneRow: model.by === undefined,
+    perKey: model.by === undefined ? 'some' : 'many',
     ...(options.signal ? { signal: options.signal } : {}),
   })
   return { change, candidate: scanSql({ table, files: filesAfter(live, change), tails: [] }), rowsWritten: rowsOf(change.add), note }
