@@ -926,6 +926,16 @@ test('format versions: 2 and 3, upwards only; versions of rows need a key and na
   assert.match((await findings(old, versions(sql`SELECT * FROM ${old}`, {}))).join(), /MR_PLAN_KEY model "versions" keeps versions of rows/)
   const taken = versions(sql`SELECT *, n AS valid_to FROM ${old}`, { key: 'id' })
   assert.match((await findings(old, taken)).join(), /MR_DEFINE_COLUMN model "versions": its SQL gives "valid_to"/)
+  const shouted = versions(sql`SELECT *, n AS "Valid_To" FROM ${old}`, { key: 'id' })
+  assert.match((await findings(old, shouted)).join(), /MR_DEFINE_COLUMN model "versions": its SQL gives "Valid_To"/)
+  // What the format calls its columns of lineage is no name of a column, as every name with an underscore in front.
+  const lined = { key: 'id', iceberg: { version: 3 } } as Wrong
+  const reserved =
+    /MR_DEFINE_NAME .*"_(row_id|last_updated_sequence_number)" is not a column name \| names with a leading underscore are kept/
+  for (const name of ['_row_id', '_last_updated_sequence_number'])
+    await expectOne(reserved, table('lined', { id: t.string(), [name]: t.long() }, lined))
+  await expectOne(reserved, model('lined', sql`SELECT 'a' AS id, 1 AS _row_id`, lined))
+  await expectOne(reserved, model('lined', sql`SELECT 'a' AS id, 1 AS _last_updated_sequence_number`, lined))
   const changed = await compiled([old, versions(sql`SELECT id, n + 1 AS n FROM ${old}`, { key: 'id', iceberg: { version: 3 } })])
   assert.deepEqual(effects(sound, changed), [['versions', 'setting']])
   const full = await compiled([old, model('versions', sql`SELECT * FROM ${old}`, { key: 'id' })])
