@@ -1,13 +1,12 @@
 // Merges by key against a plain map, over versions 2 and 3: rows, row ids that never change, sequence numbers that change
 // with their row only, one vector a file, none of a file that is gone. And what happens when two writers meet.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { modelCatalog } from '../../test/simulation/model-catalog.ts'
-import { systemClock } from '../core/clock.ts'
-import { nodeDisk } from '../core/disk.ts'
+import { diskLake } from '../../test/simulation/disk-lake.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { integer, type Random, seededRandom, systemRandom } from '../core/random.ts'
-import { type Lake, openLake } from '../lake/open-lake.ts'
+import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable, TableChange } from '../lake/types.ts'
 import type { Session } from './duckdb.ts'
 import { movedSql } from './lineage.ts'
@@ -39,13 +38,7 @@ const committed = async (lake: Lake, change: TableChange): Promise<LakeTable> =>
 async function withWorld(action: (world: World, directory: string) => Promise<void>): Promise<void> {
   await using engine = await openTestEngine()
   const { session, directory } = engine
-  const lake = openLake({
-    disk: nodeDisk,
-    clock: systemClock,
-    random: systemRandom,
-    catalog: modelCatalog(),
-    directory: `${directory}/lake`,
-  })
+  const lake = diskLake(`${directory}/lake`)
   await action({ session, lake }, directory)
 }
 

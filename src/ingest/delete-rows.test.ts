@@ -1,15 +1,12 @@
 // Deletes by key against real files: keys of every kind that the engine keeps otherwise than the table does.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { modelCatalog } from '../../test/simulation/model-catalog.ts'
-import { systemClock } from '../core/clock.ts'
-import { nodeDisk } from '../core/disk.ts'
-import { systemRandom } from '../core/random.ts'
+import { diskLake } from '../../test/simulation/disk-lake.ts'
 import type { TableManifest } from '../define/manifest.ts'
 import { scanSql } from '../engine/scan.ts'
 import { openTestEngine } from '../engine/testing.ts'
 import { writeParquet } from '../engine/write.ts'
-import { openLake } from '../lake/open-lake.ts'
 import type { Type } from '../schema/type.ts'
 import { deleteRows } from './delete-rows.ts'
 
@@ -23,13 +20,7 @@ for (const [type, numbers] of [
   test(`keys of ${JSON.stringify(type)} are found in their files`, async () => {
     await using engine = await openTestEngine()
     const { session, directory } = engine
-    const lake = openLake({
-      disk: nodeDisk,
-      clock: systemClock,
-      random: systemRandom,
-      catalog: modelCatalog(),
-      directory: `${directory}/lake`,
-    })
+    const lake = diskLake(`${directory}/lake`)
     const shape = { fields: [{ name: 'id', type, optional: false }] }
     const empty = await lake.create({ name: 't', shape, partition: [], cluster: ['id'], key: ['id'] })
     const select = 'SELECT i AS id FROM range(300) AS r(i)'
