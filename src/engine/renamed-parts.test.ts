@@ -1,36 +1,19 @@
 // Nested columns through changes of their parts: real files written under each schema and read under every later one, against a
 // model that knows values by field id only. Which tables need their files' names is decided on the way.
 import assert from 'node:assert/strict'
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { VirtualClock } from '../core/clock.ts'
-import { nodeDisk } from '../core/disk.ts'
-import { seededRandom } from '../core/random.ts'
-import { openLake } from '../lake/open-lake.ts'
+import { diskLake } from '../../test/simulation/disk-lake.ts'
 import { hasRenamedParts } from '../lake/renamed.ts'
 import type { Shape, Type } from '../schema/type.ts'
-import { openStore } from '../store/open-store.ts'
 import { fileNames } from './file-names.ts'
 import { scanSql } from './scan.ts'
 import { openTestEngine } from './testing.ts'
 import { writeParquet } from './write.ts'
 
 const tested = await openTestEngine({ threads: 1 })
-mkdirSync(join(tested.directory, 'lake'))
-const store = openStore(join(tested.directory, 'control.db'))
-const lake = openLake({
-  disk: nodeDisk,
-  clock: new VirtualClock(0),
-  random: seededRandom(1),
-  catalog: store.catalog,
-  directory: join(tested.directory, 'lake'),
-  namesIn: fileNames(tested.engine),
-})
-after(async () => {
-  await store.close()
-  await tested[Symbol.asyncDispose]()
-})
+const lake = diskLake(join(tested.directory, 'lake'), fileNames(tested.engine))
+after(() => tested[Symbol.asyncDispose]())
 
 const INT: Type = { kind: 'int' }
 const TEXT: Type = { kind: 'string' }

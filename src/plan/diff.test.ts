@@ -1,23 +1,12 @@
 // What a change of a processor means for its state: kept by name where it fits, refused where it does not, unless it may be reset.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { manifestOf } from '../../test/access/fixture.ts'
 import type { Keep, Manifest, ProcessorManifest, StateManifest } from '../define/manifest.ts'
 import { diff } from './diff.ts'
 
 const processor = (state: Record<string, StateManifest>, more: Partial<ProcessorManifest> = {}): Manifest =>
-  ({
-    relations: [],
-    processors: [{ kind: 'processor', name: 'p', at: 'a.ts:1', from: 's', key: 'k', state, ...more }],
-    checks: [],
-    roles: [],
-    grants: [],
-    policies: [],
-    masks: [],
-    endpoints: [],
-    jobs: [],
-    alerts: [],
-    dashboards: [],
-  }) as unknown as Manifest
+  manifestOf([], { processors: [{ kind: 'processor', name: 'p', at: 'a.ts:1', from: 's', key: 'k', state, ...more }] })
 
 const CARDS: StateManifest = { kind: 'expiringSet', type: { kind: 'string' }, withinMs: 10 }
 const RATE: StateManifest = { kind: 'ewma', windowMs: 10 }
