@@ -226,6 +226,20 @@ test('nested columns: sound at every depth, keys stay flat, masks are about the 
     of(t.struct({ mail: t.string().pii('email') })),
     hidden,
   )
+  const mail = t.string().pii('email')
+  for (const type of [t.list(mail), t.map(t.string(), mail), t.map(mail, t.int()), t.list(t.map(t.int(), t.list(mail)))]) {
+    await expectOne(
+      /MR_PLAN_POLICY table "a", column "x" holds personal data \("email"\), but masks are about whole columns/,
+      of(type),
+      hidden,
+    )
+    assert.deepEqual(await findings(of(type.pii('email')), hidden), [])
+  }
+  await expectOne(
+    /MR_PLAN_POLICY table "a", column "x" is tagged "person" and holds "email", but masks are about whole columns \| /,
+    of(t.struct({ name: t.string().pii('person'), mail }).pii('person')),
+    masks('persons', { person: 'hash' }),
+  )
   const tagged = of(t.struct({ mail: t.string().pii('email'), 'odd name': t.int() }).pii('email'))
   assert.deepEqual(await findings(tagged, hidden), [])
   // A part of a tagged column carries no tag, which is said, however it is taken.
