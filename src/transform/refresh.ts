@@ -160,7 +160,8 @@ async function applyLookback(session: Session, model: ModelManifest, current: st
 /** Commits what was staged, with the snapshots that it read and the run that made it. */
 export async function publish(lake: Lake, staged: Staged, run: { id: string; token?: string }): Promise<LakeTable> {
   const refresh = { model: staged.model.name, inputs: staged.inputs, runId: run.id, ...(run.token ? { token: run.token } : {}) }
-  const isEmpty = staged.change.add.length === 0 && staged.change.remove.length === 0 && !staged.change.properties
+  const { add, remove, delete: deleted, properties } = staged.change
+  const isEmpty = add.length === 0 && remove.length === 0 && !deleted && !properties
   const {
     tables: [table],
   } = await lake.commit(isEmpty ? [] : [staged.change], { refresh })
