@@ -116,21 +116,23 @@ export const t = Object.freeze({
   list: <F extends Field>(element: F) => of<ValueOf<F>[], 'list'>({ kind: 'list', element: innerOf(element) }),
   /** Values by key: an object in TypeScript and JSON, whose keys are the keys' texts. */
   map: <K extends Field<Any, false, MapKey>, V extends Field>(key: K, value: V) =>
-    of<Record<string, ValueOf<V>>, 'map'>({ kind: 'map', key: innerOf(key).type, value: innerOf(value) }),
+    of<Record<string, ValueOf<V>>, 'map'>({ kind: 'map', key: innerOf(key).type, value: innerOf(value, key?.$field?.pii) }),
 })
 
 /** What has no type of its own, which `check` reports. */
 export const UNTYPED: Type = { kind: 'enum', values: [] }
 
-const innerOf = (field: Field | undefined): Inner => ({ type: field?.$field?.type ?? UNTYPED, optional: field?.$field?.optional ?? false })
+function innerOf(field: Field | undefined, otherTag?: string): Inner {
+  const { type = UNTYPED, optional = false, pii = otherTag } = field?.$field ?? {}
+  return { type, optional, ...(pii === undefined ? {} : { pii }) }
+}
 
 function memberOf(field: Field | undefined): Omit<SchemaField, 'name'> {
-  const { doc, unit, pii, was } = field?.$field ?? {}
+  const { doc, unit, was } = field?.$field ?? {}
   return {
     ...innerOf(field),
     ...(doc === undefined ? {} : { doc }),
     ...(unit === undefined ? {} : { unit }),
-    ...(pii === undefined ? {} : { pii }),
     ...(was === undefined ? {} : { was }),
   }
 }

@@ -1,12 +1,9 @@
 // Columns that are added with a default (Iceberg version 3): rows of before have it, of every type, also where a file is
 // written anew or has deletes; rows that say null have null; version 2 refuses it.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { modelCatalog } from '../../test/simulation/model-catalog.ts'
-import { systemClock } from '../core/clock.ts'
-import { nodeDisk } from '../core/disk.ts'
-import { systemRandom } from '../core/random.ts'
-import { openLake } from '../lake/open-lake.ts'
+import { diskLake } from '../../test/simulation/disk-lake.ts'
 import { schemaToShape } from '../lake/schema-mapping.ts'
 import { schemaJson } from '../lake/table-metadata.ts'
 import { checkParquet } from './check-parquet.ts'
@@ -35,13 +32,7 @@ const DEFAULTS: readonly (readonly [type: string, json: string | number | bigint
 test('rows of before have the default, rows that say null have null', async () => {
   await using engine = await openTestEngine()
   const { session, directory } = engine
-  const lake = openLake({
-    disk: nodeDisk,
-    clock: systemClock,
-    random: systemRandom,
-    catalog: modelCatalog(),
-    directory: `${directory}/lake`,
-  })
+  const lake = diskLake(`${directory}/lake`)
   const shape = { fields: [{ name: 'id', type: { kind: 'long' }, optional: false }] } as const
   let table = await lake.create({ name: 't', shape, partition: [], cluster: ['id'], key: ['id'], formatVersion: 3 })
   const commit = async (change: object) =>
@@ -99,13 +90,7 @@ test('rows of before have the default, rows that say null have null', async () =
 
 test('version 2 takes no default', async () => {
   await using engine = await openTestEngine()
-  const lake = openLake({
-    disk: nodeDisk,
-    clock: systemClock,
-    random: systemRandom,
-    catalog: modelCatalog(),
-    directory: `${engine.directory}/lake`,
-  })
+  const lake = diskLake(`${engine.directory}/lake`)
   const shape = { fields: [{ name: 'id', type: { kind: 'long' }, optional: false }] } as const
   const { schema } = await lake.create({ name: 't', shape, partition: [], cluster: [], key: [] })
   const field = { id: 2, name: 'n', required: false, type: 'int', initialDefault: 7 }

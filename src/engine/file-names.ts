@@ -7,15 +7,18 @@ import { quoteText } from './sql-text.ts'
 
 const KEPT_MAX = 20_000
 
-export function fileNames(engine: Engine): NamesIn {
+export function fileNames(engine: Engine, keptMax = KEPT_MAX): NamesIn {
   const known = new Map<string, readonly FileField[]>()
   return async (paths) => {
-    const missing = paths.filter((path) => !known.has(path))
-    if (missing.length > 0) {
-      if (known.size + missing.length > KEPT_MAX) known.clear()
-      for (const [path, fields] of await readFooters(engine, missing)) known.set(path, fields)
+    const found = new Map(paths.flatMap((path) => (known.has(path) ? [[path, known.get(path)!]] : [])))
+    const missing = paths.filter((path) => !found.has(path))
+    if (missing.length === 0) return found
+    if (known.size + missing.length > keptMax) known.clear()
+    for (const [path, fields] of await readFooters(engine, missing)) {
+      known.set(path, fields)
+      found.set(path, fields)
     }
-    return new Map(paths.flatMap((path) => (known.has(path) ? [[path, known.get(path)!]] : [])))
+    return found
   }
 }
 

@@ -5,7 +5,7 @@ import { originOf } from '../lake/lease.ts'
 import type { DataFile, LakeField, LakeTable } from '../lake/types.ts'
 import { initialOf, parquetSql } from './parquet.ts'
 import { fileColumn } from './renamed-parts.ts'
-import { scanSql } from './scan.ts'
+import { readAlike, scanSql } from './scan.ts'
 import { quoteName, quoteText } from './sql-text.ts'
 import { keptName, placesSql, undeletedSql } from './undeleted.ts'
 
@@ -31,8 +31,8 @@ export function movedSql(table: LakeTable, files: readonly DataFile[]): string {
  */
 export function placedSql(table: LakeTable, files: readonly DataFile[], fields: readonly LakeField[]): string {
   const lineage = lineageOf(table)
-  const groups = Map.groupBy(files, (file) => `${file.deletes !== undefined} ${file.names ? JSON.stringify(file.names) : ''}`)
-  const rows = [...groups.values()].map((group) => groupSql(table, group, [...fields, ...lineage])).join(' UNION ALL ')
+  const groups = readAlike(files)
+  const rows = groups.map((group) => groupSql(table, group, [...fields, ...lineage])).join(' UNION ALL ')
   if (lineage.length === 0) return rows
   const facts = files.map(
     ({ path, firstRowId, sequence }) => `(${quoteText(path)}, ${firstRowId ?? 'NULL'}::BIGINT, ${sequence ?? 'NULL'}::BIGINT)`,
@@ -41,7 +41,7 @@ export function placedSql(table: LakeTable, files: readonly DataFile[], fields: 
   return `SELECT r.* EXCLUDE (${rowId}, ${updated}), coalesce(r.${rowId}, l.first + r.pos) AS ${ROW_ID.name}, coalesce(r.${updated}, l.sequence) AS ${LAST_UPDATED.name} FROM (${rows}) AS r JOIN (VALUES ${facts.join(', ')}) AS l(path, first, sequence) USING (path)`
 }
 
-/** Files that are read in one way: with deletes or without, and by one set of names. */
+/** The files of one of `readAlike`. */
 function groupSql(table: LakeTable, files: readonly DataFile[], fields: readonly LakeField[]): string {
   const [{ deletes, names = null }] = files as [DataFile]
   const read = fields.map((field) => ({ field, own: fileColumn(field, names) }))

@@ -1,13 +1,12 @@
 // Merges by key against a plain map, over versions 2 and 3: rows, row ids that never change, sequence numbers that change
 // with their row only, one vector a file, none of a file that is gone. And what happens when two writers meet.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { modelCatalog } from '../../test/simulation/model-catalog.ts'
-import { systemClock } from '../core/clock.ts'
-import { nodeDisk } from '../core/disk.ts'
+import { diskLake } from '../../test/simulation/disk-lake.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { integer, type Random, seededRandom, systemRandom } from '../core/random.ts'
-import { type Lake, openLake } from '../lake/open-lake.ts'
+import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable, TableChange } from '../lake/types.ts'
 import type { Session } from './duckdb.ts'
 import { movedSql } from './lineage.ts'
@@ -39,13 +38,7 @@ const committed = async (lake: Lake, change: TableChange): Promise<LakeTable> =>
 async function withWorld(action: (world: World, directory: string) => Promise<void>): Promise<void> {
   await using engine = await openTestEngine()
   const { session, directory } = engine
-  const lake = openLake({
-    disk: nodeDisk,
-    clock: systemClock,
-    random: systemRandom,
-    catalog: modelCatalog(),
-    directory: `${directory}/lake`,
-  })
+  const lake = diskLake(`${directory}/lake`)
   await action({ session, lake }, directory)
 }
 
@@ -271,5 +264,46 @@ test('a table that becomes version 3 has row ids from then on', async () => {
     for (const [id, [rowId]] of later) assert.equal(rowId, lineage.get(id)![0])
     const metadata = await world.lake.metadata(second)
     assert.equal(metadata['next-row-id'], metadata.snapshots.at(-1)!['first-row-id']! + metadata.snapshots.at(-1)!['added-rows']!)
+  })
+})
+
+for (const formatVersion of [2, 3] as const) {
+  test(`a key may be called like the places of rows, in a table of version ${formatVersion}`, async () => {
+    await withWorld(async ({ session, lake }) => {
+      const shape = {
+        fields: [
+          { name: 'path', type: { kind: 'string' }, optional: false },
+          { name: 'Pos', type: { kind: 'long' }, optional: false },
+          { name: 'n', type: { kind: 'int' }, optional: true },
+        ],
+      } as const
+      const key = ['path', 'Pos']
+      const empty = await lake.create({ name: 't', shape, partition: [], cluster: key, key, formatVersion })
+      const select = `SELECT '/' || i AS path, i AS "Pos", 0 AS n FROM range(100) AS r(i)`
+      const add = await writeParquet(session, { select, table: empty, directory: lake.dataDirectory(empty) })
+      const table = await committed(lake, { table: 't', operation: 'append', add, remove: [] })
+      const rows = `SELECT '/7' AS path, 7::BIGINT AS "Pos", 1 AS n`
+      const keys = `SELECT path, "Pos" FROM (${rows}) UNION ALL SELECT '/8', 8`
+      const merged = await committed(lake, await mergeRows(session, { lake, table, key, rows, keys }))
+      const found = await session.rows(
+        `SELECT count(*), sum(n), count(*) FILTER (WHERE path = '/8') FROM (${scanSql({ table: merged, files: await lake.files(merged), tails: [] })})`,
+      )
+      assert.deepEqual(found.rows[0]!.map(Number), [99, 1, 0])
+    })
+  })
+}
+
+test('of several rows of a key one keeps the row id', async () => {
+  await withWorld(async (world) => {
+    const table = await makeTable(world, 3, 300, world.session)
+    const before = await lineageOf(world, table)
+    const rows = valuesSql([1, 2, 3].map((id) => [1_000 + id, 'c1', 9]))
+    const merge = { lake: world.lake, table, key: ['country'], rows, keys: "SELECT 'c1' AS country" } as const
+    const merged = await committed(world.lake, await mergeRows(world.session, { ...merge, perKey: 'some' }))
+    const after = await lineageOf(world, merged)
+    assert.equal(after.size, 203)
+    assert.equal(new Set([...after.values()].map(([rowId]) => rowId)).size, 203, 'row ids are unique')
+    const kept = [1_001, 1_002, 1_003].filter((id) => [...before.values()].some(([rowId]) => rowId === after.get(id)![0]))
+    assert.equal(kept.length, 1)
   })
 })

@@ -16,12 +16,15 @@ export interface Merge {
   readonly table: LakeTable
   /** Columns that identify a row; null equals null. */
   readonly key: readonly string[]
-  /** SELECT of rows with all columns of the table, one of a key. */
+  /** SELECT of rows with all columns of the table. */
   readonly rows: string
   /** SELECT of the keys of all rows that go or are replaced, those of `rows` among them. Default: the keys of `rows`. */
   readonly keys?: string
-  /** False: `key` is of many rows, which are replaced together and keep no ids. */
-  readonly isOneRow?: boolean
+  /**
+   * How many rows a key has: one (default), which keeps the id of the row that it replaces; some, of which one does; or many,
+   * which are replaced together and keep none.
+   */
+  readonly perKey?: 'one' | 'some' | 'many'
   readonly signal?: AbortSignal
 }
 
@@ -80,6 +83,13 @@ const quoted = (columns: readonly string[]): string => columns.map(quoteName).jo
 const sameKey = (key: readonly string[], a: string, b: string): string =>
   key.map((column) => `${a}.${quoteName(column)} IS NOT DISTINCT FROM ${b}.${quoteName(column)}`).join(' AND ')
 
+/** As `sameKey`; in `placed` they have their kept names, since a key may itself be called `path` or `pos`. */
+const isKeyOf = (fields: readonly LakeField[], placed: string, rows: string): string =>
+  fields.map(({ id, name }) => `${placed}.${keptName(id)} IS NOT DISTINCT FROM ${rows}.${quoteName(name)}`).join(' AND ')
+
+const fieldsOf = ({ schema }: LakeTable, columns: readonly string[]): LakeField[] =>
+  columns.map((column) => schema.fields.find((field) => field.name === column)!)
+
 interface Touched {
   /** With the path that it has here. */
   readonly file: DataFile
@@ -95,16 +105,9 @@ async function findTouched(
   files: readonly DataFile[],
 ): Promise<Touched[]> {
   if (files.length === 0) return []
-  const fields = key.map((column) => table.schema.fields.find((field) => field.name === column)!)
-  const list = [
-    ...fields.map((field) => `${keptName(field.id)} AS ${quoteName(field.name)}`),
-    'path',
-    'pos',
-    ...lineageOf(table).map(({ name }) => name),
-  ]
-  const placed = `SELECT ${list.join(', ')} FROM (${placedSql(table, files, fields)})`
+  const fields = fieldsOf(table, key)
   await session.run(
-    `CREATE OR REPLACE TEMP TABLE ${TOUCHED} AS SELECT o.* FROM (${placed}) AS o SEMI JOIN (${keys}) AS n ON ${sameKey(key, 'o', 'n')}`,
+    `CREATE OR REPLACE TEMP TABLE ${TOUCHED} AS SELECT o.* FROM (${placedSql(table, files, fields)}) AS o SEMI JOIN (${keys}) AS n ON ${isKeyOf(fields, 'o', 'n')}`,
   )
   const { rows } = await session.rows(`SELECT path, count(*) FROM ${TOUCHED} GROUP BY path ORDER BY path`)
   const byPath = new Map(files.map((file) => [file.path, file]))
@@ -121,15 +124,21 @@ function isVectorFor({ formatVersion }: LakeTable, { rows, deletes }: DataFile, 
 }
 
 /** The rows as they come, with the ids of those that they replace, and what stays of files that are written anew. */
-function nextRows({ table, key, rows, isOneRow = true }: Merge, keys: string, rewritten: readonly DataFile[], hasTouched: boolean): string {
-  const columns = quoted(table.schema.fields.map((field: LakeField) => field.name))
+function nextRows({ table, key, rows, perKey = 'one' }: Merge, keys: string, rewritten: readonly DataFile[], hasTouched: boolean): string {
+  const columns = quoted(table.schema.fields.map((field) => field.name))
   if (!hasTouched) return rows
   const isTracked = lineageOf(table).length > 0
   const lineage = isTracked ? `, ${ROW_ID.name}, ${LAST_UPDATED.name}` : ''
-  const old = `SELECT ${quoted(key)}, min(${ROW_ID.name}) AS ${ROW_ID.name} FROM ${TOUCHED} GROUP BY ALL`
+  const fields = fieldsOf(table, key)
+  const old = `SELECT ${fields.map(({ id }) => keptName(id)).join(', ')}, min(${ROW_ID.name}) AS ${ROW_ID.name} FROM ${TOUCHED} GROUP BY ALL`
   const fresh = `SELECT ${columns}, NULL::BIGINT AS ${ROW_ID.name}, NULL::BIGINT AS ${LAST_UPDATED.name} FROM (${rows})`
-  const replacing = `SELECT n.*, t.${ROW_ID.name}, NULL::BIGINT AS ${LAST_UPDATED.name} FROM (SELECT ${columns} FROM (${rows})) AS n LEFT JOIN (${old}) AS t ON ${sameKey(key, 'n', 't')}`
-  const next = !isTracked ? `SELECT ${columns} FROM (${rows})` : isOneRow ? replacing : fresh
+  const rowId = `t.${ROW_ID.name}`
+  const kept =
+    perKey === 'one'
+      ? rowId
+      : `CASE WHEN row_number() OVER (PARTITION BY ${key.map((column) => `n.${quoteName(column)}`).join(', ')}) = 1 THEN ${rowId} END AS ${ROW_ID.name}`
+  const replacing = `SELECT n.*, ${kept}, NULL::BIGINT AS ${LAST_UPDATED.name} FROM (SELECT ${columns} FROM (${rows})) AS n LEFT JOIN (${old}) AS t ON ${isKeyOf(fields, 't', 'n')}`
+  const next = !isTracked ? `SELECT ${columns} FROM (${rows})` : perKey === 'many' ? fresh : replacing
   if (rewritten.length === 0) return next
   return `${next} UNION ALL SELECT ${columns}${lineage} FROM (${movedSql(table, rewritten)}) AS o ANTI JOIN (${keys}) AS n ON ${sameKey(key, 'o', 'n')}`
 }

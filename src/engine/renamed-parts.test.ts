@@ -1,36 +1,19 @@
 // Nested columns through changes of their parts: real files written under each schema and read under every later one, against a
 // model that knows values by field id only. Which tables need their files' names is decided on the way.
 import assert from 'node:assert/strict'
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { VirtualClock } from '../core/clock.ts'
-import { nodeDisk } from '../core/disk.ts'
-import { seededRandom } from '../core/random.ts'
-import { openLake } from '../lake/open-lake.ts'
+import { diskLake } from '../../test/simulation/disk-lake.ts'
 import { hasRenamedParts } from '../lake/renamed.ts'
 import type { Shape, Type } from '../schema/type.ts'
-import { openStore } from '../store/open-store.ts'
 import { fileNames } from './file-names.ts'
 import { scanSql } from './scan.ts'
 import { openTestEngine } from './testing.ts'
 import { writeParquet } from './write.ts'
 
 const tested = await openTestEngine({ threads: 1 })
-mkdirSync(join(tested.directory, 'lake'))
-const store = openStore(join(tested.directory, 'control.db'))
-const lake = openLake({
-  disk: nodeDisk,
-  clock: new VirtualClock(0),
-  random: seededRandom(1),
-  catalog: store.catalog,
-  directory: join(tested.directory, 'lake'),
-  namesIn: fileNames(tested.engine),
-})
-after(async () => {
-  await store.close()
-  await tested[Symbol.asyncDispose]()
-})
+const lake = diskLake(join(tested.directory, 'lake'), fileNames(tested.engine))
+after(() => tested[Symbol.asyncDispose]())
 
 const INT: Type = { kind: 'int' }
 const TEXT: Type = { kind: 'string' }
@@ -153,4 +136,20 @@ test('what cannot be in place is refused by its place', async () => {
   await refused(list(TEXT), /the column c is a struct<.*> and cannot become a list<string>/)
   const required: Type = { kind: 'struct', fields: [{ name: 'z', type: INT, optional: false }] }
   await refused(struct({ a: list(required) }), /the new column c\.a\.element\.z is required/)
+})
+
+test('names of files are answered for all that are asked for, however few are kept', async () => {
+  const path = (name: string): string => join(tested.directory, `${name}.parquet`)
+  for (const name of ['n1', 'n2', 'n3'])
+    await tested.session.run(
+      `COPY (SELECT {'${name}': 1} AS c) TO '${path(name)}' (FORMAT parquet, FIELD_IDS {c: {__duckdb_field_id: 1, '${name}': 2}})`,
+    )
+  const namesIn = fileNames(tested.engine, 2)
+  for (const asked of [['n1'], ['n1', 'n2'], ['n1', 'n2', 'n3'], ['n3']]) {
+    const found = await namesIn(asked.map(path))
+    assert.deepEqual(
+      asked.map((name) => found.get(path(name))?.[0]?.inner.map((inner) => inner.name)),
+      asked.map((name) => [name]),
+    )
+  }
 })

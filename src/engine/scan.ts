@@ -56,10 +56,14 @@ function latestSql(layer: string, newer: readonly string[], key: readonly string
 }
 
 /** Files that are read in one way: with deletes or without, and by one set of names. */
-function filesSql(table: LakeTable, files: readonly DataFile[], columns: readonly ScanColumn[]): string {
-  const groups = Map.groupBy(files, (file) => `${file.deletes !== undefined} ${file.names ? JSON.stringify(file.names) : ''}`)
-  return [...groups.values()].map((group) => groupSql(table, group, columns)).join(' UNION ALL ')
-}
+export const readAlike = (files: readonly DataFile[]): readonly (readonly DataFile[])[] => [
+  ...Map.groupBy(files, (file) => `${file.deletes !== undefined} ${file.names ? JSON.stringify(file.names) : ''}`).values(),
+]
+
+const filesSql = (table: LakeTable, files: readonly DataFile[], columns: readonly ScanColumn[]): string =>
+  readAlike(files)
+    .map((group) => groupSql(table, group, columns))
+    .join(' UNION ALL ')
 
 function groupSql(table: LakeTable, files: readonly DataFile[], columns: readonly ScanColumn[]): string {
   const [{ deletes, names = null }] = files as [DataFile]

@@ -34,7 +34,7 @@ export class Generation {
 
   constructor(spec: TailSpec, drop: (table: string) => void) {
     this.table = `${spec.name}#${this.id}`
-    this.sql = tableSql(spec, this.table)
+    this.sql = typedSql(spec.shape, this.table)
     this.#drop = () => drop(this.table)
   }
 
@@ -71,14 +71,15 @@ function isCast(type: Type): boolean {
   }
 }
 
-function tableSql(spec: TailSpec, table: string): string {
-  const columns = spec.shape.fields.map((field) =>
+/** SELECT of the rows of such a table with the types of the shape: what is compared with stored rows is this and not the table. */
+export function typedSql(shape: Shape, table: string): string {
+  const columns = shape.fields.map((field) =>
     isCast(field.type) ? `CAST(${quoteName(field.name)} AS ${toDuckType(field.type)}) AS ${quoteName(field.name)}` : quoteName(field.name),
   )
   return `SELECT ${columns.join(', ')} FROM ${tableName(table)}`
 }
 
-const tableName = (table: string): string => `memory.tail.${quoteName(table)}`
+export const tableName = (table: string): string => `memory.tail.${quoteName(table)}`
 
 /** One writer; calls are done in their order, so that a rotation never splits an append. */
 export class HotTail {
@@ -142,7 +143,7 @@ export class HotTail {
     const match = key.map((column) => `t.${column} = n.${column}`).join(' AND ')
     // Two trips to the engine: each costs a turn of a thread, and a live model does this all the time.
     try {
-      await this.#session.run(`BEGIN; ${createSql(this.#spec, incoming)}`)
+      await this.#session.run(`BEGIN; ${createSql(this.#spec.shape, incoming)}`)
       await appendRows(this.#session.connection, 'tail', incoming, batch)
       await this.#session.run(
         [
@@ -196,13 +197,14 @@ async function createGeneration(spec: TailSpec, session: Session, drops: Session
     // It can fail only when the engine is closed, and then the table is gone.
     drops.run(`DROP TABLE IF EXISTS ${tableName(table)}`).catch(() => {})
   })
-  await session.run(createSql(spec, generation.table))
+  await session.run(createSql(spec.shape, generation.table))
   return generation
 }
 
-function createSql(spec: TailSpec, table: string): string {
-  const types = ingestTypes(spec)
-  const columns = spec.shape.fields.map((field, index) => `${quoteName(field.name)} ${types[index]!.toString()}`)
+/** A table in `tail` that takes batches of the shape, by `appendBatch`. */
+export function createSql(shape: Shape, table: string): string {
+  const types = ingestTypes({ shape })
+  const columns = shape.fields.map((field, index) => `${quoteName(field.name)} ${types[index]!.toString()}`)
   return `CREATE OR REPLACE TABLE ${tableName(table)} (${columns.join(', ')})`
 }
 

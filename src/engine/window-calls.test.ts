@@ -52,6 +52,7 @@ test('windows are those of live models', async () => {
   )
   assert.equal(JSON.parse(counted!)[0], '150')
   assert.deepEqual(await asked('SELECT columns(*) FROM tumble(sales, seen, INTERVAL 1 MINUTE) LIMIT 0'), [])
+  assert.deepEqual(await asked('SELECT count(*) FROM tumble(sales, seen, INTERVAL 1 MINUTE) TABLESAMPLE reservoir(7 ROWS)'), ['["7"]'])
   const names = await parser.parse('SELECT * FROM hop(sales, seen, INTERVAL 1 SECOND, INTERVAL 2 SECOND)')
   await expandWindows(parser, names)
   const { columns } = await parts.session.rows(await parser.print(names))
@@ -78,5 +79,8 @@ test('another form is refused with the right one', async () => {
     const statement = await parser.parse(`SELECT * FROM ${call}`)
     await assert.rejects(expandWindows(parser, statement), { code: 'MR_SQL_SYNTAX', message }, call)
   }
+  const other = await parser.parse('SELECT * FROM constructor(sales, seen, INTERVAL 1 SECOND)')
+  await expandWindows(parser, other)
+  assert.match(await parser.print(other), /constructor/i, 'functions of other names are left to the gate')
   parser.close()
 })

@@ -20,18 +20,18 @@ type Name = keyof typeof FORMS
 export async function expandWindows(parser: SqlParser, statement: Statement): Promise<void> {
   const calls: Node[] = []
   walk(statement.node, (node) => {
-    if (node.type === 'TABLE_FUNCTION' && nameOf(node) in FORMS) calls.push(node)
+    if (node.type === 'TABLE_FUNCTION' && Object.hasOwn(FORMS, nameOf(node))) calls.push(node)
   })
   for (const node of calls) {
     const { relation, select } = selectOf(nameOf(node) as Name, nodes((node['function'] as Node)['children']))
-    const { alias = '', query_location = 0 } = node
+    const { alias = '', query_location = 0, sample = null } = node
     const subquery = await parser.parse(select)
     const columnAliases = node['column_name_alias'] ?? []
     for (const member of Object.keys(node)) delete node[member]
     Object.assign(node, {
       type: 'SUBQUERY',
       alias: alias || relation,
-      sample: null,
+      sample,
       query_location,
       subquery,
       column_name_alias: columnAliases,

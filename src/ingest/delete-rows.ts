@@ -4,10 +4,10 @@
 import { MillraceError } from '../core/errors.ts'
 import type { Relation, TableManifest } from '../define/manifest.ts'
 import type { Engine } from '../engine/duckdb.ts'
-import { appendBatch, ingestTypes } from '../engine/ingest.ts'
+import { appendBatch } from '../engine/ingest.ts'
 import { mergeRows } from '../engine/merge.ts'
 import { scanSql } from '../engine/scan.ts'
-import { quoteName } from '../engine/sql-text.ts'
+import { createSql, tableName, typedSql } from '../engine/tail.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
@@ -46,17 +46,13 @@ export async function deleteRows(
   await parts.flush(name)
   const session = await parts.engine.session()
   const place = `${name}#deleted${count++}`
-  const taken = `memory.tail.${quoteName(place)}`
   try {
-    const types = ingestTypes(keys)
-    await session.run(
-      `CREATE TABLE ${taken} (${keys.shape.fields.map((field, i) => `${quoteName(field.name)} ${types[i]!.toString()}`).join(', ')})`,
-    )
+    await session.run(createSql(keys.shape, place))
     await appendBatch(session.connection, 'tail', place, keys)
     for (let attempt = 1; ; attempt++) {
       const now = await parts.lake.table(name)
       const rows = scanSql({ table: now, files: [], tails: [] })
-      const change = await mergeRows(session, { lake: parts.lake, table: now, key: table.key, rows, keys: `SELECT * FROM ${taken}` })
+      const change = await mergeRows(session, { lake: parts.lake, table: now, key: table.key, rows, keys: typedSql(keys.shape, place) })
       if (change.remove.length === 0 && !change.delete) break
       try {
         for (const committed of (await parts.lake.commit([change])).tables) parts.onCommitted(committed)
@@ -67,7 +63,7 @@ export async function deleteRows(
     }
     return { accepted: keys.rows }
   } finally {
-    await session.run(`DROP TABLE IF EXISTS ${taken}`).catch(() => {})
+    await session.run(`DROP TABLE IF EXISTS ${tableName(place)}`).catch(() => {})
     session.close()
   }
 }

@@ -3,10 +3,9 @@
 // DuckDB's reader of JSON keeps: of a number that is no integer about 17 digits.
 import { cellOf, type Plain } from '../engine/cell.ts'
 import type { Engine, Session } from '../engine/duckdb.ts'
-import { appendBatch, ingestTypes } from '../engine/ingest.ts'
-import { quoteName } from '../engine/sql-text.ts'
+import { appendBatch } from '../engine/ingest.ts'
+import { createSql, tableName, typedSql } from '../engine/tail.ts'
 import type { BytesColumn, Column, ColumnBatch } from '../schema/batch.ts'
-import { toDuckType } from '../schema/duckdb.ts'
 import { compileScanner, type Scan } from '../schema/scan/scanner.ts'
 import type { Field, Shape } from '../schema/type.ts'
 
@@ -35,20 +34,16 @@ let count = 0
 /** Parses all rows. What it answers holds until `drop`. */
 export async function parseNested(engine: Engine, session: Session, { select, fields, isText }: NestedColumns): Promise<ParsedColumns> {
   const name = `load#${count++}`
-  const table = `memory.tail.${quoteName(name)}`
   const shape: Shape = { fields: [ROW, ...fields, ...REASONS] }
   const scanner = compileScanner({ fields: fields.map((field) => ({ ...field, optional: true })) }, { maxRowBytes: ROW_BYTES_MAX })
-  const types = ingestTypes({ shape })
   // The session is busy with what is read.
   const writer = await engine.session()
   const drop = async (): Promise<void> => {
-    await writer.run(`DROP TABLE IF EXISTS ${table}`)
+    await writer.run(`DROP TABLE IF EXISTS ${tableName(name)}`)
     writer.close()
   }
   try {
-    await writer.run(
-      `CREATE TABLE ${table} (${shape.fields.map((field, i) => `${quoteName(field.name)} ${types[i]!.toString()}`).join(', ')})`,
-    )
+    await writer.run(createSql(shape, name))
     for await (const { rows } of session.stream(select)) {
       const lines = rows.map((row) => lineOf(fields, row.slice(1), isText))
       const scan = scanner.scan(Buffer.from(lines.join('\n')))
@@ -59,8 +54,7 @@ export async function parseNested(engine: Engine, session: Session, { select, fi
     await drop()
     throw cause
   }
-  const typed = fields.map((field) => `CAST(${quoteName(field.name)} AS ${toDuckType(field.type)}) AS ${quoteName(field.name)}`)
-  return { sql: `SELECT __row, ${typed.join(', ')}, ${REASONS.map((field) => field.name).join(', ')} FROM ${table}`, drop }
+  return { sql: typedSql(shape, name), drop }
 }
 
 /** Line breaks of a text stand between tokens of JSON, or it is no JSON and refused as it stands. */

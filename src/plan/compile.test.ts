@@ -226,6 +226,20 @@ test('nested columns: sound at every depth, keys stay flat, masks are about the 
     of(t.struct({ mail: t.string().pii('email') })),
     hidden,
   )
+  const mail = t.string().pii('email')
+  for (const type of [t.list(mail), t.map(t.string(), mail), t.map(mail, t.int()), t.list(t.map(t.int(), t.list(mail)))]) {
+    await expectOne(
+      /MR_PLAN_POLICY table "a", column "x" holds personal data \("email"\), but masks are about whole columns/,
+      of(type),
+      hidden,
+    )
+    assert.deepEqual(await findings(of(type.pii('email')), hidden), [])
+  }
+  await expectOne(
+    /MR_PLAN_POLICY table "a", column "x" is tagged "person" and holds "email", but masks are about whole columns \| /,
+    of(t.struct({ name: t.string().pii('person'), mail }).pii('person')),
+    masks('persons', { person: 'hash' }),
+  )
   const tagged = of(t.struct({ mail: t.string().pii('email'), 'odd name': t.int() }).pii('email'))
   assert.deepEqual(await findings(tagged, hidden), [])
   // A part of a tagged column carries no tag, which is said, however it is taken.
@@ -926,6 +940,16 @@ test('format versions: 2 and 3, upwards only; versions of rows need a key and na
   assert.match((await findings(old, versions(sql`SELECT * FROM ${old}`, {}))).join(), /MR_PLAN_KEY model "versions" keeps versions of rows/)
   const taken = versions(sql`SELECT *, n AS valid_to FROM ${old}`, { key: 'id' })
   assert.match((await findings(old, taken)).join(), /MR_DEFINE_COLUMN model "versions": its SQL gives "valid_to"/)
+  const shouted = versions(sql`SELECT *, n AS "Valid_To" FROM ${old}`, { key: 'id' })
+  assert.match((await findings(old, shouted)).join(), /MR_DEFINE_COLUMN model "versions": its SQL gives "Valid_To"/)
+  // What the format calls its columns of lineage is no name of a column, as every name with an underscore in front.
+  const lined = { key: 'id', iceberg: { version: 3 } } as Wrong
+  const reserved =
+    /MR_DEFINE_NAME .*"_(row_id|last_updated_sequence_number)" is not a column name \| names with a leading underscore are kept/
+  for (const name of ['_row_id', '_last_updated_sequence_number'])
+    await expectOne(reserved, table('lined', { id: t.string(), [name]: t.long() }, lined))
+  await expectOne(reserved, model('lined', sql`SELECT 'a' AS id, 1 AS _row_id`, lined))
+  await expectOne(reserved, model('lined', sql`SELECT 'a' AS id, 1 AS _last_updated_sequence_number`, lined))
   const changed = await compiled([old, versions(sql`SELECT id, n + 1 AS n FROM ${old}`, { key: 'id', iceberg: { version: 3 } })])
   assert.deepEqual(effects(sound, changed), [['versions', 'setting']])
   const full = await compiled([old, model('versions', sql`SELECT * FROM ${old}`, { key: 'id' })])

@@ -169,6 +169,11 @@ function compareCommon(before: Relation, after: Relation): readonly Reason[] {
       effect: 'setting',
       reason: newMs === Number.POSITIVE_INFINITY ? 'rows are kept for ever' : `rows are kept for ${formatAge(newMs)}`,
     })
+  if (Number.isFinite(oldMs) && Number.isFinite(newMs) && before.keep.by !== after.keep.by)
+    reasons.push({
+      effect: 'breaking',
+      reason: `rows are deleted by the age of "${after.keep.by}"${before.keep.by === undefined ? '' : `, no longer of "${before.keep.by}"`}`,
+    })
   if ((before.keep.archive ?? null) !== (after.keep.archive ?? null))
     reasons.push({
       effect: 'setting',

@@ -82,10 +82,10 @@ export async function checkColumnNames(scope: Scope, what: string, shape: Shape,
         'MR_DEFINE_NAME',
         at,
         `${what}: "${name}" is not a column name`,
-        fromSql
-          ? 'name the expression with AS'
-          : name.startsWith('_')
-            ? 'names with a leading underscore are kept for Millrace'
+        name.startsWith('_')
+          ? `names with a leading underscore are kept for Millrace${fromSql ? ': name it otherwise with AS' : ''}`
+          : fromSql
+            ? 'name the expression with AS'
             : 'use letters, digits and underscores',
       )
     else if (reserved.has(name.toLowerCase()))

@@ -30,6 +30,8 @@ export type NestedType = Extract<Type, { kind: 'struct' | 'list' | 'map' }>
 export interface Inner {
   readonly type: Type
   readonly optional: boolean
+  /** As a field's; of a map's values also that of its keys. */
+  readonly pii?: string
 }
 
 /** One column or member of a struct: its name, type, whether it may be null, and what people and policies know about it. */

@@ -318,6 +318,18 @@ test('of a file that lost rows to a vector only those are looked at', async () =
   }
 })
 
+test('a unit that is gone is a vector and nothing else, and goes', async () => {
+  const { model } = MODELS['sums by a column of the table that changes']!
+  await using world = await World.open(model)
+  await world.commit('people', "SELECT 'p' || i AS person, 'c' || i AS country, 1 AS level FROM range(10) AS r(i)")
+  await world.commit('events', "SELECT i::INTEGER AS id, DATE '2026-01-01' AS day, 'p' || i AS person, 1 AS amount FROM range(10) AS r(i)")
+  await world.refresh()
+  await remove(world, 0)
+  const { change } = await world.refresh()
+  assert.deepEqual([change.add.length, change.remove.length, change.delete?.length], [0, 0, 1])
+  await world.assertAlike()
+})
+
 test('it recomputes what changed and no more; compaction of inputs changes nothing', async () => {
   await using world = await World.open(MODELS['sums by day']!.model)
   const event = (day: number): Change => ({ events: [[day, 0, 1]], people: [], gone: [], compact: false })

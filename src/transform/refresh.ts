@@ -51,8 +51,10 @@ export async function stage(parts: RefreshParts, model: ModelManifest, options: 
   )
   const relations = await scans(parts, options.inputs)
   return withRelations(parts.engine, relations, async (session) => {
-    if (model.refresh === 'scd2')
-      return { ...(await stageVersions(parts, session, model, table, timeOf(options.inputs, parts.engine))), model, inputs }
+    if (model.refresh === 'scd2') {
+      const part = await stageVersions(parts, session, model, table, timeOf(options.inputs, parts.engine))
+      return { ...part, change: { ...part.change, properties: { [CODE]: options.code } }, model, inputs }
+    }
     const canPatch =
       model.refresh === 'incremental' &&
       options.last !== null &&
@@ -138,7 +140,7 @@ async function stagePatch(
     key: units,
     rows: recomputed,
     keys: `SELECT * FROM ${AFFECTED}`,
-    isOneRow: model.by === undefined,
+    perKey: model.by === undefined ? 'some' : 'many',
     ...(options.signal ? { signal: options.signal } : {}),
   })
   return { change, candidate: scanSql({ table, files: filesAfter(live, change), tails: [] }), rowsWritten: rowsOf(change.add), note }
@@ -158,7 +160,8 @@ async function applyLookback(session: Session, model: ModelManifest, current: st
 /** Commits what was staged, with the snapshots that it read and the run that made it. */
 export async function publish(lake: Lake, staged: Staged, run: { id: string; token?: string }): Promise<LakeTable> {
   const refresh = { model: staged.model.name, inputs: staged.inputs, runId: run.id, ...(run.token ? { token: run.token } : {}) }
-  const isEmpty = staged.change.add.length === 0 && staged.change.remove.length === 0 && !staged.change.properties
+  const { add, remove, delete: deleted, properties } = staged.change
+  const isEmpty = add.length === 0 && remove.length === 0 && !deleted && !properties
   const {
     tables: [table],
   } = await lake.commit(isEmpty ? [] : [staged.change], { refresh })

@@ -18,7 +18,7 @@ import { writeParquet } from '../engine/write.ts'
 import { type Lake, openLake } from '../lake/open-lake.ts'
 import type { Shape } from '../schema/type.ts'
 import { openStore, type Store } from '../store/open-store.ts'
-import { publish, type Staged, stage } from './refresh.ts'
+import { isCurrent, publish, type Staged, stage } from './refresh.ts'
 
 const FIELDS: Shape['fields'] = [
   { name: 'id', type: { kind: 'int' }, optional: false },
@@ -146,6 +146,10 @@ for (const formatVersion of [2, 3] as const) {
       vectors += (await world.lake.files(await world.lake.table('history'))).filter((file) => file.deletes?.vector).length
     }
     assert.equal(vectors > 0, formatVersion === 3)
+    const { inputs } = await refresh(world, model)
+    const read = { inputs: [{ name: 'people', table: await world.lake.table('people'), keyed: true }], last: inputs }
+    assert.ok(isCurrent({ ...read, code: 'c' }, await world.lake.table('history')), 'nothing to do until its input changes')
+    assert.ok(!isCurrent({ ...read, code: 'd' }, await world.lake.table('history')))
     assert.match((await refresh(world, model, true)).note, /^0 begun, 0 ended$/)
     await world.store.close()
   })

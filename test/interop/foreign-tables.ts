@@ -1,19 +1,17 @@
 // Compares what Millrace reads of tables that Spark wrote (`spark_tables.py`) with what Spark reads of them, snapshot by
 // snapshot. For the golden tables, and for those written anew with Spark at hand.
+
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { systemClock } from '../../src/core/clock.ts'
-import { nodeDisk } from '../../src/core/disk.ts'
-import { systemRandom } from '../../src/core/random.ts'
 import type { Plain } from '../../src/engine/cell.ts'
 import type { Engine } from '../../src/engine/duckdb.ts'
 import { fileNames } from '../../src/engine/file-names.ts'
 import { scanSql } from '../../src/engine/scan.ts'
 import { openTestEngine } from '../../src/engine/testing.ts'
 import { schemaOf } from '../../src/lake/list-files.ts'
-import { type Lake, openLake } from '../../src/lake/open-lake.ts'
+import type { Lake } from '../../src/lake/open-lake.ts'
 import type { LakeSnapshot, LakeTable, LakeType } from '../../src/lake/types.ts'
-import { modelCatalog } from '../simulation/model-catalog.ts'
+import { diskLake } from '../simulation/disk-lake.ts'
 import { nestedText } from './own-table.ts'
 
 type Row = readonly (string | null)[]
@@ -32,15 +30,7 @@ export const readExpected = (directory: string): Record<string, Expected> =>
   JSON.parse(readFileSync(`${directory}/expected.json`, 'utf8')) as Record<string, Expected>
 
 /** A lake that only reads: tables are found by their metadata files. */
-export const foreignLake = (directory: string, engine?: Engine): Lake =>
-  openLake({
-    disk: nodeDisk,
-    clock: systemClock,
-    random: systemRandom,
-    catalog: modelCatalog(),
-    directory,
-    ...(engine ? { namesIn: fileNames(engine) } : {}),
-  })
+export const foreignLake = (directory: string, engine?: Engine): Lake => diskLake(directory, engine && fileNames(engine))
 
 /** Reads every snapshot of every table of `directory`; answers how many it compared. */
 export async function compareTables(directory: string): Promise<number> {

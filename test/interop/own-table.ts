@@ -1,18 +1,16 @@
 // A table that Millrace writes for others to read: all types with the values at their edges, three kinds of partition, evolution of
 // shape and partition, copy-on-write, a tag. And its rows as texts that can be compared with what another reader gives.
+
 import assert from 'node:assert/strict'
-import { systemClock } from '../../src/core/clock.ts'
-import { nodeDisk } from '../../src/core/disk.ts'
-import { systemRandom } from '../../src/core/random.ts'
 import type { Plain } from '../../src/engine/cell.ts'
 import { fileNames } from '../../src/engine/file-names.ts'
 import { scanSql } from '../../src/engine/scan.ts'
 import type { TestEngine } from '../../src/engine/testing.ts'
 import { writeParquet } from '../../src/engine/write.ts'
-import { type Lake, openLake } from '../../src/lake/open-lake.ts'
+import type { Lake } from '../../src/lake/open-lake.ts'
 import type { LakeSnapshot, LakeTable, LakeType, TableChange } from '../../src/lake/types.ts'
 import type { Shape, Type } from '../../src/schema/type.ts'
-import { modelCatalog } from '../simulation/model-catalog.ts'
+import { diskLake } from '../simulation/disk-lake.ts'
 
 const TEXT: Type = { kind: 'string' }
 const DOUBLE: Type = { kind: 'double' }
@@ -184,14 +182,7 @@ export interface OwnTable {
 /** Commits it to `<directory>/lake/<name>`; `omitted`: columns of types that the reader does not have. */
 export async function makeOwnTable(engine: TestEngine, name: string, omitted: readonly string[] = []): Promise<OwnTable> {
   const without = ({ fields }: Shape): Shape => ({ fields: fields.filter((field) => !omitted.includes(field.name)) })
-  const lake = openLake({
-    disk: nodeDisk,
-    clock: systemClock,
-    random: systemRandom,
-    catalog: modelCatalog(),
-    directory: `${engine.directory}/lake`,
-    namesIn: fileNames(engine.engine),
-  })
+  const lake = diskLake(`${engine.directory}/lake`, fileNames(engine.engine))
   const created = await lake.create({
     name,
     shape: without(SHAPE),

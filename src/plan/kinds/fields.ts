@@ -3,7 +3,7 @@ import type { Definition } from '../../define/definition.ts'
 import type { FieldSpec, Fields, MapKey } from '../../define/field.ts'
 import type { RelationHow } from '../../define/how.ts'
 import type { ModelManifest, PartitionRule, Relation } from '../../define/manifest.ts'
-import { type Field, isNested, type NestedType, printType, type Shape, sameType, type Type } from '../../schema/type.ts'
+import { type Field, type Inner, isNested, type NestedType, printType, type Shape, sameType, type Type } from '../../schema/type.ts'
 import { columnIn, durationOf, fail, flatColumnIn, placeIn, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
 import { keepOf } from './keep.ts'
@@ -31,14 +31,16 @@ function fieldOf(scope: Scope, what: string, name: string, spec: FieldSpec | und
   if (!type || !isSound(scope, what, type, at)) return []
   if (spec.references !== undefined) checkReference(scope, what, type, spec.references, at)
   const tag = spec.pii ?? origin?.pii
-  const inner = tag === undefined ? innerTags(type)[0] : undefined
+  const inner = innerTags(type).find((one) => one !== tag)
   if (inner !== undefined)
     fail(
       scope,
       'MR_PLAN_POLICY',
       at,
-      `${what} holds personal data ("${inner}"), but masks are about whole columns`,
-      `add .pii('${inner}') to the column`,
+      tag === undefined
+        ? `${what} holds personal data ("${inner}"), but masks are about whole columns`
+        : `${what} is tagged "${tag}" and holds "${inner}", but masks are about whole columns`,
+      tag === undefined ? `add .pii('${inner}') to the column` : `give its parts the tag "${tag}", or keep them in columns of their own`,
     )
   const known = { doc: spec.doc ?? origin?.doc, unit: spec.unit ?? origin?.unit, pii: tag ?? inner }
   return [
@@ -141,13 +143,14 @@ export function requireFlat(scope: Scope, what: string, { fields }: Shape, at: s
 
 /** Tags inside a column: a mask is about the whole of it. */
 const innerTags = (type: Type): readonly string[] => {
+  const of = ({ type: inner, pii }: Inner): readonly string[] => [...(pii === undefined ? [] : [pii]), ...innerTags(inner)]
   switch (type.kind) {
     case 'struct':
-      return type.fields.flatMap((field) => [...(field.pii === undefined ? [] : [field.pii]), ...innerTags(field.type)])
+      return type.fields.flatMap(of)
     case 'list':
-      return innerTags(type.element.type)
+      return of(type.element)
     case 'map':
-      return innerTags(type.value.type)
+      return of(type.value)
     default:
       return []
   }

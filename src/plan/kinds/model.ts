@@ -186,7 +186,7 @@ const requireKey = (shape: Shape, keys: readonly string[]): Shape => ({
 
 function withHistory(scope: Scope, what: string, shape: Shape, refresh: ModelManifest['refresh'], at: string): Shape {
   if (refresh !== 'scd2') return shape
-  const taken = shape.fields.find((field) => HISTORY_FIELDS.some(({ name }) => name === field.name))
+  const taken = shape.fields.find((field) => HISTORY_FIELDS.some(({ name }) => name === field.name.toLowerCase()))
   if (taken)
     fail(
       scope,
