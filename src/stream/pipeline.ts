@@ -291,7 +291,7 @@ export class Pipeline {
   }
 
   async #loop(onProgress: () => void): Promise<void> {
-    while (!this.#stop.signal.aborted && (this.#isAnew || this.#rebuildAsked.length === 0)) {
+    while (!this.#stop.signal.aborted && !this.#mustStartAnew) {
       const round = { startedMs: this.#parts.clock.monotonicMs(), busyMs: this.#parts.clock.busyMs() }
       const ends = this.#ends()
       const didRead = await this.#readAll()
@@ -305,6 +305,11 @@ export class Pipeline {
       else if (this.#ends().some((end, index) => end > ends[index]!)) await this.#rest(round)
     }
     await this.#flushing
+  }
+
+  /** A rebuild was asked for, and what runs is none. */
+  get #mustStartAnew(): boolean {
+    return this.#rebuildAsked.length > 0 && !this.#isAnew
   }
 
   #ends(): number[] {
@@ -422,7 +427,8 @@ export class Pipeline {
       .map((ms) => this.#parts.clock.after(ms, () => this.#wake?.()))
     await new Promise<void>((resolve) => {
       this.#wake = resolve
-      if (this.#stop.signal.aborted || this.#flushError || (this.#flushAsked.length > 0 && !this.#flushing)) resolve()
+      const isFlushAsked = this.#flushAsked.length > 0 && !this.#flushing
+      if (this.#stop.signal.aborted || this.#flushError || isFlushAsked || this.#mustStartAnew) resolve()
       for (const { source, topic, partition } of this.#inputs)
         this.#parts.log.whenMore(topic, partition, source.positions[partition]!, waiting.signal).then(resolve, resolve)
     })
