@@ -24,6 +24,11 @@ export interface PipelineSettings {
   readonly readBytes: number
   /** A partition without rows for this long does not hold up the others; default 30 s. */
   readonly idleMs?: number
+  /**
+   * Name of the cursor that says which pipeline the rows of its table are of: the one that committed last. One that finds another
+   * there has nothing that is its own any more, whatever it once committed.
+   */
+  readonly owner?: string
 }
 
 export interface PipelineParts {
@@ -246,7 +251,7 @@ export class Pipeline {
     this.#generation = uuidV7(clock.nowMs(), random)
     this.#flushError = null
     await catalog.acquire(this.settings.name, this.#generation)
-    const progress = await catalog.progress(this.settings.name)
+    const progress = (await this.#ownsTable()) ? await catalog.progress(this.settings.name) : { offsets: [], checkpoint: null }
     this.#isAnew = this.#rebuildAsked.length > 0 || progress.offsets.length === 0
     const { offsets, checkpoint } = this.#isAnew ? { offsets: [], checkpoint: null } : progress
     const state = checkpoint && ((await checkpoints.read(checkpoint.location)) as PipelineState)
@@ -264,6 +269,12 @@ export class Pipeline {
     this.#caughtUpAt = this.#ends()
     this.#idleWatch?.reset()
     await this.#sink.tick(this.watermarkUs)
+  }
+
+  async #ownsTable(): Promise<boolean> {
+    const { name, owner } = this.settings
+    const last = owner === undefined ? null : await this.#parts.catalog.cursor(owner)
+    return last === null || last === name
   }
 
   /** What is committed of its streams comes from there, what follows from the log: one who has read nothing goes this way. */
@@ -392,7 +403,7 @@ export class Pipeline {
 
   async #commit(cut: Cut, offsets: readonly number[], sources: Readonly<Record<string, SourceState>>): Promise<string[]> {
     const { checkpoints, lake } = this.#parts
-    const { name, code } = this.settings
+    const { name, code, owner } = this.settings
     const state: PipelineState = { sources, sink: cut.state }
     const location = await checkpoints.write(name, state, this.#checkpoint)
     const pipeline = {
@@ -404,7 +415,7 @@ export class Pipeline {
     for (let attempt = 1; ; attempt++) {
       const changes = await cut.changes()
       try {
-        const { tables } = await lake.commit(changes, { pipeline })
+        const { tables } = await lake.commit(changes, { pipeline, ...(owner ? { cursors: [{ name: owner, value: name }] } : {}) })
         this.#checkpoint = location
         await cut.publish(tables)
         await checkpoints.prune(name, location)

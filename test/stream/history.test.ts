@@ -263,3 +263,20 @@ test('a rebuild that is asked for in the moment before the pipeline sleeps does 
     2,
   )
 })
+
+test('a model that goes back to what it was before shows the rows of that definition, and no others', async () => {
+  const random = seededRandom(SEED)
+  const id = field('id', 'uuid')
+  const per = (sql: string) => manifestOf({ relations: [...STREAMS, liveOf('chosen', sql, [id])] })
+  const [all, some] = [per('SELECT id FROM sales'), per("SELECT id FROM sales WHERE shop = 'north'")]
+  await using world = await StreamWorld.open({ manifest: all, seed: SEED })
+  const at = { ms: 60_000 }
+  for (const manifest of [all, some, all, some]) {
+    await world.restart({ manifest })
+    await sendSome(world, random, at, 3)
+    await world.caughtUp()
+    await world.driving(world.flush())
+    const expected = (await world.ask(`SELECT id FROM sales ${manifest === all ? '' : "WHERE shop = 'north'"}`)).map(String).sort()
+    assert.deepEqual(await rowsIn(world, 'chosen', [id]), expected)
+  }
+})
