@@ -197,6 +197,7 @@ export class Pipeline {
 
   /** How far a rebuild is; null while none is under way. */
   get rebuild(): Rebuild | null {
+    if (this.#mustStartAnew) return { historyRows: 0, leftInLog: null }
     if (!this.#sink.isRebuilding && this.#rebuildAsked.length === 0) return null
     const left = this.#ends().reduce((sum, end, index) => sum + end - this.#positions[index]!, 0)
     return { historyRows: this.#replayedRows, leftInLog: this.#isReplaying ? null : left }
