@@ -38,7 +38,9 @@ export function windowKind(withinMs: number, panes: number): Kind<Cell> {
         return best
       }
       return {
-        add: (value = 1): void => {
+        add: (given = 1): void => {
+          // JSON has one zero.
+          const value = given === 0 ? 0 : given
           const pane = paneAt(slot.nowUs)
           const cell = slot.get()
           if (cell === null) {
@@ -79,12 +81,19 @@ export function windowKind(withinMs: number, panes: number): Kind<Cell> {
         },
       }
     },
-    encode: (cell) => Array.from({ length: cell.length / WIDTH }, (_, i) => cell.slice(i * WIDTH, (i + 1) * WIDTH)),
-    decode: (saved) => [...(saved as number[][])].sort(([a], [b]) => a! - b!).flat(),
+    encode: (cell) => Array.from({ length: cell.length / WIDTH }, (_, i) => cell.slice(i * WIDTH, (i + 1) * WIDTH).map(savedFigure)),
+    decode: (saved) =>
+      (saved as (number | string)[][])
+        .map((pane) => pane.map(Number))
+        .sort(([a], [b]) => a! - b!)
+        .flat(),
     expire,
     sizeOf: (cell) => 32 + 8 * cell.length,
   }
 }
+
+/** JSON has no text for NaN and the infinities. */
+const savedFigure = (figure: number): number | string => (Number.isFinite(figure) ? figure : String(figure))
 
 function placeOf(cell: Cell, pane: number): number {
   let at = 0
