@@ -1,5 +1,6 @@
 // Count, sum, least and greatest of the last so long. Time is cut into panes, of which a window holds a fixed number, so the
 // memory of a key does not grow with its rows.
+import { savedFigure } from './saved-figure.ts'
 import type { Kind } from './slot.ts'
 
 /** Five numbers a pane, by the number of the pane: it, count, sum, least, greatest. */
@@ -91,9 +92,6 @@ export function windowKind(withinMs: number, panes: number): Kind<Cell> {
     sizeOf: (cell) => 32 + 8 * cell.length,
   }
 }
-
-/** JSON has no text for NaN and the infinities. */
-const savedFigure = (figure: number): number | string => (Number.isFinite(figure) ? figure : String(figure))
 
 function placeOf(cell: Cell, pane: number): number {
   let at = 0
