@@ -13,15 +13,13 @@ export async function backfill([model]: string[], options: CommandOptions): Prom
   const path = `/admin/relations/${model}/backfill`
   let state = (await remote.post(path, {})) as BackfillState
   let last = ''
-  let historyRows = 0
   for (; state.rebuild; state = (await remote.get(path)) as BackfillState) {
-    historyRows = Math.max(historyRows, state.rebuild.historyRows)
     const line = progressOf(state.rebuild)
     if (line !== last) output.progress(line)
     last = line
     await systemClock.sleep(POLL_MS)
   }
-  output.data({ model, historyRows })
+  output.data({ model })
   output.line(`${model} is computed anew`)
   return 0
 }

@@ -61,13 +61,24 @@ interface Built {
   readonly code: string
   readonly makes: string
   readonly sink: Sink
+  readonly owner?: string
   readonly openHistory?: OpenHistory
 }
 
-function build(parts: PipelinesParts, manifest: Manifest, { name, topics, read, code, makes, sink, openHistory }: Built): RunningPipeline {
+function build(
+  parts: PipelinesParts,
+  manifest: Manifest,
+  { name, topics, read, code, makes, sink, owner, openHistory }: Built,
+): RunningPipeline {
   const { flushMs, flushBytes, readBytes } = parts.settings
   const sources = topics.map((topic) => sourceOf(parts, manifest, topic, read?.get(topic.name)))
-  const pipeline = new Pipeline({ name, code, flushMs, flushBytes, readBytes }, parts, sources, sink, openHistory)
+  const pipeline = new Pipeline(
+    { name, code, flushMs, flushBytes, readBytes, ...(owner ? { owner } : {}) },
+    parts,
+    sources,
+    sink,
+    openHistory,
+  )
   return { pipeline, sink, makes }
 }
 
@@ -119,11 +130,12 @@ async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: Mo
   })
   const topics = query.streams.map((stream) => streamOf(manifest, stream))
   const code = hash([query, model.shape])
-  const name = `live:${model.name}@${code}`
+  const owner = `live:${model.name}`
+  const name = `${owner}@${code}`
   const read = new Map(topics.map((topic) => [topic.name, shapeRead(manifest, query, topic)]))
   const shapes = new Map(topics.map((topic) => [topic.name, storedShape({ ...topic, shape: read.get(topic.name)! })]))
   const sink = new Live(model, query, (stream) => shapes.get(stream)!, parts.relations)
-  return build(parts, manifest, { name, topics, read, code, makes: model.name, sink, openHistory: historyOf(parts) })
+  return build(parts, manifest, { name, topics, read, code, makes: model.name, sink, owner, openHistory: historyOf(parts) })
 }
 
 /** What a live model needs of a stream's rows: the columns that it names and those that decide which rows are out. */

@@ -27,44 +27,32 @@ export interface StorageActionParts {
 
 export function makeStorageActions(parts: StorageActionParts): StorageActions {
   const { lake, engine, log } = parts
-  const record = (who: Identity, action: string, object: string, detail: Readonly<Record<string, unknown>>): Promise<void> =>
-    parts.audit.record(who, { action, object, outcome: 'ok', detail })
+  type Detail = Readonly<Record<string, unknown>>
+  const changed = async (who: Identity, action: string, table: LakeTable, detail: Detail, what: 'rows' | 'refs' = 'refs') => {
+    parts.onChanged(table, what)
+    await parts.audit.record(who, { action, object: table.name, outcome: 'ok', detail })
+    return table
+  }
   return {
     verify: async () => verifyStorage({ lake, engine, log }, await parts.offsets()),
     advise: () => adviseStorage(lake, parts.clock.nowMs()),
     async restore(who, name, to) {
       const table = await restoreTable(lake, engine, name, snapshotChoice(to))
-      parts.onChanged(table, 'rows')
-      await record(who, 'restore', name, { to, snapshot: String(table.current!.id) })
-      return table
+      return changed(who, 'restore', table, { to, snapshot: String(table.current!.id) }, 'rows')
     },
     async setTag(who, name, tag, { snapshot, maxAgeMs }) {
       const known = await lake.table(name)
       const id = snapshot === undefined ? known.current?.id : lake.snapshotAt(known, snapshotChoice(snapshot)).id
       const table = await lake.setTag(name, tag, id ?? -1n, maxAgeMs === undefined ? {} : { maxAgeMs })
-      parts.onChanged(table, 'refs')
-      await record(who, 'tag', name, { tag, snapshot: String(table.refs[tag]!.snapshotId) })
-      return table
+      return changed(who, 'tag', table, { tag, snapshot: String(table.refs[tag]!.snapshotId) })
     },
-    async removeTag(who, name, tag) {
-      const table = await lake.removeTag(name, tag)
-      parts.onChanged(table, 'refs')
-      await record(who, 'untag', name, { tag })
-      return table
-    },
+    removeTag: async (who, name, tag) => changed(who, 'untag', await lake.removeTag(name, tag), { tag }),
     async createBranch(who, name, branch, { snapshot, ...retention }) {
       const at = snapshot === undefined ? {} : { snapshotId: lake.snapshotAt(await lake.table(name), snapshotChoice(snapshot)).id }
       const table = await lake.createBranch(name, branch, { ...retention, ...at })
-      parts.onChanged(table, 'refs')
-      await record(who, 'branch', name, { branch, snapshot: String(table.refs[branch]!.snapshotId) })
-      return table
+      return changed(who, 'branch', table, { branch, snapshot: String(table.refs[branch]!.snapshotId) })
     },
-    async removeBranch(who, name, branch) {
-      const table = await lake.removeBranch(name, branch)
-      parts.onChanged(table, 'refs')
-      await record(who, 'unbranch', name, { branch })
-      return table
-    },
+    removeBranch: async (who, name, branch) => changed(who, 'unbranch', await lake.removeBranch(name, branch), { branch }),
     tags: (name) => lake.table(name),
   }
 }

@@ -1,6 +1,7 @@
 // Runs a processor in a worker thread, so that its code can neither stop the engine nor hold it up: a call that does not come
 // back within its limit is ended with its thread, and told with the place where it was. See
 // docs/decisions/0012-processors-run-in-worker-threads.md for why a thread and not a process.
+import { rmSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
@@ -72,7 +73,11 @@ export function workerHost(parts: WorkerHostParts): ProcessorHost {
     }
     started.worker.on('message', (reply: Reply) => started.settle?.(reply))
     started.worker.on('error', (error: Error) => end(error.stack ?? error.message))
-    started.worker.on('exit', (status) => end(`its thread ended with status ${status}`))
+    started.worker.on('exit', (status) => {
+      // Nobody reads it any more, and code that is ended often would fill the disk.
+      rmSync(spillDirectory, { recursive: true, force: true })
+      end(`its thread ended with status ${status}`)
+    })
     return started
   }
 

@@ -97,12 +97,10 @@ export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random
 
   async function content(of: string, pieces: readonly Piece[]): Promise<Map<Piece, Buffer>> {
     const read = new Map<Piece, Buffer>()
-    const byFile = new Map<string, Piece[]>()
-    for (const piece of pieces) byFile.set(piece[0], [...(byFile.get(piece[0]) ?? []), piece])
-    for (const [file, own] of byFile) {
+    for (const [file, own] of Map.groupBy(pieces, ([file]) => file)) {
       // One read a file: it is kept only while a good part of it is needed.
-      const start = Math.min(...own.map((piece) => piece[1]))
-      const end = Math.max(...own.map((piece) => piece[1] + piece[2]))
+      const start = own.reduce((least, piece) => Math.min(least, piece[1]), Number.POSITIVE_INFINITY)
+      const end = own.reduce((most, piece) => Math.max(most, piece[1] + piece[2]), 0)
       const all = await store.read(`${of}/${file}`, { start, length: end - start })
       for (const piece of own) read.set(piece, all.subarray(piece[1] - start, piece[1] - start + piece[2]))
     }

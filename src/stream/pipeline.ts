@@ -24,6 +24,11 @@ export interface PipelineSettings {
   readonly readBytes: number
   /** A partition without rows for this long does not hold up the others; default 30 s. */
   readonly idleMs?: number
+  /**
+   * Name of the cursor that says which pipeline the rows of its table are of: the one that committed last. One that finds another
+   * there has nothing that is its own any more, whatever it once committed.
+   */
+  readonly owner?: string
 }
 
 export interface PipelineParts {
@@ -192,6 +197,7 @@ export class Pipeline {
 
   /** How far a rebuild is; null while none is under way. */
   get rebuild(): Rebuild | null {
+    if (this.#mustStartAnew) return { historyRows: 0, leftInLog: null }
     if (!this.#sink.isRebuilding && this.#rebuildAsked.length === 0) return null
     const left = this.#ends().reduce((sum, end, index) => sum + end - this.#positions[index]!, 0)
     return { historyRows: this.#replayedRows, leftInLog: this.#isReplaying ? null : left }
@@ -246,7 +252,7 @@ export class Pipeline {
     this.#generation = uuidV7(clock.nowMs(), random)
     this.#flushError = null
     await catalog.acquire(this.settings.name, this.#generation)
-    const progress = await catalog.progress(this.settings.name)
+    const progress = (await this.#ownsTable()) ? await catalog.progress(this.settings.name) : { offsets: [], checkpoint: null }
     this.#isAnew = this.#rebuildAsked.length > 0 || progress.offsets.length === 0
     const { offsets, checkpoint } = this.#isAnew ? { offsets: [], checkpoint: null } : progress
     const state = checkpoint && ((await checkpoints.read(checkpoint.location)) as PipelineState)
@@ -264,6 +270,12 @@ export class Pipeline {
     this.#caughtUpAt = this.#ends()
     this.#idleWatch?.reset()
     await this.#sink.tick(this.watermarkUs)
+  }
+
+  async #ownsTable(): Promise<boolean> {
+    const { name, owner } = this.settings
+    const last = owner === undefined ? null : await this.#parts.catalog.cursor(owner)
+    return last === null || last === name
   }
 
   /** What is committed of its streams comes from there, what follows from the log: one who has read nothing goes this way. */
@@ -291,7 +303,7 @@ export class Pipeline {
   }
 
   async #loop(onProgress: () => void): Promise<void> {
-    while (!this.#stop.signal.aborted && (this.#isAnew || this.#rebuildAsked.length === 0)) {
+    while (!this.#stop.signal.aborted && !this.#mustStartAnew) {
       const round = { startedMs: this.#parts.clock.monotonicMs(), busyMs: this.#parts.clock.busyMs() }
       const ends = this.#ends()
       const didRead = await this.#readAll()
@@ -305,6 +317,11 @@ export class Pipeline {
       else if (this.#ends().some((end, index) => end > ends[index]!)) await this.#rest(round)
     }
     await this.#flushing
+  }
+
+  /** A rebuild was asked for, and what runs is none. */
+  get #mustStartAnew(): boolean {
+    return this.#rebuildAsked.length > 0 && !this.#isAnew
   }
 
   #ends(): number[] {
@@ -387,7 +404,7 @@ export class Pipeline {
 
   async #commit(cut: Cut, offsets: readonly number[], sources: Readonly<Record<string, SourceState>>): Promise<string[]> {
     const { checkpoints, lake } = this.#parts
-    const { name, code } = this.settings
+    const { name, code, owner } = this.settings
     const state: PipelineState = { sources, sink: cut.state }
     const location = await checkpoints.write(name, state, this.#checkpoint)
     const pipeline = {
@@ -399,7 +416,7 @@ export class Pipeline {
     for (let attempt = 1; ; attempt++) {
       const changes = await cut.changes()
       try {
-        const { tables } = await lake.commit(changes, { pipeline })
+        const { tables } = await lake.commit(changes, { pipeline, ...(owner ? { cursors: [{ name: owner, value: name }] } : {}) })
         this.#checkpoint = location
         await cut.publish(tables)
         await checkpoints.prune(name, location)
@@ -422,7 +439,8 @@ export class Pipeline {
       .map((ms) => this.#parts.clock.after(ms, () => this.#wake?.()))
     await new Promise<void>((resolve) => {
       this.#wake = resolve
-      if (this.#stop.signal.aborted || this.#flushError || (this.#flushAsked.length > 0 && !this.#flushing)) resolve()
+      const isFlushAsked = this.#flushAsked.length > 0 && !this.#flushing
+      if (this.#stop.signal.aborted || this.#flushError || isFlushAsked || this.#mustStartAnew) resolve()
       for (const { source, topic, partition } of this.#inputs)
         this.#parts.log.whenMore(topic, partition, source.positions[partition]!, waiting.signal).then(resolve, resolve)
     })

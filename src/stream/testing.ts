@@ -26,6 +26,16 @@ export function reopen<To extends Kept>(from: Kept, to: To): To {
   return to
 }
 
+/** A state without chains as a checkpoint gives it back: through JSON, except for its bytes. */
+export function asStored(saved: unknown): unknown {
+  const { json, bytes } = splitTree(saved)
+  return joinTree(
+    JSON.parse(JSON.stringify(json)),
+    (n) => bytes[n]!.slice(),
+    () => [],
+  )
+}
+
 /** Bytes that a save would write. */
 export function writtenBytes(saved: unknown): number {
   const { json, bytes, chains } = splitTree(saved)

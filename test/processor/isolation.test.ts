@@ -2,7 +2,7 @@
 // promise. Each such call is set aside with the reason and the place, all other rows are counted once and in order, the
 // server goes on answering, and a server that is killed in between comes to the same.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -108,6 +108,7 @@ test('a call that throws, loops, exits or is async is set aside with its place; 
   )
   assert.match(messageOf(20), /^counted on partition \d, offset \d+: its thread ended with status 3/)
   assert.match(messageOf(27), /must not be async/)
+  assert.equal(readdirSync(join(data, 'temp', 'state', 'counted')).length, 1, 'a thread that ended leaves nothing of what it spilled')
   assert.match(messageOf(36), /the clock was read/)
   assert.match(messageOf(37), /the clock was read/)
   assert.match(messageOf(38), /chance was read/)

@@ -11,7 +11,7 @@ import { compileLive } from '../../src/engine/algebra/read-query.ts'
 import { quoteName } from '../../src/engine/sql-text.ts'
 import type { Field } from '../../src/schema/type.ts'
 import { SEED } from '../seed.ts'
-import { field, liveOf, manifestOf, StreamWorld, streamOf } from '../simulation/stream-world.ts'
+import { field, liveOf, manifestOf, StreamWorld, streamOf, until } from '../simulation/stream-world.ts'
 
 const LATENESS_MS = 20_000
 const START_MS = Date.UTC(2026, 0, 1)
@@ -235,4 +235,48 @@ test('a changed model and one that is computed again show what they had until on
   await world.driving(world.flush())
   const expected = (await world.ask('SELECT shop, 2 * count(*) FROM sales GROUP BY ALL')).map((row) => row.join(' | ')).sort()
   assert.deepEqual(await rowsIn(world, 'per_shop', [shop, count]), expected, 'it goes on from there')
+})
+
+test('a rebuild that is asked for in the moment before the pipeline sleeps does not wait for the next row', async () => {
+  const counted = liveOf('per_shop', 'SELECT shop, count(*) AS events FROM sales GROUP BY ALL', [shop, count], {
+    keyed: true,
+    key: ['shop'],
+  })
+  await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [...STREAMS, counted] }), seed: SEED })
+  const random = seededRandom(SEED)
+  await world.send('sales', [saleAt(random, 60_000)])
+  await world.driving(world.flush())
+  const { pipeline, sink } = world.pipeline('live:per_shop')
+  const [startedMs, tick] = [world.clock.nowMs(), sink.tick.bind(sink)]
+  let [ticks, rebuilt] = [0, null as Promise<void> | null]
+  sink.tick = async (watermarkUs) => {
+    await tick(watermarkUs)
+    // The first follows the row, the second finds that there is no more.
+    if (++ticks === 2) rebuilt = pipeline.startRebuild()
+  }
+  await world.send('sales', [saleAt(random, 60_100)])
+  await until(() => rebuilt !== null)
+  await world.driving(rebuilt!)
+  assert.ok(world.clock.nowMs() - startedMs < 30_000, `it took ${world.clock.nowMs() - startedMs} ms`)
+  assert.equal(
+    (await rowsIn(world, 'per_shop', [shop, count])).reduce((sum, row) => sum + Number(row.split(' | ')[1]), 0),
+    2,
+  )
+})
+
+test('a model that goes back to what it was before shows the rows of that definition, and no others', async () => {
+  const random = seededRandom(SEED)
+  const id = field('id', 'uuid')
+  const per = (sql: string) => manifestOf({ relations: [...STREAMS, liveOf('chosen', sql, [id])] })
+  const [all, some] = [per('SELECT id FROM sales'), per("SELECT id FROM sales WHERE shop = 'north'")]
+  await using world = await StreamWorld.open({ manifest: all, seed: SEED })
+  const at = { ms: 60_000 }
+  for (const manifest of [all, some, all, some]) {
+    await world.restart({ manifest })
+    await sendSome(world, random, at, 3)
+    await world.caughtUp()
+    await world.driving(world.flush())
+    const expected = (await world.ask(`SELECT id FROM sales ${manifest === all ? '' : "WHERE shop = 'north'"}`)).map(String).sort()
+    assert.deepEqual(await rowsIn(world, 'chosen', [id]), expected)
+  }
 })

@@ -16,7 +16,7 @@ import { Classifier } from '../../src/stream/classify.ts'
 import { Chain } from '../../src/stream/operators/chain.ts'
 import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { batchOf, type Plain } from '../../src/stream/plain.ts'
-import { splitTree } from '../../src/stream/state-tree.ts'
+import { asStored, writtenBytes } from '../../src/stream/testing.ts'
 import { SEED } from '../seed.ts'
 import { type Ask, expectedRows, latest, load, show } from './oracle.ts'
 
@@ -173,7 +173,7 @@ function run(query: LiveQuery, shape: Shape, log: readonly Read[], random: Rando
     if (batch) out.push({ ...batch, shape })
   }
   const save = (): void => {
-    const saved = structuredClone(chain.save()) as unknown
+    const saved = asStored(chain.save())
     chain = new Chain(query, shapeOf, shape)
     chain.restore(saved)
   }
@@ -385,7 +385,7 @@ test('a join forgets keys that no row has any more, in its checkpoints too', asy
     })
     chain.take('orders', batchOf(shapeOf('orders'), plain), null, plain.length)
     rows += chain.advance((START_MS + (round + 1) * 10_000 + 60_000) * 1_000)?.rows ?? 0
-    sizes.push(splitTree(chain.save()).bytes.reduce((sum, { length }) => sum + length, 0))
+    sizes.push(writtenBytes(chain.save()))
   }
   assert.equal(rows, 40_000)
   assert.ok(sizes[3]! <= sizes[0]!, `checkpoints of ${sizes} bytes`)

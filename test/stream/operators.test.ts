@@ -16,6 +16,7 @@ import { Classifier } from '../../src/stream/classify.ts'
 import { Chain } from '../../src/stream/operators/chain.ts'
 import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { batchOf, type Plain } from '../../src/stream/plain.ts'
+import { asStored } from '../../src/stream/testing.ts'
 import { SEED } from '../seed.ts'
 import { type Ask, expectedRows, latest, load, show } from './oracle.ts'
 
@@ -135,7 +136,7 @@ function run(query: LiveQuery, shape: Shape, log: Log, random: Random, isToEnd: 
     if (batch) out.push({ ...batch, shape })
   }
   const save = (): void => {
-    const saved = structuredClone(chain.save()) as unknown
+    const saved = asStored(chain.save())
     chain = new Chain(query, () => SHAPE, shape)
     chain.restore(saved)
   }

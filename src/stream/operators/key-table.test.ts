@@ -7,6 +7,7 @@ import type { ValueType } from '../../engine/algebra/expression.ts'
 import { batchOf, type LaneValue } from '../../engine/testing.ts'
 import { valueAt } from '../../schema/batch.ts'
 import type { Type } from '../../schema/type.ts'
+import { asStored } from '../testing.ts'
 import { KeyTable } from './key-table.ts'
 
 const TYPES: Readonly<Record<string, Type>> = { l: { kind: 'long' }, d: { kind: 'double' }, s: { kind: 'string' } }
@@ -41,7 +42,7 @@ for (const shards of [1, 256] as const) {
               assert.equal(found[i], groups.get(text), text)
             }
             if (index !== savedAt) continue
-            const saved = structuredClone(table.save()) as unknown
+            const saved = asStored(table.save())
             table = new KeyTable(types, shards)
             table.restore(saved)
           }

@@ -8,6 +8,7 @@ import type { GroupRelation, Window } from '../../engine/algebra/relation.ts'
 import { type ColumnBatch, valueAt } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { batchOf, type Plain } from '../plain.ts'
+import { asStored } from '../testing.ts'
 import { SessionGroup } from './session-group.ts'
 
 const SHAPE: Shape = {
@@ -79,7 +80,7 @@ test('sessions equal those of the sorted rows, across joins, restarts and forgot
     const plain: Plain[][] = own.map(([seen, key, n]) => [BigInt(seen), key, n])
     operator.take(batchOf(SHAPE, plain), null, plain.length)
     if (random.next() < 0.2) {
-      const saved = structuredClone(operator.save()) as unknown
+      const saved = asStored(operator.save())
       operator = new SessionGroup(GROUP, WINDOW, SHAPE)
       operator.restore(saved)
     }

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { batchOf } from '../../engine/testing.ts'
 import { type Column, valueAt } from '../../schema/batch.ts'
 import type { Type } from '../../schema/type.ts'
+import { asStored } from '../testing.ts'
 import { ExactSum, RealSum } from './sum.ts'
 
 const LONG: Type = { kind: 'long' }
@@ -31,7 +32,7 @@ function merged<S extends ExactSum | RealSum>(make: () => S, type: Type, values:
       return state
     })
     const restored = make()
-    restored.restore(structuredClone(states[1]!.save(1)))
+    restored.restore(asStored(states[1]!.save(1)))
     states[0]!.merge(restored, only, 1)
     states[0]!.mergeGroup(states[2]!, 0, 0)
     return sumOf(states[0]!, type_)

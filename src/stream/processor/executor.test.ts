@@ -7,6 +7,7 @@ import type { ProcessorManifest, StreamManifest } from '../../define/manifest.ts
 import { Instant } from '../../schema/instant.ts'
 import type { Shape } from '../../schema/type.ts'
 import { batchOf } from '../plain.ts'
+import { shardOf } from '../state/entry.ts'
 import { memorySpill, type Room } from '../state/spill.ts'
 import { reopen } from '../testing.ts'
 import { Executor } from './executor.ts'
@@ -277,6 +278,33 @@ test('what has no room in memory is spilled, and nothing else shows of it', () =
     { numRuns: 300 },
   )
   assert.ok(writes > 300, `${writes} shards were spilled`)
+})
+
+test('what a timer changes is kept where its part of the keys was used longest ago and memory is full', () => {
+  const record = (key: string, seenMs: number, watermarkMs: number, does = 'count'): Rec => ({
+    row: { key, seenMs, does, name: 'b', afterMs: 5 },
+    watermarkMs,
+    appendMs: 50_000,
+  })
+  const others = Array.from({ length: 2_000 }, (_, i) => `k${i}`).filter((key) => shardOf(key) !== shardOf('t'))
+  // As many keys as sizes are looked at together: room is made next, as the timer of a key that is not among them fires.
+  const rounds = [[record('t', 1_000, 900, 'event')], others.slice(0, 1_024).map((key) => record(key, 1_010, 990))]
+  const last = [record('t', 1_020, 1_005), record('t', 1_030, 1_012), record('t', 1_040, 1_020)]
+  const start = (room?: Room): Executor => {
+    const executor = executorOf(CODE, MANIFEST, room)
+    executor.run(roundOf(rounds[0]!, 0))
+    return executor
+  }
+  const plain = start()
+  const expected = linesOf(plain.run(roundOf([...rounds[1]!, ...last], 1)), 0)
+  const measured = start()
+  measured.run(roundOf(rounds[1]!, 1))
+  const spill = memorySpill()
+  const tight = start({ limitBytes: measured.bytes - 1, spill })
+  assert.deepEqual(linesOf(tight.run(roundOf([...rounds[1]!, ...last], 1)), 0), expected)
+  const ends = ['b t 1005 2/1026', 'row t 3/1027', 'b t 1012 4/1028', 'row t 5/1029', 'a t 1012 6/1030', 'row t 7/1031']
+  assert.deepEqual(expected.slice(1_024), ends)
+  assert.ok(spill.writes > 0)
 })
 
 test('another definition keeps the state that fits it by name, and refuses to forget the rest unless it may', () => {

@@ -1,4 +1,5 @@
 // Exponentially weighted rate, per second: what was ticked decays by 1/e each window.
+import { savedFigure } from './saved-figure.ts'
 import type { Kind } from './slot.ts'
 
 interface Cell {
@@ -25,10 +26,10 @@ export function ewmaKind(windowMs: number): Kind<Cell> {
         },
       }
     },
-    encode: ({ weight, atUs }) => [weight, atUs],
+    encode: ({ weight, atUs }) => [savedFigure(weight), atUs],
     decode: (saved) => {
-      const [weight, atUs] = saved as [number, number]
-      return { weight, atUs }
+      const [weight, atUs] = saved as [number | string, number]
+      return { weight: Number(weight), atUs }
     },
     sizeOf: () => 56,
     expire: ({ atUs }, floorUs) => floorUs - atUs >= GONE_WINDOWS * windowUs,

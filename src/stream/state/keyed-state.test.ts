@@ -189,3 +189,37 @@ test('after any changes and checkpoints a state is what it would be without them
     { numRuns: 200 },
   )
 })
+
+test('numbers that JSON has no text for are the same after a checkpoint', () => {
+  const declared = {
+    value: { kind: 'value', type: { kind: 'double' } },
+    window: { kind: 'window', withinMs: 1_000, panes: 10 },
+    rate: { kind: 'ewma', windowMs: 1_000 },
+    moments: { kind: 'moments' },
+  } as const
+  interface Handles {
+    readonly value: { get(): number | null; set(value: number): void }
+    readonly window: { add(value: number): void; readonly sum: number; readonly min: number | null; readonly max: number | null }
+    readonly rate: { tick(weight: number): void; readonly value: number }
+    readonly moments: { add(value: number): void; readonly variance: number }
+  }
+  const shown = (state: ReturnType<typeof keyedState>) => {
+    state.enter('k', 0, 0)
+    const { value, window, rate, moments } = state.handles as unknown as Handles
+    return [value.get(), window.sum, window.min, window.max, rate.value, moments.variance]
+  }
+  for (const number of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0]) {
+    const state = keyedState(declared)
+    state.enter('k', 0, 0)
+    const { value, window, rate, moments } = state.handles as unknown as Handles
+    value.set(number)
+    window.add(number)
+    rate.tick(number)
+    // Their spread is beyond what a double holds.
+    for (const large of [-1e300, 1e300]) moments.add(large)
+    const before = shown(state)
+    state.leave()
+    assert.deepEqual(before[0], number === 0 ? 0 : number)
+    assert.deepEqual(shown(reopen(state, keyedState(declared))), before)
+  }
+})

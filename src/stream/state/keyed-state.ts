@@ -113,6 +113,7 @@ export class KeyedState {
 
   /** Points the handles at a key, or at shared state alone. `floorUs`: no later call has a time before it. */
   enter(key: string | null, nowUs: number, floorUs: number): void {
+    this.#note()
     this.at(key === null ? null : this.entryOf(key), nowUs, floorUs)
   }
 
@@ -134,8 +135,9 @@ export class KeyedState {
     this.#journal.clear()
   }
 
-  /** The entry changes. */
+  /** The entry changes: when room is made here, its part of the keys stays. */
   touch(entry: Entry): void {
+    entry.shard.usedAt = ++this.#used
     if (!entry.isChanged) {
       entry.isChanged = true
       entry.shard.changed.push(entry)

@@ -1,4 +1,5 @@
 // Count, mean and variance by Welford's method (Technometrics 4, 1962). Numbers that are not finite are passed over.
+import { savedFigure } from './saved-figure.ts'
 import type { Kind } from './slot.ts'
 
 interface Cell {
@@ -40,9 +41,9 @@ export function momentsKind(): Kind<Cell> {
         },
       }
     },
-    encode: ({ n, mean, m2 }) => [n, mean, m2],
+    encode: ({ n, mean, m2 }) => [n, mean, m2].map(savedFigure),
     decode: (saved) => {
-      const [n, mean, m2] = saved as [number, number, number]
+      const [n, mean, m2] = (saved as (number | string)[]).map(Number) as [number, number, number]
       return { n, mean, m2 }
     },
     sizeOf: () => 64,

@@ -10,7 +10,9 @@ interface Cell {
 
 export function valueKind(type: Type): Kind<Cell> {
   const codec = type.kind === 'json' || type.kind === 'binary' || isNested(type) ? codecOf(type) : null
-  const keep = (value: Value): Value => (codec ? codec.keep(value) : typeof value === 'string' ? ownText(value) : value)
+  // JSON has one zero.
+  const plain = (value: Value): Value => (typeof value === 'string' ? ownText(value) : value === 0 ? 0 : value)
+  const keep = (value: Value): Value => (codec ? codec.keep(value) : plain(value))
   return {
     handle: (slot) => ({
       get: (): Value => {

@@ -1,5 +1,6 @@
 // Count, sum, least and greatest of the last so long. Time is cut into panes, of which a window holds a fixed number, so the
 // memory of a key does not grow with its rows.
+import { savedFigure } from './saved-figure.ts'
 import type { Kind } from './slot.ts'
 
 /** Five numbers a pane, by the number of the pane: it, count, sum, least, greatest. */
@@ -38,7 +39,9 @@ export function windowKind(withinMs: number, panes: number): Kind<Cell> {
         return best
       }
       return {
-        add: (value = 1): void => {
+        add: (given = 1): void => {
+          // JSON has one zero.
+          const value = given === 0 ? 0 : given
           const pane = paneAt(slot.nowUs)
           const cell = slot.get()
           if (cell === null) {
@@ -79,8 +82,12 @@ export function windowKind(withinMs: number, panes: number): Kind<Cell> {
         },
       }
     },
-    encode: (cell) => Array.from({ length: cell.length / WIDTH }, (_, i) => cell.slice(i * WIDTH, (i + 1) * WIDTH)),
-    decode: (saved) => [...(saved as number[][])].sort(([a], [b]) => a! - b!).flat(),
+    encode: (cell) => Array.from({ length: cell.length / WIDTH }, (_, i) => cell.slice(i * WIDTH, (i + 1) * WIDTH).map(savedFigure)),
+    decode: (saved) =>
+      (saved as (number | string)[][])
+        .map((pane) => pane.map(Number))
+        .sort(([a], [b]) => a! - b!)
+        .flat(),
     expire,
     sizeOf: (cell) => 32 + 8 * cell.length,
   }

@@ -1,0 +1,50 @@
+// `millrace backfill` on a running server: the live model is replaced in one commit that has its rows, and what is none is refused.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { SnapshotsPage } from '../../src/serve/admin/types.ts'
+import { root, startServer } from '../server/server.ts'
+
+test('a live model is computed again, a stream is not', { timeout: 60_000 }, async (t) => {
+  const data = mkdtempSync(join(tmpdir(), 'millrace-backfill-'))
+  const env = { MILLRACE_LOG: 'fatal', MILLRACE_FLUSH_MS: '200' }
+  const server = await startServer({ project: join(root, 'test', 'cli', 'stopped'), data, env })
+  t.after(() => {
+    server.child.kill('SIGKILL')
+    rmSync(data, { recursive: true, force: true })
+  })
+  const backfill = async (model: string) => {
+    const child = spawn(process.execPath, [join(root, 'bin', 'millrace.mjs'), 'backfill', model, '--json', '--data', data])
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr)])
+    return { status: await ended, out, errors }
+  }
+  const snapshots = async () => ((await (await server.get('/admin/relations/amounts/snapshots')).json()) as SnapshotsPage).snapshots
+  const rows = Array.from({ length: 20 }, (_, id) => ({ id, amount: `${id}.50`, placed: '2026-01-01T00:00:00Z' }))
+  const answer = await server.post('/streams/orders', rows.map((row) => `${JSON.stringify(row)}\n`).join(''), {
+    'content-type': 'application/x-ndjson',
+  })
+  assert.equal(answer.status, 202)
+  for (let tries = 0; tries < 200 && (await snapshots()).length === 0; tries++) await sleep(50)
+  const before = await snapshots()
+  assert.equal(before.length, 1)
+
+  const { status, out, errors } = await backfill('amounts')
+  assert.deepEqual([status, out], [0, '{"model":"amounts"}\n'], errors)
+  const [replaced, ...older] = await snapshots()
+  assert.deepEqual(
+    older.map(({ id }) => id),
+    before.map(({ id }) => id),
+  )
+  assert.deepEqual([replaced!.added, replaced!.removed, replaced!.rows], [20, 20, 20])
+  assert.deepEqual(await server.sql('SELECT count(*), sum(amount)::VARCHAR FROM amounts'), [[20, '200.00']])
+
+  const refused = await backfill('orders')
+  assert.notEqual(refused.status, 0)
+  assert.match(refused.errors, /MR_USAGE.*not a live model/)
+})
