@@ -24,9 +24,9 @@ export async function* readHistory(
 ): AsyncGenerator<ColumnBatch> {
   if (!table.current) return
   const whole: Shape = { fields: [...shape.fields, ...SYSTEM_FIELDS] }
+  const session = await engine.session()
   const unpin = lake.pin(table, table.current)
   using lease = lake.lease()
-  const session = await engine.session()
   try {
     const files = await lease.local(await lake.files(table))
     if (files.length === 0) return

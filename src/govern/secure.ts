@@ -3,6 +3,7 @@
 // scoping. Names that a user writes never reach a physical table.
 import { MillraceError } from '../core/errors.ts'
 import type { Manifest, ModelManifest } from '../define/manifest.ts'
+import { archiveName, lateName, rejectedName } from '../define/system-columns.ts'
 import { type Node, type RelationRef, relationsOf, type SqlParser } from '../engine/ast.ts'
 import type { Engine, Session, SqlValues } from '../engine/duckdb.ts'
 import { inlineConstants, quoteName } from '../engine/sql-text.ts'
@@ -386,9 +387,9 @@ function definedName(manifest: Manifest, wanted: string): string | undefined {
   if (findOwned(manifest, wanted)) return wanted
   const names = manifest.relations.flatMap((relation) => [
     relation.name,
-    `${relation.name}__late`,
-    `${relation.name}__rejected`,
-    `${relation.name}__archive`,
+    lateName(relation.name),
+    rejectedName(relation.name),
+    archiveName(relation.name),
   ])
   return names.find((candidate) => candidate.toLowerCase() === wanted.toLowerCase() && findOwned(manifest, candidate))
 }

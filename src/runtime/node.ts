@@ -439,13 +439,18 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       answerer,
       pipelines: () => figures.pipelines(),
       startRun,
-      startBackfill: (model) => {
-        const live = pipelines.find(({ makes, sink }) => makes === model && sink instanceof Live)
-        if (!live)
+      startBackfill: async (who, model) => {
+        const live = pipelines.filter(({ sink }) => sink instanceof Live)
+        const asked = live.find(({ makes }) => makes === model)
+        if (!asked) {
+          const isStored = assetsOf(manifest).some(({ name }) => name === model)
+          const names = live.map(({ makes }) => makes).join(', ') || 'none'
           throw new MillraceError('MR_USAGE', `"${model}" is not a live model`, {
-            fix: `a stored model is rebuilt by \`millrace run ${model} --full\``,
+            fix: isStored ? `it is rebuilt by \`millrace run ${model} --full\`` : `the live models are: ${names}`,
           })
-        void live.pipeline.startRebuild()
+        }
+        void asked.pipeline.startRebuild()
+        await audit.record(who, { action: 'backfill', object: model, outcome: 'ok', detail: {} })
       },
       onChange: (listener) => bus.on((event) => listener(event.key)),
       tokens,

@@ -81,7 +81,6 @@ class Splitter {
   }
 
   get watermarkUs(): number | null {
-    if (!Number.isFinite(this.#stream.latenessMs)) return Number.POSITIVE_INFINITY
     return leastOf(this.#classifiers.map(({ watermarkUs }) => watermarkUs))
   }
 

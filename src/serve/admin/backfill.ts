@@ -1,5 +1,6 @@
 // Routes about live models that are computed again from history. The work is the pipeline's.
 import type { Rebuild } from '../../stream/pipeline.ts'
+import type { Caller } from '../answer.ts'
 import type { AdminParts } from './parts.ts'
 import type { Clocked } from './types.ts'
 
@@ -9,8 +10,8 @@ export interface BackfillState extends Clocked {
   readonly rebuild: Rebuild | null
 }
 
-export async function startBackfill(parts: AdminParts, model: string): Promise<BackfillState> {
-  parts.startBackfill(model)
+export async function startBackfill(parts: AdminParts, caller: Caller, model: string): Promise<BackfillState> {
+  await parts.startBackfill(caller, model)
   return backfillState(parts, model)
 }
 

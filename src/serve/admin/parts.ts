@@ -59,7 +59,7 @@ export interface AdminParts {
   pipelines(): readonly PipelineFigures[]
   startRun(request: { assets: readonly string[]; checks: readonly string[]; full: boolean; by: string }): Promise<string | null>
   /** A live model is computed again, beside what it shows. @throws MR_USAGE for another relation. */
-  startBackfill(model: string): void
+  startBackfill(who: Identity, model: string): Promise<void>
   /** Kinds of answers that changed; see AdminEvent. */
   onChange(listener: (key: readonly [string, string?]) => void): () => void
   readonly storage: StorageActions

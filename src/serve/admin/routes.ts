@@ -85,7 +85,7 @@ export function addAdmin(app: FastifyInstance, parts: AdminParts): void {
   )
   route('POST', '/verify', (caller) => forAdmin(caller, () => verifyAll(parts, caller)))
   route('GET', '/advice', (caller) => forAdmin(caller, () => advice(parts)))
-  route('POST', '/relations/:name/backfill', (caller, { params }) => forAdmin(caller, () => startBackfill(parts, params['name']!)))
+  route('POST', '/relations/:name/backfill', (caller, { params }) => forAdmin(caller, () => startBackfill(parts, caller, params['name']!)))
   route('GET', '/relations/:name/backfill', (caller, { params }) => forAdmin(caller, async () => backfillState(parts, params['name']!)))
   route('POST', '/relations/:name/restore', (caller, { params, body }) =>
     forAdmin(caller, () => restore(parts, caller, params['name']!, body)),
