@@ -237,7 +237,9 @@ test('a changed model and one that is computed again show what they had until on
   assert.deepEqual(await rowsIn(world, 'per_shop', [shop, count]), expected, 'it goes on from there')
 })
 
-test('a rebuild that is asked for in the moment before the pipeline sleeps does not wait for the next row', async () => {
+test('a rebuild that is asked for in the moment before the pipeline sleeps does not wait for the next row', {
+  timeout: 60_000,
+}, async () => {
   const counted = liveOf('per_shop', 'SELECT shop, count(*) AS events FROM sales GROUP BY ALL', [shop, count], {
     keyed: true,
     key: ['shop'],
@@ -247,7 +249,7 @@ test('a rebuild that is asked for in the moment before the pipeline sleeps does 
   await world.send('sales', [saleAt(random, 60_000)])
   await world.driving(world.flush())
   const { pipeline, sink } = world.pipeline('live:per_shop')
-  const [startedMs, tick] = [world.clock.nowMs(), sink.tick.bind(sink)]
+  const tick = sink.tick.bind(sink)
   let [ticks, rebuilt] = [0, null as Promise<void> | null]
   sink.tick = async (watermarkUs) => {
     await tick(watermarkUs)
@@ -256,8 +258,8 @@ test('a rebuild that is asked for in the moment before the pipeline sleeps does 
   }
   await world.send('sales', [saleAt(random, 60_100)])
   await until(() => rebuilt !== null)
-  await world.driving(rebuilt!)
-  assert.ok(world.clock.nowMs() - startedMs < 30_000, `it took ${world.clock.nowMs() - startedMs} ms`)
+  // Time stands still: no timer wakes it.
+  await rebuilt!
   assert.equal(
     (await rowsIn(world, 'per_shop', [shop, count])).reduce((sum, row) => sum + Number(row.split(' | ')[1]), 0),
     2,
