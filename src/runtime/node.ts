@@ -339,9 +339,24 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     hosts.push(host)
     return host
   }
+  let intakeMs = (): number => 0
   const checkpoints = openCheckpoints(warehouse.store, clock, systemRandom, warehouse.checkpoints)
   const pipelines: RunningPipeline[] = await makePipelines(
-    { clock, random: systemRandom, log, lake, catalog, checkpoints, onEvent, relations, engine, parser, settings, hostOf },
+    {
+      clock,
+      intakeMs: () => intakeMs(),
+      random: systemRandom,
+      log,
+      lake,
+      catalog,
+      checkpoints,
+      onEvent,
+      relations,
+      engine,
+      parser,
+      settings,
+      hostOf,
+    },
     manifest,
   )
   figures.watch(pipelines)
@@ -468,6 +483,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       verifyAudit: () => audit.verify(),
     },
   })
+  intakeMs = http.busyMs
   closers.push(() => http.close())
   tokens.onRevoked(http.forget)
   closers.push(() => rechecks.stop())

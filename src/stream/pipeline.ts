@@ -33,6 +33,8 @@ export interface PipelineSettings {
 
 export interface PipelineParts {
   readonly clock: Clock
+  /** For how long requests with rows have kept the threads that take them busy, milliseconds; 0 where there are none. */
+  readonly intakeMs: () => number
   readonly random: Random
   readonly log: Log
   readonly lake: Lake
@@ -304,7 +306,8 @@ export class Pipeline {
 
   async #loop(onProgress: () => void): Promise<void> {
     while (!this.#stop.signal.aborted && !this.#mustStartAnew) {
-      const round = { startedMs: this.#parts.clock.monotonicMs(), busyMs: this.#parts.clock.busyMs() }
+      const { clock, intakeMs } = this.#parts
+      const round = { startedMs: clock.monotonicMs(), busyMs: clock.busyMs(), intakeMs: intakeMs() }
       const ends = this.#ends()
       const didRead = await this.#readAll()
       await this.#sink.tick(this.watermarkUs)
@@ -330,12 +333,12 @@ export class Pipeline {
 
   /** Rows came in while the last ones were read: the door goes first. */
   async #rest(round: Omit<Round, 'behindMs'>): Promise<void> {
-    const { clock } = this.#parts
+    const { clock, intakeMs } = this.#parts
     const behindMs = clock.nowMs() - this.#readMs
     const wanted = new AbortController()
     this.#wake = () => wanted.abort()
     if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0)
-      await (this.#sink.isPrompt ? breathe(clock, round, wanted.signal) : rest(clock, { ...round, behindMs }, wanted.signal))
+      await (this.#sink.isPrompt ? breathe(clock, round, wanted.signal) : rest(clock, intakeMs, { ...round, behindMs }, wanted.signal))
     this.#wake = null
   }
 
