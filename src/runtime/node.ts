@@ -51,8 +51,11 @@ import { type Logger, openLogger } from './logger.ts'
 import { openCatalog } from './open-catalog.ts'
 import { makePipelines, type PipelinesParts, type RunningPipeline } from './pipelines.ts'
 import { publishBranch } from './publish-branch.ts'
-import { recheck, runStep, type StepParts } from './run-step.ts'
+import { runStep } from './run-step.ts'
 import { jwtSettings, resolveText, type Settings } from './settings.ts'
+import { startBackfill } from './start-backfill.ts'
+import { recheck } from './step-checks.ts'
+import type { StepParts } from './step-parts.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
 import { isSystemRelation, resolveSystem } from './system-relations.ts'
 import { archivePlaces, lastArchives, openWarehouse } from './warehouse.ts'
@@ -287,6 +290,13 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     manifest: () => manifest,
     directory: options.directory,
     text: (text) => resolveText(options.variables, text),
+    settle: async (model) => {
+      const pipeline = pipelines.find(({ makes, sink }) => makes === model && sink instanceof Live)?.pipeline
+      // Read before: what it says now is committed by the time the flush is done.
+      const watermarkUs = pipeline && !pipeline.rebuild ? pipeline.watermarkUs : null
+      await flush()
+      return watermarkUs
+    },
     onCommitted: (table) => {
       onMaintained(table)
       alerts.stored(table)
@@ -454,18 +464,11 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       answerer,
       pipelines: () => figures.pipelines(),
       startRun,
-      startBackfill: async (who, model) => {
-        const live = pipelines.filter(({ sink }) => sink instanceof Live)
-        const asked = live.find(({ makes }) => makes === model)
-        if (!asked) {
-          const isStored = assetsOf(manifest).some(({ name }) => name === model)
-          const names = live.map(({ makes }) => makes).join(', ') || 'none'
-          throw new MillraceError('MR_USAGE', `"${model}" is not a live model`, {
-            fix: isStored ? `it is rebuilt by \`millrace run ${model} --full\`` : `the live models are: ${names}`,
-          })
-        }
-        void asked.pipeline.startRebuild()
-        await audit.record(who, { action: 'backfill', object: model, outcome: 'ok', detail: {} })
+      startBackfill: async (who, model, request) => {
+        const parts = { manifest, pipelines, runner, steps: stepParts, code: options.code }
+        const started = await startBackfill(parts, who.user, model, request)
+        if (!request.dryRun) await audit.record(who, { action: 'backfill', object: model, outcome: 'ok', detail: { ...request } })
+        return started
       },
       onChange: (listener) => bus.on((event) => listener(event.key)),
       tokens,

@@ -121,13 +121,17 @@ function processPipeline(parts: PipelinesParts, manifest: Manifest, processor: P
   return build(parts, manifest, { name: `process:${name}`, topics: [input], code: hash(processor), makes: name, sink })
 }
 
-/** A changed definition is a new pipeline: it goes through the history of its streams, and replaces the table's rows then. */
-async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: ModelManifest): Promise<RunningPipeline> {
-  const statement = await parts.parser.parse(inlineConstants(model.sql))
-  const query = compileLive(statement.node, (name) => {
+export async function compileModel(parser: SqlParser, manifest: Manifest, model: ModelManifest): Promise<LiveQuery> {
+  const statement = await parser.parse(inlineConstants(model.sql))
+  return compileLive(statement.node, (name) => {
     const relation = manifest.relations.find((candidate) => candidate.name === name)
     return relation?.kind === 'stream' ? liveShape(relation) : undefined
   })
+}
+
+/** A changed definition is a new pipeline: it goes through the history of its streams, and replaces the table's rows then. */
+async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: ModelManifest): Promise<RunningPipeline> {
+  const query = await compileModel(parts.parser, manifest, model)
   const topics = query.streams.map((stream) => streamOf(manifest, stream))
   const code = hash([query, model.shape])
   const owner = `live:${model.name}`

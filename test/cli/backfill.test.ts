@@ -46,7 +46,7 @@ test('a live model is computed again, a stream is not', { timeout: 60_000 }, asy
 
   const refused = await backfill('orders')
   assert.notEqual(refused.status, 0)
-  assert.match(refused.errors, /MR_USAGE.*not a live model/)
-  assert.match(refused.errors, /the live models are: amounts/)
+  assert.match(refused.errors, /MR_USAGE.*not a model that is live or incremental by an interval/)
+  assert.match(refused.errors, /such models are: amounts/)
   assert.deepEqual(await server.sql("SELECT object FROM millrace.audit WHERE action = 'backfill'"), [['amounts']])
 })
