@@ -8,7 +8,7 @@ export { config, secret } from './define/config.ts'
 export * from './define/dashboard.ts'
 export type { Definition } from './define/definition.ts'
 export * from './define/endpoint.ts'
-export { type Field, type Fields, type RowOf, ref, t } from './define/field.ts'
+export { type Field, type Fields, type InputOf, type RowOf, ref, t } from './define/field.ts'
 export type { PartitionOf, RelationHow } from './define/how.ts'
 export * from './define/job.ts'
 export {

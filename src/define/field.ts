@@ -18,10 +18,15 @@ export interface FieldSpec {
   readonly was?: string
   /** `relation.column` that it refers to, by `ref`. */
   readonly references?: string
+  /** As it was given to `default`. */
+  readonly default?: unknown
 }
 
-/** A column's type in TypeScript (`T`), whether it may be null (`O`), and its kind (`K`). */
-export interface Field<T = Any, O extends boolean = boolean, K extends Kind = Kind> {
+/** What `default` takes: the column's type, also as text where JavaScript has no literal for it. */
+type DefaultOf<T, K extends Kind> = K extends 'struct' | 'list' | 'map' ? never : K extends 'decimal' | 'timestamp' ? T | string : T
+
+/** A column's type in TypeScript (`T`), whether it may be null (`O`), its kind (`K`), and whether it has a default (`D`). */
+export interface Field<T = Any, O extends boolean = boolean, K extends Kind = Kind, D extends boolean = boolean> {
   readonly $field: FieldSpec
   /** Type only; undefined at run time. */
   readonly $type: T
@@ -29,18 +34,28 @@ export interface Field<T = Any, O extends boolean = boolean, K extends Kind = Ki
   readonly $optional: O
   /** Type only; undefined at run time. */
   readonly $of: K
+  /** Type only; undefined at run time. */
+  readonly $default: D
   /** May be null or absent. */
-  optional(): Field<T, true, K>
+  optional(): Field<T, true, K, D>
   /** Personal data: `tag` chooses the mask (`masks`) and follows the column through models. */
-  pii(tag: string): Field<T, O, K>
+  pii(tag: string): Field<T, O, K, D>
   /** Unit of measure, such as `'GBP'` or `'ms'`. */
-  unit(unit: string): Field<T, O, K>
-  doc(text: string): Field<T, O, K>
+  unit(unit: string): Field<T, O, K, D>
+  doc(text: string): Field<T, O, K, D>
   /** It goes on under a new name: stored rows have their values in it. Of members of structs too. */
-  was(name: string): Field<T, O, K>
+  was(name: string): Field<T, O, K, D>
+  /**
+   * What a row has that leaves the column out, and what rows have that were stored before it was there (Iceberg version 3). A row
+   * that says null has null, or is refused where the column is not optional. Of columns that hold single values.
+   */
+  default(value: DefaultOf<T, K>): Field<T, O, K, true>
 }
 
 export type Fields = Readonly<Record<string, Field>>
+
+/** What can stand inside another type: only columns have defaults. */
+type Part = Field<Any, boolean, Kind, false>
 
 /** A value of a field: null is one where the field is optional. */
 type ValueOf<F extends Field> = F['$optional'] extends true ? F['$type'] | null : F['$type']
@@ -57,6 +72,15 @@ export type RowOf<S extends Fields> = Flat<
   }
 >
 
+/** As `RowOf`, of a row that is sent: what has a default may be left out. */
+export type InputOf<S extends Fields> = Flat<
+  { [K in keyof S as S[K]['$optional'] extends true ? never : S[K]['$default'] extends true ? never : K]: S[K]['$type'] } & {
+    [K in keyof S as S[K]['$optional'] extends true ? never : S[K]['$default'] extends true ? K : never]?: S[K]['$type']
+  } & {
+    [K in keyof S as S[K]['$optional'] extends true ? K : never]?: S[K]['$type'] | null
+  }
+>
+
 export type KeyOf<S> = keyof S & string
 
 /** Names of the columns of one of these kinds. */
@@ -67,8 +91,8 @@ export type TimeKeys<S extends Fields> = {
   [C in KeyOf<S>]: S[C] extends { readonly $of: 'timestamp'; readonly $optional: false } ? C : never
 }[KeyOf<S>]
 
-export const fieldOfSpec = <T, O extends boolean, K extends Kind>(spec: FieldSpec): Field<T, O, K> =>
-  Object.freeze({ ...fieldMembers(spec) }) as Field<T, O, K>
+export const fieldOfSpec = <T, O extends boolean, K extends Kind, D extends boolean>(spec: FieldSpec): Field<T, O, K, D> =>
+  Object.freeze({ ...fieldMembers(spec) }) as Field<T, O, K, D>
 
 /** The properties of a field, for values that are a field and more. */
 export function fieldMembers(spec: FieldSpec) {
@@ -79,10 +103,11 @@ export function fieldMembers(spec: FieldSpec) {
     unit: (unit: string) => fieldOfSpec({ ...spec, unit }),
     doc: (text: string) => fieldOfSpec({ ...spec, doc: text }),
     was: (name: string) => fieldOfSpec({ ...spec, was: name }),
+    default: (value: unknown) => fieldOfSpec({ ...spec, default: value }),
   }
 }
 
-const of = <T, const K extends Kind>(type: Type & { readonly kind: K }): Field<T, false, K> => fieldOfSpec({ type, optional: false })
+const of = <T, const K extends Kind>(type: Type & { readonly kind: K }): Field<T, false, K, false> => fieldOfSpec({ type, optional: false })
 
 /** The types of columns. */
 export const t = Object.freeze({
@@ -110,13 +135,17 @@ export const t = Object.freeze({
   /** One of `values`. */
   enum: <const V extends readonly [string, ...string[]]>(...values: V) => of<V[number], 'enum'>({ kind: 'enum', values }),
   /** Named members, each a field of its own: an object in TypeScript and JSON. */
-  struct: <S extends Fields>(members: S) =>
+  struct: <S extends Readonly<Record<string, Part>>>(members: S) =>
     of<RowOf<S>, 'struct'>({ kind: 'struct', fields: Object.entries(members).map(([name, member]) => ({ name, ...memberOf(member) })) }),
   /** Any number of values of one type, in order. `t.list(t.string().optional())` may hold null. */
-  list: <F extends Field>(element: F) => of<ValueOf<F>[], 'list'>({ kind: 'list', element: innerOf(element) }),
+  list: <F extends Part>(element: F) => of<ValueOf<F>[], 'list'>({ kind: 'list', element: innerOf(element) }),
   /** Values by key: an object in TypeScript and JSON, whose keys are the keys' texts. */
-  map: <K extends Field<Any, false, MapKey>, V extends Field>(key: K, value: V) =>
-    of<Record<string, ValueOf<V>>, 'map'>({ kind: 'map', key: innerOf(key).type, value: innerOf(value, key?.$field?.pii) }),
+  map: <K extends Field<Any, false, MapKey, false>, V extends Part>(key: K, value: V) =>
+    of<Record<string, ValueOf<V>>, 'map'>({
+      kind: 'map',
+      key: innerOf(key).type,
+      value: { ...innerOf(value, key?.$field?.pii), ...defaultIn(key) },
+    }),
 })
 
 /** What has no type of its own, which `check` reports. */
@@ -124,8 +153,13 @@ export const UNTYPED: Type = { kind: 'enum', values: [] }
 
 function innerOf(field: Field | undefined, otherTag?: string): Inner {
   const { type = UNTYPED, optional = false, pii = otherTag } = field?.$field ?? {}
-  return { type, optional, ...(pii === undefined ? {} : { pii }) }
+  return { type, optional, ...(pii === undefined ? {} : { pii }), ...defaultIn(field) }
 }
+
+/** For `check` to refuse. */
+const defaultIn = (field: Field | undefined): Pick<Inner, 'default'> => (hasDefault(field?.$field) ? { default: '' } : {})
+
+export const hasDefault = (spec: FieldSpec | undefined): boolean => spec !== undefined && 'default' in spec
 
 function memberOf(field: Field | undefined): Omit<SchemaField, 'name'> {
   const { doc, unit, was } = field?.$field ?? {}
@@ -141,6 +175,9 @@ function memberOf(field: Field | undefined): Omit<SchemaField, 'name'> {
  * A field that refers to `relation.column`, for circles and self-references, where the other value does not exist yet.
  * `check` verifies that the column exists and has this type.
  */
-export function ref<T, O extends boolean, K extends Kind>(to: `${string}.${string}`, field: Field<T, O, K>): Field<T, O, K> {
+export function ref<T, O extends boolean, K extends Kind, D extends boolean>(
+  to: `${string}.${string}`,
+  field: Field<T, O, K, D>,
+): Field<T, O, K, D> {
   return fieldOfSpec({ ...field.$field, references: to })
 }

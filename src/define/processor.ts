@@ -3,7 +3,7 @@
 import type { Duration } from '../core/duration.ts'
 import type { Size } from '../core/size.ts'
 import type { Any, NoFields } from './any.ts'
-import type { Fields, KeyOf, RowOf } from './field.ts'
+import type { Fields, InputOf, KeyOf } from './field.ts'
 import type { PartitionOf, RelationHow } from './how.ts'
 import { placeOf } from './place.ts'
 import { type Declared, declaredRelation, type Relation } from './relation.ts'
@@ -14,11 +14,14 @@ type States = Readonly<Record<string, StateSpec>>
 type Outputs = Readonly<Record<string, Relation<string, Any, 'stream'>>>
 type Broadcast = Readonly<Record<string, Relation<string, Any, 'table'>>>
 
+/** A row that a stream takes. */
+type InputRow<R extends Relation> = R extends { readonly $shape: infer S extends Fields } ? InputOf<S> : R['$row']
+
 export interface ProcessorContext<Out, Timers extends string = never, Os extends Outputs = NoFields> {
   /** Appends a row to the processor's stream. */
   emit(row: Out): void
   /** Appends a row to one of its `outputs`. */
-  readonly emitTo: { readonly [O in keyof Os]: (row: Os[O]['$row']) => void }
+  readonly emitTo: { readonly [O in keyof Os]: (row: InputRow<Os[O]>) => void }
   /**
    * Calls `onTimer[name]` for this key once time has reached `at`; one that was set before under this name is moved. By event
    * time it fires before the first record with which the partition's watermark reaches `at`; by arrival, before the first
@@ -63,13 +66,13 @@ export interface ProcessorHow<
   /** Further streams that it emits into, each made by `stream(..., { from: emitted() })`. */
   readonly outputs?: Os
   /** Called once for each event. It must not read clocks, chance or the network: the log is replayed after a crash. */
-  on(row: R, state: StateOf<St>, context: ProcessorContext<RowOf<S>, T, Os>): void
+  on(row: R, state: StateOf<St>, context: ProcessorContext<InputOf<S>, T, Os>): void
   /** Called when a timer fires, by the names that `context.timer` takes. The same rules as for `on`. */
   readonly onTimer?: {
     readonly [N in T]: (
       timer: Timer<K extends keyof R ? R[K] : null>,
       state: StateOf<St>,
-      context: ProcessorContext<RowOf<S>, T, Os>,
+      context: ProcessorContext<InputOf<S>, T, Os>,
     ) => void
   }
   /** Keyed tables fed over HTTP whose rows every partition is told of: rules, limits, lists. */

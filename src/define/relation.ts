@@ -16,7 +16,7 @@ export interface ColumnRef {
 }
 
 /** A column: a hole in `sql`, an argument of checks, and a field for other shapes. */
-export interface Column<T = Any, O extends boolean = boolean, K extends Kind = Kind> extends Field<T, O, K> {
+export interface Column<T = Any, O extends boolean = boolean, K extends Kind = Kind> extends Field<T, O, K, false> {
   readonly $column: ColumnRef
 }
 
@@ -51,9 +51,9 @@ export interface RelationParts {
   readonly $alias?: string
 }
 
-/** What a column was called before is its own affair: as a field of another relation it was never there. */
+/** What a column was called before is its own affair: as a field of another relation it was never there. Nor is what rows of one relation may leave out said of another's. */
 const columnOf = (parts: RelationParts, name: string, spec: FieldSpec | undefined) => {
-  const { was: _, ...own } = spec ?? {}
+  const { was: _, default: _default, ...own } = spec ?? {}
   return Object.freeze({
     $column: Object.freeze({ relation: parts.$name, ...(parts.$alias === undefined ? {} : { alias: parts.$alias }), name }),
     ...fieldMembers(own as FieldSpec),

@@ -88,7 +88,10 @@ async function readKeys(
   request: Omit<CollectRequest, 'idempotencyKey'>,
   limits: CollectLimits,
 ): Promise<ColumnBatch> {
-  const fields = table.key.map((column) => table.shape.fields.find((field) => field.name === column)!)
+  const fields = table.key.map((column) => {
+    const { default: _, ...field } = table.shape.fields.find(({ name }) => name === column)! // what is deleted is said, not assumed
+    return field
+  })
   const { batch, rejects } = compileScanner({ fields }, { unknown: 'ignore' }).scan(await readLines(request, limits))
   const [first] = rejects
   if (!first) return batch

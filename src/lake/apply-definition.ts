@@ -17,7 +17,10 @@ export interface NewTable {
 /** Metadata without a snapshot. @throws MR_LAKE_SPEC for partition, sort or key columns that are not possible. */
 export function newMetadata({ create, uuid, location, nowMs }: NewTable): TableMetadata {
   for (const column of create.key) requireColumn(create.shape.fields, column, 'key')
-  const { schema, lastColumnId } = shapeToSchema(create.shape, undefined, { key: create.key })
+  const { schema, lastColumnId } = shapeToSchema(create.shape, undefined, {
+    key: create.key,
+    formatVersion: create.formatVersion ?? 2,
+  })
   const { spec, lastFieldId } = buildSpec(create.partition, schema, [], FIRST_PARTITION_ID - 1)
   const sorted = create.cluster.length > 0
   return {
@@ -77,7 +80,11 @@ function withShape(metadata: TableMetadata, change: TableChange, shape: CreateTa
   const table = view(metadata)
   const previous = { schema: table.schema, lastColumnId: metadata['last-column-id'] }
   const inUse = columnsInUse(table, change)
-  const changed = shapeToSchema(shape, previous, { inUse, ...(change.renames ? { renames: change.renames } : {}) })
+  const changed = shapeToSchema(shape, previous, {
+    inUse,
+    formatVersion: metadata['format-version'],
+    ...(change.renames ? { renames: change.renames } : {}),
+  })
   if (changed === previous) return metadata
   const id = Math.max(...metadata.schemas.map((schema) => schema['schema-id'])) + 1
   return {

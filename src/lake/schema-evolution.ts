@@ -100,9 +100,13 @@ function evolveParts(old: LakeNested, wanted: readonly Wanted[], nextId: NextId,
   return typeWith(old.type, parts)
 }
 
-export const requiredAdded = (place: string): MillraceError =>
+/** `text`: its default, which tables of version 2 do not keep. */
+export const requiredAdded = (place: string, text?: string): MillraceError =>
   new MillraceError('MR_SCHEMA_EVOLUTION', `the new column ${place} is required, but rows written before do not have it`, {
-    fix: `declare ${place} as optional, or give the data a new table`,
+    fix:
+      text === undefined
+        ? `declare ${place} as optional, or give the data a new table`
+        : `write iceberg: { version: 3 }, and they have the default, or declare ${place} as optional`,
   })
 
 function isReadableAs(from: LakeType, to: LakeType): boolean {

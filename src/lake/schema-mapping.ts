@@ -5,6 +5,7 @@ import { type Field, formerOf, type Inner, type Shape, type Type } from '../sche
 import { partsOf } from './nested-type.ts'
 import { evolveField, newField, requiredAdded } from './schema-evolution.ts'
 import type { LakeField, LakeNested, LakeSchema, LakeType } from './types.ts'
+import { icebergDefault } from './value/default-value.ts'
 import { isIcebergType, parseIcebergType } from './value/iceberg-type.ts'
 
 /** A schema and the highest field id that its table ever gave out. */
@@ -20,12 +21,14 @@ export interface MappingOptions {
   readonly renames?: Readonly<Record<string, string>>
   /** Field ids that partition, sort order or key rely on: they may not be dropped. */
   readonly inUse?: ReadonlyMap<number, string>
+  /** Of the table; defaults are kept from version 3 on. Default 2. */
+  readonly formatVersion?: number
 }
 
 /**
  * The schema of a shape. With `previous` it is what that evolves to: columns are matched by name after `renames`, or by
  * the name that they had (`was`); the
- * same schema comes back when nothing is different. The id of a changed schema is the caller's to give.
+ * same schema comes back when nothing is different. A column that is added with a default has it in rows stored before. The id of a changed schema is the caller's to give.
  * @throws MR_SCHEMA_EVOLUTION when a column changes in a way that old files could not be read by.
  */
 export function shapeToSchema(shape: Shape, previous?: Numbered, options: MappingOptions = {}): Numbered {
@@ -34,12 +37,15 @@ export function shapeToSchema(shape: Shape, previous?: Numbered, options: Mappin
   checkRenames(options.renames ?? {}, before, shape)
   let lastColumnId = previous?.lastColumnId ?? 0
   const nextId = (): number => ++lastColumnId
+  const hasDefaults = (options.formatVersion ?? 2) >= 3
   const fields = shape.fields.map((field): LakeField => {
     const old = before.get(oldNames.get(field.name) ?? field.name) ?? formerOf(field, previous?.schema.fields ?? [], shape.fields)
     const isSame = old !== undefined && (oldNames.has(field.name) || !Object.hasOwn(options.renames ?? {}, old.name))
-    if (isSame) return { ...evolveField(old, field, nextId), ...defaultsOf(old) }
-    if (previous && !field.optional) throw requiredAdded(field.name)
-    return newField(field, nextId)
+    const now = hasDefaults ? writeDefaultOf(field) : {}
+    if (isSame) return { ...evolveField(old, field, nextId), ...initialDefaultOf(old), ...now }
+    if (!previous) return { ...newField(field, nextId), ...now }
+    if (!field.optional && now.writeDefault === undefined) throw requiredAdded(field.name, field.default)
+    return { ...newField(field, nextId), ...(now.writeDefault === undefined ? {} : { initialDefault: now.writeDefault }), ...now }
   })
   checkDropped(previous?.schema.fields ?? [], fields, options.inUse)
   const identifierIds = identifiers(fields, previous?.schema, options.key)
@@ -47,11 +53,13 @@ export function shapeToSchema(shape: Shape, previous?: Numbered, options: Mappin
   return previous && sameSchema(schema, previous.schema) ? previous : { schema, lastColumnId }
 }
 
-// What another writer said of rows that lack the column: stored rows rely on it.
-const defaultsOf = ({ initialDefault, writeDefault }: LakeField): Pick<LakeField, 'initialDefault' | 'writeDefault'> => ({
-  ...(initialDefault === undefined ? {} : { initialDefault }),
-  ...(writeDefault === undefined ? {} : { writeDefault }),
-})
+/** Stored rows that lack the column rely on it, whoever gave it: it never changes (Iceberg spec, "Default values"). */
+const initialDefaultOf = ({ initialDefault }: LakeField): Pick<LakeField, 'initialDefault'> =>
+  initialDefault === undefined ? {} : { initialDefault }
+
+/** What writers put where a row does not say is what the definition says, and nothing where it says nothing. */
+export const writeDefaultOf = (field: Field): Pick<LakeField, 'writeDefault'> =>
+  field.default === undefined ? {} : { writeDefault: icebergDefault(field.type, field.default) }
 
 function checkRenames(renames: Readonly<Record<string, string>>, before: ReadonlyMap<string, LakeField>, shape: Shape): void {
   for (const [from, to] of Object.entries(renames)) {
@@ -84,12 +92,14 @@ function identifiers(
 const sameSchema = (a: LakeSchema, b: LakeSchema): boolean =>
   JSON.stringify([a.fields.map(printable), a.identifierIds]) === JSON.stringify([b.fields.map(printable), b.identifierIds])
 
-const printable = ({ id, name, type, required, doc }: LakeField): readonly unknown[] => [
+const printable = ({ id, name, type, required, doc, initialDefault, writeDefault }: LakeField): readonly unknown[] => [
   id,
   name,
   typeof type === 'string' ? type : [type.type, ...partsOf(type).map(printable)],
   required,
   doc ?? null,
+  initialDefault === undefined ? null : String(initialDefault),
+  writeDefault === undefined ? null : String(writeDefault),
 ]
 
 /** The shape of a schema. What a file does not say (enum values, JSON, units, tags) is not in it: enum and json come back as string. */

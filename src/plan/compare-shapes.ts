@@ -1,4 +1,5 @@
 // What a change of columns means for rows that are stored already, column by column, in plain words.
+import { printDefault } from '../schema/default-value.ts'
 import { type Field, formerOf, type Inner, printType, type Shape, type Type } from '../schema/type.ts'
 
 /**
@@ -12,12 +13,18 @@ export interface ColumnChange {
   readonly reason: string
 }
 
-export function compareShapes(before: Shape, after: Shape): readonly ColumnChange[] {
-  return compareFields(before.fields, after.fields, (name) => `column "${name}"`)
+/** `formatVersion`: of the table, afterwards; from version 3 on stored rows have the default of a column that is added. */
+export function compareShapes(before: Shape, after: Shape, formatVersion = 2): readonly ColumnChange[] {
+  return compareFields(before.fields, after.fields, (name) => `column "${name}"`, formatVersion)
 }
 
 /** `called` names a field in a reason. */
-function compareFields(before: readonly Field[], after: readonly Field[], called: (name: string) => string): readonly ColumnChange[] {
+function compareFields(
+  before: readonly Field[],
+  after: readonly Field[],
+  called: (name: string) => string,
+  formatVersion = 2,
+): readonly ColumnChange[] {
   const pairs = after.map((field) => [formerOf(field, before, after), field] as const)
   const removed = before
     .filter((field) => !pairs.some(([old]) => old === field))
@@ -27,15 +34,12 @@ function compareFields(before: readonly Field[], after: readonly Field[], called
       ? [{ effect: 'breaking', reason: `${called(old.name)} is called "${name}" now: who reads or sends it by its old name fails` }]
       : [],
   )
-  return [...removed, ...renamed, ...pairs.flatMap(([old, field]) => compareField(called(field.name), old, field))]
+  return [...removed, ...renamed, ...pairs.flatMap(([old, field]) => compareField(called(field.name), old, field, formatVersion))]
 }
 
-function compareField(column: string, before: Field | undefined, after: Field): readonly ColumnChange[] {
-  if (!before)
-    return after.optional
-      ? [{ effect: 'additive', reason: `${column} is added; rows stored before have null` }]
-      : [{ effect: 'refused', reason: `${column} is added and may not be null, but rows stored before have no value` }]
-  const changes: ColumnChange[] = [...compareInner(column, before, after)]
+function compareField(column: string, before: Field | undefined, after: Field, formatVersion: number): readonly ColumnChange[] {
+  if (!before) return [fieldAdded(column, after, formatVersion)]
+  const changes: ColumnChange[] = [...compareInner(column, before, after), ...compareDefaults(column, before, after)]
   if (before.pii !== after.pii)
     changes.push({
       effect: 'policy',
@@ -44,6 +48,36 @@ function compareField(column: string, before: Field | undefined, after: Field): 
   if (before.doc !== after.doc || before.unit !== after.unit)
     changes.push({ effect: 'setting', reason: `${column} is described differently` })
   return changes
+}
+
+function fieldAdded(column: string, { type, optional, default: text }: Field, formatVersion: number): ColumnChange {
+  const none = `${column} is added and may not be null, but rows stored before have no value`
+  if (text === undefined)
+    return optional
+      ? { effect: 'additive', reason: `${column} is added; rows stored before have null` }
+      : { effect: 'refused', reason: none }
+  const value = `its default ${printDefault(type, text)}`
+  if (formatVersion >= 3) return { effect: 'additive', reason: `${column} is added; rows stored before have ${value}` }
+  const fix = `with iceberg: { version: 3 } they have ${value}`
+  return optional
+    ? { effect: 'additive', reason: `${column} is added; rows stored before have null (${fix})` }
+    : { effect: 'refused', reason: `${none}: ${fix}` }
+}
+
+function compareDefaults(column: string, before: Field, after: Field): readonly ColumnChange[] {
+  if (before.default === after.default) return []
+  const is = after.optional ? 'have null' : 'are refused'
+  if (after.default === undefined)
+    return [{ effect: after.optional ? 'setting' : 'breaking', reason: `${column} has no default any more: rows that leave it out ${is}` }]
+  const value = printDefault(after.type, after.default)
+  return before.default === undefined
+    ? [{ effect: 'additive', reason: `${column} has the default ${value}: rows may leave it out` }]
+    : [
+        {
+          effect: 'setting',
+          reason: `${column} has the default ${value}, no longer ${printDefault(before.type, before.default)}; stored rows keep theirs`,
+        },
+      ]
 }
 
 /** What a column is, or a part of one. */

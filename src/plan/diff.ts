@@ -135,7 +135,7 @@ const settings =
 function compareRelations(before: Relation, after: Relation): readonly Reason[] {
   if (before.kind !== after.kind)
     return [{ effect: 'refused', reason: `was a ${before.kind} and is now a ${after.kind}: give it another name` }]
-  const columns = compareShapes(before.shape, after.shape)
+  const columns = compareShapes(before.shape, after.shape, after.formatVersion)
   const own =
     after.kind === 'stream'
       ? compareStreams(before as StreamManifest, after)

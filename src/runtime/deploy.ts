@@ -4,8 +4,8 @@ import type { Manifest, Relation } from '../define/manifest.ts'
 import { archiveName, isLogged, lateName, lateShape, REJECTED_SHAPE, rejectedName, storedShape } from '../define/system-columns.ts'
 import type { RelationSpec, RelationStore } from '../engine/relations.ts'
 import type { Lake } from '../lake/open-lake.ts'
-import { schemaToShape } from '../lake/schema-mapping.ts'
-import type { CreateTable, LakeSchema } from '../lake/types.ts'
+import { schemaToShape, writeDefaultOf } from '../lake/schema-mapping.ts'
+import type { CreateTable, LakeTable } from '../lake/types.ts'
 import type { Log } from '../log/log.ts'
 import { type Field, type Inner, type Shape, sameType, type Type } from '../schema/type.ts'
 import type { Catalog } from '../store/catalog.ts'
@@ -19,9 +19,14 @@ export function storedRelations(manifest: Manifest): Stored[] {
     if (relation.kind === 'model' && relation.refresh === 'view') return []
     const side = (name: string, shape: Shape, tailed: boolean): Stored => ({ name, shape, key: [], tailed, partition: [], cluster: [] })
     const own = ownRelation(relation)
+    const version = own.formatVersion === undefined ? {} : { formatVersion: own.formatVersion }
     const kept = relation.keep.archive === undefined ? [own] : [own, archiveOf(own, relation.keep.archive)]
     if (relation.kind === 'stream')
-      return [...kept, side(lateName(relation.name), lateShape(relation), true), side(rejectedName(relation.name), REJECTED_SHAPE, true)]
+      return [
+        ...kept,
+        { ...side(lateName(relation.name), lateShape(relation), true), ...version },
+        side(rejectedName(relation.name), REJECTED_SHAPE, true),
+      ]
     if (relation.kind === 'table' && relation.source.kind !== 'none')
       return [...kept, side(rejectedName(relation.name), REJECTED_SHAPE, isLogged(relation))]
     if (relation.kind === 'model' && relation.refresh === 'live') return [...kept, side(rejectedName(relation.name), REJECTED_SHAPE, true)]
@@ -30,7 +35,7 @@ export function storedRelations(manifest: Manifest): Stored[] {
 }
 
 /** Rows that were archived are no versions of each other any more: no key. */
-const archiveOf = ({ name, shape, partition, cluster }: Stored, archive: string): Stored => ({
+const archiveOf = ({ name, shape, partition, cluster, formatVersion }: Stored, archive: string): Stored => ({
   name: archiveName(name),
   shape,
   key: [],
@@ -38,6 +43,7 @@ const archiveOf = ({ name, shape, partition, cluster }: Stored, archive: string)
   partition,
   cluster,
   ...(archive === '' ? {} : { place: archive }),
+  ...(formatVersion === undefined ? {} : { formatVersion }),
 })
 
 function ownRelation(relation: Relation): Stored {
@@ -67,17 +73,25 @@ export async function deployTables(lake: Lake, manifest: Manifest): Promise<void
     const version = stored.formatVersion ? { formatVersion: stored.formatVersion } : {}
     const place = stored.place === undefined ? undefined : archivesIn(stored.place)
     if (!table) await lake.create({ name, shape, partition, cluster, key, ...version }, place)
-    else if (isChanged(table.schema, shape) || table.formatVersion < (stored.formatVersion ?? 2))
+    else if (isChanged(table, shape) || table.formatVersion < (stored.formatVersion ?? 2))
       await lake.commit([
         { table: name, operation: 'append', add: [], remove: [], shape, ...(stored.formatVersion === 3 ? { formatVersion: 3 } : {}) },
       ])
   }
 }
 
-/** In names, types or what may be null, at any depth. */
-const isChanged = (schema: LakeSchema, { fields }: Shape): boolean => {
+/** In names, types or what may be null, at any depth, or in defaults, which only version 3 keeps. */
+const isChanged = ({ schema, formatVersion }: LakeTable, { fields }: Shape): boolean => {
   const stored = schemaToShape(schema)
-  return fields.length !== stored.fields.length || fields.some((field, index) => !isSameField(field, stored.fields[index]!))
+  const hasDefault = (field: Field, index: number): boolean => {
+    const [now, before] = [writeDefaultOf(field).writeDefault, schema.fields[index]!.writeDefault]
+    return now === before || (now !== undefined && before !== undefined && String(now) === String(before))
+  }
+  return (
+    fields.length !== stored.fields.length ||
+    fields.some((field, index) => !isSameField(field, stored.fields[index]!)) ||
+    (formatVersion >= 3 && !fields.every(hasDefault))
+  )
 }
 
 const isSameField = (a: Field, b: Field): boolean =>

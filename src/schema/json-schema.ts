@@ -1,5 +1,6 @@
 // The type table of JSON Schema (2020-12, as OpenAPI 3.1 uses it): how values look in the JSON that Millrace takes and
 // gives, CONTRACT.md "Data".
+import { jsonOfDefault } from './default-value.ts'
 import type { Field, Inner, Shape, Type } from './type.ts'
 
 /** A JSON Schema as plain JSON. */
@@ -53,10 +54,10 @@ function decimalPattern(precision: number, scale: number): string {
   return `^-?${whole}${scale > 0 ? `(\\.[0-9]{1,${scale}})?` : ''}$`
 }
 
-/** The schema of a row: an object with a property a field. Optional fields may be absent or null. */
+/** The schema of a row that is sent: an object with a property a field. Optional fields may be absent or null, those with a default absent. */
 export function shapeToJsonSchema(shape: Shape): JsonSchema {
   const properties = Object.fromEntries(shape.fields.map((field) => [field.name, fieldSchema(field)]))
-  const required = shape.fields.filter((field) => !field.optional).map((field) => field.name)
+  const required = shape.fields.filter((field) => !field.optional && field.default === undefined).map((field) => field.name)
   return { type: 'object', properties, ...(required.length > 0 ? { required } : {}), additionalProperties: false }
 }
 
@@ -64,7 +65,8 @@ function fieldSchema(field: Field): JsonSchema {
   const schema = toJsonSchema(field.type)
   const about = [field.doc, field.unit && `unit: ${field.unit}`, schema['description']].filter(Boolean).join('; ')
   const described = about ? { ...schema, description: about } : schema
-  return field.optional ? allowNull(described) : described
+  const whole = field.default === undefined ? described : { ...described, default: jsonOfDefault(field.type, field.default) }
+  return field.optional ? allowNull(whole) : whole
 }
 
 const innerSchema = ({ type, optional }: Inner): JsonSchema => (optional ? allowNull(toJsonSchema(type)) : toJsonSchema(type))

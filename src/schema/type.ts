@@ -32,6 +32,8 @@ export interface Inner {
   readonly optional: boolean
   /** As a field's; of a map's values also that of its keys. */
   readonly pii?: string
+  /** `check` refuses it in here: only columns have defaults. */
+  readonly default?: string
 }
 
 /** One column or member of a struct: its name, type, whether it may be null, and what people and policies know about it. */
@@ -45,6 +47,8 @@ export interface Field {
   readonly pii?: string
   /** What it was called before: matters where stored data has that name and not this one. */
   readonly was?: string
+  /** What a row has that leaves it out: the text of a value, in the one spelling of `default-value.ts`. Of flat columns only. */
+  readonly default?: string
 }
 
 /** The columns of a relation, in order. Names are unique. */

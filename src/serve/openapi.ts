@@ -55,7 +55,8 @@ function streamOperation(relation: Relation): Json {
 /** Of a table: rows go by their keys. */
 function deleteOperation(relation: Relation): Json {
   if (relation.kind !== 'table') return {}
-  const key = shapeToJsonSchema({ fields: relation.shape.fields.filter(({ name }) => relation.key.includes(name)) })
+  const fields = relation.shape.fields.filter(({ name }) => relation.key.includes(name)).map(({ default: _, ...field }) => field)
+  const key = shapeToJsonSchema({ fields })
   const operation = {
     operationId: `delete_${relation.name.replaceAll('.', '_')}`,
     summary: `Delete rows of ${relation.name} by ${relation.key.join(', ')}`,

@@ -213,7 +213,7 @@ export function decodeValue(type: Type, raw: unknown): Value {
 }
 
 /**
- * Prints emitted rows as JSON lines.
+ * Prints emitted rows as JSON lines; what has a default may be left out.
  * @throws MR_PROCESSOR (when called) for a column that the shape lacks or a required one that is absent.
  */
 export function rowEncoder(shape: Shape, processor: string): (row: Readonly<Record<string, unknown>>) => string {
@@ -227,10 +227,14 @@ export function rowEncoder(shape: Shape, processor: string): (row: Readonly<Reco
         })
     let line = ''
     for (let index = 0; index < heads.length; index++) {
-      const { name, type, optional } = shape.fields[index]!
+      const { name, type, optional, default: text } = shape.fields[index]!
       const value = row[name]
       if (value === null || value === undefined) {
-        if (optional) continue
+        if (value === undefined ? optional || text !== undefined : optional && text === undefined) continue
+        if (optional) {
+          line += `${line === '' ? '' : ','}${heads[index]}null` // said, and so not the default
+          continue
+        }
         throw new MillraceError('MR_PROCESSOR', `${processor} emitted a row without "${name}"`, {
           fix: 'emit it, or make the field optional',
         })

@@ -1,8 +1,9 @@
 // Fields to shapes, and the options that every relation shares.
 import type { Definition } from '../../define/definition.ts'
-import type { FieldSpec, Fields, MapKey } from '../../define/field.ts'
+import { type FieldSpec, type Fields, hasDefault, type MapKey } from '../../define/field.ts'
 import type { RelationHow } from '../../define/how.ts'
 import type { ModelManifest, PartitionRule, Relation } from '../../define/manifest.ts'
+import { readDefault } from '../../schema/default-value.ts'
 import { type Field, type Inner, isNested, type NestedType, printType, type Shape, sameType, type Type } from '../../schema/type.ts'
 import { columnIn, durationOf, fail, flatColumnIn, placeIn, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
@@ -16,6 +17,39 @@ export const originsOf = (fields: Fields): readonly string[] =>
 
 /** The shape that `fields` describe. A field that cannot be is reported and left out. */
 export function shapeOf(scope: Scope, what: string, fields: Fields, at: string): Shape {
+  for (const [name, field] of Object.entries(fields))
+    if (hasDefault(field?.$field))
+      fail(
+        scope,
+        'MR_DEFINE_VALUE',
+        at,
+        `${what}, column "${name}" has a default, but no rows are sent to it`,
+        'give defaults to columns of streams, tables and processors',
+      )
+  return describedShape(scope, what, fields, at)
+}
+
+/** As `shapeOf`, of a relation that rows are sent to: its columns may have defaults. */
+export function sentShapeOf(scope: Scope, what: string, fields: Fields, at: string): Shape {
+  const { fields: described } = describedShape(scope, what, fields, at)
+  return { fields: described.map((field) => ({ ...field, ...defaultOf(scope, what, field, fields[field.name]!.$field, at) })) }
+}
+
+function defaultOf(scope: Scope, what: string, { name, type }: Field, spec: FieldSpec, at: string): Pick<Field, 'default'> {
+  if (!hasDefault(spec)) return {}
+  const read = readDefault(name, type, spec.default)
+  if ('text' in read) return { default: read.text }
+  fail(
+    scope,
+    'MR_DEFINE_VALUE',
+    at,
+    `${what}, column "${name}": its default does not fit: ${read.why}`,
+    isNested(type) ? 'remove .default(...)' : `give .default(...) a value that ${printType(type)} takes`,
+  )
+  return {}
+}
+
+function describedShape(scope: Scope, what: string, fields: Fields, at: string): Shape {
   const entries = Object.entries(fields)
   if (entries.length === 0) fail(scope, 'MR_DEFINE_VALUE', at, `${what} has no columns`, 'declare at least one')
   return { fields: entries.flatMap(([name, field]) => fieldOf(scope, `${what}, column "${name}"`, name, field?.$field, at)) }
@@ -114,14 +148,19 @@ function isSoundNested(scope: Scope, what: string, type: NestedType, at: string,
     return false
   }
   const isInner = (part: string, inner: Type): boolean => isSound(scope, `${what}, ${part}`, inner, at, level + 1)
+  const isPlain = (part: string, inner: Inner): boolean => {
+    if (inner.default === undefined) return isInner(part, inner.type)
+    fail(scope, 'MR_SCHEMA_TYPE', at, `${what}, ${part} has a default, but only columns have defaults`, 'remove .default(...)')
+    return false
+  }
   switch (type.kind) {
     case 'list':
-      return isInner('element', type.element.type)
+      return isPlain('element', type.element)
     case 'map': {
       const isKey = MAP_KEYS.includes(type.key.kind)
       if (!isKey)
         fail(scope, 'MR_SCHEMA_TYPE', at, `${what}: a map's key cannot be ${printType(type.key)}`, `keys are ${MAP_KEYS.join(', ')}`)
-      return isInner('key', type.key) && isInner('value', type.value.type) && isKey
+      return isInner('key', type.key) && isPlain('value', type.value) && isKey
     }
     case 'struct': {
       const names = type.fields.map(({ name }) => name.toLowerCase())
@@ -130,7 +169,7 @@ function isSoundNested(scope: Scope, what: string, type: NestedType, at: string,
       if (names.length === 0) fail(scope, 'MR_DEFINE_VALUE', at, `${what} is a struct without members`, 'declare at least one')
       const odd = type.fields.find(({ name }) => name === '' || name.includes('\0'))
       if (odd) fail(scope, 'MR_DEFINE_VALUE', at, `${what} has a member without a name, or with a zero character in it`, 'name it')
-      return type.fields.every((field) => isInner(`member "${field.name}"`, field.type)) && !twice && !odd && names.length > 0
+      return type.fields.every((field) => isPlain(`member "${field.name}"`, field)) && !twice && !odd && names.length > 0
     }
   }
 }

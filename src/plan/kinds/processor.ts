@@ -1,5 +1,5 @@
 // The processor behind a stream: what it reads, its state, timers and further outputs. Its code is not in the manifest.
-import type { Fields } from '../../define/field.ts'
+import { type Fields, hasDefault } from '../../define/field.ts'
 import type { ProcessorManifest, StateManifest } from '../../define/manifest.ts'
 import type { StateSpec } from '../../define/state.ts'
 import type { StreamHow } from '../../define/stream.ts'
@@ -128,6 +128,8 @@ function stateOf(scope: Scope, what: string, spec: StateSpec, at: string): State
     case 'regression':
       return learnerOf(spec, spec.$state, number, wrong)
   }
+  if (hasDefault(spec.field) || hasDefault(spec.keyField))
+    return wrong('has a type with a default, but only columns have defaults', 'remove .default(...)')
   if (!type || (spec.$state === 'map' && !spec.keyField?.type))
     return wrong('takes its type from a model, or is not a state', 'write the type, such as keyed.value(t.string())')
   switch (spec.$state) {

@@ -9,7 +9,7 @@ import type { StreamHow } from '../../define/stream.ts'
 import { printType, type Shape } from '../../schema/type.ts'
 import { checkColumnNames } from '../names.ts'
 import { checkOptions, columnIn, durationOf, fail, flatColumnIn, listOf, type Scope, warn } from '../scope.ts'
-import { commonOf, RELATION_OPTIONS, shapeOf } from './fields.ts'
+import { commonOf, RELATION_OPTIONS, sentShapeOf } from './fields.ts'
 
 export interface StreamDefinition extends Definition<'stream'> {
   readonly $shape: Fields
@@ -30,7 +30,7 @@ export const isProcessor = (how: StreamDefinition['$how']): how is ProcessorOpti
 
 export async function compileStream(scope: Scope, definition: StreamDefinition): Promise<StreamManifest> {
   const what = `stream "${definition.$name}"`
-  const shape = shapeOf(scope, what, definition.$shape, definition.$at)
+  const shape = sentShapeOf(scope, what, definition.$shape, definition.$at)
   await checkColumnNames(scope, what, shape, definition.$at, false)
   return isProcessor(definition.$how)
     ? outputOf(scope, definition, definition.$how, shape)

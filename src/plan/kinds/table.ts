@@ -8,7 +8,7 @@ import { isNested, printType, type Shape } from '../../schema/type.ts'
 import { checkColumnNames } from '../names.ts'
 import { checkOptions, columnIn, durationOf, fail, flatColumnIn, listOf, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
-import { commonOf, RELATION_OPTIONS, shapeOf } from './fields.ts'
+import { commonOf, RELATION_OPTIONS, sentShapeOf } from './fields.ts'
 import { checkSchedule } from './schedule.ts'
 
 export interface TableDefinition extends Definition<'table'> {
@@ -27,7 +27,7 @@ export async function compileTable(scope: Scope, definition: TableDefinition): P
     time: 'only streams have an event time',
     dedupe: 'a key makes rows unique already',
   })
-  const declared = shapeOf(scope, what, definition.$shape, at)
+  const declared = sentShapeOf(scope, what, definition.$shape, at)
   await checkColumnNames(scope, what, declared, at, false)
   const key = keyColumns(scope, what, declared, listOf(how.key), at)
   const source = sourceOf(scope, what, how.from, declared, at)

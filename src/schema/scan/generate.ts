@@ -1,9 +1,10 @@
-// Writes the JavaScript of a scan loop for one layout: the keys of a shape in one order and spacing, with optional keys
-// that may be absent. The loop compares key bytes as 32-bit words and reads the common spelling of each value; at the
+// Writes the JavaScript of a scan loop for one layout: the keys of a shape in one order and spacing, some of which may be
+// absent. The loop compares key bytes as 32-bit words and reads the common spelling of each value; at the
 // first row that differs in any way it stops before that row and leaves it to the exact path, so it never has to decide
 // what is wrong. Names enter the text as numbers only: a shape cannot inject code.
 // (Speculative scanning: Li et al., Mison, VLDB 2017; Bonetta and Brantner, FAD.js, VLDB 2017.)
 import type { Plan, ScanState, Slot } from './plan.ts'
+import { putFallback } from './put-fallback.ts'
 import { uuidForm } from './read-text.ts'
 import { readDate, readTime, readTimestamp } from './read-time.ts'
 import { readValue } from './read-value.ts'
@@ -29,6 +30,7 @@ export const lookAhead = (longestKey: number): number => longestKey + 64
 
 interface Kit {
   readonly exact: (state: ScanState, slot: number, at: number, row: number) => number
+  readonly put: (state: ScanState, slot: number, row: number) => void
   readonly skip: (state: ScanState, at: number) => number
   readonly readDate: typeof readDate
   readonly readTime: typeof readTime
@@ -45,6 +47,7 @@ export function generateLoop(plan: Plan, layout: Layout): Loop {
       const next = readValue(state, plan.slots[slot]!, at, lineEnd(state, at), row)
       return state.fault.lone < 0 ? next : -1
     },
+    put: (state, slot, row) => putFallback(state, plan.slots[slot]!, row),
     skip: (state, at) => skipValue(state.bytes, at, lineEnd(state, at), fault, 1),
     readDate,
     readTime,
@@ -65,7 +68,7 @@ function lineEnd(state: ScanState, at: number): number {
 function loopText(plan: Plan, layout: Layout): string {
   const lanes = plan.slots.filter((slot) => slot.lane >= 0)
   return `'use strict'
-const { exact, skip, readDate, readTime, readTimestamp, uuidForm, powers } = kit
+const { exact, put, skip, readDate, readTime, readTimestamp, uuidForm, powers } = kit
 ${lanes
   .filter(({ type }) => type.kind === 'timestamp')
   .map(minuteText)
@@ -114,13 +117,13 @@ function rowText(plan: Plan, { entries, spaced }: Layout): string {
   const lastWanted = slots.findLastIndex((slot) => slot.lane >= 0)
   const unlisted = plan.slots.filter((slot) => slot.lane >= 0 && !entries.some((entry) => entry.slot === slot.index))
   // A wanted key that was passed over may still come later; only then must a trusted row be read to its end.
-  const unsure = plan.trusted && (unlisted.length > 0 || slots.some((slot) => slot.lane >= 0 && slot.optional))
+  const unsure = plan.trusted && (unlisted.length > 0 || slots.some((slot) => slot.lane >= 0 && slot.mayLack))
   const parts: string[] = ['if (b[q] !== 123) break', 'q++']
   if (unsure) parts.push(`let absent = ${unlisted.length > 0}`)
-  for (const slot of unlisted) parts.push(`nulls${slot.lane}[n] = 1`)
+  for (const slot of unlisted) parts.push(absentText(slot))
   const tail: string[] = []
   let certain = false
-  const dynamic = slots[0]?.optional === true
+  const dynamic = slots[0]?.mayLack === true
   if (dynamic) parts.push('let some = false')
   for (const [i, entry] of entries.entries()) {
     const slot = slots[i]!
@@ -132,12 +135,12 @@ function rowText(plan: Plan, { entries, spaced }: Layout): string {
       ? matches(Buffer.concat([lead, key]), 'q')
       : `(some ? ${matches(Buffer.from(separator), 'q')} && ${matches(key, `q + ${separator.length}`)} : ${matches(key, 'q')})`
     const step = lead ? `q += ${lead.length + key.length}` : `q += some ? ${separator.length + key.length} : ${key.length}`
-    if (!slot.optional) {
+    if (!slot.mayLack) {
       into.push(`if (!(${match})) break`, step, value)
       certain = true
     } else {
       const found = dynamic && !certain ? `${step}; some = true; ${value}` : `${step}; ${value}`
-      const otherwise = slot.lane >= 0 ? ` else { nulls${slot.lane}[n] = 1${unsure ? '; absent = true' : ''} }` : ''
+      const otherwise = slot.lane >= 0 ? ` else { ${absentText(slot)}${unsure ? '; absent = true' : ''} }` : ''
       into.push(`if (${match}) { ${found} }${otherwise}`)
     }
   }
@@ -145,6 +148,9 @@ function rowText(plan: Plan, { entries, spaced }: Layout): string {
   const end = plan.trusted ? endOfTrusted(tail, close, unsure) : close
   return [...parts, ...end].join('\n    ')
 }
+
+/** What a row has that leaves it out. */
+const absentText = ({ fallback, index, lane }: Slot): string => (fallback ? `put(state, ${index}, n)` : `nulls${lane}[n] = 1`)
 
 function endOfTrusted(tail: readonly string[], close: readonly string[], unsure: boolean): string[] {
   return unsure ? [`if (absent) { ${[...tail, ...close].join('\n')} } else { ${LINE_END} }`] : [LINE_END]

@@ -1,6 +1,7 @@
 // What one scanner looks for, and what one scan has under its hands. A plan is made once for a shape and a choice of
 // columns; the state lives for one call of `scan`.
 import type { ErrorCode } from '../../core/errors.ts'
+import type { Column } from '../batch.ts'
 import { type Field, isNested, type NestedType, type Shape, type Type } from '../type.ts'
 import { type Lane, newLane, type Side } from './lanes.ts'
 import { type Measure, newMeasure, newWhole, type Whole } from './read-number.ts'
@@ -14,6 +15,10 @@ export interface Slot {
   readonly key: Uint8Array
   readonly type: Type
   readonly optional: boolean
+  /** What rows have that leave it out, as a column of one row. */
+  readonly fallback: Column | null
+  /** A row may leave it out. */
+  readonly mayLack: boolean
   /** Where its values go; -1 for a column that is not wanted. */
   readonly lane: number
   /** An enum's values, as bytes. */
@@ -77,6 +82,8 @@ export interface ScanState extends Arrays {
   /** By slot: the stamp of the row that last held it. */
   readonly seen: Int32Array
   stamp: number
+  /** By slot: where its default stands as text; -1 until a row needs it. */
+  readonly placed: Int32Array
   /** The slots of the last row in the order of its keys (-1: unknown), and how it used spaces. */
   readonly order: Int32Array
   orderLength: number
@@ -90,18 +97,21 @@ export interface PlanOptions {
   readonly maxRowBytes: number
   /** Makes the readers of nested values; without it they are passed over. */
   readonly nested?: (type: NestedType) => Slot['nested']
+  /** Reads defaults; without it there are none. */
+  readonly fallback?: (field: Field) => Slot['fallback']
 }
 
 export function makePlan(shape: Shape, options: PlanOptions): Plan {
   const names = options.columns ?? shape.fields.map((field) => field.name)
   const wanted = names.map((name) => shape.fields.find((field) => field.name === name)!)
-  const slots = shape.fields.map((field, index) => makeSlot(field, index, names.indexOf(field.name), options.nested))
+  const slots = shape.fields.map((field, index) => makeSlot(field, index, names.indexOf(field.name), options))
   const { trusted, ignoreUnknown, maxRowBytes } = options
   return { slots, wanted, trusted, ignoreUnknown, maxRowBytes, table: makeTable(slots), order: new Int32Array(slots.length + 8) }
 }
 
-export function makeSlot(field: Field, index: number, lane: number, nested?: PlanOptions['nested']): Slot {
+export function makeSlot(field: Field, index: number, lane: number, read: Pick<PlanOptions, 'nested' | 'fallback'> = {}): Slot {
   const { name, type, optional } = field
+  const fallback = read.fallback?.(field) ?? null
   const values = type.kind === 'enum' ? type.values.map((value) => Buffer.from(value)) : []
   return {
     index,
@@ -109,9 +119,11 @@ export function makeSlot(field: Field, index: number, lane: number, nested?: Pla
     key: Buffer.from(name),
     type,
     optional,
+    fallback,
+    mayLack: optional || fallback !== null,
     lane,
     values,
-    nested: isNested(type) ? (nested?.(type) ?? null) : null,
+    nested: isNested(type) ? (read.nested?.(type) ?? null) : null,
   }
 }
 
@@ -151,6 +163,7 @@ export function sameBytes(text: Uint8Array, bytes: Uint8Array, from: number, to:
 }
 
 const EMPTY = Buffer.alloc(0)
+const NONE_PLACED = new Int32Array(0)
 
 export const newArrays = (plan: Plan, capacity: number): Arrays => ({
   lanes: plan.wanted.map((field) => newLane(field, capacity)),
@@ -183,6 +196,7 @@ export function newState(plan: Plan, bytes: Buffer, { lanes, capacity, lines, li
     to: 0,
     seen: new Int32Array(plan.slots.length),
     stamp: 0,
+    placed: plan.slots.some((slot) => slot.fallback) ? new Int32Array(plan.slots.length).fill(-1) : NONE_PLACED,
     order: plan.order,
     orderLength: 0,
     style: 'compact',

@@ -2,6 +2,7 @@
 // problem, unless the line turns out to be no JSON at all, which comes before everything else.
 import { clearWide } from './lanes.ts'
 import { findSlot, type Plan, type Problem, type ScanState } from './plan.ts'
+import { putFallback } from './put-fallback.ts'
 import { delimitText, excerpt, MALFORMED, missing, readValue, UNFIT } from './read-value.ts'
 import { skipSpace, skipValue, stop } from './syntax.ts'
 
@@ -118,12 +119,17 @@ function listNames(plan: Plan): string {
   return plan.slots.length > 20 ? `${names.join(', ')}, ...` : names.join(', ')
 }
 
-/** Every field that is not there: null where that is allowed. */
+/** Every field that is not there: its default, or null where that is allowed. */
 function checkMissing(plan: Plan, state: ScanState): Problem | null {
   for (const slot of plan.slots) {
     if (state.seen[slot.index] === state.stamp) continue
-    if (slot.lane >= 0 && slot.optional) state.lanes[slot.lane]!.nulls[state.row] = 1
-    else if (!slot.optional && (slot.lane >= 0 || !plan.trusted)) return missing(slot, 'missing')
+    if (!slot.mayLack && (slot.lane >= 0 || !plan.trusted)) return missing(slot, 'missing')
+  }
+  // Only now: the text of a default stays for the rows to come.
+  for (const slot of plan.slots) {
+    if (slot.lane < 0 || state.seen[slot.index] === state.stamp) continue
+    if (slot.fallback) putFallback(state, slot, state.row)
+    else state.lanes[slot.lane]!.nulls[state.row] = 1
   }
   return null
 }

@@ -6,6 +6,7 @@ import { MillraceError } from '../../core/errors.ts'
 import type { ColumnBatch } from '../batch.ts'
 import { fingerprint } from '../fingerprint.ts'
 import type { Shape } from '../type.ts'
+import { fallbackOf } from './fallback.ts'
 import { type Entry, generateLoop, type Layout, type Loop, lookAhead } from './generate.ts'
 import { copyInto, finishLanes, growLane } from './lanes.ts'
 import { newNested } from './nested.ts'
@@ -69,7 +70,7 @@ export function compileScanner(shape: Shape, options: ScannerOptions = {}): Scan
   const ignoreUnknown = options.unknown === 'ignore'
   const maxRowBytes = options.maxRowBytes ?? 1_048_576
   const strict = newReader(
-    makePlan(shape, { trusted: false, ignoreUnknown, maxRowBytes, nested: (type) => newNested(type, ignoreUnknown) }),
+    makePlan(shape, { trusted: false, ignoreUnknown, maxRowBytes, nested: (type) => newNested(type, ignoreUnknown), fallback: fallbackOf }),
   )
   const projected = new Map<string, Reader>()
   const readerFor = ({ trusted, columns }: ScanOptions): Reader => {
@@ -78,7 +79,9 @@ export function compileScanner(shape: Shape, options: ScannerOptions = {}): Scan
     let reader = projected.get(key)
     if (!reader) {
       checkColumns(shape, columns)
-      reader = newReader(makePlan(shape, { trusted: true, ignoreUnknown: true, maxRowBytes, ...(columns ? { columns } : {}) }))
+      reader = newReader(
+        makePlan(shape, { trusted: true, ignoreUnknown: true, maxRowBytes, fallback: fallbackOf, ...(columns ? { columns } : {}) }),
+      )
       projected.set(key, reader)
     }
     return reader
@@ -260,12 +263,12 @@ function learn(reader: Reader, state: ScanState): void {
   addLayout(reader, { entries: Array.from(order, (slot) => entryOf(plan, slot)), spaced })
 }
 
-/** Whether rows with these keys match the layout: it may have more, if those are optional. */
+/** Whether rows with these keys match the layout: it may have more, if rows may lack those. */
 function covers(plan: Plan, layout: Layout, order: Int32Array): boolean {
   let next = 0
   for (const { slot } of layout.entries) {
     if (slot === order[next]) next++
-    else if (!plan.slots[slot]!.optional) return false
+    else if (!plan.slots[slot]!.mayLack) return false
   }
   return next === order.length
 }
