@@ -26,9 +26,9 @@ export function listFiles(directory: string, pattern: string): SourceFile[] {
     .map(({ path, stat }) => ({ path, sizeBytes: stat.size, modifiedMs: Math.round(stat.mtimeMs) }))
 }
 
-/** A table expression over the files. CSV gives every column as text; row order is kept. */
+/** A table expression over the files. CSV gives every column as text, `objects` a column `json` with each object of JSON; row order is kept. */
 export function readFilesSql(
-  format: 'csv' | 'json' | 'parquet',
+  format: 'csv' | 'json' | 'parquet' | 'objects',
   files: readonly SourceFile[],
   options: Readonly<Record<string, string | number | boolean>>,
 ): string {
@@ -41,6 +41,8 @@ export function readFilesSql(
       return `read_csv(${list}, all_varchar = true, header = true${extra.join('')})`
     case 'json':
       return `read_json(${list}, records = true${extra.join('')})`
+    case 'objects':
+      return `read_json_objects(${list}${extra.join('')})`
     case 'parquet':
       return `read_parquet(${list}, union_by_name = true${extra.join('')})`
   }

@@ -294,6 +294,59 @@ test('exact values of 38 digits and doubles are taken as they are', async () => 
   ])
 })
 
+test('a column that a file or an object leaves out has its default; an empty cell and null are null', async () => {
+  const fields: Field[] = [
+    { name: 'id', type: { kind: 'int' }, optional: false },
+    { name: 'kind', type: { kind: 'enum', values: ['a', "b'"] }, optional: false, default: "b'" },
+    { name: 'price', type: { kind: 'decimal', precision: 20, scale: 2 }, optional: true, default: '123456789012345678.25' },
+    { name: 'raw', type: { kind: 'binary' }, optional: true, default: 'AP8=' },
+    { name: 'at', type: { kind: 'timestamp' }, optional: true, default: '2026-01-01T00:00:00.000001Z' },
+    { name: 'on', type: { kind: 'boolean' }, optional: true, default: 'true' },
+  ]
+  const all = ["b'", '123456789012345678.25', 'AP8=', '2026-01-01T00:00:00.000001Z', true]
+  const none = ["b'", null, null, null, null]
+  for (const load of ['full', 'upsert'] as const) {
+    const csv = await setUp(load, 'csv', { fields, columns: { price: 'cost' } })
+    csv.write('1.csv', 'id\n1\n2\n')
+    csv.write('2.csv', "id,kind,cost,raw,at,on\n2,b',,,,\n3,,1,,,\n")
+    csv.write('3.csv', 'id,cost\n4,2.50\n')
+    await csv.load()
+    const doubled = load === 'full' ? [[2, ...all]] : []
+    const rest = [
+      [2, ...none],
+      [4, all[0], '2.50', ...all.slice(2)],
+    ]
+    assert.deepEqual(new Set((await csv.rows()).map(String)), new Set([[1, ...all], ...doubled, ...rest].map(String)))
+    assert.deepEqual(
+      (await csv.rejected()).map(({ code, field }) => [code, field]),
+      [['MR_ROW_MISSING', 'kind']],
+    )
+  }
+  const json = await setUp('full', 'json', { fields })
+  json.write(
+    '1.json',
+    '{"id":1}\n{"id":2,"price":null,"raw":null,"at":null,"on":null}\n{"id":3,"kind":null}\n{"id":4,"kind":"a","price":0.10,"on":false}',
+  )
+  await json.load()
+  assert.deepEqual(await json.rows(), [
+    [1, ...all],
+    [2, ...none],
+    [4, 'a', '0.10', 'AP8=', all[3], false],
+  ])
+  assert.deepEqual(
+    (await json.rejected()).map(({ code, field }) => [code, field]),
+    [['MR_ROW_MISSING', 'kind']],
+  )
+  const parquet = await setUp('full', 'parquet', { fields })
+  await tested.session.run(`COPY (SELECT 1 AS id) TO '${parquet.directory}/1.parquet'`)
+  await tested.session.run(`COPY (SELECT 2 AS id, 'a' AS kind, NULL::DECIMAL(20, 2) AS price) TO '${parquet.directory}/2.parquet'`)
+  await parquet.load()
+  assert.deepEqual(await parquet.rows(), [
+    [1, ...all],
+    [2, 'a', null, ...all.slice(2)],
+  ])
+})
+
 test('no file, a pattern that leaves the project, and a file that cannot be read', async () => {
   const t = await setUp('full')
   await assert.rejects(t.load(), { code: 'MR_INGEST_SOURCE', message: /no file matches/ })

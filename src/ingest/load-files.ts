@@ -1,7 +1,7 @@
 // Loads files into a table, with the list of loaded files as a cursor in the same commit: all of them (full), those that are
 // new (append), or those that are new or have changed (upsert). A row with a value that its column does not take exactly, or
 // that fails a quarantine check, is set aside with the reason.
-import { listFiles, readFilesSql, type SourceFile } from '../connectors/files.ts'
+import { listFiles, type SourceFile } from '../connectors/files.ts'
 import { asMillraceError, type ErrorCode, MillraceError } from '../core/errors.ts'
 import type { TableManifest } from '../define/manifest.ts'
 import { rejectedName } from '../define/system-columns.ts'
@@ -17,6 +17,7 @@ import type { DataFile, LakeTable, TableChange } from '../lake/types.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import { type Field, isNested } from '../schema/type.ts'
 import { type ParsedColumns, parseNested } from './nested-columns.ts'
+import { type FilesSource, nameInFiles, sourceSql } from './source-sql.ts'
 
 export interface FileLoad {
   readonly changes: readonly TableChange[]
@@ -46,8 +47,6 @@ export interface RowRule {
 interface Cursor {
   readonly loaded: Readonly<Record<string, { readonly size: number; readonly modifiedMs: number }>>
 }
-
-type FilesSource = Extract<TableManifest['source'], { kind: 'files' }>
 
 /**
  * Stages a load; `cursor` is the value of the last one, null loads everything anew. Null when there is nothing new.
@@ -154,15 +153,13 @@ async function readFiles(
 ): Promise<void> {
   const nested = table.shape.fields.filter(({ type }) => isNested(type))
   const flat = table.shape.fields.filter(({ type }) => !isNested(type))
-  // Nested values and columns of JSON are taken as they are written, hence all of it untyped.
-  const isText = source.format === 'json' && table.shape.fields.some(({ type }) => isNested(type) || type.kind === 'json')
+  const { sql: read, isText } = await sourceSql(session, table, source, files)
   const given = (field: Field): string => (isText ? untyped(field, sourceValue(source, field)) : sourceValue(source, field))
   const missing = table.shape.fields.flatMap((field) => missingFault(field, given(field)))
   const faults = [...missing, ...flat.flatMap((field) => faultsOf(field, given(field))), ...rules.map(checkFault)]
   const columns = table.shape.fields.map((field) =>
     isNested(field.type) ? `__parsed.${quoteName(field.name)}` : `${castOf(field, given(field))} AS ${quoteName(field.name)}`,
   )
-  const read = readFilesSql(source.format, files, isText ? { ...source.options, maximum_depth: 1 } : source.options)
   const list = (texts: readonly string[]): string => `([${texts.map(quoteText).join(', ')}]::VARCHAR[])`
   const pick = (texts: readonly string[]): string => `${list(texts)}[__fault + 1]`
   let parsed: ParsedColumns | null = null
@@ -201,7 +198,7 @@ interface Fault {
   readonly field: string
 }
 
-const sourceValue = (source: FilesSource, field: Field): string => `__source.${quoteName(source.columns?.[field.name] ?? field.name)}`
+const sourceValue = (source: FilesSource, field: Field): string => `__source.${quoteName(nameInFiles(source, field))}`
 
 /** A column of JSON as what it says: null, the JSON itself, or its text without quotes. */
 function untyped({ type }: Field, value: string): string {
