@@ -54,6 +54,13 @@ class SelectReader {
   }
 
   read(): Rows {
+    const { table } = this.#source
+    if (table)
+      refuse(
+        `the table "${table.name}" without a stream`,
+        this.#select,
+        `write FROM stream s JOIN ${table.name} t ON s.x = t.${table.key[0]}`,
+      )
     const input = this.#filtered()
     const outputs = this.#outputs()
     const having = this.#select['having'] ? readCondition(this.#select['having'] as Node, this.#scope) : null

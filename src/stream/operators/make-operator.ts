@@ -7,6 +7,7 @@ import { GroupTable, groupLayout } from './group-table.ts'
 import { IntervalJoin } from './interval-join.ts'
 import { Lag } from './lag.ts'
 import { LatestJoin } from './latest-join.ts'
+import { LookupJoin } from './lookup-join.ts'
 import type { Operator } from './operator.ts'
 import { PaneOperator } from './pane-operator.ts'
 import { ReplacingGroup } from './replacing-group.ts'
@@ -47,6 +48,8 @@ function joinOperator(join: JoinRelation, left: Shape, right: Shape): Operator {
       return new IntervalJoin(join, join.on, left, right)
     case 'latest':
       return new LatestJoin(join, join.on, left, right)
+    case 'lookup':
+      return new LookupJoin(join, join.on, left, right)
     case 'unbounded':
       return new UnboundedJoin(join, join.on, left, right)
   }
