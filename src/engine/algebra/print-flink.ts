@@ -103,6 +103,8 @@ function printRelation(relation: Relation): string {
       return printGroup(relation)
     case 'top':
       return relation.function === 'rank' ? printFirstRank(relation) : printNumbered(relation)
+    case 'frame':
+      return refuseFlink('an aggregate over the rows before', 'keep this model in Millrace')
     case 'lag':
       return refuseFlink('lag', 'keep this model in Millrace')
   }

@@ -61,6 +61,7 @@ export type Relation =
   | UnionRelation
   | JoinRelation
   | LagRelation
+  | FrameRelation
   | GroupRelation
   | TopRelation
 
@@ -128,6 +129,13 @@ export interface LagRelation {
   /** Order of rows of one time: nothing else puts them in order. */
   readonly ties: readonly Expression[]
   readonly columns: readonly NamedExpression[]
+}
+
+/** Aggregates over a row and the `preceding` rows before it, of the same partition in the order of time; all columns of the input come first. */
+export interface FrameRelation extends Omit<LagRelation, 'op' | 'columns'> {
+  readonly op: 'frame'
+  readonly preceding: number
+  readonly aggregates: readonly Aggregate[]
 }
 
 /** Gives `window_start` and `window_end` (when there is a window), the keys and the aggregates. */
