@@ -108,6 +108,8 @@ export class Pipeline {
   /** Ends of the log that a rebuilt model has to reach before it is shown. */
   #caughtUpAt: readonly number[] = []
   #rebuildAsked: (() => void)[] = []
+  /** Of those who asked before what runs began. */
+  #rebuilding: (() => void)[] = []
   #replayedRows = 0
   #isReplaying = false
   #ready: Promise<void>
@@ -146,9 +148,14 @@ export class Pipeline {
       topic,
       partition,
       position: source.positions[partition]!,
-      committed: this.#flushed[index] ?? null,
+      committed: this.#keptFrom(source.positions[partition]!, this.#flushed[index]),
       watermarkUs: source.watermarkOf(partition),
     }))
+  }
+
+  /** One that computes everything again needs what it has not read yet, however far it had been. */
+  #keptFrom(position: number, committed: number | undefined): number | null {
+    return committed === undefined ? null : this.#isAnew ? Math.min(position, committed) : committed
   }
 
   get topics(): readonly string[] {
@@ -200,7 +207,7 @@ export class Pipeline {
   /** How far a rebuild is; null while none is under way. */
   get rebuild(): Rebuild | null {
     if (this.#mustStartAnew) return { historyRows: 0, leftInLog: null }
-    if (!this.#sink.isRebuilding && this.#rebuildAsked.length === 0) return null
+    if (!this.#sink.isRebuilding && this.#rebuilding.length === 0) return null
     const left = this.#ends().reduce((sum, end, index) => sum + end - this.#positions[index]!, 0)
     return { historyRows: this.#replayedRows, leftInLog: this.#isReplaying ? null : left }
   }
@@ -246,7 +253,7 @@ export class Pipeline {
       }
     }
     await this.#flushing
-    for (const resolve of [...this.#flushAsked.splice(0), ...this.#rebuildAsked.splice(0)]) resolve()
+    for (const asked of [this.#flushAsked, this.#rebuildAsked, this.#rebuilding]) for (const resolve of asked.splice(0)) resolve()
   }
 
   async #recover(): Promise<void> {
@@ -255,7 +262,8 @@ export class Pipeline {
     this.#flushError = null
     await catalog.acquire(this.settings.name, this.#generation)
     const progress = (await this.#ownsTable()) ? await catalog.progress(this.settings.name) : { offsets: [], checkpoint: null }
-    this.#isAnew = this.#rebuildAsked.length > 0 || progress.offsets.length === 0
+    this.#rebuilding.push(...this.#rebuildAsked.splice(0))
+    this.#isAnew = this.#rebuilding.length > 0 || progress.offsets.length === 0
     const { offsets, checkpoint } = this.#isAnew ? { offsets: [], checkpoint: null } : progress
     const state = checkpoint && ((await checkpoints.read(checkpoint.location)) as PipelineState)
     this.#checkpoint = checkpoint?.location ?? null
@@ -322,9 +330,9 @@ export class Pipeline {
     await this.#flushing
   }
 
-  /** A rebuild was asked for, and what runs is none. */
+  /** A rebuild was asked for after what runs had begun. */
   get #mustStartAnew(): boolean {
-    return this.#rebuildAsked.length > 0 && !this.#isAnew
+    return this.#rebuildAsked.length > 0
   }
 
   #ends(): number[] {
@@ -366,7 +374,7 @@ export class Pipeline {
   #isFlushDue(): boolean {
     if (this.#flushing) return false
     // What replaces other rows is committed as soon as it is as far as the log was, and not before.
-    if (this.#sink.isRebuilding || this.#rebuildAsked.length > 0)
+    if (this.#sink.isRebuilding || this.#rebuilding.length > 0)
       return this.#isAnew && this.#positions.every((position, index) => position >= this.#caughtUpAt[index]!)
     if (!this.#hasUncommitted) {
       for (const resolve of this.#flushAsked.splice(0)) resolve()
@@ -389,7 +397,7 @@ export class Pipeline {
     this.#flushing = this.#commit(cut, offsets, sources)
       .then((tables) => {
         this.#flushed = offsets
-        if (this.#isAnew) for (const resolve of this.#rebuildAsked.splice(0)) resolve()
+        for (const resolve of this.#rebuilding.splice(0)) resolve()
         this.#isAnew = false
         onProgress()
         const tookMs = this.#parts.clock.monotonicMs() - startedMs
