@@ -173,6 +173,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
         {
           engine,
           lake,
+          log,
           flush: async (table) =>
             void (await Promise.all(pipelines.flatMap(({ makes, pipeline }) => (makes === table ? [pipeline.flush()] : [])))),
           onCommitted: runs.changedOutside,

@@ -9,6 +9,7 @@ import type { Log } from '../log/log.ts'
 import type { Catalog } from '../store/catalog.ts'
 import type { CheckpointStore } from './checkpoint.ts'
 import { IdleWatch } from './idle.ts'
+import { Lookups } from './lookups.ts'
 import { breathe, type Round, rest } from './pace.ts'
 import { type OpenHistory, replay } from './replay.ts'
 import type { Cut, Sink } from './sink.ts'
@@ -90,6 +91,7 @@ export class Pipeline {
   readonly #sink: Sink
   readonly #stop = new AbortController()
   readonly #idleWatch: IdleWatch | null
+  readonly #lookups: Lookups<Input>
   #generation = ''
   /** Location of the checkpoint of the last commit. */
   #checkpoint: string | null = null
@@ -128,8 +130,9 @@ export class Pipeline {
     this.#sources = sources
     this.#inputs = sources.flatMap((source) => source.positions.map((_, partition) => ({ source, topic: source.topic, partition })))
     this.#sink = sink
-    const decides =
-      sources.length > 1 ? sources.some(({ hasWatermark }) => hasWatermark) : sink.ownsStream && sources[0]!.needsIdleDecisions
+    this.#lookups = new Lookups(this.#inputs)
+    const timed = sources.filter(({ hasWatermark }) => hasWatermark).length
+    const decides = timed > 1 || (sink.ownsStream && sources[0]!.needsIdleDecisions)
     this.#idleWatch = decides
       ? new IdleWatch(
           parts.clock,
@@ -279,6 +282,7 @@ export class Pipeline {
     this.#lastCutMs = clock.monotonicMs()
     this.#caughtUpAt = this.#ends()
     this.#idleWatch?.reset()
+    this.#lookups.reset()
     await this.#sink.tick(this.watermarkUs)
   }
 
@@ -293,23 +297,32 @@ export class Pipeline {
     this.#replayedRows = 0
     if (!this.#isAnew || !this.#openHistory) return
     this.#isReplaying = true
-    const opened = await Promise.all(this.#sources.map(this.#openHistory))
+    // Of tables the log has what the lake has not: versions that were replaced. It is read beside the streams; what is older comes first.
+    await this.#replay(this.#sources.filter(({ isTable }) => isTable))
+    await this.#replay(this.#sources.filter(({ isTable }) => !isTable))
+    if (this.#stop.signal.aborted) return
+    this.#isReplaying = false
+    await this.#sink.tick(this.watermarkUs)
+  }
+
+  async #replay(sources: readonly StreamSource[]): Promise<void> {
+    const opened = await Promise.all(sources.map(this.#openHistory!))
     const histories = opened.filter((history) => history !== null)
-    const streams = this.#sources.map(({ stream }) => stream)
+    const streams = sources.map(({ stream }) => stream)
     for await (const { deliveries, watermarkUs } of replay(histories, streams)) {
       for (const delivery of deliveries) {
+        const input = this.#inputs.find(({ topic, partition }) => topic === delivery.topic && partition === delivery.partition)!
+        await this.#lookups.before(input, delivery, (table) => this.#read(table))
         await this.#sink.apply(delivery)
         this.#replayedRows += delivery.batch.rows
       }
       await this.#sink.tick(watermarkUs)
       if (this.#stop.signal.aborted) return
     }
-    for (const [index, source] of this.#sources.entries()) {
+    for (const [index, source] of sources.entries()) {
       const history = opened[index]
       if (history) await source.restore(history.offsets, history.state)
     }
-    this.#isReplaying = false
-    await this.#sink.tick(this.watermarkUs)
   }
 
   async #loop(onProgress: () => void): Promise<void> {
@@ -319,6 +332,8 @@ export class Pipeline {
       const ends = this.#ends()
       const didRead = await this.#readAll()
       await this.#sink.tick(this.watermarkUs)
+      const { arrivedMs } = this.#lookups
+      if (arrivedMs !== null) this.#sink.settle?.(arrivedMs)
       if (this.#flushError) throw this.#flushError
       if (this.#isFlushDue()) await this.#startFlush(onProgress)
       for (const { topic, decisions } of this.#idleWatch?.due() ?? []) await this.#parts.log.append(topic, decisions)
@@ -352,19 +367,22 @@ export class Pipeline {
 
   async #readAll(): Promise<boolean> {
     let didRead = false
-    for (const input of this.#inputs) {
-      const { source, topic, partition } = input
-      if (!source.hasMore(partition)) continue
-      const delivery = await source.read(partition, this.settings.readBytes)
-      if (!delivery) continue
-      didRead = true
-      if (delivery.batch.rows > 0 || delivery.rejected.length > 0 || source.isDerived) this.#idleWatch?.saw(input)
-      this.#readMs = delivery.appendMs.at(-1) ?? this.#parts.clock.nowMs()
-      await this.#sink.apply(delivery)
-      const lag = this.#parts.log.range(topic, partition).end - delivery.next
-      this.#parts.onEvent({ kind: 'applied', pipeline: this.settings.name, partition, delivery, lag })
-    }
+    for (const input of this.#inputs) if (await this.#read(input)) didRead = true
     return didRead
+  }
+
+  /** The next records of one partition; false when there are none. */
+  async #read(input: Input): Promise<boolean> {
+    const { source, topic, partition } = input
+    const delivery = source.hasMore(partition) ? await source.read(partition, this.settings.readBytes) : null
+    if (!delivery) return false
+    if (delivery.batch.rows > 0 || delivery.rejected.length > 0 || source.isDerived) this.#idleWatch?.saw(input)
+    this.#readMs = delivery.appendMs.at(-1) ?? this.#parts.clock.nowMs()
+    await this.#lookups.before(input, delivery, (table) => this.#read(table))
+    await this.#sink.apply(delivery)
+    const lag = this.#parts.log.range(topic, partition).end - delivery.next
+    this.#parts.onEvent({ kind: 'applied', pipeline: this.settings.name, partition, delivery, lag })
+    return true
   }
 
   get #hasUncommitted(): boolean {
