@@ -97,8 +97,9 @@ const materializeName = (topic: string): string => `stream:${topic}`
 const isKeyed = (topic: { readonly kind: string }): boolean => topic.kind === 'table'
 
 function materializePipeline(parts: PipelinesParts, manifest: Manifest, relation: StreamManifest): RunningPipeline {
-  const { name, shape } = relation
-  const sink = new Materialize({ name, shape, keyed: isKeyed(relation) }, parts.relations)
+  const { name, shape, key } = relation
+  const keyed = isKeyed(relation)
+  const sink = new Materialize({ name, shape, keyed, ...(keyed || key === undefined ? {} : { key }) }, parts.relations)
   return build(parts, manifest, { name: materializeName(name), topics: [relation], code: hash(shape), makes: name, sink })
 }
 
