@@ -36,12 +36,13 @@ const VECTOR_SHARE = 0.25
 
 const TOUCHED = '__touched'
 
-/** The change that merges. @throws MR_LAKE_CONFLICT at its commit, when rows were added or files changed meanwhile. */
+/** The change that merges. @throws MR_LAKE_CONFLICT at its commit, when rows that may have such keys were added or files changed meanwhile. */
 export async function mergeRows(session: Session, merge: Merge): Promise<TableChange> {
   const { lake, table, key, rows } = merge
   using lease = lake.lease()
   const keys = `SELECT ${quoted(key)} FROM (${merge.keys ?? rows})`
-  const near = table.current ? await lake.files(table, table.current, await keyRange(session, keys, key[0]!)) : []
+  const range = await keyRange(session, keys, key[0]!)
+  const near = table.current ? await lake.files(table, table.current, range) : []
   const touched = await findTouched(session, table, key, keys, await lease.local(near))
   const rewritten = touched.filter((one) => !one.isVector).map((one) => one.file)
   const add = await writeParquet(session, {
@@ -60,6 +61,7 @@ export async function mergeRows(session: Session, merge: Merge): Promise<TableCh
     remove: [...origins.values()].map((file) => file.path),
     ...(deleted.length > 0 ? { delete: deleted } : {}),
     validateFrom: table.current?.id ?? null,
+    ...(range.length > 0 ? { validateWhere: range } : {}),
   }
 }
 

@@ -6,6 +6,7 @@ import { isLogged, isLookedUp, liveShape, storedShape } from '../define/system-c
 import { columnsRead } from '../engine/algebra/columns-read.ts'
 import { readLive } from '../engine/algebra/read-live.ts'
 import type { LiveQuery } from '../engine/algebra/relation.ts'
+import type { ShapeOf } from '../engine/algebra/source.ts'
 import type { SqlParser } from '../engine/ast.ts'
 import { rowComputer } from '../engine/compute-rows.ts'
 import type { Engine } from '../engine/duckdb.ts'
@@ -98,8 +99,9 @@ const materializeName = (topic: string): string => `stream:${topic}`
 const isKeyed = (topic: { readonly kind: string }): boolean => topic.kind === 'table'
 
 function materializePipeline(parts: PipelinesParts, manifest: Manifest, relation: StreamManifest): RunningPipeline {
-  const { name, shape } = relation
-  const sink = new Materialize({ name, shape, keyed: isKeyed(relation) }, parts.relations)
+  const { name, shape, key } = relation
+  const keyed = isKeyed(relation)
+  const sink = new Materialize({ name, shape, keyed, ...(keyed || key === undefined ? {} : { key }) }, parts.relations)
   return build(parts, manifest, { name: materializeName(name), topics: [relation], code: hash(shape), makes: name, sink })
 }
 
@@ -124,17 +126,23 @@ function processPipeline(parts: PipelinesParts, manifest: Manifest, processor: P
   return build(parts, manifest, { name: `process:${name}`, topics: [input], code: hash(processor), makes: name, sink })
 }
 
+/** The query of a live model as its pipeline runs it. */
+export async function compileModel(
+  { parser, engine }: Pick<PipelinesParts, 'parser' | 'engine'>,
+  manifest: Manifest,
+  model: ModelManifest,
+): Promise<LiveQuery> {
+  const statement = await parser.parse(inlineConstants(model.sql))
+  const shapeOf: ShapeOf = (name) => {
+    const relation = manifest.relations.find((candidate) => candidate.name === name)
+    return relation && liveShape(relation)
+  }
+  return readLive(statement.node, shapeOf, { parser, typeOf: (select) => typeOf(engine, select) })
+}
+
 /** A changed definition is a new pipeline: it goes through the history of its streams, and replaces the table's rows then. */
 async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: ModelManifest): Promise<RunningPipeline> {
-  const statement = await parts.parser.parse(inlineConstants(model.sql))
-  const query = await readLive(
-    statement.node,
-    (name) => {
-      const relation = manifest.relations.find((candidate) => candidate.name === name)
-      return relation && liveShape(relation)
-    },
-    { parser: parts.parser, typeOf: (select) => typeOf(parts.engine, select) },
-  )
+  const query = await compileModel(parts, manifest, model)
   // What is read of a table is what a stream has too.
   const topics = query.streams.map((topic) => manifest.relations.find(({ name }) => name === topic) as StreamManifest)
   const code = hash([query, model.shape])

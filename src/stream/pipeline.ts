@@ -34,6 +34,8 @@ export interface PipelineSettings {
 
 export interface PipelineParts {
   readonly clock: Clock
+  /** For how long requests with rows have kept the threads that take them busy, milliseconds; 0 where there are none. */
+  readonly intakeMs: () => number
   readonly random: Random
   readonly log: Log
   readonly lake: Lake
@@ -108,6 +110,8 @@ export class Pipeline {
   /** Ends of the log that a rebuilt model has to reach before it is shown. */
   #caughtUpAt: readonly number[] = []
   #rebuildAsked: (() => void)[] = []
+  /** Of those who asked before what runs began. */
+  #rebuilding: (() => void)[] = []
   #replayedRows = 0
   #isReplaying = false
   #ready: Promise<void>
@@ -147,9 +151,14 @@ export class Pipeline {
       topic,
       partition,
       position: source.positions[partition]!,
-      committed: this.#flushed[index] ?? null,
+      committed: this.#keptFrom(source.positions[partition]!, this.#flushed[index]),
       watermarkUs: source.watermarkOf(partition),
     }))
+  }
+
+  /** One that computes everything again needs what it has not read yet, however far it had been. */
+  #keptFrom(position: number, committed: number | undefined): number | null {
+    return committed === undefined ? null : this.#isAnew ? Math.min(position, committed) : committed
   }
 
   get topics(): readonly string[] {
@@ -201,7 +210,7 @@ export class Pipeline {
   /** How far a rebuild is; null while none is under way. */
   get rebuild(): Rebuild | null {
     if (this.#mustStartAnew) return { historyRows: 0, leftInLog: null }
-    if (!this.#sink.isRebuilding && this.#rebuildAsked.length === 0) return null
+    if (!this.#sink.isRebuilding && this.#rebuilding.length === 0) return null
     const left = this.#ends().reduce((sum, end, index) => sum + end - this.#positions[index]!, 0)
     return { historyRows: this.#replayedRows, leftInLog: this.#isReplaying ? null : left }
   }
@@ -247,7 +256,7 @@ export class Pipeline {
       }
     }
     await this.#flushing
-    for (const resolve of [...this.#flushAsked.splice(0), ...this.#rebuildAsked.splice(0)]) resolve()
+    for (const asked of [this.#flushAsked, this.#rebuildAsked, this.#rebuilding]) for (const resolve of asked.splice(0)) resolve()
   }
 
   async #recover(): Promise<void> {
@@ -256,7 +265,8 @@ export class Pipeline {
     this.#flushError = null
     await catalog.acquire(this.settings.name, this.#generation)
     const progress = (await this.#ownsTable()) ? await catalog.progress(this.settings.name) : { offsets: [], checkpoint: null }
-    this.#isAnew = this.#rebuildAsked.length > 0 || progress.offsets.length === 0
+    this.#rebuilding.push(...this.#rebuildAsked.splice(0))
+    this.#isAnew = this.#rebuilding.length > 0 || progress.offsets.length === 0
     const { offsets, checkpoint } = this.#isAnew ? { offsets: [], checkpoint: null } : progress
     const state = checkpoint && ((await checkpoints.read(checkpoint.location)) as PipelineState)
     this.#checkpoint = checkpoint?.location ?? null
@@ -317,7 +327,8 @@ export class Pipeline {
 
   async #loop(onProgress: () => void): Promise<void> {
     while (!this.#stop.signal.aborted && !this.#mustStartAnew) {
-      const round = { startedMs: this.#parts.clock.monotonicMs(), busyMs: this.#parts.clock.busyMs() }
+      const { clock, intakeMs } = this.#parts
+      const round = { startedMs: clock.monotonicMs(), busyMs: clock.busyMs(), intakeMs: intakeMs() }
       const ends = this.#ends()
       const didRead = await this.#readAll()
       await this.#sink.tick(this.watermarkUs)
@@ -334,9 +345,9 @@ export class Pipeline {
     await this.#flushing
   }
 
-  /** A rebuild was asked for, and what runs is none. */
+  /** A rebuild was asked for after what runs had begun. */
   get #mustStartAnew(): boolean {
-    return this.#rebuildAsked.length > 0 && !this.#isAnew
+    return this.#rebuildAsked.length > 0
   }
 
   #ends(): number[] {
@@ -345,12 +356,12 @@ export class Pipeline {
 
   /** Rows came in while the last ones were read: the door goes first. */
   async #rest(round: Omit<Round, 'behindMs'>): Promise<void> {
-    const { clock } = this.#parts
+    const { clock, intakeMs } = this.#parts
     const behindMs = clock.nowMs() - this.#readMs
     const wanted = new AbortController()
     this.#wake = () => wanted.abort()
     if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0)
-      await (this.#sink.isPrompt ? breathe(clock, round, wanted.signal) : rest(clock, { ...round, behindMs }, wanted.signal))
+      await (this.#sink.isPrompt ? breathe(clock, round, wanted.signal) : rest(clock, intakeMs, { ...round, behindMs }, wanted.signal))
     this.#wake = null
   }
 
@@ -381,7 +392,7 @@ export class Pipeline {
   #isFlushDue(): boolean {
     if (this.#flushing) return false
     // What replaces other rows is committed as soon as it is as far as the log was, and not before.
-    if (this.#sink.isRebuilding || this.#rebuildAsked.length > 0)
+    if (this.#sink.isRebuilding || this.#rebuilding.length > 0)
       return this.#isAnew && this.#positions.every((position, index) => position >= this.#caughtUpAt[index]!)
     if (!this.#hasUncommitted) {
       for (const resolve of this.#flushAsked.splice(0)) resolve()
@@ -404,7 +415,7 @@ export class Pipeline {
     this.#flushing = this.#commit(cut, offsets, sources)
       .then((tables) => {
         this.#flushed = offsets
-        if (this.#isAnew) for (const resolve of this.#rebuildAsked.splice(0)) resolve()
+        for (const resolve of this.#rebuilding.splice(0)) resolve()
         this.#isAnew = false
         onProgress()
         const tookMs = this.#parts.clock.monotonicMs() - startedMs
