@@ -219,7 +219,7 @@ const QUERIES: Readonly<Record<string, string>> = {
   'windows over an interval join': `SELECT window_start, method, count(*) AS c, sum(amount) AS s
      FROM tumble(j, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
   'windows over a left join': `SELECT window_end, shop, count(*) AS c, count(method) AS paid FROM hop(l, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) GROUP BY ALL`,
-  'window join of rows': `SELECT o.window_start, o.id, o.amount, p.paid FROM tumble(orders, ts, INTERVAL 10 SECOND) o JOIN tumble(payments, ts, INTERVAL 10 SECOND) p
+  'window join of rows': `SELECT o.window_start, o.id, o.amount, p.paid FROM tumble(orders, orders.ts, INTERVAL 10 SECOND) o JOIN tumble(payments, ts, INTERVAL 10 SECOND) p
      ON o.id = p.order_id AND o.window_start = p.window_start AND o.window_end = p.window_end`,
   'window join of hops': `SELECT o.window_start, o.id, p.method FROM hop(orders, ts, INTERVAL 5 SECOND, INTERVAL 15 SECOND) o LEFT JOIN hop(payments, ts, INTERVAL 5 SECOND, INTERVAL 15 SECOND) p
      ON o.id = p.order_id AND o.window_end = p.window_end`,

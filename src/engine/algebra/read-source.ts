@@ -53,7 +53,9 @@ export function readSource(from: Node, reading: Reading, wanted: Wanted): Source
   const rows = named(from, stream, reading)
   if (rows.table) return refuse(`${name}(...) over the table "${rows.table.name}"`, from, 'window a stream')
   if (rows.result === 'keyed') return refuse(`${name}(...) over rows that are replaced`, from, 'window the stream itself')
-  return sourceOf(rows, readWindow(name, call, rest, sourceOf(rows, null)))
+  // Within the call the stream goes by its own name; the alias is of what comes out.
+  const given = sourceOf({ ...rows, columns: rows.columns.map((column) => ({ ...column, from: stream })) }, null)
+  return sourceOf(rows, readWindow(name, call, rest, given))
 }
 
 function relationName(from: Node): string {
