@@ -119,12 +119,14 @@ export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random
       for (const leaf of bytes) {
         const keys: string[] = []
         for (let at = 0; at < leaf.length; at += BLOCK_BYTES) {
-          const block = leaf.subarray(at, Math.min(leaf.length, at + BLOCK_BYTES))
+          const size = Math.min(leaf.length - at, BLOCK_BYTES)
+          const block = leaf instanceof Uint8Array ? leaf.subarray(at, at + size) : leaf.block(at, size)
           const key = hash('sha256', block, 'base64')
           blocks[key] ??= before?.blocks[key] ?? draft.add(block)
           keys.push(key)
           await draft.turn(block.length)
         }
+        if (!(leaf instanceof Uint8Array)) leaf.release()
         leaves.push(keys)
       }
       const chained: Record<string, Piece[]> = {}
