@@ -131,10 +131,12 @@ export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random
       }
       const chained: Record<string, Piece[]> = {}
       for (const { $chain: name, base, added } of chains) {
-        const pieces = base ? [draft.add(base)] : [...(before?.chains[name] ?? [])]
-        if (added) pieces.push(draft.add(added))
+        const pieces = base ? [] : [...(before?.chains[name] ?? [])]
+        for (const part of [...(base ?? []), ...added]) {
+          pieces.push(draft.add(part))
+          await draft.turn(part.length)
+        }
         chained[name] = pieces
-        await draft.turn((base?.length ?? 0) + (added?.length ?? 0))
       }
       await move(own, draft, blocks, chained)
       const head: Head = { version: 2, state: json, bytes: leaves, chains: chained, blocks }

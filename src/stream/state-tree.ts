@@ -13,12 +13,12 @@ export interface FrozenLeaf {
   release(): void
 }
 
-/** What a sink gives of a chain: a new base, or what is to be added; null for nothing. */
+/** What a sink gives of a chain: a new base or null for the one that there is, and what is to be added to it; each in pieces. */
 export interface ChainLeaf {
   /** Unlike that of every other chain of the pipeline. */
   readonly $chain: string
-  readonly base: Uint8Array | null
-  readonly added: Uint8Array | null
+  readonly base: readonly Uint8Array[] | null
+  readonly added: readonly Uint8Array[]
 }
 
 /** What it is given back: the base and all that was added, in order. */

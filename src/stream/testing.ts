@@ -15,7 +15,10 @@ export function reopen<To extends Kept>(from: Kept, to: To): To {
   const read = bytes.map(contentOf)
   const after = new Map<string, readonly Uint8Array[]>()
   for (const { $chain, base, added } of chains)
-    after.set($chain, [...(base ? [base] : (before?.get($chain) ?? [])), ...(added ? [added] : [])])
+    after.set(
+      $chain,
+      [...(base ?? before?.get($chain) ?? []), ...added].map((part) => part.slice()),
+    )
   const tree = joinTree(
     JSON.parse(JSON.stringify(json)),
     (n) => read[n]!,
@@ -61,6 +64,6 @@ export class OpenCuts {
 /** Bytes that a save would write. */
 export function writtenBytes(saved: unknown): number {
   const { json, bytes, chains } = splitTree(saved)
-  const sizes = [...bytes, ...chains.flatMap(({ base, added }) => [base, added])].map((part) => part?.length ?? 0)
+  const sizes = [...bytes, ...chains.flatMap(({ base, added }) => [...(base ?? []), ...added])].map(({ length }) => length)
   return sizes.reduce((sum, size) => sum + size, JSON.stringify(json).length)
 }
