@@ -92,15 +92,25 @@ export class Live implements Sink {
   }
 
   async apply(delivery: Delivery): Promise<void> {
-    const { batch, classified } = delivery
-    const { out } = classified
+    const { out } = delivery.classified
+    let from = 0
+    for (const { before, batch } of delivery.deletes) {
+      await this.#take(delivery, out.subarray(from, before))
+      this.#chain.forget(delivery.topic, batch)
+      from = before
+    }
+    await this.#take(delivery, out.subarray(from))
+  }
+
+  async #take(delivery: Delivery, out: Int32Array): Promise<void> {
+    const { topic, batch } = delivery
     if (out.length === 0) return
     this.#isDirty = true
     let rejected = 0
     try {
-      await this.#append(this.#chain.take(delivery.topic, batch, out.length === batch.rows ? null : out, out.length))
+      await this.#append(this.#chain.take(topic, batch, out.length === batch.rows ? null : out, out.length))
     } catch (error) {
-      rejected = await this.#takeSound(delivery, error)
+      rejected = await this.#takeSound(delivery, out, error)
     }
     const counts = this.#counts
     this.#counts = {
@@ -114,9 +124,9 @@ export class Live implements Sink {
    * Expressions over rows are computed before any state changes, so what failed on some can be taken without them. Answers how
    * many were set aside. @throws the error itself when it is none of a row: an aggregate that overflows, say.
    */
-  async #takeSound(delivery: Delivery, error: unknown): Promise<number> {
+  async #takeSound(delivery: Delivery, out: Int32Array, error: unknown): Promise<number> {
     if (asMillraceError(error).code !== 'MR_SQL_RUNTIME') throw error
-    const { sound, rejected } = this.#poison.sift(delivery, delivery.classified.out)
+    const { sound, rejected } = this.#poison.sift(delivery, out)
     if (rejected.length === 0) throw error
     if (sound.length > 0) await this.#append(this.#chain.take(delivery.topic, delivery.batch, sound, sound.length))
     await this.#rejected.append(rejectedBatch(rejected))
@@ -148,6 +158,10 @@ export class Live implements Sink {
     await this.#append(this.#chain.changed())
     if (this.#emit === 'changes' && (this.#isDirty || closed !== null)) await this.#show(this.#chain.open())
     this.#isDirty = false
+  }
+
+  settle(arrivedMs: number): void {
+    this.#chain.settle(arrivedMs * 1_000)
   }
 
   async #append(batch: ColumnBatch | null): Promise<void> {

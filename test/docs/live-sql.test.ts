@@ -43,7 +43,11 @@ const PAYMENTS: Shape & { readonly unique: readonly string[] } = {
   ],
   unique: ['sale'],
 }
-const shapeOf = (stream: string): Shape => (stream === 'payments' ? PAYMENTS : SALES)
+const SHOPS: Shape & { readonly tableKey: readonly string[] } = {
+  fields: [field('name', { kind: 'string' }), field('country', { kind: 'string' }, true), ...SYSTEM_FIELDS],
+  tableKey: ['name'],
+}
+const shapeOf = (stream: string): Shape => (stream === 'payments' ? PAYMENTS : stream === 'shops' ? SHOPS : SALES)
 
 /** What the examples under a heading give. */
 const KINDS: Readonly<Record<string, readonly ('append' | 'closing' | 'keyed')[]>> = {
@@ -51,13 +55,14 @@ const KINDS: Readonly<Record<string, readonly ('append' | 'closing' | 'keyed')[]
   Windows: ['closing'],
   'Keyed tables': ['keyed'],
   'Several streams': ['append', 'closing'],
+  'Lookups in tables': ['append', 'closing'],
   'Operators over operators': ['closing', 'keyed'],
 }
 
 test('every example compiles, runs, and has a batch twin that DuckDB takes', async () => {
   await using engine = await openTestEngine({ threads: 1 })
   const parser = await openParser(engine.engine)
-  for (const table of ['sales', 'payments']) {
+  for (const table of ['sales', 'payments', 'shops']) {
     const columns = shapeOf(table).fields.map(({ name, type }) => `"${name}" ${toDuckType(type)}`)
     await engine.session.run(`CREATE TABLE ${table} (${columns.join(', ')})`)
   }

@@ -271,6 +271,14 @@ const QUERIES: Readonly<Record<string, string>> = {
   'lag of rows': `SELECT id, ts, device, lag(device) OVER (PARTITION BY id ORDER BY ts) AS before, lag(ts) OVER (PARTITION BY id ORDER BY ts) AS since FROM orders`,
   'windows over lag': `WITH g AS (SELECT ts, shop, lag(ts) OVER (PARTITION BY shop ORDER BY ts) AS since FROM orders)
      SELECT window_start, shop, max(since) AS newest, count(since) AS c FROM tumble(g, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
+  'aggregates of the last rows': `SELECT id, ts, avg(amount) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS mean,
+     sum(amount) FILTER (WHERE device IS NOT NULL) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS s,
+     count(*) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS c, max(device) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS m FROM orders`,
+  'a row alone, of all': `SELECT ts, min(heat) OVER (ORDER BY ts ROWS BETWEEN 0 PRECEDING AND CURRENT ROW) AS h FROM payments WHERE heat < 100`,
+  'a moving mean of windows': `SELECT shop, window_start, c, avg(c) OVER (PARTITION BY shop ORDER BY window_start ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS mean FROM
+     (SELECT window_start, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)`,
+  'windows over aggregates of the last rows': `WITH f AS (SELECT ts, shop, count(id) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 9 PRECEDING AND CURRENT ROW) AS ids FROM orders)
+     SELECT window_start, shop, max(ids) AS ids, count(*) AS c FROM tumble(f, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
   'the highest of a window joined with its rows (q7)': `SELECT o.id, o.amount, o.ts, b.ends FROM orders o JOIN
      (SELECT max(amount) AS best, window_end AS ends FROM tumble(orders, ts, INTERVAL 10 SECOND) GROUP BY window_start, window_end) b
      ON o.amount = b.best WHERE o.ts BETWEEN b.ends - INTERVAL 10 SECOND AND b.ends`,
@@ -358,6 +366,13 @@ test('what is not of the closed list is refused with its place and what is near'
     [
       'SELECT id, lag(amount) OVER (PARTITION BY id ORDER BY amount) AS b FROM orders',
       /lag\(\.\.\.\) over other than a time that the watermark follows/,
+    ],
+    ['SELECT id, avg(amount) OVER (PARTITION BY id ORDER BY ts) AS b FROM orders', /avg\(\.\.\.\) over these rows/],
+    ['SELECT id, avg(amount) OVER (ORDER BY ts ROWS BETWEEN 2000 PRECEDING AND CURRENT ROW) AS b FROM orders', /over these rows/],
+    ['SELECT id, avg(amount) OVER (ORDER BY amount ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS b FROM orders', /over other than a time/],
+    [
+      'SELECT id, lag(id) OVER (ORDER BY ts) AS a, avg(amount) OVER (ORDER BY ts ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS b FROM orders',
+      /lag\(\.\.\.\) beside an aggregate/,
     ],
     ['SELECT id, lag(amount, 2) OVER (PARTITION BY id ORDER BY ts) AS b FROM orders', /this lag\(\.\.\.\)/],
     ['SELECT id FROM orders WHERE id IN (SELECT sku FROM items)', /this expression \(subquery\)/],

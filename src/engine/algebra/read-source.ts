@@ -48,6 +48,7 @@ export function readSource(from: Node, reading: Reading, wanted: Wanted): Source
   const stream = (relation?.['column_names'] as string[] | undefined)?.join('.')
   if (!stream) return refuse(`the first argument of ${name}, which must be a stream,`, relation ?? call, NEAREST)
   const rows = named(from, stream, reading)
+  if (rows.table) return refuse(`${name}(...) over the table "${rows.table.name}"`, from, 'window a stream')
   if (rows.result === 'keyed') return refuse(`${name}(...) over rows that are replaced`, from, 'window the stream itself')
   return sourceOf(rows, readWindow(name, call, rest, sourceOf(rows, null)))
 }
@@ -83,12 +84,14 @@ function streamRows(stream: string, shape: StreamShape): Rows {
   return {
     relation: { op: 'scan', stream },
     columns,
-    times: new Map(columns.filter(isTime).map(({ name }) => [name, 0])),
+    // A table does not move the watermark: nothing in it is late.
+    times: new Map(shape.tableKey ? [] : columns.filter(isTime).map(({ name }) => [name, 0])),
     result: 'append',
     key: [],
     isRetracted: false,
     unique: shape.unique ?? [],
     isLogged: true,
+    ...(shape.tableKey ? { table: { name: stream, key: shape.tableKey } } : { arrival: '_ingested_at' }),
   }
 }
 

@@ -61,6 +61,7 @@ export type Relation =
   | UnionRelation
   | JoinRelation
   | LagRelation
+  | FrameRelation
   | GroupRelation
   | TopRelation
 
@@ -112,6 +113,11 @@ export type JoinBound =
    * the log counts, and rows of the other side are kept until they have met it. `kind` is inner.
    */
   | { readonly kind: 'unbounded'; readonly unique: 'left' | 'right' | null }
+  /**
+   * The right side is a table: its row of the key as it was when the left row came, by append time, the times of both sides. Of
+   * versions of one time the last in the order of `ties`. `kind` is inner or left; the further condition is of the pair.
+   */
+  | { readonly kind: 'lookup'; readonly table: string; readonly ties: readonly Expression[] }
 
 /** Values of the row before, of the same partition in the order of time; all columns of the input come first. */
 export interface LagRelation {
@@ -123,6 +129,13 @@ export interface LagRelation {
   /** Order of rows of one time: nothing else puts them in order. */
   readonly ties: readonly Expression[]
   readonly columns: readonly NamedExpression[]
+}
+
+/** Aggregates over a row and the `preceding` rows before it, of the same partition in the order of time; all columns of the input come first. */
+export interface FrameRelation extends Omit<LagRelation, 'op' | 'columns'> {
+  readonly op: 'frame'
+  readonly preceding: number
+  readonly aggregates: readonly Aggregate[]
 }
 
 /** Gives `window_start` and `window_end` (when there is a window), the keys and the aggregates. */

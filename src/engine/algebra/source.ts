@@ -15,6 +15,8 @@ export type StreamShape = Shape & {
   readonly time?: string
   /** Columns of which the first row counts, where the stream says that rows are unique by them. */
   readonly unique?: readonly string[]
+  /** Of a table: the columns of its key. Rows are looked up in it as it was when they came. */
+  readonly tableKey?: readonly string[]
 }
 
 /** What puts rows of one stream in order. PROTOCOL rule 10. */
@@ -44,6 +46,10 @@ export interface Rows {
   readonly unique: readonly string[]
   /** Rows of one stream: the log puts them in order. */
   readonly isLogged: boolean
+  /** Of rows that come out as they come in: the column, by its name in the relation, that says when that was. */
+  readonly arrival?: string | undefined
+  /** Of a table: its name and the columns of its key, by their names in the relation. It is joined, and read in no other way. */
+  readonly table?: { readonly name: string; readonly key: readonly string[] } | undefined
 }
 
 export interface Source extends Rows {

@@ -7,7 +7,7 @@ import type { Fields } from '../../define/field.ts'
 import type { ModelManifest } from '../../define/manifest.ts'
 import type { ModelHow } from '../../define/model.ts'
 import type { Sql } from '../../define/sql.ts'
-import { HISTORY_FIELDS } from '../../define/system-columns.ts'
+import { HISTORY_FIELDS, isLookedUp } from '../../define/system-columns.ts'
 import { printType, type Shape, type Type } from '../../schema/type.ts'
 import type { BoundColumn, LiveResult, WindowCall } from '../binder.ts'
 import { checkColumnNames } from '../names.ts'
@@ -125,16 +125,16 @@ function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelMa
   for (const window of windows) checkWindowTime(scope, what, query, window)
   for (const name of query.inputs) {
     const input = scope.relations.get(name)
-    if (input && input.kind !== 'stream')
-      fail(
-        scope,
-        'MR_PLAN_REFRESH',
-        at,
-        refresh === 'live'
-          ? `${what} is live but reads the ${input.kind} "${name}"`
-          : `${what} has windows over the ${input.kind} "${name}"`,
-        refresh === 'live' ? "a live model reads streams: give it a duration, such as fresh: '1 minute'" : 'group by time_bucket(...)',
-      )
+    if (!input || input.kind === 'stream' || (refresh === 'live' && isLookedUp(input))) continue
+    fail(
+      scope,
+      'MR_PLAN_REFRESH',
+      at,
+      refresh === 'live' ? `${what} is live but reads the ${input.kind} "${name}"` : `${what} has windows over the ${input.kind} "${name}"`,
+      refresh === 'live'
+        ? "a live model reads streams, and looks up in tables with a key and from: http(): give it a duration, such as fresh: '1 minute'"
+        : 'group by time_bucket(...)',
+    )
   }
   return scope.findings.length === before
 }

@@ -109,6 +109,17 @@ export class Chain {
     return joinBatches(out)
   }
 
+  /** Keys of a table have gone, in which rows are looked up. */
+  forget(table: string, batch: ColumnBatch): void {
+    for (const { taken, to } of this.#enter(table, { batch, rows: null, count: batch.rows }))
+      to?.step.operator.forget?.(taken.batch, taken.rows, taken.count)
+  }
+
+  /** No row of a stream that is still to come came before this, microseconds. */
+  settle(arrivedUs: number): void {
+    for (const { operator } of this.#steps) operator.settle?.(arrivedUs)
+  }
+
   #pass(rows: Rows, to: Port | null, out: ColumnBatch[]): void {
     if (rows.count === 0) return
     if (to === null) {

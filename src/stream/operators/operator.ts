@@ -14,6 +14,10 @@ export interface Operator {
   open(): ColumnBatch | null
   /** Of keyed results: rows that changed since the last call. */
   changed(): ColumnBatch | null
+  /** Of a lookup: keys of the right side have gone. */
+  forget?(batch: ColumnBatch, rows: Int32Array | null, count: number): void
+  /** No row of a stream that is still to come came before this, microseconds. */
+  settle?(arrivedUs: number): void
   /** Windows that are open; 0 where there are none. */
   readonly openWindows: number
   /** About how many of memory. */
