@@ -41,7 +41,7 @@ const MAGIC = Buffer.from('MRC2')
 /** What is left of a file, below which it is moved into the next one. */
 const LIVE_MIN = 0.3
 /** Bytes after which others have their turn. */
-const TURN_BYTES = 1 << 20
+const TURN_BYTES = 256 << 10
 const SUFFIX = '.checkpoint'
 
 /** Collects the pieces of one new file. */
