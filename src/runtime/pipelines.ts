@@ -4,9 +4,11 @@ import { MillraceError } from '../core/errors.ts'
 import type { Manifest, ModelManifest, ProcessorManifest, Relation, StreamManifest } from '../define/manifest.ts'
 import { isLogged, isLookedUp, liveShape, storedShape } from '../define/system-columns.ts'
 import { columnsRead } from '../engine/algebra/columns-read.ts'
-import { compileLive } from '../engine/algebra/read-query.ts'
+import { readLive } from '../engine/algebra/read-live.ts'
 import type { LiveQuery } from '../engine/algebra/relation.ts'
+import type { ShapeOf } from '../engine/algebra/source.ts'
 import type { SqlParser } from '../engine/ast.ts'
+import { rowComputer } from '../engine/compute-rows.ts'
 import type { Engine } from '../engine/duckdb.ts'
 import { readHistory } from '../engine/history.ts'
 import type { RelationStore } from '../engine/relations.ts'
@@ -124,17 +126,23 @@ function processPipeline(parts: PipelinesParts, manifest: Manifest, processor: P
   return build(parts, manifest, { name: `process:${name}`, topics: [input], code: hash(processor), makes: name, sink })
 }
 
-export async function compileModel(parser: SqlParser, manifest: Manifest, model: ModelManifest): Promise<LiveQuery> {
+/** The query of a live model as its pipeline runs it. */
+export async function compileModel(
+  { parser, engine }: Pick<PipelinesParts, 'parser' | 'engine'>,
+  manifest: Manifest,
+  model: ModelManifest,
+): Promise<LiveQuery> {
   const statement = await parser.parse(inlineConstants(model.sql))
-  return compileLive(statement.node, (name) => {
+  const shapeOf: ShapeOf = (name) => {
     const relation = manifest.relations.find((candidate) => candidate.name === name)
     return relation && liveShape(relation)
-  })
+  }
+  return readLive(statement.node, shapeOf, { parser, typeOf: (select) => typeOf(engine, select) })
 }
 
 /** A changed definition is a new pipeline: it goes through the history of its streams, and replaces the table's rows then. */
 async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: ModelManifest): Promise<RunningPipeline> {
-  const query = await compileModel(parts.parser, manifest, model)
+  const query = await compileModel(parts, manifest, model)
   // What is read of a table is what a stream has too.
   const topics = query.streams.map((topic) => manifest.relations.find(({ name }) => name === topic) as StreamManifest)
   const code = hash([query, model.shape])
@@ -142,8 +150,19 @@ async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: Mo
   const name = `${owner}@${code}`
   const read = new Map(topics.map((topic) => [topic.name, shapeRead(manifest, query, topic)]))
   const shapes = new Map(topics.map((topic) => [topic.name, storedShape({ ...topic, shape: read.get(topic.name)! })]))
-  const sink = new Live(model, query, (stream) => shapes.get(stream)!, parts.relations)
+  const sink = new Live(model, query, (stream) => shapes.get(stream)!, parts.relations, rowComputer(parts.engine))
   return build(parts, manifest, { name, topics, read, code, makes: model.name, sink, owner, openHistory: historyOf(parts) })
+}
+
+/** Of the one column of a SELECT. */
+async function typeOf(engine: Engine, select: string): Promise<string> {
+  const session = await engine.session()
+  try {
+    const { rows } = await session.rows(`DESCRIBE ${select}`)
+    return String(rows[0]![1])
+  } finally {
+    session.close()
+  }
 }
 
 /** What a live model needs of a stream's rows: the columns that it names and those that decide which rows are out. */

@@ -6,6 +6,7 @@ import { asMillraceError, MillraceError } from '../core/errors.ts'
 import type { ModelManifest } from '../define/manifest.ts'
 import { rejectedName } from '../define/system-columns.ts'
 import type { LiveQuery } from '../engine/algebra/relation.ts'
+import type { ComputeRows } from '../engine/compute-rows.ts'
 import type { RelationStore, WritableRelation } from '../engine/relations.ts'
 import type { LakeTable } from '../lake/types.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
@@ -46,15 +47,21 @@ export class Live implements Sink {
   #isDirty = false
   #isShown = false
 
-  /** `shapeOf`: columns of a stream's deliveries, the system columns too. */
-  constructor(model: ModelManifest, query: LiveQuery, shapeOf: (stream: string) => Shape, relations: RelationStore) {
+  /** `shapeOf`: columns of a stream's deliveries, the system columns too; `compute`: where DuckDB computes some of its expressions. */
+  constructor(
+    model: ModelManifest,
+    query: LiveQuery,
+    shapeOf: (stream: string) => Shape,
+    relations: RelationStore,
+    compute: ComputeRows | null = null,
+  ) {
     this.#name = model.name
     this.#shape = model.shape
     this.#emit = model.emit
     this.#limitBytes = model.memoryBytes ?? Number.POSITIVE_INFINITY
     this.#relation = relations.writable(model.name)
     this.#rejected = relations.writable(rejectedName(model.name))
-    this.#chain = new Chain(query, shapeOf, model.shape)
+    this.#chain = new Chain(query, shapeOf, model.shape, compute)
     this.#poison = new Poison(model.name, this.#chain)
   }
 
@@ -108,7 +115,8 @@ export class Live implements Sink {
     this.#isDirty = true
     let rejected = 0
     try {
-      await this.#append(this.#chain.take(topic, batch, out.length === batch.rows ? null : out, out.length))
+      const entered = await this.#chain.enter(topic, batch, out.length === batch.rows ? null : out, out.length)
+      await this.#append(this.#chain.pass(entered))
     } catch (error) {
       rejected = await this.#takeSound(delivery, out, error)
     }
@@ -126,9 +134,9 @@ export class Live implements Sink {
    */
   async #takeSound(delivery: Delivery, out: Int32Array, error: unknown): Promise<number> {
     if (asMillraceError(error).code !== 'MR_SQL_RUNTIME') throw error
-    const { sound, rejected } = this.#poison.sift(delivery, out)
+    const { sound, rejected } = await this.#poison.sift(delivery, out)
     if (rejected.length === 0) throw error
-    if (sound.length > 0) await this.#append(this.#chain.take(delivery.topic, delivery.batch, sound, sound.length))
+    if (sound.length > 0) await this.#append(this.#chain.pass(await this.#chain.enter(delivery.topic, delivery.batch, sound, sound.length)))
     await this.#rejected.append(rejectedBatch(rejected))
     return rejected.length
   }

@@ -103,6 +103,8 @@ function printRelation(relation: Relation): string {
       return printGroup(relation)
     case 'top':
       return relation.function === 'rank' ? printFirstRank(relation) : printNumbered(relation)
+    case 'compute':
+      return refuseFlink('an expression that DuckDB computes', 'keep this model in Millrace')
     case 'frame':
       return refuseFlink('an aggregate over the rows before', 'keep this model in Millrace')
     case 'lag':

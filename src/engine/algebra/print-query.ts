@@ -32,6 +32,8 @@ function printRelation(relation: Relation, stream: TableOf): string {
       return printJoin(relation, (input) => printRelation(input, stream))
     case 'expand':
       return withBounds(relation.window, printRelation(relation.input, stream))
+    case 'compute':
+      return `SELECT *, ${relation.columns.map(({ name, value }) => `${printExpression(value)} AS ${quoteName(name)}`).join(', ')} FROM (${printRelation(relation.input, stream)})`
     case 'frame':
       return printFrame(relation, printRelation(relation.input, stream))
     case 'lag':

@@ -1,5 +1,6 @@
 // Joins of a live model. The condition is taken apart into equal keys, a bound between the times of the two sides, and what is
 // left; the bound decides how long rows are kept. Conditions of one side alone are filters of that side.
+import type { MillraceError } from '../../core/errors.ts'
 import { type Node, walk } from '../ast.ts'
 import { isExact, isInteger } from './coerce.ts'
 import { BOOLEAN, call, columnsIn, type Expression, type IntervalExpression } from './expression.ts'
@@ -65,12 +66,12 @@ export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, wh
   const both = sourceOf({ ...left, columns: [...left.columns, ...right.columns] }, null)
   const scope: Scope = { column: (path, at) => both.column(path, at), special: () => undefined }
   const on = node['condition'] ? conjuncts(readCondition(node['condition'] as Node, scope)) : []
-  const claimed = kind === 'inner' && !isLatest ? claim(where, both).flatMap((part) => conjuncts(readCondition(part, scope))) : []
+  const claimed = kind === 'inner' && !isLatest ? claim(where, both, scope).flatMap(conjuncts) : []
   return new Joining(node, kind, left, right).read([...on, ...claimed], isLatest)
 }
 
-/** Takes out the conditions that read nothing but these columns. */
-function claim(where: Node[], both: Source): Node[] {
+/** Takes out the conditions that read nothing but these columns; what DuckDB must compute stays where it is. */
+function claim(where: Node[], both: Source, scope: Scope): Expression[] {
   const isOwn = (part: Node): boolean => {
     let reads = true
     walk(part, (node) => {
@@ -79,9 +80,22 @@ function claim(where: Node[], both: Source): Node[] {
     })
     return reads
   }
-  const own = where.filter(isOwn)
-  where.splice(0, where.length, ...where.filter((part) => !own.includes(part)))
-  return own
+  const own = where.filter(isOwn).flatMap((part) => {
+    const condition = readable(part, scope)
+    return condition ? [{ part, condition }] : []
+  })
+  where.splice(0, where.length, ...where.filter((part) => !own.some((one) => one.part === part)))
+  return own.map(({ condition }) => condition)
+}
+
+/** What is refused is refused again by who reads it after the join, who may have DuckDB compute it. */
+function readable(part: Node, scope: Scope): Expression | null {
+  try {
+    return readCondition(part, scope)
+  } catch (error) {
+    if ((error as MillraceError).code === 'MR_PLAN_LIVE_SHAPE') return null
+    throw error
+  }
 }
 
 /** Parts of an AND. */

@@ -6,6 +6,7 @@ import { columnsIn, type Expression, isOptional, LONG, mapChildren, replaceColum
 import { nameOf } from './output-names.ts'
 import { outputRows } from './output-rows.ts'
 import { readAggregate } from './read-aggregate.ts'
+import { readComputed } from './read-computed.ts'
 import { readCondition, readExpression, type Scope } from './read-expression.ts'
 import { type Reading, readSource } from './read-source.ts'
 import {
@@ -35,7 +36,7 @@ export function readSelect(select: Node, reading: Reading): Rows {
   // A join takes its own conditions out of the WHERE clause.
   const where = clause && from.type === 'JOIN' ? partsOf(clause) : []
   const source = readSource(from, reading, { used: namesIn(select), where })
-  return new SelectReader(select, source, from.type === 'JOIN' ? joined(where) : clause, reading.isModel).read()
+  return new SelectReader(select, source, from.type === 'JOIN' ? joined(where) : clause, reading).read()
 }
 
 class SelectReader {
@@ -51,7 +52,7 @@ class SelectReader {
   /** What windows of the source or of the groups are: set where rows are grouped or numbered by a time that is known to close. */
   #window: Window | null
 
-  constructor(select: Node, source: Source, where: Node | null, isModel: boolean) {
+  constructor(select: Node, source: Source, where: Node | null, { isModel, known: computed }: Reading) {
     this.#select = select
     this.#source = source
     this.#where = where
@@ -61,6 +62,7 @@ class SelectReader {
     this.#scope = {
       column: (names, node) => source.column(names, node, known),
       special: (node) => this.#special(node),
+      ...(computed ? { compute: (node: Node) => readComputed(node, source, computed) } : {}),
     }
   }
 
@@ -182,7 +184,7 @@ class SelectReader {
     return list.flatMap((node, index) => {
       if (node.class === 'STAR') return this.#source.star(node, this.#isPassing)
       const isColumn = this.#isPassing && node.class === 'COLUMN_REF'
-      const whole = isColumn ? this.#source.whole(node['column_names'] as string[], node) : null
+      const whole = isColumn ? this.#source.lookUp(node['column_names'] as string[]) : null
       if (whole && isNestedValue(whole.type)) return [{ name: nameOf(node, index), value: whole }]
       const value = readExpression(node, this.#scope)
       if (value.op === 'interval') refuse('an interval as a column', node)

@@ -4,6 +4,7 @@ import { MillraceError } from '../../core/errors.ts'
 import { type Node, nodes } from '../ast.ts'
 import { valueTypeOf } from './coerce.ts'
 import type { Expression, IntervalExpression } from './expression.ts'
+import type { Known } from './read-computed.ts'
 import { fixedMicros, readExpression, type Scope } from './read-expression.ts'
 import { joinRows, type Wanted } from './read-join.ts'
 import { refuse } from './refuse.ts'
@@ -20,6 +21,8 @@ export interface Reading {
   readonly streams: Set<string>
   /** Queries by their names in WITH, with the names that they may use themselves. */
   readonly named: ReadonlyMap<string, { readonly node: Node; readonly named: Reading['named'] }>
+  /** Expressions that DuckDB computes; null where it computes none. */
+  readonly known: Known | null
   /** The rows are those of the model, whose key must be whole and never null. */
   readonly isModel: boolean
   /** Reads a query; columns are called by the names that it gives them, `from` is empty. */

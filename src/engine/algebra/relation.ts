@@ -1,7 +1,7 @@
 // The logical operators of live models as plain data: a tree from the streams that are scanned to the rows of the model. Rows of
 // an operator are final (they never change once given out) or replaced by key; which of both is said by `LiveQuery.result`
 // and, inside of the tree, by `GroupRelation.replaces`. Columns of one relation have unlike names.
-import type { Expression, ValueType } from './expression.ts'
+import type { ComputedExpression, Expression, ValueType } from './expression.ts'
 
 export interface NamedExpression {
   readonly name: string
@@ -57,6 +57,7 @@ export type Relation =
   | { readonly op: 'scan'; readonly stream: string }
   | { readonly op: 'filter'; readonly input: Relation; readonly where: Expression }
   | { readonly op: 'project'; readonly input: Relation; readonly columns: readonly NamedExpression[] }
+  | ComputeRelation
   | ExpandRelation
   | UnionRelation
   | JoinRelation
@@ -64,6 +65,13 @@ export type Relation =
   | FrameRelation
   | GroupRelation
   | TopRelation
+
+/** All columns of the input, and those that DuckDB computes of each row. */
+export interface ComputeRelation {
+  readonly op: 'compute'
+  readonly input: Relation
+  readonly columns: readonly (NamedExpression & { readonly value: ComputedExpression })[]
+}
 
 /** Every row once for each window that it falls into, with `window_start` and `window_end` after its own columns. */
 export interface ExpandRelation {

@@ -59,8 +59,8 @@ export interface Source extends Rows {
   knows(path: readonly string[]): boolean
   /** `known`: columns, by the relation's names, that are not null here. */
   column(names: readonly string[], node: Node, known?: ReadonlySet<string>): Expression
-  /** A column of any type, to be handed on and nothing else. */
-  whole(names: readonly string[], node: Node): ColumnExpression
+  /** A column of any type, to be handed on and nothing else; undefined where there is none, or several. */
+  lookUp(names: readonly string[]): ColumnExpression | undefined
   /** Start or end of the window. */
   isBound(value: Expression): boolean
   /** @throws MR_PLAN_LIVE_SHAPE where the condition reads a window that is not known row by row. */
@@ -125,7 +125,12 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
       const { column } = flat(find(path, node), node)
       return known?.has(column.name) ? { ...column, optional: false } : column
     },
-    whole: (path, node) => find(path, node).column,
+    lookUp: (path) => {
+      const from = path.length > 1 ? froms.find((one) => isCalled(one, path)) : undefined
+      if (path.length > 1 && from === undefined) return undefined
+      const [found, other] = named(path.at(-1)!, from)
+      return other ? undefined : found?.column
+    },
     isBound,
     checkBeforeWindow: (condition, node) => {
       if (window && [...columnsIn([condition])].some((name) => BOUNDS.includes(name)))

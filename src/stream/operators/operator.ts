@@ -3,6 +3,13 @@
 import type { ColumnBatch } from '../../schema/batch.ts'
 import { joinColumns } from '../../schema/join-columns.ts'
 
+/** Some rows of a batch, all of the first `count` where `rows` is null. */
+export interface Rows {
+  readonly batch: ColumnBatch
+  readonly rows: Int32Array | null
+  readonly count: number
+}
+
 export interface Operator {
   /** Computes what `take` computes of each row before it changes anything, and changes nothing. */
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number, side: 0 | 1): void

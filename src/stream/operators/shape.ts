@@ -59,6 +59,8 @@ export function shapeOver(relation: Relation, inputs: readonly Shape[]): Shape {
       return groupShape(relation)
     case 'top':
       return topShape(relation, inputs[0]!)
+    case 'compute':
+      return { fields: [...inputs[0]!.fields, ...projectShape(relation.columns).fields] }
     case 'expand':
       return { fields: [...inputs[0]!.fields, ...BOUNDS] }
     case 'join':
