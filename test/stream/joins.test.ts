@@ -16,7 +16,7 @@ import { Classifier } from '../../src/stream/classify.ts'
 import { Chain } from '../../src/stream/operators/chain.ts'
 import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { batchOf, type Plain } from '../../src/stream/plain.ts'
-import { asStored, writtenBytes } from '../../src/stream/testing.ts'
+import { asStored, OpenCuts, writtenBytes } from '../../src/stream/testing.ts'
 import { SEED } from '../seed.ts'
 import { type Ask, expectedRows, latest, load, show } from './oracle.ts'
 
@@ -172,7 +172,16 @@ function run(query: LiveQuery, shape: Shape, log: readonly Read[], random: Rando
   const keep = (batch: ColumnBatch | null): void => {
     if (batch) out.push({ ...batch, shape })
   }
+  const cuts = new OpenCuts()
+  const closeCuts = (): void => {
+    for (const [read, then] of cuts.close()) assert.deepEqual(read, then)
+  }
   const save = (): void => {
+    if (random.next() < 0.5) {
+      cuts.take(chain)
+      return
+    }
+    closeCuts()
     const saved = asStored(chain.save())
     chain = new Chain(query, shapeOf, shape)
     chain.restore(saved)
@@ -196,6 +205,7 @@ function run(query: LiveQuery, shape: Shape, log: readonly Read[], random: Rando
   }
   const early = out.reduce((sum, { rows }) => sum + rows, 0)
   tick(Number.MAX_SAFE_INTEGER)
+  closeCuts()
   return { rows: query.result === 'keyed' ? latest(out, query.key, shape) : out.flatMap(show), early }
 }
 

@@ -45,10 +45,7 @@ export class Frame implements Operator {
   }
 
   #makeKeys(): KeyTable {
-    return new KeyTable(
-      this.#frame.partition.map(({ type }) => type),
-      256,
-    )
+    return new KeyTable(this.#frame.partition.map(({ type }) => type))
   }
 
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
@@ -75,7 +72,7 @@ export class Frame implements Operator {
   #compare(a: number, b: number): number {
     const [columns, inputs, ties] = this.#counts
     const from = columns + inputs
-    return this.#held.times[a]! - this.#held.times[b]! || this.#held.compare(a, b, from, from + ties)
+    return this.#held.times.at(a) - this.#held.times.at(b) || this.#held.compare(a, b, from, from + ties)
   }
 
   /** Rows in order. */
@@ -92,7 +89,7 @@ export class Frame implements Operator {
         frames.push(i)
       }
       if (last.length > this.#frame.preceding) gone.push(last.shift()!)
-      held.flags[slot] = 1
+      held.flags.put(slot, 1)
     }
     const [columns, inputs] = this.#counts
     const states = new AggregateStates(this.#frame.aggregates)
@@ -131,8 +128,8 @@ export class Frame implements Operator {
     this.#held.restore(held)
     const kept: number[] = []
     for (const slot of this.#held.slots()) {
-      if (this.#held.flags[slot] === 1) kept.push(slot)
-      else this.#waiting.add(this.#held.times[slot]!, slot)
+      if (this.#held.flags.at(slot) === 1) kept.push(slot)
+      else this.#waiting.add(this.#held.times.at(slot), slot)
     }
     this.#last = Map.groupBy(
       kept.sort((a, b) => this.#compare(a, b)),

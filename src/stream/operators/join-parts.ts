@@ -73,7 +73,7 @@ export class JoinParts {
       ...shape.fields.map(({ type }) => type),
       ...extras[side as Side].map(({ type }) => type),
     ]) as never
-    this.#keys = new KeyTable(this.#keyTypes, 256)
+    this.#keys = new KeyTable(this.#keyTypes)
     this.#held = [new HeldRows(this.#types[0]), new HeldRows(this.#types[1])]
   }
 
@@ -160,7 +160,7 @@ export class JoinParts {
     const used = new Set<number>()
     for (const held of this.#held) for (const slot of held.slots()) if (held.groupOf(slot) >= 0) used.add(held.groupOf(slot))
     const groups = Int32Array.from(used)
-    const keys = new KeyTable(this.#keyTypes, 256)
+    const keys = new KeyTable(this.#keyTypes)
     const anew = keys.find(this.#keys.columns(groups, groups.length), null, groups.length)
     const byOld = new Map([...groups].map((group, i) => [group, anew[i]!]))
     for (const held of this.#held) held.renumber((group) => byOld.get(group)!)
@@ -177,7 +177,7 @@ export class JoinParts {
   }
 
   restore(saved: unknown): void {
-    this.#keys = new KeyTable(this.#keyTypes, 256)
+    this.#keys = new KeyTable(this.#keyTypes)
     this.#held = [new HeldRows(this.#types[0]), new HeldRows(this.#types[1])]
     if (saved === null) return
     const { keys, held } = saved as { keys: unknown; held: readonly unknown[] }

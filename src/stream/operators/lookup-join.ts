@@ -55,7 +55,7 @@ export class LookupJoin implements Operator {
     const pairs = noPairs()
     for (let i = 0; i < count; i++) {
       const slot = this.#versionAt(own.groups[i]!, own.times[i]!)
-      if (slot !== NONE && flags[slot] !== GONE) addPair(pairs, i, slot)
+      if (slot !== NONE && flags.at(slot) !== GONE) addPair(pairs, i, slot)
     }
     const found = this.#parts.select(pairs, own, 0)
     if (!this.#isLeft) return found
@@ -68,7 +68,7 @@ export class LookupJoin implements Operator {
   #versionAt(group: number, timeUs: number): number {
     const { times, next } = this.#parts.held[1]
     let slot = this.#parts.held[1].firstOf(group)
-    while (slot !== NONE && times[slot]! >= timeUs) slot = next[slot]!
+    while (slot !== NONE && times.at(slot) >= timeUs) slot = next.at(slot)
     return slot
   }
 
@@ -78,14 +78,14 @@ export class LookupJoin implements Operator {
     for (const group of this.#unsettled) {
       const newest = this.#versionAt(group, arrivedUs)
       if (newest === NONE) continue
-      for (let slot = versions.next[newest]!; slot !== NONE; ) {
-        const after = versions.next[slot]!
+      for (let slot = versions.next.at(newest); slot !== NONE; ) {
+        const after = versions.next.at(slot)
         versions.remove(slot)
         slot = after
       }
-      if (versions.flags[newest] === GONE) versions.remove(newest)
+      if (versions.flags.at(newest) === GONE) versions.remove(newest)
       const first = versions.firstOf(group)
-      if (first === NONE || (versions.next[first] === NONE && versions.flags[first] !== GONE)) this.#unsettled.delete(group)
+      if (first === NONE || (versions.next.at(first) === NONE && versions.flags.at(first) !== GONE)) this.#unsettled.delete(group)
     }
     if (this.#parts.tidy()) this.#findUnsettled()
   }
@@ -94,7 +94,7 @@ export class LookupJoin implements Operator {
     const versions = this.#parts.held[1]
     this.#unsettled = new Set()
     for (const slot of versions.slots())
-      if (versions.flags[slot] === GONE || versions.next[slot] !== NONE) this.#unsettled.add(versions.groupOf(slot))
+      if (versions.flags.at(slot) === GONE || versions.next.at(slot) !== NONE) this.#unsettled.add(versions.groupOf(slot))
   }
 
   advance(): null {
