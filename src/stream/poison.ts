@@ -28,8 +28,11 @@ export class Poison {
     try {
       await this.#chain.probe(delivery.topic, delivery.batch, rows, rows.length)
     } catch (error) {
+      const { code, message } = asMillraceError(error)
+      // Whatever else DuckDB may fail with (memory, an end of the program) is not the row's fault.
+      if (code !== 'MR_SQL_RUNTIME') throw error
       if (rows.length === 1) {
-        failed.set(rows[0]!, asMillraceError(error).message)
+        failed.set(rows[0]!, message)
         return
       }
       const half = rows.length >> 1
