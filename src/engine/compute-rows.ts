@@ -9,24 +9,23 @@ import { batchOfPage, batchSelect } from './result-batch.ts'
 import { createSql, tableName, typedSql } from './tail.ts'
 
 /**
- * `select`: expressions over the columns of the batch, with the names and the types of `shape`; answers as many rows as there
- * are. @throws MR_SQL_RUNTIME when an expression fails on a row.
+ * `sql`: a SELECT over SQL of the rows, with the names and the types of `shape`; it answers as many rows as there are, in their order. @throws MR_SQL_RUNTIME when an expression fails on a row.
  */
-export type ComputeRows = (batch: ColumnBatch, select: string, shape: Shape) => Promise<ColumnBatch>
+export type ComputeRows = (batch: ColumnBatch, sql: (rows: string) => string, shape: Shape) => Promise<ColumnBatch>
 
 let count = 0
 
 export const rowComputer =
   (engine: Engine): ComputeRows =>
-  async (batch, select, shape) => {
+  async (batch, sql, shape) => {
     const session = await engine.session()
     const place = `#computed${count++}`
     try {
       await session.run(createSql(batch.shape, place))
       await appendBatch(session.connection, 'tail', place, batch)
       const pages: ColumnBatch[] = []
-      const sql = `SELECT ${batchSelect(shape)} FROM (SELECT ${select} FROM (${typedSql(batch.shape, place)}))`
-      for await (const page of session.pages(sql)) pages.push(batchOfPage(page, shape))
+      const select = `SELECT ${batchSelect(shape)} FROM (${sql(typedSql(batch.shape, place))})`
+      for await (const page of session.pages(select)) pages.push(batchOfPage(page, shape))
       const columns = shape.fields.map((_, i) =>
         joinColumns(
           pages[0]!.columns[i]!.kind,

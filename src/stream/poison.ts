@@ -17,19 +17,38 @@ export class Poison {
 
   /** Those of `rows` on which no expression fails, and the others as they are set aside. */
   async sift(delivery: Delivery, rows: Int32Array): Promise<{ readonly sound: Int32Array; readonly rejected: RejectedRow[] }> {
-    const failed = new Map<number, string>()
-    await this.#find(delivery, rows, failed)
+    const failed = await this.#sifted(delivery, rows)
+    await this.#find(
+      delivery,
+      rows.filter((row) => !failed.has(row)),
+      failed,
+    )
     const sound = rows.filter((row) => !failed.has(row))
-    return { sound, rejected: [...failed].map(([row, message]) => this.#rejectedOf(delivery, row, message)) }
+    const rejected = [...rows].flatMap((row) => (failed.has(row) ? [this.#rejectedOf(delivery, row, failed.get(row)!)] : []))
+    return { sound, rejected }
+  }
+
+  /** DuckDB says of all rows at once on which it fails, where nothing else does. */
+  async #sifted({ topic, batch }: Delivery, rows: Int32Array): Promise<Map<number, string>> {
+    try {
+      return new Map(await this.#chain.sift(topic, batch, rows))
+    } catch (error) {
+      if (asMillraceError(error).code !== 'MR_SQL_RUNTIME') throw error
+      return new Map()
+    }
   }
 
   /** By halves: most rows are sound, and DuckDB may have to be asked for each part. */
   async #find(delivery: Delivery, rows: Int32Array, failed: Map<number, string>): Promise<void> {
+    if (rows.length === 0) return
     try {
       await this.#chain.probe(delivery.topic, delivery.batch, rows, rows.length)
     } catch (error) {
+      const { code, message } = asMillraceError(error)
+      // Whatever else DuckDB may fail with (memory, an end of the program) is not the row's fault.
+      if (code !== 'MR_SQL_RUNTIME') throw error
       if (rows.length === 1) {
-        failed.set(rows[0]!, asMillraceError(error).message)
+        failed.set(rows[0]!, message)
         return
       }
       const half = rows.length >> 1

@@ -50,10 +50,13 @@ export function canCompute(relation: Relation, columns: ReadonlySet<string>): bo
   return input !== null && canCompute(input, columns)
 }
 
+/** SQL for people: columns without their relation. */
+export const computedText = (value: ComputedExpression): string =>
+  printExpression(value, (name) => quoteName(name.replace(/^.*\./, '')).replace(/^"(\w+)"$/, '$1')).slice(1, -1)
+
 /** Of a whole query: the SQL of each expression that DuckDB computes, for people. */
 export function computedIn(relation: Relation): readonly string[] {
-  const plain = (name: string): string => quoteName(name.replace(/^.*\./, '')).replace(/^"(\w+)"$/, '$1')
-  const own = relation.op === 'compute' ? relation.columns.map(({ value }) => printExpression(value, plain).slice(1, -1)) : []
+  const own = relation.op === 'compute' ? relation.columns.map(({ value }) => computedText(value)) : []
   return [...new Set([...inputsOf(relation).flatMap(computedIn), ...own])]
 }
 

@@ -94,7 +94,7 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
     return refuse(
       `the column "${found.name}", which is a ${found.column.type.kind},`,
       node,
-      `leave "${found.name}" out, or give on the rows of the stream as they come, or compute it in a model that is not live`,
+      `leave "${found.name}" out, or read a part of it, or give on the rows of the stream as they come, or compute it in a model that is not live`,
     )
   }
   const find = (path: readonly string[], node: Node): NamedColumn => {

@@ -105,6 +105,14 @@ export class Chain {
     return own.map(({ before, to }) => ({ taken: run(before, rows), to }))
   }
 
+  /** Of these rows those on which DuckDB fails, with what it could not compute. @throws what else fails. */
+  async sift(stream: string, batch: ColumnBatch, rows: Int32Array): Promise<ReadonlyMap<number, string>> {
+    const failed = new Map<number, string>()
+    for (const { before } of this.#entries.filter((entry) => entry.stream === stream))
+      await runAll(before, { batch, rows, count: rows.length, sift: { ids: null, failed } })
+    return failed
+  }
+
   /** Rows of a stream up to the operators with state, for `pass`; no state is read or changed. */
   async enter(stream: string, batch: ColumnBatch, rows: Int32Array | null, count: number): Promise<readonly Entered[]> {
     const own = this.#entries.filter((entry) => entry.stream === stream)

@@ -8,6 +8,25 @@ export interface Rows {
   readonly batch: ColumnBatch
   readonly rows: Int32Array | null
   readonly count: number
+  /** Where rows are looked for on which DuckDB fails: they are left out and noted, instead of an error. */
+  readonly sift?: Sift | undefined
+}
+
+export interface Sift {
+  /** By row of the batch: the row that went in; null where they are the same. */
+  readonly ids: Int32Array | null
+  /** By the row that went in: what failed. */
+  readonly failed: Map<number, string>
+}
+
+/** After a stage that makes a row of each of its rows. */
+export function siftAfter({ rows, count, sift }: Rows): Sift | undefined {
+  if (!sift) return undefined
+  const ids = Int32Array.from({ length: count }, (_, i) => {
+    const row = rows === null ? i : rows[i]!
+    return sift.ids === null ? row : sift.ids[row]!
+  })
+  return { ids, failed: sift.failed }
 }
 
 export interface Operator {

@@ -8,7 +8,7 @@ import { fieldOf, type Shape } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
 import { compileFilter, compileProjection } from '../expression/compile.ts'
 import { computeStage } from './compute.ts'
-import type { Rows } from './operator.ts'
+import { type Rows, siftAfter } from './operator.ts'
 import { SIGN } from './retraction.ts'
 import { projectShape, shapeOver } from './shape.ts'
 import { rankGroups } from './top.ts'
@@ -56,9 +56,9 @@ function stageOf(relation: Relation, input: Shape, isSigned: boolean, compute: C
   switch (relation.op) {
     case 'filter': {
       const filter = compileFilter(relation.where, input)
-      return ({ batch, rows, count }) => {
+      return ({ batch, rows, count, sift }) => {
         const kept = new Int32Array(count)
-        return { batch, rows: kept, count: filter(batch.columns, rows, count, kept) }
+        return { batch, rows: kept, count: filter(batch.columns, rows, count, kept), sift }
       }
     }
     case 'project': {
@@ -70,11 +70,11 @@ function stageOf(relation: Relation, input: Shape, isSigned: boolean, compute: C
         input,
       )
       const shape = projectShape(columns)
-      return ({ batch, rows, count }) => ({
-        batch: { shape, rows: count, columns: project(batch.columns, rows, count) },
-        rows: null,
-        count,
-      })
+      return (given) => {
+        const { batch, rows, count } = given
+        const columns = project(batch.columns, rows, count)
+        return { batch: { shape, rows: count, columns }, rows: null, count, sift: siftAfter(given) }
+      }
     }
     case 'compute':
       if (!compute) throw new MillraceError('MR_ASSERT', 'cannot be: nobody computes')
