@@ -24,7 +24,9 @@ export class Poison {
       failed,
     )
     const sound = rows.filter((row) => !failed.has(row))
-    const rejected = [...rows].flatMap((row) => (failed.has(row) ? [this.#rejectedOf(delivery, row, failed.get(row)!)] : []))
+    // One reader for all: it decodes the texts of a batch once.
+    const read = rowReader(delivery.batch.shape)
+    const rejected = [...rows].flatMap((row) => (failed.has(row) ? [this.#rejectedOf(delivery, row, read, failed.get(row)!)] : []))
     return { sound, rejected }
   }
 
@@ -57,8 +59,13 @@ export class Poison {
     }
   }
 
-  #rejectedOf({ topic, batch, partition, offsets, appendMs }: Delivery, row: number, message: string): RejectedRow {
-    const values = rowReader(batch.shape)(batch, row)
+  #rejectedOf(
+    { topic, batch, partition, offsets, appendMs }: Delivery,
+    row: number,
+    read: ReturnType<typeof rowReader>,
+    message: string,
+  ): RejectedRow {
+    const values = read(batch, row)
     return {
       partition,
       offset: offsets[row]!,
