@@ -18,7 +18,7 @@ import { takeDataDirectory } from './data-directory.ts'
 import { openCatalog } from './open-catalog.ts'
 import { readSettings } from './settings.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
-import { lastArchives, lastWarehouse, openWarehouse } from './warehouse.ts'
+import { lastArchives, lastWarehouse, mustBeInPlace, openWarehouse } from './warehouse.ts'
 
 /** Whoever may open the files. */
 export const LOCAL_ADMINISTRATOR: Identity = { user: 'local', tokenId: 'local', roles: [], isAdmin: true }
@@ -43,6 +43,7 @@ export async function withStorage<T>(data: string, action: (storage: Storage) =>
       tempDirectory: directory.temp,
     })
     closers.push(() => engine.close())
+    mustBeInPlace(directory)
     const { cacheBytes, lakeLocations } = readSettings(process.env)
     const warehouse = await openWarehouse(
       { clock: systemClock, random: systemRandom, environment: process.env, data: directory, cacheBytes },
