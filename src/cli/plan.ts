@@ -30,7 +30,8 @@ export async function check(_: string[], options: CommandOptions & { readonly fl
   if (compiled.ok) writeEnv(compiled.directory, compiled.manifest)
   const errors = compiled.findings.filter((finding) => finding.severity === 'error').length
   const computed = computedBy(compiled.manifest)
-  output.data({ ok: compiled.ok, findings: compiled.findings, computed: Object.fromEntries(computed) })
+  const { ok, findings } = compiled
+  output.data({ ok, findings, ...(computed.length > 0 ? { computed: Object.fromEntries(computed) } : {}) })
   output.line(compiled.ok ? `${compiled.manifest.relations.length} relations, no errors` : `${errors} ${errors === 1 ? 'error' : 'errors'}`)
   for (const [model, expressions] of computed) output.line(`${model}: DuckDB computes for each batch: ${expressions.join(', ')}`)
   return compiled.ok ? 0 : 1
