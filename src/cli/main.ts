@@ -115,16 +115,6 @@ function build(): Command {
     .option('--dry-run', 'say what it comes to, and change nothing')
   define(
     program,
-    'relocate',
-    'makes a data directory that was moved or copied usable where it is now, or a lake whose files were copied elsewhere',
-    ['relocate', 'relocate --dry-run', 'relocate --from /srv/old/.millrace'],
-    async () => (await import('./relocate.ts')).relocate,
-  )
-    .option('--from <place>', 'where it lay (default: where the directory was when it was last used)')
-    .option('--to <place>', 'where it lies now (default: the directory, or the object store that the project chose)')
-    .option('--dry-run', 'say what there is to do, and change nothing')
-  define(
-    program,
     'query <sql>',
     'asks a question',
     ['query "SELECT * FROM daily_revenue LIMIT 5"', 'query "FROM orders" --as analyst --attr country=France --format csv'],

@@ -1,6 +1,5 @@
 // A Puffin file of deletion vectors (Puffin spec): their blobs one after the other and a footer that says where each lies. Bytes
-// only. Manifests say it too, so that Millrace reads a footer only to write another one; other tools do.
-import { MillraceError } from '../../core/errors.ts'
+// only. Manifests say it too, so that Millrace never reads a footer; other tools do.
 import { toUri } from '../location.ts'
 import type { DeletedRows } from '../types.ts'
 import { writeDeletionVector } from './deletion-vector.ts'
@@ -39,17 +38,3 @@ const blobJson = ({ path, positions, offset, lengthBytes }: Placed) => ({
   length: lengthBytes,
   properties: { 'referenced-data-file': toUri(path), cardinality: String(positions.length) },
 })
-
-/** The same blobs under another footer. @throws MR_LAKE_CORRUPT for another file, and for a footer that is compressed. */
-export function rewriteFooter(file: Buffer, name: string, change: (footer: unknown) => unknown): Buffer {
-  const end = file.length - MAGIC.length
-  const isWhole = end > 12 && file.subarray(0, 4).equals(MAGIC) && file.subarray(end).equals(MAGIC)
-  const size = isWhole ? file.readUInt32LE(end - 8) : 0
-  const start = end - 8 - size
-  if (!isWhole || start < 8 || !file.subarray(start - 4, start).equals(MAGIC) || file.readUInt32LE(end - 4) !== 0)
-    throw new MillraceError('MR_LAKE_CORRUPT', `${name} is no Puffin file with a plain footer`, { fix: 'restore the file from a backup' })
-  const footer = Buffer.from(JSON.stringify(change(JSON.parse(file.toString('utf8', start, start + size)))))
-  const length = Buffer.alloc(4)
-  length.writeUInt32LE(footer.length)
-  return Buffer.concat([file.subarray(0, start), footer, length, file.subarray(end - 4)])
-}
