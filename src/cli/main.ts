@@ -187,6 +187,18 @@ function build(): Command {
   ).requiredOption('--to <snapshot>', 'id or tag of the snapshot')
   define(
     program,
+    'relocate',
+    'brings all tables and views to where the project has its lake now; only while no server runs',
+    ['relocate --dry-run', 'relocate --remove-old', 'relocate --in-place --from /old/place/.millrace'],
+    async () => (await import('./relocate.ts')).relocate,
+  )
+    .option('--in-place', 'the files were copied already: only what holds their old paths is written anew')
+    .option('--from <place>', 'the place of before, where it is not the data directory (default: its folder lake)')
+    .option('--to <place>', 'with --in-place the place of now (default: the data directory)')
+    .option('--remove-old', 'removes the files of the old place at once')
+    .option('--dry-run', 'says how many files and bytes it is, and changes nothing')
+  define(
+    program,
     'maintain [tables...]',
     'joins small files, expires snapshots and does what else maintenance does by itself, now; says what it saved',
     ['maintain', 'maintain orders --json'],

@@ -3,11 +3,11 @@
 import { systemClock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
 import { systemRandom } from '../core/random.ts'
-import { openEngine } from '../engine/duckdb.ts'
+import { type Engine, openEngine } from '../engine/duckdb.ts'
 import { fileNames } from '../engine/file-names.ts'
 import { type Audit, openAudit } from '../govern/audit.ts'
 import type { Identity } from '../govern/identity.ts'
-import { openLake } from '../lake/open-lake.ts'
+import { type Lake, openLake } from '../lake/open-lake.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
 import { isRemote } from '../objects/object-store.ts'
 import type { CommittedOffset } from '../orchestrate/verify-storage.ts'
@@ -18,7 +18,7 @@ import { takeDataDirectory } from './data-directory.ts'
 import { openCatalog } from './open-catalog.ts'
 import { readSettings } from './settings.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
-import { lastArchives, lastWarehouse, openWarehouse } from './warehouse.ts'
+import { lastArchives, lastWarehouse, openWarehouse, type Warehouse } from './warehouse.ts'
 
 /** Whoever may open the files. */
 export const LOCAL_ADMINISTRATOR: Identity = { user: 'local', tokenId: 'local', roles: [], isAdmin: true }
@@ -26,6 +26,12 @@ export const LOCAL_ADMINISTRATOR: Identity = { user: 'local', tokenId: 'local', 
 export interface Storage {
   readonly actions: StorageActions
   readonly audit: Audit
+  readonly lake: Lake
+  readonly engine: Engine
+  /** Where the project wants its tables: what it chose when it last ran. */
+  readonly warehouse: Warehouse
+  /** Tables are in another's catalog. */
+  readonly isExternal: boolean
 }
 
 /** @throws MR_DATA_LOCKED while a server runs on the directory. */
@@ -65,6 +71,10 @@ export async function withStorage<T>(data: string, action: (storage: Storage) =>
     const offsets = () => deployedOffsets(store)
     return await action({
       audit,
+      lake,
+      engine,
+      warehouse,
+      isExternal: lastWarehouse(directory)?.kind === 'rest',
       actions: makeStorageActions({ clock: systemClock, lake, engine, log, audit, offsets, onChanged: () => {} }),
     })
   } finally {

@@ -1,0 +1,94 @@
+// Relocating a warehouse on a disk that crashes at every call in turn: afterwards all tables are at the old place or all at the
+// new one, with every snapshot; a second try succeeds, and what the first left behind is an orphan. PROTOCOL rules 14 and 15.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { VirtualClock } from '../../src/core/clock.ts'
+import { seededRandom } from '../../src/core/random.ts'
+import { type Lake, openLake } from '../../src/lake/open-lake.ts'
+import { fakeDataFile } from './fake-data-file.ts'
+import { FakeDisk } from './fake-disk.ts'
+import { modelCatalog } from './model-catalog.ts'
+
+const NAMES = ['orders', 'customers']
+const [OLD, NEW] = ['/srv/lake', '/big/lake']
+const SHAPE = { fields: [{ name: 'id', type: { kind: 'long' as const }, optional: false }] }
+
+/** Relocates two tables of two snapshots each, with a crash at the given call; answers whether that kept it from its end. */
+async function relocateWithCrash(call: number): Promise<boolean> {
+  const random = seededRandom(call)
+  const clock = new VirtualClock(1_750_000_000_000)
+  const catalog = modelCatalog()
+  let disk = new FakeDisk(random, { nowMs: () => clock.nowMs() })
+  const open = (directory = NEW): Lake => openLake({ disk, clock, random, catalog, directory, formerly: [directory === NEW ? OLD : NEW] })
+  const relocate = () =>
+    open().relocate({
+      from: OLD,
+      to: NEW,
+      copy: true,
+      removeOld: true,
+      rewritePositions: () => Promise.reject(new Error('there are none')),
+    })
+
+  const before = open(OLD)
+  for (const table of NAMES) {
+    let made = await before.create({ name: table, shape: SHAPE, partition: [], cluster: [], key: [] })
+    for (const name of ['a', 'b']) {
+      const file = await fakeDataFile(disk, before, made, { name, rows: 1 })
+      made = (await before.commit([{ table, operation: 'append', add: [file], remove: [] }])).tables[0]!
+    }
+    await before.setTag(table, 'first', made.snapshots[0]!.id)
+  }
+  await catalog.acquire('stream:orders', 'g')
+  const checkpoint = { location: `${OLD}/checkpoint`, code: 'c' }
+  await catalog.commit({ tables: [], pipeline: { name: 'stream:orders', generation: 'g', offsets: [], checkpoint }, nowMs: 0 })
+
+  /** The place that all tables are at. */
+  const place = async (): Promise<string> => {
+    const lake = open()
+    const places = new Set<string>()
+    for (const name of NAMES) {
+      const table = await lake.table(name)
+      places.add(table.location.startsWith(`file://${NEW}/`) ? NEW : OLD)
+      const counts = [(await lake.files(table, lake.snapshotAt(table, { tag: 'first' }))).length, (await lake.files(table)).length]
+      assert.deepEqual(counts, [1, 2], name)
+      for (const { damage } of (await lake.check(name)).snapshots) assert.deepEqual(damage, [])
+    }
+    assert.equal(places.size, 1, 'all tables at one place')
+    return [...places][0]!
+  }
+
+  disk.crashAt(call)
+  const isThrough = await relocate().then(
+    () => true,
+    () => false,
+  )
+  if (disk.isCrashed) disk = disk.crash()
+  else disk.disarm()
+
+  if (isThrough) assert.equal(await place(), NEW)
+  else await place()
+  await relocate()
+  assert.equal(await place(), NEW)
+  const row = (await catalog.progress('stream:orders')).checkpoint
+  assert.equal(row?.location, checkpoint.location, 'checkpoints stay where nothing but tables was copied')
+  await clock.advance(1_000)
+  await open().removeOrphans(0)
+  assert.equal(await place(), NEW)
+  const left: string[] = []
+  const walk = async (directory: string): Promise<void> => {
+    for (const name of await disk.list(directory)) {
+      const path = `${directory}/${name}`
+      if ((await disk.stat(path))?.isDirectory) await walk(path)
+      else left.push(path)
+    }
+  }
+  await walk(OLD)
+  assert.deepEqual(left, [], 'nothing is left at the old place')
+  return !isThrough
+}
+
+test('a crash at every call of a relocation', async () => {
+  let calls = 0
+  while (await relocateWithCrash(calls + 1)) calls++
+  assert.ok(calls >= 40, `only ${calls} calls`)
+})
