@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { VirtualClock } from '../../src/core/clock.ts'
 import { seededRandom } from '../../src/core/random.ts'
 import { type Lake, openLake } from '../../src/lake/open-lake.ts'
+import type { NewView } from '../../src/lake/views/open-views.ts'
 import { fakeDataFile } from './fake-data-file.ts'
 import { FakeDisk } from './fake-disk.ts'
 import { modelCatalog } from './model-catalog.ts'
@@ -13,7 +14,19 @@ const NAMES = ['orders', 'customers']
 const [OLD, NEW] = ['/srv/lake', '/big/lake']
 const SHAPE = { fields: [{ name: 'id', type: { kind: 'long' as const }, optional: false }] }
 
-/** Relocates two tables of two snapshots each, with a crash at the given call; answers whether that kept it from its end. */
+const VIEW: NewView = {
+  schema: { type: 'struct', 'schema-id': 0, fields: [{ id: 1, name: 'id', type: 'long', required: false }] },
+  'view-version': {
+    'version-id': 1,
+    'schema-id': 0,
+    'timestamp-ms': 1_750_000_000_000,
+    summary: {},
+    'default-namespace': ['main'],
+    representations: [{ type: 'sql', sql: 'SELECT id FROM orders', dialect: 'duckdb' }],
+  },
+}
+
+/** Relocates a view and two tables of two snapshots each, with a crash at the given call; answers whether that kept it from its end. */
 async function relocateWithCrash(call: number): Promise<boolean> {
   const random = seededRandom(call)
   const clock = new VirtualClock(1_750_000_000_000)
@@ -38,6 +51,8 @@ async function relocateWithCrash(call: number): Promise<boolean> {
     }
     await before.setTag(table, 'first', made.snapshots[0]!.id)
   }
+  const view = { name: 'big', shown: 'big' }
+  await before.views.create(view, VIEW)
   await catalog.acquire('stream:orders', 'g')
   const checkpoint = { location: `${OLD}/checkpoint`, code: 'c' }
   await catalog.commit({ tables: [], pipeline: { name: 'stream:orders', generation: 'g', offsets: [], checkpoint }, nowMs: 0 })
@@ -53,7 +68,9 @@ async function relocateWithCrash(call: number): Promise<boolean> {
       assert.deepEqual(counts, [1, 2], name)
       for (const { damage } of (await lake.check(name)).snapshots) assert.deepEqual(damage, [])
     }
-    assert.equal(places.size, 1, 'all tables at one place')
+    const { metadata } = await lake.views.load(view)
+    places.add(metadata.location.startsWith(`${NEW}/`) || metadata.location.startsWith(`file://${NEW}/`) ? NEW : OLD)
+    assert.equal(places.size, 1, 'all tables and views at one place')
     return [...places][0]!
   }
 
