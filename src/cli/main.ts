@@ -101,10 +101,18 @@ function build(): Command {
   define(
     program,
     'backfill <model>',
-    'computes a live model again from the history of its streams; what it has is shown until that is done',
-    ['backfill views_per_minute', 'backfill views_per_minute --json'],
+    'computes a model again: a live one from the history of its streams, or chosen intervals; what it has is shown until that is done',
+    [
+      'backfill views_per_minute',
+      'backfill views_per_minute --from 2026-03-01 --to 2026-04-01',
+      'backfill daily_revenue --from 2026-03-01 --only-missing --dry-run',
+    ],
     async () => (await import('./backfill.ts')).backfill,
   )
+    .option('--from <time>', 'intervals from here on, UTC: 2026-03-01 or 2026-03-01T12:00:00')
+    .option('--to <time>', 'intervals before this')
+    .option('--only-missing', 'only intervals of which there is no row')
+    .option('--dry-run', 'say what it comes to, and change nothing')
   define(
     program,
     'query <sql>',

@@ -3,8 +3,8 @@ import { systemClock } from '../core/clock.ts'
 import { assert } from '../core/errors.ts'
 import type { RunDetail, RunStarted } from '../serve/admin/types.ts'
 import { type CommandOptions, dataOf } from './options.ts'
-import { openOutput, paint } from './output.ts'
-import { mustConnect } from './remote.ts'
+import { type Output, openOutput, paint } from './output.ts'
+import { mustConnect, type Remote } from './remote.ts'
 
 const POLL_MS = 200
 
@@ -13,6 +13,11 @@ export async function run(assets: string[], options: CommandOptions & { readonly
   const remote = await mustConnect(dataOf(options))
   const { id } = (await remote.post('/admin/runs', { assets, ...(options.full ? { full: true } : {}) })) as RunStarted
   assert(id !== null, 'assets were named, or the server refuses')
+  return followRun(remote, output, id)
+}
+
+/** Tells each step as it ends; the status to exit with. */
+export async function followRun(remote: Remote, output: Output, id: string): Promise<number> {
   const shown = new Set<string>()
   for (;;) {
     const detail = (await remote.get(`/admin/runs/${id}`)) as RunDetail

@@ -36,12 +36,13 @@ const VECTOR_SHARE = 0.25
 
 const TOUCHED = '__touched'
 
-/** The change that merges. @throws MR_LAKE_CONFLICT at its commit, when rows were added or files changed meanwhile. */
+/** The change that merges. @throws MR_LAKE_CONFLICT at its commit, when rows that may have such keys were added or files changed meanwhile. */
 export async function mergeRows(session: Session, merge: Merge): Promise<TableChange> {
   const { lake, table, key, rows } = merge
   using lease = lake.lease()
   const keys = `SELECT ${quoted(key)} FROM (${merge.keys ?? rows})`
-  const near = table.current ? await lake.files(table, table.current, await keyRange(session, keys, key[0]!)) : []
+  const range = await keyRange(session, keys, key[0]!)
+  const near = table.current ? await lake.files(table, table.current, range) : []
   const touched = await findTouched(session, table, key, keys, await lease.local(near))
   const rewritten = touched.filter((one) => !one.isVector).map((one) => one.file)
   const add = await writeParquet(session, {
@@ -60,6 +61,7 @@ export async function mergeRows(session: Session, merge: Merge): Promise<TableCh
     remove: [...origins.values()].map((file) => file.path),
     ...(deleted.length > 0 ? { delete: deleted } : {}),
     validateFrom: table.current?.id ?? null,
+    ...(range.length > 0 ? { validateWhere: range } : {}),
   }
 }
 
@@ -153,7 +155,8 @@ async function deletedRows(session: Session, touched: readonly Touched[]): Promi
   return [...positions].map(([path, all]) => ({ path: origins.get(path)!.path, positions: Float64Array.from(all) }))
 }
 
-async function keyRange(session: Session, keys: string, column: string): Promise<PruneTerm[]> {
+/** Of the keys of a SELECT: what the files that may hold them are found by. */
+export async function keyRange(session: Session, keys: string, column: string): Promise<PruneTerm[]> {
   const name = quoteName(column)
   const { rows } = await session.rows(`SELECT min(${name}), max(${name}), count(*) - count(${name}) FROM (${keys})`)
   const [min, max, nulls] = rows[0]! as [string | number | bigint | boolean | null, string | number | bigint | boolean | null, unknown]

@@ -4,6 +4,7 @@
 import type { Clock } from '../core/clock.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
+import type { Range } from '../transform/range.ts'
 import type { Asset } from './graph.ts'
 import type { Effect, LogLine, RunError, RunHistory, RunRecord, RunStatus, StepRecord } from './history.ts'
 
@@ -17,6 +18,8 @@ export interface StepContext {
   readonly runId: string
   readonly signal: AbortSignal
   readonly full: boolean
+  /** Only these intervals. */
+  readonly range?: Range
   log(level: LogLine['level'], text: string): void
 }
 
@@ -40,6 +43,7 @@ export interface RunRequest {
   readonly retry?: { readonly times: number; readonly waitMs: number }
   readonly timeoutMs?: number
   readonly full?: boolean
+  readonly range?: Range
   readonly code: string | null
 }
 
@@ -176,7 +180,13 @@ export class Runner {
       const startedAtMs = clock.nowMs()
       try {
         const outcome = await this.#limit(request, asset.name, (signal) =>
-          this.#parts.runStep(asset, { runId: step.runId, signal, full: request.full ?? false, log: say }),
+          this.#parts.runStep(asset, {
+            runId: step.runId,
+            signal,
+            full: request.full ?? false,
+            ...(request.range ? { range: request.range } : {}),
+            log: say,
+          }),
         )
         say('info', outcome.note)
         return await this.#save({

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { MillraceError } from '../core/errors.ts'
+import { systemRandom } from '../core/random.ts'
 
 /** What a running server writes for the command line, in `<data>/server.json`. */
 export interface ServerFile {
@@ -105,3 +106,15 @@ export function readToken(path: string): string | undefined {
 }
 
 export const writeToken = (path: string, token: string): void => writeFileSync(join(path, 'token'), `${token}\n`, { mode: 0o600 })
+
+/** A secret of this data directory, made once. */
+export function secretOf(path: string, name: string): Buffer {
+  const file = join(path, `${name}.key`)
+  try {
+    return readFileSync(file)
+  } catch {
+    const key = Buffer.from(systemRandom.bytes(32))
+    writeFileSync(file, key, { mode: 0o600, flag: 'wx' })
+    return key
+  }
+}

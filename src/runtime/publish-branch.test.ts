@@ -14,7 +14,7 @@ import { openLake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
 import { openStore } from '../store/open-store.ts'
 import { publishBranch } from './publish-branch.ts'
-import type { StepParts } from './run-step.ts'
+import type { StepParts } from './step-parts.ts'
 
 test('a check that blocks sees the branches of all tables; without one they become main together', async () => {
   await using tested = await openTestEngine({ threads: 1 })

@@ -5,7 +5,8 @@ import { storedShape } from '../define/system-columns.ts'
 import { scanSql } from '../engine/scan.ts'
 import type { LakeTable } from '../lake/types.ts'
 import type { CheckOutcome } from '../quality/run-checks.ts'
-import { checkRelation, mustPass, record, type StepParts } from './run-step.ts'
+import { checkRelation, mustPass, record } from './step-checks.ts'
+import type { StepParts } from './step-parts.ts'
 
 export interface Published {
   readonly tables: readonly LakeTable[]

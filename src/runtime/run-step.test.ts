@@ -11,7 +11,8 @@ import { RelationStore } from '../engine/relations.ts'
 import { openTestEngine } from '../engine/testing.ts'
 import { openLake } from '../lake/open-lake.ts'
 import { openStore } from '../store/open-store.ts'
-import { checkRelation, recheck, type StepParts } from './run-step.ts'
+import { checkRelation, recheck } from './step-checks.ts'
+import type { StepParts } from './step-parts.ts'
 
 const shape = { fields: [{ name: 'id', type: { kind: 'int' }, optional: false }] } as const
 const sqlOf = (text: string) => ({ text, params: [] })

@@ -36,6 +36,8 @@ export interface HttpServer {
   readonly port: number
   /** Who may write may have changed. */
   forget(): void
+  /** For how long the threads that take rows have had something to do, milliseconds. */
+  busyMs(): number
   /** Stops taking connections and closes what is idle; requests get some seconds to end, live results never would. */
   close(): Promise<void>
 }
@@ -84,7 +86,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     await app.close()
     throw cause
   })
-  return { port: doors.port, forget: doors.forget, close: () => closeBoth(app, doors, options.clock) }
+  return { port: doors.port, forget: doors.forget, busyMs: doors.busyMs, close: () => closeBoth(app, doors, options.clock) }
 }
 
 async function closeBoth(app: FastifyInstance, doors: Doors, clock: Clock): Promise<void> {

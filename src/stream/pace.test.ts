@@ -21,11 +21,12 @@ function threadClock(lateMs: number, share = 0): Clock {
 const never = new AbortController().signal
 
 /** How long it rests after so much work, milliseconds. */
-async function rested(clock: Clock, workedMs: number, behindMs: number, signal = never): Promise<number> {
-  const round = { startedMs: clock.monotonicMs(), busyMs: clock.busyMs(), behindMs }
+async function rested(clock: Clock, workedMs: number, behindMs: number, signal = never, intakeShare = 0): Promise<number> {
+  const intakeMs = (): number => clock.monotonicMs() * intakeShare
+  const round = { startedMs: clock.monotonicMs(), busyMs: clock.busyMs(), intakeMs: intakeMs(), behindMs }
   await clock.sleep(workedMs)
   const beganMs = clock.monotonicMs()
-  await rest(clock, round, signal)
+  await rest(clock, intakeMs, round, signal)
   return clock.monotonicMs() - beganMs
 }
 
@@ -44,13 +45,25 @@ test('on a full machine a calm thread rests too, and longer when far behind', as
   assert.ok(half < 31, `${half} ms`)
 })
 
+test('a burst of senders that wait for their answers is taken in first, for ten seconds at most', async () => {
+  const flood = (behindMs: number, share = 0.9, intakeShare = 0.9): Promise<number> =>
+    rested(threadClock(0.2, share), 30, behindMs, never, intakeShare)
+  const early = await flood(4_000)
+  assert.ok(early >= 240 && early < 260, `${early} ms`)
+  const late = await flood(7_000)
+  assert.ok(late >= 120 && late < 140, `${late} ms`)
+  assert.equal(await flood(10_000), 0)
+  assert.equal(await flood(4_000, 0.9, 0.5), 0, 'at a rate that is kept up with, requests wait for their sender')
+  assert.equal(await flood(4_000, 0.5, 0.9), 0, 'with a processor to spare nobody waits')
+})
+
 test('the further behind, the shorter; a second and a half behind, not at all, unless the machine is full', async () => {
-  assert.equal(restLimitMs(30, 500, false), 240)
-  assert.equal(restLimitMs(30, 1_000, false), 120)
-  assert.equal(restLimitMs(1_000, 0, false), 500)
-  assert.equal(restLimitMs(0, 0, true), 0)
-  assert.equal(restLimitMs(30, 1_000, true), 240)
-  assert.equal(restLimitMs(30, 1_750, true), 120)
+  assert.equal(restLimitMs(30, 500, 'none'), 240)
+  assert.equal(restLimitMs(30, 1_000, 'none'), 120)
+  assert.equal(restLimitMs(1_000, 0, 'none'), 500)
+  assert.equal(restLimitMs(0, 0, 'full'), 0)
+  assert.equal(restLimitMs(30, 1_000, 'full'), 240)
+  assert.equal(restLimitMs(30, 1_750, 'full'), 120)
   assert.equal(await rested(threadClock(12), 30, 1_500), 0)
 })
 

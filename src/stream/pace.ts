@@ -17,32 +17,45 @@ const REST_MAX_MS = 500
 const THREAD_BUSY = { easyMs: 500, urgentMs: 1_500 }
 /** Every processor is busy: the log takes what comes now, readers have it later. */
 const MACHINE_FULL = { easyMs: 1_000, urgentMs: 2_500 }
+/** And senders wait for their answers, each with the next request in hand: a burst is taken in first. */
+const FLOOD = { easyMs: 4_000, urgentMs: 10_000 }
+/** Of the threads that take requests; at a rate that the machine can keep up with they wait for most of the time. */
+const FLOOD_SHARE = 0.8
 
 export interface Round {
-  /** `clock.monotonicMs()` and `clock.busyMs()` as it began. */
+  /** `clock.monotonicMs()`, `clock.busyMs()` and the time for which requests kept their threads busy, as it began. */
   readonly startedMs: number
   readonly busyMs: number
+  readonly intakeMs: number
   /** Age of the newest record that was read. */
   readonly behindMs: number
 }
 
+export type Pressure = 'none' | 'full' | 'flood'
+
+const LIMITS = { none: THREAD_BUSY, full: MACHINE_FULL, flood: FLOOD } as const
+
 /** The longest rest after so much work, milliseconds: none after a round that took no time. */
-export function restLimitMs(workedMs: number, behindMs: number, isMachineFull: boolean): number {
+export function restLimitMs(workedMs: number, behindMs: number, pressure: Pressure): number {
   if (workedMs <= 0) return 0
-  const { easyMs, urgentMs } = isMachineFull ? MACHINE_FULL : THREAD_BUSY
+  const { easyMs, urgentMs } = LIMITS[pressure]
   const ease = Math.min(1, Math.max(0, (urgentMs - behindMs) / (urgentMs - easyMs)))
   return Math.min(REST_MAX_MS, Math.max(STEP_MS * CALM_STEPS, workedMs * REST_MAX) * ease)
 }
 
 /** Rests until there is time to spare or the limit is reached, or until `signal` is aborted. */
-export async function rest(clock: Clock, round: Round, signal: AbortSignal): Promise<void> {
+export async function rest(clock: Clock, intakeMs: () => number, round: Round, signal: AbortSignal): Promise<void> {
   const beganMs = clock.monotonicMs()
-  const isMachineFull = (): boolean => clock.busyMs() - round.busyMs > (clock.monotonicMs() - round.startedMs) * FULL_SHARE
-  const limitMs = (): number => restLimitMs(beganMs - round.startedMs, round.behindMs, isMachineFull())
+  const pressure = (): Pressure => {
+    const pastMs = clock.monotonicMs() - round.startedMs
+    if (clock.busyMs() - round.busyMs <= pastMs * FULL_SHARE) return 'none'
+    return intakeMs() - round.intakeMs > pastMs * FLOOD_SHARE ? 'flood' : 'full'
+  }
+  const limitMs = (): number => restLimitMs(beganMs - round.startedMs, round.behindMs, pressure())
   for (let calm = 0, nowMs = beganMs; calm < CALM_STEPS && nowMs - beganMs < limitMs() && !signal.aborted; ) {
     await clock.sleep(STEP_MS, signal).catch(() => {})
     const wokenMs = clock.monotonicMs()
-    calm = !isMachineFull() && wokenMs - nowMs < STEP_MS + LATE_MS ? calm + 1 : 0
+    calm = pressure() === 'none' && wokenMs - nowMs < STEP_MS + LATE_MS ? calm + 1 : 0
     nowMs = wokenMs
   }
 }

@@ -153,6 +153,55 @@ class World {
   }
 }
 
+test('chosen intervals: those in the range, or only those without rows; inputs count as read as far as they were', async () => {
+  const model = modelOf(
+    'SELECT day, count(*) AS events, CAST(sum(amount) AS INTEGER) AS total FROM events GROUP BY day',
+    { day: 'date', events: 'long', total: 'int' },
+    { by: 'day', lookbackMs: 86_400_000 },
+  )
+  await using world = await World.open(model)
+  const day = (n: number): number => Date.UTC(2026, 0, n)
+  const addAt = (...days: number[]): Promise<void> =>
+    world.commit(
+      'events',
+      days
+        .map((n) => `SELECT ${n} AS id, DATE '2026-01-${String(n).padStart(2, '0')}' AS day, 'p' AS person, 1 AS amount`)
+        .join(' UNION ALL '),
+    )
+  const range = async (fromMs: number | null, untilMs: number | null, onlyMissing = false): Promise<string> => {
+    const options = { ...(await world.options()), range: { fromMs, untilMs, onlyMissing } }
+    const staged = await stage({ engine: tested.engine, lake: world.lake, lease: world.lake.lease() }, model, options)
+    await publish(world.lake, staged, { id: 'run' })
+    return staged.note
+  }
+  const days = async (): Promise<readonly string[]> =>
+    world.rowsOf(`SELECT day, events FROM (${await world.scan(await world.lake.table('result'))})`)
+  await assert.rejects(range(null, null), { code: 'MR_USAGE' }, 'nothing was computed yet')
+  await addAt(1, 2, 20, 21)
+  await world.refresh()
+  // Far behind the newest day: the lookback leaves them out.
+  await addAt(1, 3, 4)
+  assert.match((await world.refresh()).note, /beyond the lookback/)
+  assert.deepEqual(await days(), ['2026-01-01|1', '2026-01-02|1', '2026-01-20|1', '2026-01-21|1'])
+  assert.equal(await range(day(1), day(4), true), '1 interval, 1 of them new, 2026-01-03')
+  assert.deepEqual(await days(), ['2026-01-01|1', '2026-01-02|1', '2026-01-03|1', '2026-01-20|1', '2026-01-21|1'])
+  assert.equal(await range(day(1), day(4), true), 'no interval')
+  await addAt(21)
+  assert.equal(await range(null, day(5)), '4 intervals, 1 of them new, from 2026-01-01 to 2026-01-04')
+  assert.deepEqual(await days(), ['2026-01-01|2', '2026-01-02|1', '2026-01-03|1', '2026-01-04|1', '2026-01-20|1', '2026-01-21|1'])
+  await world.refresh()
+  await world.assertAlike()
+  world.code = 'c2'
+  await assert.rejects(range(null, null), { code: 'MR_USAGE', message: /present definition/ })
+  const byKey = { ...model, key: ['day'] }
+  delete (byKey as { by?: string }).by
+  const keyed = stage({ engine: tested.engine, lake: world.lake, lease: world.lake.lease() }, byKey, {
+    ...(await world.options()),
+    range: { fromMs: null, untilMs: null, onlyMissing: false },
+  })
+  await assert.rejects(keyed, { code: 'MR_USAGE', message: /not computed by intervals/ })
+})
+
 interface Change {
   readonly events: readonly (readonly [number, number, number])[]
   readonly people: readonly (readonly [number, number, number])[]

@@ -13,6 +13,7 @@ import type { Lake } from '../lake/open-lake.ts'
 import type { DataFile, LakeTable } from '../lake/types.ts'
 import { AFFECTED, collectAffected } from './affected.ts'
 import { type Input, type Part, type RefreshParts, scans, unitsOf } from './inputs.ts'
+import { type ByInterval, type Range, stageRange } from './range.ts'
 import { stageVersions } from './versions.ts'
 
 export type { Input, RefreshParts } from './inputs.ts'
@@ -30,6 +31,8 @@ export interface StageOptions {
   /** Fingerprint of the definition; another one rebuilds. */
   readonly code: string
   readonly full?: boolean
+  /** Only these intervals, whatever changed; inputs count as read as far as they were before. */
+  readonly range?: Range
   readonly signal?: AbortSignal
 }
 
@@ -37,7 +40,7 @@ const CODE = 'millrace.code'
 
 /** Nothing to do: every input is as it was. */
 export function isCurrent(options: StageOptions, table: LakeTable): boolean {
-  if (options.full || !options.last || table.properties[CODE] !== options.code) return false
+  if (options.full || options.range || !options.last || table.properties[CODE] !== options.code) return false
   return options.inputs.every((input) => input.view !== undefined || (options.last![input.name] ?? null) === snapshotOf(input))
 }
 
@@ -55,6 +58,11 @@ export async function stage(parts: RefreshParts, model: ModelManifest, options: 
       const part = await stageVersions(parts, session, model, table, timeOf(options.inputs, parts.engine))
       return { ...part, change: { ...part.change, properties: { [CODE]: options.code } }, model, inputs }
     }
+    if (options.range) {
+      const by = intervalsOf(model, table, options)
+      const part = await stageRange(parts, session, { model, by, table, range: options.range, ...signalOf(options) })
+      return { ...part, model, inputs: options.last! }
+    }
     const canPatch =
       model.refresh === 'incremental' &&
       options.last !== null &&
@@ -69,6 +77,21 @@ export async function stage(parts: RefreshParts, model: ModelManifest, options: 
     options.signal?.throwIfAborted()
     return { ...staged, model, inputs }
   })
+}
+
+const signalOf = ({ signal }: StageOptions): { signal?: AbortSignal } => (signal ? { signal } : {})
+
+/** @throws MR_USAGE for a model that has no intervals, or none yet of this definition. */
+export function intervalsOf(model: ModelManifest, table: LakeTable, { last, code }: Pick<StageOptions, 'last' | 'code'>): ByInterval {
+  if (model.refresh !== 'incremental' || !model.by)
+    throw new MillraceError('MR_USAGE', `"${model.name}" is not computed by intervals`, {
+      fix: `run \`millrace run ${model.name} --full\`: it is computed as a whole`,
+    })
+  if (!last || !table.current || table.properties[CODE] !== code)
+    throw new MillraceError('MR_USAGE', `"${model.name}" has not been computed by its present definition`, {
+      fix: `run \`millrace run ${model.name}\` first: that computes all of it`,
+    })
+  return { sql: inlineConstants(model.sql), units: [model.by], where: null }
 }
 
 /** When the newest input became what it is: a refresh of the same inputs gives the same rows, whenever it runs. */

@@ -18,8 +18,8 @@ test('a live model is computed again, a stream is not', { timeout: 60_000 }, asy
     server.child.kill('SIGKILL')
     rmSync(data, { recursive: true, force: true })
   })
-  const backfill = async (model: string) => {
-    const child = spawn(process.execPath, [join(root, 'bin', 'millrace.mjs'), 'backfill', model, '--json', '--data', data])
+  const backfill = async (model: string, ...args: string[]) => {
+    const child = spawn(process.execPath, [join(root, 'bin', 'millrace.mjs'), 'backfill', model, ...args, '--json', '--data', data])
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
     const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr)])
     return { status: await ended, out, errors }
@@ -46,7 +46,26 @@ test('a live model is computed again, a stream is not', { timeout: 60_000 }, asy
 
   const refused = await backfill('orders')
   assert.notEqual(refused.status, 0)
-  assert.match(refused.errors, /MR_USAGE.*not a live model/)
-  assert.match(refused.errors, /the live models are: amounts/)
-  assert.deepEqual(await server.sql("SELECT object FROM millrace.audit WHERE action = 'backfill'"), [['amounts']])
+  assert.match(refused.errors, /MR_USAGE.*not a model that is live or incremental by an interval/)
+  assert.match(refused.errors, /such models are: amounts/)
+  // A model without windows has no intervals to choose; a time is a time.
+  for (const [args, message] of [
+    [['--from', '2026-01-01'], /do not tell the window/],
+    [['--only-missing', '--dry-run'], /do not tell the window/],
+    [['--from', '2026-02-30'], /is not a time/],
+    [['--from', '2026-01-02', '--to', '2026-01-01'], /nothing lies between/],
+  ] as const) {
+    const { status: failed, errors: said } = await backfill('amounts', ...args)
+    assert.equal(failed, 2, said)
+    assert.match(said, /MR_USAGE/)
+    assert.match(said, message)
+  }
+  assert.deepEqual(
+    await server.sql("SELECT object, outcome, count(*)::INTEGER FROM millrace.audit WHERE action = 'backfill' GROUP BY ALL ORDER BY ALL"),
+    [
+      ['amounts', 'MR_USAGE', 3],
+      ['amounts', 'ok', 1],
+      ['orders', 'MR_USAGE', 1],
+    ],
+  )
 })

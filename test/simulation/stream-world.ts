@@ -160,6 +160,7 @@ export class StreamWorld {
     const pipelines = await makePipelines(
       {
         clock: this.clock,
+        intakeMs: () => 0,
         random: this.#random,
         log,
         lake,

@@ -1,7 +1,7 @@
 // Routes about live models that are computed again from history. The work is the pipeline's.
 import type { Rebuild } from '../../stream/pipeline.ts'
 import type { Caller } from '../answer.ts'
-import type { AdminParts } from './parts.ts'
+import type { AdminParts, BackfillAnswer, BackfillRequest } from './parts.ts'
 import type { Clocked } from './types.ts'
 
 export interface BackfillState extends Clocked {
@@ -10,9 +10,14 @@ export interface BackfillState extends Clocked {
   readonly rebuild: Rebuild | null
 }
 
-export async function startBackfill(parts: AdminParts, caller: Caller, model: string): Promise<BackfillState> {
-  await parts.startBackfill(caller, model)
-  return backfillState(parts, model)
+export async function startBackfill(
+  parts: AdminParts,
+  caller: Caller,
+  model: string,
+  request: BackfillRequest,
+): Promise<BackfillState & BackfillAnswer> {
+  const started = await parts.startBackfill(caller, model, request)
+  return { ...backfillState(parts, model), ...started }
 }
 
 export function backfillState(parts: AdminParts, model: string): BackfillState {

@@ -16,6 +16,7 @@ import type { StorageReport } from '../../orchestrate/verify-storage.ts'
 import type { CheckHistory } from '../../quality/history.ts'
 import type { CheckOutcome } from '../../quality/run-checks.ts'
 import type { Catalog } from '../../store/catalog.ts'
+import type { RangePlan } from '../../transform/range.ts'
 import type { Answerer, Caller } from '../answer.ts'
 
 export interface TokenInfo {
@@ -42,6 +43,23 @@ export interface StorageActions {
   removeBranch(who: Identity, table: string, branch: string): Promise<LakeTable>
 }
 
+export interface BackfillRequest {
+  /** Intervals from here on, UTC: '2026-01-31' or with a time. */
+  readonly from?: string
+  /** Before this. */
+  readonly to?: string
+  /** Only intervals of which the table has no row. */
+  readonly onlyMissing?: boolean
+  /** Say what it comes to, and change nothing. */
+  readonly dryRun?: boolean
+}
+
+export interface BackfillAnswer {
+  /** Computes chosen intervals. */
+  readonly run: string | null
+  readonly plan: RangePlan | null
+}
+
 export interface AdminParts {
   readonly clock: Clock
   readonly version: string
@@ -58,8 +76,11 @@ export interface AdminParts {
   readonly answerer: Answerer
   pipelines(): readonly PipelineFigures[]
   startRun(request: { assets: readonly string[]; checks: readonly string[]; full: boolean; by: string }): Promise<string | null>
-  /** A live model is computed again, beside what it shows. @throws MR_USAGE for another relation. */
-  startBackfill(who: Identity, model: string): Promise<void>
+  /**
+   * A live model is computed again, beside what it shows, or chosen intervals of a model in a run of their own; a dry run only says
+   * what it comes to. @throws MR_USAGE for another relation.
+   */
+  startBackfill(who: Identity, model: string, request: BackfillRequest): Promise<BackfillAnswer>
   /** Kinds of answers that changed; see AdminEvent. */
   onChange(listener: (key: readonly [string, string?]) => void): () => void
   readonly storage: StorageActions

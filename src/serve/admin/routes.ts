@@ -10,7 +10,7 @@ import { streamEvents } from './events.ts'
 import { readMoment } from './freshness.ts'
 import { lineage } from './lineage.ts'
 import { overview } from './overview.ts'
-import { type AdminParts, isVisible } from './parts.ts'
+import { type AdminParts, type BackfillRequest, isVisible } from './parts.ts'
 import { qualityPage, relationDetail, rowsPage, schemaPage, snapshotsPage, summaries } from './relations.ts'
 import { mayRun, resumeRun, runDetail, runs, startRun } from './runs.ts'
 import { advice, createBranch, maintain, publish, removeBranch, removeTag, restore, setTag, tags } from './storage.ts'
@@ -85,7 +85,9 @@ export function addAdmin(app: FastifyInstance, parts: AdminParts): void {
   )
   route('POST', '/verify', (caller) => forAdmin(caller, () => verifyAll(parts, caller)))
   route('GET', '/advice', (caller) => forAdmin(caller, () => advice(parts)))
-  route('POST', '/relations/:name/backfill', (caller, { params }) => forAdmin(caller, () => startBackfill(parts, caller, params['name']!)))
+  route('POST', '/relations/:name/backfill', (caller, { params, body }) =>
+    forAdmin(caller, () => startBackfill(parts, caller, params['name']!, (body ?? {}) as BackfillRequest)),
+  )
   route('GET', '/relations/:name/backfill', (caller, { params }) => forAdmin(caller, async () => backfillState(parts, params['name']!)))
   route('POST', '/relations/:name/restore', (caller, { params, body }) =>
     forAdmin(caller, () => restore(parts, caller, params['name']!, body)),

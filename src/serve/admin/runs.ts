@@ -204,7 +204,9 @@ export async function startRun(parts: AdminParts, caller: Caller, request: RunRe
 /** What failed and what waited for it, in a new run. */
 export async function resumeRun(parts: AdminParts, caller: Caller, id: string): Promise<RunStarted> {
   mustRun(caller)
-  const { steps } = await findRun(parts, caller, id)
+  const { recorded, steps } = await findRun(parts, caller, id)
+  if (recorded.run.trigger.startsWith('backfill '))
+    throw new MillraceError('MR_USAGE', `run ${id} is a backfill of chosen intervals`, { fix: 'start it again with `millrace backfill`' })
   const known = new Set(
     parts
       .manifest()

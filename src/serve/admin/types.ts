@@ -27,7 +27,7 @@
 // | GET /admin/runs?state=&hours=24&limit=&before=id | Runs | newest first |
 // | GET /admin/runs/:id | RunDetail | |
 // | POST /admin/runs | RunStarted | body RunRequest; 403 MR_ACCESS_DENIED unless `session.mayRun` |
-// | POST /admin/relations/:name/backfill | BackfillState | administrators: a live model is computed again; GET says how far |
+// | POST /admin/relations/:name/backfill | BackfillState | administrators: a live model is computed again, or chosen intervals; GET says how far |
 // | POST /admin/relations/:name/restore | Restored | administrators; body `{to}`, see `storage.ts`, as for the three below |
 // | GET, POST /admin/relations/:name/tags | Tags | administrators; body of POST `{tag, snapshot?, maxAgeMs?}` |
 // | POST /admin/relations/:name/tags/:tag/remove | Tags | administrators |

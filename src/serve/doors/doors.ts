@@ -38,6 +38,8 @@ export interface Doors {
   readonly port: number
   /** Who may write may have changed. */
   forget(): void
+  /** For how long the threads have had something to do, milliseconds: their mean. A thread that takes another's place begins anew. */
+  busyMs(): number
   /** Stops listening, and closes connections once they wait for nothing, or at once. */
   close(connections: 'idle' | 'all'): void
   /** Every thread has ended. */
@@ -90,6 +92,11 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     closed: ended.promise,
     forget() {
       for (const thread of threads) thread.say({ kind: 'forget' })
+    },
+    busyMs() {
+      let sum = 0
+      for (const thread of threads) sum += thread.busyMs
+      return sum / options.threads
     },
     close,
   }
@@ -150,6 +157,11 @@ class Thread {
 
   get isListening(): boolean {
     return this.#isListening
+  }
+
+  /** 0 once it has ended. */
+  get busyMs(): number {
+    return this.#worker.performance.eventLoopUtilization().active
   }
 
   say(message: ToThread, transfer: ArrayBuffer[] = []): void {

@@ -3,6 +3,13 @@
 import type { ColumnBatch } from '../../schema/batch.ts'
 import { joinColumns } from '../../schema/join-columns.ts'
 
+/** Some rows of a batch, all of the first `count` where `rows` is null. */
+export interface Rows {
+  readonly batch: ColumnBatch
+  readonly rows: Int32Array | null
+  readonly count: number
+}
+
 export interface Operator {
   /** Computes what `take` computes of each row before it changes anything, and changes nothing. */
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number, side: 0 | 1): void
@@ -14,6 +21,10 @@ export interface Operator {
   open(): ColumnBatch | null
   /** Of keyed results: rows that changed since the last call. */
   changed(): ColumnBatch | null
+  /** Of a lookup: keys of the right side have gone. */
+  forget?(batch: ColumnBatch, rows: Int32Array | null, count: number): void
+  /** No row of a stream that is still to come came before this, microseconds. */
+  settle?(arrivedUs: number): void
   /** Windows that are open; 0 where there are none. */
   readonly openWindows: number
   /** About how many of memory. */
