@@ -132,7 +132,7 @@ export function mustBeInPlace(data: DataDirectory): void {
     'MR_DATA_MOVED',
     `${data.path} was ${existsSync(at) ? 'copied' : 'moved'} from ${at}, and its tables name files there`,
     {
-      fix: 'run `millrace relocate` on it: their metadata is written anew',
+      fix: 'run `millrace relocate --in-place` on it: their metadata is written anew',
     },
   )
 }
