@@ -38,6 +38,11 @@ const print = (of: string, what: string, value: number, unit: string): void => {
   process.stdout.write(`${JSON.stringify(figure)}\n`)
 }
 const now = (): number => systemClock.monotonicMs()
+/** Milliseconds that this thread has computed: what is left of a pause on a machine that others use. */
+const computedMs = (): number => {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1_000
+}
 
 /** What is measured of both. */
 interface Kept {
@@ -53,11 +58,14 @@ async function measure(of: string, make: () => Kept): Promise<void> {
   const memory = process.memoryUsage()
   let kept = make()
   const pauses: number[] = []
+  const computed: number[] = []
   const change = (keys: number, stride: number): void => {
     for (let from = 0; from < keys; from += BATCH) {
       const startedMs = now()
+      const computedBeforeMs = computedMs()
       kept.change(from * stride, Math.min(BATCH, keys - from))
       pauses.push(now() - startedMs)
+      computed.push(computedMs() - computedBeforeMs)
     }
   }
   change(KEYS, 1)
@@ -66,6 +74,7 @@ async function measure(of: string, make: () => Kept): Promise<void> {
   const usual = pauses[pauses.length >> 1]!
   print(of, `longest batch of ${BATCH} rows while keys are added`, longest, 'ms')
   print(of, `usual batch of ${BATCH} rows`, usual, 'ms')
+  print(of, `longest batch of ${BATCH} rows while keys are added, computed`, Math.max(...computed), 'ms')
   const after = process.memoryUsage()
   print(of, 'memory a key, as counted', kept.bytes / KEYS, 'bytes')
   print(of, 'memory a key, of the process', (after.rss - memory.rss) / KEYS, 'bytes')
@@ -79,20 +88,36 @@ async function measure(of: string, make: () => Kept): Promise<void> {
   ] as const) {
     if (keys > 0) change(keys, 1)
     const cutMs = now()
+    const cutBeforeMs = computedMs()
     const saved = kept.save()
     const savedMs = now()
+    const cutComputedMs = computedMs() - cutBeforeMs
     const bytesBefore = written
-    before = await checkpoints.write(of, saved, before)
+    let isWriting = true
+    const writing = checkpoints.write(of, saved, before).finally(() => {
+      isWriting = false
+    })
+    let longest = 0
+    for (let lastMs = savedMs; isWriting; ) {
+      await new Promise<void>((resolve) => setImmediate(resolve))
+      longest = Math.max(longest, now() - lastMs)
+      lastMs = now()
+    }
+    before = await writing
     await checkpoints.prune(of, before)
+    print(of, `longest pause while a checkpoint is written after ${what} changed`, longest, 'ms')
     print(of, `pause of a cut after ${what} changed`, savedMs - cutMs, 'ms')
+    print(of, `pause of a cut after ${what} changed, computed`, cutComputedMs, 'ms')
     print(of, `checkpoint after ${what} changed, in the background`, now() - savedMs, 'ms')
     print(of, `checkpoint after ${what} changed`, written - bytesBefore, 'bytes')
   }
   kept = make()
   checkpoints = open()
   const startedMs = now()
+  const restoreBeforeMs = computedMs()
   kept.restore(await checkpoints.read(before!))
   print(of, 'recovery from the files', now() - startedMs, 'ms')
+  print(of, 'recovery from the files, computed', computedMs() - restoreBeforeMs, 'ms')
 }
 
 const SHAPE: Shape = {

@@ -1,4 +1,4 @@
-// Writes src/govern/functions.ts: which functions of DuckDB a question may use. Every function is denied by name (below), or
+// Writes src/engine/listed-functions.ts: which functions of DuckDB a question may use. Every function is denied by name (below), or
 // tried on rows that a policy hides: Parquet with dictionaries and a table in memory, in several clauses. One whose outcome
 // tells about hidden rows, or that could not be tried, is `strict`: restricted callers get it in two stages only.
 // Run it after an upgrade of the engine: node24 scripts/fuzz-functions.ts [name of one function, to see its verdict]
@@ -415,7 +415,7 @@ async function tryAll(): Promise<void> {
   }
   await Promise.all([work(), work()])
   const version = String((await connection.runAndReadAll('SELECT version()')).getRowsJson()[0]![0])
-  writeFileSync(new URL('../src/govern/functions.ts', import.meta.url), page(version, lists))
+  writeFileSync(new URL('../src/engine/listed-functions.ts', import.meta.url), page(version, lists))
   console.log({ tried, safe: lists.safe.length, strict: lists.strict.length, denied: lists.denied.length, forms: lists.forms })
 }
 

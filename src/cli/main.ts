@@ -195,6 +195,21 @@ function build(): Command {
   ).requiredOption('--to <snapshot>', 'id or tag of the snapshot')
   define(
     program,
+    'relocate',
+    'brings all tables and views to where the project has its lake now; only while no server runs',
+    ['relocate --dry-run', 'relocate --remove-old', 'relocate --in-place'],
+    async () => (await import('./relocate.ts')).relocate,
+  )
+    .option('--in-place', 'the files were copied already: only what holds their old paths is written anew')
+    .option(
+      '--from <place>',
+      'the place of before (default: the folder lake of the data directory; with --in-place where that was when it was last used)',
+    )
+    .option('--to <place>', 'with --in-place the place of now (default: the data directory)')
+    .option('--remove-old', 'removes the files of the old place at once')
+    .option('--dry-run', 'says how many files and bytes it is, and changes nothing')
+  define(
+    program,
     'maintain [tables...]',
     'joins small files, expires snapshots and does what else maintenance does by itself, now; says what it saved',
     ['maintain', 'maintain orders --json'],

@@ -29,10 +29,17 @@ export async function check(_: string[], options: CommandOptions & { readonly fl
   }
   if (compiled.ok) writeEnv(compiled.directory, compiled.manifest)
   const errors = compiled.findings.filter((finding) => finding.severity === 'error').length
-  output.data({ ok: compiled.ok, findings: compiled.findings })
+  const computed = computedBy(compiled.manifest)
+  const { ok, findings } = compiled
+  output.data({ ok, findings, ...(computed.length > 0 ? { computed: Object.fromEntries(computed) } : {}) })
   output.line(compiled.ok ? `${compiled.manifest.relations.length} relations, no errors` : `${errors} ${errors === 1 ? 'error' : 'errors'}`)
+  for (const [model, expressions] of computed) output.line(`${model}: DuckDB computes for each batch: ${expressions.join(', ')}`)
   return compiled.ok ? 0 : 1
 }
+
+/** Of live models: what the stream engine has no code for. */
+const computedBy = ({ relations }: Manifest): (readonly [model: string, expressions: readonly string[]])[] =>
+  relations.flatMap((relation) => (relation.kind === 'model' && relation.computed ? [[relation.name, relation.computed] as const] : []))
 
 /** Row types for the editor; written only when they changed. */
 export function writeEnv(directory: string, manifest: Manifest): void {

@@ -75,6 +75,7 @@ export const ERRORS = {
   MR_LAKE_IDEMPOTENCY: entry('The idempotency key was used for another request', 422),
   MR_LAKE_SPEC: entry('A partition or sort field is not possible', 400),
   MR_STORE_VERSION: entry('The control database belongs to a newer version', 500),
+  MR_DATA_MOVED: entry('The data directory was moved or copied', 409),
   MR_DATA_LOCKED: entry('Another process uses the data directory', 409),
   MR_DATA_DIRECTORY: entry('The data directory cannot be used', 500),
   MR_DATA_FULL: entry('The disk is full', 507, true),

@@ -104,6 +104,8 @@ export interface ModelManifest extends Common {
   readonly lookbackMs?: number
   readonly onChange?: 'recompute' | 'keep'
   readonly emit: 'final' | 'changes'
+  /** Of live models: SQL of the expressions that DuckDB computes for each batch, where there are any. */
+  readonly computed?: readonly string[]
   /** Of live models: memory of their state, where it is bounded. */
   readonly memoryBytes?: number
   /** Of live models: the latest row of `key` replaces the one before; otherwise rows are only added. */

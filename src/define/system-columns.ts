@@ -1,7 +1,7 @@
 // The columns that Millrace adds, and the relations that come with each stream: `<name>__late` and
 // `<name>__rejected`, and `<name>__archive` where rows are archived.
 import type { Field, Shape } from '../schema/type.ts'
-import type { Relation, StreamManifest } from './manifest.ts'
+import type { Relation, StreamManifest, TableManifest } from './manifest.ts'
 
 export const SYSTEM_FIELDS: readonly Field[] = [
   { name: '_partition', type: { kind: 'int' }, optional: false, doc: 'partition of the log' },
@@ -49,9 +49,18 @@ export const lateShape = (stream: Pick<StreamManifest, 'shape'>): Shape => ({
   fields: [...stream.shape.fields, ...SYSTEM_FIELDS, WATERMARK],
 })
 
-/** A stream as live SQL sees it: its event time, and the columns by which it says that rows are unique. */
-export const liveShape = (stream: StreamManifest): Shape & { readonly time: string; readonly unique: readonly string[] } => ({
-  ...storedShape(stream),
-  time: stream.time ?? '_ingested_at',
-  unique: stream.dedupe?.by ?? [],
-})
+/** A table in which a live model may look rows up: it has a key, and the log says what it was when. */
+export const isLookedUp = (relation: Relation): relation is TableManifest =>
+  relation.kind === 'table' && isLogged(relation) && relation.key.length > 0
+
+/**
+ * A relation as live SQL sees it: of a stream its event time, and the columns by which it says that rows are unique; of a table that
+ * rows are looked up in its key. Undefined for what no live model reads.
+ */
+export function liveShape(
+  relation: Relation,
+): (Shape & { readonly time: string; readonly unique: readonly string[]; readonly tableKey?: readonly string[] }) | undefined {
+  if (relation.kind === 'stream')
+    return { ...storedShape(relation), time: relation.time ?? '_ingested_at', unique: relation.dedupe?.by ?? [] }
+  return isLookedUp(relation) ? { ...storedShape(relation), time: '_ingested_at', unique: [], tableKey: relation.key } : undefined
+}

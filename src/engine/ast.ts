@@ -6,6 +6,7 @@ import { MillraceError } from '../core/errors.ts'
 import { parseJsonVerbatim, printJson } from '../core/json.ts'
 import type { Engine } from './duckdb.ts'
 import { placeOf } from './engine-error.ts'
+import { quoteText } from './sql-text.ts'
 
 /** A node of the tree: `type` and, for expressions, `class`; everything else by DuckDB's names. */
 export interface Node {
@@ -44,7 +45,7 @@ const CACHE_MAX = 1_000
 export async function openParser(engine: Engine): Promise<SqlParser> {
   const session = await engine.session()
   const parseText = session.prepared('SELECT json_serialize_sql($1::VARCHAR)')
-  const printTree = session.prepared('SELECT text, json_serialize_sql(text) FROM (SELECT json_deserialize_sql($1::JSON) AS text)')
+  const printTree = session.prepared(`SELECT text, json_serialize_sql(text) FROM (SELECT json_deserialize_sql($1::JSON) AS text)`)
   const parseOnce = async (text: string): Promise<Statement> => statementOf(text, String((await parseText([text])).rows[0]![0]))
   const cache = new Map<string, Statement>()
   return {
@@ -56,20 +57,36 @@ export async function openParser(engine: Engine): Promise<SqlParser> {
       if (cache.size > CACHE_MAX) cache.delete(cache.keys().next().value!)
       return copy(statement)
     },
-    async print(statement) {
-      checkParameterNames(statement)
-      const tree = copy(statement)
-      walk(tree.node, keepDouble)
-      const json = printJson({ error: false, statements: [tree] })
-      const [text, again] = (await printTree([json])).rows[0]!.map(String) as [string, string]
-      if (canonical(statementOf(text, again)) !== canonical(tree))
-        throw new MillraceError('MR_SQL_FORBIDDEN', 'the query uses a form that cannot be printed safely', {
-          fix: 'write it in a simpler way',
-        })
-      return text
-    },
+    print: (statement) => printStatement(statement, async (json) => (await printTree([json])).rows[0]!.map(String) as [string, string]),
     close: () => session.close(),
   }
+}
+
+/** As `openParser`, without a memory, over whoever runs one SELECT of one row and answers its columns as text. */
+export function treesOf(ask: (sql: string) => Promise<readonly string[]>): Pick<SqlParser, 'parse' | 'print'> {
+  return {
+    parse: async (text) => statementOf(text, (await ask(`SELECT json_serialize_sql(${quoteText(text)}) AS tree`))[0]!),
+    print: (statement) =>
+      printStatement(statement, async (json) => {
+        const [text, again] = await ask(
+          `SELECT text, json_serialize_sql(text) AS again FROM (SELECT json_deserialize_sql(CAST(${quoteText(json)} AS JSON)) AS text)`,
+        )
+        return [text!, again!]
+      }),
+  }
+}
+
+/** `print`: the text of a tree, and that text as a tree again. */
+async function printStatement(statement: Statement, print: (json: string) => Promise<readonly [string, string]>): Promise<string> {
+  checkParameterNames(statement)
+  const tree = copy(statement)
+  walk(tree.node, keepDouble)
+  const [text, again] = await print(printJson({ error: false, statements: [tree] }))
+  if (canonical(statementOf(text, again)) !== canonical(tree))
+    throw new MillraceError('MR_SQL_FORBIDDEN', 'the query uses a form that cannot be printed safely', {
+      fix: 'write it in a simpler way',
+    })
+  return text
 }
 
 /** A copy that the caller may change; verbatim numbers are frozen and shared. */

@@ -155,7 +155,8 @@ async function deletedRows(session: Session, touched: readonly Touched[]): Promi
   return [...positions].map(([path, all]) => ({ path: origins.get(path)!.path, positions: Float64Array.from(all) }))
 }
 
-async function keyRange(session: Session, keys: string, column: string): Promise<PruneTerm[]> {
+/** Of the keys of a SELECT: what the files that may hold them are found by. */
+export async function keyRange(session: Session, keys: string, column: string): Promise<PruneTerm[]> {
   const name = quoteName(column)
   const { rows } = await session.rows(`SELECT min(${name}), max(${name}), count(*) - count(${name}) FROM (${keys})`)
   const [min, max, nulls] = rows[0]! as [string | number | bigint | boolean | null, string | number | bigint | boolean | null, unknown]

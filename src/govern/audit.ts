@@ -2,6 +2,7 @@
 // Records of one turn are written together, in the order in which they were given.
 import { createHash } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
+import { asMillraceError } from '../core/errors.ts'
 import type { Store } from '../store/open-store.ts'
 import type { Identity } from './identity.ts'
 
@@ -27,6 +28,24 @@ export interface Audit {
   read(afterSequence: number, limit: number): Promise<readonly AuditRecord[]>
   /** The first record that does not fit, or null when the whole trail does. */
   verify(): Promise<{ sequence: number; reason: string } | null>
+}
+
+/** Does it and records it, whether it succeeded or by which error it was refused. */
+export async function audited<T>(
+  audit: Audit,
+  identity: Identity,
+  entry: Pick<AuditEntry, 'action' | 'object' | 'detail'>,
+  work: () => Promise<T>,
+  detailOf: (done: T) => AuditEntry['detail'] = () => ({}),
+): Promise<T> {
+  try {
+    const done = await work()
+    await audit.record(identity, { ...entry, outcome: 'ok', detail: { ...entry.detail, ...detailOf(done) } })
+    return done
+  } catch (cause) {
+    await audit.record(identity, { ...entry, outcome: asMillraceError(cause).code })
+    throw cause
+  }
 }
 
 const START = '0'.repeat(64)

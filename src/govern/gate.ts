@@ -3,7 +3,7 @@
 // the engine adds stays outside until somebody has looked at it.
 import { MillraceError } from '../core/errors.ts'
 import type { Node, Statement } from '../engine/ast.ts'
-import { DENIED_FUNCTIONS, SAFE_FUNCTIONS, STRICT_FUNCTIONS } from './functions.ts'
+import { DENIED_FUNCTIONS, SAFE_FUNCTIONS, STRICT_FUNCTIONS } from '../engine/listed-functions.ts'
 
 export interface Passed {
   /** Every table reference, CTE or not. */

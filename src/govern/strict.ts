@@ -4,7 +4,7 @@
 // and type; what is not known to be harmless needs two stages. The lists come from scripts/fuzz-functions.ts.
 import { parseJson } from '../core/json.ts'
 import type { Session } from '../engine/duckdb.ts'
-import { SAFE_FUNCTIONS, STRICT_FUNCTIONS } from './functions.ts'
+import { SAFE_FUNCTIONS, STRICT_FUNCTIONS } from '../engine/listed-functions.ts'
 
 /** A node of a plan; expressions have an `expression_class`. */
 interface PlanNode {

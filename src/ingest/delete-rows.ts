@@ -1,15 +1,20 @@
-// Deletes rows of a keyed table by their keys: what was acknowledged before is flushed, then the rows go in one commit of their
-// own, by deletion vectors where the table has them. Rows that are sent while it runs may come before or after. PROTOCOL rule 14.
-// What reads the log and not the table (processors that are told of it) is told of rows, never that they are gone.
+// Deletes rows of a keyed table by their keys. Of a table with a log it is said there first, so that live models that look rows up
+// know when; then what was acknowledged before is flushed, and the rows go in one commit of their own, by deletion vectors where
+// the table has them. A row that is in the log after the deletion stays. PROTOCOL rule 14. Processors that are told of the table
+// are told of rows, never that they are gone.
 import { MillraceError } from '../core/errors.ts'
 import type { Relation, TableManifest } from '../define/manifest.ts'
-import type { Engine } from '../engine/duckdb.ts'
+import { isLogged } from '../define/system-columns.ts'
+import type { Engine, Session } from '../engine/duckdb.ts'
 import { appendBatch } from '../engine/ingest.ts'
-import { mergeRows } from '../engine/merge.ts'
+import { keyRange, mergeRows } from '../engine/merge.ts'
 import { scanSql } from '../engine/scan.ts'
+import { quoteName } from '../engine/sql-text.ts'
 import { createSql, tableName, typedSql } from '../engine/tail.ts'
+import type { Lease } from '../lake/lease.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
+import type { Log } from '../log/log.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
 import { type CollectLimits, type CollectRequest, readLines } from './collect.ts'
@@ -17,6 +22,7 @@ import { type CollectLimits, type CollectRequest, readLines } from './collect.ts
 export interface DeleteParts {
   readonly engine: Engine
   readonly lake: Lake
+  readonly log: Pick<Log, 'append'>
   /** Commits the rows of the table that were acknowledged so far. */
   flush(table: string): Promise<void>
   onCommitted(table: LakeTable): void
@@ -24,6 +30,8 @@ export interface DeleteParts {
 
 /** Other writers, the table's own pipeline among them, may be faster so many times. */
 const TRY_MAX = 5
+
+const NEWLINE = Buffer.from('\n')
 
 let count = 0
 
@@ -41,8 +49,9 @@ export async function deleteRows(
   limits: CollectLimits,
 ): Promise<{ readonly accepted: number }> {
   const table = mustHaveKey(name, relation)
-  const keys = await readKeys(table, request, limits)
+  const { keys, lines } = await readKeys(table, request, limits)
   if (keys.rows === 0) return { accepted: 0 }
+  const until = isLogged(table) ? await sayInLog(parts.log, name, lines, keys.rows) : null
   await parts.flush(name)
   const session = await parts.engine.session()
   const place = `${name}#deleted${count++}`
@@ -52,7 +61,18 @@ export async function deleteRows(
     for (let attempt = 1; ; attempt++) {
       const now = await parts.lake.table(name)
       const rows = scanSql({ table: now, files: [], tails: [] })
-      const change = await mergeRows(session, { lake: parts.lake, table: now, key: table.key, rows, keys: typedSql(keys.shape, place) })
+      using lease = parts.lake.lease()
+      const isBefore =
+        until === null
+          ? null
+          : await keysBefore(session, lease, { lake: parts.lake, table: now, key: table.key, keys: typedSql(keys.shape, place), until })
+      const change = await mergeRows(session, {
+        lake: parts.lake,
+        table: now,
+        key: table.key,
+        rows,
+        keys: isBefore ?? typedSql(keys.shape, place),
+      })
       if (change.remove.length === 0 && !change.delete) break
       try {
         for (const committed of (await parts.lake.commit([change])).tables) parts.onCommitted(committed)
@@ -66,6 +86,31 @@ export async function deleteRows(
     await session.run(`DROP TABLE IF EXISTS ${tableName(place)}`).catch(() => {})
     session.close()
   }
+}
+
+/** Answers the offset of the first of them: a row with a higher one was sent after the deletion. */
+async function sayInLog(log: Pick<Log, 'append'>, name: string, payload: Uint8Array, count: number): Promise<number> {
+  const [said] = await log.append(name, [{ partition: 0, kind: 'deletes', payload, count, fingerprint: '' }])
+  return said!.first
+}
+
+interface Before {
+  readonly lake: Lake
+  readonly table: LakeTable
+  readonly key: readonly string[]
+  /** SELECT. */
+  readonly keys: string
+  /** Offset. */
+  readonly until: number
+}
+
+/** SELECT of those keys whose rows came before; rows that another engine wrote have no offset. */
+async function keysBefore(session: Session, lease: Lease, { lake, table, key, keys, until }: Before): Promise<string> {
+  const near = table.current ? await lake.files(table, table.current, await keyRange(session, keys, key[0]!)) : []
+  const files = await lease.local(near)
+  const isSame = key.map((column) => `o.${quoteName(column)} = k.${quoteName(column)}`).join(' AND ')
+  const rows = scanSql({ table, files, tails: [] })
+  return `SELECT k.* FROM (${keys}) AS k SEMI JOIN (${rows}) AS o ON ${isSame} AND (o._offset IS NULL OR o._offset < ${until})`
 }
 
 function mustHaveKey(name: string, relation: Relation | undefined): TableManifest {
@@ -87,14 +132,16 @@ async function readKeys(
   table: TableManifest,
   request: Omit<CollectRequest, 'idempotencyKey'>,
   limits: CollectLimits,
-): Promise<ColumnBatch> {
+): Promise<{ readonly keys: ColumnBatch; readonly lines: Uint8Array }> {
   const fields = table.key.map((column) => {
     const { default: _, ...field } = table.shape.fields.find(({ name }) => name === column)! // what is deleted is said, not assumed
     return field
   })
-  const { batch, rejects } = compileScanner({ fields }, { unknown: 'ignore' }).scan(await readLines(request, limits))
+  const payload = await readLines(request, limits)
+  const { batch, rejects, lineStart, lineEnd } = compileScanner({ fields }, { unknown: 'ignore' }).scan(payload)
   const [first] = rejects
-  if (!first) return batch
+  const lineOf = (_: unknown, row: number): Buffer => Buffer.concat([payload.subarray(lineStart[row]!, lineEnd[row]!), NEWLINE])
+  if (!first) return { keys: batch, lines: Buffer.concat(Array.from({ length: batch.rows }, lineOf)) }
   throw new MillraceError('MR_INGEST_REJECTED', `row ${first.line}: ${first.message}; nothing was deleted`, {
     fix: `give every row its key: ${table.key.join(', ')}`,
   })

@@ -6,7 +6,7 @@ import type { Disk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import { integer, type Random } from '../core/random.ts'
 import { isRemote } from '../objects/object-store.ts'
-import type { Catalog, CommitOutcome, TablePointer } from '../store/catalog.ts'
+import type { Catalog, CommitOutcome, CommitRequest, TablePointer } from '../store/catalog.ts'
 import { parentOf } from './location.ts'
 import type { MetadataFiles } from './metadata-files.ts'
 import { type Base, type StageContext, type Staged, stageChange } from './stage-change.ts'
@@ -155,7 +155,7 @@ async function tryOnce(
 export function movePointers(
   { catalog }: CommitContext,
   staged: readonly Staged[],
-  also: CommitAlso,
+  also: CommitAlso & Pick<CommitRequest, 'views' | 'moved'>,
   nowMs: number,
 ): Promise<CommitOutcome> {
   return catalog.commit({ tables: staged.map(moveOf), ...also, nowMs })

@@ -28,6 +28,7 @@ import { toPath } from './location.ts'
 import { MetadataFiles } from './metadata-files.ts'
 import { Pins } from './pins.ts'
 import { COMPACTION, type CompactionGroup, type CompactionOptions, planCompaction } from './plan-compaction.ts'
+import { type Relocated, type RelocateOptions, relocate } from './relocation/relocate.ts'
 import { type Removed, removeOrphans } from './remove-orphans.ts'
 import { restoreTable } from './restore.ts'
 import { MANIFESTS, type ManifestOptions, type RewrittenManifests, rewriteManifests } from './rewrite-manifests.ts'
@@ -126,6 +127,8 @@ export interface Lake {
   removeOrphans(olderThanMs: number): Promise<Removed>
   /** See `rewrite-manifests.ts`; null when there is nothing to gain. */
   rewriteManifests(table: string, options?: Partial<ManifestOptions>): Promise<RewrittenManifests | null>
+  /** See `relocation/relocate.ts`: all tables and views of one place are at another. */
+  relocate(options: RelocateOptions): Promise<Relocated>
   planCompaction(table: LakeTable, options?: Partial<CompactionOptions>): Promise<readonly CompactionGroup[]>
 }
 
@@ -216,6 +219,7 @@ export function openLake(options: LakeOptions): Lake {
       return { files: total((one) => one.files), bytes: total((one) => one.bytes) }
     },
     rewriteManifests: (table, limits) => rewriteManifests(context, table, { ...MANIFESTS, ...limits }),
+    relocate: (how) => relocate(context, how),
     planCompaction: async (table, limits) => planCompaction(table, await listed(table), { ...COMPACTION, ...limits }),
   }
 }

@@ -1,8 +1,11 @@
 // The durable ordered log: what every implementation (embedded segments, later Kafka) promises. A topic has partitions,
 // a partition is a sequence of records numbered from 0; a record is one line of NDJSON. PROTOCOL rules 1 to 5.
 
-/** Rows that the door accepted, rows that it rejected (raw bytes and reason as JSON), or a pipeline's decisions. */
-export type RecordKind = 'rows' | 'rejects' | 'control'
+/**
+ * Rows that the door accepted, rows that it rejected (raw bytes and reason as JSON), a pipeline's decisions, or keys of a table whose
+ * rows are gone (rows of JSON with at least the key).
+ */
+export type RecordKind = 'rows' | 'rejects' | 'control' | 'deletes'
 
 export interface Append {
   readonly partition: number

@@ -28,6 +28,8 @@ export interface PipelineFigures {
   readonly counts: StreamCounts | null
   /** Of live models. */
   readonly live: LiveCounts | null
+  /** Of a stream with a key: the part of recent rows that one key has at least, where that is known. */
+  readonly hotKeyShare: number | null
   /** About how much memory its state takes, of processors and live models. */
   readonly stateBytes: number | null
   /** Of a live model that is computed again; what it had is shown. */
@@ -92,6 +94,7 @@ export class Figures {
       makes,
       counts: sink instanceof Materialize ? sink.counts : null,
       live: sink instanceof Live ? sink.counts : null,
+      hotKeyShare: sink instanceof Materialize ? sink.hotKeyShare : null,
       stateBytes: sink instanceof Live || sink instanceof Process ? sink.stateBytes : null,
       rebuild: pipeline.rebuild,
       stopped: this.#stopped.get(pipeline.settings.name) ?? null,
@@ -108,6 +111,7 @@ export class Figures {
         const known = figures.inputs.map(({ watermarkUs }) => watermarkUs).filter((us) => us !== null)
         if (known.length > 0) gauges.watermark(figures.name, nowMs / 1_000 - Math.min(...known) / 1e6)
         if (figures.live) for (const [outcome, count] of Object.entries(figures.live)) gauges.rows(figures.makes, outcome, count)
+        if (figures.hotKeyShare !== null) gauges.hotKey(figures.topics[0]!, figures.hotKeyShare)
         if (figures.stateBytes !== null) gauges.state(figures.name, figures.stateBytes)
         const { counts } = figures
         if (counts) for (const [outcome, count] of Object.entries(counts)) gauges.rows(figures.topics[0]!, outcome, count)

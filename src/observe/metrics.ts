@@ -31,6 +31,7 @@ export interface Gauges {
   rows(relation: string, outcome: string, count: number): void
   watermark(pipeline: string, secondsBehind: number): void
   state(pipeline: string, bytes: number): void
+  hotKey(stream: string, share: number): void
   cache(figures: CacheFigures): void
 }
 
@@ -50,6 +51,7 @@ export function openMetrics(): Metrics {
   const lag = gauge('pipeline_lag_records', 'Records in the log that a pipeline has not read', ['pipeline', 'topic', 'partition'])
   const watermark = gauge('pipeline_watermark_delay_seconds', 'Now minus the watermark', ['pipeline'])
   const state = gauge('pipeline_state_bytes', 'Memory of the state of a processor or live model', ['pipeline'])
+  const hotKey = gauge('stream_hot_key_share', 'Part of recent rows of a stream that its most frequent key has, at least', ['stream'])
   const classified = gauge('stream_records', 'Records of a stream by what became of them: in = out + late + rejected + deduplicated', [
     'stream',
     'outcome',
@@ -78,6 +80,7 @@ export function openMetrics(): Metrics {
     freshness: (relation, seconds) => freshness.set({ relation }, seconds),
     rows: (stream, outcome, count) => classified.set({ stream, outcome }, count),
     state: (pipeline, bytes) => state.set({ pipeline }, bytes),
+    hotKey: (stream, share) => hotKey.set({ stream }, share),
     watermark: (pipeline, seconds) => watermark.set({ pipeline }, seconds),
     cache(figures) {
       for (const one of [cacheReads, cacheDownloaded, cacheEvicted, cacheDamaged]) one.reset()

@@ -43,6 +43,7 @@ import type { Binder } from './binder.ts'
 import { type Compiled, type CompileOptions, compile } from './compile.ts'
 import { diff } from './diff.ts'
 import { openBinder } from './open-binder.ts'
+import { describeRun } from './plan.ts'
 
 // Most of what follows does not type-check, which is the point: JavaScript and a stale env file get here too.
 // biome-ignore lint/suspicious/noExplicitAny: wrong on purpose
@@ -524,6 +525,24 @@ test('a live model may join streams, read subqueries and names of WITH, and wind
     bought,
     other,
   )
+})
+
+test('a live model looks up in keyed tables over HTTP, and has DuckDB compute what the stream engine has no code for', async () => {
+  const people = table('people', { id: t.string(), name: t.string() }, { from: http(), key: 'id' })
+  const seen = model(
+    'seen_by',
+    sql`SELECT c.session, regexp_extract(c.session, '([a-z]+)', 1) AS family, p.name FROM ${clicks} c LEFT JOIN ${people} p ON c.session = p.id`,
+    { fresh: 'live' },
+  )
+  const { manifest, findings: found } = await compiled([clicks, hidden, people, seen])
+  assert.deepEqual(found, [])
+  const { inputs, computed } = manifest.relations.find(({ name }) => name === 'seen_by') as ModelManifest
+  assert.deepEqual([inputs, computed], [['clicks', 'people'], ["regexp_extract(session, '([a-z]+)', 1)"]])
+  assert.match(describeRun(manifest.relations.find(({ name }) => name === 'seen_by')!), /; DuckDB computes for each batch: regexp_extract/)
+  const alone = model('m', sql`SELECT id FROM ${people}`, { fresh: 'live' })
+  await expectOne(/MR_PLAN_LIVE_SHAPE model "m": the table "people" without a stream/, people, alone)
+  const varying = model('m', sql`SELECT random() AS r FROM ${clicks}`, { fresh: 'live' })
+  await expectOne(/MR_PLAN_LIVE_SHAPE model "m": random\(\.\.\.\) is not supported/, clicks, hidden, varying)
 })
 
 test('models: declared columns are a contract', async () => {

@@ -131,7 +131,7 @@ async function compileRelation(scope: Scope, definition: RelationDefinition, que
 
 async function addRelation(scope: Scope, relation: Relation): Promise<void> {
   scope.relations.set(relation.name, relation)
-  await makeKnown(scope, relation.name, relation.kind === 'stream' ? liveShape(relation) : storedShape(relation))
+  await makeKnown(scope, relation.name, liveShape(relation) ?? storedShape(relation))
   if (relation.kind === 'stream') await makeKnown(scope, lateName(relation.name), lateShape(relation))
   if (relation.keep.archive !== undefined) await makeKnown(scope, archiveName(relation.name), storedShape(relation))
   const isLive = relation.kind === 'model' && relation.refresh === 'live'

@@ -120,6 +120,10 @@ function modelAction(change: Change, model: ModelManifest): StepAction {
   return model.refresh === 'live' ? 'rebuild_live' : 'rebuild_model'
 }
 
+/** What the stream engine has no code for. */
+const ofDuckDb = ({ computed = [] }: Pick<ModelManifest, 'computed'>): string =>
+  computed.length === 0 ? '' : `; DuckDB computes for each batch: ${computed.join(', ')}`
+
 /** How a relation gets its rows: derived from `fresh`, `refresh` and the source, and never stated by the user. */
 export function describeRun(relation: Relation): string {
   if (relation.kind === 'stream')
@@ -136,7 +140,7 @@ export function describeRun(relation: Relation): string {
     case 'view':
       return `view: computed by each question. ${where}`
     case 'live':
-      return `live: ${relation.emit === 'final' ? 'a row when its window closes' : 'rows change while their window is open'}. SQL compiled to the stream engine`
+      return `live: ${relation.emit === 'final' ? 'a row when its window closes' : 'rows change while their window is open'}. SQL compiled to the stream engine${ofDuckDb(relation)}`
     case 'full':
     case 'scd2':
     case 'incremental': {

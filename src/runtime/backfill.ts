@@ -65,7 +65,12 @@ export async function byInterval(parts: StepParts, model: ModelManifest): Promis
 async function closedWindows(parts: StepParts, model: ModelManifest): Promise<ByInterval> {
   const parser = await openParser(parts.engine)
   try {
-    const query = await compileModel(parser, parts.manifest(), model)
+    const query = await compileModel({ parser, engine: parts.engine }, parts.manifest(), model)
+    const table = query.streams.find((name) => parts.manifest().relations.some((other) => other.name === name && other.kind === 'table'))
+    if (table !== undefined)
+      throw new MillraceError('MR_USAGE', `"${model.name}" looks rows up in "${table}", and what that was then only its log knows`, {
+        fix: `run \`millrace backfill ${model.name}\`: all of it is computed from the logs`,
+      })
     const window = resultWindow(query)
     if (!window)
       throw new MillraceError('MR_USAGE', `rows of "${model.name}" do not tell the window that they belong to`, {

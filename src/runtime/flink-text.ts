@@ -2,7 +2,7 @@
 // source of each table (its WITH clause) is left to whoever takes it there.
 import { MillraceError } from '../core/errors.ts'
 import type { Manifest, StreamManifest } from '../define/manifest.ts'
-import { storedShape } from '../define/system-columns.ts'
+import { isLookedUp, liveShape, storedShape } from '../define/system-columns.ts'
 import { printFlink, printFlinkStream } from '../engine/algebra/print-flink.ts'
 import { inlineConstants } from '../engine/sql-text.ts'
 import { openBinder } from '../plan/open-binder.ts'
@@ -28,6 +28,7 @@ export async function flinkText(manifest: Manifest, name: string): Promise<Flink
   const binder = await openBinder()
   try {
     for (const stream of streams) await binder.define(stream.name, storedShape(stream))
+    for (const table of manifest.relations.filter(isLookedUp)) await binder.define(table.name, liveShape(table)!)
     await binder.inspect(text)
     const live = await binder.checkLive(text)
     if (live === undefined || live instanceof MillraceError) throw live ?? new MillraceError('MR_ASSERT', 'cannot be: no tree')

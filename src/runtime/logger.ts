@@ -30,6 +30,7 @@ export function openLogger(level: string, clock: Clock): Logger {
           ...fields,
           'error.code': error.code,
           'error.message': error.message,
+          ...(error.fix ? { 'error.fix': error.fix } : {}),
           ...(error.cause instanceof Error ? { 'error.stack_trace': error.cause.stack } : {}),
         },
         message,

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { asMillraceError } from '../core/errors.ts'
 import { EventBus } from '../core/events.ts'
 import { systemRandom } from '../core/random.ts'
+import { audited } from '../govern/audit.ts'
 import { deleteRows } from '../ingest/delete-rows.ts'
 import { Figures } from '../observe/figures.ts'
 import { openMetrics } from '../observe/metrics.ts'
@@ -172,6 +173,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
         {
           engine,
           lake,
+          log,
           flush: async (table) =>
             void (await Promise.all(pipelines.flatMap(({ makes, pipeline }) => (makes === table ? [pipeline.flush()] : [])))),
           onCommitted: runs.changedOutside,
@@ -209,23 +211,24 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       startRun: runs.start,
       startBackfill: async (who, model, request) => {
         const parts = { manifest, pipelines, runner, steps: runs.steps, code: options.code }
-        const started = await startBackfill(parts, who.user, model, request)
-        if (!request.dryRun) await audit.record(who, { action: 'backfill', object: model, outcome: 'ok', detail: { ...request } })
-        return started
+        const start = () => startBackfill(parts, who.user, model, request)
+        return request.dryRun ? start() : audited(audit, who, { action: 'backfill', object: model, detail: { ...request } }, start)
       },
       onChange: (listener) => bus.on((event) => listener(event.key)),
       tokens,
       storage: actions,
-      publish: async (who, tables, branch) => {
-        const published = await publishBranch(runs.steps, tables, branch)
-        await audit.record(who, { action: 'publish', object: tables.join(', '), outcome: 'ok', detail: { branch } })
-        return published
-      },
-      maintain: async (who, tables) => {
-        const done = await maintenance.run(tables, who.user)
-        await audit.record(who, { action: 'maintain', object: tables.join(', ') || '*', outcome: 'ok', detail: { run: done.runId } })
-        return done
-      },
+      publish: (who, tables, branch) =>
+        audited(audit, who, { action: 'publish', object: tables.join(', '), detail: { branch } }, () =>
+          publishBranch(runs.steps, tables, branch),
+        ),
+      maintain: (who, tables) =>
+        audited(
+          audit,
+          who,
+          { action: 'maintain', object: tables.join(', ') || '*', detail: {} },
+          () => maintenance.run(tables, who.user),
+          ({ runId }) => ({ run: runId }),
+        ),
       verifyAudit: () => audit.verify(),
     },
   })

@@ -21,7 +21,7 @@ import { deployTables, openRelations } from './deploy.ts'
 import type { Logger } from './logger.ts'
 import type { NodeOptions } from './node-options.ts'
 import { openCatalog } from './open-catalog.ts'
-import { archivePlaces, lastArchives, openWarehouse } from './warehouse.ts'
+import { archivePlaces, lastArchives, mustBeInPlace, openWarehouse, recordPlace } from './warehouse.ts'
 
 export interface Storage {
   readonly store: Store
@@ -45,11 +45,13 @@ export async function openStorage(
   closers.push(() => store.close())
   const log = await openEmbeddedLog({ disk: nodeDisk, clock, directory: directory.log, onEvent: (event) => tellLog(logger, event) })
   closers.push(() => log.close())
+  mustBeInPlace(directory)
   const warehouse = await openWarehouse(
     { clock, random: systemRandom, environment: options.variables, data: directory, cacheBytes: settings.cacheBytes },
     options.lake,
     archivePlaces(manifest),
   )
+  recordPlace(directory)
   mkdirSync(directory.temp, { recursive: true })
   const engine = await openEngine({
     clock,

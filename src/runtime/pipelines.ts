@@ -1,12 +1,14 @@
 // The pipelines of a manifest: one for each logged relation, each processor and each live model, independent of one another.
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
-import type { Manifest, ModelManifest, ProcessorManifest, StreamManifest } from '../define/manifest.ts'
-import { isLogged, liveShape, storedShape } from '../define/system-columns.ts'
+import type { Manifest, ModelManifest, ProcessorManifest, Relation, StreamManifest } from '../define/manifest.ts'
+import { isLogged, isLookedUp, liveShape, storedShape } from '../define/system-columns.ts'
 import { columnsRead } from '../engine/algebra/columns-read.ts'
-import { compileLive } from '../engine/algebra/read-query.ts'
+import { readLive } from '../engine/algebra/read-live.ts'
 import type { LiveQuery } from '../engine/algebra/relation.ts'
+import type { ShapeOf } from '../engine/algebra/source.ts'
 import type { SqlParser } from '../engine/ast.ts'
+import { rowComputer } from '../engine/compute-rows.ts'
 import type { Engine } from '../engine/duckdb.ts'
 import { readHistory } from '../engine/history.ts'
 import type { RelationStore } from '../engine/relations.ts'
@@ -85,7 +87,9 @@ function build(
 function sourceOf(parts: PipelinesParts, manifest: Manifest, topic: StreamManifest, shape = topic.shape): StreamSource {
   // A row of a keyed table replaces the one before, whenever it comes: it is never late.
   const latenessMs = isKeyed(topic) ? Number.POSITIVE_INFINITY : topic.latenessMs
-  const stream = { ...topic, shape, partitions: partitionsOf(topic), latenessMs }
+  const relation = topic as Relation
+  const tableKey = isLookedUp(relation) ? { tableKey: relation.key } : {}
+  const stream = { ...topic, shape, partitions: partitionsOf(topic), latenessMs, ...tableKey }
   return new StreamSource(parts.log, stream, compileScanner(topic.shape), compileRowChecks(manifest.checks, topic.name, shape))
 }
 
@@ -95,8 +99,9 @@ const materializeName = (topic: string): string => `stream:${topic}`
 const isKeyed = (topic: { readonly kind: string }): boolean => topic.kind === 'table'
 
 function materializePipeline(parts: PipelinesParts, manifest: Manifest, relation: StreamManifest): RunningPipeline {
-  const { name, shape } = relation
-  const sink = new Materialize({ name, shape, keyed: isKeyed(relation) }, parts.relations)
+  const { name, shape, key } = relation
+  const keyed = isKeyed(relation)
+  const sink = new Materialize({ name, shape, keyed, ...(keyed || key === undefined ? {} : { key }) }, parts.relations)
   return build(parts, manifest, { name: materializeName(name), topics: [relation], code: hash(shape), makes: name, sink })
 }
 
@@ -121,25 +126,43 @@ function processPipeline(parts: PipelinesParts, manifest: Manifest, processor: P
   return build(parts, manifest, { name: `process:${name}`, topics: [input], code: hash(processor), makes: name, sink })
 }
 
-export async function compileModel(parser: SqlParser, manifest: Manifest, model: ModelManifest): Promise<LiveQuery> {
+/** The query of a live model as its pipeline runs it. */
+export async function compileModel(
+  { parser, engine }: Pick<PipelinesParts, 'parser' | 'engine'>,
+  manifest: Manifest,
+  model: ModelManifest,
+): Promise<LiveQuery> {
   const statement = await parser.parse(inlineConstants(model.sql))
-  return compileLive(statement.node, (name) => {
+  const shapeOf: ShapeOf = (name) => {
     const relation = manifest.relations.find((candidate) => candidate.name === name)
-    return relation?.kind === 'stream' ? liveShape(relation) : undefined
-  })
+    return relation && liveShape(relation)
+  }
+  return readLive(statement.node, shapeOf, { parser, typeOf: (select) => typeOf(engine, select) })
 }
 
 /** A changed definition is a new pipeline: it goes through the history of its streams, and replaces the table's rows then. */
 async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: ModelManifest): Promise<RunningPipeline> {
-  const query = await compileModel(parts.parser, manifest, model)
-  const topics = query.streams.map((stream) => streamOf(manifest, stream))
+  const query = await compileModel(parts, manifest, model)
+  // What is read of a table is what a stream has too.
+  const topics = query.streams.map((topic) => manifest.relations.find(({ name }) => name === topic) as StreamManifest)
   const code = hash([query, model.shape])
   const owner = `live:${model.name}`
   const name = `${owner}@${code}`
   const read = new Map(topics.map((topic) => [topic.name, shapeRead(manifest, query, topic)]))
   const shapes = new Map(topics.map((topic) => [topic.name, storedShape({ ...topic, shape: read.get(topic.name)! })]))
-  const sink = new Live(model, query, (stream) => shapes.get(stream)!, parts.relations)
+  const sink = new Live(model, query, (stream) => shapes.get(stream)!, parts.relations, rowComputer(parts.engine))
   return build(parts, manifest, { name, topics, read, code, makes: model.name, sink, owner, openHistory: historyOf(parts) })
+}
+
+/** Of the one column of a SELECT. */
+async function typeOf(engine: Engine, select: string): Promise<string> {
+  const session = await engine.session()
+  try {
+    const { rows } = await session.rows(`DESCRIBE ${select}`)
+    return String(rows[0]![1])
+  } finally {
+    session.close()
+  }
 }
 
 /** What a live model needs of a stream's rows: the columns that it names and those that decide which rows are out. */
@@ -152,7 +175,9 @@ function shapeRead({ checks }: Manifest, query: LiveQuery, { name, shape, time, 
 /** A stream as its own pipeline has committed it: rows, offsets and watermarks belong to one commit. */
 const historyOf =
   ({ catalog, checkpoints, lake, engine }: PipelinesParts): OpenHistory =>
-  async ({ topic, stream }) => {
+  async ({ topic, stream, isTable, positions }) => {
+    // The log tells all of a table that it still has: the rows before it are those that nothing has replaced since.
+    if (isTable && positions[0] === 0) return null
     // Nested columns do not come back from files as the text that batches hold: such a model has what the log still has.
     if (stream.shape.fields.some(({ type }) => isNested(type))) return null
     const progress = () => catalog.progress(materializeName(topic))
@@ -169,7 +194,11 @@ const historyOf =
         if (checkpoint?.location === location) throw error
       }
     }
-    const below = Array.from({ length: stream.partitions }, (_, index) => offsets.find(({ partition }) => partition === index)?.next ?? 0)
+    const committed = Array.from(
+      { length: stream.partitions },
+      (_, index) => offsets.find(({ partition }) => partition === index)?.next ?? 0,
+    )
+    const below = isTable ? positions.slice() : committed
     // Read after the offsets: what the table has beyond them is left to the log.
     const table = await lake.table(topic)
     const rows = readHistory({ engine, lake }, { table, shape: stream.shape, below })

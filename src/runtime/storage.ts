@@ -3,11 +3,11 @@
 import { systemClock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
 import { systemRandom } from '../core/random.ts'
-import { openEngine } from '../engine/duckdb.ts'
+import { type Engine, openEngine } from '../engine/duckdb.ts'
 import { fileNames } from '../engine/file-names.ts'
 import { type Audit, openAudit } from '../govern/audit.ts'
 import type { Identity } from '../govern/identity.ts'
-import { openLake } from '../lake/open-lake.ts'
+import { type Lake, openLake } from '../lake/open-lake.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
 import { isRemote } from '../objects/object-store.ts'
 import type { CommittedOffset } from '../orchestrate/verify-storage.ts'
@@ -18,7 +18,7 @@ import { takeDataDirectory } from './data-directory.ts'
 import { openCatalog } from './open-catalog.ts'
 import { readSettings } from './settings.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
-import { lastArchives, lastWarehouse, openWarehouse } from './warehouse.ts'
+import { lastArchives, lastPlace, lastWarehouse, mustBeInPlace, openWarehouse, recordPlace, type Warehouse } from './warehouse.ts'
 
 /** Whoever may open the files. */
 export const LOCAL_ADMINISTRATOR: Identity = { user: 'local', tokenId: 'local', roles: [], isAdmin: true }
@@ -26,10 +26,24 @@ export const LOCAL_ADMINISTRATOR: Identity = { user: 'local', tokenId: 'local', 
 export interface Storage {
   readonly actions: StorageActions
   readonly audit: Audit
+  readonly lake: Lake
+  readonly engine: Engine
+  /** Where the project wants its tables: what it chose when it last ran. */
+  readonly warehouse: Warehouse
+  /** Tables are in another's catalog. */
+  readonly isExternal: boolean
+  /** Where the directory was when it was last used. */
+  readonly place: string
+  /** Its tables name files where it is now. */
+  recordPlace(): void
 }
 
-/** @throws MR_DATA_LOCKED while a server runs on the directory. */
-export async function withStorage<T>(data: string, action: (storage: Storage) => Promise<T>): Promise<T> {
+/** @throws MR_DATA_LOCKED while a server runs on the directory; MR_DATA_MOVED unless `mayBeMoved`. */
+export async function withStorage<T>(
+  data: string,
+  action: (storage: Storage) => Promise<T>,
+  { mayBeMoved = false }: { readonly mayBeMoved?: boolean } = {},
+): Promise<T> {
   const directory = takeDataDirectory(data)
   const closers: (() => Promise<void> | void)[] = [() => directory.release()]
   try {
@@ -43,6 +57,7 @@ export async function withStorage<T>(data: string, action: (storage: Storage) =>
       tempDirectory: directory.temp,
     })
     closers.push(() => engine.close())
+    if (!mayBeMoved) mustBeInPlace(directory)
     const { cacheBytes, lakeLocations } = readSettings(process.env)
     const warehouse = await openWarehouse(
       { clock: systemClock, random: systemRandom, environment: process.env, data: directory, cacheBytes },
@@ -65,6 +80,12 @@ export async function withStorage<T>(data: string, action: (storage: Storage) =>
     const offsets = () => deployedOffsets(store)
     return await action({
       audit,
+      lake,
+      engine,
+      place: lastPlace(directory),
+      recordPlace: () => recordPlace(directory),
+      warehouse,
+      isExternal: lastWarehouse(directory)?.kind === 'rest',
       actions: makeStorageActions({ clock: systemClock, lake, engine, log, audit, offsets, onChanged: () => {} }),
     })
   } finally {

@@ -1,6 +1,6 @@
 // Where a data directory's tables and checkpoints lie: in it, or in an object store with a cache beside. What the project chose
 // is kept in `<data>/warehouse.json`, without secrets, for commands that work on the directory without the project.
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
@@ -73,7 +73,8 @@ export async function openWarehouse(
   const id = readChosen(data)?.id ?? uuidV7(parts.clock.nowMs(), parts.random)
   // A place that was used before has tables still.
   const places = [...new Set([...lastArchives(data), ...archives])]
-  writeChosen(data, { id, lake: lake ?? null, archives: places })
+  const at = readChosen(data)?.at
+  writeChosen(data, { id, lake: lake ?? null, archives: places, ...(at === undefined ? {} : { at }) })
   const archived = places.map(archivesIn)
   const chosen = lake?.kind === 'rest' ? lake.files : lake
   if (!chosen) {
@@ -111,11 +112,38 @@ export const lastWarehouse = (data: DataDirectory): LakeSettings | undefined => 
 /** The archives that the directory ever used: their tables stay where they are. */
 export const lastArchives = (data: DataDirectory): readonly string[] => readChosen(data)?.archives ?? []
 
+/** Where the directory was when it was last used. */
+export const lastPlace = (data: DataDirectory): string => readChosen(data)?.at ?? data.path
+
+/** From now on its tables are where it is. */
+export function recordPlace(data: DataDirectory): void {
+  const chosen = readChosen(data)
+  if (chosen && chosen.at !== data.path) writeChosen(data, { ...chosen, at: data.path })
+}
+
+/**
+ * A directory that was moved has tables that name files where it was, and a copy those of the one that it was copied from, which it
+ * would change. @throws MR_DATA_MOVED
+ */
+export function mustBeInPlace(data: DataDirectory): void {
+  const at = lastPlace(data)
+  if (at === data.path || (existsSync(at) && realpathSync(at) === realpathSync(data.path))) return
+  throw new MillraceError(
+    'MR_DATA_MOVED',
+    `${data.path} was ${existsSync(at) ? 'copied' : 'moved'} from ${at}, and its tables name files there`,
+    {
+      fix: 'run `millrace relocate --in-place` on it: their metadata is written anew',
+    },
+  )
+}
+
 interface Chosen {
   /** Of the data directory. */
   readonly id: string
   readonly lake: LakeSettings | null
   readonly archives?: readonly string[]
+  /** Where the directory was when it was last used: its tables name their files by that. */
+  readonly at?: string
 }
 
 function readChosen(data: DataDirectory): Chosen | undefined {

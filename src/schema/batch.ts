@@ -86,6 +86,14 @@ export function selectRows(batch: ColumnBatch, rows: Int32Array, count = rows.le
   return { shape: batch.shape, rows: count, columns: batch.columns.map((column) => selectColumn(column, rows, count)) }
 }
 
+/** A column of nulls. */
+export function nullColumn(lane: Column['kind'], count: number): Column {
+  const nulls = new Uint8Array(count).fill(1)
+  if (lane === 'number') return { kind: lane, values: new Float64Array(count), nulls }
+  if (lane === 'integer') return { kind: lane, values: new Float64Array(count), big: null, nulls }
+  return { kind: lane, bytes: new Uint8Array(0), start: new Int32Array(count), length: new Int32Array(count), nulls }
+}
+
 /** One column of `selectRows`. */
 export function selectColumn(column: Column, rows: Int32Array, count: number): Column {
   const nulls = column.nulls ? pick(column.nulls, new Uint8Array(count), rows) : null

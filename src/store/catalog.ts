@@ -60,6 +60,8 @@ export interface CommitRequest {
   }[]
   /** The same for views. */
   readonly views?: readonly { readonly name: string; readonly from: string | null; readonly to: string }[]
+  /** Checkpoints below `from` are below `to` from now on: a relocation's. Absolute paths without a slash at their end. */
+  readonly moved?: { readonly from: string; readonly to: string }
   /** A pipeline's progress, replaced as a whole per (pipeline, topic, partition). */
   readonly pipeline?: {
     readonly name: string

@@ -104,6 +104,7 @@ async function commit(tx: Kysely<Tables>, request: CommitRequest): Promise<Commi
 export async function writeLocal(tx: Kysely<Tables>, request: CommitRequest): Promise<number> {
   await writeFinished(tx, request.finished, request.nowMs)
   await writeProgress(tx, request)
+  await moveCheckpoints(tx, request)
   await writeRefresh(tx, request)
   for (const cursor of request.cursors ?? []) {
     await tx
@@ -157,6 +158,15 @@ async function writeProgress(tx: Kysely<Tables>, { pipeline }: CommitRequest): P
     .values({ pipeline: pipeline.name, location, code })
     .onConflict((conflict) => conflict.column('pipeline').doUpdateSet({ location, code }))
     .execute()
+}
+
+async function moveCheckpoints(tx: Kysely<Tables>, { moved }: CommitRequest): Promise<void> {
+  if (!moved) return
+  for (const { pipeline, location } of await tx.selectFrom('checkpoints').select(['pipeline', 'location']).execute()) {
+    if (!location.startsWith(`${moved.from}/`)) continue
+    const to = `${moved.to}${location.slice(moved.from.length)}`
+    await tx.updateTable('checkpoints').set({ location: to }).where('pipeline', '=', pipeline).execute()
+  }
 }
 
 async function writeRefresh(tx: Kysely<Tables>, { refresh, nowMs }: CommitRequest): Promise<void> {

@@ -102,7 +102,7 @@ test('a checkpoint that is damaged, missing or of another version says so; one o
 test('what is written is in proportion to what has changed', async () => {
   const { store, clock, checkpoints } = world()
   const leaf = bytesOf(8 << 20, 7)
-  const states: ChainLeaf[] = Array.from({ length: 256 }, (_, i) => ({ $chain: `s${i}`, base: bytesOf(8 << 10, i), added: null }))
+  const states: ChainLeaf[] = Array.from({ length: 256 }, (_, i) => ({ $chain: `s${i}`, base: [bytesOf(8 << 10, i)], added: [] }))
   const spent = async (state: unknown, before: string | null): Promise<[string, number]> => {
     await clock.advance(5)
     const from = store.written
@@ -115,7 +115,7 @@ test('what is written is in proportion to what has changed', async () => {
   const [second, nothing] = await spent({ leaf, states: same }, first)
   assert.ok(nothing < 80_000, `${nothing} bytes though nothing changed`)
   leaf[5_000_000] = 1
-  const added = same.map((chain, i): ChainLeaf => (i < 3 ? { ...chain, added: bytesOf(1_000, 300 + i) } : chain))
+  const added = same.map((chain, i): ChainLeaf => (i < 3 ? { ...chain, added: [bytesOf(1_000, 300 + i)] } : chain))
   const [, little] = await spent({ leaf, states: added }, second)
   assert.ok(little - nothing < 30_000, `${little} bytes for one block and 3,000 bytes`)
 })
@@ -156,12 +156,12 @@ test('after a crash between any two steps the committed state is there, whole, a
         const given = how.map((kind, i): ChainLeaf => {
           const isFirst = chains[i]!.length === 0
           const text = bytesOf(1 + ((n * 37) % 900), n * 4 + i)
-          if (kind === 'none' && !isFirst) return { $chain: `${i}`, base: null, added: null }
-          return kind === 'add' && !isFirst ? { $chain: `${i}`, base: null, added: text } : { $chain: `${i}`, base: text, added: null }
+          if (kind === 'none' && !isFirst) return { $chain: `${i}`, base: null, added: [] }
+          return kind === 'add' && !isFirst ? { $chain: `${i}`, base: null, added: [text] } : { $chain: `${i}`, base: [text], added: [] }
         })
         chains = chains.map((own, i) => {
           const { base, added } = given[i]!
-          return base ? [base] : added ? [...own, added] : own
+          return base ? [...base] : [...own, ...added]
         })
         store.failAfter = failAfter ?? -1
         let location: string | null = null

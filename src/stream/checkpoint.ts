@@ -41,7 +41,7 @@ const MAGIC = Buffer.from('MRC2')
 /** What is left of a file, below which it is moved into the next one. */
 const LIVE_MIN = 0.3
 /** Bytes after which others have their turn. */
-const TURN_BYTES = 1 << 20
+const TURN_BYTES = 256 << 10
 const SUFFIX = '.checkpoint'
 
 /** Collects the pieces of one new file. */
@@ -119,20 +119,24 @@ export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random
       for (const leaf of bytes) {
         const keys: string[] = []
         for (let at = 0; at < leaf.length; at += BLOCK_BYTES) {
-          const block = leaf.subarray(at, Math.min(leaf.length, at + BLOCK_BYTES))
+          const size = Math.min(leaf.length - at, BLOCK_BYTES)
+          const block = leaf instanceof Uint8Array ? leaf.subarray(at, at + size) : leaf.block(at, size)
           const key = hash('sha256', block, 'base64')
           blocks[key] ??= before?.blocks[key] ?? draft.add(block)
           keys.push(key)
           await draft.turn(block.length)
         }
+        if (!(leaf instanceof Uint8Array)) leaf.release()
         leaves.push(keys)
       }
       const chained: Record<string, Piece[]> = {}
       for (const { $chain: name, base, added } of chains) {
-        const pieces = base ? [draft.add(base)] : [...(before?.chains[name] ?? [])]
-        if (added) pieces.push(draft.add(added))
+        const pieces = base ? [] : [...(before?.chains[name] ?? [])]
+        for (const part of [...(base ?? []), ...added]) {
+          pieces.push(draft.add(part))
+          await draft.turn(part.length)
+        }
         chained[name] = pieces
-        await draft.turn((base?.length ?? 0) + (added?.length ?? 0))
       }
       await move(own, draft, blocks, chained)
       const head: Head = { version: 2, state: json, bytes: leaves, chains: chained, blocks }

@@ -6,6 +6,7 @@ import { asMillraceError, MillraceError } from '../core/errors.ts'
 import type { ModelManifest } from '../define/manifest.ts'
 import { rejectedName } from '../define/system-columns.ts'
 import type { LiveQuery } from '../engine/algebra/relation.ts'
+import type { ComputeRows } from '../engine/compute-rows.ts'
 import type { RelationStore, WritableRelation } from '../engine/relations.ts'
 import type { LakeTable } from '../lake/types.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
@@ -46,15 +47,21 @@ export class Live implements Sink {
   #isDirty = false
   #isShown = false
 
-  /** `shapeOf`: columns of a stream's deliveries, the system columns too. */
-  constructor(model: ModelManifest, query: LiveQuery, shapeOf: (stream: string) => Shape, relations: RelationStore) {
+  /** `shapeOf`: columns of a stream's deliveries, the system columns too; `compute`: where DuckDB computes some of its expressions. */
+  constructor(
+    model: ModelManifest,
+    query: LiveQuery,
+    shapeOf: (stream: string) => Shape,
+    relations: RelationStore,
+    compute: ComputeRows | null = null,
+  ) {
     this.#name = model.name
     this.#shape = model.shape
     this.#emit = model.emit
     this.#limitBytes = model.memoryBytes ?? Number.POSITIVE_INFINITY
     this.#relation = relations.writable(model.name)
     this.#rejected = relations.writable(rejectedName(model.name))
-    this.#chain = new Chain(query, shapeOf, model.shape)
+    this.#chain = new Chain(query, shapeOf, model.shape, compute)
     this.#poison = new Poison(model.name, this.#chain)
   }
 
@@ -92,15 +99,26 @@ export class Live implements Sink {
   }
 
   async apply(delivery: Delivery): Promise<void> {
-    const { batch, classified } = delivery
-    const { out } = classified
+    const { out } = delivery.classified
+    let from = 0
+    for (const { before, batch } of delivery.deletes) {
+      await this.#take(delivery, out.subarray(from, before))
+      this.#chain.forget(delivery.topic, batch)
+      from = before
+    }
+    await this.#take(delivery, out.subarray(from))
+  }
+
+  async #take(delivery: Delivery, out: Int32Array): Promise<void> {
+    const { topic, batch } = delivery
     if (out.length === 0) return
     this.#isDirty = true
     let rejected = 0
     try {
-      await this.#append(this.#chain.take(delivery.topic, batch, out.length === batch.rows ? null : out, out.length))
+      const entered = await this.#chain.enter(topic, batch, out.length === batch.rows ? null : out, out.length)
+      await this.#append(this.#chain.pass(entered))
     } catch (error) {
-      rejected = await this.#takeSound(delivery, error)
+      rejected = await this.#takeSound(delivery, out, error)
     }
     const counts = this.#counts
     this.#counts = {
@@ -114,11 +132,11 @@ export class Live implements Sink {
    * Expressions over rows are computed before any state changes, so what failed on some can be taken without them. Answers how
    * many were set aside. @throws the error itself when it is none of a row: an aggregate that overflows, say.
    */
-  async #takeSound(delivery: Delivery, error: unknown): Promise<number> {
+  async #takeSound(delivery: Delivery, out: Int32Array, error: unknown): Promise<number> {
     if (asMillraceError(error).code !== 'MR_SQL_RUNTIME') throw error
-    const { sound, rejected } = this.#poison.sift(delivery, delivery.classified.out)
+    const { sound, rejected } = await this.#poison.sift(delivery, out)
     if (rejected.length === 0) throw error
-    if (sound.length > 0) await this.#append(this.#chain.take(delivery.topic, delivery.batch, sound, sound.length))
+    if (sound.length > 0) await this.#append(this.#chain.pass(await this.#chain.enter(delivery.topic, delivery.batch, sound, sound.length)))
     await this.#rejected.append(rejectedBatch(rejected))
     return rejected.length
   }
@@ -148,6 +166,10 @@ export class Live implements Sink {
     await this.#append(this.#chain.changed())
     if (this.#emit === 'changes' && (this.#isDirty || closed !== null)) await this.#show(this.#chain.open())
     this.#isDirty = false
+  }
+
+  settle(arrivedMs: number): void {
+    this.#chain.settle(arrivedMs * 1_000)
   }
 
   async #append(batch: ColumnBatch | null): Promise<void> {

@@ -7,6 +7,7 @@ import { lateName, lateShape, rejectedName } from '../define/system-columns.ts'
 import type { RelationStore, WritableRelation } from '../engine/relations.ts'
 import type { LakeTable } from '../lake/types.ts'
 import { type Column, type ColumnBatch, selectRows } from '../schema/batch.ts'
+import { HotKey } from './hot-key.ts'
 import { rejectedBatch } from './rejected.ts'
 import type { Cut, Sink } from './sink.ts'
 import type { Delivery } from './source.ts'
@@ -30,18 +31,26 @@ export class Materialize implements Sink {
   readonly #late: WritableRelation | null
   readonly #rejected: WritableRelation
   readonly #lateShape: ColumnBatch['shape']
+  readonly #keyIndex: number
+  readonly #hotKey = new HotKey()
   #counts: StreamCounts = ZERO
 
   /** `stream.kind` 'table' (keyed) has no late rows. */
-  constructor(stream: Pick<StreamManifest, 'name' | 'shape'> & { readonly keyed: boolean }, relations: RelationStore) {
+  constructor(stream: Pick<StreamManifest, 'name' | 'shape' | 'key'> & { readonly keyed: boolean }, relations: RelationStore) {
     this.#out = relations.writable(stream.name)
     this.#late = stream.keyed ? null : relations.writable(lateName(stream.name))
     this.#rejected = relations.writable(rejectedName(stream.name))
     this.#lateShape = lateShape(stream)
+    this.#keyIndex = stream.shape.fields.findIndex(({ name }) => name === stream.key)
   }
 
   get counts(): StreamCounts {
     return this.#counts
+  }
+
+  /** Of a stream with a key: the part of recent rows that the most frequent one has; null while that is not known. */
+  get hotKeyShare(): number | null {
+    return this.#hotKey.share
   }
 
   get #relations(): readonly WritableRelation[] {
@@ -66,6 +75,8 @@ export class Materialize implements Sink {
     if (out.length > 0) await this.#out.append(out.length === batch.rows ? batch : selectRows(batch, out))
     if (late.length > 0 && this.#late) await this.#late.append(this.#lateRows(batch, late, classified.lateWatermarkUs))
     if (rejected.length > 0) await this.#rejected.append(rejectedBatch(rejected))
+    const keys = batch.columns[this.#keyIndex]
+    if (keys) this.#hotKey.take(keys, batch.rows)
     const counts = this.#counts
     this.#counts = {
       in: counts.in + batch.rows + rejected.length,

@@ -9,6 +9,7 @@ import type { Log } from '../log/log.ts'
 import type { Catalog } from '../store/catalog.ts'
 import type { CheckpointStore } from './checkpoint.ts'
 import { IdleWatch } from './idle.ts'
+import { Lookups } from './lookups.ts'
 import { breathe, type Round, rest } from './pace.ts'
 import { type OpenHistory, replay } from './replay.ts'
 import type { Cut, Sink } from './sink.ts'
@@ -90,6 +91,7 @@ export class Pipeline {
   readonly #sink: Sink
   readonly #stop = new AbortController()
   readonly #idleWatch: IdleWatch | null
+  readonly #lookups: Lookups<Input>
   #generation = ''
   /** Location of the checkpoint of the last commit. */
   #checkpoint: string | null = null
@@ -108,6 +110,8 @@ export class Pipeline {
   /** Ends of the log that a rebuilt model has to reach before it is shown. */
   #caughtUpAt: readonly number[] = []
   #rebuildAsked: (() => void)[] = []
+  /** Of those who asked before what runs began. */
+  #rebuilding: (() => void)[] = []
   #replayedRows = 0
   #isReplaying = false
   #ready: Promise<void>
@@ -126,8 +130,9 @@ export class Pipeline {
     this.#sources = sources
     this.#inputs = sources.flatMap((source) => source.positions.map((_, partition) => ({ source, topic: source.topic, partition })))
     this.#sink = sink
-    const decides =
-      sources.length > 1 ? sources.some(({ hasWatermark }) => hasWatermark) : sink.ownsStream && sources[0]!.needsIdleDecisions
+    this.#lookups = new Lookups(this.#inputs)
+    const timed = sources.filter(({ hasWatermark }) => hasWatermark).length
+    const decides = timed > 1 || (sink.ownsStream && sources[0]!.needsIdleDecisions)
     this.#idleWatch = decides
       ? new IdleWatch(
           parts.clock,
@@ -146,9 +151,14 @@ export class Pipeline {
       topic,
       partition,
       position: source.positions[partition]!,
-      committed: this.#flushed[index] ?? null,
+      committed: this.#keptFrom(source.positions[partition]!, this.#flushed[index]),
       watermarkUs: source.watermarkOf(partition),
     }))
+  }
+
+  /** One that computes everything again needs what it has not read yet, however far it had been. */
+  #keptFrom(position: number, committed: number | undefined): number | null {
+    return committed === undefined ? null : this.#isAnew ? Math.min(position, committed) : committed
   }
 
   get topics(): readonly string[] {
@@ -200,7 +210,7 @@ export class Pipeline {
   /** How far a rebuild is; null while none is under way. */
   get rebuild(): Rebuild | null {
     if (this.#mustStartAnew) return { historyRows: 0, leftInLog: null }
-    if (!this.#sink.isRebuilding && this.#rebuildAsked.length === 0) return null
+    if (!this.#sink.isRebuilding && this.#rebuilding.length === 0) return null
     const left = this.#ends().reduce((sum, end, index) => sum + end - this.#positions[index]!, 0)
     return { historyRows: this.#replayedRows, leftInLog: this.#isReplaying ? null : left }
   }
@@ -246,7 +256,7 @@ export class Pipeline {
       }
     }
     await this.#flushing
-    for (const resolve of [...this.#flushAsked.splice(0), ...this.#rebuildAsked.splice(0)]) resolve()
+    for (const asked of [this.#flushAsked, this.#rebuildAsked, this.#rebuilding]) for (const resolve of asked.splice(0)) resolve()
   }
 
   async #recover(): Promise<void> {
@@ -255,7 +265,8 @@ export class Pipeline {
     this.#flushError = null
     await catalog.acquire(this.settings.name, this.#generation)
     const progress = (await this.#ownsTable()) ? await catalog.progress(this.settings.name) : { offsets: [], checkpoint: null }
-    this.#isAnew = this.#rebuildAsked.length > 0 || progress.offsets.length === 0
+    this.#rebuilding.push(...this.#rebuildAsked.splice(0))
+    this.#isAnew = this.#rebuilding.length > 0 || progress.offsets.length === 0
     const { offsets, checkpoint } = this.#isAnew ? { offsets: [], checkpoint: null } : progress
     const state = checkpoint && ((await checkpoints.read(checkpoint.location)) as PipelineState)
     this.#checkpoint = checkpoint?.location ?? null
@@ -271,6 +282,7 @@ export class Pipeline {
     this.#lastCutMs = clock.monotonicMs()
     this.#caughtUpAt = this.#ends()
     this.#idleWatch?.reset()
+    this.#lookups.reset()
     await this.#sink.tick(this.watermarkUs)
   }
 
@@ -285,23 +297,32 @@ export class Pipeline {
     this.#replayedRows = 0
     if (!this.#isAnew || !this.#openHistory) return
     this.#isReplaying = true
-    const opened = await Promise.all(this.#sources.map(this.#openHistory))
+    // Of tables the log has what the lake has not: versions that were replaced. It is read beside the streams; what is older comes first.
+    await this.#replay(this.#sources.filter(({ isTable }) => isTable))
+    await this.#replay(this.#sources.filter(({ isTable }) => !isTable))
+    if (this.#stop.signal.aborted) return
+    this.#isReplaying = false
+    await this.#sink.tick(this.watermarkUs)
+  }
+
+  async #replay(sources: readonly StreamSource[]): Promise<void> {
+    const opened = await Promise.all(sources.map(this.#openHistory!))
     const histories = opened.filter((history) => history !== null)
-    const streams = this.#sources.map(({ stream }) => stream)
+    const streams = sources.map(({ stream }) => stream)
     for await (const { deliveries, watermarkUs } of replay(histories, streams)) {
       for (const delivery of deliveries) {
+        const input = this.#inputs.find(({ topic, partition }) => topic === delivery.topic && partition === delivery.partition)!
+        await this.#lookups.before(input, delivery, (table) => this.#read(table))
         await this.#sink.apply(delivery)
         this.#replayedRows += delivery.batch.rows
       }
       await this.#sink.tick(watermarkUs)
       if (this.#stop.signal.aborted) return
     }
-    for (const [index, source] of this.#sources.entries()) {
+    for (const [index, source] of sources.entries()) {
       const history = opened[index]
       if (history) await source.restore(history.offsets, history.state)
     }
-    this.#isReplaying = false
-    await this.#sink.tick(this.watermarkUs)
   }
 
   async #loop(onProgress: () => void): Promise<void> {
@@ -311,6 +332,8 @@ export class Pipeline {
       const ends = this.#ends()
       const didRead = await this.#readAll()
       await this.#sink.tick(this.watermarkUs)
+      const { arrivedMs } = this.#lookups
+      if (arrivedMs !== null) this.#sink.settle?.(arrivedMs)
       if (this.#flushError) throw this.#flushError
       if (this.#isFlushDue()) await this.#startFlush(onProgress)
       for (const { topic, decisions } of this.#idleWatch?.due() ?? []) await this.#parts.log.append(topic, decisions)
@@ -322,9 +345,9 @@ export class Pipeline {
     await this.#flushing
   }
 
-  /** A rebuild was asked for, and what runs is none. */
+  /** A rebuild was asked for after what runs had begun. */
   get #mustStartAnew(): boolean {
-    return this.#rebuildAsked.length > 0 && !this.#isAnew
+    return this.#rebuildAsked.length > 0
   }
 
   #ends(): number[] {
@@ -344,19 +367,22 @@ export class Pipeline {
 
   async #readAll(): Promise<boolean> {
     let didRead = false
-    for (const input of this.#inputs) {
-      const { source, topic, partition } = input
-      if (!source.hasMore(partition)) continue
-      const delivery = await source.read(partition, this.settings.readBytes)
-      if (!delivery) continue
-      didRead = true
-      if (delivery.batch.rows > 0 || delivery.rejected.length > 0 || source.isDerived) this.#idleWatch?.saw(input)
-      this.#readMs = delivery.appendMs.at(-1) ?? this.#parts.clock.nowMs()
-      await this.#sink.apply(delivery)
-      const lag = this.#parts.log.range(topic, partition).end - delivery.next
-      this.#parts.onEvent({ kind: 'applied', pipeline: this.settings.name, partition, delivery, lag })
-    }
+    for (const input of this.#inputs) if (await this.#read(input)) didRead = true
     return didRead
+  }
+
+  /** The next records of one partition; false when there are none. */
+  async #read(input: Input): Promise<boolean> {
+    const { source, topic, partition } = input
+    const delivery = source.hasMore(partition) ? await source.read(partition, this.settings.readBytes) : null
+    if (!delivery) return false
+    if (delivery.batch.rows > 0 || delivery.rejected.length > 0 || source.isDerived) this.#idleWatch?.saw(input)
+    this.#readMs = delivery.appendMs.at(-1) ?? this.#parts.clock.nowMs()
+    await this.#lookups.before(input, delivery, (table) => this.#read(table))
+    await this.#sink.apply(delivery)
+    const lag = this.#parts.log.range(topic, partition).end - delivery.next
+    this.#parts.onEvent({ kind: 'applied', pipeline: this.settings.name, partition, delivery, lag })
+    return true
   }
 
   get #hasUncommitted(): boolean {
@@ -366,7 +392,7 @@ export class Pipeline {
   #isFlushDue(): boolean {
     if (this.#flushing) return false
     // What replaces other rows is committed as soon as it is as far as the log was, and not before.
-    if (this.#sink.isRebuilding || this.#rebuildAsked.length > 0)
+    if (this.#sink.isRebuilding || this.#rebuilding.length > 0)
       return this.#isAnew && this.#positions.every((position, index) => position >= this.#caughtUpAt[index]!)
     if (!this.#hasUncommitted) {
       for (const resolve of this.#flushAsked.splice(0)) resolve()
@@ -389,7 +415,7 @@ export class Pipeline {
     this.#flushing = this.#commit(cut, offsets, sources)
       .then((tables) => {
         this.#flushed = offsets
-        if (this.#isAnew) for (const resolve of this.#rebuildAsked.splice(0)) resolve()
+        for (const resolve of this.#rebuilding.splice(0)) resolve()
         this.#isAnew = false
         onProgress()
         const tookMs = this.#parts.clock.monotonicMs() - startedMs

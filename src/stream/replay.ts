@@ -99,7 +99,18 @@ class Splitter {
       const redriven = new Uint8Array(own.rows).fill(1)
       const classified = { ...this.#classifiers[partition]!.classify(own, { appendMs, redriven }), redriven: 0 }
       const next = offsets[own.rows - 1]! + 1
-      return { topic: this.#stream.name, partition, next, batch: own, classified, rejected: [], appendMs, offsets, controls: [] }
+      return {
+        topic: this.#stream.name,
+        partition,
+        next,
+        batch: own,
+        classified,
+        rejected: [],
+        appendMs,
+        offsets,
+        controls: [],
+        deletes: [],
+      }
     })
   }
 }

@@ -19,6 +19,8 @@ export interface Sink {
   apply(delivery: Delivery): Promise<void>
   /** Called after each round of reads with the least watermark over all partitions, microseconds. */
   tick(watermarkUs: number | null): Promise<void>
+  /** Of a sink that looks rows up in tables: no row of a stream that is still to come came before this. */
+  settle?(arrivedMs: number): void
   /** Bytes that wait for the next flush. */
   readonly pendingBytes: number
   readonly pendingRows: number

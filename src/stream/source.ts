@@ -11,6 +11,7 @@ import type { Scan, Scanner } from '../schema/scan/scanner.ts'
 import type { Shape } from '../schema/type.ts'
 import { type Classified, type ClassifiedStream, Classifier, type ClassifierState } from './classify.ts'
 import { decisionsOf } from './control.ts'
+import { deletedKeys } from './deleted-keys.ts'
 import { type RejectedRow, rejectedFromDoor, rejectedFromScan } from './rejected.ts'
 import type { FailedCheck } from './row-checks.ts'
 
@@ -29,6 +30,16 @@ export interface Delivery {
   readonly offsets: Float64Array
   /** Records that are neither rows nor rejects: recorded decisions. */
   readonly controls: readonly Control[]
+  /** Keys of a table that have gone. */
+  readonly deletes: readonly Deletes[]
+}
+
+/** Rows that have gone together. */
+export interface Deletes {
+  /** The row of `classified.out` before which they stand, as an index of that list. */
+  readonly before: number
+  /** With the columns of the delivery's batch: the key and the system's are there, the others null. */
+  readonly batch: ColumnBatch
 }
 
 /** A recorded decision, or a tick: a record that says only that time has passed. */
@@ -46,7 +57,11 @@ export interface SourceState {
   readonly partitions: readonly ClassifierState[]
 }
 
-export type SourceStream = ClassifiedStream & Pick<StreamManifest, 'name' | 'partitions'>
+export type SourceStream = ClassifiedStream &
+  Pick<StreamManifest, 'name' | 'partitions'> & {
+    /** Of a keyed table: the columns of its key. */
+    readonly tableKey?: readonly string[]
+  }
 
 const REREAD_BYTES = 4 << 20
 
@@ -92,6 +107,11 @@ export class StreamSource {
   /** Rows of a keyed table are never late and move no watermark: what is computed with them does not wait for them. */
   get hasWatermark(): boolean {
     return Number.isFinite(this.#stream.latenessMs)
+  }
+
+  /** The latest row of a key is the row of the table. */
+  get isTable(): boolean {
+    return this.#stream.tableKey !== undefined
   }
 
   /** How far rows may come behind the newest, microseconds. */
@@ -191,9 +211,11 @@ export class StreamSource {
     const rejected: RejectedRow[] = []
     const pieces: { part: RowsPart; classified: Classified }[] = []
     const controls: Control[] = []
+    const deletes: Deletes[] = []
     let before = 0
     for (const part of parts) {
       if (part.kind === 'rejects') addAll(rejected, part.rows)
+      else if (part.kind === 'deletes') deletes.push({ before, batch: part.batch })
       else if (part.kind === 'control') {
         if (part.watermarkUs !== null) classifier.advanceTo(part.watermarkUs)
         controls.push({
@@ -209,7 +231,7 @@ export class StreamSource {
         pieces.push({ part, classified })
       }
     }
-    return { ...joinPieces(this.#shape, partition, pieces), topic: this.#stream.name, partition, next, rejected, controls }
+    return { ...joinPieces(this.#shape, partition, pieces), topic: this.#stream.name, partition, next, rejected, controls, deletes }
   }
 
   /** Cuts log batches into runs that are scanned at once: rows of one shape follow each other. */
@@ -224,6 +246,9 @@ export class StreamSource {
         i++
       } else if (batch.kind === 'rejects') {
         parts.push({ kind: 'rejects', rows: rejectedFromDoor(batch).filter((row) => row.offset >= from && row.offset < until) })
+        i++
+      } else if (batch.kind === 'deletes') {
+        parts.push({ kind: 'deletes', batch: deletedKeys(batch, { from, until, shape: this.#shape, key: this.#stream.tableKey ?? [] }) })
         i++
       } else {
         const run = [batch]
@@ -274,6 +299,7 @@ interface RowsPart {
 type Part =
   | RowsPart
   | { readonly kind: 'rejects'; readonly rows: readonly RejectedRow[] }
+  | { readonly kind: 'deletes'; readonly batch: ColumnBatch }
   | { readonly kind: 'control'; readonly watermarkUs: number | null; readonly offset: number; readonly appendMs: number }
 
 interface ScannedRun {

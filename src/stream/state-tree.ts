@@ -1,13 +1,24 @@
-// The state of a pipeline as a tree of plain JSON whose large leaves are bytes, and back. A leaf is either a `Uint8Array`, which
-// is cut into blocks so that those which have not changed need not be written again; or a chain: a base and what was added to it
-// since. Trees go from thread to thread as they are, so leaves are plain objects.
+// The state of a pipeline as a tree of plain JSON whose large leaves are bytes, and back. A leaf is either bytes, which are cut into
+// blocks so that those which have not changed need not be written again, at hand or to be read of what was frozen; or a chain: a
+// base and what was added to it since. Trees of chains go from thread to thread as they are, so chains are plain objects.
 
-/** What a sink gives of a chain: a new base, or what is to be added; null for nothing. */
+/** Bytes as of a cut, which are read later, while what they are of goes on changing. */
+export interface FrozenLeaf {
+  readonly $frozen: true
+  /** In bytes. */
+  readonly length: number
+  /** A copy; `start` is a multiple of the block size. */
+  block(start: number, size: number): Uint8Array
+  /** It is not read any more. */
+  release(): void
+}
+
+/** What a sink gives of a chain: a new base or null for the one that there is, and what is to be added to it; each in pieces. */
 export interface ChainLeaf {
   /** Unlike that of every other chain of the pipeline. */
   readonly $chain: string
-  readonly base: Uint8Array | null
-  readonly added: Uint8Array | null
+  readonly base: readonly Uint8Array[] | null
+  readonly added: readonly Uint8Array[]
 }
 
 /** What it is given back: the base and all that was added, in order. */
@@ -19,18 +30,19 @@ export interface ChainContent {
 /** What the leaves of a tree became, by their numbers: `{ $bytes: n }`, `{ $chain: name }`. */
 export interface SplitTree {
   readonly json: unknown
-  readonly bytes: readonly Uint8Array[]
+  readonly bytes: readonly (Uint8Array | FrozenLeaf)[]
   readonly chains: readonly ChainLeaf[]
 }
 
+const isFrozen = (value: object): value is FrozenLeaf => '$frozen' in value
 const isChain = (value: object): value is ChainLeaf => '$chain' in value
 
 export function splitTree(tree: unknown): SplitTree {
-  const bytes: Uint8Array[] = []
+  const bytes: (Uint8Array | FrozenLeaf)[] = []
   const chains: ChainLeaf[] = []
   const visit = (value: unknown): unknown => {
     if (typeof value !== 'object' || value === null) return value
-    if (value instanceof Uint8Array) return { $bytes: bytes.push(value) - 1 }
+    if (value instanceof Uint8Array || isFrozen(value)) return { $bytes: bytes.push(value) - 1 }
     if (Array.isArray(value)) return value.some((own) => typeof own === 'object') ? value.map(visit) : value
     if (!isChain(value)) return Object.fromEntries(Object.entries(value).map(([name, own]) => [name, visit(own)]))
     chains.push(value)

@@ -60,5 +60,12 @@ test('a live model is computed again, a stream is not', { timeout: 60_000 }, asy
     assert.match(said, /MR_USAGE/)
     assert.match(said, message)
   }
-  assert.deepEqual(await server.sql("SELECT object FROM millrace.audit WHERE action = 'backfill'"), [['amounts']])
+  assert.deepEqual(
+    await server.sql("SELECT object, outcome, count(*)::INTEGER FROM millrace.audit WHERE action = 'backfill' GROUP BY ALL ORDER BY ALL"),
+    [
+      ['amounts', 'MR_USAGE', 3],
+      ['amounts', 'ok', 1],
+      ['orders', 'MR_USAGE', 1],
+    ],
+  )
 })

@@ -62,7 +62,24 @@ after(() => {
 })
 
 const COMMANDS = [
-  ...['init', 'dev', 'start', 'check', 'plan', 'apply', 'run', 'query', 'status', 'logs', 'verify', 'restore', 'doctor', 'token', 'tag'],
+  ...[
+    'init',
+    'dev',
+    'start',
+    'check',
+    'plan',
+    'apply',
+    'run',
+    'query',
+    'relocate',
+    'status',
+    'logs',
+    'verify',
+    'restore',
+    'doctor',
+    'token',
+    'tag',
+  ],
   ...['maintain', 'branch', 'publish', 'backfill'],
   ...[
     'token create',

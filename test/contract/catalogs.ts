@@ -66,6 +66,23 @@ export function contract(run: Run): void {
     assert.equal((await commit('g2', 9)).kind, 'committed')
   })
 
+  run('checkpoints of a place move with it, others stay', async (catalog) => {
+    for (const [name, location] of [
+      ['orders', '/old/checkpoints/1'],
+      ['clicks', '/older/checkpoints/1'],
+    ] as const) {
+      await catalog.acquire(name, 'g')
+      await catalog.commit({
+        tables: [],
+        pipeline: { name, generation: 'g', offsets: [], checkpoint: { location, code: 'abc' } },
+        nowMs: 1,
+      })
+    }
+    await catalog.commit({ tables: [], moved: { from: '/old', to: 's3://new/place' }, nowMs: 2 })
+    assert.deepEqual((await catalog.progress('orders')).checkpoint, { location: 's3://new/place/checkpoints/1', code: 'abc' })
+    assert.deepEqual((await catalog.progress('clicks')).checkpoint, { location: '/older/checkpoints/1', code: 'abc' })
+  })
+
   run('progress is kept per topic and partition, and read with the pointers', async (catalog) => {
     await catalog.acquire('orders', 'g')
     const offsets = [

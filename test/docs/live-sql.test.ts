@@ -9,8 +9,9 @@ import { SYSTEM_FIELDS } from '../../src/define/system-columns.ts'
 import { FUNCTIONS } from '../../src/engine/algebra/functions.ts'
 import { printLive } from '../../src/engine/algebra/print-query.ts'
 import { AGGREGATE_NAMES } from '../../src/engine/algebra/read-aggregate.ts'
-import { compileLive } from '../../src/engine/algebra/read-query.ts'
+import { readLive } from '../../src/engine/algebra/read-live.ts'
 import { openParser } from '../../src/engine/ast.ts'
+import { rowComputer } from '../../src/engine/compute-rows.ts'
 import { openTestEngine } from '../../src/engine/testing.ts'
 import { toDuckType } from '../../src/schema/duckdb.ts'
 import type { Shape, Type } from '../../src/schema/type.ts'
@@ -43,7 +44,11 @@ const PAYMENTS: Shape & { readonly unique: readonly string[] } = {
   ],
   unique: ['sale'],
 }
-const shapeOf = (stream: string): Shape => (stream === 'payments' ? PAYMENTS : SALES)
+const SHOPS: Shape & { readonly tableKey: readonly string[] } = {
+  fields: [field('name', { kind: 'string' }), field('country', { kind: 'string' }, true), ...SYSTEM_FIELDS],
+  tableKey: ['name'],
+}
+const shapeOf = (stream: string): Shape => (stream === 'payments' ? PAYMENTS : stream === 'shops' ? SHOPS : SALES)
 
 /** What the examples under a heading give. */
 const KINDS: Readonly<Record<string, readonly ('append' | 'closing' | 'keyed')[]>> = {
@@ -51,16 +56,19 @@ const KINDS: Readonly<Record<string, readonly ('append' | 'closing' | 'keyed')[]
   Windows: ['closing'],
   'Keyed tables': ['keyed'],
   'Several streams': ['append', 'closing'],
+  'Lookups in tables': ['append', 'closing'],
   'Operators over operators': ['closing', 'keyed'],
+  Expressions: ['append'],
 }
 
 test('every example compiles, runs, and has a batch twin that DuckDB takes', async () => {
   await using engine = await openTestEngine({ threads: 1 })
   const parser = await openParser(engine.engine)
-  for (const table of ['sales', 'payments']) {
+  for (const table of ['sales', 'payments', 'shops']) {
     const columns = shapeOf(table).fields.map(({ name, type }) => `"${name}" ${toDuckType(type)}`)
     await engine.session.run(`CREATE TABLE ${table} (${columns.join(', ')})`)
   }
+  const typeOf = async (select: string): Promise<string> => String((await engine.session.rows(`DESCRIBE ${select}`)).rows[0]![1])
   let seen = 0
   for (const section of page.split(/^## /m)) {
     const kinds = KINDS[section.slice(0, section.indexOf('\n'))]
@@ -68,9 +76,9 @@ test('every example compiles, runs, and has a batch twin that DuckDB takes', asy
     for (const [, sql] of section.matchAll(/```sql\n([\s\S]*?)```/g)) {
       seen++
       const { node } = await parser.parse(sql!)
-      const query = compileLive(node, shapeOf)
+      const query = await readLive(node, shapeOf, { parser, typeOf })
       assert.ok(kinds.includes(query.result), `${query.result}: ${sql}`)
-      const chain = new Chain(query, shapeOf, shapeOfRelation(query.root, shapeOf))
+      const chain = new Chain(query, shapeOf, shapeOfRelation(query.root, shapeOf), rowComputer(engine.engine))
       chain.restore(null)
       assert.deepEqual((await engine.session.rows(printLive(query, (stream) => stream))).rows, [])
     }

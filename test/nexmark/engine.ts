@@ -4,6 +4,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { SYSTEM_FIELDS } from '../../src/define/system-columns.ts'
 import { columnsRead } from '../../src/engine/algebra/columns-read.ts'
+import type { StreamShape } from '../../src/engine/algebra/read-query.ts'
 import type { LiveQuery } from '../../src/engine/algebra/relation.ts'
 import { type Column, type ColumnBatch, valueAt } from '../../src/schema/batch.ts'
 import { isoDate } from '../../src/schema/calendar.ts'
@@ -12,21 +13,23 @@ import { compileScanner } from '../../src/schema/scan/scanner.ts'
 import { type Field, fieldOf, type Shape } from '../../src/schema/type.ts'
 import { Chain } from '../../src/stream/operators/chain.ts'
 import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
-import { BID, SHAPES, type StreamName } from './events.ts'
+import { BID, SHAPES, SIDE_INPUT, type StreamName } from './events.ts'
 
 export const LATENESS_MS = 4_000
 const READ_BYTES = 4 << 20
 const START_MS = Date.UTC(2026, 0, 1)
 
 /** `arriving` has the bytes of `bid`. */
-export const shapeOf = (stream: string): Shape => (stream === 'arriving' ? BID : SHAPES[stream as StreamName])
+export const shapeOf = (stream: string): Shape =>
+  stream === 'arriving' ? BID : stream === 'side_input' ? SIDE_INPUT : SHAPES[stream as StreamName]
 export const storedShapeOf = (stream: string): Shape => ({ fields: [...shapeOf(stream).fields, ...SYSTEM_FIELDS] })
 
 /** As the planner sees a stream: people and auctions are unique by their ids. */
-export const liveShapeOf = (stream: string): Shape & { readonly time: string; readonly unique: readonly string[] } => ({
+export const liveShapeOf = (stream: string): StreamShape => ({
   ...storedShapeOf(stream),
   time: timeOf(stream) ?? '_ingested_at',
   unique: stream === 'person' || stream === 'auction' ? ['id'] : [],
+  ...(stream === 'side_input' ? { tableKey: ['key'] } : {}),
 })
 
 /** The files of each partition: whole lines in the order of event time. */
@@ -37,9 +40,12 @@ class StreamReader {
   readonly shape: Shape
   readonly #scan: (bytes: Uint8Array) => ColumnBatch
   readonly #timeIndex: number
+  /** Read to its end before anything else, as what was there before. */
+  readonly isTable: boolean
 
   constructor(stream: string, read: ReadonlySet<string>) {
     const own = shapeOf(stream)
+    this.isTable = stream === 'side_input'
     const columns = own.fields.filter(({ name }) => read.has(name) || name === timeOf(stream))
     const names = columns.map(({ name }) => name)
     const scanner = compileScanner(own)
@@ -51,7 +57,7 @@ class StreamReader {
   /** Rows with the system columns, and the time of the last one, microseconds. */
   read(lines: Uint8Array, partition: number, from: number): { readonly batch: ColumnBatch; readonly lastUs: number } {
     const { rows, columns } = this.#scan(lines)
-    const arrivedUs = START_MS * 1_000 + from * 100
+    const arrivedUs = this.isTable ? (START_MS - 1) * 1_000 : START_MS * 1_000 + from * 100
     const offsets = new Float64Array(rows)
     for (let row = 0; row < rows; row++) offsets[row] = from + row
     const system: Column[] = [
@@ -60,7 +66,10 @@ class StreamReader {
       { kind: 'integer', values: new Float64Array(rows).fill(arrivedUs), big: null, nulls: null },
     ]
     const times = this.#timeIndex < 0 ? null : (columns[this.#timeIndex] as Extract<Column, { kind: 'integer' }>).values
-    return { batch: { shape: this.shape, rows, columns: [...columns, ...system] }, lastUs: times ? times[rows - 1]! : arrivedUs }
+    return {
+      batch: { shape: this.shape, rows, columns: [...columns, ...system] },
+      lastUs: times ? times[rows - 1]! : this.isTable ? Number.NEGATIVE_INFINITY : arrivedUs,
+    }
   }
 }
 
@@ -85,7 +94,8 @@ export class NexmarkRun {
     const keep = (batch: ColumnBatch | null): void => {
       if (batch) out(batch)
     }
-    const inputs = [...this.#readers].flatMap(([stream, reader]) =>
+    const tablesFirst = [...this.#readers].sort(([, a], [, b]) => Number(b.isTable) - Number(a.isTable))
+    const inputs = tablesFirst.flatMap(([stream, reader]) =>
       partitionsOf(stream).map((path, partition) => ({
         stream,
         reader,

@@ -50,6 +50,13 @@ export const BID: Shape = {
 export const SHAPES = { person: PERSON, auction: AUCTION, bid: BID } as const
 export type StreamName = keyof typeof SHAPES
 
+/** The table of q13: as many keys as it takes auctions modulo. */
+export const SIDE_INPUT: Shape = { fields: [field('key', 'long'), field('value', 'string')] }
+export const SIDE_ROWS = 10_000
+
+export const sideInputLines = (): Buffer =>
+  Buffer.from(Array.from({ length: SIDE_ROWS }, (_, key) => `{"key":${key},"value":"${key}"}\n`).join(''))
+
 export const FIFTY = 50
 const START_MS = Date.UTC(2026, 0, 1)
 const FIRST_ID = 1_000

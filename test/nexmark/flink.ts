@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { printFlinkStream } from '../../src/engine/algebra/print-flink.ts'
 import { LATENESS_MS, type Partitions, shapeOf, timeOf } from './engine.ts'
-import { nexmarkLines, type StreamName } from './events.ts'
+import { nexmarkLines, type StreamName, sideInputLines } from './events.ts'
 
 export const STREAMS = ['person', 'auction', 'bid'] as const
 
@@ -22,6 +22,8 @@ export function writeFiles(fifties: number, perSecond: number): NexmarkFiles {
     mkdirSync(join(directory, name))
     for (const [i, part] of parts.entries()) writeFileSync(join(directory, name, `${i}.json`), part[name])
   }
+  mkdirSync(join(directory, 'side_input'))
+  writeFileSync(join(directory, 'side_input', '0.json'), sideInputLines())
   return { directory, rows: { person: fifties, auction: fifties * 3, bid: fifties * 46 } }
 }
 
@@ -38,7 +40,7 @@ function nexmarkParts(partition: number, fifties: number, perSecond: number): Re
 
 /** The files of a stream, one for each partition; those of `arriving` are those of `bid`. */
 export const partitionsOf = (directory: string, stream: string): Partitions =>
-  [0, 1].map((partition) => join(directory, stream === 'arriving' ? 'bid' : stream, `${partition}.json`))
+  (stream === 'side_input' ? [0] : [0, 1]).map((partition) => join(directory, stream === 'arriving' ? 'bid' : stream, `${partition}.json`))
 
 export const removeFiles = ({ directory }: NexmarkFiles): void => rmSync(directory, { recursive: true, force: true })
 

@@ -56,13 +56,17 @@ export function modelCatalog(point: (name: string) => Promise<void> = async () =
     return null
   }
 
-  const apply = ({ tables, views: moved, pipeline, refresh, cursors: set, finished, nowMs }: CommitRequest): CommitOutcome => {
-    for (const { name } of [...tables, ...(moved ?? [])]) ensureNamespaces(namespaceOf(name))
-    for (const { name, to } of moved ?? []) views.set(name, { name, location: to })
+  const apply = ({ tables, views: viewMoves, moved, pipeline, refresh, cursors: set, finished, nowMs }: CommitRequest): CommitOutcome => {
+    for (const { name } of [...tables, ...(viewMoves ?? [])]) ensureNamespaces(namespaceOf(name))
+    for (const { name, to } of viewMoves ?? []) views.set(name, { name, location: to })
     remember(finished, nowMs)
     for (const { name, to, snapshotId } of tables) {
       pointers.set(name, { name, location: to, snapshotId })
       changes.push({ sequence: changes.length + 1, table: name, snapshotId, committedMs: nowMs })
+    }
+    for (const [name, row] of moved ? checkpoints : []) {
+      if (row.location.startsWith(`${moved!.from}/`))
+        checkpoints.set(name, { ...row, location: `${moved!.to}${row.location.slice(moved!.from.length)}` })
     }
     if (pipeline) {
       const rows = offsets.get(pipeline.name) ?? new Map<string, OffsetRow>()

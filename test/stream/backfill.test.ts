@@ -13,7 +13,7 @@ import { backfillLive, planBackfill } from '../../src/runtime/backfill.ts'
 import type { StepParts } from '../../src/runtime/step-parts.ts'
 import type { Range } from '../../src/transform/range.ts'
 import { SEED } from '../seed.ts'
-import { field, liveOf, manifestOf, StreamWorld, streamOf } from '../simulation/stream-world.ts'
+import { field, liveOf, manifestOf, StreamWorld, streamOf, tableOf } from '../simulation/stream-world.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
 const sales = streamOf('sales', [field('seen', 'timestamp'), field('shop', 'string'), field('amount', 'int')], {
@@ -210,6 +210,18 @@ test('a window of which no row is left goes, and what is open is left alone', as
   await world.driving(world.flush())
   assert.deepEqual(await filled.rows(), ['north | 2026-01-01 00:10:00+00 | 2 | 2'], 'the open window was in the state of the pipeline')
   assert.equal((await filled.backfill(ranged(30, 60))).note, 'no interval')
+})
+
+test('a model that looks rows up in a table is computed as a whole: the lake has not what the table was then', async () => {
+  const shops = tableOf('shops', [shop, field('town', 'string')], ['shop'])
+  const model = liveOf(
+    'per_town',
+    'SELECT t.town, window_start, count(*) AS events FROM tumble(sales, seen, INTERVAL 1 MINUTE) AS s JOIN shops AS t ON s.shop = t.shop GROUP BY ALL',
+    [field('town', 'string'), time('window_start'), events],
+    { inputs: ['sales', 'shops'] },
+  )
+  await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [sales, shops, model] }), seed: SEED })
+  await assert.rejects(new Backfilled(world, model).backfill(ranged(0, 1)), { code: 'MR_USAGE', message: /looks rows up in "shops"/ })
 })
 
 test('rows that do not tell their window cannot be chosen by it', async () => {

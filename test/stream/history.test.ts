@@ -8,6 +8,8 @@ import type { ModelManifest, StreamManifest } from '../../src/define/manifest.ts
 import { liveShape } from '../../src/define/system-columns.ts'
 import { printLive } from '../../src/engine/algebra/print-query.ts'
 import { compileLive } from '../../src/engine/algebra/read-query.ts'
+import { flushAppend } from '../../src/engine/flush.ts'
+import { scanSql } from '../../src/engine/scan.ts'
 import { quoteName } from '../../src/engine/sql-text.ts'
 import type { Field } from '../../src/schema/type.ts'
 import { SEED } from '../seed.ts'
@@ -264,6 +266,30 @@ test('a rebuild that is asked for in the moment before the pipeline sleeps does 
     (await rowsIn(world, 'per_shop', [shop, count])).reduce((sum, row) => sum + Number(row.split(' | ')[1]), 0),
     2,
   )
+})
+
+test('a rebuild that is asked for while another runs has what came in between', async () => {
+  const counted = liveOf('per_shop', 'SELECT shop, count(*) AS events FROM sales GROUP BY ALL', [shop, count], {
+    keyed: true,
+    key: ['shop'],
+  })
+  await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [...STREAMS, counted] }), seed: SEED })
+  const random = seededRandom(SEED)
+  await world.send('sales', [{ ...saleAt(random, 60_000), shop: 'north' }])
+  await world.driving(world.flush())
+  const { pipeline } = world.pipeline('live:per_shop')
+  const first = pipeline.startRebuild()
+  await until(() => (pipeline.rebuild?.historyRows ?? 0) > 0)
+  // Its history is read; the row that another engine adds now is not in it.
+  const { engine, lake, relations } = world.now
+  const table = await lake.table('sales')
+  const source = scanSql({ table, files: await lake.files(table), tails: [] })
+  const { tables } = await lake.commit([await flushAppend({ engine, lake, table, source })])
+  relations.committed(tables[0]!)
+  const second = pipeline.startRebuild()
+  await world.driving(Promise.all([first, second]))
+  assert.equal(pipeline.rebuild, null)
+  assert.deepEqual(await rowsIn(world, 'per_shop', [shop, count]), ['north | 2'])
 })
 
 test('a model that goes back to what it was before shows the rows of that definition, and no others', async () => {

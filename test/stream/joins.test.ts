@@ -16,7 +16,7 @@ import { Classifier } from '../../src/stream/classify.ts'
 import { Chain } from '../../src/stream/operators/chain.ts'
 import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { batchOf, type Plain } from '../../src/stream/plain.ts'
-import { asStored, writtenBytes } from '../../src/stream/testing.ts'
+import { asStored, OpenCuts, writtenBytes } from '../../src/stream/testing.ts'
 import { SEED } from '../seed.ts'
 import { type Ask, expectedRows, latest, load, show } from './oracle.ts'
 
@@ -172,7 +172,16 @@ function run(query: LiveQuery, shape: Shape, log: readonly Read[], random: Rando
   const keep = (batch: ColumnBatch | null): void => {
     if (batch) out.push({ ...batch, shape })
   }
+  const cuts = new OpenCuts()
+  const closeCuts = (): void => {
+    for (const [read, then] of cuts.close()) assert.deepEqual(read, then)
+  }
   const save = (): void => {
+    if (random.next() < 0.5) {
+      cuts.take(chain)
+      return
+    }
+    closeCuts()
     const saved = asStored(chain.save())
     chain = new Chain(query, shapeOf, shape)
     chain.restore(saved)
@@ -196,6 +205,7 @@ function run(query: LiveQuery, shape: Shape, log: readonly Read[], random: Rando
   }
   const early = out.reduce((sum, { rows }) => sum + rows, 0)
   tick(Number.MAX_SAFE_INTEGER)
+  closeCuts()
   return { rows: query.result === 'keyed' ? latest(out, query.key, shape) : out.flatMap(show), early }
 }
 
@@ -219,7 +229,7 @@ const QUERIES: Readonly<Record<string, string>> = {
   'windows over an interval join': `SELECT window_start, method, count(*) AS c, sum(amount) AS s
      FROM tumble(j, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
   'windows over a left join': `SELECT window_end, shop, count(*) AS c, count(method) AS paid FROM hop(l, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) GROUP BY ALL`,
-  'window join of rows': `SELECT o.window_start, o.id, o.amount, p.paid FROM tumble(orders, ts, INTERVAL 10 SECOND) o JOIN tumble(payments, ts, INTERVAL 10 SECOND) p
+  'window join of rows': `SELECT o.window_start, o.id, o.amount, p.paid FROM tumble(orders, orders.ts, INTERVAL 10 SECOND) o JOIN tumble(payments, ts, INTERVAL 10 SECOND) p
      ON o.id = p.order_id AND o.window_start = p.window_start AND o.window_end = p.window_end`,
   'window join of hops': `SELECT o.window_start, o.id, p.method FROM hop(orders, ts, INTERVAL 5 SECOND, INTERVAL 15 SECOND) o LEFT JOIN hop(payments, ts, INTERVAL 5 SECOND, INTERVAL 15 SECOND) p
      ON o.id = p.order_id AND o.window_end = p.window_end`,
@@ -261,6 +271,14 @@ const QUERIES: Readonly<Record<string, string>> = {
   'lag of rows': `SELECT id, ts, device, lag(device) OVER (PARTITION BY id ORDER BY ts) AS before, lag(ts) OVER (PARTITION BY id ORDER BY ts) AS since FROM orders`,
   'windows over lag': `WITH g AS (SELECT ts, shop, lag(ts) OVER (PARTITION BY shop ORDER BY ts) AS since FROM orders)
      SELECT window_start, shop, max(since) AS newest, count(since) AS c FROM tumble(g, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
+  'aggregates of the last rows': `SELECT id, ts, avg(amount) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS mean,
+     sum(amount) FILTER (WHERE device IS NOT NULL) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS s,
+     count(*) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS c, max(device) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS m FROM orders`,
+  'a row alone, of all': `SELECT ts, min(heat) OVER (ORDER BY ts ROWS BETWEEN 0 PRECEDING AND CURRENT ROW) AS h FROM payments WHERE heat < 100`,
+  'a moving mean of windows': `SELECT shop, window_start, c, avg(c) OVER (PARTITION BY shop ORDER BY window_start ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS mean FROM
+     (SELECT window_start, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)`,
+  'windows over aggregates of the last rows': `WITH f AS (SELECT ts, shop, count(id) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 9 PRECEDING AND CURRENT ROW) AS ids FROM orders)
+     SELECT window_start, shop, max(ids) AS ids, count(*) AS c FROM tumble(f, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
   'the highest of a window joined with its rows (q7)': `SELECT o.id, o.amount, o.ts, b.ends FROM orders o JOIN
      (SELECT max(amount) AS best, window_end AS ends FROM tumble(orders, ts, INTERVAL 10 SECOND) GROUP BY window_start, window_end) b
      ON o.amount = b.best WHERE o.ts BETWEEN b.ends - INTERVAL 10 SECOND AND b.ends`,
@@ -348,6 +366,13 @@ test('what is not of the closed list is refused with its place and what is near'
     [
       'SELECT id, lag(amount) OVER (PARTITION BY id ORDER BY amount) AS b FROM orders',
       /lag\(\.\.\.\) over other than a time that the watermark follows/,
+    ],
+    ['SELECT id, avg(amount) OVER (PARTITION BY id ORDER BY ts) AS b FROM orders', /avg\(\.\.\.\) over these rows/],
+    ['SELECT id, avg(amount) OVER (ORDER BY ts ROWS BETWEEN 2000 PRECEDING AND CURRENT ROW) AS b FROM orders', /over these rows/],
+    ['SELECT id, avg(amount) OVER (ORDER BY amount ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS b FROM orders', /over other than a time/],
+    [
+      'SELECT id, lag(id) OVER (ORDER BY ts) AS a, avg(amount) OVER (ORDER BY ts ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS b FROM orders',
+      /lag\(\.\.\.\) beside an aggregate/,
     ],
     ['SELECT id, lag(amount, 2) OVER (PARTITION BY id ORDER BY ts) AS b FROM orders', /this lag\(\.\.\.\)/],
     ['SELECT id FROM orders WHERE id IN (SELECT sku FROM items)', /this expression \(subquery\)/],

@@ -16,7 +16,7 @@ import { Classifier } from '../../src/stream/classify.ts'
 import { Chain } from '../../src/stream/operators/chain.ts'
 import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { batchOf, type Plain } from '../../src/stream/plain.ts'
-import { asStored } from '../../src/stream/testing.ts'
+import { asStored, OpenCuts } from '../../src/stream/testing.ts'
 import { SEED } from '../seed.ts'
 import { type Ask, expectedRows, latest, load, show } from './oracle.ts'
 
@@ -135,7 +135,16 @@ function run(query: LiveQuery, shape: Shape, log: Log, random: Random, isToEnd: 
   const keep = (batch: ColumnBatch | null): void => {
     if (batch) out.push({ ...batch, shape })
   }
+  const cuts = new OpenCuts()
+  const closeCuts = (): void => {
+    for (const [read, then] of cuts.close()) assert.deepEqual(read, then)
+  }
   const save = (): void => {
+    if (random.next() < 0.5) {
+      cuts.take(chain)
+      return
+    }
+    closeCuts()
     const saved = asStored(chain.save())
     chain = new Chain(query, () => SHAPE, shape)
     chain.restore(saved)
@@ -155,6 +164,7 @@ function run(query: LiveQuery, shape: Shape, log: Log, random: Random, isToEnd: 
   keep(chain.changed())
   const open = chain.open()
   if (isToEnd) keep(chain.advance(Number.MAX_SAFE_INTEGER))
+  closeCuts()
   const rows = out.flatMap((batch) => (query.result === 'keyed' ? [] : show(batch)))
   return { rows: query.result === 'keyed' ? latest(out, query.key, shape) : rows, open: open ? show({ ...open, shape }) : [] }
 }

@@ -58,11 +58,18 @@ function shown(value: ReturnType<typeof valueAt>, type: Type): string {
 
 const real = (value: number): string => String(Number.isFinite(value) ? Number(value.toPrecision(11)) + 0 : value)
 
-export async function expectedRows(ask: Ask, query: LiveQuery, shape: Shape, tableOf: TableOf): Promise<string[]> {
+/** `sql`: what is asked; the batch twin of the query where it is not given. */
+export async function expectedRows(
+  ask: Ask,
+  query: LiveQuery,
+  shape: Shape,
+  tableOf: TableOf,
+  sql = printLive(query, tableOf),
+): Promise<string[]> {
   const columns = shape.fields.map(({ name, type }) =>
     type.kind === 'double' ? `CAST("${name}" AS DOUBLE)` : type.kind === 'timestamp' ? `epoch_us("${name}")` : `CAST("${name}" AS VARCHAR)`,
   )
-  const rows = await ask(`SELECT ${columns.join(', ')} FROM (${printLive(query, tableOf)})`)
+  const rows = await ask(`SELECT ${columns.join(', ')} FROM (${sql})`)
   return rows.map((row) =>
     row
       .map((value, i) => {

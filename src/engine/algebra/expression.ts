@@ -68,7 +68,24 @@ export interface CaseExpression {
   readonly optional: boolean
 }
 
-export type Expression = ColumnExpression | ConstantExpression | IntervalExpression | CallExpression | CastExpression | CaseExpression
+/** What the expression compiler does not have: DuckDB computes it for each batch. */
+export interface ComputedExpression {
+  readonly op: 'computed'
+  /** Its SQL, with the arguments in between: one piece more than there are arguments. */
+  readonly text: readonly string[]
+  readonly of: readonly Expression[]
+  readonly type: ValueType
+  readonly optional: boolean
+}
+
+export type Expression =
+  | ColumnExpression
+  | ConstantExpression
+  | IntervalExpression
+  | CallExpression
+  | CastExpression
+  | CaseExpression
+  | ComputedExpression
 
 export const BOOLEAN = { kind: 'boolean' } as const
 export const INT = { kind: 'int' } as const
@@ -114,6 +131,7 @@ export function columnsIn(expressions: readonly Expression[]): ReadonlySet<strin
 export function childrenOf(expression: Expression): readonly Expression[] {
   switch (expression.op) {
     case 'call':
+    case 'computed':
       return expression.of
     case 'cast':
       return [expression.of]
@@ -128,6 +146,7 @@ export function childrenOf(expression: Expression): readonly Expression[] {
 export function mapChildren(expression: Expression, change: (inner: Expression) => Expression): Expression {
   switch (expression.op) {
     case 'call':
+    case 'computed':
       return { ...expression, of: expression.of.map(change) }
     case 'cast':
       return { ...expression, of: change(expression.of) }

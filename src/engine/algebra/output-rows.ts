@@ -29,6 +29,7 @@ export function outputRows({ relation, result, key, isRetracted, times, values }
   })
   const isPlain = result === 'append' && source.isLogged
   const called = (name: string): string | undefined => outputs.find(({ value }) => value.op === 'column' && value.name === name)?.name
+  const arrival = result === 'append' && source.arrival !== undefined ? called(source.arrival) : undefined
   const isLogged = isPlain && LOG_ORDER.every((name) => called(name) === name)
   const unique = isLogged ? source.unique.map(called) : []
   return {
@@ -40,5 +41,6 @@ export function outputRows({ relation, result, key, isRetracted, times, values }
     isRetracted,
     unique: unique.every((name) => name !== undefined) ? unique : [],
     isLogged,
+    arrival,
   }
 }

@@ -70,6 +70,8 @@ export function printFlinkExpression(expression: Expression, column: (name: stri
       return printCast(expression, print(expression.of))
     case 'case':
       return `CASE ${expression.when.map(({ test, value }) => `WHEN ${print(test)} THEN ${print(value)}`).join(' ')} ELSE ${print(expression.else)} END`
+    case 'computed':
+      return refuseFlink('an expression that DuckDB computes', 'keep this model in Millrace')
     case 'call': {
       const called = FLINK_CALLS[expression.name] ?? refuseFlink(`${expression.name}(...)`, 'keep this model in Millrace')
       return typed(called(expression.of.map(print), expression.of), expression.type, expression.name)

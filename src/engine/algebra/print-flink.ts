@@ -103,6 +103,10 @@ function printRelation(relation: Relation): string {
       return printGroup(relation)
     case 'top':
       return relation.function === 'rank' ? printFirstRank(relation) : printNumbered(relation)
+    case 'compute':
+      return refuseFlink('an expression that DuckDB computes', 'keep this model in Millrace')
+    case 'frame':
+      return refuseFlink('an aggregate over the rows before', 'keep this model in Millrace')
     case 'lag':
       return refuseFlink('lag', 'keep this model in Millrace')
   }
@@ -130,6 +134,11 @@ const JOINS = { inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', full: 'FU
 /** Bounds of windows are compared as Flink's own, which makes it a window join; times within bounds make it an interval join. */
 function printJoin({ kind, left, right, on, where }: JoinRelation): string {
   if (on.kind === 'latest') refuseFlink('an ASOF join', 'join with bounds between the times of both sides')
+  if (on.kind === 'lookup')
+    refuseFlink(
+      `a lookup in the table "${on.table}"`,
+      'keep this model in Millrace: in Flink it depends on the clock (FOR SYSTEM_TIME AS OF)',
+    )
   const bounds = [boundsOf(left.input), boundsOf(right.input)]
   const [own, other] = [columnsOver(left.input), columnsOver(right.input)]
   const conditions = left.keys.map((key, i) => {

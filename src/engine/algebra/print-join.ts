@@ -23,6 +23,17 @@ export function printJoin({ kind, left, right, on, where }: JoinRelation, print:
       const newest = firstOf(other, [...right.keys.map((key) => printExpression(key)), b!], order)
       return joined(from, `ASOF ${KINDS[kind]}`, newest, [...keys, `${a} ${on.isStrict ? '>' : '>='} ${b}`])
     }
+    case 'lookup': {
+      const order = on.ties.map((value) => `${printExpression(value)} DESC NULLS LAST`)
+      const newest = firstOf(other, [...right.keys.map((key) => printExpression(key)), b!], order)
+      const found = joined(from, `ASOF ${KINDS[kind]}`, newest, [...keys, `${a} > ${b}`])
+      if (!where) return found
+      if (kind === 'inner') return `SELECT * FROM (${found}) WHERE ${further[0]}`
+      // A pair that does not fulfil the condition is none: its left row stays.
+      const columns = right.input.op === 'project' ? right.input.columns : []
+      const kept = columns.map(({ name }) => `CASE WHEN ${further[0]} THEN ${quoteName(name)} END AS ${quoteName(name)}`)
+      return `SELECT * REPLACE (${kept.join(', ')}) FROM (${found})`
+    }
     case 'unbounded': {
       const rows = (side: JoinSide, text: string, isUnique: boolean): string =>
         isUnique

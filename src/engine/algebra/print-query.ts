@@ -5,6 +5,7 @@ import { printExpression } from './print-expression.ts'
 import { printJoin } from './print-join.ts'
 import {
   type Aggregate,
+  type FrameRelation,
   type GroupRelation,
   groupBelow,
   type LagRelation,
@@ -31,6 +32,10 @@ function printRelation(relation: Relation, stream: TableOf): string {
       return printJoin(relation, (input) => printRelation(input, stream))
     case 'expand':
       return withBounds(relation.window, printRelation(relation.input, stream))
+    case 'compute':
+      return `SELECT *, ${relation.columns.map(({ name, value }) => `${printExpression(value)} AS ${quoteName(name)}`).join(', ')} FROM (${printRelation(relation.input, stream)})`
+    case 'frame':
+      return printFrame(relation, printRelation(relation.input, stream))
     case 'lag':
       return printLag(relation, printRelation(relation.input, stream))
     case 'filter':
@@ -112,11 +117,20 @@ function tiesOf(top: TopRelation): readonly string[] {
   return top.overGroups ? groupBelow(top.input).keys.map(({ name }) => quoteName(name)) : LOG_ORDER
 }
 
-const printLag = ({ partition, time, ties, columns }: LagRelation, from: string): string => {
-  const by = partition.length === 0 ? '' : `PARTITION BY ${partition.map((value) => printExpression(value)).join(', ')} `
-  const order = [printExpression(time), ...ties.map((value) => `${printExpression(value)} ASC NULLS FIRST`)].join(', ')
-  const lags = columns.map(({ name, value }) => `lag(${printExpression(value)}) OVER (${by}ORDER BY ${order}) AS ${quoteName(name)}`)
+const printLag = (lag: LagRelation, from: string): string => {
+  const lags = lag.columns.map(({ name, value }) => `lag(${printExpression(value)}) OVER (${printOver(lag)}) AS ${quoteName(name)}`)
   return `SELECT *, ${lags.join(', ')} FROM (${from})`
+}
+
+const printFrame = (frame: FrameRelation, from: string): string => {
+  const over = `OVER (${printOver(frame)} ROWS BETWEEN ${frame.preceding} PRECEDING AND CURRENT ROW)`
+  const texts = frame.aggregates.map((aggregate) => `${printAggregate(aggregate)} ${over} AS ${quoteName(aggregate.name)}`)
+  return `SELECT *, ${texts.join(', ')} FROM (${from})`
+}
+
+function printOver({ partition, time, ties }: Pick<LagRelation, 'partition' | 'time' | 'ties'>): string {
+  const by = partition.length === 0 ? '' : `PARTITION BY ${partition.map((value) => printExpression(value)).join(', ')} `
+  return `${by}ORDER BY ${[printExpression(time), ...ties.map((value) => `${printExpression(value)} ASC NULLS FIRST`)].join(', ')}`
 }
 
 /** Each row once for each of its windows, with their bounds; `#start`, and `#n` of a hop, are there too. */

@@ -44,7 +44,7 @@ export function readAggregate(node: Node, scope: Scope, index: number): Aggregat
   if (!name) return undefined
   if ((node['order_bys'] as { orders?: unknown[] } | null)?.orders?.length) refuse('ORDER BY in an aggregate', node)
   const inner: Scope = {
-    column: scope.column,
+    ...scope,
     special: (other) => (readNested(other) ? refuse('an aggregate in an aggregate', other) : undefined),
   }
   const given = (node['children'] as Node[]).map((child) => readExpression(child, inner))

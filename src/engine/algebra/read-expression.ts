@@ -28,10 +28,47 @@ export interface Scope {
   column(names: readonly string[], node: Node): Expression
   /** What a call of an aggregate or a window function means; undefined for other functions. */
   special(node: Node): Expression | undefined
+  /** The whole expression as DuckDB computes it, where that is possible. */
+  compute?(node: Node): Expression | undefined
 }
 
 /** @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
-export function readExpression(node: Node, scope: Scope): Expression {
+export const readExpression = (node: Node, scope: Scope): Expression => orComputed(node, scope, () => readNative(node, scope))
+
+/** A condition: what is no boolean is cast, as in DuckDB. Of several with AND each is read for itself. */
+export function readCondition(node: Node, scope: Scope): Expression {
+  return orComputed(
+    node,
+    scope,
+    () => nativeCondition(node, scope),
+    (computed) => asCondition(computed, node),
+  )
+}
+
+/** DuckDB is left the whole expression, so that a CASE in it decides what is computed. */
+function orComputed(
+  node: Node,
+  scope: Scope,
+  read: () => Expression,
+  settled: (computed: Expression) => Expression = (computed) => computed,
+): Expression {
+  try {
+    return read()
+  } catch (error) {
+    if (!scope.compute || !(error instanceof MillraceError) || error.code !== 'MR_PLAN_LIVE_SHAPE') throw error
+    if (node.type === 'CONJUNCTION_AND')
+      return call(
+        'and',
+        nodes(node['children']).map((child) => readCondition(child, scope)),
+        BOOLEAN,
+      )
+    const computed = scope.compute(node)
+    if (!computed) throw error
+    return settled(computed)
+  }
+}
+
+function readNative(node: Node, scope: Scope): Expression {
   switch (node.class) {
     case 'COLUMN_REF':
       return scope.column(node['column_names'] as string[], node)
@@ -57,10 +94,7 @@ export function readExpression(node: Node, scope: Scope): Expression {
   }
 }
 
-/** A condition: what is no boolean is cast, as in DuckDB. */
-export function readCondition(node: Node, scope: Scope): Expression {
-  return asCondition(readExpression(node, scope), node)
-}
+const nativeCondition = (node: Node, scope: Scope): Expression => asCondition(readNative(node, scope), node)
 
 function asCondition(condition: Expression, node: Node): Expression {
   if (condition.type.kind === 'boolean') return condition
@@ -114,7 +148,7 @@ function readCast(node: Node, scope: Scope): Expression {
   const target = node['cast_type'] as { id: string; type_info: { width?: number; scale?: number } | null }
   const child = node['child'] as Node
   if (target.id === 'INTERVAL') return readIntervalText(child)
-  const of = readExpression(child, scope)
+  const of = readNative(child, scope)
   // TIMESTAMP '...' is an instant here: sessions run in UTC.
   const isInstant = target.id === 'TIMESTAMP' && of.op === 'constant'
   const type: ValueType | undefined =
@@ -154,18 +188,18 @@ const COMPARISONS: Readonly<Record<string, '=' | '<>' | '<' | '<=' | '>' | '>=' 
 function readComparison(node: Node, scope: Scope): Expression {
   const name = COMPARISONS[node.type ?? '']
   if (!name) return refuse(`the comparison ${node.type}`, node)
-  const of = [readExpression(node['left'] as Node, scope), readExpression(node['right'] as Node, scope)]
+  const of = [readNative(node['left'] as Node, scope), readNative(node['right'] as Node, scope)]
   const test = settle(node, `a comparison`, () => comparison(name)(of))
   return node.type === 'COMPARE_NOT_DISTINCT_FROM' ? call('not', [test], BOOLEAN) : test
 }
 
 function readConjunction(node: Node, scope: Scope): Expression {
-  const of = nodes(node['children']).map((child) => readCondition(child, scope))
+  const of = nodes(node['children']).map((child) => nativeCondition(child, scope))
   return call(node.type === 'CONJUNCTION_AND' ? 'and' : 'or', of, BOOLEAN)
 }
 
 function readBetween(node: Node, scope: Scope): Expression {
-  const [input, lower, upper] = (['input', 'lower', 'upper'] as const).map((key) => readExpression(node[key] as Node, scope))
+  const [input, lower, upper] = (['input', 'lower', 'upper'] as const).map((key) => readNative(node[key] as Node, scope))
   const from = settle(node, 'BETWEEN', () => comparison('>=')([input!, lower!]))
   const until = settle(node, 'BETWEEN', () => comparison('<=')([input!, upper!]))
   return call('and', [from, until], BOOLEAN)
@@ -175,14 +209,14 @@ function readOperator(node: Node, scope: Scope): Expression {
   const children = nodes(node['children'])
   switch (node.type) {
     case 'OPERATOR_NOT':
-      return call('not', [readCondition(children[0]!, scope)], BOOLEAN)
+      return call('not', [nativeCondition(children[0]!, scope)], BOOLEAN)
     case 'OPERATOR_IS_NULL':
     case 'OPERATOR_IS_NOT_NULL': {
-      const of = readExpression(children[0]!, scope)
+      const of = readNative(children[0]!, scope)
       return call(node.type === 'OPERATOR_IS_NULL' ? 'is_null' : 'is_not_null', [of], BOOLEAN, false)
     }
     case 'OPERATOR_COALESCE':
-      return settle(node, 'COALESCE', () => coalesceOf(children.map((child) => readExpression(child, scope))))
+      return settle(node, 'COALESCE', () => coalesceOf(children.map((child) => readNative(child, scope))))
     case 'COMPARE_IN':
     case 'COMPARE_NOT_IN': {
       const test = readIn(node, children, scope)
@@ -194,7 +228,7 @@ function readOperator(node: Node, scope: Scope): Expression {
 }
 
 function readIn(node: Node, children: readonly Node[], scope: Scope): Expression {
-  const of = children.map((child) => readExpression(child, scope))
+  const of = children.map((child) => readNative(child, scope))
   if (of.slice(1).some(({ op }) => op !== 'constant')) return refuse('IN of other than constants', node, 'write the comparisons with OR')
   const aligned = placed(node, () => alignAll(of))
   return aligned ? call('in', aligned, BOOLEAN) : refuse('IN of several types', node, 'cast them to one type')
@@ -202,10 +236,8 @@ function readIn(node: Node, children: readonly Node[], scope: Scope): Expression
 
 function readCase(node: Node, scope: Scope): Expression {
   const checks = nodes(node['case_checks'])
-  const tests = checks.map((check) => readCondition(check['when_expr'] as Node, scope))
-  const values = [...checks.map((check) => check['then_expr'] as Node), node['else_expr'] as Node].map((child) =>
-    readExpression(child, scope),
-  )
+  const tests = checks.map((check) => nativeCondition(check['when_expr'] as Node, scope))
+  const values = [...checks.map((check) => check['then_expr'] as Node), node['else_expr'] as Node].map((child) => readNative(child, scope))
   const aligned = placed(node, () => alignAll(values))
   if (!aligned) return refuse('CASE of several types', node, 'cast its values to one type')
   const when = tests.map((test, i) => ({ test, value: aligned[i]! }))
@@ -221,7 +253,7 @@ function readFunction(node: Node, scope: Scope): Expression {
   const resolve = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined
   if (!resolve) return refuse(`${name}(...)`, node, 'docs/reference/live-sql.md lists the functions that are')
   for (const clause of ['distinct', 'filter'] as const) if (node[clause]) return refuse(`${clause.toUpperCase()} in ${name}(...)`, node)
-  const of = nodes(node['children']).map((child) => readExpression(child, scope))
+  const of = nodes(node['children']).map((child) => readNative(child, scope))
   return settle(node, /^\w/.test(name) ? `${name}(...)` : `the operator ${name}`, () => resolve(of))
 }
 

@@ -1,6 +1,8 @@
 // Joins of a live model. The condition is taken apart into equal keys, a bound between the times of the two sides, and what is
 // left; the bound decides how long rows are kept. Conditions of one side alone are filters of that side.
+import type { MillraceError } from '../../core/errors.ts'
 import { type Node, walk } from '../ast.ts'
+import { isExact, isInteger } from './coerce.ts'
 import { BOOLEAN, call, columnsIn, type Expression, type IntervalExpression } from './expression.ts'
 import { comparison } from './functions.ts'
 import { fixedMicros, readCondition, type Scope } from './read-expression.ts'
@@ -17,6 +19,7 @@ export interface Wanted {
 }
 
 const NEAREST = 'write a JOIN b ON a.key = b.key AND b.time BETWEEN a.time AND a.time + INTERVAL 10 MINUTE'
+const LOOKUP = 'write FROM stream s JOIN table t ON s.column = t.key, or LEFT JOIN'
 
 const KINDS: Readonly<Record<string, JoinRelation['kind']>> = { INNER: 'inner', LEFT: 'left', RIGHT: 'right', FULL: 'full' }
 
@@ -33,7 +36,16 @@ function prepare(rows: Rows, used: ReadonlySet<string> | null, reads: readonly s
   const relation: Relation = { op: 'project', input: rows.relation, columns: projected }
   // A key of which a part is not read cannot be the key of this join.
   const unique = rows.unique.every((name) => renamed.has(name)) ? rows.unique.map((name) => renamed.get(name)!) : []
-  return { ...rows, relation, columns, times, unique }
+  const arrival = rows.arrival && renamed.get(rows.arrival)
+  const table = rows.table && { name: rows.table.name, key: rows.table.key.flatMap((name) => renamed.get(name) ?? []) }
+  return { ...rows, relation, columns, times, unique, arrival, table }
+}
+
+/** Columns of a side that a join reads, whoever else does. */
+function readsOf(rows: Rows, isOrdered: boolean): readonly string[] {
+  const order = isOrdered || rows.unique.length > 0 || rows.table ? LOG_ORDER : []
+  const arrival = rows.columns.filter(({ column }) => column.name === rows.arrival).map(({ name }) => name)
+  return [...order, ...arrival, ...(rows.table?.key ?? [])]
 }
 
 export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, where }: Wanted): Rows {
@@ -46,17 +58,20 @@ export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, wh
   if (node['ref_type'] !== 'REGULAR' && !isLatest && node['ref_type'] !== 'CROSS') refuse(`${String(node['ref_type'])} JOIN`, node, NEAREST)
   if (leftRows.result === 'keyed' || rightRows.result === 'keyed')
     refuse('a join with rows that are replaced', node, 'join the stream, or window the subquery')
-  const left = prepare(leftRows, used, leftRows.unique.length > 0 ? LOG_ORDER : [])
-  const right = prepare(rightRows, used, isLatest || rightRows.unique.length > 0 ? LOG_ORDER : [])
+  if (leftRows.table) refuse(`the table "${leftRows.table.name}" on the left of a join`, node, LOOKUP)
+  if (rightRows.table && (isLatest || (kind !== 'inner' && kind !== 'left')))
+    refuse(`${isLatest ? 'an ASOF' : `a ${kind}`} join with the table "${rightRows.table.name}"`, node, LOOKUP)
+  const left = prepare(leftRows, used, readsOf(leftRows, false))
+  const right = prepare(rightRows, used, readsOf(rightRows, isLatest))
   const both = sourceOf({ ...left, columns: [...left.columns, ...right.columns] }, null)
   const scope: Scope = { column: (path, at) => both.column(path, at), special: () => undefined }
   const on = node['condition'] ? conjuncts(readCondition(node['condition'] as Node, scope)) : []
-  const claimed = kind === 'inner' && !isLatest ? claim(where, both).flatMap((part) => conjuncts(readCondition(part, scope))) : []
+  const claimed = kind === 'inner' && !isLatest ? claim(where, both, scope).flatMap(conjuncts) : []
   return new Joining(node, kind, left, right).read([...on, ...claimed], isLatest)
 }
 
-/** Takes out the conditions that read nothing but these columns. */
-function claim(where: Node[], both: Source): Node[] {
+/** Takes out the conditions that read nothing but these columns; what DuckDB must compute stays where it is. */
+function claim(where: Node[], both: Source, scope: Scope): Expression[] {
   const isOwn = (part: Node): boolean => {
     let reads = true
     walk(part, (node) => {
@@ -65,9 +80,22 @@ function claim(where: Node[], both: Source): Node[] {
     })
     return reads
   }
-  const own = where.filter(isOwn)
-  where.splice(0, where.length, ...where.filter((part) => !own.includes(part)))
-  return own
+  const own = where.filter(isOwn).flatMap((part) => {
+    const condition = readable(part, scope)
+    return condition ? [{ part, condition }] : []
+  })
+  where.splice(0, where.length, ...where.filter((part) => !own.some((one) => one.part === part)))
+  return own.map(({ condition }) => condition)
+}
+
+/** What is refused is refused again by who reads it after the join, who may have DuckDB compute it. */
+function readable(part: Node, scope: Scope): Expression | null {
+  try {
+    return readCondition(part, scope)
+  } catch (error) {
+    if ((error as MillraceError).code === 'MR_PLAN_LIVE_SHAPE') return null
+    throw error
+  }
 }
 
 /** Parts of an AND. */
@@ -84,6 +112,13 @@ interface Difference {
   readonly fromUs: number
   readonly untilUs: number
   readonly isStrict: boolean
+}
+
+/** The column that the value is, or is without loss: other keys would be other values. */
+function keyColumn(value: Expression): string | null {
+  if (value.op === 'column') return value.name
+  const isWider = value.op === 'cast' && isInteger(value.of.type) && isExact(value.type)
+  return isWider ? keyColumn(value.of) : null
 }
 
 class Joining {
@@ -116,7 +151,9 @@ class Joining {
       if (side !== null && !this.#isKept(side)) alone[side].push(condition)
       else rest.push(condition)
     }
-    const bound = isLatest ? this.#latest(differences) : this.#bound(differences, keys)
+    const bound = this.#sides[1].table ? this.#lookup() : isLatest ? this.#latest(differences) : this.#bound(differences, keys)
+    // A version that a condition takes out would show the one before it: the pair is judged instead.
+    if (bound.on.kind === 'lookup') rest.push(...alone[1].splice(0), ...this.#otherThanKey(keys))
     // A row that a condition took from the unique side would let its partners wait for ever: the pair is judged instead.
     const unique = bound.on.kind === 'unbounded' ? bound.on.unique : null
     if (unique) rest.push(...alone[unique === 'left' ? 0 : 1].splice(0))
@@ -222,6 +259,38 @@ class Joining {
     return isUnique(1) ? 'right' : isUnique(0) ? 'left' : null
   }
 
+  /** Rows come out as they come in, each with the row of its key as it was then. */
+  #lookup(): { readonly on: JoinBound; readonly times: readonly [string, string] } {
+    const [left, right] = this.#sides
+    if (left.arrival === undefined)
+      return refuse(
+        `a join with the table "${right.table!.name}" of rows that do not tell when they came`,
+        this.#node,
+        'join the table to the stream itself, below windows and groups; or select _ingested_at in the subquery',
+      )
+    const [arrival] = LOG_ORDER
+    const ties = LOG_ORDER.map((name) => right.columns.find((one) => one.name === name)!.column)
+    const since = right.columns.find(({ name }) => name === arrival)!.column.name
+    return { on: { kind: 'lookup', table: right.table!.name, ties }, times: [left.arrival, since] }
+  }
+
+  /** Takes the equalities out that are not of the table's key, which must be there as a whole; answers them as conditions. */
+  #otherThanKey(keys: (readonly [Expression, Expression])[]): Expression[] {
+    const { name, key } = this.#sides[1].table!
+    const own = key.map((column) => keys.find(([, value]) => keyColumn(value) === column))
+    if (own.includes(undefined)) {
+      const names = key.map((column) => this.#sides[1].columns.find((one) => one.column.name === column)!.name)
+      refuse(
+        `a join with the table "${name}" that is not by its key (${names.join(', ')})`,
+        this.#node,
+        `write ${names.map((column) => `s.x = t.${column}`).join(' AND ')}, cast on the side of the stream where types differ`,
+      )
+    }
+    const others = keys.filter((pair) => !own.includes(pair))
+    keys.splice(0, keys.length, ...(own as (readonly [Expression, Expression])[]))
+    return others.map((pair) => call('=', pair, BOOLEAN))
+  }
+
   #latest(differences: readonly Difference[]): { readonly on: JoinBound; readonly times: readonly [string, string] } {
     const [difference, other] = differences
     const isPast = difference && difference.fromUs === Number.NEGATIVE_INFINITY && (difference.untilUs === 0 || difference.untilUs === -1)
@@ -262,7 +331,9 @@ class Joining {
     const isRightOptional = this.#kind === 'left' || this.#kind === 'full'
     const columnsOf = (rows: Rows, isOptional: boolean): NamedColumn[] =>
       rows.columns.map((column) => (isOptional ? { ...column, column: { ...column.column, optional: true } } : column))
-    const hasFinal = left.result === 'closing' || right.result === 'closing' || this.#kind !== 'inner' || relation.on.kind === 'latest'
+    const isLookup = relation.on.kind === 'lookup'
+    const isWaiting = this.#kind !== 'inner' && !isLookup
+    const hasFinal = left.result === 'closing' || right.result === 'closing' || isWaiting || relation.on.kind === 'latest'
     return {
       relation,
       columns: [...columnsOf(left, isLeftOptional), ...columnsOf(right, isRightOptional)],
@@ -272,12 +343,14 @@ class Joining {
       isRetracted: false,
       unique: [],
       isLogged: false,
+      arrival: isLookup ? left.arrival : undefined,
     }
   }
 
   /** How far behind the watermark pairs may still come: as long as rows wait for a partner. */
   #times({ on, left, right }: JoinRelation, isLeftOptional: boolean, isRightOptional: boolean): ReadonlyMap<string, number> {
     if (on.kind === 'unbounded') return new Map()
+    if (on.kind === 'lookup') return this.#sides[0].times
     const [leftName, rightName] = [left, right].map(({ time }) => (time?.op === 'column' ? time.name : ''))
     if (on.kind === 'latest') return new Map([[leftName!, Math.max(left.delayUs, right.delayUs)]])
     const leftDelay = Math.max(left.delayUs, right.delayUs + on.untilUs)

@@ -2,6 +2,8 @@
 // several (`read-select.ts`). What is there is a closed list; anything else is refused with its place.
 import { type Node, nodes } from '../ast.ts'
 import { alignAll } from './functions.ts'
+import { lowerComputed } from './lower-computed.ts'
+import type { Known } from './read-computed.ts'
 import { readSelect } from './read-select.ts'
 import type { Reading } from './read-source.ts'
 import { refuse } from './refuse.ts'
@@ -11,12 +13,15 @@ import type { NamedColumn, Rows, ShapeOf } from './source.ts'
 
 export type { ShapeOf, StreamShape } from './source.ts'
 
-/** `tree` is the query node of the statement. @throws MR_PLAN_LIVE_SHAPE naming the construct, MR_PLAN_UNKNOWN. */
-export function compileLive(tree: unknown, shapeOf: ShapeOf): LiveQuery {
+/**
+ * `tree` is the query node of the statement. `known`: what DuckDB says of expressions that it computes (`read-live.ts`); without it
+ * there are none. @throws MR_PLAN_LIVE_SHAPE naming the construct, MR_PLAN_UNKNOWN.
+ */
+export function compileLive(tree: unknown, shapeOf: ShapeOf, known: Known | null = null): LiveQuery {
   const streams = new Set<string>()
-  const reading: Reading = { shapeOf, streams, named: new Map(), query: readQuery, isModel: true }
+  const reading: Reading = { shapeOf, streams, named: new Map(), query: readQuery, isModel: true, known }
   const { relation: root, result, key } = readQuery(tree as Node, reading)
-  return { root, streams: [...streams], result, key }
+  return { root: known ? lowerComputed(root) : root, streams: [...streams], result, key }
 }
 
 function readQuery(node: Node, outer: Reading): Rows {

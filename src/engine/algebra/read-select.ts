@@ -6,9 +6,20 @@ import { columnsIn, type Expression, isOptional, LONG, mapChildren, replaceColum
 import { nameOf } from './output-names.ts'
 import { outputRows } from './output-rows.ts'
 import { readAggregate } from './read-aggregate.ts'
+import { readComputed } from './read-computed.ts'
 import { readCondition, readExpression, type Scope } from './read-expression.ts'
 import { type Reading, readSource } from './read-source.ts'
-import { isSameNode, type Lag, type Ranking, readLag, readLimit, readOrder, readRanking } from './read-window-function.ts'
+import {
+  type Framed,
+  isSameNode,
+  type Lag,
+  type Ranking,
+  readFramed,
+  readLag,
+  readLimit,
+  readOrder,
+  readRanking,
+} from './read-window-function.ts'
 import { refuse } from './refuse.ts'
 import type { Aggregate, NamedExpression, Relation, TopRelation, Window } from './relation.ts'
 import { AS_VIEW, checkClauses, joined, namesIn, partsOf } from './select-clauses.ts'
@@ -25,7 +36,7 @@ export function readSelect(select: Node, reading: Reading): Rows {
   // A join takes its own conditions out of the WHERE clause.
   const where = clause && from.type === 'JOIN' ? partsOf(clause) : []
   const source = readSource(from, reading, { used: namesIn(select), where })
-  return new SelectReader(select, source, from.type === 'JOIN' ? joined(where) : clause, reading.isModel).read()
+  return new SelectReader(select, source, from.type === 'JOIN' ? joined(where) : clause, reading).read()
 }
 
 class SelectReader {
@@ -34,13 +45,14 @@ class SelectReader {
   readonly #scope: Scope
   readonly #aggregates: Aggregate[] = []
   readonly #lags: Lag[] = []
+  readonly #frames: Framed[] = []
   #ranking: Ranking | null = null
   readonly #where: Node | null
   readonly #isModel: boolean
   /** What windows of the source or of the groups are: set where rows are grouped or numbered by a time that is known to close. */
   #window: Window | null
 
-  constructor(select: Node, source: Source, where: Node | null, isModel: boolean) {
+  constructor(select: Node, source: Source, where: Node | null, { isModel, known: computed }: Reading) {
     this.#select = select
     this.#source = source
     this.#where = where
@@ -50,10 +62,18 @@ class SelectReader {
     this.#scope = {
       column: (names, node) => source.column(names, node, known),
       special: (node) => this.#special(node),
+      ...(computed ? { compute: (node: Node) => readComputed(node, source, computed) } : {}),
     }
   }
 
   read(): Rows {
+    const { table } = this.#source
+    if (table)
+      refuse(
+        `the table "${table.name}" without a stream`,
+        this.#select,
+        `write FROM stream s JOIN ${table.name} t ON s.x = t.${table.key[0]}`,
+      )
     const input = this.#filtered()
     const outputs = this.#outputs()
     const having = this.#select['having'] ? readCondition(this.#select['having'] as Node, this.#scope) : null
@@ -62,11 +82,12 @@ class SelectReader {
     const groups = this.#groups(outputs)
     if (groups) return this.#grouped(input, groups, outputs, having, limit)
     if (having) refuse('HAVING without GROUP BY', this.#select)
-    const nested = this.#lags.length > 0 ? outputs.find(({ value }) => isNestedValue(value.type)) : undefined
-    if (nested) refuse(`lag(...) beside the column "${nested.name}", which is nested,`, this.#select, `leave "${nested.name}" out`)
+    const before = [...this.#lags, ...this.#frames]
+    const nested = before.length > 0 ? outputs.find(({ value }) => isNestedValue(value.type)) : undefined
+    if (nested) refuse(`OVER (...) beside the column "${nested.name}", which is nested,`, this.#select, `leave "${nested.name}" out`)
     if (limit) return this.#topped(input, outputs, limit)
     if (this.#isDistinct) return this.#distinct(input, outputs)
-    return this.#plain(this.#lags.length > 0 ? this.#lagged(input) : input, outputs)
+    return this.#plain(before.length > 0 ? this.#withRowsBefore(input) : input, outputs)
   }
 
   /** Columns of the rows as they come. */
@@ -79,15 +100,15 @@ class SelectReader {
     const keys = this.#source.columns.map(({ column }) => column).filter(({ name }) => key.includes(name))
     if (result === 'keyed') return this.#result(root, 'keyed', this.#keyNames(keys, outputs), this.#source.isRetracted)
     // Rows of lag wait for its time: how long another time may lag behind the watermark is not known.
-    const [lag] = this.#lags
+    const [lag] = [...this.#lags, ...this.#frames]
     const times = new Map(lag ? (lag.time.op === 'column' ? [[lag.time.name, lag.delayUs]] : []) : this.#source.times)
     if (window) times.set('window_start', (window.delayUs ?? 0) + window.widthUs).set('window_end', window.delayUs ?? 0)
-    return this.#result(root, this.#lags.length > 0 ? 'closing' : result, [], false, times, outputs)
+    return this.#result(root, lag ? 'closing' : result, [], false, times, outputs)
   }
 
   #special(node: Node): Expression | undefined {
     if (node.class === 'WINDOW' && node['function_name'] === 'lag') return this.#lagOf(node)
-    if (node.class === 'WINDOW') return this.#rankOf(node)
+    if (node.class === 'WINDOW') return this.#framedOf(node) ?? this.#rankOf(node)
     const aggregate = readAggregate(node, this.#scope, this.#aggregates.length)
     if (!aggregate) return undefined
     const same = this.#aggregates.find((known) => sameAggregate(known, aggregate))
@@ -105,17 +126,38 @@ class SelectReader {
 
   #lagOf(node: Node): Expression {
     const lag = readLag(node, this.#source, this.#scope, this.#lags.length)
-    const [first] = this.#lags
-    if (first && JSON.stringify([first.partition, first.time]) !== JSON.stringify([lag.partition, lag.time]))
-      refuse('a second window of lag(...)', node)
+    this.#checkOneWindow(lag, node)
     this.#lags.push(lag)
     return { op: 'column', name: lag.column.name, type: lag.column.value.type, optional: true }
   }
 
-  #lagged(input: Relation): Relation {
-    const { partition, time, delayUs } = this.#lags[0]!
-    if (this.#source.result === 'keyed') refuse('lag(...) over rows that are replaced', this.#select)
-    return { op: 'lag', input, partition, time, delayUs, ties: this.#ties(), columns: this.#lags.map(({ column }) => column) }
+  #framedOf(node: Node): Expression | undefined {
+    const framed = readFramed(node, this.#source, this.#scope, this.#frames.length)
+    if (!framed) return undefined
+    this.#checkOneWindow(framed, node)
+    if (this.#frames.some(({ preceding }) => preceding !== framed.preceding)) refuse('a second number of rows before', node)
+    this.#frames.push(framed)
+    const { name, type, function: called } = framed.aggregate
+    return { op: 'column', name, type, optional: called !== 'count' }
+  }
+
+  #checkOneWindow({ partition, time }: Omit<Lag, 'column'>, node: Node): void {
+    const [first] = [...this.#lags, ...this.#frames]
+    if (first && JSON.stringify([first.partition, first.time]) !== JSON.stringify([partition, time]))
+      refuse(`a second window of ${String(node['function_name'])}(...)`, node)
+  }
+
+  /** Rows with values of those before them. */
+  #withRowsBefore(input: Relation): Relation {
+    if (this.#source.result === 'keyed') refuse('OVER (...) of rows that are replaced', this.#select)
+    const [lag] = this.#lags
+    const [frame] = this.#frames
+    const ties = this.#ties()
+    const columns = this.#lags.map(({ column }) => column)
+    if (lag && frame) refuse('lag(...) beside an aggregate over the rows before', this.#select, 'write one of them in a subquery')
+    if (lag) return { op: 'lag', input, partition: lag.partition, time: lag.time, delayUs: lag.delayUs, ties, columns }
+    const { partition, time, delayUs, preceding } = frame!
+    return { op: 'frame', input, partition, time, delayUs, ties, preceding, aggregates: this.#frames.map(({ aggregate }) => aggregate) }
   }
 
   /** What puts rows in order that nothing else does: the log, or else all of their columns. */
@@ -142,7 +184,7 @@ class SelectReader {
     return list.flatMap((node, index) => {
       if (node.class === 'STAR') return this.#source.star(node, this.#isPassing)
       const isColumn = this.#isPassing && node.class === 'COLUMN_REF'
-      const whole = isColumn ? this.#source.whole(node['column_names'] as string[], node) : null
+      const whole = isColumn ? this.#source.lookUp(node['column_names'] as string[]) : null
       if (whole && isNestedValue(whole.type)) return [{ name: nameOf(node, index), value: whole }]
       const value = readExpression(node, this.#scope)
       if (value.op === 'interval') refuse('an interval as a column', node)

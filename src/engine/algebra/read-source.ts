@@ -4,6 +4,7 @@ import { MillraceError } from '../../core/errors.ts'
 import { type Node, nodes } from '../ast.ts'
 import { valueTypeOf } from './coerce.ts'
 import type { Expression, IntervalExpression } from './expression.ts'
+import type { Known } from './read-computed.ts'
 import { fixedMicros, readExpression, type Scope } from './read-expression.ts'
 import { joinRows, type Wanted } from './read-join.ts'
 import { refuse } from './refuse.ts'
@@ -20,6 +21,8 @@ export interface Reading {
   readonly streams: Set<string>
   /** Queries by their names in WITH, with the names that they may use themselves. */
   readonly named: ReadonlyMap<string, { readonly node: Node; readonly named: Reading['named'] }>
+  /** Expressions that DuckDB computes; null where it computes none. */
+  readonly known: Known | null
   /** The rows are those of the model, whose key must be whole and never null. */
   readonly isModel: boolean
   /** Reads a query; columns are called by the names that it gives them, `from` is empty. */
@@ -48,8 +51,11 @@ export function readSource(from: Node, reading: Reading, wanted: Wanted): Source
   const stream = (relation?.['column_names'] as string[] | undefined)?.join('.')
   if (!stream) return refuse(`the first argument of ${name}, which must be a stream,`, relation ?? call, NEAREST)
   const rows = named(from, stream, reading)
+  if (rows.table) return refuse(`${name}(...) over the table "${rows.table.name}"`, from, 'window a stream')
   if (rows.result === 'keyed') return refuse(`${name}(...) over rows that are replaced`, from, 'window the stream itself')
-  return sourceOf(rows, readWindow(name, call, rest, sourceOf(rows, null)))
+  // Within the call the stream goes by its own name; the alias is of what comes out.
+  const given = sourceOf({ ...rows, columns: rows.columns.map((column) => ({ ...column, from: stream })) }, null)
+  return sourceOf(rows, readWindow(name, call, rest, given))
 }
 
 function relationName(from: Node): string {
@@ -83,12 +89,14 @@ function streamRows(stream: string, shape: StreamShape): Rows {
   return {
     relation: { op: 'scan', stream },
     columns,
-    times: new Map(columns.filter(isTime).map(({ name }) => [name, 0])),
+    // A table does not move the watermark: nothing in it is late.
+    times: new Map(shape.tableKey ? [] : columns.filter(isTime).map(({ name }) => [name, 0])),
     result: 'append',
     key: [],
     isRetracted: false,
     unique: shape.unique ?? [],
     isLogged: true,
+    ...(shape.tableKey ? { table: { name: stream, key: shape.tableKey } } : { arrival: '_ingested_at' }),
   }
 }
 

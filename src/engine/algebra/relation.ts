@@ -1,7 +1,7 @@
 // The logical operators of live models as plain data: a tree from the streams that are scanned to the rows of the model. Rows of
 // an operator are final (they never change once given out) or replaced by key; which of both is said by `LiveQuery.result`
 // and, inside of the tree, by `GroupRelation.replaces`. Columns of one relation have unlike names.
-import type { Expression, ValueType } from './expression.ts'
+import type { ComputedExpression, Expression, ValueType } from './expression.ts'
 
 export interface NamedExpression {
   readonly name: string
@@ -57,12 +57,21 @@ export type Relation =
   | { readonly op: 'scan'; readonly stream: string }
   | { readonly op: 'filter'; readonly input: Relation; readonly where: Expression }
   | { readonly op: 'project'; readonly input: Relation; readonly columns: readonly NamedExpression[] }
+  | ComputeRelation
   | ExpandRelation
   | UnionRelation
   | JoinRelation
   | LagRelation
+  | FrameRelation
   | GroupRelation
   | TopRelation
+
+/** All columns of the input, and those that DuckDB computes of each row. */
+export interface ComputeRelation {
+  readonly op: 'compute'
+  readonly input: Relation
+  readonly columns: readonly (NamedExpression & { readonly value: ComputedExpression })[]
+}
 
 /** Every row once for each window that it falls into, with `window_start` and `window_end` after its own columns. */
 export interface ExpandRelation {
@@ -112,6 +121,11 @@ export type JoinBound =
    * the log counts, and rows of the other side are kept until they have met it. `kind` is inner.
    */
   | { readonly kind: 'unbounded'; readonly unique: 'left' | 'right' | null }
+  /**
+   * The right side is a table: its row of the key as it was when the left row came, by append time, the times of both sides. Of
+   * versions of one time the last in the order of `ties`. `kind` is inner or left; the further condition is of the pair.
+   */
+  | { readonly kind: 'lookup'; readonly table: string; readonly ties: readonly Expression[] }
 
 /** Values of the row before, of the same partition in the order of time; all columns of the input come first. */
 export interface LagRelation {
@@ -123,6 +137,13 @@ export interface LagRelation {
   /** Order of rows of one time: nothing else puts them in order. */
   readonly ties: readonly Expression[]
   readonly columns: readonly NamedExpression[]
+}
+
+/** Aggregates over a row and the `preceding` rows before it, of the same partition in the order of time; all columns of the input come first. */
+export interface FrameRelation extends Omit<LagRelation, 'op' | 'columns'> {
+  readonly op: 'frame'
+  readonly preceding: number
+  readonly aggregates: readonly Aggregate[]
 }
 
 /** Gives `window_start` and `window_end` (when there is a window), the keys and the aggregates. */

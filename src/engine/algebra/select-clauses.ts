@@ -20,7 +20,8 @@ export function namesIn(select: Node): ReadonlySet<string> | null {
   let isAll = false
   walk(select, (node) => {
     if (node.class === 'STAR') isAll = true
-    if (node.class === 'COLUMN_REF') names.add((node['column_names'] as string[]).at(-1)!.toLowerCase())
+    // Each part may be the column, and those behind it parts of its value.
+    if (node.class === 'COLUMN_REF') for (const name of node['column_names'] as string[]) names.add(name.toLowerCase())
   })
   return isAll ? null : names
 }

@@ -15,6 +15,8 @@ export type StreamShape = Shape & {
   readonly time?: string
   /** Columns of which the first row counts, where the stream says that rows are unique by them. */
   readonly unique?: readonly string[]
+  /** Of a table: the columns of its key. Rows are looked up in it as it was when they came. */
+  readonly tableKey?: readonly string[]
 }
 
 /** What puts rows of one stream in order. PROTOCOL rule 10. */
@@ -44,6 +46,10 @@ export interface Rows {
   readonly unique: readonly string[]
   /** Rows of one stream: the log puts them in order. */
   readonly isLogged: boolean
+  /** Of rows that come out as they come in: the column, by its name in the relation, that says when that was. */
+  readonly arrival?: string | undefined
+  /** Of a table: its name and the columns of its key, by their names in the relation. It is joined, and read in no other way. */
+  readonly table?: { readonly name: string; readonly key: readonly string[] } | undefined
 }
 
 export interface Source extends Rows {
@@ -53,8 +59,8 @@ export interface Source extends Rows {
   knows(path: readonly string[]): boolean
   /** `known`: columns, by the relation's names, that are not null here. */
   column(names: readonly string[], node: Node, known?: ReadonlySet<string>): Expression
-  /** A column of any type, to be handed on and nothing else. */
-  whole(names: readonly string[], node: Node): ColumnExpression
+  /** A column of any type, to be handed on and nothing else; undefined where there is none, or several. */
+  lookUp(names: readonly string[]): ColumnExpression | undefined
   /** Start or end of the window. */
   isBound(value: Expression): boolean
   /** @throws MR_PLAN_LIVE_SHAPE where the condition reads a window that is not known row by row. */
@@ -88,7 +94,7 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
     return refuse(
       `the column "${found.name}", which is a ${found.column.type.kind},`,
       node,
-      `leave "${found.name}" out, or give on the rows of the stream as they come, or compute it in a model that is not live`,
+      `leave "${found.name}" out, or read a part of it, or give on the rows of the stream as they come, or compute it in a model that is not live`,
     )
   }
   const find = (path: readonly string[], node: Node): NamedColumn => {
@@ -119,7 +125,12 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
       const { column } = flat(find(path, node), node)
       return known?.has(column.name) ? { ...column, optional: false } : column
     },
-    whole: (path, node) => find(path, node).column,
+    lookUp: (path) => {
+      const from = path.length > 1 ? froms.find((one) => isCalled(one, path)) : undefined
+      if (path.length > 1 && from === undefined) return undefined
+      const [found, other] = named(path.at(-1)!, from)
+      return other ? undefined : found?.column
+    },
     isBound,
     checkBeforeWindow: (condition, node) => {
       if (window && [...columnsIn([condition])].some((name) => BOUNDS.includes(name)))

@@ -7,7 +7,8 @@ import type { Fields } from '../../define/field.ts'
 import type { ModelManifest } from '../../define/manifest.ts'
 import type { ModelHow } from '../../define/model.ts'
 import type { Sql } from '../../define/sql.ts'
-import { HISTORY_FIELDS } from '../../define/system-columns.ts'
+import { HISTORY_FIELDS, isLookedUp } from '../../define/system-columns.ts'
+import { computedIn } from '../../engine/algebra/lower-computed.ts'
 import { printType, type Shape, type Type } from '../../schema/type.ts'
 import type { BoundColumn, LiveResult, WindowCall } from '../binder.ts'
 import { checkColumnNames } from '../names.ts'
@@ -53,6 +54,7 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
   await checkColumnNames(scope, what, inferred, at, true)
   const declared = how.columns && shapeOf(scope, what, how.columns, at)
   if (declared) compareShapes(scope, what, declared, bound.columns, at)
+  const computed = refresh === 'live' && live ? computedIn(live.query.root) : []
   const isKeyed = refresh === 'live' && live?.result === 'keyed'
   const keys = isKeyed ? liveKey(scope, what, live.key, listOf(how.key), at) : listOf(how.key)
   const shape = withHistory(scope, what, requireKey(declared ?? inferred, keys), refresh, at)
@@ -82,6 +84,7 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
     emit: how.emit ?? 'final',
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(isKeyed ? { keyed: true as const } : {}),
+    ...(computed.length > 0 ? { computed } : {}),
     declared: declared !== undefined,
   }
 }
@@ -125,16 +128,16 @@ function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelMa
   for (const window of windows) checkWindowTime(scope, what, query, window)
   for (const name of query.inputs) {
     const input = scope.relations.get(name)
-    if (input && input.kind !== 'stream')
-      fail(
-        scope,
-        'MR_PLAN_REFRESH',
-        at,
-        refresh === 'live'
-          ? `${what} is live but reads the ${input.kind} "${name}"`
-          : `${what} has windows over the ${input.kind} "${name}"`,
-        refresh === 'live' ? "a live model reads streams: give it a duration, such as fresh: '1 minute'" : 'group by time_bucket(...)',
-      )
+    if (!input || input.kind === 'stream' || (refresh === 'live' && isLookedUp(input))) continue
+    fail(
+      scope,
+      'MR_PLAN_REFRESH',
+      at,
+      refresh === 'live' ? `${what} is live but reads the ${input.kind} "${name}"` : `${what} has windows over the ${input.kind} "${name}"`,
+      refresh === 'live'
+        ? "a live model reads streams, and looks up in tables with a key and from: http(): give it a duration, such as fresh: '1 minute'"
+        : 'group by time_bucket(...)',
+    )
   }
   return scope.findings.length === before
 }

@@ -3,8 +3,8 @@
 import { MillraceError } from '../../core/errors.ts'
 import { parseJson } from '../../core/json.ts'
 import { printLive } from '../../engine/algebra/print-query.ts'
-import { compileLive } from '../../engine/algebra/read-query.ts'
-import { walk } from '../../engine/ast.ts'
+import { readLive } from '../../engine/algebra/read-live.ts'
+import { treesOf, walk } from '../../engine/ast.ts'
 import { quoteName, quoteRelation, quoteText } from '../../engine/sql-text.ts'
 import { fromDuckType, toDuckType } from '../../schema/duckdb.ts'
 import type { Shape } from '../../schema/type.ts'
@@ -24,6 +24,7 @@ export async function duckdbBinder(ask: Ask): Promise<Binder> {
   const shapes = new Map<string, Shape>()
   const trees = new Map<string, Node>()
   const pending: string[] = []
+  const parser = treesOf(async (sql) => Object.values((await ask(sql))[0]!).map(String))
   let reserved: Promise<ReadonlySet<string>> | undefined
   await ask('SET errors_as_json = true')
   await ask("SET TimeZone = 'UTC'")
@@ -46,10 +47,10 @@ export async function duckdbBinder(ask: Ask): Promise<Binder> {
       return 'tree' in parsed ? describe(ask, text, parsed.tree, shapes) : parsed
     },
     async checkLive(text) {
-      const tree = trees.get(text)
       try {
-        if (!tree) return undefined
-        const query = compileLive(tree, (stream) => shapes.get(stream))
+        if (!trees.has(text)) return undefined
+        const { node } = await parser.parse(text)
+        const query = await readLive(node, (stream) => shapes.get(stream), { parser, typeOf: (select) => typeOf(ask, select) })
         return { result: query.result, key: query.key, batchSql: printLive(query, quoteRelation), query }
       } catch (error) {
         if (error instanceof MillraceError) return error
@@ -58,6 +59,9 @@ export async function duckdbBinder(ask: Ask): Promise<Binder> {
     },
   }
 }
+
+/** Of the one column of a SELECT. */
+const typeOf = async (ask: Ask, select: string): Promise<string> => String((await ask(DESCRIBE + select))[0]!['column_type'])
 
 /** An empty table. Two columns of one name were reported already; the first stands for both. */
 function createStatements(name: string, shape: Shape): readonly string[] {

@@ -38,6 +38,8 @@ export class Generator extends Emitter {
         return this.#case(expression)
       case 'call':
         return this.#call(expression)
+      case 'computed':
+        throw new MillraceError('MR_ASSERT', 'cannot be: what DuckDB computes is a column here')
       case 'interval':
         throw new MillraceError('MR_ASSERT', 'cannot be: an interval alone')
     }

@@ -4,14 +4,15 @@
 import { castTo, valueTypeOf } from '../../engine/algebra/coerce.ts'
 import type { Expression } from '../../engine/algebra/expression.ts'
 import { inputsOf, type LiveQuery, type NamedExpression, type Relation } from '../../engine/algebra/relation.ts'
+import type { ComputeRows } from '../../engine/compute-rows.ts'
 import type { ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { representationOf } from '../expression/emitter.ts'
 import { holdsState, operatorOf } from './make-operator.ts'
-import { joinBatches, type Operator } from './operator.ts'
+import { joinBatches, type Operator, type Rows } from './operator.ts'
 import { SIGN } from './retraction.ts'
 import { shapeOfRelation } from './shape.ts'
-import { type Rows, run, type Stage, stagesOf, whole } from './stage.ts'
+import { run, runAll, type Stage, stagesOf, whole } from './stage.ts'
 
 /** An operator, what becomes of its rows, and where they go: null for out of the chain. */
 interface Step {
@@ -37,27 +38,32 @@ interface Entry {
 type ShapeOf = (stream: string) => Shape
 
 /** Rows of a stream behind the stages before its first operator with state. */
-interface Entered {
+export interface Entered {
   readonly taken: Rows
   readonly to: Port | null
 }
 
 export class Chain {
   readonly #shapeOf: ShapeOf
+  readonly #compute: ComputeRows | null
   readonly #entries: Entry[] = []
   /** Each before those that it feeds. */
   readonly #steps: Step[] = []
 
-  /** `shapeOf`: columns of the streams' batches; `model`: columns of what comes out, by name where they have one, else by place. */
-  constructor(query: LiveQuery, shapeOf: ShapeOf, model: Shape) {
+  /**
+   * `shapeOf`: columns of the streams' batches; `model`: columns of what comes out, by name where they have one, else by place.
+   * `compute`: for queries with expressions that DuckDB computes.
+   */
+  constructor(query: LiveQuery, shapeOf: ShapeOf, model: Shape, compute: ComputeRows | null = null) {
     this.#shapeOf = shapeOf
+    this.#compute = compute
     this.#build(inColumnsOf(query.root, model), [], null)
   }
 
   /** `later`: what stands without state between the relation and the port, in the order of the rows. */
   #build(relation: Relation, later: readonly Relation[], to: Port | null): void {
     if (relation.op === 'scan') {
-      this.#entries.push({ stream: relation.stream, before: stagesOf(later, this.#shapeOf(relation.stream)), to })
+      this.#entries.push({ stream: relation.stream, before: stagesOf(later, this.#shapeOf(relation.stream), this.#compute), to })
       return
     }
     if (relation.op === 'union') {
@@ -73,7 +79,7 @@ export class Chain {
     const follows = relation.op === 'group' && relation.replaces === true
     const isTakenBack = to?.step.relation.op === 'group' && to.step.relation.replaces === true
     const { operator, shape } = operatorOf(relation, follows ? shapes.map(withSign) : shapes, later, isTakenBack)
-    const step: Step = { relation, operator, after: stagesOf(later, shape), to, delayUs: delayOf(relation) }
+    const step: Step = { relation, operator, after: stagesOf(later, shape, null), to, delayUs: delayOf(relation) }
     for (const [side, input] of inputs.entries()) this.#build(input, [], { step, side: side as 0 | 1 })
     this.#steps.push(step)
   }
@@ -86,8 +92,8 @@ export class Chain {
    * Computes what is computed of rows one by one, up to the operators with state, and changes nothing. @throws what `take` throws of
    * these rows before it changes anything.
    */
-  probe(stream: string, batch: ColumnBatch, rows: Int32Array | null, count: number): void {
-    this.#probe(this.#enter(stream, { batch, rows, count }))
+  async probe(stream: string, batch: ColumnBatch, rows: Int32Array | null, count: number): Promise<void> {
+    this.#probe(await this.enter(stream, batch, rows, count))
   }
 
   #probe(entered: readonly Entered[]): void {
@@ -99,14 +105,44 @@ export class Chain {
     return own.map(({ before, to }) => ({ taken: run(before, rows), to }))
   }
 
-  /** Rows that come out at once. */
+  /** Of these rows those on which DuckDB fails, with what it could not compute. @throws what else fails. */
+  async sift(stream: string, batch: ColumnBatch, rows: Int32Array): Promise<ReadonlyMap<number, string>> {
+    const failed = new Map<number, string>()
+    for (const { before } of this.#entries.filter((entry) => entry.stream === stream))
+      await runAll(before, { batch, rows, count: rows.length, sift: { ids: null, failed } })
+    return failed
+  }
+
+  /** Rows of a stream up to the operators with state, for `pass`; no state is read or changed. */
+  async enter(stream: string, batch: ColumnBatch, rows: Int32Array | null, count: number): Promise<readonly Entered[]> {
+    const own = this.#entries.filter((entry) => entry.stream === stream)
+    const all = own.map(async ({ before, to }) => ({ taken: await runAll(before, { batch, rows, count }), to }))
+    return await Promise.all(all)
+  }
+
+  /** As `enter` and `pass`, where nothing waits for DuckDB. */
   take(stream: string, batch: ColumnBatch, rows: Int32Array | null, count: number): ColumnBatch | null {
-    const entered = this.#enter(stream, { batch, rows, count })
+    return this.pass(this.#enter(stream, { batch, rows, count }))
+  }
+
+  /** Rows that come out at once. */
+  pass(entered: readonly Entered[]): ColumnBatch | null {
     // Where a stream goes in twice, no operator may change before all know that they can take the rows.
     if (entered.length > 1) this.#probe(entered)
     const out: ColumnBatch[] = []
     for (const { taken, to } of entered) this.#pass(taken, to, out)
     return joinBatches(out)
+  }
+
+  /** Keys of a table have gone, in which rows are looked up. */
+  forget(table: string, batch: ColumnBatch): void {
+    for (const { taken, to } of this.#enter(table, { batch, rows: null, count: batch.rows }))
+      to?.step.operator.forget?.(taken.batch, taken.rows, taken.count)
+  }
+
+  /** No row of a stream that is still to come came before this, microseconds. */
+  settle(arrivedUs: number): void {
+    for (const { operator } of this.#steps) operator.settle?.(arrivedUs)
   }
 
   #pass(rows: Rows, to: Port | null, out: ColumnBatch[]): void {

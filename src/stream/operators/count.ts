@@ -1,61 +1,64 @@
 // count(*), count(x), bool_and and bool_or: one number a group.
 import type { Column, NumberColumn } from '../../schema/batch.ts'
 import type { AggregateState } from './aggregate-state.ts'
-import { grown, type Packed, pack, unpackDoubles } from './pack.ts'
+import type { Packed } from './pack.ts'
+import { Doubles, PAGE_BITS, PAGE_MASK } from './paged.ts'
 import { most } from './value-lane.ts'
 
 abstract class OneNumber implements AggregateState {
-  protected values: Float64Array = new Float64Array(16)
+  protected readonly values = new Doubles()
 
   abstract add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void
   abstract column(groups: Int32Array, count: number): Column
   protected abstract join(a: number, b: number): number
 
   merge(from: AggregateState, target: Int32Array, count: number): void {
-    const other = from as OneNumber
-    other.values = grown(other.values, count)
-    this.values = grown(this.values, most(target, count) + 1)
-    for (let group = 0; group < count; group++) this.mergeGroup(other, group, target[group]!)
+    for (let group = 0; group < count; group++) this.mergeGroup(from, group, target[group]!)
   }
 
   mergeGroup(from: AggregateState, group: number, to: number): void {
-    this.values = grown(this.values, to + 1)
-    this.values[to] = this.join(this.values[to]!, (from as OneNumber).values[group] ?? 0)
+    this.values.put(to, this.join(this.values.at(to), (from as OneNumber).values.at(group)))
   }
 
   clear(group: number): void {
-    this.values = grown(this.values, group + 1)
-    this.values[group] = 0
+    this.values.put(group, 0)
   }
 
   get bytes(): number {
-    return this.values.byteLength
+    return this.values.bytes
   }
 
   save(size: number): unknown {
-    this.values = grown(this.values, size)
-    return pack(this.values, size)
+    return this.values.freeze(size)
   }
 
   restore(saved: unknown): void {
-    this.values = unpackDoubles(saved as Packed)
+    this.values.restore(saved as Packed)
   }
 }
 
 export class Count extends OneNumber {
   add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
-    this.values = grown(this.values, most(groups, count) + 1)
-    const { values } = this
+    const { pages } = this.#reached(groups, count)
     const nulls = columns[0]?.nulls ?? null
-    if (nulls === null) for (let i = 0; i < count; i++) values[groups[i]!]!++
-    else for (let i = 0; i < count; i++) if (nulls[rows === null ? i : rows[i]!] === 0) values[groups[i]!]!++
+    if (nulls === null) for (let i = 0; i < count; i++) pages[groups[i]! >>> PAGE_BITS]![groups[i]! & PAGE_MASK]!++
+    else
+      for (let i = 0; i < count; i++)
+        if (nulls[rows === null ? i : rows[i]!] === 0) pages[groups[i]! >>> PAGE_BITS]![groups[i]! & PAGE_MASK]!++
   }
 
   /** Takes rows away that were added. */
   remove(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
-    this.values = grown(this.values, most(groups, count) + 1)
+    const { pages } = this.#reached(groups, count)
     const nulls = columns[0]?.nulls ?? null
-    for (let i = 0; i < count; i++) if (nulls === null || nulls[rows === null ? i : rows[i]!] === 0) this.values[groups[i]!]!--
+    for (let i = 0; i < count; i++)
+      if (nulls === null || nulls[rows === null ? i : rows[i]!] === 0) pages[groups[i]! >>> PAGE_BITS]![groups[i]! & PAGE_MASK]!--
+  }
+
+  #reached(groups: Int32Array, count: number): Doubles {
+    this.values.fit(most(groups, count) + 1)
+    this.values.touch(groups, count)
+    return this.values
   }
 
   protected join(a: number, b: number): number {
@@ -63,9 +66,8 @@ export class Count extends OneNumber {
   }
 
   column(groups: Int32Array, count: number): Column {
-    this.values = grown(this.values, most(groups, count) + 1)
     const values = new Float64Array(count)
-    for (let i = 0; i < count; i++) values[i] = this.values[groups[i]!]!
+    for (let i = 0; i < count; i++) values[i] = this.values.at(groups[i]!)
     return { kind: 'integer', values, big: null, nulls: null }
   }
 }
@@ -80,13 +82,12 @@ export class Truth extends OneNumber {
   }
 
   add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
-    this.values = grown(this.values, most(groups, count) + 1)
     const column = columns[0] as NumberColumn
     for (let i = 0; i < count; i++) {
       const row = rows === null ? i : rows[i]!
       if (column.nulls !== null && column.nulls[row] === 1) continue
       const group = groups[i]!
-      this.values[group] = this.join(this.values[group]!, column.values[row] === this.#decisive ? 2 : 1)
+      this.values.put(group, this.join(this.values.at(group), column.values[row] === this.#decisive ? 2 : 1))
     }
   }
 
@@ -95,11 +96,10 @@ export class Truth extends OneNumber {
   }
 
   column(groups: Int32Array, count: number): Column {
-    this.values = grown(this.values, most(groups, count) + 1)
     const values = new Float64Array(count)
     const nulls = new Uint8Array(count)
     for (let i = 0; i < count; i++) {
-      const state = this.values[groups[i]!]!
+      const state = this.values.at(groups[i]!)
       values[i] = state === 2 ? this.#decisive : 1 - this.#decisive
       nulls[i] = state === 0 ? 1 : 0
     }

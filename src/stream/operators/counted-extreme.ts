@@ -4,7 +4,8 @@ import { INT, type ValueType } from '../../engine/algebra/expression.ts'
 import type { Column, NumberColumn } from '../../schema/batch.ts'
 import { HeldRows, NONE } from './held-rows.ts'
 import { KeyTable } from './key-table.ts'
-import { grown, type Packed, pack, unpackDoubles } from './pack.ts'
+import type { Packed } from './pack.ts'
+import { Doubles } from './paged.ts'
 
 /** Values that are not there any more are forgotten once they are this many and most of all. */
 const DEAD_MIN = 4_096
@@ -15,7 +16,7 @@ export class CountedExtreme {
   /** By group and value; the row of the same number holds the value and is listed under the group. */
   #values: KeyTable
   #rows: HeldRows
-  #counts: Float64Array = new Float64Array(16)
+  #counts = new Doubles()
   #dead = 0
 
   constructor(name: 'min' | 'max', type: ValueType) {
@@ -42,7 +43,6 @@ export class CountedExtreme {
     for (let i = 0; i < count; i++) groupOf.values[own[i]!] = groups[i]!
     const known = this.#values.size
     const slots = this.#values.find([groupOf, column], own, count)
-    this.#counts = grown(this.#counts, this.#values.size)
     let next = known
     for (let i = 0; i < count; i++) {
       const slot = slots[i]!
@@ -51,9 +51,10 @@ export class CountedExtreme {
         this.#rows.add(groups[i]!, 0, [column], own[i]!, 0)
         this.#dead++
       }
-      if (this.#counts[slot] === 0) this.#dead--
-      this.#counts[slot]! += by
-      if (this.#counts[slot] === 0) this.#dead++
+      const now = this.#counts.at(slot) + by
+      if (now === by) this.#dead--
+      this.#counts.put(slot, now)
+      if (now === 0) this.#dead++
     }
   }
 
@@ -62,8 +63,8 @@ export class CountedExtreme {
     const lane = this.#rows.lane(0)
     for (let i = 0; i < count; i++) {
       best[i] = NONE
-      for (let slot = this.#rows.firstOf(groups[i]!); slot !== NONE; slot = this.#rows.next[slot]!) {
-        if (this.#counts[slot] === 0 || lane.isNull(slot)) continue
+      for (let slot = this.#rows.firstOf(groups[i]!); slot !== NONE; slot = this.#rows.next.at(slot)) {
+        if (this.#counts.at(slot) === 0 || lane.isNull(slot)) continue
         if (best[i] === NONE || lane.compareSlot(best[i]!, lane, slot) * this.#sign > 0) best[i] = slot
       }
     }
@@ -76,13 +77,14 @@ export class CountedExtreme {
 
   #forget(): void {
     const [values, rows, counts] = [this.#values, this.#rows, this.#counts]
-    const live = Int32Array.from({ length: values.size }, (_, slot) => slot).filter((slot) => counts[slot] !== 0)
+    const live = Int32Array.from({ length: values.size }, (_, slot) => slot).filter((slot) => counts.at(slot) !== 0)
     this.#values = new KeyTable([INT, this.#type])
     this.#rows = new HeldRows([this.#type])
     const columns = values.columns(live, live.length)
     this.#values.find(columns, null, live.length)
     for (const [i, slot] of live.entries()) this.#rows.add(rows.groupOf(slot), 0, [columns[1]!], i, 0)
-    this.#counts = Float64Array.from(live, (slot) => counts[slot]!)
+    this.#counts = new Doubles()
+    for (const [i, slot] of live.entries()) this.#counts.put(i, counts.at(slot))
     this.#dead = 0
   }
 
@@ -91,14 +93,14 @@ export class CountedExtreme {
   }
 
   save(): unknown {
-    return { values: this.#values.save(), rows: this.#rows.save(), counts: pack(this.#counts, this.#values.size), dead: this.#dead }
+    return { values: this.#values.save(), rows: this.#rows.save(), counts: this.#counts.freeze(this.#values.size), dead: this.#dead }
   }
 
   restore(saved: unknown): void {
     const { values, rows, counts, dead } = saved as { values: unknown; rows: unknown; counts: Packed; dead: number }
     this.#values.restore(values)
     this.#rows.restore(rows)
-    this.#counts = unpackDoubles(counts)
+    this.#counts.restore(counts)
     this.#dead = dead
   }
 }

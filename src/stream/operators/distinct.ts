@@ -3,8 +3,8 @@ import { INT, type ValueType } from '../../engine/algebra/expression.ts'
 import { type Column, type NumberColumn, selectColumn } from '../../schema/batch.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import { KeyTable } from './key-table.ts'
-import { grown, type Packed, pack, unpackDoubles, unpackInts } from './pack.ts'
-import { most } from './value-lane.ts'
+import type { Packed } from './pack.ts'
+import { Doubles, Ints } from './paged.ts'
 
 const everyPair = (pairs: KeyTable): Int32Array => Int32Array.from({ length: pairs.size }, (_, pair) => pair)
 
@@ -12,10 +12,10 @@ export class CountDistinct implements AggregateState {
   readonly #type: ValueType
   #pairs: KeyTable
   /** The number that stands for a group in the pairs; a group that was cleared gets another, -1 until it has rows again. */
-  #ids: Int32Array = new Int32Array(0)
+  readonly #ids = new Ints(-1)
   #nextId = 0
   /** By id. */
-  #counts: Float64Array = new Float64Array(16)
+  readonly #counts = new Doubles()
   #dead = 0
 
   constructor(type: ValueType) {
@@ -23,22 +23,12 @@ export class CountDistinct implements AggregateState {
     this.#pairs = new KeyTable([INT, type])
   }
 
-  #fit(size: number): void {
-    const old = this.#ids.length
-    this.#ids = grown(this.#ids, size)
-    this.#ids.fill(-1, old)
-  }
-
   #idOf(group: number): number {
-    if (this.#ids[group] === -1) {
-      this.#ids[group] = this.#nextId++
-      this.#counts = grown(this.#counts, this.#nextId)
-    }
-    return this.#ids[group]!
+    if (this.#ids.at(group) === -1) this.#ids.put(group, this.#nextId++)
+    return this.#ids.at(group)
   }
 
   add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
-    this.#fit(most(groups, count) + 1)
     const values = rows === null ? columns[0]! : selectColumn(columns[0]!, rows, count)
     const ids = new Float64Array(count)
     for (let i = 0; i < count; i++) ids[i] = this.#idOf(groups[i]!)
@@ -55,16 +45,15 @@ export class CountDistinct implements AggregateState {
     for (let i = 0; i < n; i++) {
       if (found[i] !== next) continue
       next++
-      this.#counts[ids[kept[i]!]!]!++
+      const id = ids[kept[i]!]!
+      this.#counts.put(id, this.#counts.at(id) + 1)
     }
   }
 
   merge(from: AggregateState, target: Int32Array, count: number): void {
     const other = from as CountDistinct
-    this.#fit(most(target, count) + 1)
-    other.#fit(count)
     const groupOf = new Int32Array(other.#nextId).fill(-1)
-    for (let group = 0; group < count; group++) if (other.#ids[group]! >= 0) groupOf[other.#ids[group]!] = group
+    for (let group = 0; group < count; group++) if (other.#ids.at(group) >= 0) groupOf[other.#ids.at(group)] = group
     const [ids, values] = other.#columns()
     const live = everyPair(other.#pairs).filter((pair) => groupOf[ids.values[pair]!]! >= 0)
     const own = Float64Array.from(live, (pair) => this.#idOf(target[groupOf[ids.values[pair]!]!]!))
@@ -73,9 +62,7 @@ export class CountDistinct implements AggregateState {
 
   mergeGroup(from: AggregateState, group: number, to: number): void {
     const other = from as CountDistinct
-    other.#fit(group + 1)
-    this.#fit(to + 1)
-    const id = other.#ids[group]!
+    const id = other.#ids.at(group)
     if (id === -1) return
     const [ids, values] = other.#columns()
     const own = everyPair(other.#pairs).filter((pair) => ids.values[pair] === id)
@@ -88,25 +75,24 @@ export class CountDistinct implements AggregateState {
   }
 
   column(groups: Int32Array, count: number): Column {
-    this.#fit(most(groups, count) + 1)
     const values = new Float64Array(count)
-    for (let i = 0; i < count; i++) values[i] = this.#ids[groups[i]!] === -1 ? 0 : this.#counts[this.#ids[groups[i]!]!]!
+    for (let i = 0; i < count; i++) values[i] = this.#ids.at(groups[i]!) === -1 ? 0 : this.#counts.at(this.#ids.at(groups[i]!))
     return { kind: 'integer', values, big: null, nulls: null }
   }
 
   /** Its pairs stay until half of all are of nobody. */
   clear(group: number): void {
-    this.#fit(group + 1)
-    const id = this.#ids[group]!
+    const id = this.#ids.at(group)
     if (id === -1) return
-    this.#ids[group] = -1
-    this.#dead += this.#counts[id]!
-    this.#counts[id] = 0
+    this.#ids.put(group, -1)
+    this.#dead += this.#counts.at(id)
+    this.#counts.put(id, 0)
     if (this.#dead > 64 && this.#dead * 2 > this.#pairs.size) this.#sweep()
   }
 
   #sweep(): void {
-    const live = new Set(this.#ids)
+    const live = new Set<number>()
+    for (let group = 0; group < this.#ids.length; group++) live.add(this.#ids.at(group))
     const [ids, values] = this.#columns()
     const kept = everyPair(this.#pairs).filter((pair) => live.has(ids.values[pair]!))
     this.#pairs = new KeyTable([INT, this.#type])
@@ -115,22 +101,26 @@ export class CountDistinct implements AggregateState {
   }
 
   get bytes(): number {
-    return this.#pairs.bytes + this.#ids.byteLength + this.#counts.byteLength
+    return this.#pairs.bytes + this.#ids.bytes + this.#counts.bytes
   }
 
   save(size: number): unknown {
-    this.#fit(size)
-    this.#sweep()
-    return { pairs: this.#pairs.save(), ids: pack(this.#ids, size), next: this.#nextId, counts: pack(this.#counts, this.#counts.length) }
+    return {
+      pairs: this.#pairs.save(),
+      ids: this.#ids.freeze(size),
+      next: this.#nextId,
+      counts: this.#counts.freeze(this.#nextId),
+      dead: this.#dead,
+    }
   }
 
   restore(saved: unknown): void {
-    const { pairs, ids, next, counts } = saved as { pairs: unknown; ids: Packed; next: number; counts: Packed }
+    const { pairs, ids, next, counts, dead } = saved as { pairs: unknown; ids: Packed; next: number; counts: Packed; dead?: number }
     this.#pairs = new KeyTable([INT, this.#type])
     this.#pairs.restore(pairs)
-    this.#ids = unpackInts(ids)
+    this.#ids.restore(ids)
     this.#nextId = next
-    this.#counts = unpackDoubles(counts)
-    this.#dead = 0
+    this.#counts.restore(counts)
+    this.#dead = dead ?? 0
   }
 }

@@ -3,8 +3,9 @@
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { Column } from '../../schema/batch.ts'
 import type { AggregateState } from './aggregate-state.ts'
-import { grown, type Packed, pack, unpackBytes } from './pack.ts'
-import { makeLane, most, type ValueLane } from './value-lane.ts'
+import type { Packed } from './pack.ts'
+import { Bytes } from './paged.ts'
+import { makeLane, type ValueLane } from './value-lane.ts'
 
 export class Extreme implements AggregateState {
   /** Compared in their order; the first is what is given. */
@@ -12,7 +13,7 @@ export class Extreme implements AggregateState {
   readonly #order: readonly number[]
   readonly #sign: 1 | -1
   #lanes: readonly ValueLane[]
-  #seen: Uint8Array = new Uint8Array(16)
+  readonly #seen = new Bytes()
 
   /** `types` of the value, and of what it is chosen by where that is another. */
   constructor(direction: 'min' | 'max', types: readonly ValueType[]) {
@@ -23,7 +24,6 @@ export class Extreme implements AggregateState {
   }
 
   add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
-    this.#seen = grown(this.#seen, most(groups, count) + 1)
     if (columns.length === 1) {
       this.#lanes[0]!.keepExtremes(groups, columns[0]!, rows, count, this.#sign, this.#seen)
       return
@@ -32,8 +32,8 @@ export class Extreme implements AggregateState {
       const row = rows === null ? i : rows[i]!
       if (isAnyNull(columns, row)) continue
       const group = groups[i]!
-      if (this.#seen[group] === 1 && !this.#isBetter((key) => this.#lanes[key]!.compareRow(group, columns[key]!, row))) continue
-      this.#seen[group] = 1
+      if (this.#seen.at(group) === 1 && !this.#isBetter((key) => this.#lanes[key]!.compareRow(group, columns[key]!, row))) continue
+      this.#seen.put(group, 1)
       for (let key = 0; key < columns.length; key++) this.#lanes[key]!.put(group, columns[key]!, row)
     }
   }
@@ -52,38 +52,34 @@ export class Extreme implements AggregateState {
 
   mergeGroup(from: AggregateState, group: number, to: number): void {
     const other = from as Extreme
-    if (other.#seen[group] !== 1) return
-    this.#seen = grown(this.#seen, to + 1)
-    if (this.#seen[to] === 1 && !this.#isBetter((key) => this.#lanes[key]!.compareSlot(to, other.#lanes[key]!, group))) return
-    this.#seen[to] = 1
+    if (other.#seen.at(group) !== 1) return
+    if (this.#seen.at(to) === 1 && !this.#isBetter((key) => this.#lanes[key]!.compareSlot(to, other.#lanes[key]!, group))) return
+    this.#seen.put(to, 1)
     for (const [key, lane] of this.#lanes.entries()) lane.copy(to, other.#lanes[key]!, group)
   }
 
   column(groups: Int32Array, count: number): Column {
-    this.#seen = grown(this.#seen, most(groups, count) + 1)
     const column = this.#lanes[0]!.column(groups, count)
     const nulls = new Uint8Array(count)
-    for (let i = 0; i < count; i++) nulls[i] = 1 - this.#seen[groups[i]!]!
+    for (let i = 0; i < count; i++) nulls[i] = 1 - this.#seen.at(groups[i]!)
     return { ...column, nulls }
   }
 
   clear(group: number): void {
-    this.#seen = grown(this.#seen, group + 1)
-    this.#seen[group] = 0
+    this.#seen.put(group, 0)
   }
 
   get bytes(): number {
-    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.#seen.byteLength)
+    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.#seen.bytes)
   }
 
   save(size: number): unknown {
-    this.#seen = grown(this.#seen, size)
-    return { seen: pack(this.#seen, size), lanes: this.#lanes.map((lane) => lane.save(size)) }
+    return { seen: this.#seen.freeze(size), lanes: this.#lanes.map((lane) => lane.save(size)) }
   }
 
   restore(saved: unknown): void {
     const { seen, lanes } = saved as { seen: Packed; lanes: readonly unknown[] }
-    this.#seen = unpackBytes(seen)
+    this.#seen.restore(seen)
     this.#lanes = this.#types.map(makeLane)
     for (const [key, lane] of this.#lanes.entries()) lane.restore(lanes[key])
   }

@@ -67,7 +67,7 @@ export class FiniteSum {
   }
 
   save(size: number): unknown {
-    return { finite: this.#finite.save(size), others: [...this.#others] }
+    return { finite: this.#finite.save(size), others: [...this.#others].map(([group, others]) => [group, [...others]]) }
   }
 
   restore(saved: unknown): void {

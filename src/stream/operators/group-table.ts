@@ -126,12 +126,9 @@ export class GroupTable {
   readonly #keys: KeyTable
   readonly #states: AggregateStates
 
-  constructor({ keys, aggregates }: GroupLayout, shards: 1 | 256 = 1) {
+  constructor({ keys, aggregates }: GroupLayout) {
     this.#keyCount = keys.length
-    this.#keys = new KeyTable(
-      keys.map(({ value }) => value.type),
-      shards,
-    )
+    this.#keys = new KeyTable(keys.map(({ value }) => value.type))
     this.#states = new AggregateStates(aggregates)
   }
 

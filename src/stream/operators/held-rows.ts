@@ -2,19 +2,21 @@
 // and what a row is waiting for. Slots are used again.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { Column } from '../../schema/batch.ts'
-import { grown, type Packed, pack, unpackBytes, unpackDoubles, unpackInts } from './pack.ts'
+import type { FrozenLeaf } from '../state-tree.ts'
+import type { Packed } from './pack.ts'
+import { Bytes, Doubles, Ints } from './paged.ts'
 import { makeLane, type ValueLane } from './value-lane.ts'
 
 export const NONE = -1
 
-interface Saved {
+interface Saved<Leaf> {
   readonly size: number
   readonly lanes: readonly unknown[]
-  readonly times: Packed
-  readonly groups: Packed
-  readonly next: Packed
-  readonly before: Packed
-  readonly flags: Packed
+  readonly times: Leaf
+  readonly groups: Leaf
+  readonly next: Leaf
+  readonly before: Leaf
+  readonly flags: Leaf
 }
 
 /** Of `groups`: the slot holds no row. */
@@ -23,14 +25,14 @@ const FREE = -2
 export class HeldRows {
   readonly #types: readonly ValueType[]
   #lanes: readonly ValueLane[]
-  #times: Float64Array = new Float64Array(16)
+  readonly #times = new Doubles()
   /** Key of a row; -1 for a row whose key is null. */
-  #groups: Int32Array = new Int32Array(16)
-  #next: Int32Array = new Int32Array(16)
-  #before: Int32Array = new Int32Array(16)
-  #flags: Uint8Array = new Uint8Array(16)
+  readonly #groups = new Ints()
+  readonly #next = new Ints()
+  readonly #before = new Ints()
+  readonly #flags = new Bytes()
   /** First row of a key. */
-  #heads: Int32Array = new Int32Array(0)
+  #heads = new Ints(NONE)
   #free: number[] = []
   #size = 0
 
@@ -43,68 +45,55 @@ export class HeldRows {
     return this.#size - this.#free.length
   }
 
-  get times(): Float64Array {
+  get times(): Doubles {
     return this.#times
   }
 
-  /** By slot: the next row of the same key, -1 at the end. Not to be kept over an `add`. */
-  get next(): Int32Array {
+  /** By slot: the next row of the same key, -1 at the end. */
+  get next(): Ints {
     return this.#next
   }
 
   /** Whether the row has met another. */
-  get flags(): Uint8Array {
+  get flags(): Bytes {
     return this.#flags
   }
 
   firstOf(group: number): number {
-    return group >= 0 && group < this.#heads.length ? this.#heads[group]! : NONE
+    return group >= 0 ? this.#heads.at(group) : NONE
   }
 
   groupOf(slot: number): number {
-    return this.#groups[slot]!
+    return this.#groups.at(slot)
   }
 
   add(group: number, timeUs: number, columns: readonly Column[], row: number, flag: 0 | 1): number {
     const slot = this.#free.pop() ?? this.#size++
-    if (slot >= this.#times.length) this.#fit(slot + 1)
     for (let i = 0; i < this.#lanes.length; i++) this.#lanes[i]!.put(slot, columns[i]!, row)
-    this.#times[slot] = timeUs
-    this.#flags[slot] = flag
+    this.#times.put(slot, timeUs)
+    this.#flags.put(slot, flag)
     this.#link(slot, group)
     return slot
   }
 
-  #fit(slots: number): void {
-    this.#times = grown(this.#times, slots)
-    this.#groups = grown(this.#groups, slots)
-    this.#next = grown(this.#next, slots)
-    this.#before = grown(this.#before, slots)
-    this.#flags = grown(this.#flags, slots)
-  }
-
   #link(slot: number, group: number): void {
-    this.#groups[slot] = group
-    this.#before[slot] = NONE
-    this.#next[slot] = NONE
+    this.#groups.put(slot, group)
+    this.#before.put(slot, NONE)
+    const first = this.firstOf(group)
+    this.#next.put(slot, first)
     if (group < 0) return
-    const known = this.#heads.length
-    if (group >= known) {
-      this.#heads = grown(this.#heads, group + 1)
-      this.#heads.fill(NONE, known)
-    }
-    const first = this.#heads[group]!
-    this.#next[slot] = first
-    if (first !== NONE) this.#before[first] = slot
-    this.#heads[group] = slot
+    if (first !== NONE) this.#before.put(first, slot)
+    this.#heads.put(group, slot)
   }
 
   remove(slot: number): void {
-    const [group, next, before] = [this.#groups[slot]!, this.#next[slot]!, this.#before[slot]!]
-    if (next !== NONE) this.#before[next] = before
-    if (before !== NONE) this.#next[before] = next
-    else if (group >= 0) this.#heads[group] = next
-    this.#groups[slot] = FREE
+    const group = this.#groups.at(slot)
+    const next = this.#next.at(slot)
+    const before = this.#before.at(slot)
+    if (next !== NONE) this.#before.put(next, before)
+    if (before !== NONE) this.#next.put(before, next)
+    else if (group >= 0) this.#heads.put(group, next)
+    this.#groups.put(slot, FREE)
     this.#free.push(slot)
   }
 
@@ -136,53 +125,49 @@ export class HeldRows {
   slots(): Int32Array {
     const slots = new Int32Array(this.count)
     let at = 0
-    for (let slot = 0; slot < this.#size; slot++) if (this.#groups[slot] !== FREE) slots[at++] = slot
+    for (let slot = 0; slot < this.#size; slot++) if (this.#groups.at(slot) !== FREE) slots[at++] = slot
     return slots
   }
 
   /** Keys were numbered anew. */
   renumber(groupOf: (group: number) => number): void {
-    this.#heads = new Int32Array(0)
-    for (const slot of this.slots()) this.#link(slot, this.#groups[slot]! < 0 ? NONE : groupOf(this.#groups[slot]!))
+    this.#heads = new Ints(NONE)
+    for (const slot of this.slots()) this.#link(slot, this.#groups.at(slot) < 0 ? NONE : groupOf(this.#groups.at(slot)))
   }
 
   get bytes(): number {
-    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, 21 * this.#times.length + this.#heads.byteLength)
+    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, 21 * this.#times.length + this.#heads.bytes)
   }
 
-  save(): Saved {
+  save(): Saved<FrozenLeaf> {
     const size = this.#size
     return {
       size,
       lanes: this.#lanes.map((lane) => lane.save(size)),
-      times: pack(this.#times, size),
-      groups: pack(this.#groups, size),
-      next: pack(this.#next, size),
-      before: pack(this.#before, size),
-      flags: pack(this.#flags, size),
+      times: this.#times.freeze(size),
+      groups: this.#groups.freeze(size),
+      next: this.#next.freeze(size),
+      before: this.#before.freeze(size),
+      flags: this.#flags.freeze(size),
     }
   }
 
   restore(saved: unknown): void {
-    const { size, lanes, times, groups, next, before, flags } = saved as Saved
+    const { size, lanes, times, groups, next, before, flags } = saved as Saved<Packed>
     this.#size = size
     this.#lanes = this.#types.map(makeLane)
     for (const [index, lane] of this.#lanes.entries()) lane.restore(lanes[index])
-    this.#times = unpackDoubles(times)
-    this.#groups = unpackInts(groups)
-    this.#next = unpackInts(next)
-    this.#before = unpackInts(before)
-    this.#flags = unpackBytes(flags)
+    this.#times.restore(times)
+    this.#groups.restore(groups)
+    this.#next.restore(next)
+    this.#before.restore(before)
+    this.#flags.restore(flags)
     this.#free = []
-    this.#heads = new Int32Array(0)
+    this.#heads = new Ints(NONE)
     for (let slot = size - 1; slot >= 0; slot--) {
-      const group = this.#groups[slot]!
+      const group = this.#groups.at(slot)
       if (group === FREE) this.#free.push(slot)
-      if (group < 0 || this.#before[slot] !== NONE) continue
-      const known = this.#heads.length
-      this.#heads = grown(this.#heads, group + 1)
-      this.#heads.fill(NONE, known)
-      this.#heads[group] = slot
+      if (group >= 0 && this.#before.at(slot) === NONE) this.#heads.put(group, slot)
     }
   }
 }

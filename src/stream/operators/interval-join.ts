@@ -42,17 +42,16 @@ export class IntervalJoin implements Operator {
     const { times, next } = other
     for (let i = 0; i < count; i++) {
       const time = own.times[i]!
-      for (let slot = other.firstOf(own.groups[i]!); slot !== NONE; slot = next[slot]!) {
-        const apart = times[slot]! - time
+      for (let slot = other.firstOf(own.groups[i]!); slot !== NONE; slot = next.at(slot)) {
+        const apart = times.at(slot) - time
         if (apart >= from && apart <= until) addPair(pairs, i, slot)
       }
     }
     const out = this.#parts.select(pairs, own, side)
     const met = new Uint8Array(count)
-    const flags = other.flags
     for (let i = 0; i < pairs.count; i++) {
       met[pairs.rows[i]!] = 1
-      flags[pairs.slots[i]!] = 1
+      other.flags.put(pairs.slots[i]!, 1)
     }
     const waiting = this.#waiting[side]
     const isKept = this.#isKept[side]
@@ -75,7 +74,7 @@ export class IntervalJoin implements Operator {
     const held = this.#parts.held[side]
     const beforeUs = watermarkUs - this.#delays[1 - side]! - (side === 0 ? this.#untilUs : -this.#fromUs)
     const slots = this.#waiting[side].take(beforeUs, held.times)
-    const alone = this.#isKept[side] ? Int32Array.from(slots.filter((slot) => held.flags[slot] === 0)) : new Int32Array(0)
+    const alone = this.#isKept[side] ? Int32Array.from(slots.filter((slot) => held.flags.at(slot) === 0)) : new Int32Array(0)
     const out = this.#parts.rowsOf(alone, null, side)
     for (const slot of slots) held.remove(slot)
     return out
@@ -102,7 +101,7 @@ export class IntervalJoin implements Operator {
     this.#waiting = [new TimeBuckets(), new TimeBuckets()]
     for (const side of [0, 1] as const) {
       const held = this.#parts.held[side]
-      for (const slot of held.slots()) this.#waiting[side].add(held.times[slot]!, slot)
+      for (const slot of held.slots()) this.#waiting[side].add(held.times.at(slot), slot)
     }
   }
 }

@@ -1,7 +1,7 @@
 // What the joins share: how a side's rows become time, keys and columns, the keys of both sides, and pairs of rows as batches.
 import { columnsIn, type Expression } from '../../engine/algebra/expression.ts'
 import type { JoinRelation, JoinSide } from '../../engine/algebra/relation.ts'
-import { type Column, type ColumnBatch, laneOf, selectColumn } from '../../schema/batch.ts'
+import { type Column, type ColumnBatch, laneOf, nullColumn, selectColumn } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
 import { compileFilter, compileProjection, type Filter, type Projection } from '../expression/compile.ts'
@@ -73,7 +73,7 @@ export class JoinParts {
       ...shape.fields.map(({ type }) => type),
       ...extras[side as Side].map(({ type }) => type),
     ]) as never
-    this.#keys = new KeyTable(this.#keyTypes, 256)
+    this.#keys = new KeyTable(this.#keyTypes)
     this.#held = [new HeldRows(this.#types[0]), new HeldRows(this.#types[1])]
   }
 
@@ -133,8 +133,17 @@ export class JoinParts {
     return { shape: this.#shape, rows: count, columns: side === 0 ? [...own, ...other] : [...other, ...own] }
   }
 
+  /** Rows of a batch of one side, each with a held row of the other, -1 for none. */
+  withOthers(batch: SideBatch, slots: Int32Array, side: Side): ColumnBatch | null {
+    if (batch.count === 0) return null
+    const own = batch.columns.slice(0, this.#shapes[side].fields.length)
+    const other = this.#optional(1 - side, slots)
+    return { shape: this.#shape, rows: batch.count, columns: side === 0 ? [...own, ...other] : [...other, ...own] }
+  }
+
   #optional(side: number, slots: Int32Array): Column[] {
-    if (this.#held[side]!.count === 0) return this.#shapes[side]!.fields.map(({ type }) => nullColumn(laneOf(type), slots.length))
+    if (this.#held[side]!.count === 0 || slots.every((slot) => slot === NONE))
+      return this.#shapes[side]!.fields.map(({ type }) => nullColumn(laneOf(type), slots.length))
     const at = slots.map((slot) => (slot === NONE ? 0 : slot))
     const columns = this.#held[side]!.columns(at, at.length, this.#shapes[side]!.fields.length)
     if (!slots.includes(NONE)) return columns
@@ -151,7 +160,7 @@ export class JoinParts {
     const used = new Set<number>()
     for (const held of this.#held) for (const slot of held.slots()) if (held.groupOf(slot) >= 0) used.add(held.groupOf(slot))
     const groups = Int32Array.from(used)
-    const keys = new KeyTable(this.#keyTypes, 256)
+    const keys = new KeyTable(this.#keyTypes)
     const anew = keys.find(this.#keys.columns(groups, groups.length), null, groups.length)
     const byOld = new Map([...groups].map((group, i) => [group, anew[i]!]))
     for (const held of this.#held) held.renumber((group) => byOld.get(group)!)
@@ -168,7 +177,7 @@ export class JoinParts {
   }
 
   restore(saved: unknown): void {
-    this.#keys = new KeyTable(this.#keyTypes, 256)
+    this.#keys = new KeyTable(this.#keyTypes)
     this.#held = [new HeldRows(this.#types[0]), new HeldRows(this.#types[1])]
     if (saved === null) return
     const { keys, held } = saved as { keys: unknown; held: readonly unknown[] }
@@ -180,10 +189,3 @@ export class JoinParts {
 const UNREAD: Column = { kind: 'number', values: new Float64Array(0), nulls: null }
 
 const columnsOf = (shape: Shape): Expression[] => shape.fields.map(({ name, type }) => ({ op: 'column', name, type, optional: true }))
-
-function nullColumn(lane: Column['kind'], count: number): Column {
-  const nulls = new Uint8Array(count).fill(1)
-  if (lane === 'number') return { kind: lane, values: new Float64Array(count), nulls }
-  if (lane === 'integer') return { kind: lane, values: new Float64Array(count), big: null, nulls }
-  return { kind: lane, bytes: new Uint8Array(0), start: new Int32Array(count), length: new Int32Array(count), nulls }
-}

@@ -1,4 +1,4 @@
-// Groups are found by value alone: whatever the batch, the representation of integers, nulls, NaN or -0, the number of shards,
+// Groups are found by value alone: whatever the batch, the representation of integers, nulls, NaN or -0, the size of the table,
 // and after a checkpoint. Against a Map.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -23,46 +23,40 @@ const textOf = (values: readonly LaneValue[]): string =>
     .map((value) => (value === null ? 'null' : value instanceof Uint8Array ? `'${Buffer.from(value)}'` : String(value === 0 ? 0 : value)))
     .join('|')
 
-for (const shards of [1, 256] as const) {
-  test(`each distinct key is one group, with ${shards} shard(s)`, () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.array(row, { minLength: 1, maxLength: 30 }), { minLength: 1, maxLength: 6 }),
-        fc.nat(5),
-        (batches, savedAt) => {
-          const types = Object.values(TYPES) as ValueType[]
-          let table = new KeyTable(types, shards)
-          const groups = new Map<string, number>()
-          for (const [index, rows] of batches.entries()) {
-            const batch = batchOf(TYPES, rows)
-            const found = table.find(batch.columns, null, rows.length)
-            for (const [i, values] of rows.entries()) {
-              const text = textOf(values)
-              if (!groups.has(text)) groups.set(text, groups.size)
-              assert.equal(found[i], groups.get(text), text)
-            }
-            if (index !== savedAt) continue
-            const saved = asStored(table.save())
-            table = new KeyTable(types, shards)
-            table.restore(saved)
-          }
-          assert.equal(table.size, groups.size)
-          const all = Int32Array.from({ length: table.size }, (_, group) => group)
-          const columns = table.columns(all, all.length)
-          const shape = batchOf(TYPES, []).shape
-          for (const [text, group] of groups) {
-            const values = columns.map((_, column) => valueAt({ shape, rows: all.length, columns }, column, group))
-            assert.equal(textOf(values.map((value) => (typeof value === 'string' ? Buffer.from(value) : (value as LaneValue)))), text)
-          }
-        },
-      ),
-      { numRuns: 200 },
-    )
-  })
-}
+test('each distinct key is one group', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(row, { minLength: 1, maxLength: 30 }), { minLength: 1, maxLength: 6 }), fc.nat(5), (batches, savedAt) => {
+      const types = Object.values(TYPES) as ValueType[]
+      let table = new KeyTable(types)
+      const groups = new Map<string, number>()
+      for (const [index, rows] of batches.entries()) {
+        const batch = batchOf(TYPES, rows)
+        const found = table.find(batch.columns, null, rows.length)
+        for (const [i, values] of rows.entries()) {
+          const text = textOf(values)
+          if (!groups.has(text)) groups.set(text, groups.size)
+          assert.equal(found[i], groups.get(text), text)
+        }
+        if (index !== savedAt) continue
+        const saved = asStored(table.save())
+        table = new KeyTable(types)
+        table.restore(saved)
+      }
+      assert.equal(table.size, groups.size)
+      const all = Int32Array.from({ length: table.size }, (_, group) => group)
+      const columns = table.columns(all, all.length)
+      const shape = batchOf(TYPES, []).shape
+      for (const [text, group] of groups) {
+        const values = columns.map((_, column) => valueAt({ shape, rows: all.length, columns }, column, group))
+        assert.equal(textOf(values.map((value) => (typeof value === 'string' ? Buffer.from(value) : (value as LaneValue)))), text)
+      }
+    }),
+    { numRuns: 200 },
+  )
+})
 
 test('a hundred thousand keys keep their groups while the index grows', () => {
-  const table = new KeyTable([{ kind: 'long' }], 256)
+  const table = new KeyTable([{ kind: 'long' }])
   const keys = Array.from({ length: 100_000 }, (_, i) => [BigInt(i) * 7919n])
   const { columns } = batchOf({ l: { kind: 'long' } }, keys)
   const first = table.find(columns, null, keys.length)

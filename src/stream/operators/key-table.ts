@@ -1,41 +1,36 @@
 // Groups by key: each distinct combination of key values gets a number, in order of appearance. Open addressing over typed
-// arrays, one index a shard (the highest bits of the hash), so that no growth touches more than a shard; shards grow at
-// different fillings, never all at once. Null equals null, NaN equals NaN and -0 equals 0, as in GROUP BY.
+// arrays; a large table has one index a shard (the highest bits of the hash), so that no growth touches more than a shard: they grow
+// at different fillings, never all at once. Null equals null, NaN equals NaN and -0 equals 0, as in GROUP BY.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { BytesColumn, Column, IntegerColumn, NumberColumn } from '../../schema/batch.ts'
-import { laneOfValue } from '../expression/lane.ts'
-import { grown, type Packed, pack, unpackInts } from './pack.ts'
+import type { Packed } from './pack.ts'
+import { Ints } from './paged.ts'
 import { makeLane, type ValueLane } from './value-lane.ts'
 
 const TWO_32 = 4_294_967_296
-const START_SLOTS = 16
-
-/** What equality and hashing look at: 64-bit words of fixed-width values, or bytes. */
-type KeyPart = { readonly kind: 'words' } | { readonly kind: 'bytes' }
+const START_PLACES = 16
+/** How full an index gets before it grows: each shard a little more than the one before. */
+const FULL = 0.55
+const FULL_APART = 0.25
+/** Tables of this many groups have 256 shards. */
+const SHARDED_FROM = 16_384
+const SHARD_BITS = 8
+const SHARD_SHIFT = 32 - SHARD_BITS
 
 export class KeyTable {
   readonly #types: readonly ValueType[]
-  readonly #parts: readonly KeyPart[]
   #lanes: readonly ValueLane[]
-  /** Two 32-bit halves a group, by key; the third says null. Of bytes: none. */
-  #words: Int32Array[]
-  readonly #shardBits: number
-  #slots: Int32Array[]
-  #filled: Int32Array
-  #hashes: Int32Array = new Int32Array(16)
+  #shardBits = 0
+  /** By shard: pairs of a group (-1 for none) and its hash. */
+  #slots: Int32Array[] = [emptyIndex(START_PLACES)]
+  #filled: Int32Array = new Int32Array(1)
+  readonly #hashes = new Ints()
   #size = 0
-  #slotBytes: number
+  #slotBytes = START_PLACES * 8
 
-  /** `shards`: 1 or 256. */
-  constructor(types: readonly ValueType[], shards: 1 | 256 = 1) {
+  constructor(types: readonly ValueType[]) {
     this.#types = types
-    this.#parts = types.map((type) => ({ kind: laneOfValue(type) === 'bytes' ? 'bytes' : 'words' }))
-    this.#shardBits = shards === 1 ? 0 : 8
     this.#lanes = types.map(makeLane)
-    this.#words = types.map(() => new Int32Array(48))
-    this.#slots = Array.from({ length: shards }, () => new Int32Array(START_SLOTS).fill(-1))
-    this.#filled = new Int32Array(shards)
-    this.#slotBytes = shards * START_SLOTS * 4
   }
 
   /** How many groups there are; the newest has the highest number. */
@@ -45,77 +40,62 @@ export class KeyTable {
 
   /** The group of each row, made where there is none; `out[i]` belongs to `rows[i]`. */
   find(columns: readonly Column[], rows: Int32Array | null, count: number, out: Int32Array = new Int32Array(count)): Int32Array {
-    const words = columns.map((column, key) => (this.#parts[key]!.kind === 'bytes' ? null : wordsOf(column, rows, count)))
-    const hashes = hashesOf(columns, words, rows, count)
-    const shift = 32 - this.#shardBits
+    const hashes = hashesOf(columns, rows, count)
     for (let i = 0; i < count; i++) {
       const hash = hashes[i]!
-      const shard = this.#shardBits === 0 ? 0 : hash >>> shift
+      const shard = this.#shardOf(hash)
       const slots = this.#slots[shard]!
       const mask = slots.length - 1
-      let at = hash & mask
+      let at = (hash << 1) & mask
       let group = slots[at]!
-      while (group >= 0 && !(this.#hashes[group] === hash && this.#isSame(group, columns, words, i, rows === null ? i : rows[i]!))) {
-        at = (at + 1) & mask
+      const row = rows === null ? i : rows[i]!
+      while (group >= 0 && !(slots[at + 1] === hash && this.#isSame(group, columns, row))) {
+        at = (at + 2) & mask
         group = slots[at]!
       }
       if (group < 0) {
-        group = this.#add(columns, words, i, rows === null ? i : rows[i]!, hash)
+        group = this.#add(columns, row, hash)
         slots[at] = group
+        slots[at + 1] = hash
         this.#filled[shard]!++
-        if (this.#filled[shard]! > slots.length * (0.45 + 0.2 * (shard / 256))) this.#grow(shard)
+        this.#makeRoom(shard)
       }
       out[i] = group
     }
     return out
   }
 
-  #isSame(group: number, columns: readonly Column[], words: readonly (Int32Array | null)[], i: number, row: number): boolean {
-    for (let key = 0; key < words.length; key++) {
-      const own = words[key]!
-      if (own) {
-        const held = this.#words[key]!
-        if (held[group * 3] !== own[i * 3] || held[group * 3 + 1] !== own[i * 3 + 1] || held[group * 3 + 2] !== own[i * 3 + 2]) return false
-        continue
-      }
-      const lane = this.#lanes[key]!
-      const column = columns[key]!
-      const isNull = column.nulls !== null && column.nulls[row] === 1
-      if (isNull !== lane.isNull(group) || (!isNull && lane.compareRow(group, column, row) !== 0)) return false
-    }
+  #isSame(group: number, columns: readonly Column[], row: number): boolean {
+    for (let key = 0; key < columns.length; key++) if (!this.#lanes[key]!.holds(group, columns[key]!, row)) return false
     return true
   }
 
-  #add(columns: readonly Column[], words: readonly (Int32Array | null)[], i: number, row: number, hash: number): number {
+  #add(columns: readonly Column[], row: number, hash: number): number {
     const group = this.#size++
-    this.#hashes = grown(this.#hashes, group + 1)
-    this.#hashes[group] = hash
-    for (let key = 0; key < columns.length; key++) {
-      this.#lanes[key]!.put(group, columns[key]!, row)
-      const own = words[key]
-      if (!own) continue
-      const held = grown(this.#words[key]!, group * 3 + 3)
-      this.#words[key] = held
-      held[group * 3] = own[i * 3]!
-      held[group * 3 + 1] = own[i * 3 + 1]!
-      held[group * 3 + 2] = own[i * 3 + 2]!
-    }
+    this.#hashes.put(group, hash)
+    for (let key = 0; key < columns.length; key++) this.#lanes[key]!.put(group, columns[key]!, row)
     return group
+  }
+
+  /** Shards reach it one after another. */
+  #makeRoom(shard: number): void {
+    if (this.#shardBits === 0 && this.#size >= SHARDED_FROM) {
+      this.#index()
+      return
+    }
+    if (this.#filled[shard]! * 2 > this.#slots[shard]!.length * (FULL + FULL_APART * (shard / 256))) this.#grow(shard)
   }
 
   #grow(shard: number): void {
     const old = this.#slots[shard]!
-    const slots = new Int32Array(old.length * 2).fill(-1)
-    const mask = slots.length - 1
-    for (let i = 0; i < old.length; i++) {
-      const group = old[i]!
-      if (group < 0) continue
-      let at = this.#hashes[group]! & mask
-      while (slots[at]! >= 0) at = (at + 1) & mask
-      slots[at] = group
-    }
+    const slots = emptyIndex(old.length)
+    for (let i = 0; i < old.length; i += 2) if (old[i]! >= 0) enter(slots, old[i]!, old[i + 1]!)
     this.#slots[shard] = slots
     this.#slotBytes += old.byteLength
+  }
+
+  #shardOf(hash: number): number {
+    return this.#shardBits === 0 ? 0 : hash >>> SHARD_SHIFT
   }
 
   /** Key values of some groups, one column a key. */
@@ -125,40 +105,49 @@ export class KeyTable {
 
   /** Of memory. */
   get bytes(): number {
-    return (
-      this.#slotBytes + this.#hashes.byteLength + bytesOf(this.#lanes) + this.#words.reduce((sum, { byteLength }) => sum + byteLength, 0)
-    )
+    return this.#slotBytes + this.#hashes.bytes + bytesOf(this.#lanes)
   }
 
   save(): unknown {
-    return { size: this.#size, hashes: pack(this.#hashes, this.#size), lanes: this.#lanes.map((lane) => lane.save(this.#size)) }
+    return { size: this.#size, hashes: this.#hashes.freeze(this.#size), lanes: this.#lanes.map((lane) => lane.save(this.#size)) }
   }
 
   restore(saved: unknown): void {
     const { size, hashes, lanes } = saved as { size: number; hashes: Packed; lanes: readonly unknown[] }
     this.#size = size
-    this.#hashes = unpackInts(hashes)
+    this.#hashes.restore(hashes)
     this.#lanes = this.#types.map(makeLane)
     for (const [key, lane] of this.#lanes.entries()) lane.restore(lanes[key])
-    const all = Int32Array.from({ length: size }, (_, group) => group)
-    this.#words = this.#lanes.map((lane, key) =>
-      this.#parts[key]!.kind === 'bytes' ? new Int32Array(0) : wordsOf(lane.column(all, size), null, size),
-    )
-    this.#slots = this.#slots.map(() => new Int32Array(START_SLOTS).fill(-1))
-    this.#filled.fill(0)
-    this.#slotBytes = this.#slots.length * START_SLOTS * 4
-    for (let group = 0; group < size; group++) this.#place(group)
+    this.#index()
   }
 
-  #place(group: number): void {
-    const hash = this.#hashes[group]!
-    const shard = this.#shardBits === 0 ? 0 : hash >>> (32 - this.#shardBits)
-    if (++this.#filled[shard]! > this.#slots[shard]!.length * 0.5) this.#grow(shard)
-    const slots = this.#slots[shard]!
-    let at = hash & (slots.length - 1)
-    while (slots[at]! >= 0) at = (at + 1) & (slots.length - 1)
-    slots[at] = group
+  /** Anew: each shard as large as it has to be. */
+  #index(): void {
+    this.#shardBits = this.#size < SHARDED_FROM ? 0 : SHARD_BITS
+    const filled = new Int32Array(1 << this.#shardBits)
+    for (let group = 0; group < this.#size; group++) filled[this.#shardOf(this.#hashes.at(group))]!++
+    this.#filled = filled
+    this.#slots = Array.from(filled, (groups) => {
+      let places = START_PLACES
+      while (groups > places * FULL) places *= 2
+      return emptyIndex(places)
+    })
+    this.#slotBytes = this.#slots.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    for (let group = 0; group < this.#size; group++) {
+      const hash = this.#hashes.at(group)
+      enter(this.#slots[this.#shardOf(hash)]!, group, hash)
+    }
   }
+}
+
+const emptyIndex = (places: number): Int32Array => new Int32Array(places * 2).fill(-1)
+
+function enter(slots: Int32Array, group: number, hash: number): void {
+  const mask = slots.length - 1
+  let at = (hash << 1) & mask
+  while (slots[at]! >= 0) at = (at + 2) & mask
+  slots[at] = group
+  slots[at + 1] = hash
 }
 
 const bytesOf = (lanes: readonly ValueLane[]): number => lanes.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -200,23 +189,18 @@ const SEED = 0x2545f491
 
 /** Hashes of one column's values, equal for equal values; independent for other seeds. */
 export function hashColumn(column: Column, rows: Int32Array | null, count: number, seed: number): Int32Array {
-  const words = column.kind === 'bytes' ? null : wordsOf(column, rows, count)
-  return hashesOf([column], [words], rows, count, seed)
+  return hashesOf([column], rows, count, seed)
 }
 
 /** Of the values alone: the same for a value whichever column or batch it comes from. */
-function hashesOf(
-  columns: readonly Column[],
-  words: readonly (Int32Array | null)[],
-  rows: Int32Array | null,
-  count: number,
-  seed = SEED,
-): Int32Array {
+function hashesOf(columns: readonly Column[], rows: Int32Array | null, count: number, seed = SEED): Int32Array {
   const hashes = new Int32Array(count).fill(seed)
-  for (let key = 0; key < columns.length; key++) {
-    const own = words[key]!
-    if (own) for (let i = 0; i < count; i++) hashes[i] = mix(hashes[i]!, own[i * 3]!, own[i * 3 + 1]! + own[i * 3 + 2]!)
-    else hashBytes(columns[key] as BytesColumn, rows, count, hashes)
+  for (const column of columns) {
+    if (column.kind === 'bytes') hashBytes(column, rows, count, hashes)
+    else {
+      const words = wordsOf(column, rows, count)
+      for (let i = 0; i < count; i++) hashes[i] = mix(hashes[i]!, words[i * 3]!, words[i * 3 + 1]! + words[i * 3 + 2]!)
+    }
   }
   return hashes
 }

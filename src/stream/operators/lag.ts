@@ -36,10 +36,7 @@ export class Lag implements Operator {
     this.#counts = [columns.length, values.length, lag.ties.length]
     this.#types = held.map(({ type }) => type)
     this.#held = new HeldRows(this.#types)
-    this.#keys = new KeyTable(
-      this.#lag.partition.map(({ type }) => type),
-      256,
-    )
+    this.#keys = new KeyTable(this.#lag.partition.map(({ type }) => type))
   }
 
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
@@ -62,7 +59,7 @@ export class Lag implements Operator {
     if (slots.length === 0) return null
     const [columns, values, ties] = this.#counts
     const from = columns + values
-    slots.sort((a, b) => held.times[a]! - held.times[b]! || held.compare(a, b, from, from + ties))
+    slots.sort((a, b) => held.times.at(a) - held.times.at(b) || held.compare(a, b, from, from + ties))
     const before = slots.map((slot) => {
       const group = held.groupOf(slot)
       const last = this.#last.get(group)
@@ -74,7 +71,7 @@ export class Lag implements Operator {
     const at = Int32Array.from(before, (slot) => (slot < 0 ? slots[0]! : slot))
     const lagged = held.columns(at, at.length, from).slice(columns)
     for (const slot of before) if (slot >= 0) held.remove(slot)
-    for (const slot of slots) held.flags[slot] = 1
+    for (const slot of slots) held.flags.put(slot, 1)
     const isFirst = before.map((slot) => slot < 0)
     return { shape: this.#shape, rows: slots.length, columns: [...all, ...lagged.map((column) => withNulls(column, isFirst))] }
   }
@@ -96,10 +93,7 @@ export class Lag implements Operator {
   }
 
   restore(saved: unknown): void {
-    this.#keys = new KeyTable(
-      this.#lag.partition.map(({ type }) => type),
-      256,
-    )
+    this.#keys = new KeyTable(this.#lag.partition.map(({ type }) => type))
     this.#held = new HeldRows(this.#types)
     this.#waiting = new TimeBuckets()
     this.#last = new Map()
@@ -108,8 +102,8 @@ export class Lag implements Operator {
     this.#keys.restore(keys)
     this.#held.restore(held)
     for (const slot of this.#held.slots()) {
-      if (this.#held.flags[slot] === 1) this.#last.set(this.#held.groupOf(slot), slot)
-      else this.#waiting.add(this.#held.times[slot]!, slot)
+      if (this.#held.flags.at(slot) === 1) this.#last.set(this.#held.groupOf(slot), slot)
+      else this.#waiting.add(this.#held.times.at(slot), slot)
     }
   }
 }

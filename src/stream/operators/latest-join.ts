@@ -48,7 +48,7 @@ export class LatestJoin implements Operator {
   advance(watermarkUs: number): ColumnBatch | null {
     const [left] = this.#parts.held
     const slots = this.#waiting.take(watermarkUs - this.#delays[1], left.times)
-    const found = slots.map((slot) => this.#versionAt(left.groupOf(slot), left.times[slot]!))
+    const found = slots.map((slot) => this.#versionAt(left.groupOf(slot), left.times.at(slot)))
     const kept = this.#isLeft ? slots : slots.filter((_, i) => found[i] !== NONE)
     const versions = this.#isLeft ? found : found.filter((slot) => slot !== NONE)
     const out = this.#parts.rowsOf(Int32Array.from(kept), Int32Array.from(versions), 0)
@@ -65,8 +65,8 @@ export class LatestJoin implements Operator {
     const right = this.#parts.held[1]
     const { times, next } = right
     let best = NONE
-    for (let slot = right.firstOf(group); slot !== NONE; slot = next[slot]!) {
-      const isPast = this.#isStrict ? times[slot]! < timeUs : times[slot]! <= timeUs
+    for (let slot = right.firstOf(group); slot !== NONE; slot = next.at(slot)) {
+      const isPast = this.#isStrict ? times.at(slot) < timeUs : times.at(slot) <= timeUs
       if (isPast && (best === NONE || this.#isNewer(slot, best))) best = slot
     }
     return best
@@ -74,7 +74,7 @@ export class LatestJoin implements Operator {
 
   #isNewer(a: number, b: number): boolean {
     const right = this.#parts.held[1]
-    const apart = right.times[a]! - right.times[b]!
+    const apart = right.times.at(a) - right.times.at(b)
     return apart === 0 ? right.compare(a, b, ...this.#ties) > 0 : apart > 0
   }
 
@@ -113,7 +113,7 @@ export class LatestJoin implements Operator {
     this.#unsettled = new TimeBuckets()
     this.#settled = new Map()
     const [left, right] = this.#parts.held
-    for (const slot of left.slots()) this.#waiting.add(left.times[slot]!, slot)
-    for (const slot of right.slots()) this.#unsettled.add(right.times[slot]!, slot)
+    for (const slot of left.slots()) this.#waiting.add(left.times.at(slot), slot)
+    for (const slot of right.slots()) this.#unsettled.add(right.times.at(slot), slot)
   }
 }

@@ -1,26 +1,32 @@
 // From a logical operator with state to the one that runs, and the columns that it gives.
 import { columnsIn } from '../../engine/algebra/expression.ts'
-import type { GroupRelation, JoinRelation, LagRelation, Relation, TopRelation } from '../../engine/algebra/relation.ts'
+import type { FrameRelation, GroupRelation, JoinRelation, LagRelation, Relation, TopRelation } from '../../engine/algebra/relation.ts'
 import { fieldOf, type Shape } from '../../schema/type.ts'
 import { compileProjection } from '../expression/compile.ts'
+import { Frame } from './frame.ts'
 import { GroupTable, groupLayout } from './group-table.ts'
 import { IntervalJoin } from './interval-join.ts'
 import { Lag } from './lag.ts'
 import { LatestJoin } from './latest-join.ts'
+import { LookupJoin } from './lookup-join.ts'
 import type { Operator } from './operator.ts'
 import { PaneOperator } from './pane-operator.ts'
 import { ReplacingGroup } from './replacing-group.ts'
 import { Retracting, SIGN } from './retraction.ts'
 import { SessionGroup } from './session-group.ts'
-import { groupShape, joinShape, lagShape, topShape } from './shape.ts'
+import { frameShape, groupShape, joinShape, lagShape, topShape } from './shape.ts'
 import { TableGroup } from './table-group.ts'
 import { TableTop, windowTop } from './top.ts'
 import { UnboundedJoin } from './unbounded-join.ts'
 
-type Stateful = GroupRelation | JoinRelation | LagRelation | TopRelation
+type Stateful = FrameRelation | GroupRelation | JoinRelation | LagRelation | TopRelation
 
 export const holdsState = (relation: Relation): relation is Stateful =>
-  relation.op === 'group' || relation.op === 'join' || relation.op === 'lag' || (relation.op === 'top' && relation.overGroups !== true)
+  relation.op === 'frame' ||
+  relation.op === 'group' ||
+  relation.op === 'join' ||
+  relation.op === 'lag' ||
+  (relation.op === 'top' && relation.overGroups !== true)
 
 interface Made {
   readonly operator: Operator
@@ -36,6 +42,8 @@ export function operatorOf(relation: Stateful, inputs: readonly Shape[], later: 
       return { operator: joinOperator(relation, inputs[0]!, inputs[1]!), shape: joinShape(relation.kind, inputs[0]!, inputs[1]!) }
     case 'lag':
       return { operator: new Lag(relation, inputs[0]!), shape: lagShape(relation, inputs[0]!) }
+    case 'frame':
+      return { operator: new Frame(relation, inputs[0]!), shape: frameShape(relation, inputs[0]!) }
     case 'top':
       return topOperator(relation, later, inputs[0]!)
   }
@@ -47,6 +55,8 @@ function joinOperator(join: JoinRelation, left: Shape, right: Shape): Operator {
       return new IntervalJoin(join, join.on, left, right)
     case 'latest':
       return new LatestJoin(join, join.on, left, right)
+    case 'lookup':
+      return new LookupJoin(join, join.on, left, right)
     case 'unbounded':
       return new UnboundedJoin(join, join.on, left, right)
   }

@@ -3,6 +3,32 @@
 import type { ColumnBatch } from '../../schema/batch.ts'
 import { joinColumns } from '../../schema/join-columns.ts'
 
+/** Some rows of a batch, all of the first `count` where `rows` is null. */
+export interface Rows {
+  readonly batch: ColumnBatch
+  readonly rows: Int32Array | null
+  readonly count: number
+  /** Where rows are looked for on which DuckDB fails: they are left out and noted, instead of an error. */
+  readonly sift?: Sift | undefined
+}
+
+export interface Sift {
+  /** By row of the batch: the row that went in; null where they are the same. */
+  readonly ids: Int32Array | null
+  /** By the row that went in: what failed. */
+  readonly failed: Map<number, string>
+}
+
+/** After a stage that makes a row of each of its rows. */
+export function siftAfter({ rows, count, sift }: Rows): Sift | undefined {
+  if (!sift) return undefined
+  const ids = Int32Array.from({ length: count }, (_, i) => {
+    const row = rows === null ? i : rows[i]!
+    return sift.ids === null ? row : sift.ids[row]!
+  })
+  return { ids, failed: sift.failed }
+}
+
 export interface Operator {
   /** Computes what `take` computes of each row before it changes anything, and changes nothing. */
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number, side: 0 | 1): void
@@ -14,6 +40,10 @@ export interface Operator {
   open(): ColumnBatch | null
   /** Of keyed results: rows that changed since the last call. */
   changed(): ColumnBatch | null
+  /** Of a lookup: keys of the right side have gone. */
+  forget?(batch: ColumnBatch, rows: Int32Array | null, count: number): void
+  /** No row of a stream that is still to come came before this, microseconds. */
+  settle?(arrivedUs: number): void
   /** Windows that are open; 0 where there are none. */
   readonly openWindows: number
   /** About how many of memory. */

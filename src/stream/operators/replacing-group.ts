@@ -50,10 +50,7 @@ export class ReplacingGroup implements Operator {
   }
 
   #makeKeys(): KeyTable {
-    return new KeyTable(
-      this.#group.keys.map(({ value }) => value.type),
-      256,
-    )
+    return new KeyTable(this.#group.keys.map(({ value }) => value.type))
   }
 
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {

@@ -29,10 +29,7 @@ export class Retracting implements Operator {
   }
 
   #makeKeys(): KeyTable {
-    return new KeyTable(
-      this.#rows.fields.slice(0, this.#keyCount).map(({ type }) => type),
-      256,
-    )
+    return new KeyTable(this.#rows.fields.slice(0, this.#keyCount).map(({ type }) => type))
   }
 
   /** Of what is not the key. */

@@ -5,19 +5,21 @@ import type { Column, ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
+import type { FrozenLeaf } from '../state-tree.ts'
 import { AggregateStates, groupLayout } from './group-table.ts'
 import { KeyTable } from './key-table.ts'
 import type { Operator } from './operator.ts'
-import { grown, type Packed, pack, unpackDoubles, unpackInts } from './pack.ts'
+import type { Packed } from './pack.ts'
+import { Doubles, Ints } from './paged.ts'
 import { groupShape } from './shape.ts'
 import { TimerHeap } from './timer-heap.ts'
 
-interface Saved {
+interface Saved<Leaf> {
   readonly keys: unknown
   readonly states: unknown
-  readonly start: Packed
-  readonly last: Packed
-  readonly key: Packed
+  readonly start: Leaf
+  readonly last: Leaf
+  readonly key: Leaf
 }
 
 /** Keys without a session are forgotten when they are this many and more than half. */
@@ -32,15 +34,15 @@ export class SessionGroup implements Operator {
   readonly #shape: Shape
   #keys: KeyTable
   /** First session of a key; they are chained by `#next`. */
-  #head: Int32Array = new Int32Array(0)
+  #head = new Ints(NONE)
   #idleKeys = 0
   #states: AggregateStates
   /** By session; those of key -1 are free. */
-  #key: Int32Array = new Int32Array(0)
-  #start: Float64Array = new Float64Array(16)
-  #last: Float64Array = new Float64Array(16)
-  #next: Int32Array = new Int32Array(0)
-  #stamp: Int32Array = new Int32Array(16)
+  #key = new Ints(NONE)
+  #start = new Doubles()
+  #last = new Doubles()
+  #next = new Ints()
+  #stamp = new Ints()
   #sessions = 0
   #free: number[] = []
   #timers = new TimerHeap()
@@ -70,7 +72,6 @@ export class SessionGroup implements Operator {
     const [time, key, ...columns] = this.#project(batch.columns, rows, count)
     const times = microsOf(time!)
     const keys = this.#keys.find([key!], null, count)
-    this.#fitKeys()
     const sessions = new Int32Array(count)
     /** Sessions that were joined to others by this batch. */
     const joined = new Map<number, number>()
@@ -81,32 +82,26 @@ export class SessionGroup implements Operator {
     return null
   }
 
-  #fitKeys(): void {
-    const old = this.#head.length
-    this.#head = grown(this.#head, this.#keys.size)
-    this.#head.fill(NONE, old)
-  }
-
   /** The session of a row: all sessions of the key that it touches become the first of them. */
   #place(key: number, time: number, joined: Map<number, number>): number {
     let own = NONE
     let before = NONE
-    for (let session = this.#head[key]!; session !== NONE; ) {
-      const next = this.#next[session]!
-      const isNear = time > this.#start[session]! - this.#gapUs && time < this.#last[session]! + this.#gapUs
+    for (let session = this.#head.at(key); session !== NONE; ) {
+      const next = this.#next.at(session)
+      const isNear = time > this.#start.at(session) - this.#gapUs && time < this.#last.at(session) + this.#gapUs
       if (!isNear) before = session
       else if (own === NONE) {
         own = session
         before = session
-        this.#start[own] = Math.min(this.#start[own]!, time)
-        this.#last[own] = Math.max(this.#last[own]!, time)
+        this.#start.put(own, Math.min(this.#start.at(own), time))
+        this.#last.put(own, Math.max(this.#last.at(own), time))
       } else {
-        this.#start[own] = Math.min(this.#start[own]!, this.#start[session]!)
-        this.#last[own] = Math.max(this.#last[own]!, this.#last[session]!)
+        this.#start.put(own, Math.min(this.#start.at(own), this.#start.at(session)))
+        this.#last.put(own, Math.max(this.#last.at(own), this.#last.at(session)))
         this.#states.join(session, own)
         joined.set(session, own)
-        this.#key[session] = NONE
-        this.#next[before] = next
+        this.#key.put(session, NONE)
+        this.#next.put(before, next)
       }
       session = next
     }
@@ -115,29 +110,29 @@ export class SessionGroup implements Operator {
 
   #begin(key: number, time: number): number {
     const session = this.#free.pop() ?? this.#sessions++
-    const old = this.#key.length
-    this.#key = grown(this.#key, session + 1)
-    this.#key.fill(NONE, old)
-    this.#start = grown(this.#start, session + 1)
-    this.#last = grown(this.#last, session + 1)
-    this.#next = grown(this.#next, session + 1)
-    this.#stamp = grown(this.#stamp, session + 1)
-    this.#key[session] = key
-    this.#start[session] = time
-    this.#last[session] = time
-    if (this.#head[key] === NONE) this.#idleKeys = Math.max(0, this.#idleKeys - 1)
-    this.#next[session] = this.#head[key]!
-    this.#head[key] = session
-    this.#timers.push(time + this.#gapUs, session, ++this.#stamp[session]!)
+    this.#key.put(session, key)
+    this.#start.put(session, time)
+    this.#last.put(session, time)
+    if (this.#head.at(key) === NONE) this.#idleKeys = Math.max(0, this.#idleKeys - 1)
+    this.#next.put(session, this.#head.at(key))
+    this.#head.put(key, session)
+    this.#timers.push(time + this.#gapUs, session, this.#stampAgain(session))
     return session
+  }
+
+  /** Another use of the slot: its timers of before are not its own. */
+  #stampAgain(session: number): number {
+    const stamp = this.#stamp.at(session) + 1
+    this.#stamp.put(session, stamp)
+    return stamp
   }
 
   advance(watermarkUs: number): ColumnBatch | null {
     const closed: number[] = []
     while (this.#timers.first <= watermarkUs) {
       const { slot, stamp } = this.#timers.pop()
-      if (this.#key[slot] === NONE || this.#stamp[slot] !== stamp) continue
-      const end = this.#last[slot]! + this.#gapUs
+      if (this.#key.at(slot) === NONE || this.#stamp.at(slot) !== stamp) continue
+      const end = this.#last.at(slot) + this.#gapUs
       if (end <= watermarkUs) closed.push(slot)
       else this.#timers.push(end, slot, stamp)
     }
@@ -149,15 +144,15 @@ export class SessionGroup implements Operator {
   }
 
   #end(session: number): void {
-    const key = this.#key[session]!
-    let at = this.#head[key]!
-    if (at === session) this.#head[key] = this.#next[session]!
+    const key = this.#key.at(session)
+    let at = this.#head.at(key)
+    if (at === session) this.#head.put(key, this.#next.at(session))
     else {
-      while (this.#next[at] !== session) at = this.#next[at]!
-      this.#next[at] = this.#next[session]!
+      while (this.#next.at(at) !== session) at = this.#next.at(at)
+      this.#next.put(at, this.#next.at(session))
     }
-    if (this.#head[key] === NONE) this.#idleKeys++
-    this.#key[session] = NONE
+    if (this.#head.at(key) === NONE) this.#idleKeys++
+    this.#key.put(session, NONE)
     this.#states.clear(session)
     this.#free.push(session)
   }
@@ -165,15 +160,15 @@ export class SessionGroup implements Operator {
   /** A new table of the keys that have sessions. */
   #forgetKeys(): void {
     const live: number[] = []
-    for (let key = 0; key < this.#keys.size; key++) if (this.#head[key] !== NONE) live.push(key)
+    for (let key = 0; key < this.#keys.size; key++) if (this.#head.at(key) !== NONE) live.push(key)
     const kept = Int32Array.from(live)
     const columns = this.#keys.columns(kept, kept.length)
     this.#keys = this.#noKeys()
     const found = this.#keys.find(columns, null, kept.length)
-    const head = new Int32Array(kept.length)
+    const head = new Ints(NONE)
     for (let i = 0; i < kept.length; i++) {
-      head[found[i]!] = this.#head[kept[i]!]!
-      for (let session = head[found[i]!]!; session !== NONE; session = this.#next[session]!) this.#key[session] = found[i]!
+      head.put(found[i]!, this.#head.at(kept[i]!))
+      for (let session = head.at(found[i]!); session !== NONE; session = this.#next.at(session)) this.#key.put(session, found[i]!)
     }
     this.#head = head
     this.#idleKeys = 0
@@ -186,7 +181,7 @@ export class SessionGroup implements Operator {
 
   #openSessions(): Int32Array {
     const open: number[] = []
-    for (let session = 0; session < this.#sessions; session++) if (this.#key[session] !== NONE) open.push(session)
+    for (let session = 0; session < this.#sessions; session++) if (this.#key.at(session) !== NONE) open.push(session)
     return Int32Array.from(open)
   }
 
@@ -202,13 +197,13 @@ export class SessionGroup implements Operator {
       big: null,
       nulls: null,
     })
-    const keys = Int32Array.from(sessions, (session) => this.#key[session]!)
+    const keys = Int32Array.from(sessions, (session) => this.#key.at(session))
     return {
       shape: this.#shape,
       rows: count,
       columns: [
-        bound((session) => this.#start[session]!),
-        bound((session) => this.#last[session]! + this.#gapUs),
+        bound((session) => this.#start.at(session)),
+        bound((session) => this.#last.at(session) + this.#gapUs),
         ...this.#keys.columns(keys, count),
         ...this.#states.columns(sessions, count),
       ],
@@ -216,17 +211,17 @@ export class SessionGroup implements Operator {
   }
 
   get bytes(): number {
-    return this.#keys.bytes + this.#states.bytes + 28 * this.#start.length + this.#head.byteLength
+    return this.#keys.bytes + this.#states.bytes + 28 * this.#start.length + this.#head.bytes
   }
 
-  save(): Saved {
+  save(): Saved<FrozenLeaf> {
     const size = this.#sessions
     return {
       keys: this.#keys.save(),
       states: this.#states.save(size),
-      start: pack(this.#start, size),
-      last: pack(this.#last, size),
-      key: pack(this.#key, size),
+      start: this.#start.freeze(size),
+      last: this.#last.freeze(size),
+      key: this.#key.freeze(size),
     }
   }
 
@@ -234,36 +229,34 @@ export class SessionGroup implements Operator {
     this.#keys = this.#noKeys()
     this.#states = new AggregateStates(this.#group.aggregates)
     this.#timers = new TimerHeap()
-    this.#head = new Int32Array(0)
+    this.#head = new Ints(NONE)
     this.#free = []
     this.#idleKeys = 0
     this.#sessions = 0
-    this.#key = new Int32Array(0)
+    this.#key = new Ints(NONE)
+    this.#next = new Ints()
+    this.#stamp = new Ints()
     if (!saved) return
-    const { keys, states, start, last, key } = saved as Saved
+    const { keys, states, start, last, key } = saved as Saved<Packed>
     this.#keys.restore(keys)
     this.#states.restore(states)
-    this.#start = unpackDoubles(start)
-    this.#last = unpackDoubles(last)
-    this.#key = unpackInts(key)
-    this.#sessions = this.#key.length
-    this.#next = new Int32Array(this.#sessions)
-    this.#stamp = new Int32Array(Math.max(16, this.#sessions))
-    this.#fitKeys()
+    this.#start.restore(start)
+    this.#last.restore(last)
+    this.#sessions = this.#key.restore(key)
     for (let session = 0; session < this.#sessions; session++) this.#chain(session)
-    for (let at = 0; at < this.#keys.size; at++) if (this.#head[at] === NONE) this.#idleKeys++
+    for (let at = 0; at < this.#keys.size; at++) if (this.#head.at(at) === NONE) this.#idleKeys++
   }
 
   /** A restored session: into the chain of its key, with a timer; or free. */
   #chain(session: number): void {
-    const key = this.#key[session]!
+    const key = this.#key.at(session)
     if (key === NONE) {
       this.#free.push(session)
       return
     }
-    this.#next[session] = this.#head[key]!
-    this.#head[key] = session
-    this.#timers.push(this.#last[session]! + this.#gapUs, session, this.#stamp[session]!)
+    this.#next.put(session, this.#head.at(key))
+    this.#head.put(key, session)
+    this.#timers.push(this.#last.at(session) + this.#gapUs, session, this.#stamp.at(session))
   }
 }
 

@@ -1,6 +1,7 @@
 // The shapes between stages: what a logical operator gives, as columns with the types that lanes need.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import {
+  type FrameRelation,
   type GroupRelation,
   inputsOf,
   type JoinRelation,
@@ -45,6 +46,10 @@ export const lagShape = ({ columns }: Pick<LagRelation, 'columns'>, input: Shape
   fields: [...input.fields, ...columns.map(({ name, value }) => field(name, value.type))],
 })
 
+export const frameShape = ({ aggregates }: Pick<FrameRelation, 'aggregates'>, input: Shape): Shape => ({
+  fields: [...input.fields, ...aggregates.map(({ name, type }) => field(name, type))],
+})
+
 /** Of one operator over the columns of its inputs. */
 export function shapeOver(relation: Relation, inputs: readonly Shape[]): Shape {
   switch (relation.op) {
@@ -54,12 +59,16 @@ export function shapeOver(relation: Relation, inputs: readonly Shape[]): Shape {
       return groupShape(relation)
     case 'top':
       return topShape(relation, inputs[0]!)
+    case 'compute':
+      return { fields: [...inputs[0]!.fields, ...projectShape(relation.columns).fields] }
     case 'expand':
       return { fields: [...inputs[0]!.fields, ...BOUNDS] }
     case 'join':
       return joinShape(relation.kind, inputs[0]!, inputs[1]!)
     case 'lag':
       return lagShape(relation, inputs[0]!)
+    case 'frame':
+      return frameShape(relation, inputs[0]!)
     default:
       return inputs[0]!
   }

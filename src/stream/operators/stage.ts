@@ -1,26 +1,37 @@
 // Stages without state: filters, projections, rows repeated for each of their windows, and the rank of groups that come out
 // together. Each takes some rows of a batch and gives some rows of a batch.
+import { MillraceError } from '../../core/errors.ts'
 import { groupBelow, type Relation } from '../../engine/algebra/relation.ts'
+import type { ComputeRows } from '../../engine/compute-rows.ts'
 import { type Column, type ColumnBatch, selectColumn, selectRows } from '../../schema/batch.ts'
 import { fieldOf, type Shape } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
 import { compileFilter, compileProjection } from '../expression/compile.ts'
+import { computeStage } from './compute.ts'
+import { type Rows, siftAfter } from './operator.ts'
 import { SIGN } from './retraction.ts'
 import { projectShape, shapeOver } from './shape.ts'
 import { rankGroups } from './top.ts'
 
-/** Some rows of a batch, all of the first `count` where `rows` is null. */
-export interface Rows {
-  readonly batch: ColumnBatch
-  readonly rows: Int32Array | null
-  readonly count: number
-}
+/** A promise where DuckDB computes. */
+export type Stage = (rows: Rows) => Rows | Promise<Rows>
 
-export type Stage = (rows: Rows) => Rows
-
+/** @throws MR_ASSERT where a stage waits for DuckDB: such stages stand behind a stream, before operators with state, alone. */
 export function run(stages: readonly Stage[], rows: Rows): Rows {
   let at = rows
-  for (const stage of stages) if (at.count > 0) at = stage(at)
+  for (const stage of stages) {
+    if (at.count === 0) break
+    const next = stage(at)
+    if (next instanceof Promise) throw new MillraceError('MR_ASSERT', 'cannot be: a stage that waits for DuckDB')
+    at = next
+  }
+  return at
+}
+
+/** As `run`, with stages that wait. */
+export async function runAll(stages: readonly Stage[], rows: Rows): Promise<Rows> {
+  let at = rows
+  for (const stage of stages) if (at.count > 0) at = await stage(at)
   return at
 }
 
@@ -30,24 +41,24 @@ export function whole({ batch, rows, count }: Rows): ColumnBatch | null {
 }
 
 /** Each stage over the columns that the one before gives. */
-export function stagesOf(path: readonly Relation[], input: Shape): Stage[] {
+export function stagesOf(path: readonly Relation[], input: Shape, compute: ComputeRows | null): Stage[] {
   let shape = input
   return path.map((relation) => {
     const own = shape
     const isSigned = fieldOf(own, SIGN.name) !== undefined
     shape = shapeOver(relation, [own])
     if (isSigned && relation.op === 'project') shape = { fields: [...shape.fields, SIGN] }
-    return stageOf(relation, own, isSigned)
+    return stageOf(relation, own, isSigned, compute)
   })
 }
 
-function stageOf(relation: Relation, input: Shape, isSigned: boolean): Stage {
+function stageOf(relation: Relation, input: Shape, isSigned: boolean, compute: ComputeRows | null): Stage {
   switch (relation.op) {
     case 'filter': {
       const filter = compileFilter(relation.where, input)
-      return ({ batch, rows, count }) => {
+      return ({ batch, rows, count, sift }) => {
         const kept = new Int32Array(count)
-        return { batch, rows: kept, count: filter(batch.columns, rows, count, kept) }
+        return { batch, rows: kept, count: filter(batch.columns, rows, count, kept), sift }
       }
     }
     case 'project': {
@@ -59,12 +70,15 @@ function stageOf(relation: Relation, input: Shape, isSigned: boolean): Stage {
         input,
       )
       const shape = projectShape(columns)
-      return ({ batch, rows, count }) => ({
-        batch: { shape, rows: count, columns: project(batch.columns, rows, count) },
-        rows: null,
-        count,
-      })
+      return (given) => {
+        const { batch, rows, count } = given
+        const columns = project(batch.columns, rows, count)
+        return { batch: { shape, rows: count, columns }, rows: null, count, sift: siftAfter(given) }
+      }
     }
+    case 'compute':
+      if (!compute) throw new MillraceError('MR_ASSERT', 'cannot be: nobody computes')
+      return computeStage(relation, input, compute)
     case 'expand':
       return expand(relation.window, input)
     case 'top': {

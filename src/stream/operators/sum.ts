@@ -7,28 +7,37 @@ import { addExact, type Exact, exactValue } from '../exact-sum.ts'
 import { overflow, unscaled } from '../expression/runtime.ts'
 import { TextSink } from '../expression/text-sink.ts'
 import type { AggregateState } from './aggregate-state.ts'
-import { grown, type Packed, pack, unpackDoubles } from './pack.ts'
+import type { Packed } from './pack.ts'
+import { Doubles, PAGE_BITS, PAGE_MASK } from './paged.ts'
 import { most } from './value-lane.ts'
 
 export type SumName = 'sum' | 'avg'
 
 /** How many rows counted, by group. */
 abstract class Counted {
-  protected counts: Float64Array = new Float64Array(16)
+  protected readonly counts = new Doubles()
 
-  protected fit(size: number): void {
-    this.counts = grown(this.counts, size)
+  /** Rows of these groups come or go. */
+  protected count(groups: Int32Array, nulls: Uint8Array | null, rows: Int32Array | null, count: number, by: 1 | -1): void {
+    this.counts.fit(most(groups, count) + 1)
+    this.counts.touch(groups, count)
+    const { pages } = this.counts
+    for (let i = 0; i < count; i++) {
+      const group = groups[i]!
+      if (nulls === null || nulls[rows === null ? i : rows[i]!] === 0) pages[group >>> PAGE_BITS]![group & PAGE_MASK]! += by
+    }
   }
 }
 
 const MAX_SAFE = Number.MAX_SAFE_INTEGER
+const SAFE = BigInt(MAX_SAFE)
 
 export class ExactSum extends Counted implements AggregateState {
   readonly #name: SumName
   readonly #scale: number
   /** Largest magnitude that the result's type has. */
   readonly #limit: bigint
-  #sums: Float64Array = new Float64Array(16)
+  readonly #sums = new Doubles()
   /** What went beyond 2^53, beside the number. */
   #wide = new Map<number, bigint>()
 
@@ -39,29 +48,25 @@ export class ExactSum extends Counted implements AggregateState {
     this.#limit = of.kind === 'decimal' ? 10n ** 38n : 1n << 127n
   }
 
-  protected override fit(size: number): void {
-    super.fit(size)
-    this.#sums = grown(this.#sums, size)
-  }
-
   add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
-    this.fit(most(groups, count) + 1)
     const column = columns[0]!
+    this.count(groups, column.nulls, rows, count, 1)
     if (column.kind === 'bytes') this.#addTexts(groups, column, rows, count)
     else if (column.kind === 'integer' && column.big) this.#addBig(groups, column, column.big, rows, count)
     else this.#addNumbers(groups, column as NumberColumn | IntegerColumn, rows, count)
   }
 
   #addNumbers(groups: Int32Array, { values, nulls }: NumberColumn | IntegerColumn, rows: Int32Array | null, count: number): void {
-    const sums = this.#sums
-    const counts = this.counts
+    this.#sums.fit(most(groups, count) + 1)
+    this.#sums.touch(groups, count)
+    const { pages } = this.#sums
     for (let i = 0; i < count; i++) {
       const row = rows === null ? i : rows[i]!
       if (nulls !== null && nulls[row] === 1) continue
       const group = groups[i]!
-      counts[group]!++
-      const sum = sums[group]! + values[row]!
-      if (sum <= MAX_SAFE && sum >= -MAX_SAFE) sums[group] = sum
+      const page = pages[group >>> PAGE_BITS]!
+      const sum = page[group & PAGE_MASK]! + values[row]!
+      if (sum <= MAX_SAFE && sum >= -MAX_SAFE) page[group & PAGE_MASK] = sum
       else this.#addWide(group, BigInt(values[row]!))
     }
   }
@@ -70,7 +75,6 @@ export class ExactSum extends Counted implements AggregateState {
     for (let i = 0; i < count; i++) {
       const row = rows === null ? i : rows[i]!
       if (nulls !== null && nulls[row] === 1) continue
-      this.counts[groups[i]!]!++
       this.#addWide(groups[i]!, big[row]!)
     }
   }
@@ -80,21 +84,24 @@ export class ExactSum extends Counted implements AggregateState {
     for (let i = 0; i < count; i++) {
       const row = rows === null ? i : rows[i]!
       if (nulls !== null && nulls[row] === 1) continue
-      this.counts[groups[i]!]!++
-      this.#addWide(groups[i]!, unscaled(buffer, start[row]!, length[row]!))
+      this.#addWhole(groups[i]!, unscaled(buffer, start[row]!, length[row]!))
     }
   }
 
   /** Takes rows away that were added. */
   remove(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
-    this.fit(most(groups, count) + 1)
     const column = columns[0]!
+    this.count(groups, column.nulls, rows, count, -1)
     for (let i = 0; i < count; i++) {
       const row = rows === null ? i : rows[i]!
-      if (column.nulls !== null && column.nulls[row] === 1) continue
-      this.counts[groups[i]!]!--
-      this.#addWide(groups[i]!, -wholeAt(column, row))
+      if (column.nulls === null || column.nulls[row] === 0) this.#addWhole(groups[i]!, -wholeAt(column, row))
     }
+  }
+
+  #addWhole(group: number, value: bigint): void {
+    const sum = this.#sums.at(group) + Number(value)
+    if (value <= SAFE && value >= -SAFE && sum <= MAX_SAFE && sum >= -MAX_SAFE) this.#sums.put(group, sum)
+    else this.#addWide(group, value)
   }
 
   #addWide(group: number, value: bigint): void {
@@ -102,7 +109,7 @@ export class ExactSum extends Counted implements AggregateState {
   }
 
   #total(group: number): bigint {
-    return BigInt(this.#sums[group]!) + (this.#wide.get(group) ?? 0n)
+    return BigInt(this.#sums.at(group)) + (this.#wide.get(group) ?? 0n)
   }
 
   merge(from: AggregateState, target: Int32Array, count: number): void {
@@ -111,20 +118,17 @@ export class ExactSum extends Counted implements AggregateState {
 
   mergeGroup(from: AggregateState, group: number, to: number): void {
     const other = from as ExactSum
-    other.fit(group + 1)
-    this.fit(to + 1)
-    this.counts[to]! += other.counts[group]!
-    const sum = this.#sums[to]! + other.#sums[group]!
-    if (sum <= MAX_SAFE && sum >= -MAX_SAFE) this.#sums[to] = sum
-    else this.#addWide(to, BigInt(other.#sums[group]!))
+    this.counts.put(to, this.counts.at(to) + other.counts.at(group))
+    const sum = this.#sums.at(to) + other.#sums.at(group)
+    if (sum <= MAX_SAFE && sum >= -MAX_SAFE) this.#sums.put(to, sum)
+    else this.#addWide(to, BigInt(other.#sums.at(group)))
     const wide = other.#wide.get(group)
     if (wide !== undefined) this.#addWide(to, wide)
   }
 
   column(groups: Int32Array, count: number): Column {
-    this.fit(most(groups, count) + 1)
     const nulls = new Uint8Array(count)
-    for (let i = 0; i < count; i++) nulls[i] = this.counts[groups[i]!] === 0 ? 1 : 0
+    for (let i = 0; i < count; i++) nulls[i] = this.counts.at(groups[i]!) === 0 ? 1 : 0
     return this.#name === 'sum' ? this.#sumColumn(groups, count, nulls) : this.#meanColumn(groups, count, nulls)
   }
 
@@ -141,34 +145,32 @@ export class ExactSum extends Counted implements AggregateState {
 
   #meanColumn(groups: Int32Array, count: number, nulls: Uint8Array): Column {
     const values = new Float64Array(count)
-    for (let i = 0; i < count; i++) values[i] = Number(this.#total(groups[i]!)) / (this.counts[groups[i]!]! * 10 ** this.#scale)
+    for (let i = 0; i < count; i++) values[i] = Number(this.#total(groups[i]!)) / (this.counts.at(groups[i]!) * 10 ** this.#scale)
     return { kind: 'number', values, nulls }
   }
 
   clear(group: number): void {
-    this.fit(group + 1)
-    this.counts[group] = 0
-    this.#sums[group] = 0
+    this.counts.put(group, 0)
+    this.#sums.put(group, 0)
     this.#wide.delete(group)
   }
 
   get bytes(): number {
-    return this.counts.byteLength + this.#sums.byteLength + 88 * this.#wide.size
+    return this.counts.bytes + this.#sums.bytes + 88 * this.#wide.size
   }
 
   save(size: number): unknown {
-    this.fit(size)
     return {
-      counts: pack(this.counts, size),
-      sums: pack(this.#sums, size),
+      counts: this.counts.freeze(size),
+      sums: this.#sums.freeze(size),
       wide: [...this.#wide].map(([group, sum]) => [group, String(sum)]),
     }
   }
 
   restore(saved: unknown): void {
     const { counts, sums, wide } = saved as { counts: Packed; sums: Packed; wide: readonly (readonly [number, string])[] }
-    this.counts = unpackDoubles(counts)
-    this.#sums = unpackDoubles(sums)
+    this.counts.restore(counts)
+    this.#sums.restore(sums)
     this.#wide = new Map(wide.map(([group, sum]) => [group, BigInt(sum)]))
   }
 }
@@ -186,8 +188,8 @@ function wholeAt(column: Column, row: number): bigint {
 export class RealSum extends Counted implements AggregateState {
   readonly #name: SumName
   /** The exact sum is high + low, except where there is an expansion beside. */
-  #high: Float64Array = new Float64Array(16)
-  #low: Float64Array = new Float64Array(16)
+  readonly #high = new Doubles()
+  readonly #low = new Doubles()
   #parts = new Map<number, Exact>()
 
   constructor(name: SumName) {
@@ -195,48 +197,38 @@ export class RealSum extends Counted implements AggregateState {
     this.#name = name
   }
 
-  protected override fit(size: number): void {
-    super.fit(size)
-    this.#high = grown(this.#high, size)
-    this.#low = grown(this.#low, size)
-  }
-
   add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
-    this.fit(most(groups, count) + 1)
     const { values, nulls } = columns[0] as NumberColumn
+    this.count(groups, nulls, rows, count, 1)
     for (let i = 0; i < count; i++) {
       const row = rows === null ? i : rows[i]!
-      if (nulls !== null && nulls[row] === 1) continue
-      this.counts[groups[i]!]!++
-      this.#term(groups[i]!, values[row]!)
+      if (nulls === null || nulls[row] === 0) this.#term(groups[i]!, values[row]!)
     }
   }
 
   /** Takes finite rows away that were added. */
   remove(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
-    this.fit(most(groups, count) + 1)
     const { values, nulls } = columns[0] as NumberColumn
+    this.count(groups, nulls, rows, count, -1)
     for (let i = 0; i < count; i++) {
       const row = rows === null ? i : rows[i]!
-      if (nulls !== null && nulls[row] === 1) continue
-      this.counts[groups[i]!]!--
-      this.#term(groups[i]!, -values[row]!)
+      if (nulls === null || nulls[row] === 0) this.#term(groups[i]!, -values[row]!)
     }
   }
 
   /** Two exact additions (Knuth's TwoSum); a rest that does not fit in two parts goes to the expansion. */
   #term(group: number, x: number): void {
-    const a = this.#high[group]!
+    const a = this.#high.at(group)
     const high = a + x
     const part = high - a
     const error = a - (high - part) + (x - part)
-    const b = this.#low[group]!
+    const b = this.#low.at(group)
     const low = b + error
     const lowPart = low - b
     const rest = b - (low - lowPart) + (error - lowPart)
     if (rest === 0 && high - high === 0) {
-      this.#high[group] = high
-      this.#low[group] = low
+      this.#high.put(group, high)
+      this.#low.put(group, low)
       return
     }
     let parts = this.#parts.get(group)
@@ -249,10 +241,10 @@ export class RealSum extends Counted implements AggregateState {
 
   #total(group: number): number {
     const parts = this.#parts.get(group)
-    if (!parts) return this.#high[group]! + this.#low[group]!
+    if (!parts) return this.#high.at(group) + this.#low.at(group)
     const all = [...parts]
-    addExact(all, this.#high[group]!)
-    addExact(all, this.#low[group]!)
+    addExact(all, this.#high.at(group))
+    addExact(all, this.#low.at(group))
     return exactValue(all)
   }
 
@@ -262,51 +254,46 @@ export class RealSum extends Counted implements AggregateState {
 
   mergeGroup(from: AggregateState, group: number, to: number): void {
     const other = from as RealSum
-    other.fit(group + 1)
-    this.fit(to + 1)
-    this.counts[to]! += other.counts[group]!
-    this.#term(to, other.#high[group]!)
-    this.#term(to, other.#low[group]!)
+    this.counts.put(to, this.counts.at(to) + other.counts.at(group))
+    this.#term(to, other.#high.at(group))
+    this.#term(to, other.#low.at(group))
     for (const part of other.#parts.get(group) ?? []) this.#term(to, part)
   }
 
   column(groups: Int32Array, count: number): Column {
-    this.fit(most(groups, count) + 1)
     const values = new Float64Array(count)
     const nulls = new Uint8Array(count)
     for (let i = 0; i < count; i++) {
       const group = groups[i]!
-      nulls[i] = this.counts[group] === 0 ? 1 : 0
-      values[i] = this.#name === 'sum' ? this.#total(group) : this.#total(group) / this.counts[group]!
+      nulls[i] = this.counts.at(group) === 0 ? 1 : 0
+      values[i] = this.#name === 'sum' ? this.#total(group) : this.#total(group) / this.counts.at(group)
     }
     return { kind: 'number', values, nulls }
   }
 
   clear(group: number): void {
-    this.fit(group + 1)
-    this.counts[group] = 0
-    this.#high[group] = 0
-    this.#low[group] = 0
+    this.counts.put(group, 0)
+    this.#high.put(group, 0)
+    this.#low.put(group, 0)
     this.#parts.delete(group)
   }
 
   get bytes(): number {
-    return this.counts.byteLength + this.#high.byteLength + this.#low.byteLength + 120 * this.#parts.size
+    return this.counts.bytes + this.#high.bytes + this.#low.bytes + 120 * this.#parts.size
   }
 
   save(size: number): unknown {
-    this.fit(size)
     const parts = [...this.#parts].map(([group, exact]) => [group, exact.map(String)])
-    return { counts: pack(this.counts, size), high: pack(this.#high, size), low: pack(this.#low, size), parts }
+    return { counts: this.counts.freeze(size), high: this.#high.freeze(size), low: this.#low.freeze(size), parts }
   }
 
   restore(saved: unknown): void {
     const { counts, high, low, parts } = saved as Record<'counts' | 'high' | 'low', Packed> & {
       parts: readonly (readonly [number, string[]])[]
     }
-    this.counts = unpackDoubles(counts)
-    this.#high = unpackDoubles(high)
-    this.#low = unpackDoubles(low)
+    this.counts.restore(counts)
+    this.#high.restore(high)
+    this.#low.restore(low)
     this.#parts = new Map(parts.map(([group, exact]) => [group, exact.map(Number)]))
   }
 }

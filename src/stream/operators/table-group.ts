@@ -5,11 +5,8 @@ import type { Shape } from '../../schema/type.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
 import { type GroupLayout, GroupTable, groupLayout } from './group-table.ts'
 import type { Operator } from './operator.ts'
-import { grown } from './pack.ts'
+import { Bytes } from './paged.ts'
 import { groupShape } from './shape.ts'
-
-/** So that no growth of the index touches more than one part of 256. */
-const SHARDS = 256
 
 export class TableGroup implements Operator {
   readonly openWindows = 0
@@ -17,14 +14,14 @@ export class TableGroup implements Operator {
   readonly #project: Projection
   readonly #shape: Shape
   #table: GroupTable
-  #isChanged: Uint8Array = new Uint8Array(16)
+  #isChanged = new Bytes()
   #changed: number[] = []
 
   constructor(group: GroupRelation, input: Shape) {
     this.#layout = groupLayout(group.keys, group.aggregates)
     this.#project = compileProjection(this.#layout.inputs, input)
     this.#shape = groupShape(group)
-    this.#table = new GroupTable(this.#layout, SHARDS)
+    this.#table = new GroupTable(this.#layout)
   }
 
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
@@ -34,13 +31,12 @@ export class TableGroup implements Operator {
   take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
     const before = this.#table.size
     const groups = this.#table.add(this.#project(batch.columns, rows, count), null, count)
-    this.#isChanged = grown(this.#isChanged, this.#table.size)
     // Without aggregates (DISTINCT) a group changes once, when it appears.
     const first = this.#layout.aggregates.length === 0 ? before : 0
     for (let i = 0; i < count; i++) {
       const group = groups[i]!
-      if (group < first || this.#isChanged[group] === 1) continue
-      this.#isChanged[group] = 1
+      if (group < first || this.#isChanged.at(group) === 1) continue
+      this.#isChanged.put(group, 1)
       this.#changed.push(group)
     }
     return null
@@ -57,25 +53,25 @@ export class TableGroup implements Operator {
   changed(): ColumnBatch | null {
     if (this.#changed.length === 0) return null
     const groups = Int32Array.from(this.#changed)
-    for (const group of groups) this.#isChanged[group] = 0
+    for (const group of groups) this.#isChanged.put(group, 0)
     this.#changed = []
     return { shape: this.#shape, rows: groups.length, columns: this.#table.columns(groups) }
   }
 
   get bytes(): number {
-    return this.#table.bytes + this.#isChanged.byteLength
+    return this.#table.bytes + this.#isChanged.bytes
   }
 
   save(): unknown {
-    return { table: this.#table.save(), changed: this.#changed }
+    return { table: this.#table.save(), changed: [...this.#changed] }
   }
 
   restore(saved: unknown): void {
     const { table, changed } = (saved as { table: unknown; changed: number[] } | null) ?? { table: null, changed: [] }
-    this.#table = new GroupTable(this.#layout, SHARDS)
+    this.#table = new GroupTable(this.#layout)
     if (table) this.#table.restore(table)
-    this.#isChanged = new Uint8Array(Math.max(16, this.#table.size))
+    this.#isChanged = new Bytes()
     this.#changed = [...changed]
-    for (const group of changed) this.#isChanged[group] = 1
+    for (const group of changed) this.#isChanged.put(group, 1)
   }
 }

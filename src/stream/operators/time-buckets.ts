@@ -1,6 +1,7 @@
 // Slots by time, so that those before a time are found without looking at the others: lists of a tenth of a second, and a heap of
 // the lists. A slot is given up only after it was taken out here: slots are used again.
 import { grown } from './pack.ts'
+import type { Doubles } from './paged.ts'
 import { TimerHeap } from './timer-heap.ts'
 
 const WIDTH_US = 100_000
@@ -37,7 +38,7 @@ export class TimeBuckets {
   }
 
   /** Takes out the slots whose time is before `beforeUs`; `times` are those of the slots. Each is given once. */
-  take(beforeUs: number, times: Float64Array): number[] {
+  take(beforeUs: number, times: Doubles): number[] {
     const taken: number[] = []
     const before = Math.floor(beforeUs / WIDTH_US)
     while (this.#starts.first <= before) {
@@ -46,7 +47,7 @@ export class TimeBuckets {
       let kept = 0
       for (let i = 0; i < bucket.count; i++) {
         const slot = bucket.slots[i]!
-        if (start < before || times[slot]! < beforeUs) taken.push(slot)
+        if (start < before || times.at(slot) < beforeUs) taken.push(slot)
         else bucket.slots[kept++] = slot
       }
       bucket.count = kept

@@ -3,8 +3,10 @@
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { OrderBy, TopRelation } from '../../engine/algebra/relation.ts'
 import type { Column } from '../../schema/batch.ts'
+import type { FrozenLeaf } from '../state-tree.ts'
 import { KeyTable } from './key-table.ts'
-import { grown, type Packed, pack, unpackInts } from './pack.ts'
+import type { Packed } from './pack.ts'
+import { Ints } from './paged.ts'
 import { makeLane, type ValueLane } from './value-lane.ts'
 
 export interface TopLayout {
@@ -16,9 +18,9 @@ export interface TopLayout {
   readonly orderCount: number
 }
 
-interface Saved {
+interface Saved<Leaf> {
   readonly keys: unknown
-  readonly first: Packed
+  readonly first: Leaf
   readonly more: readonly (readonly [number, readonly number[]])[]
   readonly lanes: readonly unknown[]
   readonly rows: number
@@ -33,14 +35,14 @@ export class TopTable {
   readonly #keys: KeyTable
   #lanes: readonly ValueLane[]
   /** The best row of a partition, and those behind it where several are kept. */
-  #first: Int32Array = new Int32Array(0)
+  readonly #first = new Ints(NONE)
   #more = new Map<number, number[]>()
   #rows = 0
   #free: number[] = []
 
-  constructor(layout: TopLayout, shards: 1 | 256 = 1) {
+  constructor(layout: TopLayout) {
     this.#layout = layout
-    this.#keys = new KeyTable(layout.partition, shards)
+    this.#keys = new KeyTable(layout.partition)
     this.#lanes = layout.row.map(makeLane)
     const byLog = Array.from({ length: layout.orderCount - layout.top.order.length }, () => ({ descending: false, nullsFirst: false }))
     this.#order = [...layout.top.order, ...byLog]
@@ -55,16 +57,13 @@ export class TopTable {
     const size = this.#layout.partition.length
     const partitions = this.#keys.find(columns.slice(0, size), rows, count)
     const row = columns.slice(size)
-    const old = this.#first.length
-    this.#first = grown(this.#first, this.#keys.size)
-    this.#first.fill(NONE, old)
     for (let i = 0; i < count; i++) if (this.#put(partitions[i]!, row, rows === null ? i : rows[i]!)) onChange(partitions[i]!)
   }
 
   #put(partition: number, columns: readonly Column[], row: number): boolean {
-    const first = this.#first[partition]!
+    const first = this.#first.at(partition)
     if (first === NONE) {
-      this.#first[partition] = this.#keep(columns, row)
+      this.#first.put(partition, this.#keep(columns, row))
       return true
     }
     const { limit, function: called } = this.#layout.top
@@ -78,7 +77,7 @@ export class TopTable {
 
   #insert(partition: number, columns: readonly Column[], row: number): boolean {
     const { limit, function: called } = this.#layout.top
-    const kept = [this.#first[partition]!, ...(this.#more.get(partition) ?? [])]
+    const kept = [this.#first.at(partition), ...(this.#more.get(partition) ?? [])]
     let at = kept.length
     while (at > 0 && this.#compare(columns, row, kept[at - 1]!) < 0) at--
     // As many strictly before it as its rank allows, and one more is too many.
@@ -86,7 +85,7 @@ export class TopTable {
     if (ahead >= limit) return false
     kept.splice(at, 0, this.#keep(columns, row))
     while (kept.length > limit && (called === 'row_number' || this.#rankOf(kept, kept.length - 1) > limit)) this.#free.push(kept.pop()!)
-    this.#first[partition] = kept[0]!
+    this.#first.put(partition, kept[0]!)
     if (kept.length > 1) this.#more.set(partition, kept.slice(1))
     else this.#more.delete(partition)
     return true
@@ -161,12 +160,12 @@ export class TopTable {
     const ranks: number[] = []
     const each = partitions ?? Int32Array.from({ length: this.#keys.size }, (_, partition) => partition)
     if (this.#more.size === 0) {
-      const own = Int32Array.from(each, (partition) => this.#first[partition]!)
+      const own = Int32Array.from(each, (partition) => this.#first.at(partition))
       const values = new Float64Array(each.length).fill(1)
       return { columns: this.#columnsOf(each, own), ranks: { kind: 'integer', values, big: null, nulls: null }, count: each.length }
     }
     for (const partition of each) {
-      const kept = [this.#first[partition]!, ...(this.#more.get(partition) ?? [])]
+      const kept = [this.#first.at(partition), ...(this.#more.get(partition) ?? [])]
       for (const [index, slot] of kept.entries()) {
         owners.push(partition)
         slots.push(slot)
@@ -186,13 +185,13 @@ export class TopTable {
   }
 
   get bytes(): number {
-    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.#keys.bytes + this.#first.byteLength + 160 * this.#more.size)
+    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.#keys.bytes + this.#first.bytes + 160 * this.#more.size)
   }
 
-  save(): Saved {
+  save(): Saved<FrozenLeaf> {
     return {
       keys: this.#keys.save(),
-      first: pack(this.#first, this.#keys.size),
+      first: this.#first.freeze(this.#keys.size),
       more: [...this.#more].map(([partition, slots]) => [partition, [...slots]]),
       lanes: this.#lanes.map((lane) => lane.save(this.#rows)),
       rows: this.#rows,
@@ -201,9 +200,9 @@ export class TopTable {
   }
 
   restore(saved: unknown): void {
-    const { keys, first, more, lanes, rows, free } = saved as Saved
+    const { keys, first, more, lanes, rows, free } = saved as Saved<Packed>
     this.#keys.restore(keys)
-    this.#first = unpackInts(first)
+    this.#first.restore(first)
     this.#more = new Map(more.map(([partition, slots]) => [partition, [...slots]]))
     this.#lanes = this.#layout.row.map(makeLane)
     for (const [index, lane] of this.#lanes.entries()) lane.restore(lanes[index])

@@ -49,7 +49,7 @@ export class TableTop implements Operator {
 
   constructor(top: TopRelation, input: Shape, kept: readonly string[]) {
     this.#made = make(top, input, kept, [])
-    this.#table = new TopTable(this.#made.layout, 256)
+    this.#table = new TopTable(this.#made.layout)
   }
 
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
@@ -86,7 +86,7 @@ export class TableTop implements Operator {
 
   restore(saved: unknown): void {
     const { table, changed } = (saved as { table: unknown; changed: number[] } | null) ?? { table: null, changed: [] }
-    this.#table = new TopTable(this.#made.layout, 256)
+    this.#table = new TopTable(this.#made.layout)
     if (table) this.#table.restore(table)
     this.#changed = new Set(changed)
   }

@@ -32,7 +32,7 @@ export class UnboundedJoin implements Operator {
     for (let i = 0; i < count; i++) {
       if (first !== null && first[i] === 0) continue
       const before = pairs.count
-      for (let slot = other.firstOf(own.groups[i]!); slot !== NONE; slot = next[slot]!) addPair(pairs, i, slot)
+      for (let slot = other.firstOf(own.groups[i]!); slot !== NONE; slot = next.at(slot)) addPair(pairs, i, slot)
       const isDone = this.#isUnique[1 - side]! && pairs.count > before
       if (own.groups[i] !== NONE && !isDone && first === null) held.add(own.groups[i]!, 0, own.columns, i, 0)
     }

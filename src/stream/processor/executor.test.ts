@@ -8,6 +8,7 @@ import { Instant } from '../../schema/instant.ts'
 import type { Shape } from '../../schema/type.ts'
 import { batchOf } from '../plain.ts'
 import { shardOf } from '../state/entry.ts'
+import { hashOf } from '../state/entry-log.ts'
 import { memorySpill, type Room } from '../state/spill.ts'
 import { reopen } from '../testing.ts'
 import { Executor } from './executor.ts'
@@ -271,13 +272,13 @@ test('what has no room in memory is spilled, and nothing else shows of it', () =
     fc.property(records, fc.array(fc.integer({ min: 1, max: 50 })), (list, cuts) => {
       const plain = outOf(list, new Set())
       const spill = memorySpill()
-      const out = outOf(list, new Set(cuts), { limitBytes: 560, spill })
+      const out = outOf(list, new Set(cuts), { limitBytes: 720, spill })
       assert.deepEqual([out.own, out.side.sort(), out.refused], [plain.own, plain.side.sort(), plain.refused])
       writes += spill.writes
     }),
     { numRuns: 300 },
   )
-  assert.ok(writes > 300, `${writes} shards were spilled`)
+  assert.ok(writes > 200, `${writes} shards were spilled`)
 })
 
 test('what a timer changes is kept where its part of the keys was used longest ago and memory is full', () => {
@@ -286,7 +287,7 @@ test('what a timer changes is kept where its part of the keys was used longest a
     watermarkMs,
     appendMs: 50_000,
   })
-  const others = Array.from({ length: 2_000 }, (_, i) => `k${i}`).filter((key) => shardOf(key) !== shardOf('t'))
+  const others = Array.from({ length: 2_000 }, (_, i) => `k${i}`).filter((key) => shardOf(hashOf(key)) !== shardOf(hashOf('t')))
   // As many keys as sizes are looked at together: room is made next, as the timer of a key that is not among them fires.
   const rounds = [[record('t', 1_000, 900, 'event')], others.slice(0, 1_024).map((key) => record(key, 1_010, 990))]
   const last = [record('t', 1_020, 1_005), record('t', 1_030, 1_012), record('t', 1_040, 1_020)]
@@ -300,7 +301,7 @@ test('what a timer changes is kept where its part of the keys was used longest a
   const measured = start()
   measured.run(roundOf(rounds[1]!, 1))
   const spill = memorySpill()
-  const tight = start({ limitBytes: measured.bytes - 1, spill })
+  const tight = start({ limitBytes: measured.bytes / 4, spill })
   assert.deepEqual(linesOf(tight.run(roundOf([...rounds[1]!, ...last], 1)), 0), expected)
   const ends = ['b t 1005 2/1026', 'row t 3/1027', 'b t 1012 4/1028', 'row t 5/1029', 'a t 1012 6/1030', 'row t 7/1031']
   assert.deepEqual(expected.slice(1_024), ends)

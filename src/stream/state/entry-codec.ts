@@ -1,12 +1,13 @@
-// Entries as lines of JSON, in checkpoints and in what is spilled: `[key, cells]`, `[key, cells, timers]`, or `[key]` for a key that
-// is no more. Of several lines of one key the last counts. States that are new, or were declared as another kind or type, start empty.
+// Entries as lines of JSON, in memory, in checkpoints and in what is spilled: `[key, cells]`, `[key, cells, timers]` after a space, or
+// `[key]` for a key that is no more. Of several lines of one key the last counts, and lines may be empty. States that are new, or were
+// declared as another kind or type, start empty.
 import { keepsState } from '../../define/keeps-state.ts'
 import type { StateManifest } from '../../define/manifest.ts'
 import type { Entry, TimeOf, Timer } from './entry.ts'
 import type { Kind } from './slot.ts'
 
 export type SavedTimer = readonly [name: string, atUs: number, by: TimeOf, seq: number]
-export type SavedEntry = readonly [key: string, cells?: readonly unknown[], timers?: readonly SavedTimer[]]
+export type SavedEntry = readonly [key: string, cells: readonly unknown[], timers?: readonly SavedTimer[]]
 export type Declared = Readonly<Record<string, StateManifest>>
 
 export class EntryCodec {
@@ -33,9 +34,8 @@ export class EntryCodec {
   }
 
   encode({ key, cells, timers }: Entry): string {
-    const saved: SavedEntry =
-      timers === null ? [key, this.encodeCells(cells)] : [key, this.encodeCells(cells), [...listed(timers)].map(savedTimer)]
-    return `${JSON.stringify(saved)}\n`
+    if (timers === null) return `${JSON.stringify([key, this.encodeCells(cells)])}\n`
+    return ` ${JSON.stringify([key, this.encodeCells(cells), [...listed(timers)].map(savedTimer)])}\n`
   }
 }
 
@@ -43,14 +43,4 @@ const savedTimer = ({ name, atUs, by, seq }: Timer): SavedTimer => [name, atUs, 
 
 export function* listed(first: Timer | null): Generator<Timer> {
   for (let timer = first; timer !== null; timer = timer.next) yield timer
-}
-
-export const bytesOfLines = (lines: readonly string[]): Uint8Array => new TextEncoder().encode(lines.join(''))
-
-export function* savedEntries(bytes: Uint8Array): Generator<SavedEntry> {
-  let from = 0
-  for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from)) {
-    yield JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + from, end - from).toString()) as SavedEntry
-    from = end + 1
-  }
 }

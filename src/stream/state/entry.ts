@@ -1,4 +1,6 @@
-// What a partition of a processor remembers of one key: its cells and its timers. The unit of checkpoints and of what is spilled.
+// What a partition of a processor remembers of one key: its cells and its timers. Entries that are used are here as objects, all others
+// only as lines of their shard's log, which is what checkpoints and spills hold.
+import { EntryLog } from './entry-log.ts'
 
 export type TimeOf = 'event' | 'arrival'
 
@@ -17,13 +19,16 @@ export interface Timer {
 
 export interface Entry {
   readonly key: string
+  readonly hash: number
   readonly shard: Shard
   /** By the order of the declared states; null for nothing. Those of shared states stay null. */
   readonly cells: unknown[]
   /** The first of its timers. */
   timers: Timer | null
-  /** Since the last checkpoint. */
+  /** It is not as its line is, or has none. */
   isChanged: boolean
+  /** Since it was looked at to make room. */
+  isUsed: boolean
   /** Waits for its size to be looked at again. */
   isTouched: boolean
   /** About how much memory it takes. */
@@ -33,16 +38,14 @@ export interface Entry {
 /** A part of the keys, by their hash. It is in memory whole, or spilled whole. */
 export interface Shard {
   readonly index: number
+  /** Those that are used; of those that have timers, all. */
   readonly entries: Map<string, Entry>
+  readonly log: EntryLog
   isSpilled: boolean
-  /** Of its entries, as of when each was looked at last. */
+  /** Of the entries that are used, as of when each was looked at last. */
   bytes: number
   /** Counts up: the least is what was used longest ago. */
   usedAt: number
-  // Since the last checkpoint.
-  changed: Entry[]
-  /** Keys that are in the last checkpoint and are no more. */
-  gone: string[]
   /** It holds timers that wait for the next record: it stays. */
   isPinned: boolean
   /** It was spilled with changes: the next checkpoint takes all of it. */
@@ -54,21 +57,16 @@ export interface Shard {
 
 export const SHARDS = 256
 
-/** Of the key's UTF-16 units: FNV-1a, folded to a byte. */
-export function shardOf(key: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
-  return (hash ^ (hash >>> 8) ^ (hash >>> 16) ^ (hash >>> 24)) & (SHARDS - 1)
-}
+/** The hash folded to a byte. */
+export const shardOf = (hash: number): number => (hash ^ (hash >>> 8) ^ (hash >>> 16) ^ (hash >>> 24)) & (SHARDS - 1)
 
 export const emptyShard = (index: number): Shard => ({
   index,
   entries: new Map(),
+  log: new EntryLog(),
   isSpilled: false,
   bytes: 0,
   usedAt: 0,
-  changed: [],
-  gone: [],
   isPinned: false,
   isStale: false,
   baseBytes: 0,

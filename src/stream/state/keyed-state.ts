@@ -1,12 +1,14 @@
 // The state of a processor over one partition: cells of each key and cells shared by all keys, and one handle for each
 // declared state that points at the key at hand. Every change says how it is taken back, so that a row on which user code
-// throws leaves no trace. Time is given by the caller: state never reads a clock. PROTOCOL rules 10 and 12. Keys lie in shards,
-// so that no growth touches more than one part of 256, and a part that is not used can be spilled.
+// throws leaves no trace. Time is given by the caller: state never reads a clock. PROTOCOL rules 10 and 12. Keys lie in shards.
+// Those that are used are objects, all others lines of their shard's log: what has changed is written there soon, so that a
+// checkpoint finds it there, and a part that is not used can be spilled.
 import { MillraceError } from '../../core/errors.ts'
 import type { ChainContent, ChainLeaf } from '../state-tree.ts'
 import { ownText } from './codec.ts'
 import { type Entry, emptyShard, SHARDS, type Shard, shardOf, type TimeOf, type Timer } from './entry.ts'
-import { bytesOfLines, type Declared, EntryCodec, listed, type SavedTimer, savedEntries } from './entry-codec.ts'
+import { type Declared, EntryCodec, type SavedEntry, type SavedTimer } from './entry-codec.ts'
+import { hashOf } from './entry-log.ts'
 import { Journal } from './journal.ts'
 import { kindOf } from './kind-of.ts'
 import type { Kind } from './slot.ts'
@@ -18,6 +20,8 @@ interface Saved {
   readonly declared: Declared
   readonly shared: readonly unknown[]
   readonly shards: readonly (ChainLeaf | ChainContent)[]
+  /** By shard: bytes of its base. In checkpoints without them, lines of entries that have timers do not begin with a space. */
+  readonly bases?: readonly number[]
 }
 
 /** The timers of entries that come back from where they were kept. */
@@ -32,15 +36,27 @@ export interface KeyedStateParts {
   readonly room?: Room
 }
 
-/** Entries that are looked at by each checkpoint, beside one for each call, to forget those that have expired. */
-const SWEEP = 20_000
+/** Entries that are looked at by each checkpoint, beside those of the calls, to forget those that have expired. */
+const SWEEP = 1_000
+/** One that has to be read from its line counts as so many. */
+const SWEEP_LINE = 4
 /** Entries whose sizes are looked at together. */
 const TOUCHED_MAX = 1_024
+/** Entries that may wait for being written to their log, and how large one may be that is not left for the checkpoint. */
+const CHANGED_MAX = 1_024
+const WRITTEN_SOON_BYTES = 4_096
+/** What entries may take as objects, and of a limited memory so large a part. */
+const USED_BYTES = 8 << 20
+const USED_SHARE = 0.5
+/** Entries that are looked at together to make room. */
+const SEEN_MAX = 4_096
 /** Of an entry without cells: itself, its place in a map, its list of cells. */
 const ENTRY_BYTES = 160
 const TIMER_BYTES = 96
 /** What is added to a base may grow to as much as it, and so much more. */
 const ADDED_MIN = 2_048
+/** Of what a checkpoint writes anew though it has grown so long; the rest waits for the next one. */
+const ANEW_BYTES = 1 << 20
 
 export class KeyedState {
   /** What user code gets as `state`, by the declared names. */
@@ -56,9 +72,15 @@ export class KeyedState {
   #bytes = 0
   #used = 0
   #touched: Entry[] = []
-  #sweeping: { shard: number; rest: Iterator<Entry> } = { shard: 0, rest: [][Symbol.iterator]() }
-  /** The entry of the call at hand. */
+  /** In the order in which they changed; some have been written since. */
+  #changed: Entry[] = []
+  #sweeping: { shard: number; rest: Iterator<Entry>; lines: Iterator<number> } = nothingToSweep()
+  /** The shard in which room is looked for next. */
+  #cooling = 0
+  #tidying = 0
+  /** The entry of the call at hand, and the one that was asked for last: they stay. */
   #entry: Entry | null = null
+  #asked: Entry | null = null
   readonly #spilledTimers = new SpilledTimers()
 
   constructor(parts: KeyedStateParts) {
@@ -82,7 +104,9 @@ export class KeyedState {
     this.#keys = 0
     this.#bytes = 0
     this.#touched = []
-    this.#sweeping = { shard: 0, rest: [][Symbol.iterator]() }
+    this.#changed = []
+    this.#sweeping = nothingToSweep()
+    this.#asked = null
     this.#spilledTimers.clear()
     this.#journal.clear()
     this.leave()
@@ -94,20 +118,51 @@ export class KeyedState {
 
   /** The entry of a key, made where there is none. */
   entryOf(key: string): Entry {
-    const shard = this.#shards[shardOf(key)]!
+    const hash = hashOf(key)
+    const shard = this.#shards[shardOf(hash)]!
     shard.usedAt = ++this.#used
     if (shard.isSpilled) this.#load(shard)
-    return shard.entries.get(key) ?? this.#make(shard, key)
+    const entry = shard.entries.get(key) ?? this.#find(shard, key, hash)
+    entry.isUsed = true
+    this.#asked = entry
+    return entry
   }
 
-  #make(shard: Shard, key: string): Entry {
+  /** From its line, or made. */
+  #find(shard: Shard, key: string, hash: number): Entry {
+    const position = shard.log.find(key, hash)
+    if (position >= 0) return this.#read(shard, position)
+    this.#keys++
+    return this.#make(shard, key, hash)
+  }
+
+  #make(shard: Shard, key: string, hash: number): Entry {
     const own = ownText(key)
-    const cells = this.#kinds.map(() => null)
-    const entry: Entry = { key: own, shard, cells, timers: null, isChanged: false, isTouched: false, bytes: ENTRY_BYTES }
+    const cells: unknown[] = this.#kinds.map(() => null)
+    const entry: Entry = {
+      key: own,
+      hash,
+      shard,
+      cells,
+      timers: null,
+      isChanged: false,
+      isUsed: true,
+      isTouched: false,
+      bytes: ENTRY_BYTES,
+    }
     shard.entries.set(own, entry)
     shard.bytes += ENTRY_BYTES
     this.#bytes += ENTRY_BYTES
-    this.#keys++
+    // It may be made room for before it changes.
+    this.#touch(entry)
+    return entry
+  }
+
+  /** Its timers are in order already. */
+  #read(shard: Shard, position: number): Entry {
+    const [key, cells] = JSON.parse(shard.log.text(position)) as SavedEntry
+    const entry = this.#make(shard, key, hashOf(key))
+    this.#codec.decodeCells(cells, entry.cells)
     return entry
   }
 
@@ -122,7 +177,10 @@ export class KeyedState {
     const cursor = this.#cursor
     this.#note()
     this.#entry = entry
-    if (entry !== null) entry.shard.usedAt = ++this.#used
+    if (entry !== null) {
+      entry.isUsed = true
+      entry.shard.usedAt = ++this.#used
+    }
     cursor.own = entry === null ? null : entry.cells
     cursor.shared = this.#shared
     cursor.nowUs = nowUs
@@ -137,13 +195,22 @@ export class KeyedState {
 
   /** The entry changes: when room is made here, its part of the keys stays. */
   touch(entry: Entry): void {
+    this.#asked = entry
     entry.shard.usedAt = ++this.#used
     if (!entry.isChanged) {
       entry.isChanged = true
-      entry.shard.changed.push(entry)
+      this.#changed.push(entry)
     }
+    this.#touch(entry)
+  }
+
+  /** Its size may be another. */
+  #touch(entry: Entry): void {
     if (entry.isTouched) return
-    if (this.#touched.length >= TOUCHED_MAX) this.settle()
+    if (this.#touched.length >= TOUCHED_MAX) {
+      this.#asked = entry
+      this.settle()
+    }
     entry.isTouched = true
     this.#touched.push(entry)
   }
@@ -168,25 +235,101 @@ export class KeyedState {
 
   /** About how much memory the keys take that are not spilled. */
   get bytes(): number {
-    return this.#bytes
+    let bytes = this.#bytes
+    for (const { log } of this.#shards) bytes += log.bytes
+    return bytes
+  }
+
+  get #canExpire(): boolean {
+    return this.#kinds.some(({ expire }) => expire !== undefined)
   }
 
   get spilledShards(): number {
     return this.#shards.filter(({ isSpilled }) => isSpilled).length
   }
 
-  /** Brings the sizes up to date. What is above the limit is spilled by whoever knows all partitions. */
+  /** Brings the sizes up to date, and what is above its limit elsewhere. */
   settle(): void {
     for (const entry of this.#touched) {
       entry.isTouched = false
-      const bytes = this.#sizeOf(entry)
-      const more = bytes - entry.bytes
-      entry.bytes = bytes
-      entry.shard.bytes += more
-      this.#bytes += more
+      if (entry.shard.entries.get(entry.key) === entry) this.#resize(entry, this.#sizeOf(entry))
     }
     this.#touched = []
+    if (this.#changed.length > CHANGED_MAX) this.#write(this.#changed.length - CHANGED_MAX / 2, WRITTEN_SOON_BYTES)
+    this.#cool()
+    this.#tidy()
     this.#makeRoom()
+  }
+
+  /** One shard in turn is written anew where its chain has grown long, so that few are left for a checkpoint. */
+  #tidy(): void {
+    const shard = this.#shards[this.#tidying]!
+    this.#tidying = (this.#tidying + 1) % SHARDS
+    if (!shard.isStale && this.#isLong(shard)) this.#anew(shard)
+  }
+
+  /** Shards reach it one after another. */
+  #isLong({ baseBytes, addedBytes, index, isSpilled, log }: Shard): boolean {
+    return !isSpilled && baseBytes > 0 && addedBytes + log.unsaved > ADDED_MIN + baseBytes * (0.5 + index / SHARDS)
+  }
+
+  #anew(shard: Shard): void {
+    shard.log.compact()
+    shard.isStale = true
+  }
+
+  #resize(entry: Entry, bytes: number): void {
+    const more = bytes - entry.bytes
+    entry.bytes = bytes
+    entry.shard.bytes += more
+    this.#bytes += more
+  }
+
+  /** The first `count` of those that have changed go to their logs; larger ones wait. */
+  #write(count: number, largest: number): void {
+    const later: Entry[] = []
+    for (let i = 0; i < count; i++) {
+      const entry = this.#changed[i]!
+      if (entry.isChanged && entry.bytes > largest) later.push(entry)
+      else this.#writeEntry(entry)
+    }
+    this.#changed = [...later, ...this.#changed.slice(count)]
+  }
+
+  #writeEntry(entry: Entry): void {
+    const { shard, key, hash } = entry
+    if (!entry.isChanged || shard.entries.get(key) !== entry) return
+    entry.isChanged = false
+    if (isEmpty(entry)) shard.log.remove(key, hash)
+    else shard.log.put(key, hash, this.#codec.encode(entry))
+    if (shard.log.isHalfDead) this.#anew(shard)
+  }
+
+  /** Some that were not used lately are left to their lines alone. */
+  #cool(): void {
+    const limitBytes = Math.min(USED_BYTES, (this.#parts.room?.limitBytes ?? Number.POSITIVE_INFINITY) * USED_SHARE)
+    // Once to see what is used, once to take it away; what has timers is looked at in vain.
+    for (let shards = 0, seen = 0; this.#bytes > limitBytes && shards < 2 * SHARDS && seen < SEEN_MAX; shards++) {
+      const shard = this.#shards[this.#cooling]!
+      this.#cooling = (this.#cooling + 1) % SHARDS
+      seen += shard.entries.size
+      for (const entry of shard.entries.values()) {
+        if (entry.isUsed) entry.isUsed = false
+        else if (entry.timers === null && entry !== this.#entry && entry !== this.#asked) this.#leaveOut(entry)
+      }
+    }
+  }
+
+  #leaveOut(entry: Entry): void {
+    if (isEmpty(entry)) {
+      this.#forget(entry)
+      return
+    }
+    const { shard, key, bytes } = entry
+    this.#writeEntry(entry)
+    shard.entries.delete(key)
+    shard.bytes -= bytes
+    this.#bytes -= bytes
   }
 
   #sizeOf({ key, cells, timers }: Entry): number {
@@ -199,28 +342,50 @@ export class KeyedState {
   /** Forgets some entries whose state has expired: in turn, so that all are looked at in time. */
   sweep(count: number): void {
     const at = this.#sweeping
-    let shards = 0
-    for (let left = count; left > 0 && shards <= SHARDS; ) {
-      const { done, value } = at.rest.next()
-      if (done) {
-        at.shard = (at.shard + 1) % SHARDS
-        const next = this.#shards[at.shard]!
-        at.rest = next.isSpilled ? [][Symbol.iterator]() : next.entries.values()
-        shards++
+    for (let left = count, shards = 0; left > 0 && shards <= SHARDS; ) {
+      const entry = at.rest.next()
+      if (!entry.done) {
+        left--
+        this.#sweepEntry(entry.value)
         continue
       }
-      left--
-      this.#expire(value.cells)
-      if (isEmpty(value)) this.#forget(value)
+      const line = at.lines.next()
+      if (!line.done) {
+        left -= SWEEP_LINE
+        this.#sweepLine(this.#shards[at.shard]!, line.value)
+        continue
+      }
+      shards++
+      at.shard = (at.shard + 1) % SHARDS
+      const { isSpilled, entries, log } = this.#shards[at.shard]!
+      at.rest = isSpilled ? [].values() : entries.values()
+      at.lines = isSpilled || !this.#canExpire ? [].values() : log.positions()
     }
   }
 
-  #forget({ key, shard, bytes }: Entry): void {
+  #sweepEntry(entry: Entry): void {
+    this.#expire(entry.cells)
+    if (isEmpty(entry)) this.#forget(entry)
+  }
+
+  #sweepLine({ entries, log, isSpilled }: Shard, position: number): void {
+    if (isSpilled || log.isMarked(position)) return
+    const [key, saved] = JSON.parse(log.text(position)) as SavedEntry
+    if (entries.has(key)) return
+    const cells: unknown[] = this.#kinds.map(() => null)
+    this.#codec.decodeCells(saved, cells)
+    this.#expire(cells)
+    if (cells.some((cell) => cell !== null)) return
+    log.remove(key, hashOf(key))
+    this.#keys--
+  }
+
+  #forget({ key, hash, shard, bytes }: Entry): void {
     if (!shard.entries.delete(key)) return
+    shard.log.remove(key, hash)
     this.#keys--
     shard.bytes -= bytes
     this.#bytes -= bytes
-    if (shard.baseBytes > 0) shard.gone.push(key)
   }
 
   #expire(cells: unknown[]): void {
@@ -235,71 +400,80 @@ export class KeyedState {
     this.settle()
     this.#expire(this.#shared)
     this.sweep(SWEEP)
-    const shards = this.#shards.map((shard) => this.#saveShard(shard)).filter((leaf) => leaf !== null)
-    return { declared: this.#parts.declared, shared: this.#codec.encodeCells(this.#shared), shards } satisfies Saved
+    this.#write(this.#changed.length, Number.POSITIVE_INFINITY)
+    const shards: ChainLeaf[] = []
+    const bases: number[] = []
+    let leftBytes = ANEW_BYTES
+    for (const shard of this.#shards) {
+      if (leftBytes > 0 && !shard.isStale && shard.log.unsaved > 0 && this.#isLong(shard)) {
+        this.#anew(shard)
+        leftBytes -= shard.log.written
+      }
+      const leaf = this.#saveShard(shard)
+      if (leaf === null) continue
+      shards.push(leaf)
+      bases.push(shard.baseBytes)
+    }
+    return { declared: this.#parts.declared, shared: this.#codec.encodeCells(this.#shared), shards, bases } satisfies Saved
   }
 
   /** Null for a shard without keys. */
   #saveShard(shard: Shard): ChainLeaf | null {
     const $chain = this.#nameOf(shard)
-    const { changed, gone } = shard
+    const { log } = shard
     if (shard.isSpilled) {
-      if (!shard.isStale) return { $chain, base: null, added: null }
+      if (!shard.isStale) return { $chain, base: null, added: [] }
       const base = this.#parts.room!.spill.read($chain)
       Object.assign(shard, { isStale: false, baseBytes: base.length, addedBytes: 0 })
-      return { $chain, base, added: null }
+      return { $chain, base: [base], added: [] }
     }
-    shard.changed = []
-    shard.gone = []
-    for (const entry of changed) entry.isChanged = false
-    if (shard.entries.size === 0) {
+    if (log.size === 0) {
+      log.clear()
       Object.assign(shard, { isStale: false, baseBytes: 0, addedBytes: 0 })
       return null
     }
-    const isThere = shard.baseBytes > 0 && !shard.isStale
-    if (isThere && changed.length === 0 && gone.length === 0) return { $chain, base: null, added: null }
-    if (isThere) {
-      const own = changed.filter((entry) => shard.entries.get(entry.key) === entry)
-      const added = bytesOfLines([...gone.map((key) => `${JSON.stringify([key])}\n`), ...own.map((entry) => this.#codec.encode(entry))])
-      // Shards reach it one after another, not all at one checkpoint.
-      if (shard.addedBytes + added.length <= ADDED_MIN + shard.baseBytes * (0.5 + shard.index / SHARDS)) {
-        shard.addedBytes += added.length
-        return { $chain, base: null, added }
-      }
+    if (shard.baseBytes > 0 && !shard.isStale) {
+      shard.addedBytes += log.unsaved
+      return { $chain, ...log.cut(false) }
     }
-    const base = this.#encodeShard(shard)
-    Object.assign(shard, { isStale: false, baseBytes: base.length, addedBytes: 0 })
-    return { $chain, base, added: null }
-  }
-
-  #encodeShard({ entries }: Shard): Uint8Array {
-    return bytesOfLines([...entries.values()].map((entry) => this.#codec.encode(entry)))
+    Object.assign(shard, { isStale: false, baseBytes: log.written, addedBytes: 0 })
+    return { $chain, ...log.cut(true) }
   }
 
   /** @throws MR_STREAM_MEMORY where the shard that is used now does not fit alone. */
   #makeRoom(): void {
     const { room } = this.#parts
-    while (room && this.#bytes > room.limitBytes) {
+    while (room && this.bytes > room.limitBytes) {
       let oldest: Shard | null = null
       for (const shard of this.#shards)
-        if (!shard.isSpilled && !shard.isPinned && shard.entries.size > 0 && (oldest === null || shard.usedAt < oldest.usedAt))
+        if (
+          !shard.isSpilled &&
+          !shard.isPinned &&
+          shard.log.size + shard.entries.size > 0 &&
+          (oldest === null || shard.usedAt < oldest.usedAt)
+        )
           oldest = shard
       if (oldest === null || oldest.usedAt === this.#used) {
         // What waits for the next record alone goes then.
         if (this.#shards.some(({ isPinned }) => isPinned)) return
-        throw noRoom(this.#bytes, room.limitBytes)
+        throw noRoom(this.bytes, room.limitBytes)
       }
       this.#evict(oldest, room)
     }
   }
 
   #evict(shard: Shard, { spill }: Room): void {
+    for (const entry of shard.entries.values()) {
+      if (isEmpty(entry)) this.#forget(entry)
+      else this.#writeEntry(entry)
+    }
     this.#spilledTimers.add(shard)
-    spill.write(this.#nameOf(shard), this.#encodeShard(shard))
-    if (shard.changed.length > 0 || shard.gone.length > 0 || shard.baseBytes === 0) shard.isStale = true
+    if (shard.log.unsaved > 0 || shard.baseBytes === 0) shard.isStale = true
+    shard.log.compact()
+    spill.write(this.#nameOf(shard), shard.log.content())
+    shard.log.clear()
     this.#bytes -= shard.bytes
-    shard.changed = []
-    shard.gone = []
+    shard.bytes = 0
     shard.entries.clear()
     shard.isSpilled = true
   }
@@ -311,12 +485,21 @@ export class KeyedState {
     spill.remove(this.#nameOf(shard))
     this.#spilledTimers.remove(shard)
     shard.isSpilled = false
-    shard.bytes = 0
-    const keys = this.#keys
-    this.#read(shard, content, this.#codec)
-    this.#keys = keys
     shard.usedAt = ++this.#used
+    shard.log.load([content], !shard.isStale)
+    this.#wakeTimers(shard, true)
     this.#makeRoom()
+  }
+
+  /** Entries that have timers are objects. */
+  #wakeTimers(shard: Shard, isMarked: boolean): void {
+    for (const position of shard.log.positions()) {
+      if (isMarked && !shard.log.isMarked(position)) continue
+      const timers = (JSON.parse(shard.log.text(position)) as SavedEntry)[2]
+      if (timers === undefined) continue
+      const entry = this.#read(shard, position)
+      for (const timer of timers) this.#parts.onTimer?.(entry, timer)
+    }
   }
 
   /** Has the shard come back that holds the timer which is due first; `next`: the first of those in memory. */
@@ -334,58 +517,46 @@ export class KeyedState {
     return this.#spilledTimers.first.arrival?.atUs ?? Number.POSITIVE_INFINITY
   }
 
-  #read(shard: Shard, content: Uint8Array, codec: EntryCodec): void {
-    for (const [key, cells, timers] of savedEntries(content)) {
-      const entry = shard.entries.get(key) ?? this.#make(shard, key)
-      if (cells === undefined) {
-        this.#drop(entry)
-        continue
-      }
-      codec.decodeCells(cells, entry.cells)
-      this.#turnOff(entry)
-      for (const timer of timers ?? []) this.#parts.onTimer?.(entry, timer)
-      const bytes = this.#sizeOf(entry)
-      shard.bytes += bytes - entry.bytes
-      this.#bytes += bytes - entry.bytes
-      entry.bytes = bytes
+  /** Every line, in the form of now. */
+  #rewrite({ log }: Shard, codec: EntryCodec): void {
+    const texts = Array.from(log.positions(), (position) => log.text(position))
+    log.clear()
+    for (const text of texts) {
+      const [key, saved, timers] = JSON.parse(text) as SavedEntry
+      const cells: unknown[] = this.#kinds.map(() => null)
+      codec.decodeCells(saved, cells)
+      const line = JSON.stringify(timers ? [key, this.#codec.encodeCells(cells), timers] : [key, this.#codec.encodeCells(cells)])
+      log.put(key, hashOf(key), `${timers ? ' ' : ''}${line}\n`)
     }
-  }
-
-  #drop(entry: Entry): void {
-    this.#turnOff(entry)
-    const { shard } = entry
-    const { baseBytes } = shard
-    shard.baseBytes = 0
-    this.#forget(entry)
-    shard.baseBytes = baseBytes
-  }
-
-  #turnOff(entry: Entry): void {
-    for (const timer of listed(entry.timers)) timer.isOff = true
-    entry.timers = null
   }
 
   /** States that are new, or that were declared as another kind or type, start empty. */
   restore(saved: unknown): void {
     this.#clear()
     if (!saved) return
-    const { declared, shared, shards } = saved as Saved
+    const { declared, shared, shards, bases } = saved as Saved
     const codec = new EntryCodec(this.#kinds, this.#parts.declared, declared)
     const isSame = JSON.stringify(declared) === JSON.stringify(this.#parts.declared)
-    for (const leaf of shards) {
+    for (const [n, leaf] of shards.entries()) {
       const shard = this.#shards[Number(leaf.$chain.slice((this.#parts.name ?? '').length))]!
-      const parts = 'parts' in leaf ? leaf.parts : [leaf.base, leaf.added].filter((part) => part !== null)
-      for (const part of parts) this.#read(shard, part, codec)
-      // What has another form is written anew.
-      shard.baseBytes = isSame ? parts[0]!.length : 0
-      shard.addedBytes = parts.slice(1).reduce((sum, { length }) => sum + length, 0)
-      shard.isStale = !isSame
+      const parts = 'parts' in leaf ? leaf.parts : [...(leaf.base ?? []), ...leaf.added]
       shard.usedAt = ++this.#used
+      shard.log.load(parts, isSame)
+      // What has another form is written anew.
+      if (!isSame) this.#rewrite(shard, codec)
+      this.#keys += shard.log.size
+      this.#wakeTimers(shard, bases !== undefined || !isSame)
+      const bytes = parts.reduce((sum, { length }) => sum + length, 0)
+      shard.baseBytes = isSame ? (bases?.[n] ?? parts[0]!.length) : 0
+      shard.addedBytes = bytes - shard.baseBytes
+      shard.isStale = !isSame
       this.#makeRoom()
     }
     codec.decodeCells(shared, this.#shared)
   }
 }
+
+const nothingToSweep = () => ({ shard: 0, rest: [].values() as Iterator<Entry>, lines: [].values() as Iterator<number> })
 
 function isEmpty({ cells, timers }: Entry): boolean {
   if (timers !== null) return false

@@ -171,8 +171,8 @@ test('window: a key holds no more panes than fit into the window and the latenes
     state.enter('k', ms * 1_000, (ms - LATENESS_MS) * 1_000)
     handleOf<WindowState>(state).add()
   }
-  const { shards } = state.save() as { shards: { base: Uint8Array }[] }
-  const [, cells] = JSON.parse(new TextDecoder().decode(shards[0]!.base)) as [string, [unknown[]]]
+  const { shards } = state.save() as { shards: { base: Uint8Array[] }[] }
+  const [, cells] = JSON.parse(Buffer.concat(shards[0]!.base).toString()) as [string, [unknown[]]]
   assert.ok(cells[0].length <= 11, `${cells[0].length} panes`)
 })
 
@@ -274,8 +274,8 @@ test('quantiles: numbers of very many sizes keep to the number of buckets; the l
   state.enter('k', 0, 0)
   const sketch = handleOf<QuantilesState>(state)
   for (let i = 0; i < 5_000; i++) sketch.add(1.01 ** i)
-  const { shards } = state.save() as { shards: { base: Uint8Array }[] }
-  const [, cells] = JSON.parse(new TextDecoder().decode(shards[0]!.base)) as [string, [[unknown[], unknown[], number]]]
+  const { shards } = state.save() as { shards: { base: Uint8Array[] }[] }
+  const [, cells] = JSON.parse(Buffer.concat(shards[0]!.base).toString()) as [string, [[unknown[], unknown[], number]]]
   assert.ok(cells[0][0].length <= 2_048)
   assert.equal(sketch.count, 5_000)
   assert.ok(Math.abs(sketch.quantile(1)! / 1.01 ** 4_999 - 1) < 0.0011)

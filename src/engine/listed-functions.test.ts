@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { DENIED_FUNCTIONS, ENGINE_VERSION, SAFE_FUNCTIONS, STRICT_FUNCTIONS } from './functions.ts'
+import { DENIED_FUNCTIONS, ENGINE_VERSION, SAFE_FUNCTIONS, STRICT_FUNCTIONS } from './listed-functions.ts'
 
 test('every function of the engine is in exactly one list', async () => {
   const connection = await (await DuckDBInstance.create(':memory:')).connect()

@@ -1,0 +1,32 @@
+// Keys of a table that have gone, as its log says it: the rows of a `deletes` batch as columns of the table, of which only the key
+// and the system's are known. What a table's own pipeline does about them is nothing: who deletes takes the rows out itself.
+import { SYSTEM_FIELDS } from '../define/system-columns.ts'
+import type { LogBatch } from '../log/log.ts'
+import { type Column, type ColumnBatch, laneOf, nullColumn, selectRows } from '../schema/batch.ts'
+import { compileScanner } from '../schema/scan/scanner.ts'
+import type { Field, Shape } from '../schema/type.ts'
+
+export interface DeletedFrom {
+  /** Offsets that are wanted. */
+  readonly from: number
+  readonly until: number
+  /** Of the table, without the system's columns. */
+  readonly shape: Shape
+  readonly key: readonly string[]
+}
+
+/** Scanned as the door did, which took only sound keys. */
+export function deletedKeys(batch: LogBatch, { from, until, shape, key }: DeletedFrom): ColumnBatch {
+  const fields = shape.fields.filter(({ name }) => key.includes(name))
+  const { batch: keys } = compileScanner({ fields }, { unknown: 'ignore' }).scan(batch.payload)
+  const lines = Array.from({ length: keys.rows }, (_, row) => row)
+  const wanted = Int32Array.from(lines.filter((row) => batch.baseOffset + row >= from && batch.baseOffset + row < until))
+  const { rows, columns } = selectRows(keys, wanted)
+  const columnOf = (field: Field): Column => columns[fields.indexOf(field)] ?? nullColumn(laneOf(field.type), rows)
+  const system: Column[] = [
+    { kind: 'number', values: new Float64Array(rows).fill(batch.partition), nulls: null },
+    { kind: 'integer', values: Float64Array.from(wanted, (row) => batch.baseOffset + row), big: null, nulls: null },
+    { kind: 'integer', values: new Float64Array(rows).fill(batch.appendTimeMs * 1_000), big: null, nulls: null },
+  ]
+  return { shape: { fields: [...shape.fields, ...SYSTEM_FIELDS] }, rows, columns: [...shape.fields.map(columnOf), ...system] }
+}

@@ -1,0 +1,262 @@
+// Expressions that the compiler does not have are computed by DuckDB for each batch, and give what the same SQL gives in batch: for
+// random expressions of such functions over random rows, in every clause that reads rows as they come, with nulls, cuts and
+// nested columns. What is not of the row alone is refused. The seed is printed; MILLRACE_SEED repeats a run.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { integer, type Random, seededRandom } from '../../src/core/random.ts'
+import { SYSTEM_FIELDS } from '../../src/define/system-columns.ts'
+import { printFlink } from '../../src/engine/algebra/print-flink.ts'
+import { readLive } from '../../src/engine/algebra/read-live.ts'
+import type { StreamShape } from '../../src/engine/algebra/read-query.ts'
+import type { LiveQuery } from '../../src/engine/algebra/relation.ts'
+import { openParser, type SqlParser } from '../../src/engine/ast.ts'
+import { type ComputeRows, rowComputer } from '../../src/engine/compute-rows.ts'
+import { appendBatch } from '../../src/engine/ingest.ts'
+import { createSql, typedSql } from '../../src/engine/tail.ts'
+import { openTestEngine, type TestEngine } from '../../src/engine/testing.ts'
+import type { ColumnBatch } from '../../src/schema/batch.ts'
+import { compileScanner } from '../../src/schema/scan/scanner.ts'
+import type { Field, Type } from '../../src/schema/type.ts'
+import { Chain } from '../../src/stream/operators/chain.ts'
+import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
+import { SEED } from '../seed.ts'
+import { expectedRows, latest, show } from './oracle.ts'
+
+const field = (name: string, type: Type, optional = true): Field => ({ name, type, optional })
+const text = { kind: 'string' } as const
+const address: Type = {
+  kind: 'struct',
+  fields: [field('city', text), field('geo', { kind: 'struct', fields: [field('lat', { kind: 'double' }), field('n', { kind: 'long' })] })],
+}
+const SHAPE: StreamShape = {
+  fields: [
+    field('ts', { kind: 'timestamp' }, false),
+    field('n', { kind: 'int' }),
+    field('big', { kind: 'long' }),
+    field('price', { kind: 'decimal', precision: 12, scale: 2 }),
+    field('heat', { kind: 'double' }),
+    field('word', text),
+    field('day', { kind: 'date' }),
+    field('address', address),
+    field('words', { kind: 'list', element: { type: text, optional: true } }),
+    field('counts', { kind: 'map', key: text, value: { type: { kind: 'int' }, optional: true } }),
+    ...SYSTEM_FIELDS,
+  ],
+  time: 'ts',
+}
+const START = Date.UTC(2026, 0, 1)
+
+function line(random: Random, row: number): string {
+  const pick = <T>(...of: readonly T[]): T => of[integer(random, of.length)]!
+  const maybe = <T>(value: T): T | null => (random.next() < 0.2 ? null : value)
+  const words = ['user_12@a.org', 'Ärger 7', '', 'b-2-cc', '2026-03-01', 'x'.repeat(40), '{"a": [1, 2]}']
+  return JSON.stringify({
+    ts: new Date(START + row * 250 + integer(random, 2_000)).toISOString(),
+    n: maybe(integer(random, 100) - 50),
+    big: maybe(String(9_007_199_254_740_993n + BigInt(integer(random, 9)))),
+    price: maybe(`${integer(random, 900)}.${10 + integer(random, 89)}`),
+    heat: maybe(pick(1.5, -0.25, 1e12, 3)),
+    word: maybe(pick(...words)),
+    day: maybe(pick('2024-02-29', '1999-12-31', '2026-07-15')),
+    address: maybe({ city: maybe(pick('Bern', 'Ulm')), geo: maybe({ lat: maybe(pick(47.5, -3.25)), n: maybe(integer(random, 5)) }) }),
+    words: maybe(Array.from({ length: integer(random, 4) }, () => maybe(pick('a', 'b', 'cc')))),
+    counts: maybe(Object.fromEntries(Array.from({ length: integer(random, 3) }, () => [pick('k', 'l', 'm'), maybe(integer(random, 9))]))),
+  })
+}
+
+let engine: TestEngine
+let parser: SqlParser
+let whole: ColumnBatch
+
+before(async () => {
+  engine = await openTestEngine({ threads: 1 })
+  parser = await openParser(engine.engine)
+  const random = seededRandom(SEED)
+  const lines = Array.from({ length: 400 }, (_, row) => `${line(random, row)}\n`).join('')
+  const own = { fields: SHAPE.fields.slice(0, -3) }
+  const { batch, rejects } = compileScanner(own).scan(Buffer.from(lines))
+  assert.deepEqual(rejects, [])
+  const system = [
+    { kind: 'number', values: new Float64Array(batch.rows), nulls: null },
+    { kind: 'integer', values: Float64Array.from({ length: batch.rows }, (_, i) => i), big: null, nulls: null },
+    { kind: 'integer', values: Float64Array.from({ length: batch.rows }, (_, i) => (START + i) * 1_000), big: null, nulls: null },
+  ] as const
+  whole = { shape: SHAPE, rows: batch.rows, columns: [...batch.columns, ...system] }
+  await engine.session.run(createSql(SHAPE, 'rows'))
+  await appendBatch(engine.session.connection, 'tail', 'rows', whole)
+  await engine.session.run(`CREATE TABLE events AS ${typedSql(SHAPE, 'rows')}`)
+  console.log(`seed ${SEED}`)
+})
+
+after(async () => {
+  parser.close()
+  await engine[Symbol.asyncDispose]()
+})
+
+const ask = async (sql: string): Promise<readonly (readonly unknown[])[]> => (await engine.session.rows(sql)).rows
+
+async function typeOf(select: string): Promise<string> {
+  return String((await ask(`DESCRIBE ${select}`))[0]![1])
+}
+
+async function read(sql: string): Promise<LiveQuery> {
+  const { node } = await parser.parse(sql)
+  return readLive(node, (name) => (name === 'events' ? SHAPE : undefined), { parser, typeOf })
+}
+
+const countOf = (query: unknown, op: string): number => {
+  if (query === null || typeof query !== 'object') return 0
+  const own = (query as { op?: string }).op === op ? 1 : 0
+  return Object.values(query).reduce<number>((sum, inner) => sum + countOf(inner, op), own)
+}
+
+/** Cut into batches; answers the rows and how often DuckDB was asked. */
+async function run(query: LiveQuery, random: Random): Promise<{ rows: string[]; batches: number; asked: number }> {
+  const shape = shapeOfRelation(query.root, () => SHAPE)
+  let [batches, asked] = [0, 0]
+  const compute: ComputeRows = (...given) => {
+    asked++
+    return rowComputer(engine.engine)(...given)
+  }
+  const chain = new Chain(query, () => SHAPE, shape, compute)
+  chain.restore(null)
+  const out: ColumnBatch[] = []
+  const keep = (batch: ColumnBatch | null): void => {
+    if (batch) out.push({ ...batch, shape })
+  }
+  for (let from = 0; from < whole.rows; batches++) {
+    const until = Math.min(whole.rows, from + 1 + integer(random, 150))
+    const rows = Int32Array.from({ length: until - from }, (_, i) => from + i)
+    keep(chain.pass(await chain.enter('events', whole, rows, rows.length)))
+    from = until
+  }
+  keep(chain.advance(Number.MAX_SAFE_INTEGER))
+  keep(chain.changed())
+  return { rows: query.result === 'keyed' ? latest(out, query.key, shape) : out.flatMap(show), batches, asked }
+}
+
+/** Equal to the SQL as it was written, which DuckDB reads by itself. */
+async function mustEqual(sql: string, queryOf: LiveQuery | null = null): Promise<LiveQuery> {
+  const query = queryOf ?? (await read(sql))
+  const shape = shapeOfRelation(query.root, () => SHAPE)
+  const names = shape.fields.map(({ name }) => name)
+  const written = (await expectedRows(ask, query, shape, (name) => name, sql)).sort()
+  const twin = (await expectedRows(ask, query, shape, (name) => name)).sort()
+  const ran = await run(query, seededRandom(SEED))
+  assert.deepEqual(ran.rows.sort(), written, `${sql} (${names.join(', ')}), seed ${SEED}`)
+  assert.deepEqual(twin, written, `the batch twin of ${sql}`)
+  assert.ok(ran.asked <= countOf(query.root, 'compute') * ran.batches, 'one round trip a batch')
+  return query
+}
+
+/** Each with the type that it wants of its arguments. */
+const LEAVES = {
+  text: ['word', 'address.city', "'b-2'", 'words[1]', 'upper(word)'],
+  number: ['n', 'heat', 'n * 2', 'address.geo.lat', "counts['k']"],
+} as const
+const TEXTS = [
+  (a: string, b: string) => `regexp_replace(${a}, '[0-9]+', coalesce(${b}, '#'))`,
+  (a: string) => `regexp_extract(${a}, '([a-z]+)_?([0-9]*)', 1)`,
+  (a: string) => `reverse(${a})`,
+  (a: string, b: string) => `concat_ws('-', ${a}, ${b})`,
+  (a: string) => `md5(${a})`,
+  (a: string) => `array_to_string(list_transform(string_split(${a}, '-'), lambda x: x || '!'), ',')`,
+  (a: string, b: string) => `CASE WHEN length(${a}) > 3 THEN translate(${a}, 'ab', 'xy') ELSE ${b} END`,
+  (a: string) => `strftime(ts, '%Y/%m ') || ${a}`,
+  (a: string) => `CAST(list_sort(words) AS VARCHAR) || ${a}`,
+] as const
+const NUMBERS = [
+  (a: string, b: string) => `sqrt(abs(${a})) + ${b}`,
+  (a: string) => `levenshtein(word, CAST(${a} AS VARCHAR))`,
+  (a: string) => `len(words) + ${a}`,
+  (a: string, b: string) => `list_sum([${a}, ${b}, 1])`,
+  (a: string) => `bit_count(CAST(${a} AS BIGINT) & 255)`,
+  (a: string, b: string) => `date_diff('day', day, CAST(ts AS DATE)) * ${a} + coalesce(${b}, 0)`,
+  (a: string) => `TRY_CAST(regexp_extract(word, '[0-9]+') AS INTEGER) + ${a}`,
+] as const
+
+function expressionOf(random: Random, kind: 'text' | 'number', depth: number): string {
+  const pick = <T>(of: readonly T[]): T => of[integer(random, of.length)]!
+  if (depth === 0) return pick(LEAVES[kind])
+  const inner = (): string => expressionOf(random, kind, integer(random, depth))
+  return pick(kind === 'text' ? TEXTS : NUMBERS)(inner(), inner())
+}
+
+test('random expressions give what DuckDB gives', async () => {
+  const random = seededRandom(SEED + 1)
+  let computed = 0
+  for (let round = 0; round < (process.env['MILLRACE_TEST_ALL'] ? 200 : 30); round++) {
+    const outputs = Array.from(
+      { length: 3 },
+      (_, i) => `${expressionOf(random, integer(random, 2) === 0 ? 'text' : 'number', 1 + integer(random, 3))} AS v${i}`,
+    )
+    const query = await mustEqual(`SELECT _offset, ${outputs.join(', ')} FROM events WHERE ${expressionOf(random, 'number', 1)} > 1`)
+    computed += countOf(query.root, 'computed')
+  }
+  assert.ok(computed > 30, `only ${computed} were computed by DuckDB`)
+})
+
+const QUERIES: Readonly<Record<string, string>> = {
+  'parts of structs, lists and maps':
+    "SELECT _offset, address.city, address.geo.lat AS lat, e.address.geo.n AS n, words[1] AS first, words[-1] AS last, counts['k'] AS k FROM events e",
+  'in a condition, behind one that keeps others out':
+    "SELECT n FROM events WHERE word LIKE '2026%' AND strptime(word, '%Y-%m-%d') > TIMESTAMP '2026-01-01' AND n > 0",
+  'a CASE that keeps others out':
+    "SELECT _offset, CASE WHEN word LIKE '2026%' THEN strptime(word, '%Y-%m-%d') END AS parsed, n FROM events",
+  'keys and arguments of groups':
+    "SELECT coalesce(address.city, '-') AS city, count(*) AS c, sum(len(words)) AS l, max(reverse(word)) FILTER (WHERE regexp_extract(word, '[0-9]') <> '') AS m FROM events GROUP BY 1",
+  'the bounds of a window': "SELECT _offset, strftime(ts, '%H:%M:%S') AS at FROM events WHERE n > 0",
+  'a part of a part in a subquery':
+    'SELECT city, c + 1 AS more FROM (SELECT address.city AS city, len(words) AS c FROM events WHERE address.geo.n > 1)',
+  'columns of types that are kept otherwise':
+    'SELECT _offset, hash(word) % 100 AS h, to_base64(encode(word)) AS b, factorial(CAST(abs(n) % 5 AS INTEGER)) AS f, CAST(big AS HUGEINT) * 2 AS two, price::DOUBLE ** 2 AS p FROM events',
+  'constants alone': "SELECT _offset, md5('x') AS m, list_sum([1, 2]) AS s FROM events",
+  'a union': 'SELECT reverse(word) AS w FROM events WHERE n > 0 UNION ALL SELECT address.city FROM events WHERE n < 0',
+}
+for (const [name, sql] of Object.entries(QUERIES))
+  test(name, async () => {
+    const query = await mustEqual(sql)
+    assert.ok(countOf(query.root, 'computed') > 0)
+    assert.throws(() => printFlink(query), { code: 'MR_PLAN_FLINK' })
+  })
+
+test('windows, tops and lag read what was computed', async () => {
+  for (const sql of [
+    "SELECT window_start, coalesce(address.city, '-') AS city, count(*) AS c, sum(sqrt(abs(n))) AS s FROM tumble(events, ts, INTERVAL 10 SECOND) GROUP BY ALL",
+    "SELECT coalesce(reverse(word), '-') AS w, ts, n FROM events QUALIFY row_number() OVER (PARTITION BY coalesce(reverse(word), '-') ORDER BY bit_count(n) DESC NULLS LAST, ts) = 1",
+    "SELECT a.ts, reverse(a.word) AS w, b.address.city AS city FROM events a JOIN events b ON a.n = b.n AND b.ts BETWEEN a.ts AND a.ts + INTERVAL 2 SECOND WHERE len(b.words) > 1 AND regexp_extract(a.word, '[a-z]') <> 'x' AND a.n > -40",
+    'SELECT a.ts, reverse(a.word) AS w, b.price FROM events a LEFT JOIN events b ON a.n = b.n AND b.ts BETWEEN a.ts AND a.ts + INTERVAL 2 SECOND',
+    'SELECT ts, len(words) AS l, lag(len(words)) OVER (ORDER BY ts) AS before FROM events',
+  ]) {
+    const query = await read(sql)
+    assert.ok(countOf(query.root, 'computed') > 0)
+    const shape = shapeOfRelation(query.root, () => SHAPE)
+    const expected = (await expectedRows(ask, query, shape, (name) => name)).sort()
+    assert.ok(expected.length > 1)
+    assert.deepEqual((await run(query, seededRandom(SEED + 2))).rows.sort(), expected, sql)
+  }
+})
+
+test('what the compiler has is not given to DuckDB', async () => {
+  assert.equal(
+    countOf((await read("SELECT upper(word) || '!' AS w, n + 1 AS m FROM events WHERE price > 3 AND word LIKE 'a%'")).root, 'computed'),
+    0,
+  )
+})
+
+test('what is not of the row alone, or has no type here, is refused', async () => {
+  const refusals: readonly (readonly [string, RegExp])[] = [
+    ['SELECT random() AS r FROM events', /random\(\.\.\.\)/],
+    ['SELECT age(ts) AS r FROM events', /age\(\.\.\.\)/],
+    ['SELECT now() - ts AS r FROM events', /now\(\.\.\.\)/],
+    ["SELECT current_setting('TimeZone') AS r FROM events", /current_setting/],
+    ["SELECT string_split(word, '-') AS r FROM events", /string_split/],
+    ['SELECT median(n) AS r FROM events', /median/],
+    ['SELECT (SELECT max(n) FROM events) AS r FROM events', /subquery/],
+    ['SELECT day, sqrt(count(*)) AS r FROM events WHERE day IS NOT NULL GROUP BY day', /sqrt/],
+    ['SELECT a.n FROM events a JOIN events b ON a.n = b.n WHERE reverse(concat(a.word, b.word)) = b.word', /reverse/],
+    ['SELECT a.n FROM events a JOIN events b ON reverse(a.word) = b.word', /reverse/],
+    ['SELECT day, reverse(CAST(day AS VARCHAR)) AS r, count(*) AS c FROM events WHERE day IS NOT NULL GROUP BY day', /over groups/],
+  ]
+  for (const [sql, message] of refusals) await assert.rejects(read(sql), { code: 'MR_PLAN_LIVE_SHAPE', message }, sql)
+})
