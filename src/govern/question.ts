@@ -1,5 +1,6 @@
 // What a parsed question refers to: its columns, its parameters, its moments in time. Pure, over the syntax tree.
 import { MillraceError } from '../core/errors.ts'
+import { utcMs } from '../core/utc-ms.ts'
 import { type Node, type RelationRef, type SqlParser, type Statement, walk } from '../engine/ast.ts'
 
 export type Params = readonly unknown[] | Readonly<Record<string, unknown>>
@@ -125,16 +126,10 @@ export function momentOf(node: Node, params: Params | undefined, used: Set<strin
   if (!clause) return undefined
   const value = constantOf(clause.expr!, params, used)
   if (String(clause.unit).toUpperCase() === 'VERSION') return { version: String(value) }
-  const timestampMs = typeof value === 'number' ? value : instantOf(String(value))
+  const timestampMs = typeof value === 'number' ? value : utcMs(String(value))
   if (Number.isNaN(timestampMs))
     throw new MillraceError('MR_SQL_SYNTAX', `"${String(value)}" is not a time`, { fix: "write AT (TIMESTAMP => '2026-01-31 12:00:00')" })
   return { timestampMs }
-}
-
-/** Without a zone it is UTC, as everywhere in sessions. */
-function instantOf(text: string): number {
-  const iso = text.trim().replace(' ', 'T')
-  return Date.parse(/T[\d:.]+$/.test(iso) ? `${iso}Z` : iso)
 }
 
 function constantOf(expression: Node, params: Params | undefined, used: Set<string>): unknown {

@@ -3,7 +3,8 @@
 import { MillraceError } from '../core/errors.ts'
 import type { ModelManifest } from '../define/manifest.ts'
 import { printLive } from '../engine/algebra/print-query.ts'
-import { resultWindow } from '../engine/algebra/result-window.ts'
+import type { LiveQuery } from '../engine/algebra/relation.ts'
+import { type ResultWindow, resultWindow } from '../engine/algebra/result-window.ts'
 import { openParser } from '../engine/ast.ts'
 import type { Session } from '../engine/duckdb.ts'
 import { scanSql } from '../engine/scan.ts'
@@ -55,14 +56,28 @@ async function overInputs<T>(
 }
 
 /** @throws MR_USAGE for a model whose rows do not tell their interval, and for one that was never computed as it is now. */
-export async function byInterval(parts: StepParts, model: ModelManifest): Promise<ByInterval> {
-  if (model.refresh === 'live') return closedWindows(parts, model)
+export async function mustTellIntervals(parts: StepParts, model: ModelManifest): Promise<void> {
+  await (model.refresh === 'live' ? windowsOf(parts, model) : intervals(parts, model))
+}
+
+const byInterval = (parts: StepParts, model: ModelManifest): Promise<ByInterval> =>
+  model.refresh === 'live' ? closedWindows(parts, model) : intervals(parts, model)
+
+async function intervals(parts: StepParts, model: ModelManifest): Promise<ByInterval> {
   const last = (await parts.catalog.refreshOf(model.name))?.inputs ?? null
   const code = codeOf(model, await inputsOf(parts, model))
   return intervalsOf(model, await parts.lake.table(model.name), { last, code })
 }
 
 async function closedWindows(parts: StepParts, model: ModelManifest): Promise<ByInterval> {
+  const { query, window } = await windowsOf(parts, model)
+  const settledUs = await parts.settle(model.name)
+  const isClosed = settledUs === null ? 'false' : `${window.end} <= TIMESTAMPTZ 'epoch' + to_microseconds(${settledUs})`
+  return { sql: printLive(query, quoteRelation), units: window.units, where: isClosed }
+}
+
+/** Of a live model. */
+async function windowsOf(parts: StepParts, model: ModelManifest): Promise<{ readonly query: LiveQuery; readonly window: ResultWindow }> {
   const parser = await openParser(parts.engine)
   try {
     const query = await compileModel({ parser, engine: parts.engine }, parts.manifest(), model)
@@ -76,9 +91,7 @@ async function closedWindows(parts: StepParts, model: ModelManifest): Promise<By
       throw new MillraceError('MR_USAGE', `rows of "${model.name}" do not tell the window that they belong to`, {
         fix: `add window_start (for sessions window_end as well) to its SELECT, or run \`millrace backfill ${model.name}\`: all of it is computed`,
       })
-    const settledUs = await parts.settle(model.name)
-    const isClosed = settledUs === null ? 'false' : `${window.end} <= TIMESTAMPTZ 'epoch' + to_microseconds(${settledUs})`
-    return { sql: printLive(query, quoteRelation), units: window.units, where: isClosed }
+    return { query, window }
   } finally {
     parser.close()
   }

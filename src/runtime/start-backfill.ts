@@ -1,12 +1,13 @@
 // What `millrace backfill` asks for: a live model as a whole is its pipeline's work; chosen intervals are a run.
 import { MillraceError } from '../core/errors.ts'
+import { utcMs } from '../core/utc-ms.ts'
 import type { Manifest, ModelManifest } from '../define/manifest.ts'
 import { assetsOf, readsOf } from '../orchestrate/graph.ts'
 import type { Runner } from '../orchestrate/runner.ts'
 import type { BackfillAnswer, BackfillRequest } from '../serve/admin/parts.ts'
 import { Live } from '../stream/live.ts'
 import type { Range } from '../transform/range.ts'
-import { byInterval, planBackfill } from './backfill.ts'
+import { mustTellIntervals, planBackfill } from './backfill.ts'
 import type { RunningPipeline } from './pipelines.ts'
 import type { StepParts } from './step-parts.ts'
 
@@ -29,7 +30,7 @@ export async function startBackfill(parts: BackfillParts, by: string, name: stri
   const model = mustBackfill(parts, name)
   const all: Range = { fromMs: null, untilMs: null, onlyMissing: false }
   if (request.dryRun) return { run: null, plan: await planBackfill(parts.steps, model, range ?? all) }
-  await byInterval(parts.steps, model) // what cannot be is said at once, and not by a run that fails
+  await mustTellIntervals(parts.steps, model) // what cannot be is said at once, and not by a run that fails
   const asset = { name, kind: 'model', needs: [], reads: readsOf(parts.manifest, model) } as const
   const started = await parts.runner.start({
     name,
@@ -42,13 +43,13 @@ export async function startBackfill(parts: BackfillParts, by: string, name: stri
 }
 
 function mustBackfill({ manifest }: BackfillParts, name: string): ModelManifest {
-  const relation = manifest.relations.find((candidate) => candidate.name === name)
-  if (relation?.kind === 'model' && (relation.refresh === 'live' || (relation.refresh === 'incremental' && relation.by !== undefined)))
-    return relation
-  const isStored = assetsOf(manifest).some((asset) => asset.name === name)
   const able = manifest.relations.filter(
-    (other) => other.kind === 'model' && (other.refresh === 'live' || (other.refresh === 'incremental' && other.by !== undefined)),
+    (relation): relation is ModelManifest =>
+      relation.kind === 'model' && (relation.refresh === 'live' || (relation.refresh === 'incremental' && relation.by !== undefined)),
   )
+  const model = able.find((candidate) => candidate.name === name)
+  if (model) return model
+  const isStored = assetsOf(manifest).some((asset) => asset.name === name)
   throw new MillraceError('MR_USAGE', `"${name}" is not a model that is live or incremental by an interval`, {
     fix: isStored
       ? `it is rebuilt by \`millrace run ${name} --full\``
@@ -71,9 +72,10 @@ const TIME = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d
 /** UTC unless it says otherwise. */
 function timeOf(name: string, text: unknown): number | null {
   if (text === undefined || text === null) return null
-  const iso = String(text).replace(' ', 'T')
-  const ms = TIME.test(iso) ? Date.parse(/T[\d:.]+$/.test(iso) ? `${iso}Z` : iso) : Number.NaN
-  const isDay = !Number.isNaN(ms) && new Date(Date.parse(iso.slice(0, 10))).toISOString().startsWith(iso.slice(0, 10))
+  const written = String(text)
+  const ms = TIME.test(written) ? utcMs(written) : Number.NaN
+  const day = written.slice(0, 10)
+  const isDay = !Number.isNaN(ms) && new Date(utcMs(day)).toISOString().startsWith(day)
   if (!isDay)
     throw new MillraceError('MR_USAGE', `"${text}" (${name}) is not a time`, { fix: 'write 2026-01-31 or 2026-01-31T12:00:00, UTC' })
   return ms

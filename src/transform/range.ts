@@ -2,12 +2,12 @@
 // did not since. All of them or only those of which the table has no row. PROTOCOL rule 24; the checks run between stage and publish.
 import type { ModelManifest } from '../define/manifest.ts'
 import type { Session } from '../engine/duckdb.ts'
-import { filesAfter, mergeRows } from '../engine/merge.ts'
 import { scanSql } from '../engine/scan.ts'
 import { quoteName } from '../engine/sql-text.ts'
 import type { LakeTable } from '../lake/types.ts'
 import { AFFECTED } from './affected.ts'
 import type { Part, RefreshParts } from './inputs.ts'
+import { mergeAffected, nothingAffected } from './merge-affected.ts'
 
 /** Intervals from `fromMs` on and before `untilMs`, UTC; null = from the first, to the last. */
 export interface Range {
@@ -77,23 +77,9 @@ export async function stageRange(
   const live = table.current ? await parts.lease.local(await parts.lake.files(table)) : []
   const plan = await planRange(session, model, by, scanSql({ table, files: live, tails: [], shape: model.shape }), range)
   const note = noteOf(plan)
-  if (plan.intervals === 0) {
-    const change = { table: model.name, operation: 'append', add: [], remove: [] } as const
-    return { change, candidate: scanSql({ table, files: live, tails: [] }), rowsWritten: 0, note, plan }
-  }
-  const match = by.units.map((unit) => `t.${quoteName(unit)} IS NOT DISTINCT FROM a.${quoteName(unit)}`).join(' AND ')
-  const columns = model.shape.fields.map((field) => quoteName(field.name)).join(', ')
-  const change = await mergeRows(session, {
-    lake: parts.lake,
-    table,
-    key: by.units,
-    rows: `SELECT ${columns} FROM (${by.sql}) AS t SEMI JOIN ${AFFECTED} AS a ON ${match}`,
-    keys: `SELECT * FROM ${AFFECTED}`,
-    perKey: 'many',
-    ...(signal ? { signal } : {}),
-  })
-  const rowsWritten = change.add.reduce((sum, file) => sum + file.rows, 0)
-  return { change, candidate: scanSql({ table, files: filesAfter(live, change), tails: [] }), rowsWritten, note, plan }
+  if (plan.intervals === 0) return { ...nothingAffected({ table, live }), note, plan }
+  const affected = { table, shape: model.shape, units: by.units, perKey: 'many', sql: by.sql, live, ...(signal ? { signal } : {}) } as const
+  return { ...(await mergeAffected(parts, session, affected)), note, plan }
 }
 
 /** '12 intervals, 3 of them new, from 2026-03-01 to 2026-03-12'. */

@@ -4,15 +4,15 @@
 import { MillraceError } from '../core/errors.ts'
 import type { ModelManifest } from '../define/manifest.ts'
 import type { Session } from '../engine/duckdb.ts'
-import { filesAfter, mergeRows } from '../engine/merge.ts'
 import { scanSql } from '../engine/scan.ts'
 import { inlineConstants, quoteName } from '../engine/sql-text.ts'
 import { withRelations } from '../engine/workspace.ts'
 import { type WriteOptions, writeParquet } from '../engine/write.ts'
 import type { Lake } from '../lake/open-lake.ts'
-import type { DataFile, LakeTable } from '../lake/types.ts'
+import type { LakeTable } from '../lake/types.ts'
 import { AFFECTED, collectAffected } from './affected.ts'
 import { type Input, type Part, type RefreshParts, scans, unitsOf } from './inputs.ts'
+import { mergeAffected, nothingAffected, rowsOf } from './merge-affected.ts'
 import { type ByInterval, type Range, stageRange } from './range.ts'
 import { stageVersions } from './versions.ts'
 
@@ -125,13 +125,11 @@ async function stageFull(
   }
 }
 
-const target = ({ lake }: RefreshParts, table: LakeTable, { signal }: StageOptions): Omit<WriteOptions, 'select'> => ({
+const target = ({ lake }: RefreshParts, table: LakeTable, options: StageOptions): Omit<WriteOptions, 'select'> => ({
   table,
   directory: lake.dataDirectory(table),
-  ...(signal ? { signal } : {}),
+  ...signalOf(options),
 })
-
-const rowsOf = (files: readonly DataFile[]): number => files.reduce((sum, file) => sum + file.rows, 0)
 
 async function stagePatch(
   parts: RefreshParts,
@@ -146,27 +144,10 @@ async function stagePatch(
   const { rows } = await session.rows(`SELECT count(*) FROM ${AFFECTED}`)
   const affected = Number(rows[0]![0])
   const note = `${affected} ${model.by ? `${model.by}${affected === 1 ? '' : 's'}` : affected === 1 ? 'key' : 'keys'}${skipped > 0 ? `, ${skipped} beyond the lookback` : ''}`
-  if (affected === 0) {
-    return {
-      change: { table: model.name, operation: 'append', add: [], remove: [] },
-      candidate: scanSql({ table, files: live, tails: [] }),
-      rowsWritten: 0,
-      note,
-    }
-  }
-  const match = units.map((unit) => `t.${quoteName(unit)} IS NOT DISTINCT FROM a.${quoteName(unit)}`).join(' AND ')
-  const columns = model.shape.fields.map((field) => quoteName(field.name)).join(', ')
-  const recomputed = `SELECT ${columns} FROM (${inlineConstants(model.sql)}) AS t SEMI JOIN ${AFFECTED} AS a ON ${match}`
-  const change = await mergeRows(session, {
-    lake: parts.lake,
-    table,
-    key: units,
-    rows: recomputed,
-    keys: `SELECT * FROM ${AFFECTED}`,
-    perKey: model.by === undefined ? 'some' : 'many',
-    ...(options.signal ? { signal: options.signal } : {}),
-  })
-  return { change, candidate: scanSql({ table, files: filesAfter(live, change), tails: [] }), rowsWritten: rowsOf(change.add), note }
+  if (affected === 0) return { ...nothingAffected({ table, live }), note }
+  const perKey = model.by === undefined ? 'some' : 'many'
+  const sql = inlineConstants(model.sql)
+  return { ...(await mergeAffected(parts, session, { table, shape: model.shape, units, perKey, sql, live, ...signalOf(options) })), note }
 }
 
 /** Drops intervals that lie further behind the newest than the lookback; answers how many. */

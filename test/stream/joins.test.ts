@@ -3,7 +3,6 @@
 // from a checkpoint in the middle. The seed is printed; MILLRACE_SEED repeats a run.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { DuckDBInstance } from '@duckdb/node-api'
 import { integer, type Random, seededRandom } from '../../src/core/random.ts'
 import { SYSTEM_FIELDS } from '../../src/define/system-columns.ts'
 import { compileLive, type StreamShape } from '../../src/engine/algebra/read-query.ts'
@@ -18,7 +17,7 @@ import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { batchOf, type Plain } from '../../src/stream/plain.ts'
 import { asStored, OpenCuts, writtenBytes } from '../../src/stream/testing.ts'
 import { SEED } from '../seed.ts'
-import { type Ask, expectedRows, latest, load, show } from './oracle.ts'
+import { type Ask, expectedRows, latest, load, openOracle, show } from './oracle.ts'
 
 const field = (name: string, type: Type, optional = false): Field => ({ name, type, optional })
 const timestamp: Type = { kind: 'timestamp' }
@@ -141,9 +140,7 @@ const logs: Read[][] = []
 before(async () => {
   engine = await openTestEngine({ threads: 1 })
   parser = await openParser(engine.engine)
-  const oracle = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect()
-  await oracle.run("SET TimeZone = 'UTC'")
-  ask = async (sql) => (await oracle.runAndReadAll(sql)).getRowsJson()
+  ask = await openOracle()
   console.log(`seed ${SEED}`)
   for (let round = 0; round < (process.env['MILLRACE_TEST_ALL'] ? 12 : 3); round++) {
     logs.push(makeLog(seededRandom(SEED + round)))

@@ -3,7 +3,6 @@
 // batches, forgotten versions and restarts from checkpoints. The seed is printed; MILLRACE_SEED repeats a run.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { DuckDBInstance } from '@duckdb/node-api'
 import { integer, type Random, seededRandom } from '../../src/core/random.ts'
 import { SYSTEM_FIELDS } from '../../src/define/system-columns.ts'
 import { printFlink } from '../../src/engine/algebra/print-flink.ts'
@@ -18,7 +17,7 @@ import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { batchOf, type Plain } from '../../src/stream/plain.ts'
 import { asStored, writtenBytes } from '../../src/stream/testing.ts'
 import { SEED } from '../seed.ts'
-import { type Ask, expectedRows, latest, load, show } from './oracle.ts'
+import { type Ask, expectedRows, latest, load, openOracle, show } from './oracle.ts'
 
 const field = (name: string, type: Type, optional = false): Field => ({ name, type, optional })
 const START_US = Date.UTC(2026, 0, 1) * 1_000
@@ -103,9 +102,7 @@ const logs: Entry[][] = []
 before(async () => {
   engine = await openTestEngine({ threads: 1 })
   parser = await openParser(engine.engine)
-  const oracle = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect()
-  await oracle.run("SET TimeZone = 'UTC'")
-  ask = async (sql) => (await oracle.runAndReadAll(sql)).getRowsJson()
+  ask = await openOracle()
   console.log(`seed ${SEED}`)
   for (let round = 0; round < (process.env['MILLRACE_TEST_ALL'] ? 16 : 4); round++) {
     // In the first two nothing goes: there the batch twin is what the rows are.

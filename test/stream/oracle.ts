@@ -1,5 +1,6 @@
 // What the tests of live SQL compare with: rows of column batches and of DuckDB's batch SQL as text of one form. Means are given to
 // eleven digits, since DuckDB divides in another way; sums of the values that the tests use are exact.
+import { DuckDBInstance } from '@duckdb/node-api'
 import { printLive, type TableOf } from '../../src/engine/algebra/print-query.ts'
 import type { LiveQuery } from '../../src/engine/algebra/relation.ts'
 import { type ColumnBatch, valueAt } from '../../src/schema/batch.ts'
@@ -9,6 +10,13 @@ import { toDuckType } from '../../src/schema/duckdb.ts'
 import type { Shape, Type } from '../../src/schema/type.ts'
 
 export type Ask = (sql: string) => Promise<readonly (readonly unknown[])[]>
+
+/** A DuckDB of its own, on which none of our settings is. */
+export async function openOracle(): Promise<Ask> {
+  const oracle = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect()
+  await oracle.run("SET TimeZone = 'UTC'")
+  return async (sql) => (await oracle.runAndReadAll(sql)).getRowsJson()
+}
 
 function literal(value: ReturnType<typeof valueAt>, type: Type): string {
   if (value === null) return 'NULL'
