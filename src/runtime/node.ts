@@ -25,7 +25,7 @@ import { openLogger } from './logger.ts'
 import type { NodeOptions } from './node-options.ts'
 import { openAccess } from './open-access.ts'
 import { openRuns } from './open-runs.ts'
-import { openStorage } from './open-storage.ts'
+import { openNodeStorage } from './open-storage.ts'
 import { makePipelines, type PipelinesParts, type RunningPipeline } from './pipelines.ts'
 import { publishBranch } from './publish-branch.ts'
 import { startBackfill } from './start-backfill.ts'
@@ -75,7 +75,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   const series = new SeriesStore()
   const bus = new EventBus<ChangedKey>()
   const changed = (...key: [string, string?]): void => bus.emit({ kind: 'changed', key })
-  const storage = await openStorage(options, directory, logger, closers)
+  const storage = await openNodeStorage(options, directory, logger, closers)
   const { store, log, warehouse, engine, catalog, lake, parser, relations } = storage
   const history = storeHistory(store)
   const checks = storeCheckHistory(store, clock, systemRandom)

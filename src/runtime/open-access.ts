@@ -14,7 +14,7 @@ import type { Closer } from './closers.ts'
 import { readToken, secretOf, type takeDataDirectory, writeToken } from './data-directory.ts'
 import { explainRead } from './explain-read.ts'
 import type { NodeOptions } from './node-options.ts'
-import type { Storage } from './open-storage.ts'
+import type { NodeStorage } from './open-storage.ts'
 import { jwtSettings } from './settings.ts'
 import { isSystemRelation, resolveSystem } from './system-relations.ts'
 
@@ -30,7 +30,7 @@ export interface Access {
 
 export async function openAccess(
   options: NodeOptions,
-  { store, log, engine, lake, parser, relations }: Storage,
+  { store, log, engine, lake, parser, relations }: NodeStorage,
   directory: ReturnType<typeof takeDataDirectory>,
   { history, checks, metrics }: { history: RunHistory; checks: CheckHistory; metrics: Metrics },
   closers: Closer[],

@@ -13,14 +13,14 @@ import { Triggers } from '../orchestrate/triggers.ts'
 import type { CheckHistory } from '../quality/history.ts'
 import type { Logger } from './logger.ts'
 import type { NodeOptions } from './node-options.ts'
-import type { Storage } from './open-storage.ts'
+import type { NodeStorage } from './open-storage.ts'
 import { runStep } from './run-step.ts'
 import { resolveText } from './settings.ts'
 import { recheck } from './step-checks.ts'
 import type { StepParts } from './step-parts.ts'
 
 export interface RunsParts {
-  readonly storage: Storage
+  readonly storage: NodeStorage
   readonly history: RunHistory
   readonly checks: CheckHistory
   readonly metrics: Metrics

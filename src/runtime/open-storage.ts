@@ -1,8 +1,10 @@
-// What a node keeps rows in, opened over its data directory: control database, log, lake, engine, and the relations of the manifest,
-// whose tables are made or changed as it says.
+// What rows are kept in, opened over a data directory: control database, log, lake and engine, for a node and for commands that work
+// while none runs; and for a node the relations of its manifest, whose tables are made or changed as it says.
 import { mkdirSync } from 'node:fs'
+import type { Clock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
 import { systemRandom } from '../core/random.ts'
+import type { LakeSettings } from '../define/lake.ts'
 import { openParser, type SqlParser } from '../engine/ast.ts'
 import { type Engine, openEngine } from '../engine/duckdb.ts'
 import { fileNames } from '../engine/file-names.ts'
@@ -16,52 +18,57 @@ import type { Catalog } from '../store/catalog.ts'
 import { openStore, type Store } from '../store/open-store.ts'
 import { recordDeployed } from './apply.ts'
 import type { Closer } from './closers.ts'
-import type { takeDataDirectory } from './data-directory.ts'
+import type { DataDirectory } from './data-directory.ts'
 import { deployTables, openRelations } from './deploy.ts'
 import type { Logger } from './logger.ts'
 import type { NodeOptions } from './node-options.ts'
 import { openCatalog } from './open-catalog.ts'
-import { archivePlaces, lastArchives, mustBeInPlace, openWarehouse, recordPlace } from './warehouse.ts'
+import type { Settings } from './settings.ts'
+import { archivePlaces, lastArchives, mustBeInPlace, openWarehouse, recordPlace, type Warehouse } from './warehouse.ts'
 
 export interface Storage {
   readonly store: Store
   readonly log: Log
-  readonly warehouse: Awaited<ReturnType<typeof openWarehouse>>
+  readonly warehouse: Warehouse
   readonly engine: Engine
   readonly catalog: Catalog
   readonly lake: Lake
-  readonly parser: SqlParser
-  readonly relations: RelationStore
 }
 
-export async function openStorage(
-  options: NodeOptions,
-  directory: ReturnType<typeof takeDataDirectory>,
-  logger: Logger,
-  closers: Closer[],
-): Promise<Storage> {
-  const { clock, settings, manifest } = options
+export interface StorageOptions {
+  readonly clock: Clock
+  readonly variables: NodeOptions['variables']
+  readonly lake: LakeSettings | undefined
+  readonly settings: Pick<Settings, 'cacheBytes' | 'lakeLocations'> & Partial<Pick<Settings, 'memoryLimitBytes' | 'threads'>>
+  /** Places that rows are archived to; default: those that were used before. */
+  readonly archives?: readonly string[]
+  /** That the engine may read beside the data directory. */
+  readonly directories?: readonly string[]
+  readonly onLogEvent?: (event: LogEvent) => void
+}
+
+export async function openStorage(options: StorageOptions, directory: DataDirectory, closers: Closer[]): Promise<Storage> {
+  const { clock, variables: environment, lake: chosen, settings, archives, directories = [], onLogEvent } = options
+  const { memoryLimitBytes, threads } = settings
   const store = openStore(directory.control)
   closers.push(() => store.close())
-  const log = await openEmbeddedLog({ disk: nodeDisk, clock, directory: directory.log, onEvent: (event) => tellLog(logger, event) })
+  const log = await openEmbeddedLog({ disk: nodeDisk, clock, directory: directory.log, ...(onLogEvent ? { onEvent: onLogEvent } : {}) })
   closers.push(() => log.close())
-  mustBeInPlace(directory)
   const warehouse = await openWarehouse(
-    { clock, random: systemRandom, environment: options.variables, data: directory, cacheBytes: settings.cacheBytes },
-    options.lake,
-    archivePlaces(manifest),
+    { clock, random: systemRandom, environment, data: directory, cacheBytes: settings.cacheBytes },
+    chosen,
+    archives,
   )
-  recordPlace(directory)
   mkdirSync(directory.temp, { recursive: true })
   const engine = await openEngine({
     clock,
-    directories: [directory.path, options.directory, ...lastArchives(directory).filter((place) => !isRemote(place))],
+    directories: [directory.path, ...directories, ...lastArchives(directory).filter((place) => !isRemote(place))],
     tempDirectory: directory.temp,
-    memoryLimitBytes: settings.memoryLimitBytes,
-    ...(settings.threads === undefined ? {} : { threads: settings.threads }),
+    ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
+    ...(threads === undefined ? {} : { threads }),
   })
   closers.push(() => engine.close())
-  const catalog = await openCatalog({ clock, random: systemRandom, environment: options.variables, store, warehouse }, options.lake)
+  const catalog = await openCatalog({ clock, random: systemRandom, environment, store, warehouse }, chosen)
   const lake = openLake({
     disk: nodeDisk,
     clock,
@@ -71,13 +78,40 @@ export async function openStorage(
     locations: settings.lakeLocations,
     namesIn: fileNames(engine),
   })
+  return { store, log, warehouse, engine, catalog, lake }
+}
+
+export interface NodeStorage extends Storage {
+  readonly parser: SqlParser
+  readonly relations: RelationStore
+}
+
+/** @throws MR_DATA_MOVED */
+export async function openNodeStorage(
+  options: NodeOptions,
+  directory: DataDirectory,
+  logger: Logger,
+  closers: Closer[],
+): Promise<NodeStorage> {
+  const { manifest } = options
+  mustBeInPlace(directory)
+  const how: StorageOptions = {
+    ...options,
+    lake: options.lake,
+    archives: archivePlaces(manifest),
+    directories: [options.directory],
+    onLogEvent: (event) => tellLog(logger, event),
+  }
+  const storage = await openStorage(how, directory, closers)
+  recordPlace(directory)
+  const { store, log, engine, catalog, lake } = storage
   const parser = await openParser(engine)
   closers.push(() => parser.close())
   const relations = new RelationStore(engine, lake)
   await deployTables(lake, manifest)
   await openRelations(log, catalog, relations, manifest)
   await recordDeployed(store, manifest, options.code, options.environment)
-  return { store, log, warehouse, engine, catalog, lake, parser, relations }
+  return { ...storage, parser, relations }
 }
 
 /** What the log says about itself, except what it does all the time. */

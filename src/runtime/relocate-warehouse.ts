@@ -5,7 +5,7 @@ import { MillraceError } from '../core/errors.ts'
 import { movePositions } from '../engine/move-positions.ts'
 import type { Relocated } from '../lake/relocation/relocate.ts'
 import { isRemote } from '../objects/object-store.ts'
-import { LOCAL_ADMINISTRATOR, type Storage, withStorage } from './storage.ts'
+import { LOCAL_ADMINISTRATOR, type StoppedStorage, withStorage } from './storage.ts'
 
 export interface RelocateRequest {
   readonly inPlace?: boolean
@@ -32,7 +32,7 @@ export function relocateWarehouse(
 
 async function relocateStorage(
   data: string,
-  { lake, engine, warehouse, audit, isExternal, place, recordPlace }: Storage,
+  { lake, engine, warehouse, audit, isExternal, place, recordPlace }: StoppedStorage,
   request: RelocateRequest & { readonly inPlace: boolean },
   onProgress: (done: Relocated) => void,
 ): Promise<RelocatedWarehouse> {

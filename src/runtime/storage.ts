@@ -1,29 +1,25 @@
 // The storage of a data directory on which no server runs, for commands that must work when none can start: a table whose
 // metadata is damaged keeps the server shut, and going back is what opens it again.
 import { systemClock } from '../core/clock.ts'
-import { nodeDisk } from '../core/disk.ts'
-import { systemRandom } from '../core/random.ts'
-import { type Engine, openEngine } from '../engine/duckdb.ts'
-import { fileNames } from '../engine/file-names.ts'
+import type { Engine } from '../engine/duckdb.ts'
 import { type Audit, openAudit } from '../govern/audit.ts'
 import type { Identity } from '../govern/identity.ts'
-import { type Lake, openLake } from '../lake/open-lake.ts'
-import { openEmbeddedLog } from '../log/embedded.ts'
-import { isRemote } from '../objects/object-store.ts'
+import type { Lake } from '../lake/open-lake.ts'
 import type { CommittedOffset } from '../orchestrate/verify-storage.ts'
 import type { StorageActions } from '../serve/admin/parts.ts'
-import { openStore, type Store } from '../store/open-store.ts'
+import type { Store } from '../store/open-store.ts'
 import { lastDeployed } from './apply.ts'
+import type { Closer } from './closers.ts'
 import { takeDataDirectory } from './data-directory.ts'
-import { openCatalog } from './open-catalog.ts'
+import { openStorage } from './open-storage.ts'
 import { readSettings } from './settings.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
-import { lastArchives, lastPlace, lastWarehouse, mustBeInPlace, openWarehouse, recordPlace, type Warehouse } from './warehouse.ts'
+import { lastPlace, lastWarehouse, mustBeInPlace, recordPlace, type Warehouse } from './warehouse.ts'
 
 /** Whoever may open the files. */
 export const LOCAL_ADMINISTRATOR: Identity = { user: 'local', tokenId: 'local', roles: [], isAdmin: true }
 
-export interface Storage {
+export interface StoppedStorage {
   readonly actions: StorageActions
   readonly audit: Audit
   readonly lake: Lake
@@ -41,41 +37,17 @@ export interface Storage {
 /** @throws MR_DATA_LOCKED while a server runs on the directory; MR_DATA_MOVED unless `mayBeMoved`. */
 export async function withStorage<T>(
   data: string,
-  action: (storage: Storage) => Promise<T>,
+  action: (storage: StoppedStorage) => Promise<T>,
   { mayBeMoved = false }: { readonly mayBeMoved?: boolean } = {},
 ): Promise<T> {
   const directory = takeDataDirectory(data)
-  const closers: (() => Promise<void> | void)[] = [() => directory.release()]
+  const closers: Closer[] = [() => directory.release()]
   try {
-    const store = openStore(directory.control)
-    closers.push(() => store.close())
-    const log = await openEmbeddedLog({ disk: nodeDisk, clock: systemClock, directory: directory.log })
-    closers.push(() => log.close())
-    const engine = await openEngine({
-      clock: systemClock,
-      directories: [directory.path, ...lastArchives(directory).filter((place) => !isRemote(place))],
-      tempDirectory: directory.temp,
-    })
-    closers.push(() => engine.close())
     if (!mayBeMoved) mustBeInPlace(directory)
+    const chosen = lastWarehouse(directory)
     const { cacheBytes, lakeLocations } = readSettings(process.env)
-    const warehouse = await openWarehouse(
-      { clock: systemClock, random: systemRandom, environment: process.env, data: directory, cacheBytes },
-      lastWarehouse(directory),
-    )
-    const catalog = await openCatalog(
-      { clock: systemClock, random: systemRandom, environment: process.env, store, warehouse },
-      lastWarehouse(directory),
-    )
-    const lake = openLake({
-      disk: nodeDisk,
-      clock: systemClock,
-      random: systemRandom,
-      catalog,
-      ...warehouse,
-      locations: lakeLocations,
-      namesIn: fileNames(engine),
-    })
+    const options = { clock: systemClock, variables: process.env, lake: chosen, settings: { cacheBytes, lakeLocations } }
+    const { store, log, warehouse, engine, lake } = await openStorage(options, directory, closers)
     const audit = openAudit(store, systemClock)
     const offsets = () => deployedOffsets(store)
     return await action({
@@ -85,7 +57,7 @@ export async function withStorage<T>(
       place: lastPlace(directory),
       recordPlace: () => recordPlace(directory),
       warehouse,
-      isExternal: lastWarehouse(directory)?.kind === 'rest',
+      isExternal: chosen?.kind === 'rest',
       actions: makeStorageActions({ clock: systemClock, lake, engine, log, audit, offsets, onChanged: () => {} }),
     })
   } finally {
