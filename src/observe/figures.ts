@@ -70,8 +70,11 @@ export class Figures {
       this.#stopped.set(event.pipeline, { code: event.error.code, message: event.error.message, sinceMs })
       return
     }
-    this.#stopped.delete(event.pipeline)
-    if (event.kind !== 'applied') return
+    // Rows that it reads again, up to the one that stops it every time, are no sign of health.
+    if (event.kind !== 'applied') {
+      this.#stopped.delete(event.pipeline)
+      return
+    }
     const { delivery } = event
     const oldest = delivery.appendMs[0]
     if (oldest !== undefined) series.record(`lag:${name}`, nowMs, Math.max(0, nowMs - oldest), 'max')

@@ -59,6 +59,8 @@ test('figures of pipelines: lag, watermark, what became of records, and since wh
   figures.event({ kind: 'failed', pipeline: 'stream:events', error: new MillraceError('MR_LOG_IO', 'gone'), againMs: 1 })
   assert.deepEqual(figures.pipelines()[0]!.stopped, { code: 'MR_LOG_IO', message: 'gone', sinceMs: 100_000 })
   figures.event({ kind: 'applied', pipeline: 'stream:events', partition: 0, delivery, lag: 2 })
+  assert.equal(figures.pipelines()[0]!.stopped?.sinceMs, 100_000, 'what is read again before it fails again')
+  figures.event({ kind: 'recovered', pipeline: 'stream:events' })
   assert.equal(figures.pipelines()[0]!.stopped, null)
   const last = (name: string): unknown => series.read(name, clock.nowMs(), 10_000, 1, 'last').values[0]
   assert.deepEqual(['in:events', 'out:events', 'lag:stream:events', 'watermark:events:0'].map(last), [4, 2, 3_000, 11_000])

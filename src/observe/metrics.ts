@@ -108,7 +108,7 @@ export function openMetrics(): Metrics {
       const pipeline = shortName(event.pipeline)
       if (event.kind === 'applied') lag.set({ pipeline, topic: event.delivery.topic, partition: String(event.partition) }, event.lag)
       else if (event.kind === 'failed') failures.inc({ pipeline, code: event.error.code })
-      else {
+      else if (event.kind === 'flushed') {
         flushed.inc({ pipeline }, event.rows)
         flushTime.observe({ pipeline }, event.tookMs / 1_000)
       }

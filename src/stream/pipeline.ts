@@ -103,6 +103,8 @@ export class Pipeline {
   #flushed: number[] = []
   #flushing: Promise<void> | null = null
   #flushError: unknown = null
+  /** And nothing has told since that it goes on. */
+  #hasFailed = false
   #flushAsked: (() => void)[] = []
   #wake: (() => void) | null = null
   #done: Promise<void> = Promise.resolve()
@@ -242,6 +244,7 @@ export class Pipeline {
         this.#isReady()
         const failure = asMillraceError(error)
         const isReplaced = failure.code === 'MR_LAKE_FENCED'
+        this.#hasFailed = true
         this.#parts.onEvent({
           kind: 'failed',
           pipeline: this.settings.name,
@@ -339,10 +342,19 @@ export class Pipeline {
       for (const { topic, decisions } of this.#idleWatch?.due() ?? []) await this.#parts.log.append(topic, decisions)
       // What waits for a flush that is slower than the log grows without end: let the flush catch up.
       if (this.#flushing && this.#sink.pendingBytes >= this.settings.flushBytes) await this.#flushing
-      else if (!didRead) await this.#idle()
-      else if (this.#ends().some((end, index) => end > ends[index]!)) await this.#rest(round)
+      else if (!didRead) {
+        this.#tellRecovered()
+        await this.#idle()
+      } else if (this.#ends().some((end, index) => end > ends[index]!)) await this.#rest(round)
     }
     await this.#flushing
+  }
+
+  /** What stopped it may be in rows that were not read yet, or in the commit: only when nothing is left of either is it over. */
+  #tellRecovered(): void {
+    if (!this.#hasFailed || this.#hasUncommitted) return
+    this.#hasFailed = false
+    this.#parts.onEvent({ kind: 'recovered', pipeline: this.settings.name })
   }
 
   /** A rebuild was asked for after what runs had begun. */

@@ -13,3 +13,5 @@ export type StreamEvent =
     }
   /** `againMs`: when it starts again from its last commit; infinite when another owner has taken over. */
   | { readonly kind: 'failed'; readonly pipeline: string; readonly error: MillraceError; readonly againMs: number }
+  /** After a failure: all that there is was read again and is committed. */
+  | { readonly kind: 'recovered'; readonly pipeline: string }
