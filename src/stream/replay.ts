@@ -4,7 +4,8 @@
 import type { ColumnBatch } from '../schema/batch.ts'
 import { selectRows } from '../schema/batch.ts'
 import { Classifier } from './classify.ts'
-import type { Delivery, SourceState, SourceStream, StreamSource } from './source.ts'
+import type { Delivery } from './delivery.ts'
+import type { SourceState, SourceStream, StreamSource } from './source.ts'
 
 /** What the pipeline of a stream has committed: rows below `offsets` are in its table, and none above is read from there. */
 export interface TopicHistory {
