@@ -282,11 +282,14 @@ test('what has no room in memory is spilled, and nothing else shows of it', () =
 })
 
 test('lines of a key that count no more do not take the memory that its state needs', () => {
-  const list = Array.from({ length: 100 }, (_, i): Rec => ({
-    row: { key: 'k', seenMs: 1_000 + i, does: i % 2 === 0 ? 'event' : 'arrival', name: i % 3 === 0 ? 'a' : 'b', afterMs: 10_000 },
-    watermarkMs: 900,
-    appendMs: 50_000 + i,
-  }))
+  const list = Array.from(
+    { length: 100 },
+    (_, i): Rec => ({
+      row: { key: 'k', seenMs: 1_000 + i, does: i % 2 === 0 ? 'event' : 'arrival', name: i % 3 === 0 ? 'a' : 'b', afterMs: 10_000 },
+      watermarkMs: 900,
+      appendMs: 50_000 + i,
+    }),
+  )
   const cuts = new Set(list.keys())
   const spill = memorySpill()
   assert.deepEqual(outOf(list, cuts, { limitBytes: 720, spill }).own, outOf(list, cuts).own)
