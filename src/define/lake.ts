@@ -16,6 +16,17 @@ export interface S3LakeHow {
   readonly accessKeyId?: Text
   readonly secretAccessKey?: ConfigRef
   readonly sessionToken?: ConfigRef
+  /** Gives clients of the Iceberg catalog that ask for them credentials of their own, each for one table; default: none. */
+  readonly vend?: S3VendHow
+}
+
+export interface S3VendHow {
+  /** ARN of the role that is taken for them, each time with the rights for one table's files only. */
+  readonly role: Text
+  /** Of the token service (STS). Default: AWS_ENDPOINT_URL_STS, then `endpoint` of the store, then Amazon's. */
+  readonly endpoint?: Text
+  /** Where the role's trust policy asks for one. */
+  readonly externalId?: Text
 }
 
 export interface AzureLakeHow {

@@ -61,6 +61,22 @@ export function mustCommit(manifest: Manifest, identity: Identity, name: string,
     throw denied(`the columns and layout of ${name} are defined by the project (${definition})`, 'change the definition and apply it')
 }
 
+/** Whether `mustLoad` lets it pass. */
+export const mayLoad = (manifest: Manifest, identity: Identity, name: string): boolean => passes(() => mustLoad(manifest, identity, name))
+
+/** Whether the caller may add rows to a table, and so write files to its place. */
+export const mayCommit = (manifest: Manifest, identity: Identity, name: string): boolean =>
+  passes(() => mustCommit(manifest, identity, name, ['add-snapshot']))
+
+function passes(check: () => void): boolean {
+  try {
+    check()
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
  * Whether a commit may add only files of the table's own directory: SQL shows the rows of a table of the project under that
  * table's rules, so it must not name the files of another.

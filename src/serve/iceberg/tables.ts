@@ -7,7 +7,7 @@ import { printMetadata, type TableMetadata } from '../../lake/table-metadata.ts'
 import type { LakeTable } from '../../lake/types.ts'
 import type { NewTable } from '../../lake/updates/new-table.ts'
 import { identifierOf, nameOf, namespaceName, namespaceOf } from '../../store/identifier.ts'
-import { accessOf } from './access.ts'
+import { type Access, accessOf, CREDENTIALS_PATH, credentialOf, signingOf, wantsCredentials } from './access.ts'
 import {
   badRequest,
   type Call,
@@ -50,21 +50,40 @@ const list: Handler = async (parts, call) => {
   return listed(parts, call, await parts.lake.catalog.tables())
 }
 
-/** A table as clients get it. `refs`: of the snapshots only those that a branch or tag names. */
-export async function loadReply(parts: IcebergParts, table: Pointed, refs: boolean): Promise<Reply> {
-  return printed(parts, table, await parts.lake.metadata(table), refs)
-}
-
 type Pointed = Pick<LakeTable, 'name' | 'metadataLocation'>
 
-function printed(parts: IcebergParts, { name, metadataLocation }: Pointed, metadata: TableMetadata, refs: boolean): Reply {
-  const text = printMetadata(refs ? onlyRefs(metadata) : metadata)
+/** A table as the caller gets it, with credentials if asked for. `refs`: of the snapshots only those that a branch or tag names. */
+export async function loadReply(
+  parts: IcebergParts,
+  table: Pointed,
+  call: Pick<Call, 'caller' | 'headers'>,
+  refs: boolean,
+): Promise<Reply> {
+  const metadata = await parts.lake.metadata(table)
+  const reached = { name: table.name, location: metadata.location, caller: call.caller }
+  return printed(table, metadata, await accessOf(parts, reached, wantsCredentials(call)), refs)
+}
+
+function printed({ metadataLocation }: Pointed, metadata: TableMetadata, access: Access, refs: boolean): Reply {
+  const fields = [
+    `"metadata-location":${JSON.stringify(metadataLocation)}`,
+    `"metadata":${printMetadata(refs ? onlyRefs(metadata) : metadata)}`,
+    ...printAccess(access),
+  ]
   return {
     status: 200,
-    text: `{"metadata-location":${JSON.stringify(metadataLocation)},"metadata":${text},"config":${JSON.stringify(accessOf(parts, name, metadata.location))}}`,
-    headers: { etag: etagOf(metadataLocation, refs) },
+    text: `{${fields.join()}}`,
+    headers: access.credentials.length > 0 ? SECRET : { etag: etagOf(metadataLocation, refs) },
   }
 }
+
+/** What holds credentials has no name by which it could be kept. */
+const SECRET = { 'cache-control': 'no-store' }
+
+const printAccess = ({ config, credentials }: Access): string[] => [
+  `"config":${JSON.stringify(config)}`,
+  ...(credentials.length > 0 ? [`"storage-credentials":${JSON.stringify(credentials)}`] : []),
+]
 
 const onlyRefs = (metadata: TableMetadata): TableMetadata => {
   const named = new Set(Object.values(metadata.refs).map((ref) => ref['snapshot-id']))
@@ -80,13 +99,25 @@ const load: Handler = async (parts, call) => {
   const { location } = await loadable(parts, call)
   const etag = etagOf(location, snapshots === 'refs')
   if (
+    !(parts.vendor && wantsCredentials(call)) &&
     String(call.headers['if-none-match'] ?? '')
       .split(/,\s*/)
       .includes(etag)
   )
     return { status: 304, headers: { etag } }
   await parts.lake.mustBeStored(location)
-  return loadReply(parts, { name: nameOf(target(call)), metadataLocation: location }, snapshots === 'refs')
+  return loadReply(parts, { name: nameOf(target(call)), metadataLocation: location }, call, snapshots === 'refs')
+}
+
+const credentials: Handler = async (parts, call) => {
+  const { location } = await loadable(parts, call)
+  const name = nameOf(target(call))
+  const table = await parts.lake.metadata({ metadataLocation: location })
+  const credential = await credentialOf(parts, { name, location: table.location, caller: call.caller })
+  if (credential) return { status: 200, text: JSON.stringify({ 'storage-credentials': [credential] }), headers: SECRET }
+  throw new MillraceError('MR_NOT_FOUND', `there are no credentials for the files of ${shown(target(call))}`, {
+    fix: parts.vendor ? `they lie at ${table.location}, for which the store gives none` : 'set `vend` in the lake of the environment',
+  })
 }
 
 const exists: Handler = async ({ lake, manifest }, call) => {
@@ -103,9 +134,21 @@ const create: Handler = async (parts, call) => {
   await mustExist(parts, call.namespace)
   await mustBeFree(parts, name, words)
   const metadata = await parts.lake.outside.stage(name, call.body as unknown as NewTable & { location?: string | null })
-  if (call.body['stage-create'] === true) return { status: 200, text: `{"metadata":${printMetadata(metadata)},"config":{}}` }
+  // Before the table is made: that there are no credentials is a refusal then.
+  const access = await accessOf(parts, { name, location: metadata.location, caller: call.caller }, wantsCredentials(call))
+  if (call.body['stage-create'] === true) return stagedReply(metadata, access)
   const table = await parts.lake.outside.create(named(identifier), metadata, call.finish({ table: identifier }))
-  return committed(parts, table)
+  return committed(parts, table, access)
+}
+
+/** A table that is not there yet: nothing is signed for it, and of access there are credentials or nothing. */
+const stagedReply = (metadata: TableMetadata, access: Access): Reply => {
+  const given = access.credentials.length > 0 ? access : { config: {}, credentials: [] }
+  return {
+    status: 200,
+    text: `{"metadata":${printMetadata(metadata)},${printAccess(given).join()}}`,
+    headers: access.credentials.length > 0 ? SECRET : {},
+  }
 }
 
 /** @throws MR_LAKE_TABLE_EXISTS, MR_LAKE_VIEW_EXISTS in the words that clients know. */
@@ -119,10 +162,12 @@ async function mustBeFree({ lake }: IcebergParts, name: string, words: string): 
  * The answer to a change that is published, once its readers know of it. Whatever fails from here on is no refusal: a client
  * that was told so would remove the files that the table now has.
  */
-export async function committed(parts: IcebergParts, table: LakeTable): Promise<Reply> {
+export async function committed(parts: IcebergParts, table: LakeTable, access?: Access): Promise<Reply> {
   try {
     parts.onCommitted(table)
-    return printed(parts, table, await parts.lake.metadata(table), false)
+    const metadata = await parts.lake.metadata(table)
+    const signed = { config: signingOf(parts, { name: table.name, location: metadata.location }), credentials: [] }
+    return printed(table, metadata, access ?? signed, false)
   } catch (cause) {
     throw new MillraceError('MR_INTERNAL', `${table.name} has changed, but the answer could not be made`, { cause })
   }
@@ -180,6 +225,7 @@ export const TABLE_ROUTES: readonly Route[] = [
   { method: 'POST', path: '/v1/namespaces/{namespace}/tables', handle: create },
   { method: 'HEAD', path: '/v1/namespaces/{namespace}/tables/{table}', handle: exists },
   { method: 'GET', path: '/v1/namespaces/{namespace}/tables/{table}', handle: load },
+  { method: 'GET', path: CREDENTIALS_PATH, handle: credentials },
   { method: 'DELETE', path: '/v1/namespaces/{namespace}/tables/{table}', handle: drop },
   { method: 'POST', path: '/v1/namespaces/{namespace}/register', handle: register },
   { method: 'POST', path: '/v1/tables/rename', handle: rename },
