@@ -153,6 +153,7 @@ else {
     assert.equal(staged.status, 200, JSON.stringify(staged.json))
     assert.equal(staged.json['storage-credentials']?.[0]?.prefix, staged.json.metadata.location)
     assert.ok(rightsAsked().includes('s3:PutObject'))
+    assert.ok(!('client.refresh-credentials-endpoint' in staged.json.config))
     const made = await post('namespaces/lab/tables', 'loader', { name: 'made', schema })
     assert.equal(made.json['storage-credentials']?.[0]?.prefix, made.json.metadata.location)
     asked.length = 0

@@ -35,13 +35,18 @@ export const wantsCredentials = ({ headers }: Pick<Call, 'headers'>): boolean =>
 
 /** What a client must know to reach the files of a table. */
 export async function accessOf(parts: IcebergParts, reached: Reached, isVended: boolean): Promise<Access> {
+  const staged = await stagedAccessOf(parts, reached, isVended)
+  if (staged.credentials.length === 0) return { config: signingOf(parts, reached), credentials: [] }
+  const refresh = { [parts.vendor!.refreshProperty]: pathOf(CREDENTIALS_PATH, identifierOf(reached.name)) }
+  return { ...staged, config: { ...staged.config, ...refresh } }
+}
+
+/** The same for a table that is not there yet: nothing is signed for it, and there is no place to fetch the next credentials from. */
+export async function stagedAccessOf(parts: IcebergParts, reached: Reached, isVended: boolean): Promise<Access> {
   const credential = isVended ? await credentialOf(parts, reached) : undefined
-  if (credential) {
-    const { refreshProperty } = parts.vendor!
-    const refresh = { [refreshProperty]: pathOf(CREDENTIALS_PATH, identifierOf(reached.name)) }
-    return { config: { ...parts.vendor!.properties, ...credential.config, ...refresh }, credentials: [credential] }
-  }
-  return { config: signingOf(parts, reached), credentials: [] }
+  return credential
+    ? { config: { ...parts.vendor!.properties, ...credential.config }, credentials: [credential] }
+    : { config: {}, credentials: [] }
 }
 
 /** Where a client that gets no credentials has its requests signed. */

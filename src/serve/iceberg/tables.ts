@@ -7,7 +7,7 @@ import { printMetadata, type TableMetadata } from '../../lake/table-metadata.ts'
 import type { LakeTable } from '../../lake/types.ts'
 import type { NewTable } from '../../lake/updates/new-table.ts'
 import { identifierOf, nameOf, namespaceName, namespaceOf } from '../../store/identifier.ts'
-import { type Access, accessOf, CREDENTIALS_PATH, credentialOf, signingOf, wantsCredentials } from './access.ts'
+import { type Access, accessOf, CREDENTIALS_PATH, credentialOf, signingOf, stagedAccessOf, wantsCredentials } from './access.ts'
 import {
   badRequest,
   type Call,
@@ -134,22 +134,19 @@ const create: Handler = async (parts, call) => {
   await mustExist(parts, call.namespace)
   await mustBeFree(parts, name, words)
   const metadata = await parts.lake.outside.stage(name, call.body as unknown as NewTable & { location?: string | null })
+  const reached = { name, location: metadata.location, caller: call.caller }
+  if (call.body['stage-create'] === true) return stagedReply(metadata, await stagedAccessOf(parts, reached, wantsCredentials(call)))
   // Before the table is made: that there are no credentials is a refusal then.
-  const access = await accessOf(parts, { name, location: metadata.location, caller: call.caller }, wantsCredentials(call))
-  if (call.body['stage-create'] === true) return stagedReply(metadata, access)
+  const access = await accessOf(parts, reached, wantsCredentials(call))
   const table = await parts.lake.outside.create(named(identifier), metadata, call.finish({ table: identifier }))
   return committed(parts, table, access)
 }
 
-/** A table that is not there yet: nothing is signed for it, and of access there are credentials or nothing. */
-const stagedReply = (metadata: TableMetadata, access: Access): Reply => {
-  const given = access.credentials.length > 0 ? access : { config: {}, credentials: [] }
-  return {
-    status: 200,
-    text: `{"metadata":${printMetadata(metadata)},${printAccess(given).join()}}`,
-    headers: access.credentials.length > 0 ? SECRET : {},
-  }
-}
+const stagedReply = (metadata: TableMetadata, access: Access): Reply => ({
+  status: 200,
+  text: `{"metadata":${printMetadata(metadata)},${printAccess(access).join()}}`,
+  headers: access.credentials.length > 0 ? SECRET : {},
+})
 
 /** @throws MR_LAKE_TABLE_EXISTS, MR_LAKE_VIEW_EXISTS in the words that clients know. */
 async function mustBeFree({ lake }: IcebergParts, name: string, words: string): Promise<void> {
