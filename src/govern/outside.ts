@@ -5,6 +5,7 @@ import { MillraceError } from '../core/errors.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { decide, findOwned, grantsTo, mayWrite } from './decide.ts'
 import type { Identity } from './identity.ts'
+import { isTrustedEngine } from './restrictions.ts'
 
 const hasGrant = (manifest: Manifest, { isAdmin, roles }: Identity, name: string, privilege: 'read' | 'write'): boolean =>
   isAdmin ||
@@ -31,6 +32,19 @@ export function mustLoad(manifest: Manifest, identity: Identity, name: string): 
   if (!readable) throw denied(`you may not read ${name}`, 'ask for a role with a read grant')
   if (rowFilter !== null || masks.size > 0)
     throw denied(`${name} has a row or column policy for you, so its files are not handed out`, 'ask through SQL: POST /sql')
+}
+
+/**
+ * The files of a table for reading, which trusted engines also get of one with a policy or mask for them: whether they must be told what to
+ * leave out (`restrictions.ts`). @throws MR_ACCESS_DENIED
+ */
+export function mustRead(manifest: Manifest, identity: Identity, name: string): 'whole' | 'restricted' {
+  if (isTrustedEngine(manifest, identity) && findOwned(manifest, name)) {
+    const { readable, rowFilter, masks } = decide(manifest, identity, name)
+    if (readable && (rowFilter !== null || masks.size > 0)) return 'restricted'
+  }
+  mustLoad(manifest, identity, name)
+  return 'whole'
 }
 
 /** Changes of what a table is, not of its rows. */

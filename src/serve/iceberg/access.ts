@@ -1,6 +1,6 @@
 // What a loaded table tells its client about reaching the files: where the store is, and either credentials for this table alone,
 // for a client that asks for them (`X-Iceberg-Access-Delegation: vended-credentials`), or where to have requests signed.
-import { mayCommit, mayLoad } from '../../govern/outside.ts'
+import { mayCommit } from '../../govern/outside.ts'
 import { toPath } from '../../lake/location.ts'
 import { type Identifier, identifierOf } from '../../store/identifier.ts'
 import type { Caller } from '../answer.ts'
@@ -55,13 +55,11 @@ export function signingOf({ signer }: IcebergParts, { name, location }: Pick<Rea
   return { ...signer.properties, 's3.signer.endpoint': pathOf(SIGN_PATH, identifierOf(name)) }
 }
 
-/** Credentials for a table's files: for reading, and for writing when the caller may commit. Undefined when there can be none. */
+/** Credentials for a table that the caller may read: for writing too when it may commit. Undefined when there can be none. */
 export async function credentialOf(parts: IcebergParts, { name, location, caller }: Reached): Promise<StorageCredential | undefined> {
   const { vendor } = parts
   const directory = toPath(location).replace(/\/+$/, '')
   if (!vendor || !directory.startsWith(vendor.prefix)) return undefined
-  // Who makes a table may write it, and not always read it.
-  if (!mayLoad(parts.manifest(), caller, name)) return undefined
   const isWrite = mayCommit(parts.manifest(), caller, name)
   const vended = await vendor.vend({ directory, isWrite, user: caller.user })
   if (!vended) return undefined

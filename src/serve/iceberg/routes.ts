@@ -132,7 +132,7 @@ async function refusalsRecorded(
 async function again(parts: IcebergServing, call: Omit<Call, 'finish'>, replay: Replay): Promise<Reply> {
   if ('table' in replay) {
     mustLoad(parts.manifest(), call.caller, nameOf(replay.table))
-    return loadReply(parts, await parts.lake.table(nameOf(replay.table)), call, false)
+    return loadReply(parts, await parts.lake.table(nameOf(replay.table)), call, { refs: false })
   }
   return 'view' in replay ? viewReply(await parts.lake.views.load(named(replay.view))) : replay
 }

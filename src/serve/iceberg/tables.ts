@@ -2,7 +2,10 @@
 // the files are, so it is a read of the whole table (`govern/outside.ts`).
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../../core/errors.ts'
-import { maySee, mustLoad, mustName } from '../../govern/outside.ts'
+import { printJson } from '../../core/json.ts'
+import { mayLoad, maySee, mustLoad, mustName, mustRead } from '../../govern/outside.ts'
+import { restrictionsFor } from '../../govern/restrictions.ts'
+import type { ReadRestrictions } from '../../lake/read-restrictions.ts'
 import { printMetadata, type TableMetadata } from '../../lake/table-metadata.ts'
 import type { LakeTable } from '../../lake/types.ts'
 import type { NewTable } from '../../lake/updates/new-table.ts'
@@ -28,13 +31,22 @@ import { pageOf } from './page.ts'
 const unknown = (call: Call): MillraceError =>
   new MillraceError('MR_LAKE_TABLE_UNKNOWN', `Table does not exist: ${shown(target(call))}`, { fix: 'create it first' })
 
+interface Loadable {
+  /** Of its metadata file. */
+  readonly location: string
+  /** What the caller must leave out, an engine that enforces it. */
+  readonly restrictions?: ReadRestrictions
+}
+
 /** The table of the path, which the caller may load. @throws MR_ACCESS_DENIED, MR_LAKE_TABLE_UNKNOWN */
-export async function loadable({ lake, manifest }: IcebergParts, call: Call): Promise<{ location: string }> {
+export async function loadable({ lake, manifest }: IcebergParts, call: Call): Promise<Loadable> {
   const name = nameOf(target(call))
-  mustLoad(manifest(), call.caller, name)
+  const access = mustRead(manifest(), call.caller, name)
   const pointer = await lake.catalog.table(name)
   if (!pointer) throw unknown(call)
-  return pointer
+  const { location } = pointer
+  if (access === 'whole') return { location }
+  return { location, restrictions: restrictionsFor(manifest(), call.caller, name, await lake.metadata({ metadataLocation: location })) }
 }
 
 /** Names of tables or views of a namespace that the caller sees, as a page. */
@@ -52,28 +64,36 @@ const list: Handler = async (parts, call) => {
 
 type Pointed = Pick<LakeTable, 'name' | 'metadataLocation'>
 
-/** A table as the caller gets it, with credentials if asked for. `refs`: of the snapshots only those that a branch or tag names. */
+interface LoadOptions {
+  /** Of the snapshots only those that a branch or tag names. */
+  readonly refs: boolean
+  readonly restrictions?: ReadRestrictions | undefined
+}
+
+/** A table as the caller gets it, with credentials if asked for. */
 export async function loadReply(
   parts: IcebergParts,
   table: Pointed,
   call: Pick<Call, 'caller' | 'headers'>,
-  refs: boolean,
+  options: LoadOptions,
 ): Promise<Reply> {
   const metadata = await parts.lake.metadata(table)
   const reached = { name: table.name, location: metadata.location, caller: call.caller }
-  return printed(table, metadata, await accessOf(parts, reached, wantsCredentials(call)), refs)
+  return printed(table, metadata, await accessOf(parts, reached, wantsCredentials(call)), options)
 }
 
-function printed({ metadataLocation }: Pointed, metadata: TableMetadata, access: Access, refs: boolean): Reply {
+function printed({ metadataLocation }: Pointed, metadata: TableMetadata, access: Access, options: LoadOptions): Reply {
+  const { refs, restrictions } = options
   const fields = [
     `"metadata-location":${JSON.stringify(metadataLocation)}`,
     `"metadata":${printMetadata(refs ? onlyRefs(metadata) : metadata)}`,
     ...printAccess(access),
+    ...(restrictions ? [`"read-restrictions":${printJson(restrictions)}`] : []),
   ]
   return {
     status: 200,
     text: `{${fields.join()}}`,
-    headers: access.credentials.length > 0 ? SECRET : { etag: etagOf(metadataLocation, refs) },
+    headers: access.credentials.length > 0 ? SECRET : { etag: etagOf(metadataLocation, options) },
   }
 }
 
@@ -90,14 +110,18 @@ const onlyRefs = (metadata: TableMetadata): TableMetadata => {
   return { ...metadata, snapshots: metadata.snapshots.filter((snapshot) => named.has(snapshot['snapshot-id'])) }
 }
 
-const etagOf = (metadataLocation: string, refs: boolean): string =>
-  `"${createHash('sha256').update(`${metadataLocation} ${refs}`).digest('base64url').slice(0, 27)}"`
+/** Other restrictions are another answer: whoever has the one must not go on with it. */
+const etagOf = (metadataLocation: string, { refs, restrictions }: LoadOptions): string => {
+  const what = `${metadataLocation} ${refs}${restrictions ? ` ${printJson(restrictions)}` : ''}`
+  return `"${createHash('sha256').update(what).digest('base64url').slice(0, 27)}"`
+}
 
 const load: Handler = async (parts, call) => {
   const { snapshots = 'all' } = call.query
   if (snapshots !== 'all' && snapshots !== 'refs') throw badRequest(`snapshots is ${snapshots}, not all or refs`)
-  const { location } = await loadable(parts, call)
-  const etag = etagOf(location, snapshots === 'refs')
+  const { location, restrictions } = await loadable(parts, call)
+  const options = { refs: snapshots === 'refs', restrictions }
+  const etag = etagOf(location, options)
   if (
     !(parts.vendor && wantsCredentials(call)) &&
     String(call.headers['if-none-match'] ?? '')
@@ -106,7 +130,8 @@ const load: Handler = async (parts, call) => {
   )
     return { status: 304, headers: { etag } }
   await parts.lake.mustBeStored(location)
-  return loadReply(parts, { name: nameOf(target(call)), metadataLocation: location }, call, snapshots === 'refs')
+  if (restrictions) await parts.record(call.caller, 'iceberg:read restrictions', shown(target(call)), 'ok')
+  return loadReply(parts, { name: nameOf(target(call)), metadataLocation: location }, call, options)
 }
 
 const credentials: Handler = async (parts, call) => {
@@ -135,9 +160,11 @@ const create: Handler = async (parts, call) => {
   await mustBeFree(parts, name, words)
   const metadata = await parts.lake.outside.stage(name, call.body as unknown as NewTable & { location?: string | null })
   const reached = { name, location: metadata.location, caller: call.caller }
-  if (call.body['stage-create'] === true) return stagedReply(metadata, await stagedAccessOf(parts, reached, wantsCredentials(call)))
+  // Who makes a table may write it, and not always read it.
+  const isVended = wantsCredentials(call) && mayLoad(parts.manifest(), call.caller, name)
+  if (call.body['stage-create'] === true) return stagedReply(metadata, await stagedAccessOf(parts, reached, isVended))
   // Before the table is made: that there are no credentials is a refusal then.
-  const access = await accessOf(parts, reached, wantsCredentials(call))
+  const access = await accessOf(parts, reached, isVended)
   const table = await parts.lake.outside.create(named(identifier), metadata, call.finish({ table: identifier }))
   return committed(parts, table, access)
 }
@@ -164,7 +191,7 @@ export async function committed(parts: IcebergParts, table: LakeTable, access?: 
     parts.onCommitted(table)
     const metadata = await parts.lake.metadata(table)
     const signed = { config: signingOf(parts, { name: table.name, location: metadata.location }), credentials: [] }
-    return printed(table, metadata, access ?? signed, false)
+    return printed(table, metadata, access ?? signed, { refs: false })
   } catch (cause) {
     throw new MillraceError('MR_INTERNAL', `${table.name} has changed, but the answer could not be made`, { cause })
   }
