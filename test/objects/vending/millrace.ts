@@ -12,6 +12,7 @@ export const bench = table('lab.bench', { n: t.int() })
 export const analyst = role('analyst')
 export const loader = role('loader')
 export const maker = role('maker')
+export const engine = role('engine', {}, { trustedEngine: true })
 export const reads = grant('reads', { to: [analyst], on: [clicks, customers, people, notes] })
 export const loads = grant('loads', { to: [loader], on: [notes, 'lab.*'] })
 export const writes = grant('writes', { to: [loader], on: [notes, 'lab.*'], privilege: 'write' })
@@ -21,7 +22,7 @@ export const hidden = masks('hidden', { email: 'hash' }, { except: [] })
 
 export default project(
   'vending',
-  [{ clicks, customers, people, notes, bench, analyst, loader, maker, reads, loads, writes, makes, french, hidden }],
+  [{ clicks, customers, people, notes, bench, analyst, loader, maker, engine, reads, loads, writes, makes, french, hidden }],
   {
     environments: {
       dev: embedded({
