@@ -27,6 +27,8 @@ export interface S3VendHow {
   readonly endpoint?: Text
   /** Where the role's trust policy asks for one. */
   readonly externalId?: Text
+  /** ARN of the key that the bucket is encrypted with, where that is a key of KMS: clients need it too. */
+  readonly kmsKey?: Text
 }
 
 export interface AzureLakeHow {

@@ -256,12 +256,13 @@ function openServed(parts: WarehouseParts, lake: PlaceSettings): Opened {
 
 function s3Vendor(parts: WarehouseParts, store: S3Options, how: S3VendHow): CredentialVendor {
   const text = (value: Text | undefined): string | undefined => (value === undefined ? undefined : resolveText(parts.environment, value))
-  const externalId = text(how.externalId)
+  const [externalId, kmsKey] = [text(how.externalId), text(how.kmsKey)]
   return openS3Vendor(parts, store, {
     role: text(how.role)!,
     endpoint:
       text(how.endpoint) ?? parts.environment['AWS_ENDPOINT_URL_STS'] ?? store.endpoint ?? `https://sts.${store.region}.amazonaws.com`,
     ...(externalId ? { externalId } : {}),
+    ...(kmsKey ? { kmsKey } : {}),
   })
 }
 

@@ -96,10 +96,11 @@ test('a refusal says which role and why, and holds no secret', async () => {
   status = 200
 })
 
-test('a place that a policy would take for a pattern gets none; writing adds rights for the same place', () => {
+test('a place that a policy would take for a pattern gets none; writing adds rights for the same place, and for its key', () => {
+  const place = { partition: 'aws-cn', bucket: 'lake', key: 'a/b' }
   for (const key of ['', 'lake/a*', 'lake/a?b', `lake/$${'{aws:username}'}`])
-    assert.equal(sessionPolicy('aws', 'lake', key, false), undefined, key)
-  const [objects] = JSON.parse(sessionPolicy('aws-cn', 'lake', 'a/b', true)!).Statement
+    assert.equal(sessionPolicy({ ...place, key }, false), undefined, key)
+  const [objects, list, ...more] = JSON.parse(sessionPolicy(place, true)!).Statement
   assert.deepEqual(objects.Resource, ['arn:aws-cn:s3:::lake/a/b/*'])
   assert.deepEqual(objects.Action, [
     's3:GetObject',
@@ -108,4 +109,9 @@ test('a place that a policy would take for a pattern gets none; writing adds rig
     's3:AbortMultipartUpload',
     's3:ListMultipartUploadParts',
   ])
+  assert.deepEqual([list.Action, more], [['s3:ListBucket'], []])
+  const kmsKey = 'arn:aws-cn:kms:cn-north-1:1:key/k'
+  const keyed = (isWrite: boolean) => JSON.parse(sessionPolicy({ ...place, kmsKey }, isWrite)!).Statement[2]
+  assert.deepEqual(keyed(false), { Effect: 'Allow', Action: ['kms:Decrypt'], Resource: [kmsKey] })
+  assert.deepEqual(keyed(true).Action, ['kms:Decrypt', 'kms:GenerateDataKey'])
 })

@@ -11,9 +11,12 @@ export interface S3VendOptions {
   /** Of the token service. */
   readonly endpoint: string
   readonly externalId?: string
+  /** ARN of the key that objects are encrypted with. */
+  readonly kmsKey?: string
 }
 
-export function openS3Vendor(parts: HttpParts, store: S3Options, { role, endpoint, externalId }: S3VendOptions): CredentialVendor {
+export function openS3Vendor(parts: HttpParts, store: S3Options, options: S3VendOptions): CredentialVendor {
+  const { role, endpoint, externalId, kmsKey } = options
   const { bucket, region, credentials } = store
   const prefix = `s3://${bucket}/`
   return {
@@ -26,7 +29,8 @@ export function openS3Vendor(parts: HttpParts, store: S3Options, { role, endpoin
     },
     refreshProperty: 'client.refresh-credentials-endpoint',
     async vend({ directory, isWrite, user }) {
-      const policy = sessionPolicy(partitionOf(role), bucket, directory.slice(prefix.length), isWrite)
+      const place = { partition: partitionOf(role), bucket, key: directory.slice(prefix.length), kmsKey }
+      const policy = sessionPolicy(place, isWrite)
       if (!policy) return undefined
       const session = await assumeRole(parts, {
         endpoint,
@@ -58,15 +62,25 @@ const partitionOf = (role: string): string => /^arn:(aws[\w-]*):/.exec(role)?.[1
 const READS = ['s3:GetObject']
 const WRITES = ['s3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts']
 
+interface Place {
+  readonly partition: string
+  readonly bucket: string
+  /** What the keys of its objects begin with, before a slash. */
+  readonly key: string
+  readonly kmsKey?: string | undefined
+}
+
 /** Undefined where the key has what a policy takes for a pattern or a variable: it would name other tables too. */
-export function sessionPolicy(partition: string, bucket: string, key: string, isWrite: boolean): string | undefined {
+export function sessionPolicy({ partition, bucket, key, kmsKey }: Place, isWrite: boolean): string | undefined {
   if (key === '' || /[*?$]/.test(key)) return undefined
   const at = `arn:${partition}:s3:::${bucket}`
+  const decrypts = isWrite ? ['kms:Decrypt', 'kms:GenerateDataKey'] : ['kms:Decrypt']
   return JSON.stringify({
     Version: '2012-10-17',
     Statement: [
       { Effect: 'Allow', Action: isWrite ? [...READS, ...WRITES] : READS, Resource: [`${at}/${key}/*`] },
       { Effect: 'Allow', Action: ['s3:ListBucket'], Resource: [at], Condition: { StringLike: { 's3:prefix': [`${key}/*`] } } },
+      ...(kmsKey ? [{ Effect: 'Allow', Action: decrypts, Resource: [kmsKey] }] : []),
     ],
   })
 }
