@@ -43,7 +43,13 @@ else {
   before(async () => {
     await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve))
     const sts = `http://127.0.0.1:${(service.address() as { port: number }).port}`
-    const env = { LAKE_ENDPOINT: s3.endpoint, LAKE_KEY: s3.accessKeyId, LAKE_SECRET: s3.secretAccessKey, STS_ENDPOINT: sts }
+    const env = {
+      LAKE_ENDPOINT: s3.endpoint,
+      LAKE_KEY: s3.accessKeyId,
+      LAKE_SECRET: s3.secretAccessKey,
+      STS_ENDPOINT: sts,
+      MILLRACE_LOG: 'trace',
+    }
     server = await startServer({ project: join(root, 'test', 'objects', 'vending'), data, env })
   })
   after(async () => {

@@ -41,6 +41,8 @@ def pyiceberg():
             answer[name] = "loaded"
         except Exception as error:
             answer[name] = type(error).__name__
+    engine = RestCatalog("engine", uri=asked["uri"], token=asked["engine"], **asked.get("more", {}))
+    answer["unrestricted"] = sorted(engine.load_table("main.customers").scan().to_arrow()["id"].to_pylist())
     return answer
 
 
@@ -48,7 +50,7 @@ def spark():
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master("local[2]").config("spark.jars", sys.argv[2])
-    for name, token in (("m", asked["token"]), ("later", asked["later"])):
+    for name, token in (("m", asked["token"]), ("later", asked["later"]), ("engine", asked["engine"])):
         for key, value in {
             "": "org.apache.iceberg.spark.SparkCatalog",
             ".type": "rest",
@@ -81,6 +83,7 @@ def spark():
             answer[name] = "loaded"
         except Exception as error:
             answer[name] = str(error)[:2000]
+    answer["unrestricted"] = [row.id for row in session.sql("SELECT id FROM engine.main.customers ORDER BY id").collect()]
     return answer
 
 
