@@ -40,6 +40,11 @@ export interface AzureLakeHow {
   /** Key of the account, or a shared access signature; default: AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, a service principal, a managed identity. */
   readonly key?: ConfigRef
   readonly sas?: ConfigRef
+  /**
+   * Gives clients of the Iceberg catalog that ask for them signatures of their own, each for one table's directory: in accounts with
+   * a hierarchical namespace. Default: none.
+   */
+  readonly vend?: boolean
 }
 
 export interface GoogleLakeHow {

@@ -13,7 +13,8 @@ import { awsCredentials } from '../objects/amazon/credentials.ts'
 import { openRemoteSigner } from '../objects/amazon/remote-sign.ts'
 import { openS3, type S3Options } from '../objects/amazon/s3-store.ts'
 import { openS3Vendor } from '../objects/amazon/s3-vendor.ts'
-import { openAzure } from '../objects/azure/azure-store.ts'
+import { type AzureOptions, openAzure } from '../objects/azure/azure-store.ts'
+import { openAzureVendor } from '../objects/azure/azure-vendor.ts'
 import { azureAuthorization } from '../objects/azure/credentials.ts'
 import { type CredentialVendor, keptVendor } from '../objects/credential-vendor.ts'
 import { diskStore } from '../objects/disk-store.ts'
@@ -234,7 +235,9 @@ function openServed(parts: WarehouseParts, lake: PlaceSettings): Opened {
       const prefix = `abfss://${container}@${account}.dfs.core.windows.net/`
       const endpoint = text(lake.endpoint) ?? `https://${account}.blob.core.windows.net`
       const authorization = azureAuthorization({ ...parts, disk: nodeDisk }, { key: text(lake.key), sas: text(lake.sas) })
-      return at(prefix, lake.prefix, openAzure(parts, { account, container, endpoint, prefix, authorization }))
+      const options: AzureOptions = { account, container, endpoint, prefix, authorization }
+      const clients = lake.vend ? { vendor: keptVendor(parts.clock, openAzureVendor(parts, options)) } : {}
+      return at(prefix, lake.prefix, openAzure(parts, options), clients)
     }
     case 'google': {
       const bucket = text(lake.bucket)!
