@@ -38,6 +38,7 @@ export const isTrustedEngine = (manifest: Manifest, { roles }: Identity): boolea
  */
 export function restrictionsFor(manifest: Manifest, identity: Identity, name: string, table: TableMetadata): ReadRestrictions {
   const owned = findOwned(manifest, name)!
+  if (owned.part === 'rejected') throw refusal(name, ['rows that were set aside have no columns to restrict'])
   const unsaid: string[] = []
   const said = <T>(make: () => T): T | undefined => {
     try {
@@ -48,27 +49,24 @@ export function restrictionsFor(manifest: Manifest, identity: Identity, name: st
       return undefined
     }
   }
-  if (owned.part === 'rejected') unsaid.push('rows that were set aside have no columns to restrict')
   const columns = new Columns(owned.owner.shape, currentSchema(table))
   const filter = said(() => rowFilter(manifest, identity, name, columns))
   const actions = [...decide(manifest, identity, name).masks].map(([column, mask]) =>
     said(() => actionFor(columns, fieldOf(owned.shape, column)!, mask)),
   )
   const former = formerFields(table).map((field) => said(() => hidden(field.id, field.required, `the former column "${field.name}"`)))
-  if (unsaid.length > 0)
-    throw new MillraceError(
-      'MR_ACCESS_DENIED',
-      `${name} has a row or column policy for you that read restrictions cannot say: ${unsaid.join('; ')}`,
-      {
-        fix: 'ask through SQL: POST /sql',
-      },
-    )
+  if (unsaid.length > 0) throw refusal(name, unsaid)
   const projections = [...actions, ...former].filter((action) => action !== undefined)
   return {
     ...(projections.length > 0 ? { 'required-column-projections': projections } : {}),
     ...(filter !== undefined && filter !== true ? { 'required-row-filter': filter } : {}),
   }
 }
+
+const refusal = (name: string, unsaid: readonly string[]): MillraceError =>
+  new MillraceError('MR_ACCESS_DENIED', `${name} has a policy or mask for you that read restrictions cannot say: ${unsaid.join('; ')}`, {
+    fix: 'ask through SQL: POST /sql',
+  })
 
 type FieldJson = SchemaJson['fields'][number]
 

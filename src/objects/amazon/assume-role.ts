@@ -56,12 +56,10 @@ export async function assumeRole(parts: HttpParts, asked: AssumeRole): Promise<S
   )
 }
 
-/** Credentials as the service answers them. */
+/** Credentials as the service answers them; undefined for anything else, and for what does not say when it ends. */
 export function readSession(xml: string): Session | undefined {
   const [accessKeyId, secretAccessKey] = [element(xml, 'AccessKeyId'), element(xml, 'SecretAccessKey')]
-  if (!accessKeyId || !secretAccessKey) return undefined
-  return {
-    credentials: { accessKeyId, secretAccessKey, sessionToken: element(xml, 'SessionToken') ?? '' },
-    endsMs: Date.parse(element(xml, 'Expiration') ?? ''),
-  }
+  const endsMs = Date.parse(element(xml, 'Expiration') ?? '')
+  if (!accessKeyId || !secretAccessKey || Number.isNaN(endsMs)) return undefined
+  return { credentials: { accessKeyId, secretAccessKey, sessionToken: element(xml, 'SessionToken') ?? '' }, endsMs }
 }
