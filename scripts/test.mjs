@@ -34,7 +34,10 @@ const files = (
   chosen.length > 0 ? chosen.flatMap((path) => (path.endsWith('.ts') ? [path] : find(path))) : ['src', 'test'].flatMap(find)
 ).filter((path) => all || chosen.length > 0 || !path.endsWith('.long.test.ts'))
 // Made before: files that run at once would each make them. Tests that find none skip and say why.
-const shared = all && chosen.length === 0 ? ['pyiceberg', 'spark', 'flink', 'azurite', 'fake-gcs', 'webhdfs', 'rck'] : []
+const shared =
+  all && chosen.length === 0
+    ? ['pyiceberg', 'spark', 'flink', 'azurite', 'fake-gcs', 'webhdfs', 'minio', 'iceberg-aws', 'azure-sdk', 'rck']
+    : []
 if (files.some((path) => path.includes('object'))) shared.push('versitygw')
 for (const name of shared) spawnSync(node, [join('scripts', 'servers', `${name}.ts`)], { cwd: root, stdio: 'inherit' })
 run(node, ['--import', './test/seed.ts', '--test', '--test-concurrency=2', '--test-reporter=spec', ...files], {

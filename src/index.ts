@@ -23,6 +23,7 @@ export {
   type RestCatalogHow,
   restCatalog,
   type S3LakeHow,
+  type S3VendHow,
   s3Lake,
 } from './define/lake.ts'
 export type { Manifest } from './define/manifest.ts'

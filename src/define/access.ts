@@ -12,6 +12,15 @@ import type { MillraceTags } from './rows.ts'
 /** A role; a caller of it carries `attributes`. */
 export interface Role<N extends string = string, A extends Fields = Any> extends Definition<'role', N> {
   readonly $attributes: A
+  readonly $trustedEngine: boolean
+}
+
+export interface RoleHow {
+  /**
+   * Callers in this role are engines that enforce Iceberg's read restrictions: the catalog gives them the files of tables that have a
+   * policy or mask for them, with the rows and columns to leave out. Whoever else has such a token reads the files whole. Default: false.
+   */
+  readonly trustedEngine?: boolean
 }
 
 export interface Grant<N extends string = string> extends Definition<'grant', N> {
@@ -36,8 +45,14 @@ export type MasksByTag = keyof MillraceTags extends never
   ? Readonly<Record<string, MaskKind>>
   : { readonly [T in keyof MillraceTags]: MaskKind }
 
-export function role<const N extends string, A extends Fields = NoFields>(name: N, attributes?: A): Role<N, A> {
-  return Object.freeze({ $kind: 'role', $name: name, $at: placeOf(role), $attributes: Object.freeze({ ...attributes }) as A })
+export function role<const N extends string, A extends Fields = NoFields>(name: N, attributes?: A, how: RoleHow = {}): Role<N, A> {
+  return Object.freeze({
+    $kind: 'role',
+    $name: name,
+    $at: placeOf(role),
+    $attributes: Object.freeze({ ...attributes }) as A,
+    $trustedEngine: how.trustedEngine === true,
+  })
 }
 
 /** Opens relations, or a whole namespace (`'marts.*'`), to roles. */

@@ -16,6 +16,19 @@ export interface S3LakeHow {
   readonly accessKeyId?: Text
   readonly secretAccessKey?: ConfigRef
   readonly sessionToken?: ConfigRef
+  /** Gives clients of the Iceberg catalog that ask for them credentials of their own, each for one table; default: none. */
+  readonly vend?: S3VendHow
+}
+
+export interface S3VendHow {
+  /** ARN of the role that is taken for them, each time with the rights for one table's files only. */
+  readonly role: Text
+  /** Of the token service (STS). Default: AWS_ENDPOINT_URL_STS, then `endpoint` of the store, then Amazon's. */
+  readonly endpoint?: Text
+  /** Where the role's trust policy asks for one. */
+  readonly externalId?: Text
+  /** ARN of the key that the bucket is encrypted with, where that is a key of KMS: clients need it too. */
+  readonly kmsKey?: Text
 }
 
 export interface AzureLakeHow {
@@ -27,6 +40,11 @@ export interface AzureLakeHow {
   /** Key of the account, or a shared access signature; default: AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN, a service principal, a managed identity. */
   readonly key?: ConfigRef
   readonly sas?: ConfigRef
+  /**
+   * Gives clients of the Iceberg catalog that ask for them signatures of their own, each for one table's directory: in accounts with
+   * a hierarchical namespace. Default: none.
+   */
+  readonly vend?: boolean
 }
 
 export interface GoogleLakeHow {

@@ -191,6 +191,8 @@ export interface RoleManifest {
   readonly at: string
   /** Attributes that a caller of this role carries. */
   readonly attributes: Shape
+  /** Enforces read restrictions. */
+  readonly trustedEngine?: true
 }
 
 export interface GrantManifest {

@@ -53,12 +53,11 @@ export function decide(manifest: Manifest, identity: Identity, name: string): De
   const rejectedOf = (relation: string): Decision => decide(manifest, identity, rejectedName(relation))
   // A live model sets aside rows of what it reads.
   if (owned.owner.kind === 'model' && owned.part === 'rejected') return combineRejected(owned.owner.inputs.map(rejectedOf))
-  const granting = identity.roles.filter((role) =>
-    manifest.grants.some((grant) => grant.privilege === 'read' && grant.to.includes(role.name) && grantsTo(grant.on, owned.owner.name)),
-  )
+  const granting = grantingRoles(manifest, identity, owned.owner)
   if (granting.length === 0) return DENIED
-  const filters = granting.map((role) => roleFilter(manifest, role, owned.owner))
-  const rowFilter = filters.includes(null) ? null : [...new Set(filters)].map((filter) => `(${filter})`).join(' OR ')
+  const rules = rowRules(manifest, granting, owned.owner)
+  const filters = rules?.map((all) => all.map(({ rows, role }) => `(${printPredicate(rows, role, owned.owner.shape)})`).join(' AND '))
+  const rowFilter = filters ? [...new Set(filters)].map((filter) => `(${filter})`).join(' OR ') : null
   const masks = new Map<string, MaskKind>()
   for (const field of storedShape(owned.owner).fields) {
     const mask = fieldMask(manifest, granting, field)
@@ -96,10 +95,23 @@ function seal(rowFilter: string | null, masks: ReadonlyMap<string, MaskKind>): D
   return { readable: true, rowFilter, masks, hash }
 }
 
-/** Every policy for the role narrows; null = no policy, every row. */
-function roleFilter(manifest: Manifest, role: HeldRole, relation: Relation): string | null {
-  const policies = manifest.policies.filter((policy) => policy.on === relation.name && policy.to === role.name)
-  return policies.length === 0 ? null : policies.map((policy) => `(${printPredicate(policy.rows, role, relation.shape)})`).join(' AND ')
+/** The roles by which an identity reads a relation. */
+export const grantingRoles = (manifest: Manifest, identity: Identity, { name }: Relation): readonly HeldRole[] =>
+  identity.roles.filter((role) =>
+    manifest.grants.some((grant) => grant.privilege === 'read' && grant.to.includes(role.name) && grantsTo(grant.on, name)),
+  )
+
+export interface RoleRule {
+  readonly role: HeldRole
+  readonly rows: PredicateManifest
+}
+
+/** By role its policies, which must all hold; a row is seen by any of the roles. Null when one of them has none: every row. */
+export function rowRules(manifest: Manifest, roles: readonly HeldRole[], relation: Relation): readonly (readonly RoleRule[])[] | null {
+  const rules = roles.map((role) =>
+    manifest.policies.filter((policy) => policy.on === relation.name && policy.to === role.name).map(({ rows }) => ({ role, rows })),
+  )
+  return rules.some((all) => all.length === 0) ? null : rules
 }
 
 /** From most to least visible. */
@@ -128,7 +140,7 @@ function printPredicate(predicate: PredicateManifest, role: HeldRole, shape: Sha
   }
 }
 
-type Test = Exclude<PredicateManifest, { kind: 'and' | 'or' | 'not' }>
+export type Test = Exclude<PredicateManifest, { kind: 'and' | 'or' | 'not' }>
 
 function printTest(test: Test, role: HeldRole, shape: Shape): string {
   const field = fieldOf(shape, test.column)
@@ -136,11 +148,15 @@ function printTest(test: Test, role: HeldRole, shape: Shape): string {
   const column = quoteName(field.name)
   if (test.kind === 'null') return `${column} IS ${test.negated ? 'NOT ' : ''}NULL`
   if (test.kind === 'compare') return `${column} ${test.op} ${typedLiteral(field, predicateValue(test.value, role))}`
-  const values = test.values.map((value) => predicateValue(value, role)).flatMap((value) => (Array.isArray(value) ? value : [value]))
+  const values = listedValues(test.values, role)
   return values.length === 0 ? 'false' : `${column} IN (${values.map((value) => typedLiteral(field, value)).join(', ')})`
 }
 
-const predicateValue = (value: PredicateValue, role: HeldRole): unknown =>
+/** What a list of values names for a caller: an attribute may hold several. */
+export const listedValues = (values: readonly PredicateValue[], role: HeldRole): readonly unknown[] =>
+  values.map((value) => predicateValue(value, role)).flatMap((value) => (Array.isArray(value) ? value : [value]))
+
+export const predicateValue = (value: PredicateValue, role: HeldRole): unknown =>
   value.kind === 'constant' ? value.value : Object.hasOwn(role.attributes, value.name) ? role.attributes[value.name] : null
 
 /**

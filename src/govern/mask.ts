@@ -13,29 +13,41 @@ export const KEY_TABLE = 'memory.govern.mask_key'
 const hmac = (text: string): string =>
   `sha256((SELECT opad FROM ${KEY_TABLE}) || unhex(sha256((SELECT ipad FROM ${KEY_TABLE}) || encode(${text}))))`
 
+/** The mask that a column gets: null where the one that is asked for does not fit its type. */
+export function fittingMask({ type }: Field, mask: MaskKind): MaskKind {
+  const isText = toDuckType(type) === 'VARCHAR' && type.kind !== 'json'
+  switch (mask) {
+    case 'none':
+    case 'null':
+      return mask
+    case 'hash':
+      return isText || type.kind === 'uuid' ? mask : 'null'
+    case 'redact':
+    case 'last4':
+      return isText ? mask : 'null'
+    case 'year':
+      return type.kind === 'date' || type.kind === 'timestamp' ? mask : 'null'
+  }
+}
+
 export function maskSql(field: Field, mask: MaskKind): string {
   const column = quoteName(field.name)
   const type = toDuckType(field.type)
-  const nothing = `CAST(NULL AS ${type})`
-  const isText = type === 'VARCHAR'
-  switch (mask) {
+  switch (fittingMask(field, mask)) {
     case 'none':
       return column
     case 'null':
-      return nothing
+      return `CAST(NULL AS ${type})`
     case 'hash':
-      if (isText && field.type.kind !== 'json') return `CASE WHEN ${column} IS NULL THEN NULL ELSE left(${hmac(column)}, 32) END`
       return type === 'UUID'
         ? `CASE WHEN ${column} IS NULL THEN NULL ELSE CAST(left(${hmac(`CAST(${column} AS VARCHAR)`)}, 32) AS UUID) END`
-        : nothing
+        : `CASE WHEN ${column} IS NULL THEN NULL ELSE left(${hmac(column)}, 32) END`
     case 'redact':
-      return isText && field.type.kind !== 'json' ? `CASE WHEN ${column} IS NULL THEN NULL ELSE '***' END` : nothing
+      return `CASE WHEN ${column} IS NULL THEN NULL ELSE '***' END`
     case 'last4':
-      return isText && field.type.kind !== 'json'
-        ? `CASE WHEN ${column} IS NULL THEN NULL WHEN length(${column}) <= 4 THEN '***' ELSE '***' || right(${column}, 4) END`
-        : nothing
+      return `CASE WHEN ${column} IS NULL THEN NULL WHEN length(${column}) <= 4 THEN '***' ELSE '***' || right(${column}, 4) END`
     case 'year':
-      return type === 'DATE' || type === 'TIMESTAMPTZ' ? `CAST(date_trunc('year', ${column}) AS ${type})` : nothing
+      return `CAST(date_trunc('year', ${column}) AS ${type})`
   }
 }
 

@@ -5,6 +5,7 @@ import { MillraceError } from '../core/errors.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { decide, findOwned, grantsTo, mayWrite } from './decide.ts'
 import type { Identity } from './identity.ts'
+import { isTrustedEngine } from './restrictions.ts'
 
 const hasGrant = (manifest: Manifest, { isAdmin, roles }: Identity, name: string, privilege: 'read' | 'write'): boolean =>
   isAdmin ||
@@ -33,6 +34,19 @@ export function mustLoad(manifest: Manifest, identity: Identity, name: string): 
     throw denied(`${name} has a row or column policy for you, so its files are not handed out`, 'ask through SQL: POST /sql')
 }
 
+/**
+ * The files of a table for reading, which trusted engines also get of one with a policy or mask for them: whether they must be told what to
+ * leave out (`restrictions.ts`). @throws MR_ACCESS_DENIED
+ */
+export function mustRead(manifest: Manifest, identity: Identity, name: string): 'whole' | 'restricted' {
+  if (isTrustedEngine(manifest, identity) && findOwned(manifest, name)) {
+    const { readable, rowFilter, masks } = decide(manifest, identity, name)
+    if (readable && (rowFilter !== null || masks.size > 0)) return 'restricted'
+  }
+  mustLoad(manifest, identity, name)
+  return 'whole'
+}
+
 /** Changes of what a table is, not of its rows. */
 const DEFINITIONS = new Set([
   'assign-uuid',
@@ -59,6 +73,22 @@ export function mustCommit(manifest: Manifest, identity: Identity, name: string,
   const definition = actions.find((action) => DEFINITIONS.has(action))
   if (definition !== undefined)
     throw denied(`the columns and layout of ${name} are defined by the project (${definition})`, 'change the definition and apply it')
+}
+
+/** Whether `mustLoad` lets it pass. */
+export const mayLoad = (manifest: Manifest, identity: Identity, name: string): boolean => passes(() => mustLoad(manifest, identity, name))
+
+/** Whether the caller may add rows to a table, and so write files to its place. */
+export const mayCommit = (manifest: Manifest, identity: Identity, name: string): boolean =>
+  passes(() => mustCommit(manifest, identity, name, ['add-snapshot']))
+
+function passes(check: () => void): boolean {
+  try {
+    check()
+    return true
+  } catch {
+    return false
+  }
 }
 
 /**

@@ -191,7 +191,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       record: (caller, action, object, outcome) => audit.record(caller, { action, object, outcome, detail: {} }),
       verifyToken: access.verify,
       isShared: warehouse.remote !== undefined,
-      ...(warehouse.signer ? { signer: warehouse.signer } : {}),
+      ...warehouse.clients,
     },
     admin: {
       clock,

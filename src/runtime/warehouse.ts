@@ -6,14 +6,17 @@ import type { Clock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
-import type { LakeSettings, PlaceSettings } from '../define/lake.ts'
+import type { LakeSettings, PlaceSettings, S3VendHow } from '../define/lake.ts'
 import type { Manifest, Text } from '../define/manifest.ts'
 import type { RemoteFiles } from '../lake/open-lake.ts'
 import { awsCredentials } from '../objects/amazon/credentials.ts'
 import { openRemoteSigner } from '../objects/amazon/remote-sign.ts'
 import { openS3, type S3Options } from '../objects/amazon/s3-store.ts'
-import { openAzure } from '../objects/azure/azure-store.ts'
+import { openS3Vendor } from '../objects/amazon/s3-vendor.ts'
+import { type AzureOptions, openAzure } from '../objects/azure/azure-store.ts'
+import { openAzureVendor } from '../objects/azure/azure-vendor.ts'
 import { azureAuthorization } from '../objects/azure/credentials.ts'
+import { type CredentialVendor, keptVendor } from '../objects/credential-vendor.ts'
 import { diskStore } from '../objects/disk-store.ts'
 import { FileCache } from '../objects/file-cache.ts'
 import { googleAuthorization } from '../objects/google/credentials.ts'
@@ -45,8 +48,15 @@ export interface Warehouse {
   readonly checkpoints: string
   readonly store: ObjectStore
   readonly remote?: RemoteFiles
-  /** Signs requests of clients of the Iceberg catalog, where the store allows it. */
+  readonly clients: ClientAccess
+}
+
+/** How clients of the Iceberg catalog reach files of the store without credentials of their own. */
+export interface ClientAccess {
+  /** Signs their requests, where the store allows it. */
   readonly signer?: RequestSigner
+  /** Gives them credentials, where the project says so. */
+  readonly vendor?: CredentialVendor
 }
 
 const FILE = 'warehouse.json'
@@ -80,9 +90,9 @@ export async function openWarehouse(
   if (!chosen) {
     const store = routeStores(local, [])
     for (const place of places) await own(store, place, id)
-    return { id, directory: data.lake, formerly: archived, checkpoints: data.checkpoints, store: local }
+    return { id, directory: data.lake, formerly: archived, checkpoints: data.checkpoints, store: local, clients: {} }
   }
-  const { served, root, signer } = openServed(parts, chosen)
+  const { served, root, clients } = openServed(parts, chosen)
   const routed = routeStores(local, [served])
   for (const place of [root, ...places]) await own(routed, place, id)
   const directory = `${root}/lake`
@@ -102,7 +112,7 @@ export async function openWarehouse(
     checkpoints: `${root}/checkpoints`,
     store,
     remote,
-    ...(signer ? { signer } : {}),
+    clients,
   }
 }
 
@@ -189,16 +199,16 @@ interface Opened {
   readonly served: Served
   /** URI of the place, without a slash at its end. */
   readonly root: string
-  readonly signer?: RequestSigner
+  readonly clients: ClientAccess
 }
 
 function openServed(parts: WarehouseParts, lake: PlaceSettings): Opened {
   const { environment } = parts
   const text = (value: Text | undefined): string | undefined => (value === undefined ? undefined : resolveText(environment, value))
-  const at = (prefix: string, path: Text | undefined, store: ObjectStore): Opened => {
+  const at = (prefix: string, path: Text | undefined, store: ObjectStore, clients: ClientAccess = {}): Opened => {
     const inside = (text(path) ?? '').replaceAll(/^\/+|\/+$/g, '')
     mustBePlain(inside)
-    return { served: { prefix, store }, root: `${prefix}${inside}`.replace(/\/$/, '') }
+    return { served: { prefix, store }, root: `${prefix}${inside}`.replace(/\/$/, ''), clients }
   }
   switch (lake.kind) {
     case 's3': {
@@ -215,14 +225,19 @@ function openServed(parts: WarehouseParts, lake: PlaceSettings): Opened {
         credentials: awsCredentials({ ...parts, disk: nodeDisk, region }, given),
         credentialsFrom: given ? 'the environment of the project' : 'the usual places (AWS_ACCESS_KEY_ID, a profile, a role)',
       }
-      return { ...at(`s3://${bucket}/`, lake.prefix, openS3(parts, options)), signer: openRemoteSigner(parts.clock, options) }
+      return at(`s3://${bucket}/`, lake.prefix, openS3(parts, options), {
+        signer: openRemoteSigner(parts.clock, options),
+        ...(lake.vend ? { vendor: keptVendor(parts.clock, s3Vendor(parts, options, lake.vend)) } : {}),
+      })
     }
     case 'azure': {
       const [account, container] = [text(lake.account)!, text(lake.container)!]
       const prefix = `abfss://${container}@${account}.dfs.core.windows.net/`
       const endpoint = text(lake.endpoint) ?? `https://${account}.blob.core.windows.net`
       const authorization = azureAuthorization({ ...parts, disk: nodeDisk }, { key: text(lake.key), sas: text(lake.sas) })
-      return at(prefix, lake.prefix, openAzure(parts, { account, container, endpoint, prefix, authorization }))
+      const options: AzureOptions = { account, container, endpoint, prefix, authorization }
+      const clients = lake.vend ? { vendor: keptVendor(parts.clock, openAzureVendor(parts, options)) } : {}
+      return at(prefix, lake.prefix, openAzure(parts, options), clients)
     }
     case 'google': {
       const bucket = text(lake.bucket)!
@@ -240,6 +255,18 @@ function openServed(parts: WarehouseParts, lake: PlaceSettings): Opened {
       return at(`${prefix}/`, lake.path, store)
     }
   }
+}
+
+function s3Vendor(parts: WarehouseParts, store: S3Options, how: S3VendHow): CredentialVendor {
+  const text = (value: Text | undefined): string | undefined => (value === undefined ? undefined : resolveText(parts.environment, value))
+  const [externalId, kmsKey] = [text(how.externalId), text(how.kmsKey)]
+  return openS3Vendor(parts, store, {
+    role: text(how.role)!,
+    endpoint:
+      text(how.endpoint) ?? parts.environment['AWS_ENDPOINT_URL_STS'] ?? store.endpoint ?? `https://sts.${store.region}.amazonaws.com`,
+    ...(externalId ? { externalId } : {}),
+    ...(kmsKey ? { kmsKey } : {}),
+  })
 }
 
 // Other engines take what stands in metadata as it stands; where one of them would decode it, it would find another object.

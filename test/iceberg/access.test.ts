@@ -25,7 +25,17 @@ const column = { updates: [{ action: 'add-schema', schema: schema('id', 'more') 
 
 test('the tables of the project lie in `main` and in their own namespaces, with their late and refused rows', async () => {
   const { body } = await admin('GET', main)
-  assert.deepEqual(names(body.identifiers), ['clicks', 'clicks__late', 'clicks__rejected', 'named', 'pages', 'people', 'regions'])
+  assert.deepEqual(names(body.identifiers), [
+    'clicks',
+    'clicks__late',
+    'clicks__rejected',
+    'letters',
+    'named',
+    'pages',
+    'people',
+    'regions',
+    'visits',
+  ])
   assert.deepEqual((await admin('GET', '/v1/namespaces')).body.namespaces, [['lab'], ['main'], ['private']])
   assert.equal((await admin('GET', `${main}/people`)).status, 200, 'an administrator passes')
 })

@@ -26,6 +26,8 @@ export interface TestCatalog {
   readonly send: Send
   /** As somebody with the roles, and nothing else. */
   as(...roles: string[]): Promise<Send>
+  /** The same with attributes. */
+  with(attributes: Readonly<Record<string, unknown>>, ...roles: string[]): Promise<Send>
   stop(): Promise<void>
 }
 
@@ -44,16 +46,17 @@ export async function startCatalog(env: Record<string, string> = {}): Promise<Te
       const json = (text === '' ? {} : parseJson(text)) as Body
       return { status: response.status, headers: response.headers, body: json, type: json.error?.type }
     }
+  const someone = async (attributes: Readonly<Record<string, unknown>>, roles: readonly string[]): Promise<Send> => {
+    const body = JSON.stringify({ user: roles.join('-'), roles, attributes })
+    const made = await server.post('/admin/tokens', body, { 'content-type': 'application/json' })
+    return sender(((await made.json()) as { token: string }).token)
+  }
   return {
     server,
     data,
     send: sender(server.token),
-    async as(...roles) {
-      const made = await server.post('/admin/tokens', JSON.stringify({ user: roles.join('-'), roles }), {
-        'content-type': 'application/json',
-      })
-      return sender(((await made.json()) as { token: string }).token)
-    },
+    as: (...roles) => someone({}, roles),
+    with: (attributes, ...roles) => someone(attributes, roles),
     async stop() {
       await server.stop()
       rmSync(data, { recursive: true, force: true })

@@ -56,6 +56,16 @@ else {
     assert.ok(!JSON.stringify(config).includes(s3.secretAccessKey) && !('s3.access-key-id' in config))
   })
 
+  test('who asks for credentials where none are given has requests signed, and is told how there would be some', async () => {
+    const wanting = { ...as('analyst'), 'x-iceberg-access-delegation': 'vended-credentials' }
+    const loaded = (await (await server.get('/iceberg/v1/namespaces/main/tables/clicks', wanting)).json()) as Loaded
+    assert.equal(loaded.config['s3.remote-signing-enabled'], 'true')
+    assert.ok(!('storage-credentials' in loaded))
+    const { status, json } = await catalog('namespaces/main/tables/clicks/credentials', 'analyst')
+    assert.equal(status, 404)
+    assert.match(JSON.stringify(json), /no credentials for the files of main\.clicks \(set `vend` in the lake of the environment\)/)
+  })
+
   test('who may have the files reads them by signed requests, and nothing else', async () => {
     const at = (await load('clicks', 'analyst'))['metadata-location']
     const signed = await sign('clicks', 'analyst', 'GET', urlOf(at), { Range: ['bytes=0-9'] })

@@ -5,6 +5,7 @@ import { homedir } from 'node:os'
 import type { Disk } from '../../core/disk.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { element, encodeQuery, type HttpParts, type HttpRequest, send } from '../http.ts'
+import { readSession } from './assume-role.ts'
 import type { AwsCredentials } from './sign.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -69,19 +70,11 @@ async function fromWebIdentity(parts: CredentialParts): Promise<Found | undefine
   const endpoint = parts.environment['AWS_ENDPOINT_URL_STS'] ?? `https://sts.${parts.region}.amazonaws.com`
   const reply = await send(parts, `the role ${role}`, () => ({ method: 'POST', url: `${endpoint}/?${query}` }))
   const text = reply.body.toString('utf8')
-  const accessKeyId = element(text, 'AccessKeyId')
-  if (reply.status !== 200 || !accessKeyId)
-    throw new MillraceError('MR_OBJECT_DENIED', `the role ${role} cannot be taken: ${reply.status} ${element(text, 'Message') ?? ''}`, {
-      fix: 'check AWS_ROLE_ARN, and that the role trusts the identity of AWS_WEB_IDENTITY_TOKEN_FILE',
-    })
-  return {
-    credentials: {
-      accessKeyId,
-      secretAccessKey: element(text, 'SecretAccessKey') ?? '',
-      sessionToken: element(text, 'SessionToken') ?? '',
-    },
-    endsMs: Date.parse(element(text, 'Expiration') ?? ''),
-  }
+  const session = reply.status === 200 ? readSession(text) : undefined
+  if (session) return session
+  throw new MillraceError('MR_OBJECT_DENIED', `the role ${role} cannot be taken: ${reply.status} ${element(text, 'Message') ?? ''}`, {
+    fix: 'check AWS_ROLE_ARN, and that the role trusts the identity of AWS_WEB_IDENTITY_TOKEN_FILE',
+  })
 }
 
 async function fromFile({ disk, environment }: CredentialParts): Promise<Found | undefined> {

@@ -19,7 +19,8 @@ import { below, type ObjectFacts, type ObjectStore, type StoredObject } from '..
 import { inParallel, type Part, partsOf, WHOLE_BYTES_MAX } from '../parts.ts'
 import { refusal } from '../refusal.ts'
 import type { AzureAuthorization } from './credentials.ts'
-import { readSas, SERVICE_VERSION, sharedKey } from './sign.ts'
+import { azureRequest } from './request.ts'
+import { readSas } from './sign.ts'
 
 export interface AzureOptions {
   readonly account: string
@@ -50,22 +51,7 @@ export function openAzure(parts: HttpParts, options: AzureOptions): ObjectStore 
     return path.slice(prefix.length)
   }
 
-  const signed = async ({ method, blob, query = {}, headers = {}, body }: Call): Promise<HttpRequest> => {
-    const url = urlOf(blob)
-    const all: Record<string, string> = {
-      ...headers,
-      'x-ms-date': new Date(parts.clock.nowMs()).toUTCString(),
-      'x-ms-version': SERVICE_VERSION,
-      ...(body === undefined ? {} : { 'content-type': 'application/octet-stream' }),
-    }
-    const bodyBytes = body === undefined ? 0 : Buffer.byteLength(body)
-    if (authorization.kind === 'key')
-      all['authorization'] = sharedKey(account, authorization.key, { method, url, query, headers: all, bodyBytes })
-    if (authorization.kind === 'token') all['authorization'] = `Bearer ${await authorization.token()}`
-    const asked = authorization.kind === 'sas' ? { ...query, ...authorization.query } : query
-    const text = encodeQuery(asked)
-    return { method, url: text ? `${url}?${text}` : url, headers: all, ...(body === undefined ? {} : { body }) }
-  }
+  const signed = ({ blob, ...call }: Call): Promise<HttpRequest> => azureRequest(parts.clock, options, { ...call, url: urlOf(blob) })
   const ask = (path: string, call: Call): Promise<Reply> => send(parts, path, () => signed(call))
   const refused = (path: string, status: number, headers: Headers, body: string): MillraceError =>
     refusal({

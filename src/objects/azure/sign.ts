@@ -1,4 +1,5 @@
-// Shared Key authorization and service SAS of Azure Blob Storage: https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
+// Shared Key authorization and shared access signatures of Azure Blob Storage:
+// https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key, create-service-sas, create-user-delegation-sas.
 // Pure: time and key are given.
 import { createHmac } from 'node:crypto'
 
@@ -50,26 +51,56 @@ export interface SasOptions {
   readonly endsMs: number
 }
 
+const secondsOf = (ms: number): string => new Date(ms).toISOString().replace(/\.\d{3}/, '')
+
 /** Query of a URL by which a blob may be read until then. */
 export function readSas({ account, key, container, blob, endsMs }: SasOptions): Record<string, string> {
-  const ends = new Date(endsMs).toISOString().replace(/\.\d{3}/, '')
-  const fields = [
-    'r',
-    '',
-    ends,
-    `/blob/${account}/${container}/${blob}`,
-    '',
-    '',
-    'https,http',
-    SERVICE_VERSION,
-    'b',
-    '',
-    '',
-    '',
-    '',
-    '',
-    '',
-    '',
-  ]
-  return { sp: 'r', se: ends, spr: 'https,http', sv: SERVICE_VERSION, sr: 'b', sig: hmac(key, fields.join('\n')) }
+  const query = { sp: 'r', se: secondsOf(endsMs), spr: 'https,http', sv: SERVICE_VERSION, sr: 'b' }
+  return { ...query, sig: hmac(key, stringToSign(query, `/blob/${account}/${container}/${blob}`)) }
+}
+
+/** A key that the service gives to whoever has a token of Microsoft Entra, to sign with in its name. */
+export interface DelegationKey {
+  readonly skoid: string
+  readonly sktid: string
+  readonly skt: string
+  readonly ske: string
+  readonly sks: string
+  readonly skv: string
+  readonly value: string
+}
+
+export interface DirectorySasOptions {
+  readonly account: string
+  readonly container: string
+  /** Without slashes around it. */
+  readonly directory: string
+  /** Letters in the order of the specification: `rl`, `racwdl`. */
+  readonly permissions: string
+  readonly endsMs: number
+  /** The account's, or one that is delegated. */
+  readonly key: string | DelegationKey
+}
+
+/** Query for all that is below a directory, until then: of accounts with a hierarchical namespace, which others do not know. */
+export function directorySas({ account, container, directory, permissions, endsMs, key }: DirectorySasOptions): Record<string, string> {
+  const { value, ...by } = typeof key === 'string' ? { value: key } : key
+  const query = {
+    sp: permissions,
+    se: secondsOf(endsMs),
+    spr: 'https',
+    sv: SERVICE_VERSION,
+    sr: 'd',
+    sdd: String(directory.split('/').length),
+    ...by,
+  }
+  return { ...query, sig: hmac(value, stringToSign(query, `/blob/${account}/${container}/${directory}`)) }
+}
+
+/** Of a signature by the account's key, or, where the query says whose key it is, by a delegated one. */
+function stringToSign(query: Readonly<Record<string, string>>, resource: string): string {
+  const whose = 'skoid' in query ? ['skoid', 'sktid', 'skt', 'ske', 'sks', 'skv', 'saoid', 'suoid', 'scid'] : ['si']
+  const after = [...whose, 'sip', 'spr', 'sv', 'sr', 'snapshot', 'ses', 'rscc', 'rscd', 'rsce', 'rscl', 'rsct']
+  const fields = (names: readonly string[]): string[] => names.map((name) => query[name] ?? '')
+  return [...fields(['sp', 'st', 'se']), resource, ...fields(after)].join('\n')
 }

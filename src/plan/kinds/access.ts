@@ -27,7 +27,12 @@ export async function compileRoles(scope: Scope): Promise<readonly RoleManifest[
     const attributes: Shape = hasAny ? shapeOf(scope, what, definition.$attributes, definition.$at) : { fields: [] }
     requireFlat(scope, `${what}, attributes`, attributes, definition.$at)
     await checkColumnNames(scope, what, attributes, definition.$at, false)
-    roles.push({ name: definition.$name, at: placeIn(scope.root, definition.$at), attributes })
+    roles.push({
+      name: definition.$name,
+      at: placeIn(scope.root, definition.$at),
+      attributes,
+      ...(definition.$trustedEngine ? { trustedEngine: true } : {}),
+    })
   }
   return roles
 }

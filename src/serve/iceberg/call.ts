@@ -6,6 +6,7 @@ import type { Manifest } from '../../define/manifest.ts'
 import type { Lake } from '../../lake/open-lake.ts'
 import type { LakeTable } from '../../lake/types.ts'
 import type { Named } from '../../lake/update-tables.ts'
+import type { CredentialVendor } from '../../objects/credential-vendor.ts'
 import type { RequestSigner } from '../../objects/request-signer.ts'
 import type { Finished } from '../../store/catalog.ts'
 import { type Identifier, nameOf, namespaceName } from '../../store/identifier.ts'
@@ -17,6 +18,8 @@ export interface IcebergParts {
   readonly answerer: Answerer
   /** Signs requests to the store that tables lie in, where it can. */
   readonly signer?: RequestSigner
+  /** Gives clients credentials for the files of a table, where the project says so. */
+  readonly vendor?: CredentialVendor
   manifest(): Manifest
   /** Tells what reads a table that it has a new state. */
   onCommitted(table: LakeTable): void

@@ -29,6 +29,7 @@ const ROUTES: readonly Route[] = [...NAMESPACE_ROUTES, ...TABLE_ROUTES, ...COMMI
 
 /** What clients may call, as `GET /v1/config` says it: all that there is, and nothing else. */
 export const ENDPOINTS: readonly string[] = ROUTES.map(({ method, path }) => `${method} ${path.replace('/v1/', '/v1/{prefix}/')}`)
+const WITHOUT_VENDOR = ENDPOINTS.filter((endpoint) => !endpoint.endsWith('/credentials'))
 
 /** Names of the one warehouse that clients may give. */
 const WAREHOUSES = ['', 'main', 'millrace']
@@ -69,7 +70,7 @@ async function config(parts: IcebergServing, request: FastifyRequest): Promise<R
   const { warehouse = '' } = request.query as { warehouse?: string }
   if (!WAREHOUSES.includes(warehouse) && warehouse !== parts.manifest().project)
     throw new MillraceError('MR_LAKE_WAREHOUSE_UNKNOWN', `there is no warehouse ${warehouse}`, { fix: 'leave it out, or use millrace' })
-  const body = { defaults: {}, overrides: {}, endpoints: ENDPOINTS, 'idempotency-key-lifetime': 'PT30M' }
+  const body = { defaults: {}, overrides: {}, endpoints: parts.vendor ? ENDPOINTS : WITHOUT_VENDOR, 'idempotency-key-lifetime': 'PT30M' }
   return { status: 200, text: JSON.stringify(body) }
 }
 
@@ -98,7 +99,7 @@ async function answer(parts: IcebergServing, once: ReturnType<typeof makeOnce>, 
     await parts.record(caller, action, object, 'ok').catch((cause) => parts.onError(asMillraceError(cause), request))
     return reply
   }
-  return refusalsRecorded(parts, caller, action, object, () => once(asked, run, (replay) => again(parts, caller, replay)))
+  return refusalsRecorded(parts, caller, action, object, () => once(asked, run, (replay) => again(parts, call, replay)))
 }
 
 /** What a request is about, for the audit trail: the names in its address and in its body. */
@@ -128,10 +129,10 @@ async function refusalsRecorded(
 }
 
 /** The answer to a request that was carried out before. */
-async function again(parts: IcebergServing, caller: Caller, replay: Replay): Promise<Reply> {
+async function again(parts: IcebergServing, call: Omit<Call, 'finish'>, replay: Replay): Promise<Reply> {
   if ('table' in replay) {
-    mustLoad(parts.manifest(), caller, nameOf(replay.table))
-    return loadReply(parts, await parts.lake.table(nameOf(replay.table)), false)
+    mustLoad(parts.manifest(), call.caller, nameOf(replay.table))
+    return loadReply(parts, await parts.lake.table(nameOf(replay.table)), call, { refs: false })
   }
   return 'view' in replay ? viewReply(await parts.lake.views.load(named(replay.view))) : replay
 }
