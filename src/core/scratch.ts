@@ -12,6 +12,8 @@ export interface ScratchFile {
 
 export interface Scratch {
   create(): ScratchFile
+  /** All its files are gone. */
+  close(): void
 }
 
 /** In memory, which wins nothing: for tests, and for state that was saved with more than is to be kept now. */
@@ -21,6 +23,7 @@ export function memoryScratch(): Scratch & { readonly files: ReadonlySet<Scratch
     files,
     appended: 0,
     reads: 0,
+    close: () => files.clear(),
     create(): ScratchFile {
       let all = new Uint8Array(0)
       let length = 0

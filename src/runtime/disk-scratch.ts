@@ -3,19 +3,23 @@ import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'nod
 import { join } from 'node:path'
 import { isDiskFull } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
-import type { Scratch } from '../core/scratch.ts'
+import type { Scratch, ScratchFile } from '../core/scratch.ts'
 
 /** @throws MR_DATA_FULL, from `append`, when the disk has no room. */
 export function diskScratch(directory: string): Scratch {
   rmSync(directory, { recursive: true, force: true })
   let created = 0
+  const files = new Set<ScratchFile>()
   return {
+    close() {
+      for (const file of files) file.remove()
+    },
     create() {
       mkdirSync(directory, { recursive: true })
       const path = join(directory, String(++created))
       const file = openSync(path, 'wx+')
       let length = 0
-      return {
+      const scratch: ScratchFile = {
         append(content) {
           try {
             for (let done = 0; done < content.length; ) {
@@ -36,10 +40,13 @@ export function diskScratch(directory: string): Scratch {
           }
         },
         remove() {
+          if (!files.delete(scratch)) return
           closeSync(file)
           rmSync(path, { force: true })
         },
       }
+      files.add(scratch)
+      return scratch
     },
   }
 }
