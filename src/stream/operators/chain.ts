@@ -205,6 +205,8 @@ export class Chain {
   }
 
   restore(saved: unknown): void {
+    // What was on the disk, also for a cut that nobody read to its end.
+    this.#scratch?.close()
     for (const [index, { operator }] of this.#steps.entries()) operator.restore((saved as readonly unknown[] | null)?.[index] ?? null)
   }
 }

@@ -131,12 +131,10 @@ export class AggregateStates {
 }
 
 export class GroupTable {
-  readonly #keyCount: number
   readonly keys: KeyTable
   readonly #states: AggregateStates
 
   constructor({ keys, aggregates }: GroupLayout) {
-    this.#keyCount = keys.length
     this.keys = new KeyTable(keys.map(({ value }) => value.type))
     this.#states = new AggregateStates(aggregates)
   }
@@ -146,12 +144,12 @@ export class GroupTable {
   }
 
   add(columns: readonly Column[], rows: Int32Array | null, count: number): void {
-    this.addTo(this.keys.find(columns.slice(0, this.#keyCount), rows, count), columns, rows, count)
+    this.addTo(this.keys.find(columns.slice(0, this.keys.width), rows, count), columns, rows, count)
   }
 
   /** `groups`: of each row. */
   addTo(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
-    this.#states.add(groups, columns.slice(this.#keyCount), rows, count)
+    this.#states.add(groups, columns.slice(this.keys.width), rows, count)
   }
 
   write(group: number, out: RecordWriter): void {

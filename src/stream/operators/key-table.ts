@@ -85,6 +85,38 @@ export class KeyTable {
     return this.#lanes[key]!
   }
 
+  /** How many columns a key has. */
+  get width(): number {
+    return this.#types.length
+  }
+
+  /** The group of the key that was written there; -1 where there is none. The reader stays. */
+  groupOf(hash: number, from: RecordReader): number {
+    const { at: start } = from
+    const slots = this.#slots[this.#shardOf(hash)]!
+    const mask = slots.length - 1
+    let at = (hash << 1) & mask
+    while (slots[at]! >= 0) {
+      const isFound = slots[at + 1] === hash && this.isKey(slots[at]!, from)
+      from.at = start
+      if (isFound) break
+      at = (at + 2) & mask
+    }
+    return slots[at]!
+  }
+
+  /** A new group of the key that was written there, which has none. */
+  addRead(hash: number, from: RecordReader): number {
+    const group = this.#size++
+    const shard = this.#shardOf(hash)
+    this.#hashes.put(group, hash)
+    this.read(group, from)
+    enter(this.#slots[shard]!, group, hash)
+    this.#filled[shard]!++
+    this.#makeRoom(shard)
+    return group
+  }
+
   hashOf(group: number): number {
     return this.#hashes.at(group)
   }

@@ -87,6 +87,7 @@ function groupOperator(group: GroupRelation, input: Shape, isTakenBack: boolean,
     compileProjection([window.time, ...layout.inputs], input),
     () => new GroupTable(layout),
     (table, bounds) => ({ shape, rows: table.size, columns: [...bounds(table.size), ...table.columns()] }),
+    scratch,
   )
   return { operator, shape }
 }
@@ -98,7 +99,7 @@ function topOperator(top: TopRelation, later: readonly Relation[], input: Shape,
   const kept = input.fields.map(({ name }) => name).filter((name) => read === null || read.has(name))
   const shape = topShape(top, { fields: kept.map((name) => fieldOf(input, name)!) })
   const isWindowed = window !== null && window.kind !== 'session'
-  return { operator: isWindowed ? windowTop(top, window, input, kept) : new TableTop(top, input, kept, scratch), shape }
+  return { operator: isWindowed ? windowTop(top, window, input, kept, scratch) : new TableTop(top, input, kept, scratch), shape }
 }
 
 /** Columns that the stages read up to the first projection; null where there is none, and all of them may be read. */

@@ -3,7 +3,7 @@
 import type { Scratch } from '../../core/scratch.ts'
 import { type Expression, INT, LONG, TIMESTAMP } from '../../engine/algebra/expression.ts'
 import type { GroupRelation, TopRelation } from '../../engine/algebra/relation.ts'
-import type { ColumnBatch } from '../../schema/batch.ts'
+import type { Column, ColumnBatch } from '../../schema/batch.ts'
 import { fieldOf, type Shape } from '../../schema/type.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
 import { Generations } from '../spill/generations.ts'
@@ -106,13 +106,14 @@ export class TableTop implements Operator {
 }
 
 /** For each window: rows are ranked by panes, a window by the best rows of its panes. */
-export function windowTop(top: TopRelation, window: FixedWindow, input: Shape, kept: readonly string[]): Operator {
+export function windowTop(top: TopRelation, window: FixedWindow, input: Shape, kept: readonly string[], scratch: Scratch | null): Operator {
   const { layout, project, keptAt, shape } = make(top, input, kept, [window.time])
   const makeTable = (): TopTable => new TopTable(layout)
-  return new PaneOperator(window, project, makeTable, (table, bounds) => {
+  const rows = (table: TopTable, bounds: (count: number) => Column[]): ColumnBatch => {
     const { columns, ranks, count } = table.columns(null)
     return { shape, rows: count, columns: [...columns.slice(keptAt), ...(window.kind === 'instant' ? [] : bounds(count)), ranks] }
-  })
+  }
+  return new PaneOperator(window, project, makeTable, rows, scratch)
 }
 
 /** Over the rows of windows that are given out together: their groups, numbered within each window. */

@@ -33,7 +33,7 @@ interface Saved<Leaf> {
 const LOAD = 8
 const SEGMENT_BYTES = 4 << 20
 /** What is collected before it is appended to its file. */
-const PENDING_BYTES = 256 << 10
+const PENDING_BYTES = 64 << 10
 const PENDING_MIN = 1 << 10
 /** Of segments: their numbers are above so many bytes. */
 const SEGMENT = 2 ** 32
@@ -55,7 +55,6 @@ class Segment {
   #pins = 0
   /** No bucket lies in it any more. */
   #isDead = false
-  #isRemoved = false
 
   constructor(number: number, file: ScratchFile) {
     this.number = number
@@ -85,12 +84,7 @@ class Segment {
   /** The file goes once no cut needs it. */
   leave(): void {
     this.#isDead = true
-    if (this.#pins <= 0) this.remove()
-  }
-
-  remove(): void {
-    if (!this.#isRemoved) this.file.remove()
-    this.#isRemoved = true
+    if (this.#pins === 0) this.file.remove()
   }
 }
 
@@ -374,9 +368,9 @@ export class ColdStore {
     }
   }
 
-  /** Its files are gone, and no cut of it can be read any more. */
+  /** Its files are gone, once no cut needs them. */
   clear(): void {
-    for (const segment of this.#segments.values()) segment.remove()
+    for (const segment of this.#segments.values()) segment.leave()
     this.#segments.clear()
     this.#positions = new Doubles()
     this.#sizes = new Ints()

@@ -37,8 +37,11 @@ interface Saved<Leaf> {
 /** How much of its memory the young table has before it becomes the old one: the first time, when all may still have room, and then. */
 const FIRST_SHARE = 0.75
 const YOUNG_SHARE = 0.5
-/** Groups that are written together. */
+/** By how much what the old table leaves to the disk is ahead of how the young one grows, which grows in steps. */
+const AHEAD = 1.5
+/** Groups that are written together, and that are read together where all are. */
 const CHUNK = 4_096
+const PART_GROUPS = 65_536
 
 export class Generations<Table extends KeyedTable> {
   readonly #make: () => Table
@@ -108,6 +111,50 @@ export class Generations<Table extends KeyedTable> {
     this.#young.read(group, record)
   }
 
+  /** All of it, as tables that share no group; each but the young one is given up after it was looked at. */
+  *parts(): Generator<Table> {
+    if (this.#young.keys.size > 0) yield this.#young
+    let part = this.#make()
+    const take = (hash: number, record: RecordReader): void => part.read(part.keys.addRead(hash, record), record)
+    for (const [hash, record] of this.#left()) {
+      take(hash, record)
+      if (part.keys.size < PART_GROUPS) continue
+      yield part
+      part = this.#make()
+    }
+    for (let at: number | null = this.#cold === null ? null : 0; at !== null; ) {
+      at = this.#cold!.visit(at, PART_GROUPS - part.keys.size, (hash, record) => {
+        if (!this.#hasInMemory(hash, record)) take(hash, record)
+      })
+      if (at !== null && part.keys.size < PART_GROUPS) continue
+      yield part
+      part = this.#make()
+    }
+    if (part.keys.size > 0) yield part
+  }
+
+  /** What has not moved of the old table. */
+  *#left(): Generator<readonly [hash: number, record: RecordReader]> {
+    if (this.#old === null) return
+    const { table, gone, next } = this.#old
+    const records = recorded(table)
+    for (let group = next; group < gone.length; group++) {
+      if (gone[group] === 1) continue
+      this.#out.clear()
+      records.write(group, this.#out)
+      this.#moved.open(this.#out.bytes, 0)
+      yield [table.keys.hashOf(group), this.#moved]
+    }
+  }
+
+  /** Then the record on the disk is of before. */
+  #hasInMemory(hash: number, record: RecordReader): boolean {
+    if (this.#young.keys.groupOf(hash, record) >= 0) return true
+    if (this.#old === null) return false
+    const other = this.#old.table.keys.groupOf(hash, record)
+    return other >= 0 && this.#old.gone[other] === 0
+  }
+
   /** Takes no more memory than this, as far as it can; what `find` answered holds no more. @throws what the scratch files throw. */
   fit(limitBytes: number): void {
     if (this.#scratch === null) return
@@ -126,10 +173,12 @@ export class Generations<Table extends KeyedTable> {
 
   /** As large a part of the old table as the young one has of the room beside it: nothing is left of it when that is full. */
   #drain(old: Old<Table>, limitBytes: number): void {
-    const room = limitBytes - old.table.bytes - old.gone.length - this.#coldBytes
-    const young = this.#young.keys.size === 0 ? 0 : this.#young.bytes
-    const part = room <= young ? 1 : young / room
-    const until = Math.ceil(part * old.gone.length)
+    const { length: groups } = old.gone
+    const room = limitBytes - old.table.bytes - groups - this.#coldBytes
+    const { size } = this.#young.keys
+    const isFull = room <= (size === 0 ? 0 : this.#young.bytes)
+    const expected = (AHEAD * size * old.table.bytes) / groups
+    const until = isFull ? groups : Math.ceil(Math.min(1, expected / room) * groups)
     while (old.next < until) {
       const chunk: number[] = []
       for (; old.next < until && chunk.length < CHUNK; old.next++) if (old.gone[old.next] === 0) chunk.push(old.next)
@@ -163,6 +212,11 @@ export class Generations<Table extends KeyedTable> {
       ...(table ? { old: { table: table.save(), gone: gone!.slice(), next: next! } } : {}),
       ...(this.#cold ? { cold: this.#cold.save() } : {}),
     }
+  }
+
+  /** It is not used any more. */
+  close(): void {
+    this.#cold?.clear()
   }
 
   restore(saved: unknown): void {
