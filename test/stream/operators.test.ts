@@ -186,7 +186,7 @@ const TUMBLE = 'tumble(readings, seen, INTERVAL 15 SECOND)'
 const HOP = 'hop(readings, seen, INTERVAL 5 SECOND, INTERVAL 20 SECOND)'
 
 /** Queries whose state goes to the disk where it has no room. */
-const SPILLING = /^(keyed|tumble|hop)/
+const SPILLING = /^(keyed|tumble|hop|session)/
 
 /** Every shape of the closed list. */
 const QUERIES: Readonly<Record<string, string>> = {

@@ -17,7 +17,7 @@ export class CountDistinct implements AggregateState {
   readonly #ids = new Ints(-1)
   #nextId = 0
   /** By id. */
-  readonly #counts = new Doubles()
+  #counts = new Doubles()
   #dead = 0
   /** Pairs by their ids, and where those of an id begin; null since there were others. */
   #byId: readonly [pairs: Int32Array, starts: Int32Array] | null = null
@@ -95,13 +95,24 @@ export class CountDistinct implements AggregateState {
     if (this.#dead > 64 && this.#dead * 2 > this.#pairs.size) this.#sweep()
   }
 
+  /** Pairs of nobody go, and ids are given anew, so that neither grows with groups that were cleared. */
   #sweep(): void {
-    const live = new Set<number>()
-    for (let group = 0; group < this.#ids.length; group++) live.add(this.#ids.at(group))
+    const again = new Map<number, number>()
+    const counts = new Doubles()
+    for (let group = 0; group < this.#ids.length; group++) {
+      const id = this.#ids.at(group)
+      if (id === -1) continue
+      counts.put(again.size, this.#counts.at(id))
+      this.#ids.put(group, again.size)
+      again.set(id, again.size)
+    }
     const [ids, values] = this.#columns()
-    const kept = everyPair(this.#pairs).filter((pair) => live.has(ids.values[pair]!))
+    const kept = everyPair(this.#pairs).filter((pair) => again.has(ids.values[pair]!))
+    const own = Float64Array.from(kept, (pair) => again.get(ids.values[pair]!)!)
     this.#pairs = new KeyTable([INT, this.#type])
-    this.#pairs.find([ids, values], kept, kept.length)
+    this.#pairs.find([{ kind: 'number', values: own, nulls: null }, selectColumn(values, kept, kept.length)], null, kept.length)
+    this.#counts = counts
+    this.#nextId = again.size
     this.#byId = null
     this.#dead = 0
   }

@@ -80,7 +80,7 @@ function groupOperator(group: GroupRelation, input: Shape, isTakenBack: boolean,
     if (!isTakenBack) return { operator, shape }
     return { operator: new Retracting(operator, shape, keys.length, scratch), shape: { fields: [...shape.fields, SIGN] } }
   }
-  if (window.kind === 'session') return { operator: new SessionGroup(group, window, input), shape }
+  if (window.kind === 'session') return { operator: new SessionGroup(group, window, input, scratch), shape }
   const layout = groupLayout(keys, aggregates)
   const operator = new PaneOperator(
     window,

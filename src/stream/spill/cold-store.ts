@@ -19,6 +19,8 @@ export interface Keyed {
 export interface Recorded extends Keyed {
   /** The key first. */
   write(group: number, out: RecordWriter): void
+  /** Of stores with times: from when on the record is wanted. */
+  dueOf(group: number): number
 }
 
 interface Saved<Leaf> {
@@ -26,6 +28,8 @@ interface Saved<Leaf> {
   readonly buckets: number
   readonly positions: Leaf
   readonly sizes: Leaf
+  /** Of stores with times. */
+  readonly dues: Leaf | null
   readonly segments: readonly (readonly [number: number, content: Leaf])[]
 }
 
@@ -37,8 +41,9 @@ const PENDING_BYTES = 64 << 10
 const PENDING_MIN = 1 << 10
 /** Of segments: their numbers are above so many bytes. */
 const SEGMENT = 2 ** 32
-/** Of a record: its length and its hash. */
+/** Of a record: its length and its hash, and where there are times its own. */
 const HEAD_BYTES = 8
+const DUE_BYTES = 8
 /** Of a run of groups in one bucket: their places in the list that was given. */
 const PLACES = 2 ** 22
 const SEGMENT_OBJECT_BYTES = 256
@@ -91,6 +96,9 @@ class Segment {
 export class ColdStore {
   readonly #scratch: Scratch
   readonly #segmentBytes: number
+  readonly #headBytes: number
+  /** By bucket: the earliest time of its records; null in a store without times. */
+  #dues: Doubles | null
   /** By bucket: where it lies, counted from 1 over all segments, and its bytes; 0 for an empty one. */
   #positions = new Doubles()
   #sizes = new Ints()
@@ -111,19 +119,27 @@ export class ColdStore {
   readonly #out = new RecordWriter()
   readonly #other = new RecordWriter()
 
-  constructor(scratch: Scratch, segmentBytes = SEGMENT_BYTES) {
+  /** With times: a record has one, and is gone once it was found; without, it stays until another is put in its place. */
+  constructor(scratch: Scratch, isTimed = false, segmentBytes = SEGMENT_BYTES) {
     this.#scratch = scratch
     this.#segmentBytes = segmentBytes
+    this.#dues = isTimed ? new Doubles() : null
+    this.#headBytes = isTimed ? HEAD_BYTES + DUE_BYTES : HEAD_BYTES
   }
 
-  /** Some may be of keys that have come back since. */
   get records(): number {
     return this.#records
   }
 
   /** Of memory. */
   get bytes(): number {
-    return this.#positions.bytes + this.#sizes.bytes + this.#pending.length + SEGMENT_OBJECT_BYTES * this.#segments.size
+    return (
+      this.#positions.bytes +
+      this.#sizes.bytes +
+      (this.#dues?.bytes ?? 0) +
+      this.#pending.length +
+      SEGMENT_OBJECT_BYTES * this.#segments.size
+    )
   }
 
   /** Of records; files hold at most about twice as much. */
@@ -152,28 +168,70 @@ export class ColdStore {
     }
   }
 
-  /** Writes a record of each of these groups, in the place of one of its key. No two have one key. @throws what the scratch files throw. */
+  /** Writes a record of each of these groups, in the place of one of its key. No two are of one key. @throws what the scratch files throw. */
   put(groups: Int32Array, of: Recorded): void {
     this.#eachBucket(groups, of, (bucket, own) => this.#rewrite(bucket, own, of))
     while (this.#records > LOAD * this.#buckets) this.#split()
     this.#collect()
   }
 
-  /** Calls with each group whose key has a record, and a reader that stands where the record begins. Records stay. */
+  /** Calls with each group whose key has a record, and a reader that stands where the record begins. */
   find(groups: Int32Array, of: Keyed, onFound: (group: number, from: RecordReader) => void): void {
     if (this.#records === 0) return
-    const reader = this.#reader
+    const then = (hash: number, at: number, own: readonly number[]): boolean => {
+      const group = this.#keyOf(hash, at, own, of)
+      if (group === null) return false
+      this.#reader.open(this.#read, at)
+      onFound(group, this.#reader)
+      return true
+    }
     this.#eachBucket(groups, of, (bucket, own) => {
-      this.#each(bucket, (hash, at) => {
-        for (const group of own) {
-          if (of.hashOf(group) !== hash) continue
-          reader.open(this.#read, at)
-          if (!of.isKey(group, reader)) continue
-          reader.open(this.#read, at)
-          onFound(group, reader)
-        }
-      })
+      if (this.#dues) this.#remove(bucket, (hash, at) => then(hash, at, own))
+      else this.#each(bucket, (hash, at) => void then(hash, at, own))
     })
+  }
+
+  /** Of a store with times: calls with each record whose time is not after this, which is gone then. */
+  takeDue(until: number, onRecord: (hash: number, from: RecordReader) => void): void {
+    for (let bucket = 0; bucket < this.#buckets; bucket++) {
+      if (this.#sizes.at(bucket) === 0 || this.#dues!.at(bucket) > until) continue
+      this.#remove(bucket, (hash, at, due) => {
+        if (due > until) return false
+        this.#reader.open(this.#read, at)
+        onRecord(hash, this.#reader)
+        return true
+      })
+    }
+  }
+
+  /** Which of these groups the record at hand is of; null for none. */
+  #keyOf(hash: number, at: number, groups: readonly number[], of: Keyed): number | null {
+    for (const group of groups) {
+      if (of.hashOf(group) !== hash) continue
+      this.#reader.open(this.#read, at)
+      if (of.isKey(group, this.#reader)) return group
+    }
+    return null
+  }
+
+  /** Leaves out the records for which it is answered that they go. */
+  #remove(bucket: number, goes: (hash: number, at: number, due: number) => boolean): void {
+    const out = this.#out
+    const before = this.#records
+    let least = Number.POSITIVE_INFINITY
+    out.clear()
+    this.#each(bucket, (hash, at, end, due) => {
+      if (goes(hash, at, due)) this.#records--
+      else {
+        this.#copy(out, at, end)
+        least = Math.min(least, due)
+      }
+    })
+    if (this.#records < before) this.#store(bucket, out, least)
+  }
+
+  #copy(out: RecordWriter, at: number, end: number): void {
+    out.copy(this.#read, at - this.#headBytes, end - at + this.#headBytes)
   }
 
   /** Every record of some buckets: from the first on, `from` and what was answered before say where; null behind the last. */
@@ -190,15 +248,17 @@ export class ColdStore {
     return bucket < this.#buckets ? bucket : null
   }
 
-  #each(bucket: number, then: (hash: number, at: number, end: number) => void): void {
+  #each(bucket: number, then: (hash: number, at: number, end: number, due: number) => void): void {
     const size = this.#load(bucket)
     const reader = this.#reader
     for (let at = 0; at < size; ) {
       reader.open(this.#read, at)
       const length = reader.int()
       const hash = reader.int()
-      then(hash, at + HEAD_BYTES, at + HEAD_BYTES + length)
-      at += HEAD_BYTES + length
+      const due = this.#dues ? reader.number() : 0
+      at += this.#headBytes
+      then(hash, at, at + length, due)
+      at += length
     }
   }
 
@@ -217,48 +277,58 @@ export class ColdStore {
 
   #rewrite(bucket: number, groups: readonly number[], of: Recorded): void {
     const out = this.#out
-    const reader = this.#reader
+    let least = Number.POSITIVE_INFINITY
     out.clear()
     this.#records += groups.length
-    this.#each(bucket, (hash, at, end) => {
-      for (const group of groups) {
-        if (of.hashOf(group) !== hash) continue
-        reader.open(this.#read, at)
-        if (!of.isKey(group, reader)) continue
-        this.#records--
-        return
+    this.#each(bucket, (hash, at, end, due) => {
+      if (this.#keyOf(hash, at, groups, of) !== null) this.#records--
+      else {
+        this.#copy(out, at, end)
+        least = Math.min(least, due)
       }
-      out.copy(this.#read, at - HEAD_BYTES, end - at + HEAD_BYTES)
     })
     for (const group of groups) {
       const start = out.length
       out.int(0)
       out.int(of.hashOf(group))
+      if (this.#dues) {
+        const due = of.dueOf(group)
+        out.number(due)
+        least = Math.min(least, due)
+      }
       of.write(group, out)
-      out.setInt(start, out.length - start - HEAD_BYTES)
+      out.setInt(start, out.length - start - this.#headBytes)
     }
-    this.#store(bucket, out)
+    this.#store(bucket, out, least)
   }
 
   #split(): void {
     const from = this.#buckets - this.#base
     const to = this.#buckets++
     const [stay, go] = [this.#out, this.#other]
+    let [leastStay, leastGo] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
     stay.clear()
     go.clear()
-    this.#each(from, (hash, at, end) =>
-      (this.#bucketOf(hash) === from ? stay : go).copy(this.#read, at - HEAD_BYTES, end - at + HEAD_BYTES),
-    )
+    this.#each(from, (hash, at, end, due) => {
+      if (this.#bucketOf(hash) === from) {
+        this.#copy(stay, at, end)
+        leastStay = Math.min(leastStay, due)
+      } else {
+        this.#copy(go, at, end)
+        leastGo = Math.min(leastGo, due)
+      }
+    })
     if (this.#buckets === 2 * this.#base) this.#base *= 2
-    this.#store(from, stay)
-    this.#store(to, go)
+    this.#store(from, stay, leastStay)
+    this.#store(to, go, leastGo)
   }
 
-  #store(bucket: number, { bytes, length }: RecordWriter): void {
+  #store(bucket: number, { bytes, length }: RecordWriter, due: number): void {
     const position = this.#positions.at(bucket) - 1
     if (position >= 0) this.#leave(this.#segments.get(Math.floor(position / SEGMENT))!, this.#sizes.at(bucket))
     this.#positions.put(bucket, length === 0 ? 0 : this.#append(bytes, length) + 1)
     this.#sizes.put(bucket, length)
+    this.#dues?.put(bucket, due)
   }
 
   #leave(segment: Segment, size: number): void {
@@ -322,7 +392,7 @@ export class ColdStore {
         const size = this.#load(bucket)
         out.clear()
         out.copy(this.#read, 0, size)
-        this.#store(bucket, out)
+        this.#store(bucket, out, this.#dues?.at(bucket) ?? 0)
       }
     }
   }
@@ -340,18 +410,20 @@ export class ColdStore {
       buckets: this.#buckets,
       positions: this.#positions.freeze(this.#buckets),
       sizes: this.#sizes.freeze(this.#buckets),
+      dues: this.#dues?.freeze(this.#buckets) ?? null,
       segments: Array.from(this.#segments.values(), (segment) => [segment.number, segment.freeze()]),
     }
   }
 
   restore(saved: unknown): void {
-    const { records, buckets, positions, sizes, segments } = saved as Saved<Packed>
+    const { records, buckets, positions, sizes, dues, segments } = saved as Saved<Packed>
     this.clear()
     this.#records = records
     this.#buckets = buckets
     while (this.#base * 2 <= buckets) this.#base *= 2
     this.#positions.restore(positions)
     this.#sizes.restore(sizes)
+    if (dues !== null) this.#dues?.restore(dues)
     for (const [number, content] of segments) {
       const segment = new Segment(number, this.#scratch.create())
       const bytes = typeof content === 'string' ? Buffer.from(content, 'base64') : content
@@ -374,6 +446,7 @@ export class ColdStore {
     this.#segments.clear()
     this.#positions = new Doubles()
     this.#sizes = new Ints()
+    if (this.#dues) this.#dues = new Doubles()
     this.#buckets = 1
     this.#base = 1
     this.#records = 0

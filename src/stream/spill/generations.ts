@@ -15,6 +15,10 @@ export interface KeyedTable {
   write(group: number, out: RecordWriter): void
   /** Out of one, into a group that has nothing yet. */
   read(group: number, from: RecordReader): void
+  /** Where time ends what is kept of a group: when that of this group is; infinite for a group of which nothing is kept. */
+  dueOf?(group: number): number
+  /** Groups of which something ends not after this, some of them several times, maybe with others. */
+  due?(untilUs: number): number[]
   /** Of memory, with that of the keys. */
   readonly bytes: number
   save(): unknown
@@ -105,6 +109,29 @@ export class Generations<Table extends KeyedTable> {
     })
   }
 
+  /** What ends up to this time is in the young table then. */
+  wake(untilUs: number): void {
+    if (this.#old !== null) {
+      const { table, gone } = this.#old
+      const records = recorded(table)
+      for (const group of table.due!(untilUs)) {
+        if (gone[group] === 1) continue
+        gone[group] = 1
+        this.#out.clear()
+        records.write(group, this.#out)
+        this.#moved.open(this.#out.bytes, 0)
+        this.#enter(table.keys.hashOf(group), this.#moved)
+      }
+    }
+    this.#cold?.takeDue(untilUs, (hash, record) => this.#enter(hash, record))
+  }
+
+  /** Of a key that the young table has not. */
+  #enter(hash: number, record: RecordReader): void {
+    const group = this.#young.keys.addRead(hash, record)
+    this.#young.read(group, record)
+  }
+
   #take(group: number, record: RecordReader): void {
     this.#known.add(group)
     this.#young.keys.read(group, record)
@@ -124,7 +151,7 @@ export class Generations<Table extends KeyedTable> {
     }
     for (let at: number | null = this.#cold === null ? null : 0; at !== null; ) {
       at = this.#cold!.visit(at, PART_GROUPS - part.keys.size, (hash, record) => {
-        if (!this.#hasInMemory(hash, record)) take(hash, record)
+        if (part.dueOf || !this.#hasInMemory(hash, record)) take(hash, record)
       })
       if (at !== null && part.keys.size < PART_GROUPS) continue
       yield part
@@ -139,7 +166,7 @@ export class Generations<Table extends KeyedTable> {
     const { table, gone, next } = this.#old
     const records = recorded(table)
     for (let group = next; group < gone.length; group++) {
-      if (gone[group] === 1) continue
+      if (gone[group] === 1 || isEmpty(table, group)) continue
       this.#out.clear()
       records.write(group, this.#out)
       this.#moved.open(this.#out.bytes, 0)
@@ -181,10 +208,11 @@ export class Generations<Table extends KeyedTable> {
     const until = isFull ? groups : Math.ceil(Math.min(1, expected / room) * groups)
     while (old.next < until) {
       const chunk: number[] = []
-      for (; old.next < until && chunk.length < CHUNK; old.next++) if (old.gone[old.next] === 0) chunk.push(old.next)
-      this.#cold ??= new ColdStore(this.#scratch!)
-      if (chunk.length > 0) this.#cold.put(Int32Array.from(chunk), recorded(old.table))
-      for (const group of chunk) old.gone[group] = 1
+      for (; old.next < until && chunk.length < CHUNK; old.next++)
+        if (old.gone[old.next] === 0 && !isEmpty(old.table, old.next)) chunk.push(old.next)
+      this.#cold ??= new ColdStore(this.#scratch!, old.table.dueOf !== undefined)
+      this.#cold.put(Int32Array.from(chunk), recorded(old.table))
+      old.gone.fill(1, 0, old.next)
     }
     if (old.next === old.gone.length) this.#old = null
   }
@@ -234,12 +262,14 @@ export class Generations<Table extends KeyedTable> {
       this.#old = { table: older, gone: bytesOf(old.gone), next: old.next }
     }
     if (!cold) return
-    this.#cold = new ColdStore(this.#scratch ?? memoryScratch())
+    this.#cold = new ColdStore(this.#scratch ?? memoryScratch(), this.#young.dueOf !== undefined)
     this.#cold.restore(cold)
   }
 }
 
 const bytesOf = (packed: Packed): Uint8Array => (typeof packed === 'string' ? Buffer.from(packed, 'base64') : packed.slice())
+
+const isEmpty = (table: KeyedTable, group: number): boolean => table.dueOf?.(group) === Number.POSITIVE_INFINITY
 
 /** A table's groups as whole records. */
 function recorded(table: KeyedTable): Recorded {
@@ -251,5 +281,6 @@ function recorded(table: KeyedTable): Recorded {
       keys.write(group, out)
       table.write(group, out)
     },
+    dueOf: (group) => table.dueOf?.(group) ?? 0,
   }
 }
