@@ -36,9 +36,10 @@ interface Saved<Leaf> {
 /** Records a bucket. */
 const LOAD = 8
 const SEGMENT_BYTES = 4 << 20
-/** What is collected before it is appended to its file. */
-const PENDING_BYTES = 64 << 10
+/** What is collected before it is appended to its file; the rest is at the end of each call. */
+const PENDING_BYTES = 256 << 10
 const PENDING_MIN = 1 << 10
+const NOTHING = new Uint8Array(0)
 /** Of segments: their numbers are above so many bytes. */
 const SEGMENT = 2 ** 32
 /** Of a record: its length and its hash, and where there are times its own. */
@@ -111,10 +112,10 @@ export class ColdStore {
   #next = 0
   /** The one that is appended to, and what is not in its file yet. */
   #open: Segment | null = null
-  #pending: Uint8Array = new Uint8Array(0)
+  #pending: Uint8Array = NOTHING
   #pendingLength = 0
   /** A bucket that was read, and one that is to be written. */
-  #read: Uint8Array = new Uint8Array(PENDING_MIN)
+  #read: Uint8Array = NOTHING
   readonly #reader = new RecordReader()
   readonly #out = new RecordWriter()
   readonly #other = new RecordWriter()
@@ -134,12 +135,12 @@ export class ColdStore {
   /** Of memory. */
   get bytes(): number {
     return (
-      this.#positions.bytes +
-      this.#sizes.bytes +
-      (this.#dues?.bytes ?? 0) +
-      this.#pending.length +
-      SEGMENT_OBJECT_BYTES * this.#segments.size
+      this.#positions.bytes + this.#sizes.bytes + (this.#dues?.bytes ?? 0) + this.#bufferBytes + SEGMENT_OBJECT_BYTES * this.#segments.size
     )
+  }
+
+  get #bufferBytes(): number {
+    return this.#read.length + this.#out.bytes.length + this.#other.bytes.length
   }
 
   /** Of records; files hold at most about twice as much. */
@@ -170,9 +171,10 @@ export class ColdStore {
 
   /** Writes a record of each of these groups, in the place of one of its key. No two are of one key. @throws what the scratch files throw. */
   put(groups: Int32Array, of: Recorded): void {
+    while (this.#records + groups.length > LOAD * this.#buckets) this.#split()
     this.#eachBucket(groups, of, (bucket, own) => this.#rewrite(bucket, own, of))
-    while (this.#records > LOAD * this.#buckets) this.#split()
     this.#collect()
+    this.#end()
   }
 
   /** Calls with each group whose key has a record, and a reader that stands where the record begins. */
@@ -189,6 +191,7 @@ export class ColdStore {
       if (this.#dues) this.#remove(bucket, (hash, at) => then(hash, at, own))
       else this.#each(bucket, (hash, at) => void then(hash, at, own))
     })
+    this.#end()
   }
 
   /** Of a store with times: calls with each record whose time is not after this, which is gone then. */
@@ -202,6 +205,13 @@ export class ColdStore {
         return true
       })
     }
+    this.#end()
+  }
+
+  /** Of a call: nothing is left out of the files. */
+  #end(): void {
+    this.#flush()
+    this.#pending = NOTHING
   }
 
   /** Which of these groups the record at hand is of; null for none. */
@@ -404,7 +414,6 @@ export class ColdStore {
   }
 
   save(): Saved<FrozenLeaf> {
-    this.#flush()
     return {
       records: this.#records,
       buckets: this.#buckets,
@@ -453,6 +462,5 @@ export class ColdStore {
     this.#live = 0
     this.#next = 0
     this.#open = null
-    this.#pendingLength = 0
   }
 }

@@ -1,12 +1,12 @@
 // Values one behind the other in bytes: what is kept of one key while it lies on the disk. Little-endian; who reads knows what was written.
 
-const START = 1_024
+const NOTHING = new Uint8Array(0)
 const encoder = new TextEncoder()
 
 export class RecordWriter {
-  bytes: Uint8Array = new Uint8Array(START)
+  bytes: Uint8Array = NOTHING
   length = 0
-  #view = new DataView(this.bytes.buffer)
+  #view: DataView = new DataView(NOTHING.buffer)
 
   clear(): void {
     this.length = 0
@@ -66,8 +66,6 @@ export class RecordWriter {
     for (let i = 0; i < length; i++) to[at + i] = bytes[start + i]!
   }
 }
-
-const NOTHING = new Uint8Array(0)
 
 export class RecordReader {
   bytes: Uint8Array = NOTHING
