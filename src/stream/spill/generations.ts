@@ -185,32 +185,35 @@ export class Generations<Table extends KeyedTable> {
   /** Takes no more memory than this, as far as it can; what `find` answered holds no more. @throws what the scratch files throw. */
   fit(limitBytes: number): void {
     if (this.#scratch === null) return
-    if (this.#old !== null) this.#drain(this.#old, limitBytes)
-    // Once for what was young, and where that has no room at all, once again.
-    if (this.#old === null && this.#young.keys.size > 0 && this.#young.bytes > this.#share * limitBytes) {
-      this.#old = { table: this.#young, gone: new Uint8Array(this.#young.keys.size), next: 0 }
-      this.#young = this.#make()
-      this.#drain(this.#old, limitBytes)
-    }
+    if (this.#old !== null) this.#drain(this.#old, this.#partOf(this.#old, limitBytes))
+    const share = this.#cold === null ? FIRST_SHARE : YOUNG_SHARE
+    if (this.#old === null && this.#young.keys.size > 0 && this.#young.bytes > share * (limitBytes - this.#coldBytes)) this.#age()
+    // One batch was too much for it.
+    for (let tables = 2; tables > 0 && this.bytes > limitBytes; tables--) this.#drain(this.#old ?? this.#age(), 1)
   }
 
-  get #share(): number {
-    return this.#cold === null ? FIRST_SHARE : YOUNG_SHARE
+  /** The young table is the old one now. */
+  #age(): Old<Table> {
+    const old: Old<Table> = { table: this.#young, gone: new Uint8Array(this.#young.keys.size), next: 0 }
+    this.#young = this.#make()
+    this.#old = old
+    return old
   }
 
-  /** As large a part of the old table as the young one has of the room beside it: nothing is left of it when that is full. */
-  #drain(old: Old<Table>, limitBytes: number): void {
+  /** How much of the old table has to have left: as much as the young one has of the room beside it, and something more. */
+  #partOf(old: Old<Table>, limitBytes: number): number {
     const { length: groups } = old.gone
     const room = limitBytes - old.table.bytes - groups - this.#coldBytes
-    const { size } = this.#young.keys
-    const isFull = room <= (size === 0 ? 0 : this.#young.bytes)
-    const expected = (AHEAD * size * old.table.bytes) / groups
-    const until = isFull ? groups : Math.ceil(Math.min(1, expected / room) * groups)
+    return room <= 0 ? 1 : Math.min(1, (AHEAD * this.#young.keys.size * old.table.bytes) / (groups * room))
+  }
+
+  #drain(old: Old<Table>, part: number): void {
+    const until = Math.ceil(part * old.gone.length)
     while (old.next < until) {
+      this.#cold ??= new ColdStore(this.#scratch!, old.table.dueOf !== undefined)
       const chunk: number[] = []
       for (; old.next < until && chunk.length < CHUNK; old.next++)
         if (old.gone[old.next] === 0 && !isEmpty(old.table, old.next)) chunk.push(old.next)
-      this.#cold ??= new ColdStore(this.#scratch!, old.table.dueOf !== undefined)
       this.#cold.put(Int32Array.from(chunk), recorded(old.table))
       old.gone.fill(1, 0, old.next)
     }
