@@ -456,7 +456,10 @@ export class KeyedState {
       if (oldest === null || oldest.usedAt === this.#used) {
         // What waits for the next record alone goes then.
         if (this.#shards.some(({ isPinned }) => isPinned)) return
-        throw noRoom(this.bytes, room.limitBytes)
+        const worn = this.#shards.filter(({ log }) => log.hasDead)
+        if (worn.length === 0) throw noRoom(this.bytes, room.limitBytes)
+        for (const shard of worn) this.#anew(shard)
+        continue
       }
       this.#evict(oldest, room)
     }
