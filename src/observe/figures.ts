@@ -33,6 +33,8 @@ export interface PipelineFigures {
   readonly hotKeyShare: number | null
   /** About how much memory its state takes, of processors and live models. */
   readonly stateBytes: number | null
+  /** What else of it is on the disk, of live models. */
+  readonly spilledBytes: number | null
   /** Of a live model that is computed again; what it had is shown. */
   readonly rebuild: Rebuild | null
   readonly stopped: { readonly code: string; readonly message: string; readonly sinceMs: number } | null
@@ -100,6 +102,7 @@ export class Figures {
       live: sink instanceof Live ? sink.counts : null,
       hotKeyShare: sink instanceof Materialize ? sink.hotKeyShare : null,
       stateBytes: sink instanceof Live || sink instanceof Process ? sink.stateBytes : null,
+      spilledBytes: sink instanceof Live ? sink.spilledBytes : null,
       rebuild: pipeline.rebuild,
       stopped: this.#stopped.get(pipeline.settings.name) ?? null,
     }))
@@ -117,6 +120,7 @@ export class Figures {
         if (figures.live) for (const [outcome, count] of Object.entries(figures.live)) gauges.rows(figures.makes, outcome, count)
         if (figures.hotKeyShare !== null) gauges.hotKey(figures.topics[0]!, figures.hotKeyShare)
         if (figures.stateBytes !== null) gauges.state(figures.name, figures.stateBytes)
+        if (figures.spilledBytes !== null) gauges.spilled(figures.name, figures.spilledBytes)
         const { counts } = figures
         if (counts) for (const [outcome, count] of Object.entries(counts)) gauges.rows(figures.topics[0]!, outcome, count)
       }

@@ -31,6 +31,7 @@ export interface Gauges {
   rows(relation: string, outcome: string, count: number): void
   watermark(pipeline: string, secondsBehind: number): void
   state(pipeline: string, bytes: number): void
+  spilled(pipeline: string, bytes: number): void
   hotKey(stream: string, share: number): void
   cache(figures: CacheFigures): void
 }
@@ -51,6 +52,7 @@ export function openMetrics(): Metrics {
   const lag = gauge('pipeline_lag_records', 'Records in the log that a pipeline has not read', ['pipeline', 'topic', 'partition'])
   const watermark = gauge('pipeline_watermark_delay_seconds', 'Now minus the watermark', ['pipeline'])
   const state = gauge('pipeline_state_bytes', 'Memory of the state of a processor or live model', ['pipeline'])
+  const spilled = gauge('pipeline_spilled_bytes', 'State of a live model that has no room in its memory and lies on the disk', ['pipeline'])
   const hotKey = gauge('stream_hot_key_share', 'Part of recent rows of a stream that its most frequent key has, at least', ['stream'])
   const classified = gauge('stream_records', 'Records of a stream by what became of them: in = out + late + rejected + deduplicated', [
     'stream',
@@ -80,6 +82,7 @@ export function openMetrics(): Metrics {
     freshness: (relation, seconds) => freshness.set({ relation }, seconds),
     rows: (stream, outcome, count) => classified.set({ stream, outcome }, count),
     state: (pipeline, bytes) => state.set({ pipeline }, bytes),
+    spilled: (pipeline, bytes) => spilled.set({ pipeline }, bytes),
     hotKey: (stream, share) => hotKey.set({ stream }, share),
     watermark: (pipeline, seconds) => watermark.set({ pipeline }, seconds),
     cache(figures) {

@@ -21,6 +21,7 @@ import type { ProcessorHost } from '../stream/processor/host.ts'
 import type { StreamEvent } from '../stream/stream-event.ts'
 import { type Closer, closeAll, within } from './closers.ts'
 import { secretOf, takeDataDirectory } from './data-directory.ts'
+import { diskScratch } from './disk-scratch.ts'
 import { openLogger } from './logger.ts'
 import type { NodeOptions } from './node-options.ts'
 import { openAccess } from './open-access.ts'
@@ -112,6 +113,11 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     hosts.push(host)
     return host
   }
+  const scratchOf: PipelinesParts['scratchOf'] = (model) => {
+    const scratch = diskScratch(join(directory.temp, 'state', model))
+    closers.push(() => scratch.close())
+    return scratch
+  }
   let intakeMs = (): number => 0
   const checkpoints = openCheckpoints(warehouse.store, clock, systemRandom, warehouse.checkpoints)
   const pipelines: RunningPipeline[] = await makePipelines(
@@ -129,6 +135,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       parser,
       settings,
       hostOf,
+      scratchOf,
     },
     manifest,
   )

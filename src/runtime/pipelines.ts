@@ -1,6 +1,7 @@
 // The pipelines of a manifest: one for each logged relation, each processor and each live model, independent of one another.
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
+import type { Scratch } from '../core/scratch.ts'
 import type { Manifest, ModelManifest, ProcessorManifest, Relation, StreamManifest } from '../define/manifest.ts'
 import { isLogged, isLookedUp, liveShape, storedShape } from '../define/system-columns.ts'
 import { columnsRead } from '../engine/algebra/columns-read.ts'
@@ -43,6 +44,8 @@ export interface PipelinesParts extends PipelineParts {
   readonly settings: Settings
   /** Where the code of a processor runs. */
   readonly hostOf: (processor: ProcessorManifest, input: StreamManifest, outputs: readonly StreamManifest[]) => ProcessorHost
+  /** Where the state of a live model goes that has no room in its memory. */
+  readonly scratchOf: (model: string) => Scratch
 }
 
 const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
@@ -151,7 +154,8 @@ async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: Mo
   const name = `${owner}@${code}`
   const read = new Map(topics.map((topic) => [topic.name, shapeRead(manifest, query, topic)]))
   const shapes = new Map(topics.map((topic) => [topic.name, storedShape({ ...topic, shape: read.get(topic.name)! })]))
-  const sink = new Live(model, query, (stream) => shapes.get(stream)!, parts.relations, rowComputer(parts.engine))
+  const shapeOf = (stream: string): Shape => shapes.get(stream)!
+  const sink = new Live(model, query, shapeOf, parts.relations, rowComputer(parts.engine), parts.scratchOf(model.name))
   return build(parts, manifest, { name, topics, read, code, makes: model.name, sink, owner, openHistory: historyOf(parts) })
 }
 

@@ -120,10 +120,18 @@ export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random
         const keys: string[] = []
         for (let at = 0; at < leaf.length; at += BLOCK_BYTES) {
           const size = Math.min(leaf.length - at, BLOCK_BYTES)
+          const known = leaf instanceof Uint8Array || size < BLOCK_BYTES ? undefined : leaf.hashes?.[at / BLOCK_BYTES]
+          const written = known === undefined ? undefined : (blocks[known] ?? before?.blocks[known])
+          if (written) {
+            blocks[known!] = written
+            keys.push(known!)
+            continue
+          }
           const block = leaf instanceof Uint8Array ? leaf.subarray(at, at + size) : leaf.block(at, size)
           const key = hash('sha256', block, 'base64')
           blocks[key] ??= before?.blocks[key] ?? draft.add(block)
           keys.push(key)
+          if (!(leaf instanceof Uint8Array) && leaf.hashes && size === BLOCK_BYTES) leaf.hashes[at / BLOCK_BYTES] = key
           await draft.turn(block.length)
         }
         if (!(leaf instanceof Uint8Array)) leaf.release()

@@ -3,6 +3,7 @@
 // never on their order or on how they were cut into batches. PROTOCOL rule 10. Rows on which an expression fails are set aside
 // in `<model>__rejected`: the model is what its SQL says of all the others.
 import { asMillraceError, MillraceError } from '../core/errors.ts'
+import type { Scratch } from '../core/scratch.ts'
 import type { ModelManifest } from '../define/manifest.ts'
 import { rejectedName } from '../define/system-columns.ts'
 import type { LiveQuery } from '../engine/algebra/relation.ts'
@@ -47,13 +48,17 @@ export class Live implements Sink {
   #isDirty = false
   #isShown = false
 
-  /** `shapeOf`: columns of a stream's deliveries, the system columns too; `compute`: where DuckDB computes some of its expressions. */
+  /**
+   * `shapeOf`: columns of a stream's deliveries, the system columns too; `compute`: where DuckDB computes some of its expressions;
+   * `scratch`: where state goes that has no room in its memory.
+   */
   constructor(
     model: ModelManifest,
     query: LiveQuery,
     shapeOf: (stream: string) => Shape,
     relations: RelationStore,
     compute: ComputeRows | null = null,
+    scratch: Scratch | null = null,
   ) {
     this.#name = model.name
     this.#shape = model.shape
@@ -61,7 +66,7 @@ export class Live implements Sink {
     this.#limitBytes = model.memoryBytes ?? Number.POSITIVE_INFINITY
     this.#relation = relations.writable(model.name)
     this.#rejected = relations.writable(rejectedName(model.name))
-    this.#chain = new Chain(query, shapeOf, model.shape, compute)
+    this.#chain = new Chain(query, shapeOf, model.shape, compute, scratch)
     this.#poison = new Poison(model.name, this.#chain)
   }
 
@@ -146,24 +151,31 @@ export class Live implements Sink {
     return this.#chain.bytes
   }
 
+  /** What they have on the disk. */
+  get spilledBytes(): number {
+    return this.#chain.spilledBytes
+  }
+
   #mustFit(): void {
+    if (this.#limitBytes === Number.POSITIVE_INFINITY) return
+    this.#chain.fit(this.#limitBytes)
     const bytes = this.#chain.bytes
     if (bytes <= this.#limitBytes) return
     throw new MillraceError(
       'MR_STREAM_MEMORY',
       `the state of ${this.#name} takes ${bytes} bytes, more than its memory of ${this.#limitBytes}`,
       {
-        fix: 'raise its `memory`; or let it keep less: windows instead of groups for ever, fewer columns, a shorter interval',
+        fix: 'raise its `memory`: not all of its state can lie on the disk; or let it keep less: fewer columns, a shorter interval',
       },
     )
   }
 
-  /** @throws MR_STREAM_MEMORY: what was committed stays, and all rows since are in the log. */
+  /** @throws MR_STREAM_MEMORY, MR_DATA_FULL: what was committed stays, and all rows since are in the log. */
   async tick(watermarkUs: number | null): Promise<void> {
     const closed = watermarkUs === null ? null : this.#chain.advance(watermarkUs)
     await this.#append(closed)
-    this.#mustFit()
     await this.#append(this.#chain.changed())
+    this.#mustFit()
     if (this.#emit === 'changes' && (this.#isDirty || closed !== null)) await this.#show(this.#chain.open())
     this.#isDirty = false
   }

@@ -7,6 +7,8 @@ export interface FrozenLeaf {
   readonly $frozen: true
   /** In bytes. */
   readonly length: number
+  /** Of what never changes: by block the hash of its content, noted by who computes it first. Whole blocks alone. */
+  readonly hashes?: string[]
   /** A copy; `start` is a multiple of the block size. */
   block(start: number, size: number): Uint8Array
   /** It is not read any more. */

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { VirtualClock } from '../../src/core/clock.ts'
 import { type Disk, nodeDisk } from '../../src/core/disk.ts'
 import { type Random, seededRandom } from '../../src/core/random.ts'
+import type { Scratch } from '../../src/core/scratch.ts'
 import type { Manifest, ModelManifest, ProcessorManifest, Relation, StreamManifest } from '../../src/define/manifest.ts'
 import { openParser, type SqlParser } from '../../src/engine/ast.ts'
 import { type Engine, openEngine } from '../../src/engine/duckdb.ts'
@@ -18,6 +19,7 @@ import { openEmbeddedLog } from '../../src/log/embedded.ts'
 import type { Log } from '../../src/log/log.ts'
 import { diskStore } from '../../src/objects/disk-store.ts'
 import { deployTables, openRelations, partitionsOf } from '../../src/runtime/deploy.ts'
+import { diskScratch } from '../../src/runtime/disk-scratch.ts'
 import { makePipelines, type RunningPipeline } from '../../src/runtime/pipelines.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
 import { compileScanner } from '../../src/schema/scan/scanner.ts'
@@ -99,6 +101,8 @@ export interface WorldOptions {
   /** Wraps what the pipelines commit through. */
   readonly wrapCatalog?: (catalog: Catalog) => Catalog
   readonly wrapDisk?: (disk: Disk) => Disk
+  /** Wraps where state goes that has no room. */
+  readonly wrapScratch?: (scratch: Scratch) => Scratch
 }
 
 /** What is open now. */
@@ -119,6 +123,7 @@ export class StreamWorld {
   readonly #random: Random
   options: WorldOptions
   #open: Open | null = null
+  #scratches: Scratch[] = []
   /** Offset after what a pipeline has applied, by pipeline and partition. */
   readonly #applied = new Map<string, number>()
 
@@ -179,6 +184,11 @@ export class StreamWorld {
           readBytes: this.options.readBytes ?? 2 << 20,
           flushBytes: this.options.flushBytes ?? 128 << 20,
         },
+        scratchOf: (model) => {
+          const scratch = diskScratch(join(this.directory, 'state', model))
+          this.#scratches.push(scratch)
+          return this.options.wrapScratch?.(scratch) ?? scratch
+        },
         hostOf: (processor, input, outputs) => {
           const host = localHost({ processor, input, outputs, code: this.options.processors![processor.name]! })
           return this.options.wrapHost?.(host) ?? host
@@ -197,6 +207,7 @@ export class StreamWorld {
     this.#open = null
     this.#applied.clear()
     await Promise.all(pipelines.map(({ pipeline }) => pipeline.stop()))
+    for (const scratch of this.#scratches.splice(0)) scratch.close()
     parser.close()
     await log.close()
     engine.close()

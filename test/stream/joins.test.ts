@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { integer, type Random, seededRandom } from '../../src/core/random.ts'
+import { memoryScratch } from '../../src/core/scratch.ts'
 import { SYSTEM_FIELDS } from '../../src/define/system-columns.ts'
 import { compileLive, type StreamShape } from '../../src/engine/algebra/read-query.ts'
 import type { LiveQuery } from '../../src/engine/algebra/relation.ts'
@@ -161,9 +162,20 @@ after(async () => {
 
 const shapeOf = (stream: string): Shape => STREAMS[stream]!.shape
 
-/** Runs a query over the log: cut anew, and stopped and restored now and then. */
-function run(query: LiveQuery, shape: Shape, log: readonly Read[], random: Random): { rows: string[]; early: number } {
-  let chain = new Chain(query, shapeOf, shape)
+interface Ran {
+  readonly rows: string[]
+  readonly early: number
+  /** How often rows came when something was on the disk. */
+  readonly spilled: number
+}
+
+/** Runs a query over the log: cut anew, and stopped and restored now and then; with so much memory, the rest on the disk. */
+function run(query: LiveQuery, shape: Shape, log: readonly Read[], random: Random, memoryBytes: number): Ran {
+  const isTight = memoryBytes < Number.POSITIVE_INFINITY
+  const scratch = isTight ? memoryScratch() : null
+  const open = (): Chain => new Chain(query, shapeOf, shape, null, scratch)
+  let chain = open()
+  let spilled = 0
   chain.restore(null)
   const out: ColumnBatch[] = []
   const keep = (batch: ColumnBatch | null): void => {
@@ -180,12 +192,14 @@ function run(query: LiveQuery, shape: Shape, log: readonly Read[], random: Rando
     }
     closeCuts()
     const saved = asStored(chain.save())
-    chain = new Chain(query, shapeOf, shape)
+    chain = open()
     chain.restore(saved)
   }
   const tick = (watermarkUs: number | null): void => {
     if (watermarkUs !== null) keep(chain.advance(watermarkUs))
     keep(chain.changed())
+    if (isTight) chain.fit(memoryBytes)
+    if (chain.spilledBytes > 0) spilled++
   }
   for (const { stream, batch, out: rows, watermarks } of log) {
     if (!query.streams.includes(stream)) continue
@@ -203,7 +217,7 @@ function run(query: LiveQuery, shape: Shape, log: readonly Read[], random: Rando
   const early = out.reduce((sum, { rows }) => sum + rows, 0)
   tick(Number.MAX_SAFE_INTEGER)
   closeCuts()
-  return { rows: query.result === 'keyed' ? latest(out, query.key, shape) : out.flatMap(show), early }
+  return { rows: query.result === 'keyed' ? latest(out, query.key, shape) : out.flatMap(show), early, spilled }
 }
 
 const BETWEEN = 'p.ts BETWEEN o.ts - INTERVAL 2 SECOND AND o.ts + INTERVAL 5 SECOND'
@@ -297,18 +311,20 @@ for (const [name, text] of Object.entries(QUERIES)) {
     const { node } = await parser.parse(called ? `WITH ${called} AS (${WITH[called]}) ${text}` : text)
     const query = compileLive(node, (stream) => STREAMS[stream]?.shape)
     const shape = shapeOfRelation(query.root, shapeOf)
-    let [early, total] = [0, 0]
+    let [early, total, spilled] = [0, 0, 0]
     for (const [round, log] of logs.entries()) {
       const expected = (await expectedRows(ask, query, shape, (stream) => `${stream}${round}`)).sort()
       total += expected.length
-      for (const cut of [0, 1]) {
-        const ran = run(query, shape, log, seededRandom(SEED + round + cut * 1_000))
-        assert.deepEqual(ran.rows.sort(), expected, `seed ${SEED}`)
+      for (const memoryBytes of [Number.POSITIVE_INFINITY, 1, 6_000]) {
+        const ran = run(query, shape, log, seededRandom(SEED + round + (memoryBytes === 1 ? 1_000 : 0)), memoryBytes)
+        assert.deepEqual(ran.rows.sort(), expected, `memory ${memoryBytes}, seed ${SEED}`)
         early += ran.early
+        spilled += ran.spilled
       }
     }
     assert.ok(total > logs.length, `only ${total} rows`)
     assert.ok(early > 0, 'nothing came out before the end')
+    if (/(groups|windows|keyed|mean|window) (over|of|above)/.test(name)) assert.ok(spilled > 5, `something was spilled ${spilled} times`)
   })
 }
 

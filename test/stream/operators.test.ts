@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { integer, type Random, seededRandom } from '../../src/core/random.ts'
+import { memoryScratch } from '../../src/core/scratch.ts'
 import { SYSTEM_FIELDS } from '../../src/define/system-columns.ts'
 import { compileLive } from '../../src/engine/algebra/read-query.ts'
 import type { LiveQuery } from '../../src/engine/algebra/relation.ts'
@@ -122,16 +123,22 @@ interface Ran {
   /** Rows that are final, or the latest of each key. */
   readonly rows: readonly string[]
   readonly open: readonly string[]
+  /** How often rows came when something was on the disk. */
+  readonly spilled: number
 }
 
-/** Runs a query over the log: cut anew, and stopped and restored now and then. */
-function run(query: LiveQuery, shape: Shape, log: Log, random: Random, isToEnd: boolean): Ran {
-  let chain = new Chain(query, () => SHAPE, shape)
+/** Runs a query over the log: cut anew, and stopped and restored now and then; with so much memory, the rest on the disk. */
+function run(query: LiveQuery, shape: Shape, log: Log, random: Random, isToEnd: boolean, memoryBytes = Number.POSITIVE_INFINITY): Ran {
+  const isTight = memoryBytes < Number.POSITIVE_INFINITY
+  const scratch = isTight ? memoryScratch() : null
+  const open = (): Chain => new Chain(query, () => SHAPE, shape, null, scratch)
+  let chain = open()
   chain.restore(null)
   const out: ColumnBatch[] = []
   const keep = (batch: ColumnBatch | null): void => {
     if (batch) out.push({ ...batch, shape })
   }
+  let spilled = 0
   const cuts = new OpenCuts()
   const closeCuts = (): void => {
     for (const [read, then] of cuts.close()) assert.deepEqual(read, then)
@@ -143,7 +150,7 @@ function run(query: LiveQuery, shape: Shape, log: Log, random: Random, isToEnd: 
     }
     closeCuts()
     const saved = asStored(chain.save())
-    chain = new Chain(query, () => SHAPE, shape)
+    chain = open()
     chain.restore(saved)
   }
   for (const { batch, out: rows, watermarkUs } of log.reads) {
@@ -156,18 +163,30 @@ function run(query: LiveQuery, shape: Shape, log: Log, random: Random, isToEnd: 
     }
     if (random.next() < 0.7) keep(chain.changed())
     if (watermarkUs !== null && random.next() < 0.8) keep(chain.advance(watermarkUs))
+    if (isTight) {
+      keep(chain.changed())
+      chain.fit(memoryBytes)
+      if (chain.spilledBytes > 0) spilled++
+    }
     if (random.next() < 0.1) save()
   }
   keep(chain.changed())
-  const open = chain.open()
+  const provisional = chain.open()
   if (isToEnd) keep(chain.advance(Number.MAX_SAFE_INTEGER))
   closeCuts()
   const rows = out.flatMap((batch) => (query.result === 'keyed' ? [] : show(batch)))
-  return { rows: query.result === 'keyed' ? latest(out, query.key, shape) : rows, open: open ? show({ ...open, shape }) : [] }
+  return {
+    rows: query.result === 'keyed' ? latest(out, query.key, shape) : rows,
+    open: provisional ? show({ ...provisional, shape }) : [],
+    spilled,
+  }
 }
 
 const TUMBLE = 'tumble(readings, seen, INTERVAL 15 SECOND)'
 const HOP = 'hop(readings, seen, INTERVAL 5 SECOND, INTERVAL 20 SECOND)'
+
+/** Queries whose state goes to the disk where it has no room. */
+const SPILLING = /^(keyed|tumble|hop|session)/
 
 /** Every shape of the closed list. */
 const QUERIES: Readonly<Record<string, string>> = {
@@ -225,19 +244,27 @@ for (const [name, sql] of Object.entries(QUERIES)) {
     const { node } = await parser.parse(sql)
     const query = compileLive(node, () => SHAPE)
     const shape = shapeOfRelation(query.root, () => SHAPE)
-    let [closed, open] = [0, 0]
+    let [closed, open, spilled] = [0, 0, 0]
     for (const [round, log] of logs.entries()) {
       const random = seededRandom(seed + round)
       const expected = (await expectedRows(ask, query, shape, () => `readings${round}`)).sort()
       assert.ok(expected.length > 1, `only ${expected.length} rows`)
       const ended = run(query, shape, log, random, true)
       assert.deepEqual([...ended.rows].sort(), expected, `seed ${seed}`)
+      const spills = SPILLING.test(name)
+      if (spills) {
+        // Nothing at all has room, or some.
+        const tight = run(query, shape, log, random, true, round % 2 === 0 ? 1 : 500 + integer(random, 3_000))
+        assert.deepEqual([...tight.rows].sort(), expected, `with little memory, seed ${seed}`)
+        spilled += tight.spilled
+      }
       if (query.result !== 'closing') continue
       const halted = run(query, shape, log, random, false)
       assert.deepEqual([...halted.rows, ...halted.open].sort(), expected, `final and open together, seed ${seed}`)
       closed += halted.rows.length
       open += halted.open.length
     }
+    if (SPILLING.test(name)) assert.ok(spilled > 20, `something was spilled ${spilled} times`)
     if (query.result === 'closing') assert.ok(closed > 0 && open > 0, `${closed} rows were final, ${open} open`)
   })
 }

@@ -1,6 +1,7 @@
 // What every aggregate keeps, by group. States are merged in any order and give the same result: that is what makes windows
 // of panes, sessions and batch cuts safe. PROTOCOL rule 10.
 import type { Column } from '../../schema/batch.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 
 /** One aggregate over all groups of a table. Groups are numbers; a group that no row reached has the empty state. */
 export interface AggregateState {
@@ -14,6 +15,9 @@ export interface AggregateState {
   column(groups: Int32Array, count: number): Column
   /** Back to the empty state. */
   clear(group: number): void
+  /** The state of a group into a record, and out of one into a group that has the empty state. */
+  write(group: number, out: RecordWriter): void
+  read(group: number, from: RecordReader): void
   /** About how many of memory. */
   readonly bytes: number
   /** For checkpoints; groups below `size`. */

@@ -2,6 +2,7 @@
 // most 256, which is exact. The result depends on the set of values alone. Source: Flajolet et al., "HyperLogLog: the analysis
 // of a near-optimal cardinality estimation algorithm" (2007). DuckDB's own sketch has other registers: figures differ a little.
 import type { Column } from '../../schema/batch.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import { hashColumn } from './key-table.ts'
 
@@ -13,6 +14,9 @@ const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
 /** Of a sketch without content, and of a hash in a set. */
 const SKETCH_BYTES = 160
 const HASH_BYTES = 24
+
+/** In a record, in the place of how many hashes follow: registers do. */
+const FULL = -1
 
 /** A set of 64-bit hashes as [high, low] in one number of 53 bits, or registers of the longest runs of zeros. */
 type Sketch = Set<number> | Uint8Array
@@ -78,6 +82,25 @@ export class ApproximateCount implements AggregateState {
     if (!sketch) return
     this.#bytes -= sizeOf(sketch)
     this.#sketches.delete(group)
+  }
+
+  write(group: number, out: RecordWriter): void {
+    const sketch = this.#sketches.get(group)
+    const isFull = sketch instanceof Uint8Array
+    out.int(isFull ? FULL : (sketch?.size ?? 0))
+    if (isFull) out.copy(sketch, 0, REGISTERS)
+    else for (const hash of sketch ?? []) out.number(hash)
+  }
+
+  read(group: number, from: RecordReader): void {
+    const size = from.int()
+    if (size === 0) return
+    const start = from.at
+    const sketch = size === FULL ? from.bytes.slice(start, start + REGISTERS) : new Set<number>()
+    if (sketch instanceof Uint8Array) from.skip(REGISTERS)
+    else for (let i = 0; i < size; i++) sketch.add(from.number())
+    this.#sketches.set(group, sketch)
+    this.#bytes += sizeOf(sketch)
   }
 
   get bytes(): number {

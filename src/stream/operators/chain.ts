@@ -1,6 +1,7 @@
 // A live query as it runs: streams go in as column batches, pass stages without state (filters, projections) and operators with
 // state, which feed each other, and come out in the model's columns. Operators stand in the order in which rows flow, so that one
 // pass over them brings everything forward that a watermark makes final.
+import type { Scratch } from '../../core/scratch.ts'
 import { castTo, valueTypeOf } from '../../engine/algebra/coerce.ts'
 import type { Expression } from '../../engine/algebra/expression.ts'
 import { inputsOf, type LiveQuery, type NamedExpression, type Relation } from '../../engine/algebra/relation.ts'
@@ -46,16 +47,18 @@ export interface Entered {
 export class Chain {
   readonly #shapeOf: ShapeOf
   readonly #compute: ComputeRows | null
+  readonly #scratch: Scratch | null
   readonly #entries: Entry[] = []
   /** Each before those that it feeds. */
   readonly #steps: Step[] = []
 
   /**
    * `shapeOf`: columns of the streams' batches; `model`: columns of what comes out, by name where they have one, else by place.
-   * `compute`: for queries with expressions that DuckDB computes.
+   * `compute`: for queries with expressions that DuckDB computes. `scratch`: where state goes that has no room; null where none may.
    */
-  constructor(query: LiveQuery, shapeOf: ShapeOf, model: Shape, compute: ComputeRows | null = null) {
+  constructor(query: LiveQuery, shapeOf: ShapeOf, model: Shape, compute: ComputeRows | null = null, scratch: Scratch | null = null) {
     this.#shapeOf = shapeOf
+    this.#scratch = scratch
     this.#compute = compute
     this.#build(inColumnsOf(query.root, model), [], null)
   }
@@ -78,7 +81,7 @@ export class Chain {
     const shapes = inputs.map((input) => shapeOfRelation(input, this.#shapeOf))
     const follows = relation.op === 'group' && relation.replaces === true
     const isTakenBack = to?.step.relation.op === 'group' && to.step.relation.replaces === true
-    const { operator, shape } = operatorOf(relation, follows ? shapes.map(withSign) : shapes, later, isTakenBack)
+    const { operator, shape } = operatorOf(relation, follows ? shapes.map(withSign) : shapes, later, isTakenBack, this.#scratch)
     const step: Step = { relation, operator, after: stagesOf(later, shape, null), to, delayUs: delayOf(relation) }
     for (const [side, input] of inputs.entries()) this.#build(input, [], { step, side: side as 0 | 1 })
     this.#steps.push(step)
@@ -184,11 +187,26 @@ export class Chain {
     return this.#steps.reduce((sum, { operator }) => sum + operator.bytes, 0)
   }
 
+  /** What they have on the disk. */
+  get spilledBytes(): number {
+    return this.#steps.reduce((sum, { operator }) => sum + (operator.spilledBytes ?? 0), 0)
+  }
+
+  /** Takes no more memory than this, as far as operators can put the rest on the disk; after `changed`. Each has a share by its size. */
+  fit(limitBytes: number): void {
+    const sizes = this.#steps.map(({ operator }) => (operator.fit ? operator.bytes : 0))
+    const all = sizes.reduce((sum, size) => sum + size, 0)
+    const room = limitBytes - (this.bytes - all)
+    for (const [index, { operator }] of this.#steps.entries()) operator.fit?.((room * sizes[index]!) / Math.max(1, all))
+  }
+
   save(): unknown {
     return this.#steps.map(({ operator }) => operator.save())
   }
 
   restore(saved: unknown): void {
+    // What was on the disk, also for a cut that nobody read to its end.
+    this.#scratch?.close()
     for (const [index, { operator }] of this.#steps.entries()) operator.restore((saved as readonly unknown[] | null)?.[index] ?? null)
   }
 }

@@ -1,5 +1,6 @@
 // count(*), count(x), bool_and and bool_or: one number a group.
 import type { Column, NumberColumn } from '../../schema/batch.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import type { Packed } from './pack.ts'
 import { Doubles, PAGE_BITS, PAGE_MASK } from './paged.ts'
@@ -22,6 +23,14 @@ abstract class OneNumber implements AggregateState {
 
   clear(group: number): void {
     this.values.put(group, 0)
+  }
+
+  write(group: number, out: RecordWriter): void {
+    out.number(this.values.at(group))
+  }
+
+  read(group: number, from: RecordReader): void {
+    this.values.put(group, from.number())
   }
 
   get bytes(): number {

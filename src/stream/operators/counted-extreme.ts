@@ -2,10 +2,12 @@
 // extreme is looked for among them when it is asked for.
 import { INT, type ValueType } from '../../engine/algebra/expression.ts'
 import type { Column, NumberColumn } from '../../schema/batch.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import { HeldRows, NONE } from './held-rows.ts'
 import { KeyTable } from './key-table.ts'
 import type { Packed } from './pack.ts'
 import { Doubles } from './paged.ts'
+import { makeLane } from './value-lane.ts'
 
 /** Values that are not there any more are forgotten once they are this many and most of all. */
 const DEAD_MIN = 4_096
@@ -86,6 +88,37 @@ export class CountedExtreme {
     this.#counts = new Doubles()
     for (const [i, slot] of live.entries()) this.#counts.put(i, counts.at(slot))
     this.#dead = 0
+  }
+
+  write(group: number, out: RecordWriter): void {
+    const lane = this.#rows.lane(0)
+    const live: number[] = []
+    for (let slot = this.#rows.firstOf(group); slot !== NONE; slot = this.#rows.next.at(slot))
+      if (this.#counts.at(slot) !== 0) live.push(slot)
+    out.int(live.length)
+    for (const slot of live) {
+      out.number(this.#counts.at(slot))
+      lane.write(slot, out)
+    }
+  }
+
+  read(group: number, from: RecordReader): void {
+    const count = from.int()
+    if (count === 0) return
+    const values = makeLane(this.#type)
+    const counts = new Float64Array(count)
+    for (let i = 0; i < count; i++) {
+      counts[i] = from.number()
+      values.read(i, from)
+    }
+    const all = Int32Array.from({ length: count }, (_, i) => i)
+    const column = values.column(all, count)
+    const groups: NumberColumn = { kind: 'number', values: new Float64Array(count).fill(group), nulls: null }
+    const slots = this.#values.find([groups, column], null, count)
+    for (let i = 0; i < count; i++) {
+      this.#rows.add(group, 0, [column], i, 0)
+      this.#counts.put(slots[i]!, counts[i]!)
+    }
   }
 
   get bytes(): number {

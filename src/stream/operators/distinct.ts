@@ -1,10 +1,12 @@
 // count(DISTINCT x), exact: the pairs of group and value that occurred are groups of a table of their own.
 import { INT, type ValueType } from '../../engine/algebra/expression.ts'
 import { type Column, type NumberColumn, selectColumn } from '../../schema/batch.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import { KeyTable } from './key-table.ts'
 import type { Packed } from './pack.ts'
 import { Doubles, Ints } from './paged.ts'
+import { makeLane } from './value-lane.ts'
 
 const everyPair = (pairs: KeyTable): Int32Array => Int32Array.from({ length: pairs.size }, (_, pair) => pair)
 
@@ -15,8 +17,10 @@ export class CountDistinct implements AggregateState {
   readonly #ids = new Ints(-1)
   #nextId = 0
   /** By id. */
-  readonly #counts = new Doubles()
+  #counts = new Doubles()
   #dead = 0
+  /** Pairs by their ids, and where those of an id begin; null since there were others. */
+  #byId: readonly [pairs: Int32Array, starts: Int32Array] | null = null
 
   constructor(type: ValueType) {
     this.#type = type
@@ -40,6 +44,7 @@ export class CountDistinct implements AggregateState {
     let n = 0
     for (let i = 0; i < count; i++) if (values.nulls === null || values.nulls[i] === 0) kept[n++] = i
     let next = this.#pairs.size
+    this.#byId = null
     const found = this.#pairs.find([{ kind: 'number', values: ids, nulls: null }, values], kept, n)
     // A new pair has the next number when it is met first.
     for (let i = 0; i < n; i++) {
@@ -90,14 +95,55 @@ export class CountDistinct implements AggregateState {
     if (this.#dead > 64 && this.#dead * 2 > this.#pairs.size) this.#sweep()
   }
 
+  /** Pairs of nobody go, and ids are given anew, so that neither grows with groups that were cleared. */
   #sweep(): void {
-    const live = new Set<number>()
-    for (let group = 0; group < this.#ids.length; group++) live.add(this.#ids.at(group))
+    const again = new Map<number, number>()
+    const counts = new Doubles()
+    for (let group = 0; group < this.#ids.length; group++) {
+      const id = this.#ids.at(group)
+      if (id === -1) continue
+      counts.put(again.size, this.#counts.at(id))
+      this.#ids.put(group, again.size)
+      again.set(id, again.size)
+    }
     const [ids, values] = this.#columns()
-    const kept = everyPair(this.#pairs).filter((pair) => live.has(ids.values[pair]!))
+    const kept = everyPair(this.#pairs).filter((pair) => again.has(ids.values[pair]!))
+    const own = Float64Array.from(kept, (pair) => again.get(ids.values[pair]!)!)
     this.#pairs = new KeyTable([INT, this.#type])
-    this.#pairs.find([ids, values], kept, kept.length)
+    this.#pairs.find([{ kind: 'number', values: own, nulls: null }, selectColumn(values, kept, kept.length)], null, kept.length)
+    this.#counts = counts
+    this.#nextId = again.size
+    this.#byId = null
     this.#dead = 0
+  }
+
+  write(group: number, out: RecordWriter): void {
+    const id = this.#ids.at(group)
+    this.#byId ??= this.#sortById()
+    const [pairs, starts] = this.#byId
+    const [from, until] = id === -1 ? [0, 0] : [starts[id]!, starts[id + 1]!]
+    out.int(until - from)
+    for (let i = from; i < until; i++) this.#pairs.lane(1).write(pairs[i]!, out)
+  }
+
+  #sortById(): readonly [Int32Array, Int32Array] {
+    const ids = this.#columns()[0].values
+    const starts = new Int32Array(this.#nextId + 1)
+    for (const id of ids) starts[id + 1]!++
+    for (let id = 0; id < this.#nextId; id++) starts[id + 1]! += starts[id]!
+    const at = starts.slice()
+    const pairs = new Int32Array(ids.length)
+    for (let pair = 0; pair < ids.length; pair++) pairs[at[ids[pair]!]!++] = pair
+    return [pairs, starts]
+  }
+
+  read(group: number, from: RecordReader): void {
+    const count = from.int()
+    if (count === 0) return
+    const values = makeLane(this.#type)
+    for (let i = 0; i < count; i++) values.read(i, from)
+    const all = Int32Array.from({ length: count }, (_, i) => i)
+    this.#addPairs(new Float64Array(count).fill(this.#idOf(group)), values.column(all, count), count)
   }
 
   get bytes(): number {
@@ -118,6 +164,7 @@ export class CountDistinct implements AggregateState {
     const { pairs, ids, next, counts, dead } = saved as { pairs: unknown; ids: Packed; next: number; counts: Packed; dead?: number }
     this.#pairs = new KeyTable([INT, this.#type])
     this.#pairs.restore(pairs)
+    this.#byId = null
     this.#ids.restore(ids)
     this.#nextId = next
     this.#counts.restore(counts)

@@ -2,6 +2,7 @@
 // which no order of rows changes. Nulls are left out.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { Column } from '../../schema/batch.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import type { Packed } from './pack.ts'
 import { Bytes } from './paged.ts'
@@ -67,6 +68,18 @@ export class Extreme implements AggregateState {
 
   clear(group: number): void {
     this.#seen.put(group, 0)
+  }
+
+  write(group: number, out: RecordWriter): void {
+    out.byte(this.#seen.at(group))
+    if (this.#seen.at(group) === 1) for (const lane of this.#lanes) lane.write(group, out)
+  }
+
+  read(group: number, from: RecordReader): void {
+    const seen = from.byte()
+    if (seen === 0) return
+    this.#seen.put(group, seen)
+    for (const lane of this.#lanes) lane.read(group, from)
   }
 
   get bytes(): number {

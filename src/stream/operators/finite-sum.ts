@@ -1,6 +1,7 @@
 // sum and avg of doubles that may be taken away again: what is infinite or no number is counted apart, since nothing takes it out of
 // a sum.
 import type { Column, NumberColumn } from '../../schema/batch.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import { RealSum, type SumName } from './sum.ts'
 
 /** How many are no number, infinite, and infinite below zero. */
@@ -60,6 +61,18 @@ export class FiniteSum {
       else column.values[i] = above > 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
     }
     return { ...column, nulls }
+  }
+
+  write(group: number, out: RecordWriter): void {
+    this.#finite.write(group, out)
+    const others = this.#others.get(group)
+    out.byte(others ? 1 : 0)
+    for (const count of others ?? []) out.number(count)
+  }
+
+  read(group: number, from: RecordReader): void {
+    this.#finite.read(group, from)
+    if (from.byte() === 1) this.#others.set(group, [from.number(), from.number(), from.number()])
   }
 
   get bytes(): number {

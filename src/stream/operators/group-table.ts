@@ -3,6 +3,7 @@
 import type { Expression } from '../../engine/algebra/expression.ts'
 import type { Aggregate, NamedExpression } from '../../engine/algebra/relation.ts'
 import type { Column, NumberColumn } from '../../schema/batch.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import { ApproximateCount } from './approximate.ts'
 import { Count, Truth } from './count.ts'
@@ -100,6 +101,14 @@ export class AggregateStates {
     this.clear(group)
   }
 
+  write(group: number, out: RecordWriter): void {
+    for (const state of this.#states) state.write(group, out)
+  }
+
+  read(group: number, from: RecordReader): void {
+    for (const state of this.#states) state.read(group, from)
+  }
+
   columns(groups: Int32Array, count: number): Column[] {
     return this.#states.map((state) => state.column(groups, count))
   }
@@ -122,49 +131,57 @@ export class AggregateStates {
 }
 
 export class GroupTable {
-  readonly #keyCount: number
-  readonly #keys: KeyTable
+  readonly keys: KeyTable
   readonly #states: AggregateStates
 
   constructor({ keys, aggregates }: GroupLayout) {
-    this.#keyCount = keys.length
-    this.#keys = new KeyTable(keys.map(({ value }) => value.type))
+    this.keys = new KeyTable(keys.map(({ value }) => value.type))
     this.#states = new AggregateStates(aggregates)
   }
 
   get size(): number {
-    return this.#keys.size
+    return this.keys.size
   }
 
-  /** Answers the group of each row. */
-  add(columns: readonly Column[], rows: Int32Array | null, count: number): Int32Array {
-    const groups = this.#keys.find(columns.slice(0, this.#keyCount), rows, count)
-    this.#states.add(groups, columns.slice(this.#keyCount), rows, count)
-    return groups
+  add(columns: readonly Column[], rows: Int32Array | null, count: number): void {
+    this.addTo(this.keys.find(columns.slice(0, this.keys.width), rows, count), columns, rows, count)
+  }
+
+  /** `groups`: of each row. */
+  addTo(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
+    this.#states.add(groups, columns.slice(this.keys.width), rows, count)
+  }
+
+  write(group: number, out: RecordWriter): void {
+    this.#states.write(group, out)
+  }
+
+  read(group: number, from: RecordReader): void {
+    this.#states.read(group, from)
   }
 
   merge(from: GroupTable): void {
     const all = everyGroup(from.size)
-    const target = this.#keys.find(from.#keys.columns(all, all.length), null, all.length)
+    const target = this.keys.find(from.keys.columns(all, all.length), null, all.length)
     this.#states.merge(from.#states, target, all.length)
   }
 
   /** Keys, then results. */
   columns(groups: Int32Array = everyGroup(this.size), count = groups.length): Column[] {
-    return [...this.#keys.columns(groups, count), ...this.#states.columns(groups, count)]
+    return [...this.keys.columns(groups, count), ...this.#states.columns(groups, count)]
   }
 
   get bytes(): number {
-    return this.#keys.bytes + this.#states.bytes
+    return this.keys.bytes + this.#states.bytes
   }
 
   save(): unknown {
-    return { keys: this.#keys.save(), states: this.#states.save(this.size) }
+    return { keys: this.keys.save(), states: this.#states.save(this.size) }
   }
 
   restore(saved: unknown): void {
     const { keys, states } = saved as { keys: unknown; states: unknown }
-    this.#keys.restore(keys)
+    this.keys.restore(keys)
     this.#states.restore(states)
   }
 }

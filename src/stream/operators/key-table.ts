@@ -3,6 +3,7 @@
 // at different fillings, never all at once. Null equals null, NaN equals NaN and -0 equals 0, as in GROUP BY.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { BytesColumn, Column, IntegerColumn, NumberColumn } from '../../schema/batch.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { Packed } from './pack.ts'
 import { Ints } from './paged.ts'
 import { makeLane, type ValueLane } from './value-lane.ts'
@@ -63,6 +64,76 @@ export class KeyTable {
       out[i] = group
     }
     return out
+  }
+
+  /** The group of each of the first rows; -1 where there is none. */
+  lookup(columns: readonly Column[], count: number): Int32Array {
+    const out = hashesOf(columns, null, count)
+    for (let row = 0; row < count; row++) {
+      const hash = out[row]!
+      const slots = this.#slots[this.#shardOf(hash)]!
+      const mask = slots.length - 1
+      let at = (hash << 1) & mask
+      while (slots[at]! >= 0 && !(slots[at + 1] === hash && this.#isSame(slots[at]!, columns, row))) at = (at + 2) & mask
+      out[row] = slots[at]!
+    }
+    return out
+  }
+
+  /** The values of one column of the key. */
+  lane(key: number): ValueLane {
+    return this.#lanes[key]!
+  }
+
+  /** How many columns a key has. */
+  get width(): number {
+    return this.#types.length
+  }
+
+  /** The group of the key that was written there; -1 where there is none. The reader stays. */
+  groupOf(hash: number, from: RecordReader): number {
+    const { at: start } = from
+    const slots = this.#slots[this.#shardOf(hash)]!
+    const mask = slots.length - 1
+    let at = (hash << 1) & mask
+    while (slots[at]! >= 0) {
+      const isFound = slots[at + 1] === hash && this.isKey(slots[at]!, from)
+      from.at = start
+      if (isFound) break
+      at = (at + 2) & mask
+    }
+    return slots[at]!
+  }
+
+  /** A new group of the key that was written there, which has none. */
+  addRead(hash: number, from: RecordReader): number {
+    const group = this.#size++
+    const shard = this.#shardOf(hash)
+    this.#hashes.put(group, hash)
+    this.read(group, from)
+    enter(this.#slots[shard]!, group, hash)
+    this.#filled[shard]!++
+    this.#makeRoom(shard)
+    return group
+  }
+
+  hashOf(group: number): number {
+    return this.#hashes.at(group)
+  }
+
+  write(group: number, out: RecordWriter): void {
+    for (const lane of this.#lanes) lane.write(group, out)
+  }
+
+  /** Puts the very value there that was written, of several that are one key. */
+  read(group: number, from: RecordReader): void {
+    for (const lane of this.#lanes) lane.read(group, from)
+  }
+
+  /** Whether what was written there is the key of the group; goes anywhere within it. */
+  isKey(group: number, from: RecordReader): boolean {
+    for (const lane of this.#lanes) if (!lane.isSame(group, from)) return false
+    return true
   }
 
   #isSame(group: number, columns: readonly Column[], row: number): boolean {

@@ -1,4 +1,5 @@
 // From a logical operator with state to the one that runs, and the columns that it gives.
+import type { Scratch } from '../../core/scratch.ts'
 import { columnsIn } from '../../engine/algebra/expression.ts'
 import type { FrameRelation, GroupRelation, JoinRelation, LagRelation, Relation, TopRelation } from '../../engine/algebra/relation.ts'
 import { fieldOf, type Shape } from '../../schema/type.ts'
@@ -33,11 +34,20 @@ interface Made {
   readonly shape: Shape
 }
 
-/** `later`: what reads its rows before another operator does; `isTakenBack`: a group over them wants to be told of rows that are replaced. */
-export function operatorOf(relation: Stateful, inputs: readonly Shape[], later: readonly Relation[], isTakenBack: boolean): Made {
+/**
+ * `later`: what reads its rows before another operator does; `isTakenBack`: a group over them wants to be told of rows that are
+ * replaced; `scratch`: where state goes that has no room, null where none may.
+ */
+export function operatorOf(
+  relation: Stateful,
+  inputs: readonly Shape[],
+  later: readonly Relation[],
+  isTakenBack: boolean,
+  scratch: Scratch | null,
+): Made {
   switch (relation.op) {
     case 'group':
-      return groupOperator(relation, inputs[0]!, isTakenBack)
+      return groupOperator(relation, inputs[0]!, isTakenBack, scratch)
     case 'join':
       return { operator: joinOperator(relation, inputs[0]!, inputs[1]!), shape: joinShape(relation.kind, inputs[0]!, inputs[1]!) }
     case 'lag':
@@ -45,7 +55,7 @@ export function operatorOf(relation: Stateful, inputs: readonly Shape[], later: 
     case 'frame':
       return { operator: new Frame(relation, inputs[0]!), shape: frameShape(relation, inputs[0]!) }
     case 'top':
-      return topOperator(relation, later, inputs[0]!)
+      return topOperator(relation, later, inputs[0]!, scratch)
   }
 }
 
@@ -62,33 +72,34 @@ function joinOperator(join: JoinRelation, left: Shape, right: Shape): Operator {
   }
 }
 
-function groupOperator(group: GroupRelation, input: Shape, isTakenBack: boolean): Made {
+function groupOperator(group: GroupRelation, input: Shape, isTakenBack: boolean, scratch: Scratch | null): Made {
   const { window, keys, aggregates } = group
   const shape = groupShape(group)
-  if (window === null && group.replaces) return made(new ReplacingGroup(group, input), shape, keys.length, isTakenBack)
-  if (window === null) return made(new TableGroup(group, input), shape, keys.length, isTakenBack)
-  if (window.kind === 'session') return { operator: new SessionGroup(group, window, input), shape }
+  if (window === null) {
+    const operator = group.replaces ? new ReplacingGroup(group, input, scratch) : new TableGroup(group, input, scratch)
+    if (!isTakenBack) return { operator, shape }
+    return { operator: new Retracting(operator, shape, keys.length, scratch), shape: { fields: [...shape.fields, SIGN] } }
+  }
+  if (window.kind === 'session') return { operator: new SessionGroup(group, window, input, scratch), shape }
   const layout = groupLayout(keys, aggregates)
   const operator = new PaneOperator(
     window,
     compileProjection([window.time, ...layout.inputs], input),
     () => new GroupTable(layout),
     (table, bounds) => ({ shape, rows: table.size, columns: [...bounds(table.size), ...table.columns()] }),
+    scratch,
   )
   return { operator, shape }
 }
 
-const made = (operator: Operator, shape: Shape, keyCount: number, isTakenBack: boolean): Made =>
-  isTakenBack ? { operator: new Retracting(operator, shape, keyCount), shape: { fields: [...shape.fields, SIGN] } } : { operator, shape }
-
 /** A top keeps only what is read after it. */
-function topOperator(top: TopRelation, later: readonly Relation[], input: Shape): Made {
+function topOperator(top: TopRelation, later: readonly Relation[], input: Shape, scratch: Scratch | null): Made {
   const { window } = top
   const read = readBy(later)
   const kept = input.fields.map(({ name }) => name).filter((name) => read === null || read.has(name))
   const shape = topShape(top, { fields: kept.map((name) => fieldOf(input, name)!) })
   const isWindowed = window !== null && window.kind !== 'session'
-  return { operator: isWindowed ? windowTop(top, window, input, kept) : new TableTop(top, input, kept), shape }
+  return { operator: isWindowed ? windowTop(top, window, input, kept, scratch) : new TableTop(top, input, kept, scratch), shape }
 }
 
 /** Columns that the stages read up to the first projection; null where there is none, and all of them may be read. */

@@ -44,6 +44,10 @@ export interface Operator {
   forget?(batch: ColumnBatch, rows: Int32Array | null, count: number): void
   /** No row of a stream that is still to come came before this, microseconds. */
   settle?(arrivedUs: number): void
+  /** Puts on the disk what was used least, so that no more memory is taken than this, as far as it can. No row waits in `changed`. */
+  fit?(limitBytes: number): void
+  /** What it has on the disk. */
+  readonly spilledBytes?: number
   /** Windows that are open; 0 where there are none. */
   readonly openWindows: number
   /** About how many of memory. */

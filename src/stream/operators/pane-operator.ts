@@ -1,9 +1,11 @@
 // Tumbling and hopping windows over any state that can be merged. Each row is taken once, by the pane of the width of the
 // slide that it falls into; a window is the sum of its panes, put together when the watermark passes its end. A tumbling
 // window is one pane.
+import type { Scratch } from '../../core/scratch.ts'
 import type { Window } from '../../engine/algebra/relation.ts'
 import type { Column, ColumnBatch } from '../../schema/batch.ts'
 import type { Projection } from '../expression/compile.ts'
+import { Generations, type KeyedTable } from '../spill/generations.ts'
 import { joinBatches, type Operator } from './operator.ts'
 import { splitByPane } from './panes.ts'
 
@@ -13,12 +15,10 @@ export type FixedWindow = Exclude<Window, { kind: 'session' }>
 const widthOf = (window: FixedWindow): number => (window.kind === 'instant' ? 1 : window.widthUs)
 
 /** The state of one pane. */
-export interface PaneTable {
-  add(columns: readonly Column[], rows: Int32Array | null, count: number): unknown
+export interface PaneTable extends KeyedTable {
+  /** `groups`: of each row. */
+  addTo(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void
   merge(from: this): void
-  readonly bytes: number
-  save(): unknown
-  restore(saved: unknown): void
 }
 
 interface Saved {
@@ -32,17 +32,20 @@ export class PaneOperator<Table extends PaneTable> implements Operator {
   readonly #rows: (table: Table, bounds: (count: number) => Column[]) => ColumnBatch
   readonly #slideUs: number
   readonly #widthUs: number
-  #panes = new Map<number, Table>()
+  readonly #scratch: Scratch | null
+  #panes = new Map<number, Generations<Table>>()
   /** Watermark up to which windows were given out. */
   #closedUs: number | null = null
 
-  /** `project` gives the time first, then what tables take; `rows` what comes out, with the bounds of the window. */
+  /** `project` gives the time first, then what tables take, their keys first; `rows` what comes out, with the bounds of the window. */
   constructor(
     window: FixedWindow,
     project: Projection,
     makeTable: () => Table,
     rows: (table: Table, bounds: (count: number) => Column[]) => ColumnBatch,
+    scratch: Scratch | null,
   ) {
+    this.#scratch = scratch
     this.#project = project
     this.#makeTable = makeTable
     this.#rows = rows
@@ -61,14 +64,17 @@ export class PaneOperator<Table extends PaneTable> implements Operator {
   take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
     const [time, ...columns] = this.#project(batch.columns, rows, count)
     for (const { start, rows: own, count: size } of splitByPane(time!, count, this.#slideUs)) {
-      let table = this.#panes.get(start)
-      if (!table) {
-        table = this.#makeTable()
-        this.#panes.set(start, table)
-      }
-      table.add(columns, own, size)
+      const pane = this.#panes.get(start) ?? this.#begin(start)
+      const groups = pane.find(columns.slice(0, pane.table.keys.width), own, size)
+      pane.table.addTo(groups, columns, own, size)
     }
     return null
+  }
+
+  #begin(start: number): Generations<Table> {
+    const pane = new Generations(this.#makeTable, this.#scratch)
+    this.#panes.set(start, pane)
+    return pane
   }
 
   /** Starts of windows that have a pane and end after `afterUs` and not after `untilUs`, in order. */
@@ -86,59 +92,75 @@ export class PaneOperator<Table extends PaneTable> implements Operator {
   advance(watermarkUs: number): ColumnBatch | null {
     // A row that was re-driven into a window that was given out makes a row of its own where a window is one pane.
     const afterUs = this.#slideUs === this.#widthUs ? null : this.#closedUs
-    const rows = joinBatches(this.#windows(afterUs, watermarkUs).map((start) => this.#rowsOf(start)))
-    for (const pane of this.#panes.keys()) if (pane + this.#widthUs <= watermarkUs) this.#panes.delete(pane)
+    const rows = joinBatches(this.#windows(afterUs, watermarkUs).flatMap((start) => this.#rowsOf(start) ?? []))
+    for (const [start, pane] of this.#panes) {
+      if (start + this.#widthUs > watermarkUs) continue
+      pane.close()
+      this.#panes.delete(start)
+    }
     this.#closedUs = Math.max(this.#closedUs ?? watermarkUs, watermarkUs)
     return rows
   }
 
   open(): ColumnBatch | null {
-    return joinBatches(this.#windows(this.#closedUs, null).map((start) => this.#rowsOf(start)))
+    return joinBatches(this.#windows(this.#closedUs, null).flatMap((start) => this.#rowsOf(start) ?? []))
   }
 
   changed(): null {
     return null
   }
 
-  #rowsOf(start: number): ColumnBatch {
+  #rowsOf(start: number): ColumnBatch | null {
     const bound = (us: number, count: number): Column => ({
       kind: 'integer',
       values: new Float64Array(count).fill(us),
       big: null,
       nulls: null,
     })
-    return this.#rows(this.#tableOf(start), (count) => [bound(start, count), bound(start + this.#widthUs, count)])
+    const bounds = (count: number): Column[] => [bound(start, count), bound(start + this.#widthUs, count)]
+    return joinBatches(Array.from(this.#tablesOf(start), (table) => this.#rows(table, bounds)))
   }
 
-  #tableOf(start: number): Table {
-    if (this.#slideUs === this.#widthUs) return this.#panes.get(start)!
-    const whole = this.#makeTable()
-    for (let pane = start; pane < start + this.#widthUs; pane += this.#slideUs) {
-      const part = this.#panes.get(pane)
-      if (part) whole.merge(part)
+  /** Of a window: a group is in one of them. */
+  *#tablesOf(start: number): Generator<Table> {
+    if (this.#slideUs === this.#widthUs) {
+      yield* this.#panes.get(start)!.parts()
+      return
     }
-    return whole
+    const whole = this.#makeTable()
+    for (let pane = start; pane < start + this.#widthUs; pane += this.#slideUs)
+      for (const part of this.#panes.get(pane)?.parts() ?? []) whole.merge(part)
+    yield whole
+  }
+
+  /** Each pane has a share by its size. */
+  fit(limitBytes: number): void {
+    const { bytes } = this
+    if (bytes === 0) return
+    for (const pane of this.#panes.values()) pane.fit((limitBytes * pane.bytes) / bytes)
   }
 
   get bytes(): number {
     let bytes = 0
-    for (const table of this.#panes.values()) bytes += table.bytes
+    for (const pane of this.#panes.values()) bytes += pane.bytes
+    return bytes
+  }
+
+  get spilledBytes(): number {
+    let bytes = 0
+    for (const pane of this.#panes.values()) bytes += pane.spilledBytes
     return bytes
   }
 
   save(): Saved {
-    return { closedUs: this.#closedUs, panes: [...this.#panes].map(([start, table]) => [start, table.save()]) }
+    return { closedUs: this.#closedUs, panes: [...this.#panes].map(([start, pane]) => [start, pane.save()]) }
   }
 
   restore(saved: unknown): void {
     const { closedUs, panes } = (saved as Saved | null) ?? { closedUs: null, panes: [] }
     this.#closedUs = closedUs
-    this.#panes = new Map(
-      panes.map(([start, state]) => {
-        const table = this.#makeTable()
-        table.restore(state)
-        return [start, table]
-      }),
-    )
+    this.#panes = new Map()
+    // Checkpoints of before had the table alone.
+    for (const [start, state] of panes) this.#begin(start).restore('table' in (state as object) ? state : { table: state })
   }
 }

@@ -1,10 +1,13 @@
 // Groups over rows that are replaced: rows with the sign 1 are added to the aggregates of their key, rows with -1 are taken away
 // again. What is grouped by never changes in a row that is replaced, so no group becomes empty.
+import type { Scratch } from '../../core/scratch.ts'
 import type { Expression } from '../../engine/algebra/expression.ts'
 import type { Aggregate, GroupRelation } from '../../engine/algebra/relation.ts'
 import type { Column, ColumnBatch, NumberColumn } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
+import { Generations, type KeyedTable } from '../spill/generations.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import { Count } from './count.ts'
 import { CountedExtreme } from './counted-extreme.ts'
 import { FiniteSum } from './finite-sum.ts'
@@ -20,6 +23,8 @@ export interface Removable {
   add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void
   remove(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void
   column(groups: Int32Array, count: number): Column
+  write(group: number, out: RecordWriter): void
+  read(group: number, from: RecordReader): void
   readonly bytes: number
   save(size: number): unknown
   restore(saved: unknown): void
@@ -31,26 +36,56 @@ function stateOf({ function: name, of }: Aggregate): Removable {
   return of[0]!.type.kind === 'double' ? new FiniteSum(name as 'sum' | 'avg') : new ExactSum(name as 'sum' | 'avg', of[0]!.type)
 }
 
+class RemovableTable implements KeyedTable {
+  readonly keys: KeyTable
+  readonly states: readonly Removable[]
+
+  constructor({ keys, aggregates }: GroupRelation) {
+    this.keys = new KeyTable(keys.map(({ value }) => value.type))
+    this.states = aggregates.map(stateOf)
+  }
+
+  columns(groups: Int32Array): Column[] {
+    return [...this.keys.columns(groups, groups.length), ...this.states.map((state) => state.column(groups, groups.length))]
+  }
+
+  write(group: number, out: RecordWriter): void {
+    for (const state of this.states) state.write(group, out)
+  }
+
+  read(group: number, from: RecordReader): void {
+    for (const state of this.states) state.read(group, from)
+  }
+
+  get bytes(): number {
+    return this.states.reduce((sum, { bytes }) => sum + bytes, this.keys.bytes)
+  }
+
+  save(): unknown {
+    return { keys: this.keys.save(), states: this.states.map((state) => state.save(this.keys.size)) }
+  }
+
+  restore(saved: unknown): void {
+    const { keys, states } = saved as { keys: unknown; states: readonly unknown[] }
+    this.keys.restore(keys)
+    for (const [index, state] of this.states.entries()) state.restore(states[index])
+  }
+}
+
 export class ReplacingGroup implements Operator {
   readonly openWindows = 0
   readonly #group: GroupRelation
   readonly #project: Projection
   readonly #shape: Shape
-  #keys: KeyTable
-  #states: readonly Removable[]
+  readonly #groups: Generations<RemovableTable>
   #changed = new Set<number>()
 
-  constructor(group: GroupRelation, input: Shape) {
+  constructor(group: GroupRelation, input: Shape, scratch: Scratch | null) {
     this.#group = group
     const sign: Expression = { op: 'column', name: SIGN.name, type: SIGN.type, optional: false }
     this.#project = compileProjection([sign, ...groupLayout(group.keys, group.aggregates).inputs], input)
     this.#shape = groupShape(group)
-    this.#keys = this.#makeKeys()
-    this.#states = group.aggregates.map(stateOf)
-  }
-
-  #makeKeys(): KeyTable {
-    return new KeyTable(this.#group.keys.map(({ value }) => value.type))
+    this.#groups = new Generations(() => new RemovableTable(group), scratch)
   }
 
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
@@ -60,7 +95,8 @@ export class ReplacingGroup implements Operator {
   take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
     const [sign, ...columns] = this.#project(batch.columns, rows, count)
     const size = this.#group.keys.length
-    const groups = this.#keys.find(columns.slice(0, size), null, count)
+    const groups = this.#groups.find(columns.slice(0, size), null, count)
+    const { states } = this.#groups.table
     for (const group of groups) this.#changed.add(group)
     const { values } = sign as NumberColumn
     let at = size
@@ -77,8 +113,8 @@ export class ReplacingGroup implements Operator {
         }
         if (n === 0) continue
         const reached = Int32Array.from(kept.subarray(0, n), (row) => groups[row]!)
-        if (wanted === 1) this.#states[index]!.add(reached, own, kept, n)
-        else this.#states[index]!.remove(reached, own, kept, n)
+        if (wanted === 1) states[index]!.add(reached, own, kept, n)
+        else states[index]!.remove(reached, own, kept, n)
       }
     }
     return null
@@ -96,30 +132,30 @@ export class ReplacingGroup implements Operator {
     if (this.#changed.size === 0) return null
     const groups = Int32Array.from(this.#changed)
     this.#changed.clear()
-    const columns = [...this.#keys.columns(groups, groups.length), ...this.#states.map((state) => state.column(groups, groups.length))]
-    return { shape: this.#shape, rows: groups.length, columns }
+    return { shape: this.#shape, rows: groups.length, columns: this.#groups.table.columns(groups) }
+  }
+
+  /** What has changed holds groups of the young table. */
+  fit(limitBytes: number): void {
+    if (this.#changed.size === 0) this.#groups.fit(limitBytes)
   }
 
   get bytes(): number {
-    return this.#states.reduce((sum, { bytes }) => sum + bytes, this.#keys.bytes)
+    return this.#groups.bytes
+  }
+
+  get spilledBytes(): number {
+    return this.#groups.spilledBytes
   }
 
   save(): unknown {
-    return {
-      keys: this.#keys.save(),
-      states: this.#states.map((state) => state.save(this.#keys.size)),
-      changed: [...this.#changed],
-    }
+    return { ...this.#groups.save(), changed: [...this.#changed] }
   }
 
   restore(saved: unknown): void {
-    this.#keys = this.#makeKeys()
-    this.#states = this.#group.aggregates.map(stateOf)
-    this.#changed = new Set()
-    if (saved === null) return
-    const { keys, states, changed } = saved as { keys: unknown; states: readonly unknown[]; changed: readonly number[] }
-    this.#keys.restore(keys)
-    for (const [index, state] of this.#states.entries()) state.restore(states[index])
+    const { changed = [] } = (saved as { changed?: readonly number[] } | null) ?? {}
+    // Checkpoints of before had the table beside what has changed.
+    this.#groups.restore(saved === null || 'table' in (saved as object) ? saved : { table: saved })
     this.#changed = new Set(changed)
   }
 }

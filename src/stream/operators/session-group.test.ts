@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { integer, seededRandom, systemRandom } from '../../core/random.ts'
+import { memoryScratch } from '../../core/scratch.ts'
 import type { Expression } from '../../engine/algebra/expression.ts'
 import type { GroupRelation, Window } from '../../engine/algebra/relation.ts'
 import { type ColumnBatch, valueAt } from '../../schema/batch.ts'
@@ -56,42 +57,61 @@ function expectedOf(rows: readonly (readonly [number, number, number])[]): strin
   })
 }
 
-test('sessions equal those of the sorted rows, across joins, restarts and forgotten keys', () => {
-  const seed = integer(systemRandom, 1e9)
-  console.log(`seed ${seed}`)
-  const random = seededRandom(seed)
-  let operator = new SessionGroup(GROUP, WINDOW, SHAPE)
-  operator.restore(null)
-  const rows: (readonly [number, number, number])[] = []
-  const closed: string[] = []
-  let time = 0
-  let watermark = 0
-  for (let batch = 0; batch < 150; batch++) {
-    // Keys move on: most are never seen again.
-    const own = Array.from({ length: 100 }, () => {
-      time += integer(random, 6)
-      return [
-        Math.max(watermark, time - integer(random, DISORDER)),
-        Math.floor(time / 12) + integer(random, 25),
-        integer(random, 5),
-      ] as const
-    })
-    rows.push(...own)
-    const plain: Plain[][] = own.map(([seen, key, n]) => [BigInt(seen), key, n])
-    operator.take(batchOf(SHAPE, plain), null, plain.length)
-    if (random.next() < 0.2) {
-      const saved = asStored(operator.save())
-      operator = new SessionGroup(GROUP, WINDOW, SHAPE)
-      operator.restore(saved)
+for (const memoryBytes of [Number.POSITIVE_INFINITY, 8_000, 1])
+  test(`sessions equal those of the sorted rows, across joins, restarts and forgotten keys: memory ${memoryBytes}`, () => {
+    const seed = integer(systemRandom, 1e9)
+    console.log(`seed ${seed}`)
+    const random = seededRandom(seed)
+    const scratch = memoryScratch()
+    let operator = new SessionGroup(GROUP, WINDOW, SHAPE, scratch)
+    operator.restore(null)
+    let spilled = 0
+    const rows: (readonly [number, number, number])[] = []
+    const closed: string[] = []
+    let time = 0
+    let watermark = 0
+    for (let batch = 0; batch < 150; batch++) {
+      // Keys move on: most are never seen again.
+      const own = Array.from({ length: 100 }, () => {
+        time += integer(random, 6)
+        return [
+          Math.max(watermark, time - integer(random, DISORDER)),
+          Math.floor(time / 12) + integer(random, 25),
+          integer(random, 5),
+        ] as const
+      })
+      rows.push(...own)
+      const plain: Plain[][] = own.map(([seen, key, n]) => [BigInt(seen), key, n])
+      operator.take(batchOf(SHAPE, plain), null, plain.length)
+      if (random.next() < 0.2) {
+        const saved = asStored(operator.save())
+        operator = new SessionGroup(GROUP, WINDOW, SHAPE, scratch)
+        operator.restore(saved)
+      }
+      watermark = Math.max(watermark, time - DISORDER)
+      closed.push(...shown(operator.advance(watermark)))
+      operator.fit(memoryBytes)
+      if (operator.spilledBytes > 0) spilled++
     }
-    watermark = Math.max(watermark, time - DISORDER)
-    closed.push(...shown(operator.advance(watermark)))
+    const open = shown(operator.open())
+    assert.equal(operator.openWindows, open.length)
+    assert.ok(closed.length > 1_000 && open.length > 0)
+    assert.deepEqual([...closed, ...open].sort(), expectedOf(rows).sort())
+    closed.push(...shown(operator.advance(Number.MAX_SAFE_INTEGER)))
+    assert.deepEqual(closed.sort(), expectedOf(rows).sort())
+    assert.equal(operator.openWindows, 0)
+    assert.equal(spilled > 100, memoryBytes < 100_000, `something was spilled ${spilled} times`)
+  })
+
+test('keys whose sessions are over are forgotten: memory stays what it was', () => {
+  const operator = new SessionGroup(GROUP, WINDOW, SHAPE)
+  operator.restore(null)
+  const sizes: number[] = []
+  for (let batch = 0; batch < 200; batch++) {
+    const plain: Plain[][] = Array.from({ length: 1_000 }, (_, i) => [BigInt(batch * GAP), batch * 1_000 + i, 1])
+    operator.take(batchOf(SHAPE, plain), null, plain.length)
+    operator.advance((batch - 1) * GAP)
+    sizes.push(operator.bytes)
   }
-  const open = shown(operator.open())
-  assert.equal(operator.openWindows, open.length)
-  assert.ok(closed.length > 1_000 && open.length > 0)
-  assert.deepEqual([...closed, ...open].sort(), expectedOf(rows).sort())
-  closed.push(...shown(operator.advance(Number.MAX_SAFE_INTEGER)))
-  assert.deepEqual(closed.sort(), expectedOf(rows).sort())
-  assert.equal(operator.openWindows, 0)
+  assert.ok(sizes[199]! <= sizes[20]! * 1.5, `${sizes[20]} bytes, then ${sizes[199]}`)
 })

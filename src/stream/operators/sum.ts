@@ -6,6 +6,7 @@ import { decimalText } from '../../schema/value-text.ts'
 import { addExact, type Exact, exactValue } from '../exact-sum.ts'
 import { overflow, unscaled } from '../expression/runtime.ts'
 import { TextSink } from '../expression/text-sink.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import type { Packed } from './pack.ts'
 import { Doubles, PAGE_BITS, PAGE_MASK } from './paged.ts'
@@ -155,6 +156,20 @@ export class ExactSum extends Counted implements AggregateState {
     this.#wide.delete(group)
   }
 
+  write(group: number, out: RecordWriter): void {
+    out.number(this.counts.at(group))
+    out.number(this.#sums.at(group))
+    const wide = this.#wide.get(group)
+    out.byte(wide === undefined ? 0 : 1)
+    if (wide !== undefined) out.string(String(wide))
+  }
+
+  read(group: number, from: RecordReader): void {
+    this.counts.put(group, from.number())
+    this.#sums.put(group, from.number())
+    if (from.byte() === 1) this.#wide.set(group, BigInt(from.string()))
+  }
+
   get bytes(): number {
     return this.counts.bytes + this.#sums.bytes + 88 * this.#wide.size
   }
@@ -184,6 +199,9 @@ function wholeAt(column: Column, row: number): bigint {
     )
   return column.kind === 'integer' && column.big ? column.big[row]! : BigInt(column.values[row]!)
 }
+
+/** An expansion may be without parts. */
+const NO_PARTS = -1
 
 export class RealSum extends Counted implements AggregateState {
   readonly #name: SumName
@@ -276,6 +294,23 @@ export class RealSum extends Counted implements AggregateState {
     this.#high.put(group, 0)
     this.#low.put(group, 0)
     this.#parts.delete(group)
+  }
+
+  write(group: number, out: RecordWriter): void {
+    const parts = this.#parts.get(group)
+    out.number(this.counts.at(group))
+    out.number(this.#high.at(group))
+    out.number(this.#low.at(group))
+    out.int(parts ? parts.length : NO_PARTS)
+    for (const part of parts ?? []) out.number(part)
+  }
+
+  read(group: number, from: RecordReader): void {
+    this.counts.put(group, from.number())
+    this.#high.put(group, from.number())
+    this.#low.put(group, from.number())
+    const parts = from.int()
+    if (parts !== NO_PARTS) this.#parts.set(group, Array.from({ length: parts }, () => from.number()) as Exact)
   }
 
   get bytes(): number {

@@ -17,6 +17,11 @@ export class TimerHeap {
     return this.#size === 0 ? Number.POSITIVE_INFINITY : this.#times[0]!
   }
 
+  /** Of memory. */
+  get bytes(): number {
+    return this.#times.byteLength + this.#slots.byteLength + this.#stamps.byteLength
+  }
+
   push(time: number, slot: number, stamp: number): void {
     this.#times = grown(this.#times, this.#size + 1)
     this.#slots = grown(this.#slots, this.#size + 1)

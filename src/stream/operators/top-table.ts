@@ -3,6 +3,7 @@
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { OrderBy, TopRelation } from '../../engine/algebra/relation.ts'
 import type { Column } from '../../schema/batch.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
 import { KeyTable } from './key-table.ts'
 import type { Packed } from './pack.ts'
@@ -32,7 +33,7 @@ const NONE = -1
 export class TopTable {
   readonly #layout: TopLayout
   readonly #order: readonly Pick<OrderBy, 'descending' | 'nullsFirst'>[]
-  readonly #keys: KeyTable
+  readonly keys: KeyTable
   #lanes: readonly ValueLane[]
   /** The best row of a partition, and those behind it where several are kept. */
   readonly #first = new Ints(NONE)
@@ -42,21 +43,30 @@ export class TopTable {
 
   constructor(layout: TopLayout) {
     this.#layout = layout
-    this.#keys = new KeyTable(layout.partition)
+    this.keys = new KeyTable(layout.partition)
     this.#lanes = layout.row.map(makeLane)
     const byLog = Array.from({ length: layout.orderCount - layout.top.order.length }, () => ({ descending: false, nullsFirst: false }))
     this.#order = [...layout.top.order, ...byLog]
   }
 
   get size(): number {
-    return this.#keys.size
+    return this.keys.size
   }
 
-  /** `columns`: partition, then row. Calls `onChange` with each partition whose rows changed, maybe several times. */
-  add(columns: readonly Column[], rows: Int32Array | null, count: number, onChange: (partition: number) => void = () => {}): void {
-    const size = this.#layout.partition.length
-    const partitions = this.#keys.find(columns.slice(0, size), rows, count)
-    const row = columns.slice(size)
+  /** `columns`: partition, then row. */
+  add(columns: readonly Column[], rows: Int32Array | null, count: number): void {
+    this.addTo(this.keys.find(columns.slice(0, this.#layout.partition.length), rows, count), columns, rows, count)
+  }
+
+  /** `partitions`: of each row. Calls `onChange` with each whose rows changed, maybe several times. */
+  addTo(
+    partitions: Int32Array,
+    columns: readonly Column[],
+    rows: Int32Array | null,
+    count: number,
+    onChange: (partition: number) => void = () => {},
+  ): void {
+    const row = columns.slice(this.#layout.partition.length)
     for (let i = 0; i < count; i++) if (this.#put(partitions[i]!, row, rows === null ? i : rows[i]!)) onChange(partitions[i]!)
   }
 
@@ -158,7 +168,7 @@ export class TopTable {
     const owners: number[] = []
     const slots: number[] = []
     const ranks: number[] = []
-    const each = partitions ?? Int32Array.from({ length: this.#keys.size }, (_, partition) => partition)
+    const each = partitions ?? Int32Array.from({ length: this.keys.size }, (_, partition) => partition)
     if (this.#more.size === 0) {
       const own = Int32Array.from(each, (partition) => this.#first.at(partition))
       const values = new Float64Array(each.length).fill(1)
@@ -181,17 +191,33 @@ export class TopTable {
   }
 
   #columnsOf(partitions: Int32Array, slots: Int32Array): Column[] {
-    return [...this.#keys.columns(partitions, partitions.length), ...this.#lanes.map((lane) => lane.column(slots, slots.length))]
+    return [...this.keys.columns(partitions, partitions.length), ...this.#lanes.map((lane) => lane.column(slots, slots.length))]
+  }
+
+  write(partition: number, out: RecordWriter): void {
+    const kept = [this.#first.at(partition), ...(this.#more.get(partition) ?? [])]
+    out.int(kept.length)
+    for (const slot of kept) for (const lane of this.#lanes) lane.write(slot, out)
+  }
+
+  read(partition: number, from: RecordReader): void {
+    const kept = Array.from({ length: from.int() }, () => {
+      const slot = this.#free.pop() ?? this.#rows++
+      for (const lane of this.#lanes) lane.read(slot, from)
+      return slot
+    })
+    this.#first.put(partition, kept[0]!)
+    if (kept.length > 1) this.#more.set(partition, kept.slice(1))
   }
 
   get bytes(): number {
-    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.#keys.bytes + this.#first.bytes + 160 * this.#more.size)
+    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.keys.bytes + this.#first.bytes + 160 * this.#more.size)
   }
 
   save(): Saved<FrozenLeaf> {
     return {
-      keys: this.#keys.save(),
-      first: this.#first.freeze(this.#keys.size),
+      keys: this.keys.save(),
+      first: this.#first.freeze(this.keys.size),
       more: [...this.#more].map(([partition, slots]) => [partition, [...slots]]),
       lanes: this.#lanes.map((lane) => lane.save(this.#rows)),
       rows: this.#rows,
@@ -201,7 +227,7 @@ export class TopTable {
 
   restore(saved: unknown): void {
     const { keys, first, more, lanes, rows, free } = saved as Saved<Packed>
-    this.#keys.restore(keys)
+    this.keys.restore(keys)
     this.#first.restore(first)
     this.#more = new Map(more.map(([partition, slots]) => [partition, [...slots]]))
     this.#lanes = this.#layout.row.map(makeLane)

@@ -1,10 +1,12 @@
 // QUALIFY row_number() or rank(): the first rows of each partition, for each window when the watermark has passed its end, or
 // for good as a keyed table whose rows are given out when they change.
+import type { Scratch } from '../../core/scratch.ts'
 import { type Expression, INT, LONG, TIMESTAMP } from '../../engine/algebra/expression.ts'
 import type { GroupRelation, TopRelation } from '../../engine/algebra/relation.ts'
-import type { ColumnBatch } from '../../schema/batch.ts'
+import type { Column, ColumnBatch } from '../../schema/batch.ts'
 import { fieldOf, type Shape } from '../../schema/type.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
+import { Generations } from '../spill/generations.ts'
 import type { Operator } from './operator.ts'
 import { type FixedWindow, PaneOperator } from './pane-operator.ts'
 import { topShape } from './shape.ts'
@@ -44,12 +46,13 @@ function make(top: TopRelation, input: Shape, kept: readonly string[], times: re
 export class TableTop implements Operator {
   readonly openWindows = 0
   readonly #made: Made
-  #table: TopTable
+  readonly #partitions: Generations<TopTable>
   #changed = new Set<number>()
 
-  constructor(top: TopRelation, input: Shape, kept: readonly string[]) {
-    this.#made = make(top, input, kept, [])
-    this.#table = new TopTable(this.#made.layout)
+  constructor(top: TopRelation, input: Shape, kept: readonly string[], scratch: Scratch | null) {
+    const made = make(top, input, kept, [])
+    this.#made = made
+    this.#partitions = new Generations(() => new TopTable(made.layout), scratch)
   }
 
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
@@ -57,7 +60,9 @@ export class TableTop implements Operator {
   }
 
   take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
-    this.#table.add(this.#made.project(batch.columns, rows, count), null, count, (partition) => this.#changed.add(partition))
+    const columns = this.#made.project(batch.columns, rows, count)
+    const partitions = this.#partitions.find(columns.slice(0, this.#made.layout.partition.length), null, count)
+    this.#partitions.table.addTo(partitions, columns, null, count, (partition) => this.#changed.add(partition))
     return null
   }
 
@@ -71,35 +76,44 @@ export class TableTop implements Operator {
 
   changed(): ColumnBatch | null {
     if (this.#changed.size === 0) return null
-    const { columns, ranks, count } = this.#table.columns(Int32Array.from(this.#changed))
+    const { columns, ranks, count } = this.#partitions.table.columns(Int32Array.from(this.#changed))
     this.#changed.clear()
     return { shape: this.#made.shape, rows: count, columns: [...columns.slice(this.#made.keptAt), ranks] }
   }
 
+  /** What has changed holds partitions of the young table. */
+  fit(limitBytes: number): void {
+    if (this.#changed.size === 0) this.#partitions.fit(limitBytes)
+  }
+
   get bytes(): number {
-    return this.#table.bytes
+    return this.#partitions.bytes
+  }
+
+  get spilledBytes(): number {
+    return this.#partitions.spilledBytes
   }
 
   save(): unknown {
-    return { table: this.#table.save(), changed: [...this.#changed] }
+    return { ...this.#partitions.save(), changed: [...this.#changed] }
   }
 
   restore(saved: unknown): void {
-    const { table, changed } = (saved as { table: unknown; changed: number[] } | null) ?? { table: null, changed: [] }
-    this.#table = new TopTable(this.#made.layout)
-    if (table) this.#table.restore(table)
+    const { changed } = (saved as { changed: number[] } | null) ?? { changed: [] }
+    this.#partitions.restore(saved)
     this.#changed = new Set(changed)
   }
 }
 
 /** For each window: rows are ranked by panes, a window by the best rows of its panes. */
-export function windowTop(top: TopRelation, window: FixedWindow, input: Shape, kept: readonly string[]): Operator {
+export function windowTop(top: TopRelation, window: FixedWindow, input: Shape, kept: readonly string[], scratch: Scratch | null): Operator {
   const { layout, project, keptAt, shape } = make(top, input, kept, [window.time])
   const makeTable = (): TopTable => new TopTable(layout)
-  return new PaneOperator(window, project, makeTable, (table, bounds) => {
+  const rows = (table: TopTable, bounds: (count: number) => Column[]): ColumnBatch => {
     const { columns, ranks, count } = table.columns(null)
     return { shape, rows: count, columns: [...columns.slice(keptAt), ...(window.kind === 'instant' ? [] : bounds(count)), ranks] }
-  })
+  }
+  return new PaneOperator(window, project, makeTable, rows, scratch)
 }
 
 /** Over the rows of windows that are given out together: their groups, numbered within each window. */

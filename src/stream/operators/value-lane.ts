@@ -3,6 +3,7 @@
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { BytesColumn, Column, IntegerColumn, NumberColumn } from '../../schema/batch.ts'
 import { laneOfValue } from '../expression/lane.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { Packed } from './pack.ts'
 import { Bytes, Doubles, Longs, PAGE_BITS, PAGE_MASK } from './paged.ts'
 import { TextMemory } from './text-memory.ts'
@@ -29,11 +30,20 @@ export interface ValueLane {
   keepExtremes(slots: Int32Array, column: Column, rows: Int32Array | null, count: number, sign: 1 | -1, seen: Bytes): void
   /** The values of some slots, in order. */
   column(slots: Int32Array, count: number): Column
+  /** The value into a record, out of one, and whether the one that comes there is the slot's as GROUP BY has it. */
+  write(slot: number, out: RecordWriter): void
+  read(slot: number, from: RecordReader): void
+  isSame(slot: number, from: RecordReader): boolean
   /** Of memory. */
   readonly bytes: number
   save(slots: number): unknown
   restore(saved: unknown): void
 }
+
+/** How a value begins in a record. */
+const NULL = 0
+const VALUE = 1
+const BIG = 2
 
 export function makeLane(type: ValueType): ValueLane {
   const lane = laneOfValue(type)
@@ -170,6 +180,22 @@ class NumberLane implements ValueLane {
     return { kind: 'number', values, nulls: this.#nulls.of(slots, count) }
   }
 
+  write(slot: number, out: RecordWriter): void {
+    out.byte(this.isNull(slot) ? NULL : VALUE)
+    if (!this.isNull(slot)) out.number(this.#values.at(slot))
+  }
+
+  read(slot: number, from: RecordReader): void {
+    const isNull = from.byte() === NULL
+    this.#nulls.put(slot, isNull)
+    if (!isNull) this.#values.put(slot, from.number())
+  }
+
+  isSame(slot: number, from: RecordReader): boolean {
+    if (from.byte() === NULL) return this.isNull(slot)
+    return compareNumbers(from.number(), this.#values.at(slot)) === 0 && !this.isNull(slot)
+  }
+
   get bytes(): number {
     return this.#values.bytes + this.#nulls.bytes
   }
@@ -259,6 +285,38 @@ class IntegerLane implements ValueLane {
     const values = new Float64Array(count)
     for (let i = 0; i < count; i++) values[i] = this.#values.at(slots[i]!)
     return { kind: 'integer', values, big: null, nulls }
+  }
+
+  write(slot: number, out: RecordWriter): void {
+    if (this.isNull(slot)) out.byte(NULL)
+    else if (this.#big) {
+      out.byte(BIG)
+      out.long(this.#big.at(slot))
+    } else {
+      out.byte(VALUE)
+      out.number(this.#values.at(slot))
+    }
+  }
+
+  read(slot: number, from: RecordReader): void {
+    const kind = from.byte()
+    this.#nulls.put(slot, kind === NULL)
+    if (kind === BIG) this.#promote().put(slot, from.long())
+    else if (kind === VALUE) {
+      const value = from.number()
+      if (this.#big) this.#big.put(slot, BigInt(value))
+      else this.#values.put(slot, value)
+    }
+  }
+
+  isSame(slot: number, from: RecordReader): boolean {
+    const kind = from.byte()
+    if (kind === NULL) return this.isNull(slot)
+    const isEqual =
+      kind === VALUE && !this.#big
+        ? from.number() === this.#values.at(slot)
+        : (kind === BIG ? from.long() : BigInt(from.number())) === this.#at(slot)
+    return isEqual && !this.isNull(slot)
   }
 
   get bytes(): number {
@@ -354,6 +412,26 @@ class BytesLane implements ValueLane {
 
   column(slots: Int32Array, count: number): Column {
     return { ...this.#texts.column(slots, count), nulls: this.#nulls.of(slots, count) }
+  }
+
+  write(slot: number, out: RecordWriter): void {
+    out.byte(this.isNull(slot) ? NULL : VALUE)
+    if (this.isNull(slot)) return
+    const { bytes, start, length } = this.#texts.at(slot)
+    out.text(bytes, start, length)
+  }
+
+  read(slot: number, from: RecordReader): void {
+    const isNull = from.byte() === NULL
+    const length = isNull ? 0 : from.int()
+    this.#nulls.put(slot, isNull)
+    this.#texts.put(slot, from.bytes, from.skip(length), length)
+  }
+
+  isSame(slot: number, from: RecordReader): boolean {
+    if (from.byte() === NULL) return this.isNull(slot)
+    const length = from.int()
+    return !this.isNull(slot) && this.#texts.holds(slot, from.bytes, from.skip(length), length)
   }
 
   get bytes(): number {
