@@ -126,7 +126,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     `SET allowed_directories = [${directories.join(', ')}]`,
     'SET enable_external_access = false',
     // The built-in cipher is called unsafe for its nonces alone, of which `parquet-keys.ts` takes care.
-    ...(options.keys ? ['SET force_mbedtls_unsafe = true', 'SET temp_file_encryption = true'] : []),
+    ...(options.keys?.hasMaster ? ['SET force_mbedtls_unsafe = true', 'SET temp_file_encryption = true'] : []),
     'CREATE SCHEMA IF NOT EXISTS tail',
     'SET lock_configuration = true',
   ]

@@ -3,6 +3,7 @@
 import type { Clock } from '../core/clock.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { systemRandom, uuidV7 } from '../core/random.ts'
+import { encryptedRelations } from '../define/encrypted.ts'
 import type { Manifest } from '../define/manifest.ts'
 import type { Engine } from '../engine/duckdb.ts'
 import { exportRows } from '../engine/export.ts'
@@ -69,6 +70,7 @@ export function makeAnswerer(parts: AnswererParts): Answerer {
       }),
     export: (caller, question, format) =>
       guarded(parts, budget, caller, question, async (secured) => {
+        await mustBeExportable(parts, secured, format)
         // It releases the question itself, at the end of the bytes or at an error before them.
         const bytes = await exportRows(secured, format, secured.params, {
           timeoutMs: settings.queryTimeoutMs,
@@ -129,6 +131,17 @@ async function guarded<T>(
     if (tellsOneBit(error)) budget.spend(caller.tokenId)
     throw withoutValues(error, id)
   }
+}
+
+/** A Parquet file is written to the disk before it is sent, which rows of an encrypted relation must not be. */
+async function mustBeExportable({ manifest }: AnswererParts, secured: Secured, format: string): Promise<void> {
+  const encrypted = encryptedRelations(manifest())
+  const name = format === 'parquet' ? secured.relations.find((relation) => encrypted.has(relation.replace(/__\w+$/, ''))) : undefined
+  if (name === undefined) return
+  await secured.release()
+  throw new MillraceError('MR_KEY_SHARED', `${name} is encrypted, and Parquet is written to the disk before it is sent`, {
+    fix: 'ask for format=arrow, csv or ndjson, which are not',
+  })
 }
 
 async function identify(parts: AnswererParts, authorization: string | undefined): Promise<Identity> {

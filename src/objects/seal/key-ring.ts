@@ -22,6 +22,8 @@ export interface KeyRing {
   /** `what` is named in the error. @throws MR_KEY_UNKNOWN naming the key */
   byId(id: Uint8Array, what: string): DataKey
   readonly entries: readonly KeyEntry[]
+  /** Whether there is a master key. */
+  readonly hasMaster: boolean
   /** Wraps all keys with the current master key, and begins a new data key for each scope. Durable when it resolves. */
   rotate(): Promise<{ readonly wrapped: number; readonly begun: number }>
 }
@@ -129,6 +131,7 @@ export async function openKeyRing(parts: Parts): Promise<KeyRing> {
         fix: 'restore keys.json from the backup that the data came from',
       })
     },
+    hasMaster: masters !== null,
     get entries() {
       return stored.map(({ wrapped: _, ...entry }) => entry)
     },
