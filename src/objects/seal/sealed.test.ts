@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { seededRandom, systemRandom } from '../../core/random.ts'
 import type { DataKey, KeyRing } from './key-ring.ts'
 import { openFile, openPiece, PIECE_BYTES, sealFile, sealPiece } from './sealed.ts'
+import { openText, sealText } from './sealed-text.ts'
 
 const keyFrom = (seed: number, scope: string): DataKey => {
   const random = seededRandom(seed)
@@ -88,6 +89,13 @@ test('a file under the name of another, or with the key id of another, is refuse
   const sealed = sealFile(key, 'a.avro', bytesOf(10), systemRandom)
   refused(sealed, 'b.avro')
   refused(Buffer.concat([sealed.subarray(0, 8), other.id, sealed.subarray(24)]))
+})
+
+test('text is sealed as text, and other text stays as it is', () => {
+  const sealed = sealText(key, 'SELECT 1 -- who', systemRandom)
+  assert.match(sealed, /^sealed:[A-Za-z0-9+/]+=*$/)
+  assert.equal(openText(ring, sealed), 'SELECT 1 -- who')
+  assert.equal(openText(ring, 'SELECT 2'), 'SELECT 2')
 })
 
 test('a piece is refused elsewhere: at another place, in another file, changed or cut', () => {
