@@ -33,12 +33,17 @@ test('many commits are one run, and the next comes after the pause', async () =>
   assert.deepEqual(ran, ['orders', 'clicks', 'orders'])
 })
 
-test('one that fails is told and does not hold up the others', async () => {
+test('one that fails is told, does not hold up the others, and is tried again after the pause', async () => {
   const { clock, ran, errors, rechecks } = opened()
   rechecks.committed('broken')
   rechecks.committed('orders')
   await clock.advance(1)
   assert.deepEqual([ran, errors.length], [['broken', 'orders'], 1])
+  await clock.advance(30_000)
+  assert.deepEqual([ran, errors.length], [['broken', 'orders', 'broken'], 2])
+  await rechecks.stop()
+  await clock.advance(60_000)
+  assert.equal(errors.length, 2)
 })
 
 test('after the stop nothing runs, whatever is committed then', async () => {

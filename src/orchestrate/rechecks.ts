@@ -31,9 +31,19 @@ export class Rechecks {
       clock.after(waitMs, () => {
         this.#armed.delete(relation)
         this.#lastMs.set(relation, clock.nowMs())
-        this.#queue = this.#queue.then(() => this.#parts.run(relation)).catch(this.#parts.onError)
+        this.#queue = this.#queue.then(() => this.#run(relation))
       }),
     )
+  }
+
+  /** One that could not run is tried again after the pause: there may be no further commit to bring it about. */
+  async #run(relation: string): Promise<void> {
+    try {
+      await this.#parts.run(relation)
+    } catch (error) {
+      this.#parts.onError(error)
+      this.committed(relation)
+    }
   }
 
   /** Forgets what is due, waits for the one that runs, and takes no more: the last flush of a node commits too. */

@@ -11,12 +11,12 @@ import type { RelationStore, WritableRelation } from '../engine/relations.ts'
 import type { LakeTable } from '../lake/types.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Shape } from '../schema/type.ts'
+import type { Delivery } from './delivery.ts'
 import { Chain } from './operators/chain.ts'
 import { batchOf } from './plain.ts'
 import { Poison } from './poison.ts'
 import { rejectedBatch } from './rejected.ts'
 import type { Cut, Sink } from './sink.ts'
-import type { Delivery } from './source.ts'
 
 /** Rows of the stream that were out since the model was deployed: in = out + rejected. */
 export interface LiveCounts {

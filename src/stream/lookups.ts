@@ -1,7 +1,8 @@
 // Of a pipeline that looks rows of streams up in tables: how far the tables must be read before rows may be taken, and which times
 // of arrival are behind all rows to come. What a row finds is thus a function of the logs, however they are read beside each
 // other. PROTOCOL rule 10: by append time. Who sees a record sees everything before it in every topic.
-import type { Delivery, StreamSource } from './source.ts'
+import type { Delivery } from './delivery.ts'
+import type { StreamSource } from './source.ts'
 
 /** One partition of one topic. */
 export interface LookedAt {

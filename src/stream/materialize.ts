@@ -7,10 +7,10 @@ import { lateName, lateShape, rejectedName } from '../define/system-columns.ts'
 import type { RelationStore, WritableRelation } from '../engine/relations.ts'
 import type { LakeTable } from '../lake/types.ts'
 import { type Column, type ColumnBatch, selectRows } from '../schema/batch.ts'
+import type { Delivery } from './delivery.ts'
 import { HotKey } from './hot-key.ts'
 import { rejectedBatch } from './rejected.ts'
 import type { Cut, Sink } from './sink.ts'
-import type { Delivery } from './source.ts'
 
 /** Records of the stream since it was deployed: in = out + late + rejected + deduplicated. */
 export interface StreamCounts {

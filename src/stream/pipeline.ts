@@ -1,48 +1,17 @@
 // The life of a pipeline: recover from the last commit, then read, apply and flush until stopped. What it does with rows is
 // its `Sink`. Everything between two commits is a function of (checkpoint, log): after any failure the pipeline starts
 // again from the commit. PROTOCOL rules 10 to 17.
-import type { Clock } from '../core/clock.ts'
 import { asMillraceError } from '../core/errors.ts'
-import { type Random, uuidV7 } from '../core/random.ts'
-import type { Lake } from '../lake/open-lake.ts'
-import type { Log } from '../log/log.ts'
-import type { Catalog } from '../store/catalog.ts'
-import type { CheckpointStore } from './checkpoint.ts'
+import { uuidV7 } from '../core/random.ts'
+import { commitCut, type PipelineState } from './commit-cut.ts'
 import { IdleWatch } from './idle.ts'
 import { Lookups } from './lookups.ts'
 import { breathe, type Round, rest } from './pace.ts'
-import { type OpenHistory, replay } from './replay.ts'
-import type { Cut, Sink } from './sink.ts'
-import type { SourceState, StreamSource } from './source.ts'
-import type { StreamEvent } from './stream-event.ts'
-
-export interface PipelineSettings {
-  readonly name: string
-  /** Fingerprint of the definition and the code: another one starts from the log's beginning or is refused by the caller. */
-  readonly code: string
-  readonly flushMs: number
-  readonly flushBytes: number
-  readonly readBytes: number
-  /** A partition without rows for this long does not hold up the others; default 30 s. */
-  readonly idleMs?: number
-  /**
-   * Name of the cursor that says which pipeline the rows of its table are of: the one that committed last. One that finds another
-   * there has nothing that is its own any more, whatever it once committed.
-   */
-  readonly owner?: string
-}
-
-export interface PipelineParts {
-  readonly clock: Clock
-  /** For how long requests with rows have kept the threads that take them busy, milliseconds; 0 where there are none. */
-  readonly intakeMs: () => number
-  readonly random: Random
-  readonly log: Log
-  readonly lake: Lake
-  readonly catalog: Catalog
-  readonly checkpoints: CheckpointStore
-  readonly onEvent: (event: StreamEvent) => void
-}
+import type { InputProgress, Rebuild } from './pipeline-progress.ts'
+import type { PipelineParts, PipelineSettings } from './pipeline-settings.ts'
+import { type OpenHistory, readHistory } from './replay.ts'
+import type { Sink } from './sink.ts'
+import type { StreamSource } from './source.ts'
 
 /** One partition of one topic that the pipeline reads. */
 interface Input {
@@ -51,37 +20,8 @@ interface Input {
   readonly partition: number
 }
 
-/** An input as others see it. */
-export interface InputProgress {
-  readonly topic: string
-  readonly partition: number
-  /** Next offset to be read. */
-  readonly position: number
-  /** Null until the last commit has been read. */
-  readonly committed: number | null
-  readonly watermarkUs: number | null
-}
-
-/** A model that is computed again. */
-export interface Rebuild {
-  /** Rows that were read from the lake. */
-  readonly historyRows: number
-  /** Records that the log has beyond; null while the lake is read. */
-  readonly leftInLog: number | null
-}
-
-interface PipelineState {
-  /** By topic. */
-  readonly sources?: Readonly<Record<string, SourceState>>
-  /** Of checkpoints from when a pipeline read one topic. */
-  readonly source?: SourceState
-  readonly sink: unknown
-}
-
 const BACKOFF_MAX_MS = 10_000
 const IDLE_MS = 30_000
-/** Times that the files of a flush are written anew when another writer of the table was faster. */
-const CONFLICT_TRY_MAX = 3
 
 export class Pipeline {
   readonly settings: PipelineSettings
@@ -300,32 +240,19 @@ export class Pipeline {
     this.#replayedRows = 0
     if (!this.#isAnew || !this.#openHistory) return
     this.#isReplaying = true
-    // Of tables the log has what the lake has not: versions that were replaced. It is read beside the streams; what is older comes first.
-    await this.#replay(this.#sources.filter(({ isTable }) => isTable))
-    await this.#replay(this.#sources.filter(({ isTable }) => !isTable))
-    if (this.#stop.signal.aborted) return
-    this.#isReplaying = false
-    await this.#sink.tick(this.watermarkUs)
-  }
-
-  async #replay(sources: readonly StreamSource[]): Promise<void> {
-    const opened = await Promise.all(sources.map(this.#openHistory!))
-    const histories = opened.filter((history) => history !== null)
-    const streams = sources.map(({ stream }) => stream)
-    for await (const { deliveries, watermarkUs } of replay(histories, streams)) {
-      for (const delivery of deliveries) {
+    await readHistory(this.#sources, this.#openHistory, {
+      isStopped: () => this.#stop.signal.aborted,
+      take: async (delivery) => {
         const input = this.#inputs.find(({ topic, partition }) => topic === delivery.topic && partition === delivery.partition)!
         await this.#lookups.before(input, delivery, (table) => this.#read(table))
         await this.#sink.apply(delivery)
         this.#replayedRows += delivery.batch.rows
-      }
-      await this.#sink.tick(watermarkUs)
-      if (this.#stop.signal.aborted) return
-    }
-    for (const [index, source] of sources.entries()) {
-      const history = opened[index]
-      if (history) await source.restore(history.offsets, history.state)
-    }
+      },
+      tick: (watermarkUs) => this.#sink.tick(watermarkUs),
+    })
+    if (this.#stop.signal.aborted) return
+    this.#isReplaying = false
+    await this.#sink.tick(this.watermarkUs)
   }
 
   async #loop(onProgress: () => void): Promise<void> {
@@ -419,14 +346,20 @@ export class Pipeline {
     const startedMs = this.#parts.clock.monotonicMs()
     // From cut to cut: a row waits for one interval and one flush, however long the flush before took.
     this.#lastCutMs = startedMs
-    const offsets = this.#positions
-    const sources = Object.fromEntries(this.#sources.map((source) => [source.topic, source.save()]))
+    const positions = this.#positions
+    const at = {
+      generation: this.#generation,
+      offsets: this.#inputs.map(({ topic, partition }, index) => ({ topic, partition, next: positions[index]! })),
+      sources: Object.fromEntries(this.#sources.map((source) => [source.topic, source.save()])),
+      before: this.#checkpoint,
+    }
     const rows = this.#sink.pendingRows
     const cut = await this.#sink.cut()
     const asked = this.#flushAsked.splice(0)
-    this.#flushing = this.#commit(cut, offsets, sources)
-      .then((tables) => {
-        this.#flushed = offsets
+    this.#flushing = commitCut(this.#parts, this.settings, at, cut)
+      .then(({ checkpoint, tables }) => {
+        this.#checkpoint = checkpoint
+        this.#flushed = positions
         for (const resolve of this.#rebuilding.splice(0)) resolve()
         this.#isAnew = false
         onProgress()
@@ -441,31 +374,6 @@ export class Pipeline {
         for (const resolve of asked) resolve()
         this.#wake?.()
       })
-  }
-
-  async #commit(cut: Cut, offsets: readonly number[], sources: Readonly<Record<string, SourceState>>): Promise<string[]> {
-    const { checkpoints, lake } = this.#parts
-    const { name, code, owner } = this.settings
-    const state: PipelineState = { sources, sink: cut.state }
-    const location = await checkpoints.write(name, state, this.#checkpoint)
-    const pipeline = {
-      name,
-      generation: this.#generation,
-      offsets: this.#inputs.map(({ topic, partition }, index) => ({ topic, partition, next: offsets[index]! })),
-      checkpoint: { location, code },
-    }
-    for (let attempt = 1; ; attempt++) {
-      const changes = await cut.changes()
-      try {
-        const { tables } = await lake.commit(changes, { pipeline, ...(owner ? { cursors: [{ name: owner, value: name }] } : {}) })
-        this.#checkpoint = location
-        await cut.publish(tables)
-        await checkpoints.prune(name, location)
-        return changes.map((change) => change.table)
-      } catch (error) {
-        if (asMillraceError(error).code !== 'MR_LAKE_CONFLICT' || attempt === CONFLICT_TRY_MAX) throw error
-      }
-    }
   }
 
   /** Sleeps until a partition has more, a flush is due or asked for, or the pipeline stops. */

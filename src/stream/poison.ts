@@ -1,9 +1,9 @@
 // Rows on which an expression of a live model fails: found by halves, among the expressions that are computed before any state
 // changes. What fails depends on the row alone, so every replay sets the same rows aside.
 import { asMillraceError } from '../core/errors.ts'
+import type { Delivery } from './delivery.ts'
 import type { Chain } from './operators/chain.ts'
 import type { RejectedRow } from './rejected.ts'
-import type { Delivery } from './source.ts'
 import { rowReader } from './value.ts'
 
 export class Poison {

@@ -4,7 +4,8 @@
 import type { ColumnBatch } from '../schema/batch.ts'
 import { selectRows } from '../schema/batch.ts'
 import { Classifier } from './classify.ts'
-import type { Delivery, SourceState, SourceStream, StreamSource } from './source.ts'
+import type { Delivery } from './delivery.ts'
+import type { SourceState, SourceStream, StreamSource } from './source.ts'
 
 /** What the pipeline of a stream has committed: rows below `offsets` are in its table, and none above is read from there. */
 export interface TopicHistory {
@@ -51,6 +52,32 @@ export async function* replay(histories: readonly TopicHistory[], streams: reado
     }
   } finally {
     for (const { rows } of readers) await rows.return?.()
+  }
+}
+
+/** One who takes what is replayed. */
+export interface HistoryTaker {
+  take(delivery: Delivery): Promise<void>
+  tick(watermarkUs: number | null): Promise<void>
+  isStopped(): boolean
+}
+
+/** Takes a pipeline through the history of its sources, which stand then where it ends: the log goes on from there. */
+export async function readHistory(sources: readonly StreamSource[], open: OpenHistory, taker: HistoryTaker): Promise<void> {
+  // Of tables the log has what the lake has not: versions that were replaced. It is read beside the streams; what is older comes first.
+  for (const some of [sources.filter(({ isTable }) => isTable), sources.filter(({ isTable }) => !isTable)]) {
+    const opened = await Promise.all(some.map(open))
+    const histories = opened.filter((history) => history !== null)
+    const streams = some.map(({ stream }) => stream)
+    for await (const { deliveries, watermarkUs } of replay(histories, streams)) {
+      for (const delivery of deliveries) await taker.take(delivery)
+      await taker.tick(watermarkUs)
+      if (taker.isStopped()) return
+    }
+    for (const [index, source] of some.entries()) {
+      const history = opened[index]
+      if (history) await source.restore(history.offsets, history.state)
+    }
   }
 }
 

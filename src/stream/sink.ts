@@ -1,7 +1,7 @@
 // What a pipeline does with the rows that it reads: the boundary between reading a log in order, which is the same for all, and
 // a table of rows, user code or operators behind it. The sink's state and files go into the pipeline's one commit.
 import type { LakeTable, TableChange } from '../lake/types.ts'
-import type { Delivery } from './source.ts'
+import type { Delivery } from './delivery.ts'
 
 /** What was frozen at a cut of the log and goes into one commit. */
 export interface Cut {

@@ -1,6 +1,6 @@
 // What a pipeline tells about itself: hints for metrics, alerts and those who wait; nothing relies on one.
 import type { MillraceError } from '../core/errors.ts'
-import type { Delivery } from './source.ts'
+import type { Delivery } from './delivery.ts'
 
 export type StreamEvent =
   | { readonly kind: 'applied'; readonly pipeline: string; readonly partition: number; readonly delivery: Delivery; readonly lag: number }

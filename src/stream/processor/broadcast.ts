@@ -1,7 +1,8 @@
 // What partitions have been told of broadcast tables. Each partition of the input reads a table's topic for itself, up to the time
 // at which its own records came, so that all it sees before a record is what had come before it: a function of the two logs,
 // however they are read. PROTOCOL rule 10: by append time. Who sees a record sees everything before it in every topic.
-import type { Delivery, StreamSource } from '../source.ts'
+import type { Delivery } from '../delivery.ts'
+import type { StreamSource } from '../source.ts'
 import type { Told } from './host.ts'
 
 /** A partition's reading of one table: what was read and is not told yet, and where the rest begins. */

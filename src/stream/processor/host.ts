@@ -3,7 +3,7 @@
 import type { Refusal } from '../../log/refusal.ts'
 import type { ColumnBatch } from '../../schema/batch.ts'
 import type { Instant } from '../../schema/instant.ts'
-import type { Control, Delivery } from '../source.ts'
+import type { Control, Delivery } from '../delivery.ts'
 
 /** What user code is given as `context`. */
 export interface CallContext {

@@ -1,6 +1,6 @@
 // Records for a host: what a delivery holds of use to a processor, and how it is cut so that one record stands alone.
 import type { StreamManifest } from '../../define/manifest.ts'
-import type { Delivery } from '../source.ts'
+import type { Delivery } from '../delivery.ts'
 import type { Round, Skipped, Told } from './host.ts'
 
 export function roundOf(delivery: Delivery, input: StreamManifest, skipped: readonly Skipped[], told: readonly Told[] = []): Round {

@@ -1,0 +1,150 @@
+// Batches of the log as parts of a delivery: rows are scanned, a run of one shape at once, and what a quarantine check refuses
+// is set aside; keys that have gone, decisions and refusals of the door stand between them.
+import type { LogBatch } from '../log/log.ts'
+import { rawText } from '../log/refusal.ts'
+import { type ColumnBatch, selectRows } from '../schema/batch.ts'
+import type { Scan, Scanner } from '../schema/scan/scanner.ts'
+import type { Shape } from '../schema/type.ts'
+import { decisionsOf } from './control.ts'
+import { deletedKeys } from './deleted-keys.ts'
+import { type RejectedRow, rejectedFromDoor, rejectedFromScan } from './rejected.ts'
+import type { FailedCheck } from './row-checks.ts'
+
+export interface RowsPart {
+  readonly kind: 'rows'
+  readonly batch: ColumnBatch
+  readonly offsets: Float64Array
+  readonly appendMs: Float64Array
+  readonly redriven: Uint8Array | null
+  readonly rejected: readonly RejectedRow[]
+}
+
+export type Part =
+  | RowsPart
+  | { readonly kind: 'rejects'; readonly rows: readonly RejectedRow[] }
+  | { readonly kind: 'deletes'; readonly batch: ColumnBatch }
+  | { readonly kind: 'control'; readonly watermarkUs: number | null; readonly offset: number; readonly appendMs: number }
+
+export interface PartSettings {
+  readonly scanner: Scanner
+  /** Columns of the parts; may be some of the scanner's, which then reads no more of a row than that. */
+  readonly shape: Shape
+  /** Of a keyed table: the columns of its key. */
+  readonly key: readonly string[]
+  readonly failedCheck: FailedCheck
+}
+
+export class PartReader {
+  readonly #settings: PartSettings
+  readonly #isPart: boolean
+
+  constructor(settings: PartSettings) {
+    this.#settings = settings
+    this.#isPart = settings.shape.fields.length < settings.scanner.shape.fields.length
+  }
+
+  /** What the batches have of the offsets [from, until); rows of one shape that follow each other are one part. */
+  read(batches: readonly LogBatch[], from: number, until: number): Part[] {
+    const parts: Part[] = []
+    for (let i = 0; i < batches.length; ) {
+      const batch = batches[i]!
+      if (batch.kind === 'control') {
+        for (const [index, { watermarkUs }] of decisionsOf(batch).entries())
+          if (batch.baseOffset + index >= from && batch.baseOffset + index < until)
+            parts.push({ kind: 'control', watermarkUs, offset: batch.baseOffset + index, appendMs: batch.appendTimeMs })
+        i++
+      } else if (batch.kind === 'rejects') {
+        parts.push({ kind: 'rejects', rows: rejectedFromDoor(batch).filter((row) => row.offset >= from && row.offset < until) })
+        i++
+      } else if (batch.kind === 'deletes') {
+        const { shape, key } = this.#settings
+        parts.push({ kind: 'deletes', batch: deletedKeys(batch, { from, until, shape, key }) })
+        i++
+      } else {
+        const run = [batch]
+        while (++i < batches.length && batches[i]!.kind === 'rows' && batches[i]!.fingerprint === batch.fingerprint) run.push(batches[i]!)
+        parts.push(this.#scanRun(run, from, until))
+      }
+    }
+    return parts
+  }
+
+  /** Rows of another shape of the stream are read whole, since they may not be of this one. */
+  #scan(payload: Uint8Array, trusted: boolean): Scan {
+    const { scanner, shape } = this.#settings
+    const columns = shape.fields.map(({ name }) => name)
+    if (!this.#isPart || trusted) return scanner.scan(payload, this.#isPart ? { trusted, columns } : { trusted })
+    const scan = scanner.scan(payload, { trusted })
+    const { fields } = scanner.shape
+    const own = columns.map((name) => scan.batch.columns[fields.findIndex((field) => field.name === name)]!)
+    return { ...scan, batch: { shape, rows: scan.batch.rows, columns: own } }
+  }
+
+  #scanRun(run: readonly LogBatch[], from: number, until: number): RowsPart {
+    const trusted = run[0]!.fingerprint === this.#settings.scanner.fingerprint
+    const payload = run.length === 1 ? run[0]!.payload : Buffer.concat(run.map((batch) => batch.payload))
+    const scan = this.#scan(payload, trusted)
+    const lines = run.reduce((sum, batch) => sum + batch.count, 0)
+    const lineOffset = new Float64Array(lines)
+    const lineMs = new Float64Array(lines)
+    const redriven = run.some((batch) => batch.redriveOf !== undefined) ? new Uint8Array(lines) : null
+    let line = 0
+    for (const batch of run) {
+      lineMs.fill(batch.appendTimeMs, line, line + batch.count)
+      if (redriven && batch.redriveOf !== undefined) redriven.fill(1, line, line + batch.count)
+      for (let i = 0; i < batch.count; i++) lineOffset[line++] = batch.baseOffset + i
+    }
+    return cutRows({ scan, lineOffset, lineMs, redriven, partition: run[0]!.partition, payload }, from, until, this.#settings.failedCheck)
+  }
+}
+
+interface ScannedRun {
+  readonly scan: Scan
+  readonly lineOffset: Float64Array
+  readonly lineMs: Float64Array
+  readonly redriven: Uint8Array | null
+  readonly partition: number
+  readonly payload: Uint8Array
+}
+
+/** Keeps the rows whose offsets lie in [from, until), since a batch may begin before the position, and that pass the checks. */
+function cutRows(run: ScannedRun, from: number, until: number, failedCheck: FailedCheck): RowsPart {
+  const { scan, lineOffset } = run
+  const offsetOf = (row: number): number => lineOffset[scan.lines[row]!]!
+  const isWithin = ({ offset }: RejectedRow): boolean => offset >= from && offset < until
+  const rejected = rejectedFromScan(run.partition, scan, run.payload, lineOffset, run.lineMs).filter(isWithin)
+  const kept = new Int32Array(scan.batch.rows)
+  let count = 0
+  for (let row = 0; row < scan.batch.rows; row++) {
+    if (offsetOf(row) < from || offsetOf(row) >= until) continue
+    const failed = failedCheck(scan.batch, row)
+    if (failed === null) kept[count++] = row
+    else rejected.push(setAside(run, row, failed))
+  }
+  const rows = kept.subarray(0, count)
+  const batch = count === scan.batch.rows ? scan.batch : selectRows(scan.batch, rows)
+  const pick = (values: Float64Array): Float64Array => {
+    const picked = new Float64Array(count)
+    for (let i = 0; i < count; i++) picked[i] = values[scan.lines[rows[i]!]!]!
+    return picked
+  }
+  const redriven = run.redriven && Uint8Array.from(rows, (row) => run.redriven![scan.lines[row]!]!)
+  return { kind: 'rows', batch, offsets: pick(lineOffset), appendMs: pick(run.lineMs), redriven, rejected }
+}
+
+function setAside(
+  { scan, payload, partition, lineOffset, lineMs }: ScannedRun,
+  row: number,
+  failed: { check: string; column: string },
+): RejectedRow {
+  const line = scan.lines[row]!
+  return {
+    partition,
+    offset: lineOffset[line]!,
+    appendMs: lineMs[line]!,
+    raw: rawText(payload.subarray(scan.lineStart[row]!, scan.lineEnd[row]!)),
+    code: 'MR_ROW_CHECK',
+    message: `the check ${failed.check} failed`,
+    field: failed.column,
+  }
+}
