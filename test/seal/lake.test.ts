@@ -21,12 +21,16 @@ import { writeParquet } from '../../src/engine/write.ts'
 import { ENCRYPTED } from '../../src/lake/encrypted.ts'
 import { schemaOf } from '../../src/lake/list-files.ts'
 import { toPath } from '../../src/lake/location.ts'
-import { type Lake, openLake } from '../../src/lake/open-lake.ts'
+import { type Lake, openLake, type RemoteFiles } from '../../src/lake/open-lake.ts'
 import type { LakeSnapshot, LakeTable, TableChange } from '../../src/lake/types.ts'
+import { diskStore } from '../../src/objects/disk-store.ts'
+import { FileCache } from '../../src/objects/file-cache.ts'
+import { routeStores } from '../../src/objects/route.ts'
 import type { KeyRing } from '../../src/objects/seal/key-ring.ts'
 import { restoreTable, verifyStorage } from '../../src/orchestrate/verify-storage.ts'
 import type { Type } from '../../src/schema/type.ts'
 import { modelCatalog } from '../simulation/model-catalog.ts'
+import { bucketStore } from './bucket-store.ts'
 import { filesBelow, openTestRing, showing } from './keys.ts'
 
 const MARKER = 'xyzzysecret'
@@ -42,11 +46,19 @@ interface World {
   readonly session: Session
   readonly engine: Awaited<ReturnType<typeof openEngine>>
   readonly catalog: ReturnType<typeof modelCatalog>
+  readonly isRemote: boolean
   [Symbol.asyncDispose](): Promise<void>
 }
 
-async function openWorld(from?: Pick<World, 'directory' | 'catalog'>): Promise<World> {
-  const directory = from?.directory ?? mkdtempSync(join(tmpdir(), 'millrace-seal-'))
+interface Opening {
+  readonly directory?: string
+  readonly catalog?: World['catalog']
+  readonly isRemote?: boolean
+}
+
+async function openWorld(from: Opening = {}): Promise<World> {
+  const { isRemote = false } = from
+  const directory = from.directory ?? mkdtempSync(join(tmpdir(), 'millrace-seal-'))
   made.push(directory)
   mkdirSync(join(directory, 'lake'), { recursive: true })
   const keys = await openTestRing(directory)
@@ -57,13 +69,14 @@ async function openWorld(from?: Pick<World, 'directory' | 'catalog'>): Promise<W
     threads: 2,
     keys,
   })
-  const catalog = from?.catalog ?? modelCatalog()
+  const catalog = from.catalog ?? modelCatalog()
   const lake = openLake({
     disk: nodeDisk,
     clock: systemClock,
     random: systemRandom,
     catalog,
-    directory: join(directory, 'lake'),
+    directory: isRemote ? 's3://bucket/lake' : join(directory, 'lake'),
+    ...(isRemote ? { remote: await remoteIn(directory) } : {}),
     namesIn: fileNames(engine),
     encrypted: { keys, unlock: fileUnlocker(engine) },
   })
@@ -75,11 +88,22 @@ async function openWorld(from?: Pick<World, 'directory' | 'catalog'>): Promise<W
     session,
     engine,
     catalog,
+    isRemote,
     async [Symbol.asyncDispose]() {
       session.close()
       engine.close()
     },
   }
+}
+
+/** A bucket in the directory, with nothing in the cache yet. */
+async function remoteIn(directory: string): Promise<RemoteFiles> {
+  const store = routeStores(diskStore(nodeDisk), [
+    { prefix: 's3://bucket/', store: bucketStore('s3://bucket/', join(directory, 'bucket')) },
+  ])
+  for (const name of ['cache', 'staging']) rmSync(join(directory, name), { recursive: true, force: true })
+  const parts = { disk: nodeDisk, clock: systemClock, random: systemRandom, store, directory: join(directory, 'cache') }
+  return { store, cache: await FileCache.open({ ...parts, sizeMaxBytes: 1e9 }), stagingDirectory: join(directory, 'staging') }
 }
 
 const TEXT: Type = { kind: 'string' }
@@ -150,9 +174,14 @@ async function compact(world: World, name: string): Promise<number> {
 const verify = ({ lake, engine }: World) => verifyStorage({ lake, engine, log: { topics: () => [] } as never }, [])
 
 for (const formatVersion of [2, 3] as const)
-  for (const isPartitioned of [false, true])
-    test(`version ${formatVersion}${isPartitioned ? ', partitioned' : ''}: rows are those of a table in the clear, and nowhere on the disk`, async () => {
-      await using world = await openWorld()
+  for (const [isPartitioned, isRemote] of [
+    [false, false],
+    [true, false],
+    [true, true],
+  ] as const)
+    test(`version ${formatVersion}${isPartitioned ? ', partitioned' : ''}${isRemote ? ', in a bucket' : ''}: rows are those of a table in the clear, and nowhere on the disk`, async () => {
+      await using world = await openWorld({ isRemote })
+      const place = isRemote ? 'bucket/lake' : 'lake'
       const each = async (action: (name: string) => Promise<unknown>): Promise<void> => {
         for (const name of ['open', 't']) await action(name)
         assert.deepEqual(await rowsOf(world, 't'), await rowsOf(world, 'open'))
@@ -162,7 +191,7 @@ for (const formatVersion of [2, 3] as const)
       for (const from of [0, 200, 400]) await each((name) => append(world, name, rowsSql(from, 200), 50))
       const [first] = (await world.lake.table('t')).snapshots
       await each((name) => merge(world, name, `SELECT i AS id, '${MARKER}0' AS name, 99 AS n FROM range(0, 400, 40) AS r(i)`))
-      const vectors = filesBelow(join(world.directory, 'lake/t')).filter((path) => path.endsWith('.puffin'))
+      const vectors = filesBelow(join(world.directory, place, 't')).filter((path) => path.endsWith('.puffin'))
       assert.equal(vectors.length > 0, formatVersion === 3)
       await world.keys.rotate()
       await each((name) => append(world, name, rowsSql(600, 100)))
@@ -175,16 +204,16 @@ for (const formatVersion of [2, 3] as const)
 
       const shown = showing(world.directory, [MARKER])
       assert.deepEqual(
-        shown.filter((path) => !path.includes('lake/open')),
+        shown.filter((path) => !path.includes('lake/open') && !(isRemote && isOfOpen(world, path))),
         [],
       )
       // The test can fail: data files of the other table show it, and directories of its partitions.
       assert.ok(shown.some((path) => path.endsWith('.parquet')))
       assert.equal(
         shown.some((path) => path.startsWith('lake/open/')),
-        isPartitioned,
+        isPartitioned && !isRemote,
       )
-      for (const path of filesBelow(join(world.directory, 'lake/t')))
+      for (const path of filesBelow(join(world.directory, place, 't')))
         assert.match(readFileSync(path).toString('latin1', 0, 6), /^(MRSEAL|PARE..)$/s, path)
 
       // A later start, with nothing in memory.
@@ -246,6 +275,12 @@ test('nested columns whose parts were renamed are read from old files by what th
     ],
   )
 })
+
+/** Of the cache: a copy of a file of the table in the clear. */
+function isOfOpen({ directory }: World, path: string): boolean {
+  const bytes = readFileSync(path)
+  return path.includes('/cache/') && filesBelow(join(directory, 'bucket/lake/open')).some((one) => readFileSync(one).equals(bytes))
+}
 
 /** A change of one file of the table, by a writer who has no key. */
 type Harm = (path: string, other: string) => void
