@@ -28,6 +28,7 @@ export const visits = stream('visits', { id: t.string(), person: t.string(), n: 
   { from: http(), key: 'person', time: 'seen', lateness: '1 minute', dedupe: { by: 'id', within: '1 hour' }, iceberg: { version: 3 }, encrypted })
 export const people = table('people', { id: t.string(), name: t.string() }, { from: http(), key: 'id', iceberg: { version: 3 }, encrypted })
 export const cities = table('cities', { id: t.string(), city: t.string() }, { from: files({ path: 'cities.csv', format: 'csv' }), key: 'id', encrypted })
+export const old = stream('old', { id: t.string(), seen: t.timestamp() }, { from: http(), time: 'seen', keep: { table: '1 day', archive: true }, encrypted })
 export const loud = stream('loud', { person: t.string(), seen: t.timestamp() }, { from: emitted(), time: 'seen', encrypted })
 export const byPerson = model('by_person', sql\`SELECT \${visits.person}, count(*) AS visits FROM \${visits} GROUP BY ALL\`, { key: 'person', partition: ['person'] })
 export const daily = model('daily', sql\`SELECT CAST(seen AS DATE) AS day, list(DISTINCT person ORDER BY person) AS who FROM \${visits} GROUP BY day\`, { refresh: 'incremental', by: 'day' })
@@ -51,7 +52,7 @@ export const sound = checks('sound', [between(visits.n, 0, 50).quarantine()], { 
 export const open = model('open_counts', sql\`SELECT count(*) AS visits FROM \${visits}\`, { encrypted: false })
 export const analyst = role('analyst')
 export const reads = grant('reads', { to: [analyst], on: ['*'] })
-export default project('sealed', [{ visits, people, cities, loud, byPerson, daily, history, minutes, named, broken, seen, sound, open, analyst, reads }])
+export default project('sealed', [{ visits, people, cities, old, loud, byPerson, daily, history, minutes, named, broken, seen, sound, open, analyst, reads }])
 `
 
 interface World {
@@ -147,6 +148,7 @@ async function oneRound(server: TestServer, round: number): Promise<void> {
     { ...visit(round, 60), n: 60 },
     { id: 7, person: `${MARKER}bad` },
   ])
+  await send(server, '/streams/old', [{ id: `${MARKER}old${round}`, seen: `2020-01-0${round + 1}T00:00:00Z` }])
   await send(server, '/streams/people', [
     { id: `${MARKER}1`, name: `${MARKER} the ${round}th` },
     { id: '2', name: `${MARKER}b` },
@@ -176,6 +178,7 @@ async function work(world: World): Promise<readonly string[][]> {
   await settled(server, 3)
   await must(world, 'maintain')
   await settled(server, 3)
+  assert.deepEqual(await server.sql('SELECT count(*)::INT FROM old__archive'), [[3]])
   await server.stop()
   shown.push(showing(world.data, [MARKER]))
   return shown
