@@ -50,6 +50,7 @@ export const ERRORS = {
   MR_KEY_FILE: entry('A file of keys is missing, open to others, or cannot be read', 500),
   MR_KEY_MISSING: entry('A relation is encrypted and there is no master key', 500),
   MR_KEY_UNKNOWN: entry('Something is sealed with a key that is not there', 500),
+  MR_KEY_SERVICE: entry('A key service refuses to wrap or unwrap a data key', 502),
   MR_KEY_SHARED: entry('Something that is encrypted cannot be handed out, or kept, in this way', 403),
   MR_SEAL_DAMAGED: entry('Something that is encrypted is not what was written', 500),
 

@@ -5,15 +5,19 @@ import { systemClock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import { systemRandom } from '../core/random.ts'
+import { kmsRegion } from '../objects/amazon/kms-key.ts'
 import { type KeyRing, openKeyRing } from '../objects/seal/key-ring.ts'
-import { newMasterKeyLine, parseMasterKeys } from '../objects/seal/master-key.ts'
+import { type MasterKey, newMasterKeyLine, type OpenMasterKey, parseMasterKeys } from '../objects/seal/master-key.ts'
 import { takeDataDirectory } from './data-directory.ts'
 import { readKeyFile, readMasterKeys } from './master-keys.ts'
+
+/** Lines of services are kept as they are. */
+const anyService: OpenMasterKey = (id, arn) => (kmsRegion(arn) === undefined ? undefined : ({ id } as MasterKey))
 
 /** Puts a new key first; the others stay. Answers its name. @throws MR_KEY_FILE */
 export function addMasterKey(path: string): string {
   const before = existsSync(path) ? readKeyFile(path) : ''
-  if (before !== '') parseMasterKeys(before, path, systemRandom)
+  if (before !== '') parseMasterKeys(before, path, systemRandom, anyService)
   const day = new Date(systemClock.nowMs()).toISOString().slice(0, 10).replaceAll('-', '')
   const id = `key-${day}-${Buffer.from(systemRandom.bytes(4)).toString('hex')}`
   try {

@@ -1,9 +1,12 @@
 // Where master keys come from: a file that only its owner may read, or the environment. Read once, at the start; without either,
 // nothing can be encrypted and nothing encrypted be read.
 import { readFileSync, statSync } from 'node:fs'
+import { systemClock } from '../core/clock.ts'
+import { nodeDisk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import { systemRandom } from '../core/random.ts'
-import { type MasterKeys, parseMasterKeys } from '../objects/seal/master-key.ts'
+import { kmsKey, kmsRegion } from '../objects/amazon/kms-key.ts'
+import { type MasterKeys, type OpenMasterKey, parseMasterKeys } from '../objects/seal/master-key.ts'
 
 const FILE = 'MILLRACE_KEY_FILE'
 const TEXT = 'MILLRACE_KEYS'
@@ -13,9 +16,15 @@ const OTHERS = 0o077
 export function readMasterKeys(environment: Readonly<Record<string, string | undefined>>): MasterKeys | null {
   const [path, text] = [environment[FILE] ?? '', environment[TEXT] ?? '']
   if (path !== '' && text !== '') throw new MillraceError('MR_KEY_FILE', `${FILE} and ${TEXT} are both set`, { fix: 'keep one of them' })
-  if (text !== '') return parseMasterKeys(text, TEXT, systemRandom)
-  return path === '' ? null : parseMasterKeys(readKeyFile(path), path, systemRandom)
+  if (text !== '') return parseMasterKeys(text, TEXT, systemRandom, kmsOf(environment))
+  return path === '' ? null : parseMasterKeys(readKeyFile(path), path, systemRandom, kmsOf(environment))
 }
+
+/** Keys of Amazon's service, by their ARN. */
+const kmsOf =
+  (environment: Readonly<Record<string, string | undefined>>): OpenMasterKey =>
+  (id, arn) =>
+    kmsRegion(arn) === undefined ? undefined : kmsKey({ clock: systemClock, random: systemRandom, disk: nodeDisk, environment }, id, arn)
 
 /** @throws MR_KEY_FILE when it is missing or others may read it. */
 export function readKeyFile(path: string): string {

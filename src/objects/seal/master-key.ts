@@ -20,17 +20,23 @@ const KEY_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
+/** Makes the key of a name and what stands behind it in the text; undefined for other text. */
+export type OpenMasterKey = (id: string, text: string) => MasterKey | undefined
+
 /**
- * Lines of `<name> <32 bytes in base64>`; empty ones and those that begin with `#` are passed over.
+ * Lines of `<name> <32 bytes in base64>`, or of what `service` opens; empty ones and those that begin with `#` are passed
+ * over.
  * @throws MR_KEY_FILE naming `source` and the line, never its content.
  */
-export function parseMasterKeys(text: string, source: string, random: Random): MasterKeys {
+export function parseMasterKeys(text: string, source: string, random: Random, service: OpenMasterKey = () => undefined): MasterKeys {
   const lines = text.split(/[\n,]/).map((line) => line.trim())
   const keys = lines.flatMap((line, index) => {
     if (line === '' || line.startsWith('#')) return []
-    const [, id, encoded] = /^([a-z0-9][a-z0-9_-]{0,63})\s+([A-Za-z0-9+/]{43}=)$/.exec(line) ?? []
-    if (id === undefined) throw badKeys(`${source} has no key in line ${index + 1}`)
-    return [localKey(id, Buffer.from(encoded!, 'base64'), random)]
+    const [, id, what = ''] = /^([a-z0-9][a-z0-9_-]{0,63})\s+(\S+)$/.exec(line) ?? []
+    const isLocal = /^[A-Za-z0-9+/]{43}=$/.test(what)
+    const key = id && (isLocal ? localKey(id, Buffer.from(what, 'base64'), random) : service(id, what))
+    if (!key) throw badKeys(`${source} has no key in line ${index + 1}`)
+    return [key]
   })
   const twice = keys.find(({ id }, index) => keys.findIndex((other) => other.id === id) !== index)
   if (twice) throw badKeys(`${source} has two keys called "${twice.id}"`)
@@ -40,7 +46,9 @@ export function parseMasterKeys(text: string, source: string, random: Random): M
 }
 
 const badKeys = (what: string): MillraceError =>
-  new MillraceError('MR_KEY_FILE', what, { fix: 'make a key with `millrace keys create <file>`: a line is a name and 32 bytes in base64' })
+  new MillraceError('MR_KEY_FILE', what, {
+    fix: 'make a key with `millrace keys create <file>`: a line is a name and 32 bytes in base64, or the ARN of a key of Amazon KMS',
+  })
 
 /** A line of a key file for a new key. */
 export const newMasterKeyLine = (id: string, random: Random): string => `${id} ${Buffer.from(random.bytes(KEY_BYTES)).toString('base64')}`
