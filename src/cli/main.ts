@@ -145,6 +145,29 @@ function build(): Command {
     .option('--expires <duration>', "how long it is valid, like '30 days'")
   define(token, 'list', 'lists tokens', ['token list'], async () => (await import('./token.ts')).list)
   define(token, 'revoke <id>', 'revokes a token', ['token revoke 0190...'], async () => (await import('./token.ts')).revoke)
+  const keys = program.command('keys').description('makes master keys, lists data keys and turns the master key')
+  keys.addHelpText('after', '\nExamples:\n  $ millrace keys create /etc/millrace/master.keys\n  $ millrace keys rotate')
+  define(
+    keys,
+    'create <file>',
+    'puts a new master key first in a file, which is made when it is missing',
+    ['keys create /etc/millrace/master.keys'],
+    async () => (await import('./keys.ts')).create,
+  )
+  define(
+    keys,
+    'list',
+    'lists data keys; only while no server runs',
+    ['keys list', 'keys list --json'],
+    async () => (await import('./keys.ts')).list,
+  )
+  define(
+    keys,
+    'rotate',
+    'wraps all data keys with the first master key and begins new ones; only while no server runs',
+    ['keys rotate', 'keys rotate --json'],
+    async () => (await import('./keys.ts')).rotate,
+  )
   const tag = program.command('tag').description('names snapshots of a relation, lists and removes names')
   tag.addHelpText('after', '\nExamples:\n  $ millrace tag create orders close-2026\n  $ millrace tag list orders')
   define(

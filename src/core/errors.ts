@@ -46,6 +46,14 @@ export const ERRORS = {
   MR_PLAN_JOB: entry('A job, schedule or alert is not valid', 400),
   MR_PLAN_STATE: entry('The deployed state does not allow this change', 409),
 
+  // encryption
+  MR_KEY_FILE: entry('A file of keys is missing, open to others, or cannot be read', 500),
+  MR_KEY_MISSING: entry('A relation is encrypted and there is no master key', 500),
+  MR_KEY_UNKNOWN: entry('Something is sealed with a key that is not there', 500),
+  MR_KEY_SERVICE: entry('A key service refuses to wrap or unwrap a data key', 502),
+  MR_KEY_SHARED: entry('Something that is encrypted cannot be handed out, or kept, in this way', 403),
+  MR_SEAL_DAMAGED: entry('Something that is encrypted is not what was written', 500),
+
   // log
   MR_LOG_CORRUPT: entry('A log segment is damaged', 500),
   MR_LOG_IO: entry('The log could not be written; the partition is closed', 503),

@@ -38,4 +38,9 @@ export interface RelationHow {
    * defaults. A table of version 2 becomes one of version 3; there is no way back.
    */
   readonly iceberg?: { readonly version: 2 | 3 }
+  /**
+   * Whether its rows are encrypted wherever they are kept: tables, log, state. Chosen when it is first deployed. Default: whether
+   * anything that it reads is. Engines outside cannot read such a table.
+   */
+  readonly encrypted?: boolean
 }

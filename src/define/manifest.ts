@@ -55,6 +55,8 @@ interface Common {
   readonly freshMs?: number
   /** Iceberg's format version of the table, when it is not 2. */
   readonly formatVersion?: 3
+  /** Said, or because of what it reads. */
+  readonly encrypted?: true
 }
 
 export interface StreamManifest extends Common {

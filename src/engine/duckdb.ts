@@ -14,6 +14,7 @@ import {
 } from '@duckdb/node-api'
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
+import type { KeyRing } from '../objects/seal/key-ring.ts'
 import { bindValues, hasValues, type SqlValues } from './bind-values.ts'
 import { type Plain, rowsOf } from './cell.ts'
 import { engineError } from './engine-error.ts'
@@ -30,6 +31,8 @@ export interface EngineOptions {
   /** Where large sorts and joins spill to; exports lie in a directory of their own in it, which is emptied at the start. */
   readonly tempDirectory: string
   readonly memoryLimitBytes?: number
+  /** Of encrypted tables; absent where there are none. Then what spills to disk is encrypted too. */
+  readonly keys?: KeyRing
   readonly threads?: number
   /** Statements that run at once; the others wait. Default: two less than the libuv pool has threads, at most 8. */
   readonly concurrency?: number
@@ -84,6 +87,7 @@ export interface Session {
   /** For bulk appends and functions of our own. */
   readonly connection: DuckDBConnection
   readonly clock: Clock
+  readonly keys: KeyRing | null
   /** Statements may write here too; it may not exist yet. */
   readonly exportDirectory: string
   close(): void
@@ -92,6 +96,7 @@ export interface Session {
 export interface Engine {
   session(): Promise<Session>
   readonly clock: Clock
+  readonly keys: KeyRing | null
   close(): void
 }
 
@@ -120,6 +125,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     "SET GLOBAL TimeZone = 'UTC'",
     `SET allowed_directories = [${directories.join(', ')}]`,
     'SET enable_external_access = false',
+    // The built-in cipher is called unsafe for its nonces alone, of which `parquet-keys.ts` takes care.
+    ...(options.keys?.hasMaster ? ['SET force_mbedtls_unsafe = true', 'SET temp_file_encryption = true'] : []),
     'CREATE SCHEMA IF NOT EXISTS tail',
     'SET lock_configuration = true',
   ]
@@ -127,7 +134,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const slots = new Slots(options.concurrency ?? defaultConcurrency())
   return {
     clock: options.clock,
-    session: async () => openSession(await instance.connect(), slots, options.clock, exportDirectory),
+    keys: options.keys ?? null,
+    session: async () => openSession(await instance.connect(), slots, options, exportDirectory),
     close() {
       first.closeSync()
       instance.closeSync()
@@ -135,7 +143,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-function openSession(connection: DuckDBConnection, slots: Slots, clock: Clock, exportDirectory: string): Session {
+function openSession(connection: DuckDBConnection, slots: Slots, { clock, keys }: EngineOptions, exportDirectory: string): Session {
   const guarded = (options: QueryOptions): Guarded => openGuard(connection, slots, clock, options)
   const once = async <T>(text: string, source: string, options: QueryOptions, action: () => Promise<T>): Promise<T> => {
     const guard = guarded(options)
@@ -152,6 +160,7 @@ function openSession(connection: DuckDBConnection, slots: Slots, clock: Clock, e
   return {
     connection,
     clock,
+    keys: keys ?? null,
     exportDirectory,
     run: (sql, values, options = {}) => once(sql, sql, options, async () => void (await execute(connection, sql, values))),
     rows(sql, values, options = {}) {

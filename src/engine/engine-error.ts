@@ -38,6 +38,11 @@ export function engineError(cause: unknown, text: string, source = text): Millra
   const full = cause instanceof Error ? cause.message : String(cause)
   if (/No space left on device/.test(full)) return new MillraceError('MR_DATA_FULL', 'the disk is full', { cause, fix: 'free disk space' })
   const raw = parseRaw(full)
+  if (/^Computed AES tag differs/.test(raw.exception_message))
+    return new MillraceError('MR_SEAL_DAMAGED', 'an encrypted data file is not what was written', {
+      cause,
+      fix: 'find out which with `millrace verify`, and restore it from a backup',
+    })
   const known = CLASSES[raw.exception_type]
   if (!known)
     return new MillraceError('MR_ENGINE', firstLine(raw.exception_message), { cause, fix: 'if the query is right, please report this' })

@@ -48,8 +48,7 @@ function groupSql(table: LakeTable, files: readonly DataFile[], fields: readonly
   const columns = read.map(({ field, own }) => ({ id: field.id, name: keptName(field.id), type: own.type, ...initialOf(field) }))
   const list = read.map(({ field: { id }, own }) => `${own.value(keptName(id))} AS ${keptName(id)}`)
   const places = deletes ? ['path', 'pos'] : ['filename AS path', 'file_row_number AS pos']
-  const paths = files.map(({ path }) => path)
-  const from = deletes ? `(${undeletedSql(table, files, columns, { placed: true })})` : parquetSql(paths, columns)
+  const from = deletes ? `(${undeletedSql(table, files, columns, { placed: true })})` : parquetSql(files, columns, { placed: true })
   return `SELECT ${[...list, ...places].join(', ')} FROM ${from}`
 }
 

@@ -1,6 +1,6 @@
 // Reading Parquet files by Iceberg field ids, so that columns are found whatever a file calls them. SQL text only.
 import { partsOf } from '../lake/nested-type.ts'
-import type { LakeField, LakeType } from '../lake/types.ts'
+import type { DataFile, FileSeal, LakeField, LakeType } from '../lake/types.ts'
 import { quoteName, quoteText } from './sql-text.ts'
 
 const DUCK_TYPES: Record<string, string> = {
@@ -52,11 +52,33 @@ export const initialOf = ({ initialDefault, type }: LakeField): Pick<StoredColum
 const isBytes = (type: LakeField['type']): boolean => duckTypeOfIceberg(type) === 'BLOB'
 const bytesText = (hex: string): string => hex.replace(/../g, (pair) => `\\x${pair}`)
 
-/** What a FROM clause reads: `columns` of the files, their `initial` where a file lacks one. Every column of every file without `columns`. */
-export function parquetSql(paths: readonly string[], columns: readonly StoredColumn[]): string {
+/** A file to read; encrypted ones were unlocked by a lease. */
+export type ReadableFile = Pick<DataFile, 'path' | 'seal'>
+
+/**
+ * What a FROM clause reads: `columns` of the files, their `initial` where a file lacks one. Every column of every file without
+ * `columns`. `placed`: `filename` and `file_row_number` are asked for as well, and no column is called so.
+ */
+export function parquetSql(files: readonly ReadableFile[], columns: readonly StoredColumn[], { placed = false } = {}): string {
+  const groups = [...Map.groupBy(files, ({ seal }) => seal?.salt).values()]
+  if (groups.length === 1) return readSql(groups[0]!, columns)
+  const list = [...(columns.length > 0 || !placed ? ['*'] : []), ...(placed ? ['filename', 'file_row_number'] : [])]
+  return `(${groups.map((group) => `SELECT ${list.join(', ')} FROM ${readSql(group, columns)}`).join(' UNION ALL ')})`
+}
+
+/** Files of one key. */
+function readSql(files: readonly ReadableFile[], columns: readonly StoredColumn[]): string {
+  const [{ seal }] = files as [ReadableFile]
   const schema = columns.map(
     ({ id, name, type, initial }) =>
       `${id}: {name: ${quoteText(name)}, type: ${quoteText(type)}, default_value: ${initial === undefined ? 'NULL' : quoteText(initial)}}`,
   )
-  return `read_parquet([${paths.map(quoteText).join(', ')}]${schema.length > 0 ? `, schema = MAP {${schema.join(', ')}}` : ''})`
+  const options = [
+    ...(seal ? [`encryption_config = ${encryptionSql(seal)}`] : []),
+    ...(schema.length > 0 ? [`schema = MAP {${schema.join(', ')}}`] : []),
+  ]
+  return `read_parquet(${[`[${files.map(({ path }) => quoteText(path)).join(', ')}]`, ...options].join(', ')})`
 }
+
+/** The member of COPY's options, and of `read_parquet`'s, for files of one key. */
+export const encryptionSql = ({ salt }: Pick<FileSeal, 'salt'>): string => `{footer_key: ${quoteText(salt)}}`

@@ -80,6 +80,5 @@ function groupSql(table: LakeTable, files: readonly DataFile[], columns: readonl
     const value = own ? own.value(nameIn(field)) : nameIn(field)
     return value === quoteName(column.name) ? value : `${value} AS ${quoteName(column.name)}`
   })
-  const paths = files.map(({ path }) => path)
-  return `SELECT ${list.join(', ')} FROM ${deletes ? `(${undeletedSql(table, files, stored)})` : parquetSql(paths, stored)}`
+  return `SELECT ${list.join(', ')} FROM ${deletes ? `(${undeletedSql(table, files, stored)})` : parquetSql(files, stored)}`
 }

@@ -29,10 +29,7 @@ export function undeletedSql(
   const equality = equalitySets(deleted)
   const keys = [...new Set(equality.flatMap((set) => set.fieldIds))]
   const read = [...columns.map((column) => ({ ...column, name: keptName(column.id) })), ...missing(table, keys, columns)]
-  const rows = parquetSql(
-    deleted.map((file) => file.path),
-    read,
-  )
+  const rows = parquetSql(deleted, read, { placed: true })
   const joins = [...positionJoin(deleted), ...equality.map((set, i) => equalityJoin(table, set, `e${i}`))]
   const facts = equality.length > 0 ? ` JOIN (${factsSql(deleted)}) AS f ON f.path = d.filename` : ''
   const places = placed ? ['d.filename AS path', 'd.file_row_number AS pos'] : columns.length === 0 ? ['d.file_row_number'] : []
@@ -69,7 +66,10 @@ function positionJoin(files: readonly Deleted[]): string[] {
   if (pairs.length > 0) {
     // A delete file may name files that it is not about: those that came after it under the same path.
     const scope = pairs.map((names) => `(${names.map(quoteText).join(', ')})`).join(', ')
-    const named = parquetSql([...new Set(pairs.map(([, source]) => source))], [PATH_COLUMN, POSITION_COLUMN])
+    const named = parquetSql(
+      [...new Set(pairs.map(([, source]) => source))].map((path) => ({ path })),
+      [PATH_COLUMN, POSITION_COLUMN],
+    )
     const clean = `SELECT regexp_replace(path, '^file:(//)?', '') AS path, pos, filename AS source FROM ${named}`
     parts.push(`SELECT s.local AS path, p.pos FROM (${clean}) AS p JOIN (VALUES ${scope}) AS s(path, source, local) USING (path, source)`)
   }
@@ -107,7 +107,7 @@ function equalityJoin(table: LakeTable, { fieldIds, isGlobal, files }: EqualityS
   const stored = fieldIds.map((id) => columnOf(table, id))
   const sources = files.map((file) => `(${quoteText(file.path)}, ${file.sequence}, ${quoteText(file.partition ?? '')})`).join(', ')
   const rows = `${parquetSql(
-    files.map((file) => file.path),
+    files.map(({ path }) => ({ path })),
     stored,
   )} AS r JOIN (VALUES ${sources}) AS v(path, sequence, partition) ON v.path = r.filename`
   const group = [...keys.map((key) => `r.${key}`), ...(isGlobal ? [] : ['v.partition'])].join(', ')

@@ -10,7 +10,8 @@ import { encodeBound } from '../lake/value/bound.ts'
 import { bucketSql } from './bucket.ts'
 import type { Session } from './duckdb.ts'
 import { lineageOf } from './lineage.ts'
-import { duckTypeOfIceberg, fieldIdsSql } from './parquet.ts'
+import { duckTypeOfIceberg, encryptionSql, fieldIdsSql } from './parquet.ts'
+import { keyForWriting, sealWritten } from './parquet-keys.ts'
 import { quoteName, quoteText } from './sql-text.ts'
 
 export interface WriteOptions {
@@ -40,11 +41,13 @@ interface Split {
 export async function writeParquet(session: Session, options: WriteOptions): Promise<DataFile[]> {
   const { table, directory, signal } = options
   const { rows, splits } = rowsSql(session, options)
+  const key = await keyForWriting(session, table)
   const id = uuidV7(session.clock.nowMs(), systemRandom)
   const target = `${directory}/${id}${splits.length > 0 ? '' : '.parquet'}`
   const columns = splits.map(({ column }) => column).join(', ')
   const split = splits.length > 0 ? `, PARTITION_BY (${columns}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f-{uuid}'` : ''
-  const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${fieldIdsSql(storedFields(options))}}${split})`
+  const encryption = key ? `, ENCRYPTION_CONFIG ${encryptionSql(key)}` : ''
+  const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${fieldIdsSql(storedFields(options))}}${encryption}${split})`
   await mkdir(directory, { recursive: true })
   try {
     const written = await session.rows(copy, undefined, { source: options.select, ...(signal ? { signal } : {}) })
@@ -52,7 +55,8 @@ export async function writeParquet(session: Session, options: WriteOptions): Pro
     // DuckDB writes a file for no rows too.
     for (const row of written.rows) if (Number(row[1]) === 0) await rm(String(row[0]), { force: true })
     if (full.length === 0) await rm(target, { recursive: true, force: true })
-    return full.map((row) => dataFile(table, splits, row))
+    const files = full.map((row) => dataFile(table, splits, row))
+    return key ? await sealWritten(files, storedFields(options), key, target) : files
   } catch (cause) {
     await rm(target, { recursive: true, force: true })
     if (/File name too long/.test(String(cause)))

@@ -28,6 +28,18 @@ export function withoutValues(error: MillraceError, id: string): MillraceError {
   return new MillraceError(error.code, message, error.fix === undefined ? {} : { fix: error.fix })
 }
 
+/** As a run keeps it whose rows are encrypted: the engine's text could hold some of them. */
+export function withoutRows(error: MillraceError, relation: string): MillraceError {
+  if (!SAYS_VALUES.has(error.code)) return error
+  return new MillraceError(
+    error.code,
+    `${relation} failed while rows were read; it is encrypted, so what the engine says of them is not kept`,
+    {
+      fix: 'ask the same by `millrace query`, which tells all of it and keeps none',
+    },
+  )
+}
+
 /** The name that is not there, and those of visible columns that the engine found near it. */
 function unknownName(message: string): string {
   const name = /(column|table|Table|Column)\b[^"]*"([^"]+)"/.exec(message)

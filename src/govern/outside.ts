@@ -32,6 +32,10 @@ export function mustLoad(manifest: Manifest, identity: Identity, name: string): 
   if (!readable) throw denied(`you may not read ${name}`, 'ask for a role with a read grant')
   if (rowFilter !== null || masks.size > 0)
     throw denied(`${name} has a row or column policy for you, so its files are not handed out`, 'ask through SQL: POST /sql')
+  if (findOwned(manifest, name)?.owner.encrypted)
+    throw new MillraceError('MR_KEY_SHARED', `${name} is encrypted, and only Millrace reads it: its files are not handed out`, {
+      fix: 'ask through SQL: POST /sql',
+    })
 }
 
 /**

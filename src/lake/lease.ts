@@ -11,14 +11,19 @@ const AT_ONCE = 8
 /** What Parquet files of this machine call their columns, by path. */
 export type NamesIn = (paths: readonly string[]) => Promise<ReadonlyMap<string, readonly FileField[]>>
 
+/** Lets the engine read encrypted files of this machine. @throws MR_SEAL_DAMAGED, MR_KEY_UNKNOWN */
+export type Unlock = (files: readonly DataFile[]) => Promise<void>
+
 export class Lease {
   readonly #cache: FileCache | null
   readonly #namesIn: NamesIn | null
+  readonly #unlock: Unlock | null
   readonly #releases: (() => void)[] = []
 
-  constructor(cache: FileCache | null, namesIn: NamesIn | null = null) {
+  constructor(cache: FileCache | null, namesIn: NamesIn | null = null, unlock: Unlock | null = null) {
     this.#cache = cache
     this.#namesIn = namesIn
+    this.#unlock = unlock
   }
 
   /**
@@ -26,15 +31,21 @@ export class Lease {
    * matter.
    */
   async local(files: readonly DataFile[]): Promise<readonly DataFile[]> {
-    return this.#named(await this.#copied(files))
+    const copied = await this.#copied(files)
+    const sealed = copied.filter(({ seal }) => seal)
+    if (sealed.length > 0) {
+      if (!this.#unlock) throw new MillraceError('MR_ASSERT', 'cannot be: encrypted files are read in a lake that cannot open them')
+      await this.#unlock(sealed)
+    }
+    return this.#named(copied)
   }
 
   async #named(files: readonly DataFile[]): Promise<readonly DataFile[]> {
     const renamed = files.filter(({ isRenamed }) => isRenamed)
     if (renamed.length === 0) return files
     if (!this.#namesIn) throw new MillraceError('MR_ASSERT', 'cannot be: files are read in a lake that cannot read their names')
-    const names = await this.#namesIn(renamed.map(({ path }) => path))
-    return files.map((file) => (file.isRenamed ? { ...file, names: names.get(file.path) ?? [] } : file))
+    const names = await this.#namesIn(renamed.flatMap(({ path, seal }) => (seal ? [] : [path])))
+    return files.map((file) => (file.isRenamed ? { ...file, names: file.seal?.names ?? names.get(file.path) ?? [] } : file))
   }
 
   async #copied(files: readonly DataFile[]): Promise<readonly DataFile[]> {

@@ -1,7 +1,9 @@
 // The data files of a snapshot, pruned: what a scan reads. Schemas and time travel are decided here once, so that pruning
 // and reading never differ in what a column name means.
 import { MillraceError } from '../core/errors.ts'
+import { damaged } from '../objects/seal/sealed.ts'
 import { withDeletes } from './deletes/with-deletes.ts'
+import { scopeOf } from './encrypted.ts'
 import { checkReadable } from './format-version.ts'
 import { DELETED, type ManifestEntry } from './manifest.ts'
 import { holdsData } from './manifest-list.ts'
@@ -40,6 +42,8 @@ export async function listFiles(
     if (!keep.manifest(manifest)) continue
     for (const entry of await files.entries(manifest, table)) if (entry.status !== DELETED && keep.file(entry.file)) live.push(entry)
   }
+  const bare = scopeOf(table) === null ? undefined : live.find(({ file }) => !file.seal)
+  if (bare) throw damaged(bare.file.path, 'is not encrypted, and all of its table is')
   const listed = await withDeletes(files, table, manifests, live)
   const isRenamed = hasRenamedParts(table.schemas) ? ({ isRenamed: true } as const) : {}
   if (table.formatVersion < 3) return 'isRenamed' in isRenamed ? listed.map((file) => ({ ...file, ...isRenamed })) : listed

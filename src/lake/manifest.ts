@@ -6,6 +6,7 @@ import type { Random } from '../core/random.ts'
 import { readContainer, readRows, writeContainer } from './avro/container.ts'
 import { compileWriter } from './avro/encode.ts'
 import type { AvroRecord, AvroSchema, AvroValue } from './avro/schema.ts'
+import { readSeal, sealBytes } from './encrypted.ts'
 import { toPath, toUri } from './location.ts'
 import { avroName, manifestSchema } from './manifest-schema.ts'
 import { partitionTypes } from './partition-spec.ts'
@@ -121,7 +122,7 @@ function fileRow(file: Omit<DataFile, 'deletes'>, spec: LakeSpec, types: readonl
     nan_value_counts: pairs((stats) => stats.nans),
     lower_bounds: pairs((stats) => stats.lower),
     upper_bounds: pairs((stats) => stats.upper),
-    key_metadata: null,
+    key_metadata: file.seal ? sealBytes(file.seal) : null,
     split_offsets: file.splitOffsets ?? null,
     equality_ids: null,
   }
@@ -178,6 +179,7 @@ export function readEntries<F>(
 
 function readFile(row: Row, from: Inherited, spec: LakeSpec, types: readonly string[], names: ReadonlyMap<number, string>): DataFile {
   const partition = row['partition'] as Row
+  const seal = readSeal(row['key_metadata'] as Uint8Array | null | undefined)
   const splitOffsets = row['split_offsets'] as readonly number[] | null | undefined
   return {
     path: toPath(row['file_path'] as string),
@@ -189,6 +191,7 @@ function readFile(row: Row, from: Inherited, spec: LakeSpec, types: readonly str
     ),
     columns: readColumns(row),
     ...(splitOffsets ? { splitOffsets } : {}),
+    ...(seal ? { seal } : {}),
     ...(row['first_row_id'] == null ? {} : { firstRowId: Number(row['first_row_id']) }),
   }
 }

@@ -6,9 +6,12 @@ import { type Random, uuidV7 } from '../core/random.ts'
 import { diskStore } from '../objects/disk-store.ts'
 import { isRemote, type ObjectStore } from '../objects/object-store.ts'
 import { inParallel } from '../objects/parts.ts'
+import type { KeyRing } from '../objects/seal/key-ring.ts'
+import { damaged, isSealed, openFile, sealFile } from '../objects/seal/sealed.ts'
 import { type DeleteFile, readDeleteManifest, writeDeleteManifest } from './deletes/delete-manifest.ts'
 import { readDeletionVector } from './deletes/deletion-vector.ts'
 import { type Placed, writePuffin } from './deletes/puffin.ts'
+import { scopeOf } from './encrypted.ts'
 import { readMetadata } from './format-version.ts'
 import { ImmutableCache } from './immutable-cache.ts'
 import { isBelow, numberOfMetadata, parentOf, toPath } from './location.ts'
@@ -42,7 +45,7 @@ export interface SnapshotNumbers {
 }
 
 /** What manifests are written and read by. */
-type Described = Pick<LakeTable, 'schema' | 'schemas' | 'specs'>
+type Described = Pick<LakeTable, 'schema' | 'schemas' | 'specs' | 'properties'>
 type Target = Described & Pick<LakeTable, 'location' | 'formatVersion'>
 
 interface NewManifest<E> {
@@ -63,6 +66,14 @@ interface Located {
   readonly properties: Readonly<Record<string, string>>
 }
 
+/** What a file holds, and how it lies where it is. */
+export interface StoredFile {
+  readonly content: Buffer
+  readonly sizeBytes: number
+  /** Whose keys it is sealed with; null for a file in the clear. */
+  readonly scope: string | null
+}
+
 /** The URI of the directory that metadata files of a table or view are written to. */
 export const metadataDirectory = ({ location, properties }: Located): string =>
   properties['write.metadata.path']?.replace(/\/+$/, '') ?? `${location}/metadata`
@@ -73,6 +84,7 @@ export class MetadataFiles {
   readonly store: ObjectStore
   readonly #random: Random
   readonly #roots: readonly string[]
+  readonly #keys: KeyRing | null
   readonly #metadata = new ImmutableCache<TableMetadata>(METADATA_MAX, () => 1)
   readonly #lists = new ImmutableCache<readonly ManifestFile[]>(LISTED_MAX, (list) => 1 + list.length)
   readonly #manifests = new ImmutableCache<readonly ManifestEntry[]>(ENTRIES_MAX, (entries) => 1 + entries.length)
@@ -81,16 +93,23 @@ export class MetadataFiles {
   readonly #vectors = new ImmutableCache<Float64Array>(POSITIONS_MAX, (positions) => 1 + positions.length)
 
   /** Nothing is ever removed outside of `roots`. */
-  constructor(disk: Disk, random: Random, roots: readonly string[] = [], store: ObjectStore = diskStore(disk)) {
+  constructor(
+    disk: Disk,
+    random: Random,
+    roots: readonly string[] = [],
+    store: ObjectStore = diskStore(disk),
+    keys: KeyRing | null = null,
+  ) {
     this.disk = disk
     this.store = store
     this.#random = random
     this.#roots = roots
+    this.#keys = keys
   }
 
   /** The same files with nothing of them in memory; removes none. */
   fresh(): MetadataFiles {
-    return new MetadataFiles(this.disk, this.#random, [], this.store)
+    return new MetadataFiles(this.disk, this.#random, [], this.store, this.#keys)
   }
 
   /** @throws MR_LAKE_CORRUPT when it is missing or damaged; MR_LAKE_VERSION for a format that is not read. */
@@ -106,7 +125,7 @@ export class MetadataFiles {
   /** The files of a manifest of data files, deleted ones included. */
   async entries(manifest: ManifestFile, table: Described): Promise<readonly ManifestEntry[]> {
     const entries = await this.#manifests.get(inListOf(manifest), async () =>
-      readManifest(await this.#readWhole(manifest.path, manifest.sizeBytes), manifest, contextOf(table, manifest.specId)),
+      readManifest(await this.#readWhole(manifest, table), manifest, contextOf(table, manifest.specId)),
     )
     const first = manifest.firstRowId
     if (first === null) return entries
@@ -121,7 +140,7 @@ export class MetadataFiles {
   /** The files of a manifest of delete files, removed ones included. */
   deleteEntries(manifest: ManifestFile, table: Described): Promise<readonly Entry<DeleteFile>[]> {
     return this.#deleteManifests.get(inListOf(manifest), async () =>
-      readDeleteManifest(await this.#readWhole(manifest.path, manifest.sizeBytes), manifest, contextOf(table, manifest.specId)),
+      readDeleteManifest(await this.#readWhole(manifest, table), manifest, contextOf(table, manifest.specId)),
     )
   }
 
@@ -142,16 +161,38 @@ export class MetadataFiles {
   }
 
   // Cut at the end of a block it would still be a whole Avro file, with fewer entries.
-  async #readWhole(path: string, sizeBytes: number): Promise<Buffer> {
-    const bytes = await this.read(path)
-    if (bytes.length === sizeBytes) return bytes
-    throw new MillraceError('MR_LAKE_CORRUPT', `${path} has ${bytes.length} bytes instead of ${sizeBytes}`, {
-      fix: 'restore the file from a backup, or read an earlier snapshot',
-    })
+  async #readWhole({ path, sizeBytes }: ManifestFile, table: Described): Promise<Buffer> {
+    const stored = await this.stored(path)
+    if (stored.sizeBytes !== sizeBytes)
+      throw new MillraceError('MR_LAKE_CORRUPT', `${path} has ${stored.sizeBytes} bytes instead of ${sizeBytes}`, {
+        fix: 'restore the file from a backup, or read an earlier snapshot',
+      })
+    if (stored.scope === null && scopeOf(table) !== null) throw damaged(path, 'is not encrypted, and all of its table is')
+    return stored.content
   }
 
-  /** @throws MR_LAKE_CORRUPT when it is missing. */
+  /** What the file holds, sealed or not. @throws MR_LAKE_CORRUPT when it is missing; MR_SEAL_DAMAGED, MR_KEY_UNKNOWN */
   async read(location: string): Promise<Buffer> {
+    return (await this.stored(location)).content
+  }
+
+  /** As `read`, with how the file lies there. */
+  async stored(location: string): Promise<StoredFile> {
+    const bytes = await this.#bytesOf(location)
+    if (!isSealed(bytes)) return { content: bytes, sizeBytes: bytes.length, scope: null }
+    if (!this.#keys) throw new MillraceError('MR_KEY_MISSING', `${location} is encrypted, and nothing is opened here`)
+    return { ...openFile(this.#keys, nameOf(location), bytes), sizeBytes: bytes.length }
+  }
+
+  /** Writes a file, sealed for `scope` unless that is null; durable when it resolves. Answers the bytes that it has there. */
+  async put(path: string, content: Buffer, scope: string | null): Promise<number> {
+    if (scope !== null && !this.#keys) throw new MillraceError('MR_KEY_MISSING', `${path} is to be encrypted, and there are no keys here`)
+    const bytes = scope === null ? content : sealFile(await this.#keys!.forWriting(scope), nameOf(path), content, this.#random)
+    await this.store.put(path, bytes)
+    return bytes.length
+  }
+
+  async #bytesOf(location: string): Promise<Buffer> {
     try {
       return await this.store.read(toPath(location))
     } catch (cause) {
@@ -209,35 +250,35 @@ export class MetadataFiles {
     const { spec, schemas } = context
     const path = `${toPath(table.location)}/metadata/${uuidV7(nowMs, this.#random)}-m0.avro`
     const bytes = write(entries, context, this.#random)
-    await this.store.put(path, bytes)
-    const written = { path, sizeBytes: bytes.length, specId, content, sequence: snapshot.sequence, snapshotId: snapshot.id }
+    const sizeBytes = await this.put(path, bytes, scopeOf(table))
+    const written = { path, sizeBytes, specId, content, sequence: snapshot.sequence, snapshotId: snapshot.id }
     return describeManifest(entries, written, { names: spec.fields.map((field) => field.name), types: partitionTypes(spec, schemas) })
   }
 
   /** Writes deletion vectors as one Puffin file; answers its path, size and where they lie in it. */
   async writeVectors(
     vectors: readonly DeletedRows[],
-    { location }: Target,
+    table: Target,
     nowMs: number,
   ): Promise<{ path: string; sizeBytes: number; placed: readonly Placed[] }> {
-    const path = `${toPath(location)}/data/${uuidV7(nowMs, this.#random)}-deletes.puffin`
+    const path = `${toPath(table.location)}/data/${uuidV7(nowMs, this.#random)}-deletes.puffin`
     const { bytes, placed } = writePuffin(vectors)
-    await this.store.put(path, bytes)
+    const sizeBytes = await this.put(path, bytes, scopeOf(table))
     for (const { offset, positions } of placed) this.#vectors.put(`${path} ${offset}`, positions)
-    return { path, sizeBytes: bytes.length, placed }
+    return { path, sizeBytes, placed }
   }
 
   /** `nextRowId`: of the table before the snapshot, in version 3; its manifests get row ids counted on from there. */
   async writeList(
     manifests: readonly ManifestFile[],
-    location: string,
+    table: Located,
     snapshot: SnapshotNumbers,
     nowMs: number,
     nextRowId: number | null = null,
   ): Promise<WrittenList> {
-    const uri = `${location}/metadata/snap-${snapshot.id}-1-${uuidV7(nowMs, this.#random)}.avro`
+    const uri = `${table.location}/metadata/snap-${snapshot.id}-1-${uuidV7(nowMs, this.#random)}.avro`
     const assigned = nextRowId === null ? { manifests, nextRowId } : assignRowIds(manifests, nextRowId)
-    await this.store.put(toPath(uri), writeManifestList(assigned.manifests, snapshot, this.#random, nextRowId))
+    await this.put(toPath(uri), writeManifestList(assigned.manifests, snapshot, this.#random, nextRowId), scopeOf(table))
     this.#lists.put(uri, assigned.manifests)
     return { uri, nextRowId: assigned.nextRowId }
   }
@@ -245,7 +286,7 @@ export class MetadataFiles {
   /** Answers the metadata's URI: its name begins with a number one above that of the metadata before it. */
   async writeMetadata(metadata: TableMetadata, before: string | null): Promise<string> {
     const uri = this.#nextUri(metadata, before, metadata['last-updated-ms'])
-    await this.store.put(toPath(uri), Buffer.from(printMetadata(metadata)))
+    await this.put(toPath(uri), Buffer.from(printMetadata(metadata)), scopeOf(metadata))
     this.#metadata.put(uri, metadata)
     return uri
   }
@@ -298,6 +339,8 @@ async function syncIfAllowed(disk: Disk, directory: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
   }
 }
+
+const nameOf = (location: string): string => location.slice(location.lastIndexOf('/') + 1)
 
 /** What a manifest adds has the sequence number that its list says: a commit that follows others has it in another list. */
 const inListOf = ({ path, sequence }: Pick<ManifestFile, 'path' | 'sequence'>): string => `${path} ${sequence}`

@@ -7,6 +7,7 @@ import type { Random } from '../core/random.ts'
 import { diskStore } from '../objects/disk-store.ts'
 import type { FileCache } from '../objects/file-cache.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
+import type { KeyRing } from '../objects/seal/key-ring.ts'
 import type { Catalog, Finished, TablePointer } from '../store/catalog.ts'
 import {
   type BranchRetention,
@@ -22,7 +23,7 @@ import { createTable, type DropOptions, dropTable, renameTable } from './create-
 import { type Expired, type ExpireOptions, expireSnapshots } from './expire.ts'
 import { checkTable, type TableCheck } from './health/check-table.ts'
 import { explainDamage } from './health/explain-damage.ts'
-import { Lease, type NamesIn } from './lease.ts'
+import { Lease, type NamesIn, type Unlock } from './lease.ts'
 import { chooseSnapshot, listFiles, type SnapshotChoice } from './list-files.ts'
 import { toPath } from './location.ts'
 import { MetadataFiles } from './metadata-files.ts'
@@ -53,6 +54,8 @@ export interface LakeOptions {
   readonly remote?: RemoteFiles
   /** For leases of files whose nested columns were renamed; absent where nothing is read. */
   readonly namesIn?: NamesIn
+  /** For encrypted tables; absent where there are none. */
+  readonly encrypted?: { readonly keys: KeyRing; readonly unlock: Unlock }
   /** Other absolute paths under which clients of the REST catalog may place tables. */
   readonly locations?: readonly string[]
 }
@@ -139,7 +142,7 @@ export function openLake(options: LakeOptions): Lake {
   const own = [directory, ...(options.formerly ?? [])]
   const roots = [...own, ...locations]
   const store = remote?.store ?? diskStore(disk)
-  const files = new MetadataFiles(disk, random, roots, store)
+  const files = new MetadataFiles(disk, random, roots, store, options.encrypted?.keys)
   const staging = remote ? new Staging({ disk, store, cache: remote.cache, directory: remote.stagingDirectory }) : null
   const locks = new TableLocks()
   const context: CommitContext = { catalog, files, clock, random, locks, inFlight: new Set(), unsynced: new Set(), roots, staging }
@@ -186,7 +189,7 @@ export function openLake(options: LakeOptions): Lake {
     files: listed,
     snapshotAt: chooseSnapshot,
     pin: (table, snapshot) => pins.hold(table.name, snapshot.id),
-    lease: () => new Lease(remote?.cache ?? null, options.namesIn ?? null),
+    lease: () => new Lease(remote?.cache ?? null, options.namesIn ?? null, options.encrypted?.unlock ?? null),
     dataDirectory: (table) => {
       const directory = `${toPath(table.location)}/data`
       return staging?.directoryFor(directory) ?? directory

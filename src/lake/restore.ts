@@ -36,7 +36,7 @@ export async function restoreTable(context: CommitContext, name: string, id: big
       const nowMs = Math.max(stage.nowMs, metadata['last-updated-ms'])
       const snapshot = { id: snapshotId(random), parentId: table.current?.id ?? null, sequence: metadata['last-sequence-number'] + 1 }
       const manifests = await files.list(target.manifestList)
-      const list = await files.writeList(manifests, table.location, snapshot, nowMs, nextRowIdOf(metadata))
+      const list = await files.writeList(manifests, table, snapshot, nowMs, nextRowIdOf(metadata))
       const summary = { ...totalsOf(target), operation: 'overwrite', [RESTORED_FROM]: String(id) }
       keep(await stageMetadata(base!, withSnapshot(metadata, { snapshot, summary, list, nowMs }), stage, [list.uri]))
     },

@@ -70,7 +70,7 @@ async function stageRewrite(
       after.push(await files.writeManifest(sorted.slice(at, at + perManifest), table, specId, snapshot, nowMs))
   }
   const kept = manifests.filter((manifest) => isLive(manifest) && !before.has(manifest))
-  const list = await files.writeList([...after, ...kept], table.location, snapshot, nowMs, nextRowIdOf(metadata))
+  const list = await files.writeList([...after, ...kept], table, snapshot, nowMs, nextRowIdOf(metadata))
   const summary = summarizeSnapshot('replace', NOTHING, parent.summary, {
     'manifests-created': String(after.length),
     'manifests-replaced': String(before.size),

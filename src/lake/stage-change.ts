@@ -61,7 +61,7 @@ export async function stageChange(base: Base, change: TableChange, context: Stag
   const plan: Plan = { change, table, snapshot, nowMs, context, written }
   if (deleted.length > 0) mustHaveVectors(table)
   const { manifests, removed, deletes } = await nextManifests(base, plan)
-  const list = await context.files.writeList(manifests, table.location, snapshot, nowMs, nextRowIdOf(defined))
+  const list = await context.files.writeList(manifests, table, snapshot, nowMs, nextRowIdOf(defined))
   written.push(list.uri)
   const files = { added: change.add, removed, deletes }
   const summary = summarizeSnapshot(change.operation, files, base.table.current?.summary, change.summary)

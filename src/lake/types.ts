@@ -91,8 +91,22 @@ export interface DataFile {
   readonly isRenamed?: true
   /** Where `isRenamed`: what the file calls its columns. */
   readonly names?: readonly FileField[]
+  /** Of an encrypted file: how it is opened. */
+  readonly seal?: FileSeal
   /** Rows of it that another writer deleted without writing it anew; absent when there are none. A scan leaves them out. */
   readonly deletes?: FileDeletes
+}
+
+/** What an encrypted Parquet file is opened by; without the data key of no use to anybody. */
+export interface FileSeal {
+  /** Id of the data key, in hex. */
+  readonly key: string
+  /** With it the key of the file, which files that were written together share; in hex. */
+  readonly salt: string
+  /** Of the places, nonces and tags of all encrypted parts: none was moved, left out or added. In base64. */
+  readonly digest: string
+  /** What the file calls its columns, when some are nested: its footer cannot be asked. */
+  readonly names?: readonly FileField[]
 }
 
 /** Rows of a live data file that go without it being written anew; version 3 only. */

@@ -57,7 +57,7 @@ async function append(disk: FakeDisk, lake: Lake, table: LakeTable, id: number, 
   const entry = { status: ADDED, snapshotId: numbers.id, sequence, fileSequence: sequence, sortOrderId: null, file } as const
   const before = table.current ? await files.list(table.current.manifestList) : []
   const manifest = await files.writeManifest([entry], table, 0, numbers, 1)
-  const list = (await files.writeList([manifest, ...before], table.location, numbers, 1)).uri
+  const list = (await files.writeList([manifest, ...before], table, numbers, 1)).uri
   for (const written of [manifest.path, toPath(list)]) await unsynced(disk, written)
   const snapshot = {
     'snapshot-id': id,

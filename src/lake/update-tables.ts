@@ -7,6 +7,7 @@ import type { Finished } from '../store/catalog.ts'
 import { checkLocation, checkPath, freeLocation } from './check-location.ts'
 import { type CommitContext, publishAny } from './commit.ts'
 import { mustConfine } from './confine.ts'
+import { ENCRYPTED, scopeOf } from './encrypted.ts'
 import { toPath } from './location.ts'
 import { metadataDirectory } from './metadata-files.ts'
 import { type Base, stageMetadata } from './stage-change.ts'
@@ -51,6 +52,7 @@ export async function updateTables(
       if (!base) await mustCreate(context, update)
       checkRequirements(update.shown, base?.metadata, update.requirements)
       const next = applyUpdates(base?.metadata, update.updates, stage.nowMs)
+      mustBeInTheClear(update.shown, [...(base ? [base.metadata] : []), next])
       if (base?.metadata === next) continue
       if (!base || isMoved(base.metadata, next)) await place(context, update.name, next)
       if (update.confined) await mustConfine(context, base?.metadata, next)
@@ -59,6 +61,14 @@ export async function updateTables(
     }
   })
   return tables
+}
+
+/** Engines outside write no encrypted files, and could make a table unreadable by saying that it has them. */
+function mustBeInTheClear(shown: string, metadata: readonly TableMetadata[]): void {
+  if (metadata.every((one) => scopeOf(one) === null)) return
+  throw new MillraceError('MR_KEY_SHARED', `${shown} is encrypted, or is to have ${ENCRYPTED}: only Millrace writes such tables`, {
+    fix: 'write to a stream or table that is fed over HTTP',
+  })
 }
 
 async function mustCreate(context: CommitContext, update: TableUpdate): Promise<void> {
@@ -88,6 +98,7 @@ export async function stageTable(
   const nowMs = context.clock.nowMs()
   const uuid = uuidV7(nowMs, context.random)
   const metadata = newTable(asked, { uuid, location: asked.location ?? freeLocation(context, name, uuid), nowMs })
+  mustBeInTheClear(name, [metadata])
   await checkLocation(context, name, metadata)
   return metadata
 }
@@ -122,6 +133,7 @@ export async function registerTable(
   const { name } = named
   const metadata = await context.files.metadata(location)
   checkDefinitions(metadata)
+  mustBeInTheClear(named.shown, [metadata])
   const { tables } = await publishAny(context, [name], finished ? { finished } : {}, async ([base], _stage, keep) => {
     if (!base || !overwrite) await mustBeNew(context, named, base)
     await checkLocation(context, name, metadata)

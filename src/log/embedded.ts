@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import type { Disk } from '../core/disk.ts'
 import { assert, MillraceError } from '../core/errors.ts'
+import type { DataKey, KeyRing } from '../objects/seal/key-ring.ts'
+import { hideIdempotency } from './batch-seal.ts'
 import { loadCrc32c } from './crc32c.ts'
 import type { Append, Appended, Log, LogBatch, PartitionRange, TopicStats } from './log.ts'
 import { Partition } from './partition.ts'
@@ -31,6 +33,8 @@ export interface EmbeddedLogOptions {
    * core that does everything at 500,000 events/s has no 0.4 core for it. zstd makes the log four to five times smaller.
    */
   readonly compression?: 'zstd' | 'none'
+  /** Topics whose rows are encrypted, and the keys for that. */
+  readonly encrypted?: { readonly keys: KeyRing; readonly topics: ReadonlySet<string> }
   /** Told after the fact; must not throw. */
   readonly onEvent?: (event: LogEvent) => void
 }
@@ -55,6 +59,8 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
     segmentMs: options.segmentMs ?? HOUR_MS,
     idempotencyMs: options.idempotencyMs ?? 24 * HOUR_MS,
     compression: options.compression ?? 'none',
+    keys: options.encrypted?.keys ?? null,
+    isEncrypted: (topic) => options.encrypted?.topics.has(topic) === true,
     onEvent: options.onEvent ?? (() => {}),
   }
   const log = new EmbeddedLog(settings, options.directory, options.pendingBytesMax ?? 64 * MIB)
@@ -90,6 +96,8 @@ class EmbeddedLog implements Log {
   /** Run between two groups. */
   #tasks: (() => Promise<void>)[] = []
   #idle: (() => void)[] = []
+  /** Of encrypted topics: what hides idempotency keys. */
+  readonly #hiding = new Map<string, DataKey>()
   /** The last creation of a topic: one at a time, so that no partition is opened twice. */
   #making: Promise<void> = Promise.resolve()
 
@@ -145,6 +153,8 @@ class EmbeddedLog implements Log {
       added.push(partition)
     }
     await disk.syncDirectory(directory)
+    const { keys, isEncrypted } = this.#settings
+    if (keys && isEncrypted(topic)) this.#hiding.set(topic, await keys.first(topic))
     this.#topics.set(topic, [...opened, ...added])
     this.#lastAppendMs = Math.max(this.#lastAppendMs, ...added.map((partition) => partition.lastAppendMs))
   }
@@ -157,8 +167,10 @@ class EmbeddedLog implements Log {
     return !this.#isFull && [...this.#topics.values()].every((partitions) => partitions.every((partition) => !partition.isClosed))
   }
 
-  append(topic: string, parts: readonly Append[]): Promise<readonly Appended[]> {
+  append(topic: string, given: readonly Append[]): Promise<readonly Appended[]> {
     return new Promise((resolve, reject) => {
+      const hiding = this.#hiding.get(topic)
+      const parts = hiding ? given.map((part) => hideIdempotency(part, hiding)) : given
       const partitions = parts.map((part) => this.#partition(topic, part.partition))
       const bytes = parts.reduce((sum, part) => sum + part.payload.byteLength, 0)
       this.#admit(topic, parts, bytes)

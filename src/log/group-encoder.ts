@@ -2,6 +2,7 @@
 // and one entry of the vector for all), large ones are passed on as they are.
 import { promisify } from 'node:util'
 import { zstdCompress } from 'node:zlib'
+import type { BatchSeal } from './batch-seal.ts'
 import type { Crc32c } from './crc32c.ts'
 import { encodeBatch, zstdOptions } from './record-batch.ts'
 import type { StagedBatch } from './stage.ts'
@@ -46,7 +47,9 @@ export async function encodeGroup(
   appendTimeMs: number,
   compression: 'zstd' | 'none',
   crc32c: Crc32c,
+  seal: BatchSeal | null = null,
 ): Promise<EncodedGroup> {
+  await seal?.begin()
   const lines =
     compression === 'zstd' ? await Promise.all(batches.map(compress)) : batches.map((batch): Lines => ({ lines: joinSmall(batch) }))
   const parts: Uint8Array[] = []
@@ -54,13 +57,19 @@ export async function encodeGroup(
   let sizeBytes = 0
   batches.forEach((batch, number) => {
     positions.push(position + sizeBytes)
+    const { lines: plain, ...size } = lines[number]!
+    const sealed = seal?.seal(batch, plain)
     const label = {
       fingerprint: batch.fingerprint,
       ...(batch.redriveOf === undefined ? {} : { redriveOf: batch.redriveOf }),
       ...(batch.emissions.size === 0 ? {} : { emissions: [...batch.emissions] }),
+      ...(sealed ? { seal: sealed.label } : {}),
     }
     const { baseOffset, count, kind, keys } = batch
-    const encoded = encodeBatch({ baseOffset, count, kind, appendTimeMs, groupPosition: position, label, keys, ...lines[number]! }, crc32c)
+    const encoded = encodeBatch(
+      { baseOffset, count, kind, appendTimeMs, groupPosition: position, label, keys, ...size, lines: sealed?.lines ?? plain },
+      crc32c,
+    )
     for (const part of encoded) {
       parts.push(part)
       sizeBytes += part.byteLength

@@ -16,7 +16,12 @@ export interface Append {
   /** Fingerprint of the shape that validated the rows; empty for rejects and control. */
   readonly fingerprint: string
   /** Scoped by the caller to token and stream. The same key with the same hash appends nothing and answers the old offsets. */
-  readonly idempotency?: { readonly key: string; readonly hash: string }
+  readonly idempotency?: {
+    readonly key: string
+    readonly hash: string
+    /** The key as the client gave it, where `key` hides it: for messages. */
+    readonly given?: string
+  }
   /** Numbers of rows that a pipeline derives: a partition keeps the last one per pipeline and drops those it has. */
   readonly emission?: { readonly pipeline: string; readonly first: number }
   /** Origin of re-driven records, `topic/partition/offset`, unique per origin; stored with the batch. */

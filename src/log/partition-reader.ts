@@ -2,6 +2,7 @@
 // the sizes in `segments` move on when a group is. Readers that go on where they stopped need no search.
 import type { DiskFile } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
+import type { BatchSeal } from './batch-seal.ts'
 import type { LogBatch } from './log.ts'
 import { decodeBatch, isIntact } from './record-batch.ts'
 import { decodeSummary, emptyIndex, indexPath, logPath, positionBefore, type Segment, type SparseIndex, throwCorrupt } from './segment.ts'
@@ -30,16 +31,25 @@ export class PartitionReader {
   readonly #number: number
   readonly #directory: string
   readonly #source: ReadableSegments
+  readonly #seal: BatchSeal | null
   /** Where an offset stands at which a reader stopped. */
   readonly #cursors = new Map<number, Place>()
   #loaded: { readonly base: number; readonly index: SparseIndex } | undefined
 
-  constructor(settings: LogSettings, topic: string, number: number, directory: string, source: ReadableSegments) {
+  constructor(
+    settings: LogSettings,
+    topic: string,
+    number: number,
+    directory: string,
+    source: ReadableSegments,
+    seal: BatchSeal | null = null,
+  ) {
     this.#settings = settings
     this.#name = `${topic}/${number}`
     this.#number = number
     this.#directory = directory
     this.#source = source
+    this.#seal = seal
   }
 
   /** See `Log.read`. Batches of one segment. @throws MR_LOG_RANGE, MR_LOG_CORRUPT naming file and position. */
@@ -57,7 +67,7 @@ export class PartitionReader {
           if (offset + header.count > from) {
             if (!isIntact(chunk.bytes, at, header, this.#settings.crc32c))
               throwCorrupt(file.path, chunk.position + at, 'the checksum does not fit')
-            const batch = decodeBatch(chunk.bytes, at, header, this.#number)
+            const batch = decodeBatch(chunk.bytes, at, header, this.#number, this.#seal)
             bytes += batch.payload.byteLength
             if (batches.length > 0 && bytes > maxBytes)
               return this.#keepCursor(offset, { base: segment.base, position: chunk.position + at })

@@ -3,6 +3,7 @@
 // in all its partitions at once. Readers never see past what was published.
 import { isDiskFull } from '../core/disk.ts'
 import { assert, MillraceError } from '../core/errors.ts'
+import { BatchSeal } from './batch-seal.ts'
 import { encodeGroup } from './group-encoder.ts'
 import type { PartitionRange, TopicStats } from './log.ts'
 import { type Memory, scopedKey } from './memory.ts'
@@ -30,6 +31,7 @@ export class Partition {
   readonly #memory: Memory
   readonly #retention: Retention
   readonly reader: PartitionReader
+  readonly #seal: BatchSeal | null
   #file: SharedFile
   #persisted: Persisted | undefined
   /** A failed write may have left bytes after the good ones; they go before anything is written. */
@@ -46,7 +48,9 @@ export class Partition {
     this.#memory = state.memory
     this.#retention = new Retention(settings, directory, state.orphans)
     this.#file = new SharedFile(state.file)
-    this.reader = new PartitionReader(settings, topic, number, directory, this)
+    const { keys, isEncrypted } = settings
+    this.#seal = keys && isEncrypted(topic) ? new BatchSeal(keys, topic, number) : null
+    this.reader = new PartitionReader(settings, topic, number, directory, this, this.#seal)
   }
 
   get segments(): readonly Segment[] {
@@ -110,7 +114,7 @@ export class Partition {
     const position = this.#active.sizeBytes
     stage.seal(this.#active.next)
     const { compression, crc32c } = this.#settings
-    const encoded = await encodeGroup(stage.batches, position, appendTimeMs, compression, crc32c)
+    const encoded = await encodeGroup(stage.batches, position, appendTimeMs, compression, crc32c, this.#seal)
     try {
       await this.#attempt(() => this.#file.file.write(encoded.parts, position))
       await this.#sync(() => this.#file.file.sync())

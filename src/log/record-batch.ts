@@ -2,8 +2,11 @@
 // body holds. `baseOffset` and the leader epoch lie outside the checksum, as in Kafka, so that a batch that came over
 // Kafka's wire can be stored after patching 12 bytes. Pure: no I/O. Source: Kafka protocol guide, "Record Batch".
 //
-// Body:  u32 bytes of label | u32 bytes of keys | label (JSON) | keys (JSON, often empty) | lines, zstd when bit 2 is set
+// Body:  u32 bytes of label | u32 bytes of keys | label (JSON) | keys (JSON, often empty) | lines, zstd when bit 2 is set; of an
+// encrypted topic they are sealed after that, and the label says with what (`batch-seal.ts`)
 import { constants, zstdDecompressSync } from 'node:zlib'
+import { MillraceError } from '../core/errors.ts'
+import type { BatchSeal, SealLabel } from './batch-seal.ts'
 import type { Crc32c } from './crc32c.ts'
 import type { LogBatch, RecordKind } from './log.ts'
 
@@ -41,6 +44,7 @@ export interface BatchLabel {
   readonly redriveOf?: string
   /** Pipelines with their last emission number. */
   readonly emissions?: readonly (readonly [pipeline: string, last: number])[]
+  readonly seal?: SealLabel
 }
 
 export interface BatchContent extends Omit<BatchHeader, 'sizeBytes' | 'compressed'> {
@@ -145,9 +149,11 @@ export function decodeMemory(bytes: Buffer, at: number): { label: BatchLabel; ke
 }
 
 /** An intact batch for readers. The payload lies in `bytes` when it was not compressed. */
-export function decodeBatch(bytes: Buffer, at: number, header: BatchHeader, partition: number): LogBatch {
+export function decodeBatch(bytes: Buffer, at: number, header: BatchHeader, partition: number, seal: BatchSeal | null = null): LogBatch {
   const { label, linesAt } = parseSections(bytes, at)
-  const lines = bytes.subarray(linesAt, at + header.sizeBytes)
+  const stored = bytes.subarray(linesAt, at + header.sizeBytes)
+  if (label.seal && !seal) throw sealedBatch(header)
+  const lines = seal ? seal.open(label.seal, header, stored) : stored
   const rawBytes = label.rawBytes ?? 0
   return {
     partition,
@@ -160,6 +166,11 @@ export function decodeBatch(bytes: Buffer, at: number, header: BatchHeader, part
     ...(label.redriveOf === undefined ? {} : { redriveOf: label.redriveOf }),
   }
 }
+
+const sealedBatch = ({ baseOffset }: BatchHeader): MillraceError =>
+  new MillraceError('MR_KEY_MISSING', `the batch at offset ${baseOffset} is encrypted, and its topic is not`, {
+    fix: 'say `encrypted: true` of the relation, as when the rows were taken',
+  })
 
 const MIN_CHUNK_BYTES = 64 // zlib's own lower bound
 

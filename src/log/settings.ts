@@ -1,6 +1,7 @@
 // What all parts of one embedded log share: the world it runs in, its limits, and what it tells about itself.
 import type { Clock } from '../core/clock.ts'
 import type { Disk } from '../core/disk.ts'
+import type { KeyRing } from '../objects/seal/key-ring.ts'
 import type { Crc32c } from './crc32c.ts'
 
 export type LogEvent =
@@ -35,5 +36,8 @@ export interface LogSettings {
   readonly segmentMs: number
   readonly idempotencyMs: number
   readonly compression: 'zstd' | 'none'
+  /** Null: nothing is encrypted. */
+  readonly keys: KeyRing | null
+  readonly isEncrypted: (topic: string) => boolean
   readonly onEvent: (event: LogEvent) => void
 }

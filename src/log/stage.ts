@@ -45,11 +45,11 @@ export class Stage {
   /** @throws MR_INGEST_IDEMPOTENCY for a key that was used with another hash. */
   verify(part: Append): void {
     if (!part.idempotency) return
-    const { key, hash } = part.idempotency
+    const { key, hash, given = key } = part.idempotency
     const id = scopedKey(part.kind, key)
     const [known, placed] = [this.#memory.find(id, hash), this.#placed.get(id)]
     if (known ? !known.isSameBody : placed && placed.hash !== hash)
-      throw new MillraceError('MR_INGEST_IDEMPOTENCY', `the idempotency key "${key}" was used with another body`, {
+      throw new MillraceError('MR_INGEST_IDEMPOTENCY', `the idempotency key "${given}" was used with another body`, {
         fix: 'use a new key for new content, and the same body when you try again',
       })
   }
@@ -97,7 +97,7 @@ export class Stage {
     batch.lines.push(payload)
     batch.count += count
     batch.payloadBytes += payload.byteLength
-    if (part.idempotency) batch.keys.push({ ...part.idempotency, delta: first, count })
+    if (part.idempotency) batch.keys.push({ key: part.idempotency.key, hash: part.idempotency.hash, delta: first, count })
     if (part.emission) {
       const last = part.emission.first + part.count - 1
       batch.emissions.set(part.emission.pipeline, last)

@@ -974,3 +974,49 @@ test('format versions: 2 and 3, upwards only; versions of rows need a key and na
   const full = await compiled([old, model('versions', sql`SELECT * FROM ${old}`, { key: 'id' })])
   assert.deepEqual([effects(sound, full)[0]![1], effects(full, sound)[0]![1]], ['refused', 'refused'])
 })
+
+test('what is computed from something encrypted is encrypted, unless it says otherwise; a change of it is refused', async () => {
+  const visits = (how: object) => stream('visits', { id: t.string(), n: t.int() }, { from: http(), key: 'id', ...how })
+  const members = (how: object, side: object = { encrypted: true }) => {
+    const from = visits(how)
+    const out = stream('out', { id: t.string() }, { from: emitted(), ...side })
+    const seen = processor(
+      'seen',
+      { id: t.string() },
+      {
+        from,
+        key: 'id',
+        outputs: { out },
+        on(row, _state, { emit }) {
+          emit({ id: row.id })
+        },
+      },
+    )
+    const read = (name: string, text: ReturnType<typeof sql>, more: object = {}) => model(name, text, more)
+    const view = read('view', sql`SELECT id FROM ${from}`, { refresh: 'view' })
+    const through = read('through', sql`SELECT id FROM ${view}`)
+    const after = read('after', sql`SELECT id FROM ${seen}`)
+    const open = read('open', sql`SELECT count(*) AS n FROM ${from}`, { encrypted: false })
+    const beyond = read('beyond', sql`SELECT n FROM ${open}`)
+    // A column that is like one of another relation takes no rows of it.
+    const alike = table('alike', { id: from.id }, { key: 'id' })
+    return [from, out, seen, view, through, after, open, beyond, alike, orders]
+  }
+  const encrypted = ({ manifest }: Compiled): string[] => manifest.relations.flatMap((one) => (one.encrypted ? [one.name] : [])).sort()
+  const dark = await compiled(members({ encrypted: true }))
+  assert.deepEqual(dark.findings, [])
+  assert.deepEqual(encrypted(dark), ['after', 'out', 'seen', 'through', 'view', 'visits'])
+  const light = await compiled(members({}, {}))
+  assert.deepEqual([light.findings, encrypted(light)], [[], []])
+  const refused = diff(light.manifest, dark.manifest).filter((change) => change.class === 'refused')
+  assert.deepEqual(refused.map(({ name }) => name).sort(), ['after', 'out', 'seen', 'through', 'visits'])
+  await expectOne(
+    /error MR_DEFINE_VALUE stream "out" takes rows of the encrypted processor "seen".*\| write encrypted: true/,
+    ...members({ encrypted: true }, {}),
+  )
+  assert.deepEqual(await findings(...members({ encrypted: true }, { encrypted: false })), [])
+  await expectOne(
+    /error MR_DEFINE_VALUE stream "visits": encrypted is "yes" \| write encrypted: true/,
+    visits({ encrypted: 'yes' as Wrong }),
+  )
+})

@@ -101,21 +101,55 @@ async function compileRelations(scope: Scope): Promise<readonly ProcessorManifes
   for (const name of orderRelations(scope, edges)) {
     const definition = definitions.get(name)!
     const relation = await compileRelation(scope, definition, queries.get(name))
-    if (relation && isRelationName(name)) await addRelation(scope, relation)
+    if (relation && isRelationName(name))
+      await addRelation(scope, inheritEncryption(scope, definition, relation, readsOf(definition, queries.get(name))))
     if (definition.$kind === 'stream' && isProcessor(definition.$how)) {
       if (!isMember(scope, definition.$how.from, definition.$at, `processor "${name}", from`)) continue
       const processor = compileProcessor(scope, definition, definition.$how)
       if (processor) processors.push(processor)
     }
   }
+  checkEmitted(scope, processors)
   return processors
 }
 
-function inputsOf(definition: RelationDefinition, query: Query | undefined): readonly string[] {
+/** Rows that were computed from encrypted ones are encrypted, unless their definition says otherwise. */
+function inheritEncryption(
+  scope: Scope,
+  { $how }: Definition & { readonly $how: unknown },
+  relation: Relation,
+  inputs: readonly string[],
+): Relation {
+  const said = ($how as { readonly encrypted?: unknown }).encrypted
+  if (said !== undefined || !inputs.some((input) => scope.relations.get(input)?.encrypted)) return relation
+  return { ...relation, encrypted: true }
+}
+
+/** A stream that processors emit into is defined apart from them: it says for itself. */
+function checkEmitted(scope: Scope, processors: readonly ProcessorManifest[]): void {
+  for (const { name, outputs = {} } of processors)
+    for (const output of Object.values(outputs)) {
+      const own = scope.defined.get(output) as RelationDefinition | undefined
+      const said = (own?.$how as { readonly encrypted?: boolean } | undefined)?.encrypted
+      if (own && said === undefined && scope.relations.get(name)?.encrypted)
+        fail(
+          scope,
+          'MR_DEFINE_VALUE',
+          own.$at,
+          `stream "${output}" takes rows of the encrypted processor "${name}" and does not say whether it is encrypted`,
+          'write encrypted: true, or encrypted: false where its rows may lie in the clear',
+        )
+    }
+}
+
+const inputsOf = (definition: RelationDefinition, query: Query | undefined): readonly string[] =>
+  definition.$kind === 'model' ? readsOf(definition, query) : [...readsOf(definition, query), ...originsOf(definition.$shape)]
+
+/** Relations whose rows it is made from. */
+function readsOf(definition: RelationDefinition, query: Query | undefined): readonly string[] {
   if (definition.$kind === 'model') return (query?.inputs ?? []).map(ownerOf)
   const how = definition.$kind === 'stream' && isProcessor(definition.$how) ? definition.$how : null
-  const read = how ? [how.from?.$name ?? '', ...Object.values(how.broadcast ?? {}).map((table) => table?.$name ?? '')] : []
-  return [...read, ...originsOf(definition.$shape)]
+  return how ? [how.from?.$name ?? '', ...Object.values(how.broadcast ?? {}).map((table) => table?.$name ?? '')] : []
 }
 
 async function compileRelation(scope: Scope, definition: RelationDefinition, query: Query | undefined): Promise<Relation | undefined> {

@@ -116,8 +116,10 @@ const relationAdded = (relation: Relation): Reason => ({
   reason: `is new, with ${relation.shape.fields.length === 1 ? 'one column' : `${relation.shape.fields.length} columns`}`,
 })
 
+const isView = (relation: Relation): boolean => relation.kind === 'model' && relation.refresh === 'view'
+
 const relationRemoved = (relation: Relation): Reason =>
-  relation.kind === 'model' && relation.refresh === 'view'
+  isView(relation)
     ? { effect: 'breaking', reason: 'is no longer defined: who reads it fails' }
     : { effect: 'breaking', reason: 'is no longer defined: its rows are deleted' }
 
@@ -169,6 +171,11 @@ function compareCommon(before: Relation, after: Relation): readonly Reason[] {
         ? { effect: 'refused', reason: 'a table of Iceberg version 3 does not become one of version 2 again: give it another name' }
         : { effect: 'breaking', reason: 'becomes a table of Iceberg version 3: readers that know only version 2 fail' },
     )
+  if (before.encrypted !== after.encrypted && !isView(after))
+    reasons.push({
+      effect: 'refused',
+      reason: `${after.encrypted ? 'was stored in the clear and is to be encrypted' : 'was stored encrypted and is not to be any more'}: give it another name`,
+    })
   const [oldMs, newMs] = [before.keep.tableMs ?? Number.POSITIVE_INFINITY, after.keep.tableMs ?? Number.POSITIVE_INFINITY]
   if (newMs < oldMs) reasons.push({ effect: 'breaking', reason: `rows older than ${formatAge(newMs)} are deleted` })
   if (newMs > oldMs)

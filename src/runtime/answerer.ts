@@ -3,6 +3,7 @@
 import type { Clock } from '../core/clock.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { systemRandom, uuidV7 } from '../core/random.ts'
+import { encryptedRelations } from '../define/encrypted.ts'
 import type { Manifest } from '../define/manifest.ts'
 import type { Engine } from '../engine/duckdb.ts'
 import { exportRows } from '../engine/export.ts'
@@ -14,6 +15,8 @@ import { ADMIN, type Identity } from '../govern/identity.ts'
 import { isJwt } from '../govern/jwt.ts'
 import type { Guard, Secured } from '../govern/secure.ts'
 import type { Tokens } from '../govern/token.ts'
+import type { KeyRing } from '../objects/seal/key-ring.ts'
+import { sealText } from '../objects/seal/sealed-text.ts'
 import { storedUnder } from '../orchestrate/graph.ts'
 import type { Answerer, Caller, Question } from '../serve/answer.ts'
 import type { Settings } from './settings.ts'
@@ -26,6 +29,7 @@ export interface AnswererParts {
   /** Verifies signed tokens of an identity provider; absent when none is configured. */
   readonly jwt: ((token: string) => Promise<Identity>) | undefined
   readonly audit: Audit
+  readonly keys: KeyRing
   readonly relations: RelationStore
   readonly settings: Settings
   manifest(): Manifest
@@ -69,6 +73,7 @@ export function makeAnswerer(parts: AnswererParts): Answerer {
       }),
     export: (caller, question, format) =>
       guarded(parts, budget, caller, question, async (secured) => {
+        await mustBeExportable(parts, secured, format)
         // It releases the question itself, at the end of the bytes or at an error before them.
         const bytes = await exportRows(secured, format, secured.params, {
           timeoutMs: settings.queryTimeoutMs,
@@ -131,6 +136,17 @@ async function guarded<T>(
   }
 }
 
+/** A Parquet file is written to the disk before it is sent, which rows of an encrypted relation must not be. */
+async function mustBeExportable({ manifest }: AnswererParts, secured: Secured, format: string): Promise<void> {
+  const encrypted = encryptedRelations(manifest())
+  const name = format === 'parquet' ? secured.relations.find((relation) => encrypted.has(ownerOf(relation))) : undefined
+  if (name === undefined) return
+  await secured.release()
+  throw new MillraceError('MR_KEY_SHARED', `${name} is encrypted, and Parquet is written to the disk before it is sent`, {
+    fix: 'ask for format=arrow, csv or ndjson, which are not',
+  })
+}
+
 async function identify(parts: AnswererParts, authorization: string | undefined): Promise<Identity> {
   if (authorization === undefined) {
     if (parts.isOpen) return LOCAL
@@ -172,6 +188,18 @@ function actAs(manifest: Manifest, identity: Identity, as: { role: string; attri
   return { user: identity.user, tokenId: identity.tokenId, roles: [{ name: as.role, attributes: as.attributes }], isAdmin: false }
 }
 
+/** How text of a question is kept: sealed when it may name values of an encrypted relation, which a question that failed early may. */
+async function keeping({ manifest, keys }: AnswererParts, secured: Secured | undefined): Promise<(text: string) => string> {
+  const encrypted = encryptedRelations(manifest())
+  const name = secured ? secured.relations.find((relation) => encrypted.has(ownerOf(relation))) : [...encrypted][0]
+  if (name === undefined) return (text) => text
+  const key = await keys.forWriting(ownerOf(name))
+  return (text) => sealText(key, text, systemRandom)
+}
+
+/** Of `orders__late` and the like. */
+const ownerOf = (relation: string): string => relation.replace(/__(late|rejected|archive)$/, '')
+
 /** Questions of administrators on their own console are not worth a record each; everything under a policy is. */
 async function record(
   parts: AnswererParts,
@@ -183,11 +211,17 @@ async function record(
 ): Promise<void> {
   if (question.surface === 'console' && caller.isAdmin) return
   const object = question.object ?? (secured ? secured.relations.join(', ') : '')
+  const keep = await keeping(parts, secured)
   const known = { version: secured?.version ?? null, columns: secured?.columns ?? null, twoStage: secured?.isTwoStage ?? false }
   await parts.audit.record(caller, {
     action: `query:${question.surface}`,
     object,
     outcome,
-    detail: { sql: question.sql.slice(0, 2_000), ...known, ...detail },
+    detail: {
+      sql: keep(question.sql.slice(0, 2_000)),
+      ...known,
+      ...detail,
+      ...(typeof detail['message'] === 'string' ? { message: keep(detail['message']) } : {}),
+    },
   })
 }

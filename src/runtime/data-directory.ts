@@ -24,6 +24,8 @@ export interface DataDirectory {
   /** Copies of objects. */
   readonly cache: string
   readonly control: string
+  /** Data keys, wrapped. */
+  readonly keys: string
   announce(server: ServerFile): void
   /** Frees the lock. */
   release(): void
@@ -47,6 +49,7 @@ export function takeDataDirectory(path: string): DataDirectory {
     staging,
     cache: join(path, 'cache'),
     control: join(path, 'control.db'),
+    keys: join(path, 'keys.json'),
     announce: (server) => writeFileSync(join(path, 'server.json'), `${JSON.stringify(server)}\n`),
     release() {
       rmSync(join(path, 'server.json'), { force: true })

@@ -1,8 +1,10 @@
 // Brings storage to a manifest: tables that are missing are made, shapes that grew are evolved, topics and readable
 // relations are opened. What cannot be done in place is refused with the reason.
+import { MillraceError } from '../core/errors.ts'
 import type { Manifest, Relation } from '../define/manifest.ts'
 import { archiveName, isLogged, lateName, lateShape, REJECTED_SHAPE, rejectedName, storedShape } from '../define/system-columns.ts'
 import type { RelationSpec, RelationStore } from '../engine/relations.ts'
+import { ENCRYPTED, scopeOf } from '../lake/encrypted.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import { schemaToShape, writeDefaultOf } from '../lake/schema-mapping.ts'
 import type { CreateTable, LakeTable } from '../lake/types.ts'
@@ -11,27 +13,31 @@ import { type Field, type Inner, type Shape, sameType, type Type } from '../sche
 import type { Catalog } from '../store/catalog.ts'
 import { archivesIn } from './warehouse.ts'
 
-type Stored = RelationSpec & Pick<CreateTable, 'partition' | 'cluster' | 'formatVersion'> & { readonly place?: string }
+type Stored = RelationSpec &
+  Pick<CreateTable, 'partition' | 'cluster' | 'formatVersion'> & { readonly place?: string; readonly encrypted?: string }
 
 /** Every table behind a manifest. */
 export function storedRelations(manifest: Manifest): Stored[] {
-  return manifest.relations.flatMap((relation): Stored[] => {
-    if (relation.kind === 'model' && relation.refresh === 'view') return []
-    const side = (name: string, shape: Shape, tailed: boolean): Stored => ({ name, shape, key: [], tailed, partition: [], cluster: [] })
-    const own = ownRelation(relation)
-    const version = own.formatVersion === undefined ? {} : { formatVersion: own.formatVersion }
-    const kept = relation.keep.archive === undefined ? [own] : [own, archiveOf(own, relation.keep.archive)]
-    if (relation.kind === 'stream')
-      return [
-        ...kept,
-        { ...side(lateName(relation.name), lateShape(relation), true), ...version },
-        side(rejectedName(relation.name), REJECTED_SHAPE, true),
-      ]
-    if (relation.kind === 'table' && relation.source.kind !== 'none')
-      return [...kept, side(rejectedName(relation.name), REJECTED_SHAPE, isLogged(relation))]
-    if (relation.kind === 'model' && relation.refresh === 'live') return [...kept, side(rejectedName(relation.name), REJECTED_SHAPE, true)]
-    return kept
-  })
+  const encrypted = (relation: Relation) => (relation.encrypted ? { encrypted: relation.name } : {})
+  return manifest.relations.flatMap((relation) => storedOf(relation).map((stored) => ({ ...stored, ...encrypted(relation) })))
+}
+
+function storedOf(relation: Relation): Stored[] {
+  if (relation.kind === 'model' && relation.refresh === 'view') return []
+  const side = (name: string, shape: Shape, tailed: boolean): Stored => ({ name, shape, key: [], tailed, partition: [], cluster: [] })
+  const own = ownRelation(relation)
+  const version = own.formatVersion === undefined ? {} : { formatVersion: own.formatVersion }
+  const kept = relation.keep.archive === undefined ? [own] : [own, archiveOf(own, relation.keep.archive)]
+  if (relation.kind === 'stream')
+    return [
+      ...kept,
+      { ...side(lateName(relation.name), lateShape(relation), true), ...version },
+      side(rejectedName(relation.name), REJECTED_SHAPE, true),
+    ]
+  if (relation.kind === 'table' && relation.source.kind !== 'none')
+    return [...kept, side(rejectedName(relation.name), REJECTED_SHAPE, isLogged(relation))]
+  if (relation.kind === 'model' && relation.refresh === 'live') return [...kept, side(rejectedName(relation.name), REJECTED_SHAPE, true)]
+  return kept
 }
 
 /** Rows that were archived are no versions of each other any more: no key. */
@@ -71,14 +77,23 @@ export async function deployTables(lake: Lake, manifest: Manifest): Promise<void
     const table = pointer && (await lake.at(pointer))
     const { name, shape, partition, cluster, key } = stored
     const version = stored.formatVersion ? { formatVersion: stored.formatVersion } : {}
+    const properties = stored.encrypted === undefined ? {} : { properties: { [ENCRYPTED]: stored.encrypted } }
+    if (table && scopeOf(table) !== (stored.encrypted ?? null)) throw encryptedOtherwise(table)
     const place = stored.place === undefined ? undefined : archivesIn(stored.place)
-    if (!table) await lake.create({ name, shape, partition, cluster, key, ...version }, place)
+    if (!table) await lake.create({ name, shape, partition, cluster, key, ...version, ...properties }, place)
     else if (isChanged(table, shape) || table.formatVersion < (stored.formatVersion ?? 2))
       await lake.commit([
         { table: name, operation: 'append', add: [], remove: [], shape, ...(stored.formatVersion === 3 ? { formatVersion: 3 } : {}) },
       ])
   }
 }
+
+const encryptedOtherwise = (table: LakeTable): MillraceError =>
+  new MillraceError(
+    'MR_PLAN_STATE',
+    `${table.name} is stored ${scopeOf(table) === null ? 'in the clear and is defined as encrypted' : 'encrypted and is defined as not encrypted'}`,
+    { fix: 'define it as it is stored, or give it another name: rows that exist are not written again' },
+  )
 
 /** In names, types or what may be null, at any depth, or in defaults, which only version 3 keeps. */
 const isChanged = ({ schema, formatVersion }: LakeTable, { fields }: Shape): boolean => {

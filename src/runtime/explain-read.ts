@@ -21,7 +21,8 @@ export async function explainRead(
   snapshots: Readonly<Record<string, string | null>>,
   error: MillraceError,
 ): Promise<MillraceError> {
-  if (!CLASSES.test(String(error.cause)) || !MAY_BE_DAMAGE.test(error.message)) return error
+  const isSealed = error.code === 'MR_SEAL_DAMAGED'
+  if (!isSealed && (!CLASSES.test(String(error.cause)) || !MAY_BE_DAMAGE.test(error.message))) return error
   const session = await engine.session()
   using lease = lake.lease()
   try {

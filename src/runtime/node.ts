@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { asMillraceError } from '../core/errors.ts'
 import { EventBus } from '../core/events.ts'
 import { systemRandom } from '../core/random.ts'
+import { stateScope } from '../define/encrypted.ts'
 import { audited } from '../govern/audit.ts'
 import { deleteRows } from '../ingest/delete-rows.ts'
 import { Figures } from '../observe/figures.ts'
@@ -119,7 +120,10 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     return scratch
   }
   let intakeMs = (): number => 0
-  const checkpoints = openCheckpoints(warehouse.store, clock, systemRandom, warehouse.checkpoints)
+  const checkpoints = openCheckpoints(warehouse.store, clock, systemRandom, warehouse.checkpoints, {
+    keys: storage.keys,
+    scopeOf: (pipeline) => stateScope(manifest, pipeline.replace(/^\w+:|@.*$/g, '')),
+  })
   const pipelines: RunningPipeline[] = await makePipelines(
     {
       clock,

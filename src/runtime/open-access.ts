@@ -30,7 +30,7 @@ export interface Access {
 
 export async function openAccess(
   options: NodeOptions,
-  { store, log, engine, lake, parser, relations }: NodeStorage,
+  { store, log, engine, lake, parser, relations, keys }: NodeStorage,
   directory: ReturnType<typeof takeDataDirectory>,
   { history, checks, metrics }: { history: RunHistory; checks: CheckHistory; metrics: Metrics },
   closers: Closer[],
@@ -38,7 +38,7 @@ export async function openAccess(
   const { clock, settings, manifest } = options
   const audit = openAudit(store, clock)
   const tokens = openTokens(store, clock, systemRandom)
-  const system = { clock, store, lake, log, history, checks, manifest: () => manifest }
+  const system = { clock, store, keys, lake, log, history, checks, manifest: () => manifest }
   const guard = await openGuard({
     engine,
     parser,
@@ -60,6 +60,7 @@ export async function openAccess(
     guard,
     tokens,
     audit,
+    keys,
     relations,
     settings,
     manifest: () => manifest,

@@ -3,17 +3,21 @@
 import { mkdirSync } from 'node:fs'
 import type { Clock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
+import { MillraceError } from '../core/errors.ts'
 import { systemRandom } from '../core/random.ts'
+import { encryptedRelations } from '../define/encrypted.ts'
 import type { LakeSettings } from '../define/lake.ts'
 import { openParser, type SqlParser } from '../engine/ast.ts'
 import { type Engine, openEngine } from '../engine/duckdb.ts'
 import { fileNames } from '../engine/file-names.ts'
+import { fileUnlocker } from '../engine/parquet-keys.ts'
 import { RelationStore } from '../engine/relations.ts'
 import { type Lake, openLake } from '../lake/open-lake.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
 import type { Log } from '../log/log.ts'
 import type { LogEvent } from '../log/settings.ts'
 import { isRemote } from '../objects/object-store.ts'
+import { type KeyRing, openKeyRing } from '../objects/seal/key-ring.ts'
 import type { Catalog } from '../store/catalog.ts'
 import { openStore, type Store } from '../store/open-store.ts'
 import { recordDeployed } from './apply.ts'
@@ -21,6 +25,7 @@ import type { Closer } from './closers.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { deployTables, openRelations } from './deploy.ts'
 import type { Logger } from './logger.ts'
+import { readMasterKeys } from './master-keys.ts'
 import type { NodeOptions } from './node-options.ts'
 import { openCatalog } from './open-catalog.ts'
 import type { Settings } from './settings.ts'
@@ -33,6 +38,7 @@ export interface Storage {
   readonly engine: Engine
   readonly catalog: Catalog
   readonly lake: Lake
+  readonly keys: KeyRing
 }
 
 export interface StorageOptions {
@@ -45,14 +51,38 @@ export interface StorageOptions {
   /** That the engine may read beside the data directory. */
   readonly directories?: readonly string[]
   readonly onLogEvent?: (event: LogEvent) => void
+  /** Topics whose rows are encrypted. */
+  readonly encryptedTopics?: ReadonlySet<string>
 }
 
 export async function openStorage(options: StorageOptions, directory: DataDirectory, closers: Closer[]): Promise<Storage> {
-  const { clock, variables: environment, lake: chosen, settings, archives, directories = [], onLogEvent } = options
+  const {
+    clock,
+    variables: environment,
+    lake: chosen,
+    settings,
+    archives,
+    directories = [],
+    onLogEvent,
+    encryptedTopics = new Set(),
+  } = options
   const { memoryLimitBytes, threads } = settings
   const store = openStore(directory.control)
   closers.push(() => store.close())
-  const log = await openEmbeddedLog({ disk: nodeDisk, clock, directory: directory.log, ...(onLogEvent ? { onEvent: onLogEvent } : {}) })
+  const keys = await openKeyRing({
+    disk: nodeDisk,
+    clock,
+    random: systemRandom,
+    path: directory.keys,
+    masters: readMasterKeys(environment),
+  })
+  const log = await openEmbeddedLog({
+    disk: nodeDisk,
+    clock,
+    directory: directory.log,
+    encrypted: { keys, topics: encryptedTopics },
+    ...(onLogEvent ? { onEvent: onLogEvent } : {}),
+  })
   closers.push(() => log.close())
   const warehouse = await openWarehouse(
     { clock, random: systemRandom, environment, data: directory, cacheBytes: settings.cacheBytes },
@@ -64,6 +94,7 @@ export async function openStorage(options: StorageOptions, directory: DataDirect
     clock,
     directories: [directory.path, ...directories, ...lastArchives(directory).filter((place) => !isRemote(place))],
     tempDirectory: directory.temp,
+    keys,
     ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
     ...(threads === undefined ? {} : { threads }),
   })
@@ -77,8 +108,9 @@ export async function openStorage(options: StorageOptions, directory: DataDirect
     ...warehouse,
     locations: settings.lakeLocations,
     namesIn: fileNames(engine),
+    encrypted: { keys, unlock: fileUnlocker(engine) },
   })
-  return { store, log, warehouse, engine, catalog, lake }
+  return { store, log, warehouse, engine, catalog, lake, keys }
 }
 
 export interface NodeStorage extends Storage {
@@ -95,14 +127,20 @@ export async function openNodeStorage(
 ): Promise<NodeStorage> {
   const { manifest } = options
   mustBeInPlace(directory)
+  const encrypted = encryptedRelations(manifest)
+  const [first] = encrypted
+  if (first !== undefined && options.lake?.kind === 'rest') throw sharedCatalog(first)
   const how: StorageOptions = {
     ...options,
     lake: options.lake,
     archives: archivePlaces(manifest),
     directories: [options.directory],
+    encryptedTopics: encrypted,
     onLogEvent: (event) => tellLog(logger, event),
   }
   const storage = await openStorage(how, directory, closers)
+  // Before anything is made.
+  for (const name of encrypted) await storage.keys.forWriting(name)
   recordPlace(directory)
   const { store, log, engine, catalog, lake } = storage
   const parser = await openParser(engine)
@@ -113,6 +151,15 @@ export async function openNodeStorage(
   await recordDeployed(store, manifest, options.code, options.environment)
   return { ...storage, parser, relations }
 }
+
+const sharedCatalog = (name: string): MillraceError =>
+  new MillraceError(
+    'MR_KEY_SHARED',
+    `${name} is encrypted, and the tables of this environment are in another's catalog, whose engines could not read it`,
+    {
+      fix: "leave out encrypted, or keep the tables in Millrace's own catalog",
+    },
+  )
 
 /** What the log says about itself, except what it does all the time. */
 function tellLog(logger: Logger, event: LogEvent): void {

@@ -1,7 +1,9 @@
 // What a step of a run does: load files or refresh a model, check what was staged, publish it. The one place where kinds of
 // assets become actions.
-import { assert, MillraceError } from '../core/errors.ts'
+import { asMillraceError, assert, MillraceError } from '../core/errors.ts'
+import { stateScope } from '../define/encrypted.ts'
 import type { ModelManifest, TableManifest } from '../define/manifest.ts'
+import { withoutRows } from '../govern/failure.ts'
 import { loadFiles } from '../ingest/load-files.ts'
 import type { Asset } from '../orchestrate/graph.ts'
 import type { StepContext, StepOutcome } from '../orchestrate/runner.ts'
@@ -13,7 +15,11 @@ import { codeOf, effectOf, inputsOf, type StepParts } from './step-parts.ts'
 export async function runStep(parts: StepParts, asset: Asset, context: StepContext): Promise<StepOutcome> {
   const relation = parts.manifest().relations.find((candidate) => candidate.name === asset.name)
   if (!relation) throw new MillraceError('MR_PLAN_UNKNOWN', `there is no relation "${asset.name}"`, { fix: 'run `millrace check`' })
-  return relation.kind === 'table' ? loadTable(parts, relation, context) : refreshModel(parts, relation as ModelManifest, context)
+  try {
+    return await (relation.kind === 'table' ? loadTable(parts, relation, context) : refreshModel(parts, relation as ModelManifest, context))
+  } catch (cause) {
+    throw stateScope(parts.manifest(), relation.name) === null ? cause : withoutRows(asMillraceError(cause), relation.name)
+  }
 }
 
 async function loadTable(parts: StepParts, table: TableManifest, context: StepContext): Promise<StepOutcome> {

@@ -6,6 +6,8 @@ import { literal, quoteName } from '../engine/sql-text.ts'
 import type { Resolved } from '../govern/secure.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { Log } from '../log/log.ts'
+import type { KeyRing } from '../objects/seal/key-ring.ts'
+import { openText } from '../objects/seal/sealed-text.ts'
 import type { RunHistory } from '../orchestrate/history.ts'
 import type { CheckHistory } from '../quality/history.ts'
 import type { Store } from '../store/open-store.ts'
@@ -15,6 +17,7 @@ export interface SystemParts {
   readonly store: Store
   readonly lake: Lake
   readonly log: Log
+  readonly keys: KeyRing
   readonly history: RunHistory
   readonly checks: CheckHistory
   manifest(): Manifest
@@ -231,7 +234,7 @@ const RELATIONS: Readonly<Record<string, SystemRelation>> = {
       ['detail', 'VARCHAR'],
       ['hash', 'VARCHAR'],
     ],
-    async rows({ store }) {
+    async rows({ store, keys }) {
       const rows = await store.read.selectFrom('audit').selectAll().orderBy('sequence', 'desc').limit(ROWS_MAX).execute()
       return rows.map((row) => [
         row.sequence,
@@ -241,7 +244,7 @@ const RELATIONS: Readonly<Record<string, SystemRelation>> = {
         row.action,
         row.object,
         row.outcome,
-        row.detail,
+        openedDetail(keys, row.detail),
         row.hash,
       ])
     },
@@ -261,6 +264,18 @@ const RELATIONS: Readonly<Record<string, SystemRelation>> = {
     },
   },
 }
+
+/** With the texts that were sealed, which whoever may read the audit may read. What only looks sealed came from a user. */
+const openedDetail = (keys: KeyRing, detail: string): string =>
+  JSON.stringify(
+    JSON.parse(detail, (_key, value) => {
+      try {
+        return typeof value === 'string' ? openText(keys, value) : value
+      } catch {
+        return value
+      }
+    }),
+  )
 
 export const isSystemRelation = (name: string): boolean => Object.hasOwn(RELATIONS, name)
 

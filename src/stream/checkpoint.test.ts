@@ -7,7 +7,8 @@ import fc from 'fast-check'
 import { VirtualClock } from '../core/clock.ts'
 import { seededRandom } from '../core/random.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
-import { type CheckpointStore, openCheckpoints } from './checkpoint.ts'
+import type { DataKey, KeyRing } from '../objects/seal/key-ring.ts'
+import { type CheckpointStore, openCheckpoints, type SealedState } from './checkpoint.ts'
 import type { ChainContent, ChainLeaf } from './state-tree.ts'
 
 interface MemoryStore extends ObjectStore {
@@ -53,6 +54,15 @@ function memoryStore(): MemoryStore {
 }
 
 const PIPELINE = 'live:a@1'
+
+/** One key for every pipeline; a rotation gives it another secret. */
+function sealedState(): SealedState & { rotate(): void } {
+  const made: DataKey[] = []
+  const rotate = (): void => void made.push({ id: Buffer.alloc(16, made.length), secret: Buffer.alloc(32, made.length), scope: 'a' })
+  rotate()
+  const keys = { forWriting: async () => made.at(-1)!, byId: (id: Uint8Array) => made[id[0]!]! } as unknown as KeyRing
+  return { keys, scopeOf: () => 'a', rotate }
+}
 
 interface World {
   readonly store: MemoryStore
@@ -137,64 +147,90 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { minLength: 1, maxLength: 25, size: 'max' },
 )
 
-test('after a crash between any two steps the committed state is there, whole, and nothing else stays for long', async () => {
-  await fc.assert(
-    fc.asyncProperty(steps, async (list) => {
-      const { store, clock } = world()
-      let { checkpoints } = world()
-      const reopen = (seed: number): void => {
-        checkpoints = openCheckpoints(store, clock, seededRandom(seed), '/c')
-      }
-      reopen(0)
-      let leaves = [bytesOf(40_000, 1), bytesOf(100_000, 2), bytesOf(10, 3)]
-      let chains: Uint8Array[][] = Array.from({ length: 4 }, () => [])
-      let committed: { location: string | null; leaves: Uint8Array[]; chains: Uint8Array[][] } = { location: null, leaves, chains }
-      for (const [n, { set, grow, chains: how, failAfter }] of list.entries()) {
-        await clock.advance(2)
-        leaves = leaves.map((leaf, i) => (i === n % 3 ? new Uint8Array(Buffer.concat([leaf, bytesOf(grow, n)])) : new Uint8Array(leaf)))
-        for (const [leaf, at] of set) if (at < leaves[leaf]!.length) leaves[leaf]![at] = n
-        const given = how.map((kind, i): ChainLeaf => {
-          const isFirst = chains[i]!.length === 0
-          const text = bytesOf(1 + ((n * 37) % 900), n * 4 + i)
-          if (kind === 'none' && !isFirst) return { $chain: `${i}`, base: null, added: [] }
-          return kind === 'add' && !isFirst ? { $chain: `${i}`, base: null, added: [text] } : { $chain: `${i}`, base: [text], added: [] }
-        })
-        chains = chains.map((own, i) => {
-          const { base, added } = given[i]!
-          return base ? [...base] : [...own, ...added]
-        })
-        store.failAfter = failAfter ?? -1
-        let location: string | null = null
-        try {
-          location = await checkpoints.write(PIPELINE, { leaves, given, n }, committed.location)
-          committed = { location, leaves, chains }
-          await checkpoints.prune(PIPELINE, location)
-          const live = store.files.get(location)!.length + [...leaves, ...chains.flat()].reduce((sum, { length }) => sum + length, 0)
-          const stored = [...store.files.values()].reduce((sum, { length }) => sum + length, 0)
-          assert.ok(stored < 8 * live + 200_000, `${stored} bytes are kept for ${live}`)
-        } catch (error) {
-          assert.equal((error as Error).message, 'crash')
-          store.failAfter = -1
-          reopen(n + 1)
-          const before = committed
-          leaves = before.leaves
-          chains = before.chains
-          if (before.location === null) continue
-          const read = (await checkpoints.read(before.location)) as { leaves: Uint8Array[]; given: ChainContent[]; n: number }
-          assert.deepEqual(
-            read.leaves.map((leaf) => Buffer.from(leaf)),
-            leaves.map((leaf) => Buffer.from(leaf)),
-          )
-          assert.deepEqual(
-            read.given.map(({ parts }) => parts.map((part) => Buffer.from(part))),
-            chains.map((parts) => parts.map((part) => Buffer.from(part))),
-          )
+for (const sealed of [null, sealedState()])
+  test(`after a crash between any two steps the committed state is there, whole, and nothing else stays for long${sealed ? ', encrypted' : ''}`, async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, async (list) => {
+        const { store, clock } = world()
+        let { checkpoints } = world()
+        const reopen = (seed: number): void => {
+          sealed?.rotate()
+          checkpoints = openCheckpoints(store, clock, seededRandom(seed), '/c', sealed)
         }
-        store.failAfter = -1
-      }
-    }),
-    { numRuns: 60 },
-  )
+        reopen(0)
+        let leaves = [bytesOf(40_000, 1), bytesOf(100_000, 2), bytesOf(10, 3)]
+        let chains: Uint8Array[][] = Array.from({ length: 4 }, () => [])
+        let committed: { location: string | null; leaves: Uint8Array[]; chains: Uint8Array[][] } = { location: null, leaves, chains }
+        for (const [n, { set, grow, chains: how, failAfter }] of list.entries()) {
+          await clock.advance(2)
+          leaves = leaves.map((leaf, i) => (i === n % 3 ? new Uint8Array(Buffer.concat([leaf, bytesOf(grow, n)])) : new Uint8Array(leaf)))
+          for (const [leaf, at] of set) if (at < leaves[leaf]!.length) leaves[leaf]![at] = n
+          const given = how.map((kind, i): ChainLeaf => {
+            const isFirst = chains[i]!.length === 0
+            const text = bytesOf(1 + ((n * 37) % 900), n * 4 + i)
+            if (kind === 'none' && !isFirst) return { $chain: `${i}`, base: null, added: [] }
+            return kind === 'add' && !isFirst ? { $chain: `${i}`, base: null, added: [text] } : { $chain: `${i}`, base: [text], added: [] }
+          })
+          chains = chains.map((own, i) => {
+            const { base, added } = given[i]!
+            return base ? [...base] : [...own, ...added]
+          })
+          store.failAfter = failAfter ?? -1
+          let location: string | null = null
+          try {
+            location = await checkpoints.write(PIPELINE, { leaves, given, n }, committed.location)
+            committed = { location, leaves, chains }
+            await checkpoints.prune(PIPELINE, location)
+            const live = store.files.get(location)!.length + [...leaves, ...chains.flat()].reduce((sum, { length }) => sum + length, 0)
+            const stored = [...store.files.values()].reduce((sum, { length }) => sum + length, 0)
+            assert.ok(stored < 8 * live + 200_000, `${stored} bytes are kept for ${live}`)
+          } catch (error) {
+            assert.equal((error as Error).message, 'crash')
+            store.failAfter = -1
+            reopen(n + 1)
+            const before = committed
+            leaves = before.leaves
+            chains = before.chains
+            if (before.location === null) continue
+            const read = (await checkpoints.read(before.location)) as { leaves: Uint8Array[]; given: ChainContent[]; n: number }
+            assert.deepEqual(
+              read.leaves.map((leaf) => Buffer.from(leaf)),
+              leaves.map((leaf) => Buffer.from(leaf)),
+            )
+            assert.deepEqual(
+              read.given.map(({ parts }) => parts.map((part) => Buffer.from(part))),
+              chains.map((parts) => parts.map((part) => Buffer.from(part))),
+            )
+          }
+          store.failAfter = -1
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+test('encrypted state shows nothing, and is refused when any byte of it was changed, or it lies where plain state belongs', async () => {
+  const { store, clock } = world()
+  const text = Buffer.from('a text that is easy to find '.repeat(3))
+  const sealed = sealedState()
+  const checkpoints = openCheckpoints(store, clock, seededRandom(1), '/c', sealed)
+  const state = { leaf: bytesOf(70, 1), given: { $chain: 'x', base: [new Uint8Array(text)], added: [] }, name: 'a name in the state' }
+  const location = await checkpoints.write(PIPELINE, state, null)
+  const file = store.files.get(location)!
+  for (const shown of ['easy to find', 'name', Buffer.from(bytesOf(16, 1))]) assert.equal(file.includes(shown), false)
+  const read = () => openCheckpoints(store, clock, seededRandom(2), '/c', sealed).read(location) as Promise<{ name: string }>
+  assert.equal((await read()).name, 'a name in the state')
+  for (let at = 0; at < file.length; at++) {
+    file[at]! ^= 1
+    await assert.rejects(read(), ({ code }: { code: string }) => code === 'MR_SEAL_DAMAGED' || code === 'MR_STREAM_STATE', `byte ${at}`)
+    file[at]! ^= 1
+  }
+  await assert.rejects(openCheckpoints(store, clock, seededRandom(3), '/c').read(location), {
+    code: 'MR_SEAL_DAMAGED',
+    message: /its pipeline is not/,
+  })
+  const plain = await openCheckpoints(store, clock, seededRandom(4), '/c').write('live:b', { n: 1 }, null)
+  await assert.rejects(openCheckpoints(store, clock, seededRandom(5), '/c', sealed).read(plain), { code: 'MR_SEAL_DAMAGED' })
 })
 
 test('an owner that was replaced, and goes on, removes nothing that the new one needs', async () => {

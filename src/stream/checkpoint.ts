@@ -1,13 +1,16 @@
 // Checkpoint files: the state of a pipeline at a cut of its log, durable before the commit that names it. A file holds only what
 // has changed since the one before, and where everything else lies: in files of before, which stay as long as a committed
 // checkpoint needs them. PROTOCOL rules 13, 14 and 17. A file is pieces, each compressed, then the head (compressed JSON), its
-// length in 4 bytes and `MRC2`. What makes up a state is in `state-tree.ts`.
+// length in 4 bytes and `MRC2`. Of a pipeline whose state is encrypted the pieces and the head are sealed (`objects/seal/`) and the
+// file ends in `MRC3`. What makes up a state is in `state-tree.ts`.
 import { hash } from 'node:crypto'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
+import type { DataKey, KeyRing } from '../objects/seal/key-ring.ts'
+import { damaged, openPiece, sealPiece } from '../objects/seal/sealed.ts'
 import { joinTree, splitTree } from './state-tree.ts'
 
 export interface CheckpointStore {
@@ -38,6 +41,7 @@ interface Head {
 const TIME_DIGITS = 13
 const BLOCK_BYTES = 16 << 10
 const MAGIC = Buffer.from('MRC2')
+const SEALED = Buffer.from('MRC3')
 /** What is left of a file, below which it is moved into the next one. */
 const LIVE_MIN = 0.3
 /** Bytes after which others have their turn. */
@@ -50,9 +54,16 @@ class Draft {
   readonly parts: Uint8Array[] = []
   size = 0
   #sinceTurn = 0
+  readonly #key: DataKey | null
 
-  constructor(file: string) {
+  constructor(file: string, key: DataKey | null) {
     this.file = file
+    this.#key = key
+  }
+
+  /** As it goes into the file, at its end. */
+  sealed(packed: Uint8Array): Uint8Array {
+    return this.#key ? sealPiece(this.#key, this.file, this.size, packed) : packed
   }
 
   add(content: Uint8Array): Piece {
@@ -60,9 +71,10 @@ class Draft {
   }
 
   addPacked(packed: Uint8Array, size: number): Piece {
-    const piece: Piece = [this.file, this.size, packed.length, size]
-    this.parts.push(packed)
-    this.size += packed.length
+    const stored = this.sealed(packed)
+    const piece: Piece = [this.file, this.size, stored.length, size]
+    this.parts.push(stored)
+    this.size += stored.length
     return piece
   }
 
@@ -75,11 +87,26 @@ class Draft {
   }
 }
 
-export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random, directory: string): CheckpointStore {
+/** Whose state is encrypted, and with what. */
+export interface SealedState {
+  readonly keys: KeyRing
+  /** By pipeline: the scope of its keys, null for state in the clear. */
+  scopeOf(pipeline: string): string | null
+}
+
+export function openCheckpoints(
+  store: ObjectStore,
+  clock: Clock,
+  random: Random,
+  directory: string,
+  sealedState: SealedState | null = null,
+): CheckpointStore {
   const timeOf = (name: string): string => name.slice(0, TIME_DIGITS)
   const folder = (pipeline: string): string => `${directory}/${pipeline.replaceAll(':', '.')}`
   /** By folder: the head that was written or read last, which is nearly always the one that is asked for next. */
   const heads = new Map<string, readonly [location: string, head: Head]>()
+  /** By the folder that it lies in. */
+  const isEncrypted = (location: string): boolean => (sealedState?.scopeOf(location.split('/').at(-2)!.replace('.', ':')) ?? null) !== null
   const folderOf = (location: string): string => location.slice(0, location.lastIndexOf('/'))
 
   async function headOf(location: string): Promise<Head> {
@@ -90,10 +117,19 @@ export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random
   async function readHead(location: string): Promise<Head> {
     const { sizeBytes } = (await store.stat(location)) ?? { sizeBytes: 0 }
     const foot = await store.read(location, { start: Math.max(0, sizeBytes - 8), length: 8 })
-    if (!foot.subarray(4).equals(MAGIC)) return earlier(JSON.parse(unpack(await store.read(location)).toString('utf8')), location)
+    const isSealed = foot.subarray(4).equals(SEALED)
+    if (isSealed !== isEncrypted(location))
+      throw damaged(location, isSealed ? 'is encrypted, and its pipeline is not' : 'is not encrypted, and its pipeline is')
+    if (!isSealed && !foot.subarray(4).equals(MAGIC))
+      return earlier(JSON.parse(unpack(await store.read(location)).toString('utf8')), location)
     const length = foot.readUInt32LE(0)
-    return JSON.parse(unpack(await store.read(location, { start: sizeBytes - 8 - length, length })).toString('utf8')) as Head
+    const start = sizeBytes - 8 - length
+    const packed = await store.read(location, { start, length })
+    return JSON.parse(unpack(isSealed ? opened(location, start, packed) : packed).toString('utf8')) as Head
   }
+
+  const opened = (location: string, start: number, bytes: Uint8Array): Buffer =>
+    openPiece(sealedState!.keys, location.slice(location.lastIndexOf('/') + 1), start, bytes)
 
   async function content(of: string, pieces: readonly Piece[]): Promise<Map<Piece, Buffer>> {
     const read = new Map<Piece, Buffer>()
@@ -102,7 +138,10 @@ export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random
       const start = own.reduce((least, piece) => Math.min(least, piece[1]), Number.POSITIVE_INFINITY)
       const end = own.reduce((most, piece) => Math.max(most, piece[1] + piece[2]), 0)
       const all = await store.read(`${of}/${file}`, { start, length: end - start })
-      for (const piece of own) read.set(piece, all.subarray(piece[1] - start, piece[1] - start + piece[2]))
+      for (const piece of own) {
+        const stored = all.subarray(piece[1] - start, piece[1] - start + piece[2])
+        read.set(piece, isEncrypted(`${of}/`) ? opened(file, piece[1], stored) : stored)
+      }
     }
     return read
   }
@@ -113,7 +152,9 @@ export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random
       await store.makeDirectory(own)
       const before = previous === null ? null : await headOf(previous)
       const { json, bytes, chains } = splitTree(state)
-      const draft = new Draft(`${uuidV7(clock.nowMs(), random)}${SUFFIX}`)
+      const scope = sealedState?.scopeOf(pipeline) ?? null
+      const key = scope === null ? null : await sealedState!.keys.forWriting(scope)
+      const draft = new Draft(`${uuidV7(clock.nowMs(), random)}${SUFFIX}`, key)
       const blocks: Record<string, Piece> = {}
       const leaves: string[][] = []
       for (const leaf of bytes) {
@@ -148,10 +189,10 @@ export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random
       }
       await move(own, draft, blocks, chained)
       const head: Head = { version: 2, state: json, bytes: leaves, chains: chained, blocks }
-      const packed = zstdCompressSync(Buffer.from(JSON.stringify(head)))
+      const packed = draft.sealed(zstdCompressSync(Buffer.from(JSON.stringify(head))))
       const foot = Buffer.alloc(8)
       foot.writeUInt32LE(packed.length, 0)
-      MAGIC.copy(foot, 4)
+      ;(key ? SEALED : MAGIC).copy(foot, 4)
       const location = `${own}/${draft.file}`
       await store.put(location, Buffer.concat([...draft.parts, packed, foot]))
       heads.set(own, [location, head])
@@ -173,7 +214,7 @@ export function openCheckpoints(store: ObjectStore, clock: Clock, random: Random
         heads.set(own, [location, head])
         return joined
       } catch (cause) {
-        if (cause instanceof MillraceError && cause.code === 'MR_STREAM_STATE') throw cause
+        if (cause instanceof MillraceError && /^MR_(STREAM_STATE|SEAL|KEY)/.test(cause.code)) throw cause
         throw new MillraceError('MR_STREAM_STATE', `checkpoint ${location} cannot be read`, {
           cause,
           fix: 'restore it from a backup, or run `millrace backfill` for the pipeline',

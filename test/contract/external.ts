@@ -90,7 +90,7 @@ function labelled(catalog: Catalog, files: MetadataFiles, place: string): Catalo
     )
     if (snapshotId === null) return files.writeMetadata(empty, null)
     const id = BigInt(snapshotId)
-    const { uri: list } = await files.writeList([], location, { id, parentId: null, sequence: 1 }, 1)
+    const { uri: list } = await files.writeList([], empty, { id, parentId: null, sequence: 1 }, 1)
     const snapshot = { 'snapshot-id': id, 'sequence-number': 1, 'timestamp-ms': Date.now(), 'manifest-list': list, 'schema-id': 0 }
     const updates = [
       { action: 'add-snapshot', snapshot: { ...snapshot, summary: { operation: 'append' } } },

@@ -319,3 +319,19 @@ test('tokens: a Millrace token is the secret of client credentials', async () =>
   ])
   assert.deepEqual(await ask({ grant_type: 'password' }).then(([status, body]) => [status, body.error]), [400, 'unsupported_grant_type'])
 })
+
+test('no client makes an encrypted table, or says of one that it is', async () => {
+  await create('clear')
+  const encrypted = { 'millrace.encrypted': 'clear' }
+  const refused = [
+    await send('POST', '/v1/namespaces/n/tables', { name: 'dark', schema: schema('id'), properties: encrypted }),
+    await send('POST', '/v1/namespaces/n/tables', { name: 'dark', schema: schema('id'), properties: encrypted, 'stage-create': true }),
+    await send('POST', '/v1/namespaces/n/tables/clear', { updates: [set('millrace.encrypted', 'clear')] }),
+  ]
+  assert.deepEqual(
+    refused.map(({ status, body }) => [status, /encrypted/.test(body.error.message)]),
+    refused.map(() => [403, true]),
+  )
+  assert.equal((await properties('clear'))['millrace.encrypted'], undefined)
+  assert.equal((await send('GET', '/v1/namespaces/n/tables/dark')).status, 404)
+})

@@ -220,7 +220,7 @@ class History {
     for (const file of field ? files : []) {
       const column = { id: field!.id, name: 'v', type: duckTypeOfIceberg(field!.type) }
       const lists = 'list(v ORDER BY file_row_number) IS NOT DISTINCT FROM list(v ORDER BY v NULLS LAST)'
-      assert.deepEqual((await parts.session.rows(`SELECT ${lists} FROM ${parquetSql([file.path], [column])}`)).rows, [[true]], field!.name)
+      assert.deepEqual((await parts.session.rows(`SELECT ${lists} FROM ${parquetSql([file], [column])}`)).rows, [[true]], field!.name)
       this.counts.sorted++
     }
   }

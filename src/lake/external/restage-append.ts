@@ -40,7 +40,7 @@ export async function restageAppend(
   const numbers = { id, parentId: head?.['snapshot-id'] ?? null, sequence }
   // Entries that a manifest adds have the sequence number that the list gives to the manifest.
   const manifests = [...added.map((manifest) => ({ ...manifest, sequence, minSequence: sequence })), ...others]
-  const { uri: list } = await files.writeList(manifests, after.location, numbers, mine['timestamp-ms'])
+  const { uri: list } = await files.writeList(manifests, after, numbers, mine['timestamp-ms'])
   const { 'parent-snapshot-id': _, ...rest } = mine
   const snapshot: SnapshotJson = {
     ...rest,

@@ -11,6 +11,7 @@ import { type CommitContext, movePointers, syncDataFiles } from '../commit.ts'
 import { readMetadata } from '../format-version.ts'
 import { isBelow, parentOf, toPath, toUri } from '../location.ts'
 import { DELETED } from '../manifest.ts'
+import type { StoredFile } from '../metadata-files.ts'
 import type { Staged } from '../stage-change.ts'
 import type { TableMetadata } from '../table-metadata.ts'
 import { parseView } from '../views/view-metadata.ts'
@@ -186,13 +187,14 @@ class Relocation {
     const known = this.#moved.get(path)
     if (known) return known
     const work = async () => {
-      const bytes = await change(await this.#read(path))
+      const { content, scope } = await this.#stored(path)
+      const bytes = await change(content)
       const to = `${parentOf(movedPath(this.#options, path))}/${name}`
       this.done.rewritten++
       this.#isOld(path)
       if (!this.#options.dryRun) {
         await this.#makeDirectory(to)
-        await this.#store.put(to, bytes)
+        return { uri: toUri(to), sizeBytes: await this.#context.files.put(to, bytes, scope) }
       }
       return { uri: toUri(to), sizeBytes: bytes.length }
     }
@@ -246,9 +248,12 @@ class Relocation {
   }
 
   /** From where it lies now: without copying, that is the new place already. */
-  #read(location: string): Promise<Buffer> {
-    const path = toPath(location)
-    return this.#context.files.read(this.#options.copy ? path : movedPath(this.#options, path))
+  async #read(location: string): Promise<Buffer> {
+    return (await this.#stored(toPath(location))).content
+  }
+
+  #stored(path: string): Promise<StoredFile> {
+    return this.#context.files.stored(this.#options.copy ? path : movedPath(this.#options, path))
   }
 
   #makeDirectory(path: string): Promise<void> {

@@ -9,7 +9,7 @@ import { columnIn, durationOf, fail, flatColumnIn, placeIn, type Scope } from '.
 import { didYouMean } from '../suggest.ts'
 import { keepOf } from './keep.ts'
 
-export const RELATION_OPTIONS = ['doc', 'owner', 'tags', 'keep', 'fresh', 'partition', 'cluster', 'iceberg'] as const
+export const RELATION_OPTIONS = ['doc', 'owner', 'tags', 'keep', 'fresh', 'partition', 'cluster', 'iceberg', 'encrypted'] as const
 
 /** Relations whose columns the fields take their types from: they must be compiled first. */
 export const originsOf = (fields: Fields): readonly string[] =>
@@ -255,7 +255,14 @@ export function commonOf(
     keep: keepOf(scope, { what, at, how, kind: definition.$kind as Relation['kind'], shape }),
     ...(freshMs === undefined ? {} : { freshMs }),
     ...formatVersionOf(scope, what, how.iceberg, at),
+    ...encryptedOf(scope, what, how.encrypted, at),
   }
+}
+
+function encryptedOf(scope: Scope, what: string, encrypted: unknown, at: string): { encrypted?: true } {
+  if (encrypted !== undefined && typeof encrypted !== 'boolean')
+    fail(scope, 'MR_DEFINE_VALUE', at, `${what}: encrypted is ${JSON.stringify(encrypted)}`, 'write encrypted: true, or leave it out')
+  return encrypted === true ? { encrypted: true } : {}
 }
 
 function formatVersionOf(scope: Scope, what: string, iceberg: unknown, at: string): { formatVersion?: 3 } {
