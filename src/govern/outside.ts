@@ -32,6 +32,10 @@ export function mustLoad(manifest: Manifest, identity: Identity, name: string): 
   if (!readable) throw denied(`you may not read ${name}`, 'ask for a role with a read grant')
   if (rowFilter !== null || masks.size > 0)
     throw denied(`${name} has a row or column policy for you, so its files are not handed out`, 'ask through SQL: POST /sql')
+  mustShare(manifest, name)
+}
+
+function mustShare(manifest: Manifest, name: string): void {
   if (findOwned(manifest, name)?.owner.encrypted)
     throw new MillraceError('MR_KEY_SHARED', `${name} is encrypted, and only Millrace reads it: its files are not handed out`, {
       fix: 'ask through SQL: POST /sql',
@@ -40,12 +44,15 @@ export function mustLoad(manifest: Manifest, identity: Identity, name: string): 
 
 /**
  * The files of a table for reading, which trusted engines also get of one with a policy or mask for them: whether they must be told what to
- * leave out (`restrictions.ts`). @throws MR_ACCESS_DENIED
+ * leave out (`restrictions.ts`). @throws MR_ACCESS_DENIED, MR_KEY_SHARED
  */
 export function mustRead(manifest: Manifest, identity: Identity, name: string): 'whole' | 'restricted' {
   if (isTrustedEngine(manifest, identity) && findOwned(manifest, name)) {
     const { readable, rowFilter, masks } = decide(manifest, identity, name)
-    if (readable && (rowFilter !== null || masks.size > 0)) return 'restricted'
+    if (readable && (rowFilter !== null || masks.size > 0)) {
+      mustShare(manifest, name)
+      return 'restricted'
+    }
   }
   mustLoad(manifest, identity, name)
   return 'whole'

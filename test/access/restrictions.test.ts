@@ -250,6 +250,12 @@ test('nothing for the caller, nothing to restrict; who is not trusted gets no fi
   assert.throws(() => mustLoad(manifest, engineOf(), 'one'), { code: 'MR_ACCESS_DENIED' })
 })
 
+test('an encrypted table is handed out to nobody, trusted or not', () => {
+  const open = worldOf({ a: constant('s', '=', 'FR') })
+  const manifest = { ...open, relations: open.relations.map((relation) => ({ ...relation, encrypted: true as const })) }
+  for (const who of [engineOf(), caller(['b', {}])]) assert.throws(() => mustRead(manifest, who, 'one'), { code: 'MR_KEY_SHARED' })
+})
+
 test('what cannot be said is refused, and each part is named', () => {
   const refusedFor = (
     rows: PredicateManifest,
