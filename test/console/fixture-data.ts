@@ -367,6 +367,7 @@ export function relationDetail(name: string): Omit<RelationDetail, 'nowMs'> | nu
     snapshot: { id: '5312906377301925831', sequence: 3214, committedAtMs: at('12:49:17') },
     tail: true,
     rowsToday: 5,
+    state: null,
     readers: [
       { role: 'administrator', limited: false },
       { role: 'finance', limited: false },

@@ -140,6 +140,7 @@ export async function relationDetail(parts: AdminParts, caller: Caller, name: st
       : null,
     tail: parts.relations.has(name) && parts.relations.tailRowsOf(name) > 0,
     rowsToday: mayCount(parts, caller, name) ? (today ?? null) : null,
+    state: mayCount(parts, caller, name) ? stateOf(parts, name) : null,
     readers: roles.map((role) => ({ role, limited: limited(role) })),
     lastRun: step?.startedMs
       ? {
@@ -151,6 +152,12 @@ export async function relationDetail(parts: AdminParts, caller: Caller, name: st
         }
       : null,
   }
+}
+
+function stateOf(parts: AdminParts, model: string): RelationDetail['state'] {
+  const pipeline = parts.pipelines().find(({ makes, live }) => makes === model && live !== null)
+  if (!pipeline) return null
+  return { memoryBytes: pipeline.stateBytes ?? 0, spilledBytes: pipeline.spilledBytes ?? 0 }
 }
 
 const runState = (status: string): RunState =>

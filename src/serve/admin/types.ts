@@ -217,6 +217,8 @@ export interface RelationDetail extends Clocked {
   /** Whether reads take rows of the log that are not committed yet. */
   readonly tail: boolean
   readonly rowsToday: number | null
+  /** What a live model keeps to go on from; null for others, and where the caller may not count its rows. */
+  readonly state: { readonly memoryBytes: number; readonly spilledBytes: number } | null
   /** Roles with a read grant; `limited` where a policy or mask narrows it. */
   readonly readers: readonly { readonly role: string; readonly limited: boolean }[]
   readonly lastRun: {
