@@ -124,6 +124,11 @@ function modelAction(change: Change, model: ModelManifest): StepAction {
 const ofDuckDb = ({ computed = [] }: Pick<ModelManifest, 'computed'>): string =>
   computed.length === 0 ? '' : `; DuckDB computes for each batch: ${computed.join(', ')}`
 
+function liveRows({ keyed, emit, key }: ModelManifest): string {
+  if (keyed) return `the row of each ${key.join(', ')} follows its inputs`
+  return emit === 'final' ? 'a row is added once it is final' : 'rows change while their window is open'
+}
+
 /** How a relation gets its rows: derived from `fresh`, `refresh` and the source, and never stated by the user. */
 export function describeRun(relation: Relation): string {
   if (relation.kind === 'stream')
@@ -140,7 +145,7 @@ export function describeRun(relation: Relation): string {
     case 'view':
       return `view: computed by each question. ${where}`
     case 'live':
-      return `live: ${relation.emit === 'final' ? 'a row when its window closes' : 'rows change while their window is open'}. SQL compiled to the stream engine${ofDuckDb(relation)}`
+      return `live: ${liveRows(relation)}. SQL compiled to the stream engine${ofDuckDb(relation)}`
     case 'full':
     case 'scd2':
     case 'incremental': {
