@@ -1,6 +1,6 @@
 // Keys of encrypted Parquet files in the engine. Files that are written together share one, derived from the table's data key and a
-// salt that each file's manifest entry has; the engine knows it by the salt. DuckDB makes nonces by a generator that it does not
-// call secure: a key is used for one statement alone, and no nonce may occur twice under it, which is looked at after each.
+// salt that each file's manifest entry has; it stands in the SQL that reads them. DuckDB makes nonces by a generator that it does
+// not call secure: a key is used for one statement alone, and no nonce may occur twice under it, which is looked at after each.
 import { rename, rm } from 'node:fs/promises'
 import { MillraceError } from '../core/errors.ts'
 import { systemRandom } from '../core/random.ts'
@@ -9,34 +9,31 @@ import type { Unlock } from '../lake/lease.ts'
 import { isNestedType, partsOf } from '../lake/nested-type.ts'
 import type { DataFile, FileField, FileSeal, LakeField, LakeTable } from '../lake/types.ts'
 import { inParallel } from '../objects/parts.ts'
-import type { DataKey } from '../objects/seal/key-ring.ts'
+import type { DataKey, KeyRing } from '../objects/seal/key-ring.ts'
 import { damaged, deriveKey } from '../objects/seal/sealed.ts'
-import type { Engine, Session } from './duckdb.ts'
+import type { Session } from './duckdb.ts'
 import { readModules } from './parquet-modules.ts'
-import { quoteText } from './sql-text.ts'
 
 const SALT_BYTES = 16
 const AT_ONCE = 8
 /** Files whose parts were found in their places since the start. */
 const KNOWN_MAX = 100_000
 
-export type WritingKey = Pick<FileSeal, 'key' | 'salt'>
+export interface WritingKey extends Pick<FileSeal, 'key' | 'salt'> {
+  readonly fileKey: string
+}
 
 /** A key for the files of one statement; null for a table that is not encrypted. @throws MR_KEY_MISSING */
-export async function keyForWriting(session: Session, table: LakeTable): Promise<WritingKey | null> {
+export async function keyForWriting({ keys }: Session, table: LakeTable): Promise<WritingKey | null> {
   const scope = scopeOf(table)
   if (scope === null) return null
-  if (!session.keys) throw new MillraceError('MR_KEY_MISSING', `${table.name} is encrypted, and there are no keys here`)
-  const data = await session.keys.forWriting(scope)
+  if (!keys) throw new MillraceError('MR_KEY_MISSING', `${table.name} is encrypted, and there are no keys here`)
+  const data = await keys.forWriting(scope)
   const salt = Buffer.from(systemRandom.bytes(SALT_BYTES)).toString('hex')
-  await tell(session, data, salt)
-  return { key: data.id.toString('hex'), salt }
+  return { key: data.id.toString('hex'), salt, fileKey: fileKeyOf(data, salt) }
 }
 
-const tell = (session: Session, data: DataKey, salt: string): Promise<void> => {
-  const key = deriveKey(data, Buffer.from(salt, 'hex'), 'millrace parquet').toString('base64')
-  return session.run(`PRAGMA add_parquet_key(${quoteText(salt)}, ${quoteText(key)})`)
-}
+const fileKeyOf = (data: DataKey, salt: string): string => deriveKey(data, Buffer.from(salt, 'hex'), 'millrace parquet').toString('base64')
 
 /**
  * The files of one statement with their seals, all in `target` itself: the directories that DuckDB makes in it for partitions have
@@ -45,7 +42,7 @@ const tell = (session: Session, data: DataKey, salt: string): Promise<void> => {
 export async function sealWritten(
   files: readonly DataFile[],
   fields: readonly LakeField[],
-  key: WritingKey,
+  { key, salt, fileKey }: WritingKey,
   target: string,
 ): Promise<DataFile[]> {
   const names = fields.some(({ type }) => isNestedType(type)) ? { names: namesOf(fields) } : {}
@@ -64,7 +61,7 @@ export async function sealWritten(
       await rename(file.path, path)
       partitions.add(first!)
     }
-    sealed.push({ ...file, path, seal: { ...key, digest, ...names } })
+    sealed.push({ ...file, path, seal: { key, salt, digest, ...names }, fileKey })
   }
   for (const partition of partitions) await rm(`${target}/${partition}`, { recursive: true, force: true })
   return sealed
@@ -73,26 +70,20 @@ export async function sealWritten(
 const namesOf = (fields: readonly LakeField[]): FileField[] =>
   fields.map(({ id, name, type }) => ({ id, name, inner: namesOf(partsOf(type)) }))
 
-/** See `Unlock`: keys are told to the engine, files looked through once. */
-export function fileUnlocker(engine: Engine): Unlock {
-  const told = new Set<string>()
+/** See `Unlock`: each file is looked through once. */
+export function fileUnlocker(keys: KeyRing): Unlock {
   const known = new Set<string>()
   return async (files) => {
-    const { keys } = engine
-    if (!keys) throw new MillraceError('MR_KEY_MISSING', `${files[0]!.path} is encrypted, and there are no keys here`)
-    const session = await engine.session()
-    try {
-      for (const { path, seal } of files) {
-        const { key, salt } = seal!
-        if (told.has(salt)) continue
-        await tell(session, keys.byId(Buffer.from(key, 'hex'), path), salt)
-        told.add(salt)
-      }
-    } finally {
-      session.close()
-    }
     if (known.size + files.length > KNOWN_MAX) known.clear()
+    const open = new Map<string, string>()
+    const unlocked = files.map((file) => {
+      const { key, salt } = file.seal!
+      const fileKey = open.get(salt) ?? fileKeyOf(keys.byId(Buffer.from(key, 'hex'), file.path), salt)
+      open.set(salt, fileKey)
+      return { ...file, fileKey }
+    })
     await inParallel(files, (file) => mustBeInPlace(file, known), AT_ONCE)
+    return unlocked
   }
 }
 

@@ -1,6 +1,6 @@
 // Reading Parquet files by Iceberg field ids, so that columns are found whatever a file calls them. SQL text only.
 import { partsOf } from '../lake/nested-type.ts'
-import type { DataFile, FileSeal, LakeField, LakeType } from '../lake/types.ts'
+import type { DataFile, LakeField, LakeType } from '../lake/types.ts'
 import { quoteName, quoteText } from './sql-text.ts'
 
 const DUCK_TYPES: Record<string, string> = {
@@ -53,14 +53,14 @@ const isBytes = (type: LakeField['type']): boolean => duckTypeOfIceberg(type) ==
 const bytesText = (hex: string): string => hex.replace(/../g, (pair) => `\\x${pair}`)
 
 /** A file to read; encrypted ones were unlocked by a lease. */
-export type ReadableFile = Pick<DataFile, 'path' | 'seal'>
+export type ReadableFile = Pick<DataFile, 'path' | 'fileKey'>
 
 /**
  * What a FROM clause reads: `columns` of the files, their `initial` where a file lacks one. Every column of every file without
  * `columns`. `placed`: `filename` and `file_row_number` are asked for as well, and no column is called so.
  */
 export function parquetSql(files: readonly ReadableFile[], columns: readonly StoredColumn[], { placed = false } = {}): string {
-  const groups = [...Map.groupBy(files, ({ seal }) => seal?.salt).values()]
+  const groups = [...Map.groupBy(files, ({ fileKey }) => fileKey).values()]
   if (groups.length === 1) return readSql(groups[0]!, columns)
   const list = [...(columns.length > 0 || !placed ? ['*'] : []), ...(placed ? ['filename', 'file_row_number'] : [])]
   return `(${groups.map((group) => `SELECT ${list.join(', ')} FROM ${readSql(group, columns)}`).join(' UNION ALL ')})`
@@ -68,17 +68,20 @@ export function parquetSql(files: readonly ReadableFile[], columns: readonly Sto
 
 /** Files of one key. */
 function readSql(files: readonly ReadableFile[], columns: readonly StoredColumn[]): string {
-  const [{ seal }] = files as [ReadableFile]
+  const [{ fileKey }] = files as [ReadableFile]
   const schema = columns.map(
     ({ id, name, type, initial }) =>
       `${id}: {name: ${quoteText(name)}, type: ${quoteText(type)}, default_value: ${initial === undefined ? 'NULL' : quoteText(initial)}}`,
   )
   const options = [
-    ...(seal ? [`encryption_config = ${encryptionSql(seal)}`] : []),
+    ...(fileKey ? [`encryption_config = ${encryptionSql(fileKey)}`] : []),
     ...(schema.length > 0 ? [`schema = MAP {${schema.join(', ')}}`] : []),
   ]
   return `read_parquet(${[`[${files.map(({ path }) => quoteText(path)).join(', ')}]`, ...options].join(', ')})`
 }
 
-/** The member of COPY's options, and of `read_parquet`'s, for files of one key. */
-export const encryptionSql = ({ salt }: Pick<FileSeal, 'salt'>): string => `{footer_key: ${quoteText(salt)}}`
+/**
+ * The member of COPY's options, and of `read_parquet`'s, for files of one key. The key itself: DuckDB's list of named keys
+ * (`add_parquet_key`) is changed and read by several threads without a lock.
+ */
+export const encryptionSql = (fileKey: string): string => `{footer_key_value: from_base64(${quoteText(fileKey)})}`

@@ -46,7 +46,7 @@ export async function writeParquet(session: Session, options: WriteOptions): Pro
   const target = `${directory}/${id}${splits.length > 0 ? '' : '.parquet'}`
   const columns = splits.map(({ column }) => column).join(', ')
   const split = splits.length > 0 ? `, PARTITION_BY (${columns}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f-{uuid}'` : ''
-  const encryption = key ? `, ENCRYPTION_CONFIG ${encryptionSql(key)}` : ''
+  const encryption = key ? `, ENCRYPTION_CONFIG ${encryptionSql(key.fileKey)}` : ''
   const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${fieldIdsSql(storedFields(options))}}${encryption}${split})`
   await mkdir(directory, { recursive: true })
   try {

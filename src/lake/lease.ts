@@ -11,8 +11,8 @@ const AT_ONCE = 8
 /** What Parquet files of this machine call their columns, by path. */
 export type NamesIn = (paths: readonly string[]) => Promise<ReadonlyMap<string, readonly FileField[]>>
 
-/** Lets the engine read encrypted files of this machine. @throws MR_SEAL_DAMAGED, MR_KEY_UNKNOWN */
-export type Unlock = (files: readonly DataFile[]) => Promise<void>
+/** Encrypted files of this machine with the keys that they are read with, in their order. @throws MR_SEAL_DAMAGED, MR_KEY_UNKNOWN */
+export type Unlock = (files: readonly DataFile[]) => Promise<readonly DataFile[]>
 
 export class Lease {
   readonly #cache: FileCache | null
@@ -32,12 +32,15 @@ export class Lease {
    */
   async local(files: readonly DataFile[]): Promise<readonly DataFile[]> {
     const copied = await this.#copied(files)
-    const sealed = copied.filter(({ seal }) => seal)
-    if (sealed.length > 0) {
-      if (!this.#unlock) throw new MillraceError('MR_ASSERT', 'cannot be: encrypted files are read in a lake that cannot open them')
-      await this.#unlock(sealed)
-    }
-    return this.#named(copied)
+    return this.#named(await this.#unlocked(copied))
+  }
+
+  async #unlocked(files: readonly DataFile[]): Promise<readonly DataFile[]> {
+    const sealed = files.filter(({ seal }) => seal)
+    if (sealed.length === 0) return files
+    if (!this.#unlock) throw new MillraceError('MR_ASSERT', 'cannot be: encrypted files are read in a lake that cannot open them')
+    const open = (await this.#unlock(sealed)).values()
+    return files.map((file) => (file.seal ? open.next().value! : file))
   }
 
   async #named(files: readonly DataFile[]): Promise<readonly DataFile[]> {

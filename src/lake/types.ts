@@ -93,6 +93,8 @@ export interface DataFile {
   readonly names?: readonly FileField[]
   /** Of an encrypted file: how it is opened. */
   readonly seal?: FileSeal
+  /** Of an encrypted file that was just written, or that a lease made readable: its key, in base64. Never stored. */
+  readonly fileKey?: string
   /** Rows of it that another writer deleted without writing it anew; absent when there are none. A scan leaves them out. */
   readonly deletes?: FileDeletes
 }

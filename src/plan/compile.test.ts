@@ -1015,6 +1015,8 @@ test('what is computed from something encrypted is encrypted, unless it says oth
     ...members({ encrypted: true }, {}),
   )
   assert.deepEqual(await findings(...members({ encrypted: true }, { encrypted: false })), [])
+  const outside = table('outside', { id: t.string() }, { key: 'id', encrypted: true })
+  await expectOne(/error MR_DEFINE_VALUE table "outside" is encrypted and takes rows from other engines only/, outside)
   await expectOne(
     /error MR_DEFINE_VALUE stream "visits": encrypted is "yes" \| write encrypted: true/,
     visits({ encrypted: 'yes' as Wrong }),

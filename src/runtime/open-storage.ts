@@ -108,7 +108,7 @@ export async function openStorage(options: StorageOptions, directory: DataDirect
     ...warehouse,
     locations: settings.lakeLocations,
     namesIn: fileNames(engine),
-    encrypted: { keys, unlock: fileUnlocker(engine) },
+    encrypted: { keys, unlock: fileUnlocker(keys) },
   })
   return { store, log, warehouse, engine, catalog, lake, keys }
 }

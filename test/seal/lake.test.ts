@@ -78,7 +78,7 @@ async function openWorld(from: Opening = {}): Promise<World> {
     directory: isRemote ? 's3://bucket/lake' : join(directory, 'lake'),
     ...(isRemote ? { remote: await remoteIn(directory) } : {}),
     namesIn: fileNames(engine),
-    encrypted: { keys, unlock: fileUnlocker(engine) },
+    encrypted: { keys, unlock: fileUnlocker(keys) },
   })
   const session = await engine.session()
   return {
@@ -401,7 +401,7 @@ test('without its key a table cannot be read, and the error names the key', asyn
     random: systemRandom,
     catalog: world.catalog,
     directory: join(world.directory, 'lake'),
-    encrypted: { keys, unlock: fileUnlocker(world.engine) },
+    encrypted: { keys, unlock: fileUnlocker(keys) },
   })
   await assert.rejects(lake.table('t'), { code: 'MR_KEY_UNKNOWN', message: new RegExp(`${entry!.id}.*"test"`) })
 })

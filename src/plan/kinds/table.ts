@@ -27,6 +27,14 @@ export async function compileTable(scope: Scope, definition: TableDefinition): P
     time: 'only streams have an event time',
     dedupe: 'a key makes rows unique already',
   })
+  if (how.encrypted === true && how.from === undefined)
+    fail(
+      scope,
+      'MR_DEFINE_VALUE',
+      at,
+      `${what} is encrypted and takes rows from other engines only, which cannot write such tables`,
+      'give it from, or leave out encrypted',
+    )
   const declared = sentShapeOf(scope, what, definition.$shape, at)
   await checkColumnNames(scope, what, declared, at, false)
   const key = keyColumns(scope, what, declared, listOf(how.key), at)
