@@ -1,12 +1,19 @@
 // Scratch files in one directory of this process, which is emptied when it is opened: what a process that ended left is not needed.
+// Those of an encrypted relation are AES-256-CTR under a key for each file that is nowhere but in memory: any part of a file can be
+// read by itself. They are not authenticated, since nothing but this process takes them for true, and only while it runs.
+import { createCipheriv } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDiskFull } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
+import { systemRandom } from '../core/random.ts'
 import type { Scratch, ScratchFile } from '../core/scratch.ts'
 
+const KEY_BYTES = 32
+const BLOCK_BYTES = 16
+
 /** @throws MR_DATA_FULL, from `append`, when the disk has no room. */
-export function diskScratch(directory: string): Scratch {
+export function diskScratch(directory: string, isEncrypted = false): Scratch {
   rmSync(directory, { recursive: true, force: true })
   let created = 0
   const files = new Set<ScratchFile>()
@@ -18,9 +25,11 @@ export function diskScratch(directory: string): Scratch {
       mkdirSync(directory, { recursive: true })
       const path = join(directory, String(++created))
       const file = openSync(path, 'wx+')
+      const key = isEncrypted ? systemRandom.bytes(KEY_BYTES) : null
       let length = 0
       const scratch: ScratchFile = {
-        append(content) {
+        append(plain) {
+          const content = key ? crypted(key, length, plain) : plain
           try {
             for (let done = 0; done < content.length; ) {
               const written = writeSync(file, content, done, content.length - done, length + done)
@@ -38,6 +47,7 @@ export function diskScratch(directory: string): Scratch {
             if (read === 0) throw new MillraceError('MR_ASSERT', `cannot be: ${path} ends before ${position + into.length}`)
             done += read
           }
+          if (key) into.set(crypted(key, position, into))
         },
         remove() {
           if (!files.delete(scratch)) return
@@ -49,6 +59,15 @@ export function diskScratch(directory: string): Scratch {
       return scratch
     },
   }
+}
+
+/** To and fro: what stands at `position` of the file. */
+function crypted(key: Uint8Array, position: number, content: Uint8Array): Buffer {
+  const counter = Buffer.alloc(BLOCK_BYTES)
+  counter.writeBigUInt64BE(BigInt(Math.floor(position / BLOCK_BYTES)), BLOCK_BYTES - 8)
+  const cipher = createCipheriv('aes-256-ctr', key, counter)
+  cipher.update(Buffer.alloc(position % BLOCK_BYTES))
+  return cipher.update(content)
 }
 
 const noRoom = (path: string, cause: unknown): MillraceError =>

@@ -114,8 +114,8 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     hosts.push(host)
     return host
   }
-  const scratchOf: PipelinesParts['scratchOf'] = (model) => {
-    const scratch = diskScratch(join(directory.temp, 'state', model))
+  const scratchOf: PipelinesParts['scratchOf'] = ({ name, encrypted }) => {
+    const scratch = diskScratch(join(directory.temp, 'state', name), encrypted)
     closers.push(() => scratch.close())
     return scratch
   }

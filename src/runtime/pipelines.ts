@@ -45,7 +45,7 @@ export interface PipelinesParts extends PipelineParts {
   /** Where the code of a processor runs. */
   readonly hostOf: (processor: ProcessorManifest, input: StreamManifest, outputs: readonly StreamManifest[]) => ProcessorHost
   /** Where the state of a live model goes that has no room in its memory. */
-  readonly scratchOf: (model: string) => Scratch
+  readonly scratchOf: (model: ModelManifest) => Scratch
 }
 
 const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
@@ -155,7 +155,7 @@ async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: Mo
   const read = new Map(topics.map((topic) => [topic.name, shapeRead(manifest, query, topic)]))
   const shapes = new Map(topics.map((topic) => [topic.name, storedShape({ ...topic, shape: read.get(topic.name)! })]))
   const shapeOf = (stream: string): Shape => shapes.get(stream)!
-  const sink = new Live(model, query, shapeOf, parts.relations, rowComputer(parts.engine), parts.scratchOf(model.name))
+  const sink = new Live(model, query, shapeOf, parts.relations, rowComputer(parts.engine), parts.scratchOf(model))
   return build(parts, manifest, { name, topics, read, code, makes: model.name, sink, owner, openHistory: historyOf(parts) })
 }
 

@@ -1,10 +1,11 @@
-// What queries and processors spill to the disk: it holds no rows when there is a master key, and does otherwise.
+// What queries, processors and live models spill to the disk: it holds no rows when there is a master key, and does otherwise.
 import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openTestEngine } from '../../src/engine/testing.ts'
+import { diskScratch } from '../../src/runtime/disk-scratch.ts'
 import { diskSpill } from '../../src/runtime/disk-spill.ts'
 import { openTestRing, showing } from './keys.ts'
 
@@ -63,6 +64,36 @@ test('state of processors comes back, shows nothing, and is refused when it was 
     bytes[20]! ^= 1
     writeFileSync(join(directory, 'a.1'), bytes)
     assert.throws(() => spill.read('a/1'), { code: 'MR_SEAL_DAMAGED' })
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})
+
+test('state of live models comes back from any place of its files, and shows nothing when the model is encrypted', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-spill-'))
+  try {
+    const content = Buffer.from(`${MARKER}0123456`.repeat(100))
+    for (const isEncrypted of [true, false]) {
+      const scratch = diskScratch(directory, isEncrypted)
+      const files = [scratch.create(), scratch.create()]
+      for (const file of files) for (let from = 0; from < content.length; from += 37) file.append(content.subarray(from, from + 37))
+      for (const file of files)
+        for (const [from, to] of [
+          [0, 1_500],
+          [15, 17],
+          [16, 32],
+          [1_201, 1_202],
+          [37, 900],
+        ] as const) {
+          const into = new Uint8Array(to - from)
+          file.read(from, into)
+          assert.deepEqual(Buffer.from(into), content.subarray(from, to))
+        }
+      assert.equal(showing(directory, [MARKER]).length, isEncrypted ? 0 : 2)
+      const [one, other] = readdirSync(directory).map((name) => readFileSync(join(directory, name)))
+      assert.equal(one!.equals(other!), !isEncrypted)
+      scratch.close()
+    }
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

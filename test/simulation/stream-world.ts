@@ -184,8 +184,8 @@ export class StreamWorld {
           readBytes: this.options.readBytes ?? 2 << 20,
           flushBytes: this.options.flushBytes ?? 128 << 20,
         },
-        scratchOf: (model) => {
-          const scratch = diskScratch(join(this.directory, 'state', model))
+        scratchOf: ({ name }) => {
+          const scratch = diskScratch(join(this.directory, 'state', name))
           this.#scratches.push(scratch)
           return this.options.wrapScratch?.(scratch) ?? scratch
         },
