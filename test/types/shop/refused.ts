@@ -201,3 +201,11 @@ processor(
     },
   },
 )
+// @ts-expect-error a default of another type
+t.string().default(1)
+// @ts-expect-error integers of 64 bits are bigint
+t.long().default(1)
+// @ts-expect-error only columns of single values have defaults
+t.list(t.string()).default([])
+// @ts-expect-error a member of a struct has none
+t.struct({ state: t.string().default('new') })

@@ -18,4 +18,20 @@ export const orders = table(
 
 export const employees = table('employees', { id: t.uuid(), manager: ref('employees.id', t.uuid()).optional() }, { key: 'id' })
 
+export const parcels = table(
+  'parcels',
+  {
+    id: t.string(),
+    state: t.enum('new', 'sent').default('new'),
+    weight: t.decimal(8, 3).default('0.500').unit('kg'),
+    sent: t.timestamp().default('2026-01-01T00:00:00Z'),
+    count: t.long().default(0n),
+    note: t.string().optional().default('none'),
+  },
+  { key: 'id' },
+)
+
+/** What has a default is there in every row. */
+export const stateOf = (parcel: typeof parcels.$row): 'new' | 'sent' => parcel.state
+
 export type Order = typeof orders.$row
