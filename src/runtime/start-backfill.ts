@@ -19,11 +19,15 @@ export interface BackfillParts {
   readonly code: string | null
 }
 
-/** @throws MR_USAGE for what is no such model, and for a range that is none. */
+/** @throws MR_USAGE for what is no such model, and for a range that is none; MR_LAKE_FENCED for a model that another process makes. */
 export async function startBackfill(parts: BackfillParts, by: string, name: string, request: BackfillRequest): Promise<BackfillAnswer> {
   const range = rangeOf(request)
   const live = parts.pipelines.find(({ makes, sink }) => makes === name && sink instanceof Live)
   if (live && !range && !request.dryRun) {
+    if (live.pipeline.isStopped)
+      throw new MillraceError('MR_LAKE_FENCED', `another process has taken over what makes ${name}`, {
+        fix: 'ask that one, or restart this one',
+      })
     void live.pipeline.startRebuild()
     return { run: null, plan: null }
   }

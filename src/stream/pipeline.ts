@@ -122,6 +122,11 @@ export class Pipeline {
     return this.#inputs.map(({ source, partition }) => source.positions[partition]!)
   }
 
+  /** It was told to, or another owner has taken over. */
+  get isStopped(): boolean {
+    return this.#stop.signal.aborted
+  }
+
   /** Resolves once the state of the last commit is restored, or the first try to do so has failed: nobody waits for one that cannot. */
   get ready(): Promise<void> {
     return this.#ready
