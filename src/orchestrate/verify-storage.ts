@@ -111,7 +111,7 @@ async function verifyTable(lake: Lake, session: Session, name: string): Promise<
 /** @throws what is no damage: a store that does not answer, and a key that is not there. */
 function damaging(cause: unknown): MillraceError {
   const error = asMillraceError(cause)
-  if (error.retryable || error.code.startsWith('MR_KEY_')) throw error
+  if (error.retryable || /^MR_KEY_/.test(error.code)) throw error
   return error
 }
 
