@@ -108,10 +108,10 @@ async function verifyTable(lake: Lake, session: Session, name: string): Promise<
   }
 }
 
-/** @throws what may pass by itself: a store that does not answer is no damage. */
+/** @throws what is no damage: a store that does not answer, and a key that is not there. */
 function damaging(cause: unknown): MillraceError {
   const error = asMillraceError(cause)
-  if (error.retryable) throw error
+  if (error.retryable || /^MR_KEY_/.test(error.code)) throw error
   return error
 }
 

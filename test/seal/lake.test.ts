@@ -403,6 +403,8 @@ test('without its key a table cannot be read, and the error names the key', asyn
     directory: join(world.directory, 'lake'),
     encrypted: { keys, unlock: fileUnlocker(keys) },
   })
+  // A missing key is no damage, from which one would go back.
+  await assert.rejects(verify({ ...world, lake }), { code: 'MR_KEY_UNKNOWN' })
   await assert.rejects(lake.table('t'), { code: 'MR_KEY_UNKNOWN', message: new RegExp(`${entry!.id}.*"test"`) })
 })
 

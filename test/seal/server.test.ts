@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { systemClock } from '../../src/core/clock.ts'
 import { root, startServer, type TestServer } from '../server/server.ts'
-import { showing } from './keys.ts'
+import { filesBelow, showing } from './keys.ts'
 
 /** Of letters that no compression joins with others: as they stand they are found. */
 const MARKER = 'qzxjkvwq'
@@ -258,6 +258,13 @@ test('with encryption on it is nowhere, over a kill, restarts and rotation, and 
   )
   await server.stop()
   assert.deepEqual(showing(data, [MARKER]), [])
+
+  // Also what is packed, in which no marker would be seen.
+  const stored = (folder: string): string[] => filesBelow(join(data, folder)).filter((path) => !path.includes('/open_counts/'))
+  const [tables, states] = [stored('lake'), stored('checkpoints')]
+  assert.ok(tables.length > 100 && states.length > 5)
+  for (const path of tables) assert.match(readFileSync(path).toString('latin1', 0, 6), /^(MRSEAL|PARE..)$/s, path)
+  for (const path of states) assert.equal(readFileSync(path).toString('latin1').slice(-4), 'MRC3', path)
 
   // A definition that says otherwise than what is stored.
   writeFileSync(join(project, 'millrace.ts'), projectWith(false))
