@@ -92,6 +92,7 @@ const COMMANDS = [
     'branch list',
     'branch remove',
   ],
+  ...['keys', 'keys create', 'keys list', 'keys rotate'],
 ]
 
 test('every command has help with examples', async () => {
