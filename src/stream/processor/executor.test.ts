@@ -281,6 +281,20 @@ test('what has no room in memory is spilled, and nothing else shows of it', () =
   assert.ok(writes > 200, `${writes} shards were spilled`)
 })
 
+test('lines of a key that count no more do not take the memory that its state needs', () => {
+  const list = Array.from(
+    { length: 100 },
+    (_, i): Rec => ({
+      row: { key: 'k', seenMs: 1_000 + i, does: i % 2 === 0 ? 'event' : 'arrival', name: i % 3 === 0 ? 'a' : 'b', afterMs: 10_000 },
+      watermarkMs: 900,
+      appendMs: 50_000 + i,
+    }),
+  )
+  const cuts = new Set(list.keys())
+  const spill = memorySpill()
+  assert.deepEqual(outOf(list, cuts, { limitBytes: 720, spill }).own, outOf(list, cuts).own)
+})
+
 test('what a timer changes is kept where its part of the keys was used longest ago and memory is full', () => {
   const record = (key: string, seenMs: number, watermarkMs: number, does = 'count'): Rec => ({
     row: { key, seenMs, does, name: 'b', afterMs: 5 },

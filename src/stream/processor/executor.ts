@@ -3,20 +3,18 @@
 // throws leaves no trace but its refusal. PROTOCOL rules 10 and 12.
 import { MillraceError } from '../../core/errors.ts'
 import { type Random, seededRandom } from '../../core/random.ts'
-import { keepsState } from '../../define/keeps-state.ts'
 import type { ProcessorManifest, StreamManifest } from '../../define/manifest.ts'
 import type { Refusal } from '../../log/refusal.ts'
 import { Instant } from '../../schema/instant.ts'
-import { partitionOf } from '../../schema/partition-hash.ts'
 import { fieldOf, type Type } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
 import type { Entry, Timer } from '../state/entry.ts'
-import { Journal } from '../state/journal.ts'
-import { KeyedState } from '../state/keyed-state.ts'
 import type { Room } from '../state/spill.ts'
-import { decodeValue, encodeValue, rowEncoder, rowReader } from '../value.ts'
+import { rowEncoder, rowReader } from '../value.ts'
 import type { CallContext, CallId, Emission, ProcessorCode, Ran, Round, Told } from './host.ts'
-import { Timers } from './timers.ts'
+import { keyOfText, keyTextOf, partitionOfText } from './key-text.ts'
+import { nextArrival, type Partition, Partitions } from './partitions.ts'
+import { rawOf, stackOf } from './thrown.ts'
 
 export interface ExecutorParts {
   readonly processor: ProcessorManifest
@@ -30,23 +28,6 @@ export interface ExecutorParts {
   readonly onReturn?: () => void
   /** Memory for the state of all partitions, and where what has no room in it goes; absent: all the memory there is. */
   readonly room?: Room
-}
-
-interface Partition {
-  readonly state: KeyedState
-  readonly journal: Journal
-  readonly timers: Timers
-  /** Watermark before the record at hand: no later row of the partition is earlier, except one that was re-driven. */
-  watermarkUs: number
-}
-
-interface Saved {
-  /** What decides which rows a key's state comes from. */
-  readonly of: string
-  readonly partitions: readonly (readonly [
-    number,
-    { readonly state: unknown; readonly seq: number; readonly watermarkUs: number | null },
-  ])[]
 }
 
 /** Calls after which a round is interrupted, so that what it gave is written before it goes on. */
@@ -69,7 +50,7 @@ export class Executor {
   readonly #encoders: readonly ((row: Readonly<Record<string, unknown>>) => string)[]
   readonly #context: CallContext
   readonly #readTold = new Map<string, ReturnType<typeof rowReader>>()
-  #partitions = new Map<number, Partition>()
+  readonly #partitions: Partitions
   // The round at hand.
   #round: Round | null = null
   #at: Partition | null = null
@@ -100,93 +81,35 @@ export class Executor {
     this.#isWatermarked = processor.time !== undefined && processor.time === input.time
     this.#readRow = rowReader(input.shape)
     this.#encoders = outputs.map((output) => rowEncoder(output.shape, processor.name))
+    this.#partitions = new Partitions({ ...parts, keyType: this.#keyType })
     this.#context = this.#makeContext()
   }
 
   /** About how much memory the state takes that is not spilled. */
   get bytes(): number {
-    let bytes = 0
-    for (const { state } of this.#partitions.values()) bytes += state.bytes
-    return bytes
+    return this.#partitions.bytes
   }
 
   get keys(): number {
-    let keys = 0
-    for (const { state } of this.#partitions.values()) keys += state.keys
-    return keys
+    return this.#partitions.keys
   }
 
+  /**
+   * The next arrival time at which a timer is due, by partition.
+   * @throws MR_STREAM_STATE for state that the definition does not fit and does not allow to be forgotten.
+   */
   restore(saved: unknown): (readonly [number, number])[] {
-    this.#partitions = new Map()
     this.#round = null
-    for (const [number, { state, seq, watermarkUs }] of this.#fitting(saved as Saved | null)) {
-      const partition = this.#partition(number)
-      partition.timers.restore(seq)
-      partition.state.restore(state)
-      partition.watermarkUs = watermarkUs ?? Number.NEGATIVE_INFINITY
-    }
-    return [...this.#partitions].flatMap(([number, partition]) => {
-      const nextUs = nextArrival(partition)
-      return nextUs === null ? [] : [[number, nextUs] as const]
-    })
+    return this.#partitions.restore(saved)
   }
 
-  /** @throws MR_STREAM_STATE for state that the definition does not fit and does not allow to be forgotten. */
-  #fitting(saved: Saved | null): Saved['partitions'] {
-    const { processor } = this.#parts
-    const { name, reset } = processor
-    if (saved === null) return []
-    if (saved.of !== this.#of) {
-      if (reset === true) return []
-      throw unfit(`the state of ${name} is that of another input, key or time`, 'give it reset: true, and it starts anew')
-    }
-    for (const [, { state }] of saved.partitions) {
-      const { declared } = state as { declared: ProcessorManifest['state'] }
-      for (const [own, now] of Object.entries(processor.state))
-        if (declared[own] && !keepsState(declared[own], now) && reset !== true && !reset?.includes(own))
-          throw unfit(
-            `the state "${own}" of ${name} is stored as ${declared[own].kind} of another form`,
-            `give it another name, or give the processor reset: ['${own}'], and it starts empty`,
-          )
-    }
-    return saved.partitions
-  }
-
-  get #of(): string {
-    const { from, key, time } = this.#parts.processor
-    return JSON.stringify([from, key ?? null, time ?? null, this.#keyType])
-  }
-
-  save(): Saved {
-    const partitions = [...this.#partitions].map(
-      ([number, { state, timers, watermarkUs }]) =>
-        [number, { state: state.save(), seq: timers.seq, watermarkUs: Number.isFinite(watermarkUs) ? watermarkUs : null }] as const,
-    )
-    return { of: this.#of, partitions }
-  }
-
-  #partition(number: number): Partition {
-    let found = this.#partitions.get(number)
-    if (!found) {
-      const { input, processor, room } = this.#parts
-      const journal = new Journal()
-      const timers = new Timers(journal, (by, untilUs) => state.wake(by, untilUs, () => timers.peek(by)))
-      const state = new KeyedState({
-        declared: processor.state,
-        journal,
-        name: `${number}/`,
-        onTimer: (entry, timer) => timers.restored(entry, ...timer),
-        ...(room ? { room: { ...room, limitBytes: room.limitBytes / input.partitions } } : {}),
-      })
-      found = { state, journal, timers, watermarkUs: Number.NEGATIVE_INFINITY }
-      this.#partitions.set(number, found)
-    }
-    return found
+  save(): unknown {
+    return this.#partitions.save()
   }
 
   run(round: Round): Ran {
     this.#round = round
-    this.#at = this.#partition(round.partition)
+    this.#at = this.#partitions.of(round.partition)
     this.#nextRow = 0
     this.#nextControl = 0
     this.#nextTold = 0
@@ -414,33 +337,6 @@ export class Executor {
   }
 }
 
-/** As the door chooses it for the same key. */
-function partitionOfText(key: string, partitions: number): number {
-  const bytes = Buffer.from(key)
-  return partitionOf(bytes, 0, bytes.length, partitions)
-}
-
-const unfit = (message: string, fix: string): MillraceError => new MillraceError('MR_STREAM_STATE', message, { fix })
-
-function nextArrival({ state, timers }: Partition): number | null {
-  const leastUs = Math.min(state.spilledArrivalUs, timers.nextArrivalUs ?? Number.POSITIVE_INFINITY)
-  return Number.isFinite(leastUs) ? leastUs : null
-}
-
-/** Stands for no key: text of rows has no half of a pair. */
-const NO_KEY = '\ud800'
-
-/** Equal for equal keys only. */
-function keyTextOf(type: Type): (value: unknown) => string {
-  if (type.kind === 'string' || type.kind === 'uuid' || type.kind === 'enum') return (value) => (typeof value === 'string' ? value : NO_KEY)
-  return (value) => (value === null || value === undefined ? NO_KEY : JSON.stringify(encodeValue(type, value)))
-}
-
-function keyOfText(type: Type, text: string): unknown {
-  if (text === NO_KEY) return null
-  return type.kind === 'string' || type.kind === 'uuid' || type.kind === 'enum' ? text : decodeValue(type, JSON.parse(text))
-}
-
 /** FNV-1a over what names the call. */
 const seedOf = ({ partition, offset, nth }: CallId): number => {
   let hash = 0x811c9dc5
@@ -452,24 +348,4 @@ function mustBeSync(answer: unknown): void {
   if (answer === undefined || typeof (answer as PromiseLike<unknown> | null)?.then !== 'function') return
   ;(answer as PromiseLike<unknown>).then(undefined, () => {})
   throw new MillraceError('MR_PROCESSOR', 'the code of a processor must not be async', { fix: 'remove async and await from it' })
-}
-
-const rawOf = (raw: unknown): Uint8Array =>
-  Buffer.from(JSON.stringify(raw, (_key, value) => (typeof value === 'bigint' ? value.toString() : value)))
-
-/** The message and the user's frames: those of Millrace say nothing to him. */
-export function stackOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
-  const end = frames.findIndex((line) => /\/stream\/processor\/executor\.[jt]s/.test(line))
-  const own = (end < 0 ? frames : frames.slice(0, end)).filter((line) => !/\bnode:|\/stream\/state\//.test(line)).slice(0, 10)
-  return [
-    error.message,
-    ...own.map((line) =>
-      line
-        .trimEnd()
-        .replace(/\?v=\d+/, '')
-        .replace('file://', ''),
-    ),
-  ].join('\n')
 }

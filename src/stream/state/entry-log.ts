@@ -51,6 +51,11 @@ export class EntryLog {
     return this.#written
   }
 
+  /** Whether lines that count no more take memory. */
+  get hasDead(): boolean {
+    return this.#written > this.#live
+  }
+
   get isHalfDead(): boolean {
     return this.#written > DEAD_MIN + this.#live * 2
   }
