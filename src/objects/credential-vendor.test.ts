@@ -3,7 +3,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VirtualClock } from '../core/clock.ts'
-import { type CredentialVendor, keptVendor, VENDED_SECONDS, type Vended, type VendRequest } from './credential-vendor.ts'
+import { MillraceError } from '../core/errors.ts'
+import {
+  type CredentialVendor,
+  isAllowed,
+  keptVendor,
+  provenVendor,
+  VENDED_SECONDS,
+  type Vended,
+  type VendRequest,
+} from './credential-vendor.ts'
 
 function counting(answer: (request: VendRequest, count: number) => Promise<Vended | undefined>): CredentialVendor & { count: number } {
   const vendor = {
@@ -12,6 +21,7 @@ function counting(answer: (request: VendRequest, count: number) => Promise<Vende
     properties: {},
     refreshProperty: 'refresh',
     vend: (request: VendRequest) => answer(request, ++vendor.count),
+    reads: async () => false,
   }
   return vendor
 }
@@ -52,4 +62,29 @@ test('a store that ends them sooner is asked sooner, and a failure is not kept',
   const again = keptVendor(new VirtualClock(0), failing)
   await assert.rejects(again.vend(request), /busy/)
   assert.ok(await again.vend(request))
+})
+
+test('the first credentials are tried on what they must not reach, and none are given when they do', async () => {
+  const outside = 's3://lake/owner'
+  const tried: string[] = []
+  let answer: () => Promise<boolean> = async () => true
+  const reads = async (vended: Vended, path: string): Promise<boolean> => {
+    tried.push(`${vended.properties['n']} ${path}`)
+    return answer()
+  }
+  const inner = counting(async (_, count) => ({ properties: { n: `${count}` }, endsMs: 900_000 }))
+  const vendor = provenVendor({ ...inner, reads }, outside)
+  await assert.rejects(vendor.vend(request), { code: 'MR_OBJECT_STORE', message: /s3:\/\/lake\/a reach s3:\/\/lake\/owner too/ })
+  answer = async () => Promise.reject(new MillraceError('MR_OBJECT_BUSY', 'busy'))
+  await assert.rejects(vendor.vend(request), { code: 'MR_OBJECT_BUSY' })
+  answer = async () => false
+  assert.ok(await vendor.vend(request))
+  assert.ok(await vendor.vend(request))
+  assert.deepEqual(tried, [`1 ${outside}`, `2 ${outside}`, `3 ${outside}`], 'once the store has refused, it is believed')
+})
+
+test('only a refusal is one: an object that is missing was looked for', async () => {
+  assert.equal(await isAllowed(Promise.resolve(undefined)), true)
+  assert.equal(await isAllowed(Promise.reject(new MillraceError('MR_OBJECT_DENIED', 'no'))), false)
+  await assert.rejects(isAllowed(Promise.reject(new MillraceError('MR_OBJECT_BUSY', 'busy'))), { code: 'MR_OBJECT_BUSY' })
 })

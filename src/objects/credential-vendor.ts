@@ -2,6 +2,7 @@
 // itself holds clients to that, not we: a vendor that cannot have it so limited hands out none. Who may have them is decided by
 // the caller of this.
 import type { Clock } from '../core/clock.ts'
+import { MillraceError } from '../core/errors.ts'
 
 /** What the credentials are for. */
 export interface VendRequest {
@@ -31,6 +32,44 @@ export interface CredentialVendor {
    * @throws MR_OBJECT_DENIED, MR_OBJECT_BUSY when the store gives none.
    */
   vend(request: VendRequest): Promise<Vended | undefined>
+  /** Whether the store lets credentials of this vendor read an object. @throws MR_OBJECT_BUSY */
+  reads(vended: Vended, path: string): Promise<boolean>
+}
+
+/** What a store answers to a reader: whether it refuses the credentials. */
+export const isAllowed = (read: Promise<unknown>): Promise<boolean> =>
+  read.then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof MillraceError && error.code === 'MR_OBJECT_DENIED') return false
+      throw error
+    },
+  )
+
+/**
+ * The same, once the store has been seen to hold credentials to their directory: the first ones are tried on an object that is
+ * there and belongs to no table. A token service that ignores policies gives credentials for everything, and no error.
+ * `vend` @throws MR_OBJECT_STORE when they reach it.
+ */
+export function provenVendor(vendor: CredentialVendor, outside: string): CredentialVendor {
+  let isProven = false
+  return {
+    ...vendor,
+    async vend(request) {
+      const vended = await vendor.vend(request)
+      if (!vended || isProven) return vended
+      if (await vendor.reads(vended, outside))
+        throw new MillraceError(
+          'MR_OBJECT_STORE',
+          `credentials for ${request.directory} reach ${outside} too: the store does not hold them to the table`,
+          {
+            fix: 'leave `vend` out of the lake of the environment: this store has no credentials for single tables',
+          },
+        )
+      isProven = true
+      return vended
+    },
+  }
 }
 
 /** For how long credentials are good. */

@@ -16,7 +16,7 @@ import { openS3Vendor } from '../objects/amazon/s3-vendor.ts'
 import { type AzureOptions, openAzure } from '../objects/azure/azure-store.ts'
 import { openAzureVendor } from '../objects/azure/azure-vendor.ts'
 import { azureAuthorization } from '../objects/azure/credentials.ts'
-import { type CredentialVendor, keptVendor } from '../objects/credential-vendor.ts'
+import { type CredentialVendor, keptVendor, provenVendor } from '../objects/credential-vendor.ts'
 import { diskStore } from '../objects/disk-store.ts'
 import { FileCache } from '../objects/file-cache.ts'
 import { googleAuthorization } from '../objects/google/credentials.ts'
@@ -176,12 +176,14 @@ function writeChosen(data: DataDirectory, chosen: Chosen): void {
   renameSync(`${path}.new`, path)
 }
 
+const ownerOf = (root: string): string => `${root}/owner`
+
 /**
  * Says in the store whose it is: of two data directories in one place each would take the other's files for orphans.
  * @throws MR_OBJECT_STORE when it is another's.
  */
 async function own(store: ObjectStore, root: string, id: string): Promise<void> {
-  const path = `${root}/owner`
+  const path = ownerOf(root)
   await store.makeDirectory(root)
   try {
     await store.put(path, Buffer.from(id))
@@ -208,7 +210,11 @@ function openServed(parts: WarehouseParts, lake: PlaceSettings): Opened {
   const at = (prefix: string, path: Text | undefined, store: ObjectStore, clients: ClientAccess = {}): Opened => {
     const inside = (text(path) ?? '').replaceAll(/^\/+|\/+$/g, '')
     mustBePlain(inside)
-    return { served: { prefix, store }, root: `${prefix}${inside}`.replace(/\/$/, ''), clients }
+    const root = `${prefix}${inside}`.replace(/\/$/, '')
+    const { signer, vendor } = clients
+    // What says whose the place is lies beside all tables.
+    const kept = vendor && keptVendor(parts.clock, provenVendor(vendor, ownerOf(root)))
+    return { served: { prefix, store }, root, clients: { ...(signer ? { signer } : {}), ...(kept ? { vendor: kept } : {}) } }
   }
   switch (lake.kind) {
     case 's3': {
@@ -227,7 +233,7 @@ function openServed(parts: WarehouseParts, lake: PlaceSettings): Opened {
       }
       return at(`s3://${bucket}/`, lake.prefix, openS3(parts, options), {
         signer: openRemoteSigner(parts.clock, options),
-        ...(lake.vend ? { vendor: keptVendor(parts.clock, s3Vendor(parts, options, lake.vend)) } : {}),
+        ...(lake.vend ? { vendor: s3Vendor(parts, options, lake.vend) } : {}),
       })
     }
     case 'azure': {
@@ -236,7 +242,7 @@ function openServed(parts: WarehouseParts, lake: PlaceSettings): Opened {
       const endpoint = text(lake.endpoint) ?? `https://${account}.blob.core.windows.net`
       const authorization = azureAuthorization({ ...parts, disk: nodeDisk }, { key: text(lake.key), sas: text(lake.sas) })
       const options: AzureOptions = { account, container, endpoint, prefix, authorization }
-      const clients = lake.vend ? { vendor: keptVendor(parts.clock, openAzureVendor(parts, options)) } : {}
+      const clients = lake.vend ? { vendor: openAzureVendor(parts, options) } : {}
       return at(prefix, lake.prefix, openAzure(parts, options), clients)
     }
     case 'google': {

@@ -1,6 +1,6 @@
 // Credentials that the catalog hands to clients: who gets them, for what, in which words of the protocol. Black-box, with a real S3
-// server; the token service is one of this test, which keeps what it was asked. That a store holds clients to the policy is
-// in `vended.long.test.ts`.
+// server behind a proxy that refuses sessions, which that server does not know; the token service is one of this test, which keeps
+// what it was asked. That a store holds clients to the policy is in `vended.long.test.ts`.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { startS3 } from '../../scripts/servers/versitygw.ts'
 import { root, startServer, type TestServer } from '../server/server.ts'
+import { openFaultProxy } from './fault-proxy.ts'
 
 const VENDED = { 'x-iceberg-access-delegation': 'vended-credentials' }
 
@@ -29,14 +30,18 @@ if ('missing' in s3) test('credentials for clients of the catalog', { skip: s3.m
 else {
   const asked: URLSearchParams[] = []
   let refuses = false
+  let isLimited = true
   const service = createServer(async (request, response) => {
     asked.push(new URLSearchParams(Buffer.concat(await Array.fromAsync(request)).toString()))
     if (refuses) return void response.writeHead(403).end('<E><Error><Code>AccessDenied</Code><Message>no such role</Message></Error></E>')
     const ends = new Date(Date.now() + 900_000).toISOString()
+    const [id, secret, token] = isLimited ? [`id-${asked.length}`, 'vended secret', 'token'] : [s3.accessKeyId, s3.secretAccessKey, '']
     response.end(
-      `<R><Credentials><AccessKeyId>id-${asked.length}</AccessKeyId><SecretAccessKey>vended secret</SecretAccessKey><SessionToken>token</SessionToken><Expiration>${ends}</Expiration></Credentials></R>`,
+      `<R><Credentials><AccessKeyId>${id}</AccessKeyId><SecretAccessKey>${secret}</SecretAccessKey><SessionToken>${token}</SessionToken><Expiration>${ends}</Expiration></Credentials></R>`,
     )
   })
+  const proxy = await openFaultProxy(s3.endpoint)
+  proxy.fault = (_, headers) => (headers['x-amz-security-token'] === undefined ? null : 'denied')
   const data = mkdtempSync(join(tmpdir(), 'millrace-vended-'))
   let server: TestServer
   s3.makeBucket('lake')
@@ -44,7 +49,7 @@ else {
     await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve))
     const sts = `http://127.0.0.1:${(service.address() as { port: number }).port}`
     const env = {
-      LAKE_ENDPOINT: s3.endpoint,
+      LAKE_ENDPOINT: proxy.endpoint,
       LAKE_KEY: s3.accessKeyId,
       LAKE_SECRET: s3.secretAccessKey,
       STS_ENDPOINT: sts,
@@ -55,6 +60,7 @@ else {
   after(async () => {
     await server?.stop()
     s3.stop()
+    proxy.close()
     service.close()
     service.closeAllConnections()
     rmSync(data, { recursive: true, force: true })
@@ -79,6 +85,16 @@ else {
   const rightsAsked = (): string[] => asked.flatMap((one) => JSON.parse(one.get('Policy')!).Statement[0].Action)
   const placesAsked = (): string[] => asked.flatMap((one) => JSON.parse(one.get('Policy')!).Statement[0].Resource)
 
+  test('credentials that the store does not hold to the table are not handed out', async () => {
+    isLimited = false
+    const { status, json } = await get(table('clicks'), 'analyst')
+    assert.equal(status, 500)
+    assert.match(json.error?.message ?? '', /credentials for s3:\/\/lake\/shop\/lake\/clicks reach s3:\/\/lake\/shop\/owner too/)
+    assert.ok(!JSON.stringify(json).includes(s3.secretAccessKey))
+    isLimited = true
+    asked.length = 0
+  })
+
   test('who asks for credentials gets them in a load, for the table alone and to read', async () => {
     const { status, headers, json } = await get(table('clicks'), 'analyst')
     assert.equal(status, 200, JSON.stringify(json))
@@ -90,7 +106,7 @@ else {
     assert.deepEqual(secrets, { 's3.access-key-id': 'id-1', 's3.secret-access-key': 'vended secret', 's3.session-token': 'token' })
     assert.ok(Math.abs(Number(ends) - Date.now() - 900_000) < 60_000)
     assert.deepEqual(json.config, {
-      's3.endpoint': s3.endpoint,
+      's3.endpoint': proxy.endpoint,
       's3.region': 'us-east-1',
       'client.region': 'us-east-1',
       's3.path-style-access': 'true',
@@ -164,7 +180,7 @@ else {
     assert.deepEqual(rightsAsked(), ['s3:GetObject'])
     assert.equal((await get(`${table('customers')}/credentials`, 'administrator', { authorization })).status, 200)
     const sign = (method: string) => {
-      const uri = `${s3.endpoint}/lake/shop/lake/customers/data/x`
+      const uri = `${proxy.endpoint}/lake/shop/lake/customers/data/x`
       const headers = { authorization, 'content-type': 'application/json' }
       return server.post(
         `/iceberg/v1/${table('customers')}/sign`,

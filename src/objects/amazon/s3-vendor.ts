@@ -1,9 +1,9 @@
 // Credentials of S3 for the files of one table: a role is taken with a policy of the session that names the table's prefix, so
 // the store refuses whatever else the role may do. https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
-import { type CredentialVendor, VENDED_SECONDS } from '../credential-vendor.ts'
+import { type CredentialVendor, isAllowed, VENDED_SECONDS } from '../credential-vendor.ts'
 import type { HttpParts } from '../http.ts'
 import { assumeRole } from './assume-role.ts'
-import type { S3Options } from './s3-store.ts'
+import { openS3, type S3Options } from './s3-store.ts'
 
 export interface S3VendOptions {
   /** ARN of the role that is taken: it may do at least what clients shall. */
@@ -52,6 +52,14 @@ export function openS3Vendor(parts: HttpParts, store: S3Options, options: S3Vend
         },
         endsMs: session.endsMs,
       }
+    },
+    reads({ properties }, path) {
+      const given = {
+        accessKeyId: properties['s3.access-key-id']!,
+        secretAccessKey: properties['s3.secret-access-key']!,
+        sessionToken: properties['s3.session-token']!,
+      }
+      return isAllowed(openS3(parts, { ...store, credentials: async () => given }).stat(path))
     },
   }
 }

@@ -13,10 +13,12 @@ const KEY = Buffer.from('a key').toString('base64')
 let endpoint = ''
 let isHierarchical = true
 let status = 200
+let reach = 403
 let asked: { line: string; authorization: string; body: string }[] = []
 const server = createServer(async (request, response) => {
   const body = Buffer.concat(await Array.fromAsync(request)).toString()
   asked.push({ line: `${request.method} ${request.url}`, authorization: request.headers.authorization ?? '', body })
+  if (request.method === 'HEAD') return void response.writeHead(reach).end()
   if (request.url?.includes('comp=properties'))
     return void response.writeHead(status, { 'x-ms-is-hns-enabled': String(isHierarchical), 'x-ms-error-code': 'Nope' }).end()
   const fields = { Oid: 'o', Tid: 't', Start: 's', Expiry: 'e', Service: 'b', Version: 'v' }
@@ -89,4 +91,15 @@ test('an account without directories gives none, nor does a signature; a refusal
   status = 200
   isHierarchical = true
   assert.ok(await vendor.vend(request))
+})
+
+test('whether a signature reaches a blob is asked with it alone', async () => {
+  const vendor = open({ kind: 'key', key: KEY })
+  const vended = (await vendor.vend(request))!
+  assert.equal(await vendor.reads(vended, `${prefix}shop/owner`), false)
+  const { line, authorization } = asked.at(-1)!
+  assert.match(line, /^HEAD \/lake\/shop\/owner\?.*sr=d/)
+  assert.equal(authorization, '')
+  reach = 200
+  assert.equal(await vendor.reads(vended, `${prefix}shop/owner`), true)
 })

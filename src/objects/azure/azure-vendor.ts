@@ -2,9 +2,9 @@
 // hierarchical namespace have directories to hold a client to; in any other the container is the least that can be opened, and so none
 // is given. https://learn.microsoft.com/rest/api/storageservices/create-user-delegation-sas
 import { MillraceError } from '../../core/errors.ts'
-import { type CredentialVendor, VENDED_SECONDS } from '../credential-vendor.ts'
+import { type CredentialVendor, isAllowed, VENDED_SECONDS } from '../credential-vendor.ts'
 import { element, encodeQuery, type HttpParts, send } from '../http.ts'
-import type { AzureOptions } from './azure-store.ts'
+import { type AzureOptions, openAzure } from './azure-store.ts'
 import { azureRequest } from './request.ts'
 import { type DelegationKey, directorySas } from './sign.ts'
 
@@ -87,6 +87,10 @@ export function openAzureVendor(parts: HttpParts, store: AzureOptions): Credenti
         },
         endsMs,
       }
+    },
+    reads({ properties }, path) {
+      const query = Object.fromEntries(new URLSearchParams(properties['adls.sas-token']))
+      return isAllowed(openAzure(parts, { ...store, authorization: { kind: 'sas', query } }).stat(path))
     },
   }
 }
