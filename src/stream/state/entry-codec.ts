@@ -8,6 +8,8 @@ import type { Kind } from './slot.ts'
 
 export type SavedTimer = readonly [name: string, atUs: number, by: TimeOf, seq: number]
 export type SavedEntry = readonly [key: string, cells: readonly unknown[], timers?: readonly SavedTimer[]]
+/** The timers of entries that come back from where they were kept. */
+export type OnTimer = (entry: Entry, timer: SavedTimer) => void
 export type Declared = Readonly<Record<string, StateManifest>>
 
 export class EntryCodec {

@@ -1,6 +1,7 @@
 // What a partition of a processor remembers of one key: its cells and its timers. Entries that are used are here as objects, all others
 // only as lines of their shard's log, which is what checkpoints and spills hold.
 import { EntryLog } from './entry-log.ts'
+import type { Kind } from './slot.ts'
 
 export type TimeOf = 'event' | 'arrival'
 
@@ -53,6 +54,24 @@ export interface Shard {
   // In the last checkpoint: bytes of its base and of what was added since; 0 when it is not there.
   baseBytes: number
   addedBytes: number
+}
+
+/** Of an entry without cells: itself, its place in a map, its list of cells. */
+export const ENTRY_BYTES = 160
+const TIMER_BYTES = 96
+
+/** About how much memory it takes. */
+export function sizeOf({ key, cells, timers }: Entry, kinds: readonly Kind<unknown>[]): number {
+  let bytes = ENTRY_BYTES + key.length + 8 * cells.length
+  for (let index = 0; index < cells.length; index++) if (cells[index] !== null) bytes += kinds[index]!.sizeOf(cells[index])
+  for (let timer = timers; timer !== null; timer = timer.next) bytes += TIMER_BYTES
+  return bytes
+}
+
+export function isEmpty({ cells, timers }: Entry): boolean {
+  if (timers !== null) return false
+  for (const cell of cells) if (cell !== null) return false
+  return true
 }
 
 export const SHARDS = 256
