@@ -4,9 +4,10 @@ import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { Column } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
+import { makeLane } from './make-lane.ts'
 import type { Packed } from './pack.ts'
 import { Bytes, Doubles, Ints } from './paged.ts'
-import { makeLane, type ValueLane } from './value-lane.ts'
+import type { ValueLane } from './value-lane.ts'
 
 export const NONE = -1
 
