@@ -1,17 +1,20 @@
 // State of many keys, of a live model (count, sum and latest by key) and of a processor (a value, an expiring set and a rate for each
 // key): memory a key, the longest pause while it grows and while a checkpoint is cut, what a checkpoint writes when all keys and when
-// one in a hundred have changed, and how long it takes until the state is there again from the files. Times are of this machine.
+// one in a hundred have changed, and how long it takes until the state is there again from the files. Then the live model with all its
+// keys in memory and with a tenth of it, the rest on the disk: rows a core-second while keys are added, for keys at random and for a
+// working set of a fortieth of them that has 95 of 100 rows. Times are of this machine.
 // One JSON line per figure. Usage: node24 --expose-gc bench/state.ts [keys, default 1000000] [rows of a batch, default 5000]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../src/core/clock.ts'
 import { nodeDisk } from '../src/core/disk.ts'
-import { systemRandom } from '../src/core/random.ts'
+import { seededRandom, systemRandom } from '../src/core/random.ts'
 import { compileLive } from '../src/engine/algebra/read-query.ts'
 import { openParser } from '../src/engine/ast.ts'
 import { openEngine } from '../src/engine/duckdb.ts'
 import { diskStore } from '../src/objects/disk-store.ts'
+import { diskScratch } from '../src/runtime/disk-scratch.ts'
 import type { Column, ColumnBatch } from '../src/schema/batch.ts'
 import type { Shape } from '../src/schema/type.ts'
 import { type CheckpointStore, openCheckpoints } from '../src/stream/checkpoint.ts'
@@ -128,17 +131,19 @@ const SHAPE: Shape = {
   ],
 }
 
-function batchOf(from: number, count: number): ColumnBatch {
-  const integers = (of: (i: number) => number): Column => ({
+const batchOf = (from: number, count: number): ColumnBatch => batchOfKeys(Float64Array.from({ length: count }, (_, i) => from + i))
+
+function batchOfKeys(keys: Float64Array): ColumnBatch {
+  const integers = (of: (key: number) => number): Column => ({
     kind: 'integer',
-    values: Float64Array.from({ length: count }, (_, i) => of(from + i)),
+    values: keys.map(of),
     big: null,
     nulls: null,
   })
-  const amounts = Float64Array.from({ length: count }, (_, i) => (from + i) / 7)
+  const amounts = keys.map((key) => key / 7)
   return {
     shape: SHAPE,
-    rows: count,
+    rows: keys.length,
     columns: [integers((i) => i * 977), { kind: 'number', values: amounts, nulls: null }, integers((i) => 1e15 + i)],
   }
 }
@@ -162,6 +167,42 @@ await measure('live model', () => {
     restore: (saved) => chain.restore(saved),
   }
 })
+
+const ROWS = Math.min(KEYS, 1_000_000)
+const scratch = diskScratch(join(directory, 'state'))
+let residentBytes = 0
+for (const where of ['all in memory', 'a tenth in memory']) {
+  const limitBytes = where === 'all in memory' ? Number.POSITIVE_INFINITY : residentBytes / 10
+  const chain = new Chain(query, () => SHAPE, model, null, scratch)
+  const random = seededRandom(1)
+  chain.restore(null)
+  const drive = (what: string, rows: number, keyOf: (i: number) => number): void => {
+    const pauses: number[] = []
+    let spentMs = 0
+    for (let from = 0; from < rows; from += BATCH) {
+      const batch = batchOfKeys(Float64Array.from({ length: Math.min(BATCH, rows - from) }, (_, i) => keyOf(from + i)))
+      const [startedMs, beforeMs] = [now(), computedMs()]
+      chain.take('s', batch, null, batch.rows)
+      chain.changed()
+      chain.fit(limitBytes)
+      pauses.push(now() - startedMs)
+      spentMs += computedMs() - beforeMs
+    }
+    print(where, what, rows / (spentMs / 1_000), 'rows a core-second')
+    print(where, `${what}: longest batch of ${BATCH} rows`, Math.max(...pauses), 'ms')
+  }
+  const anywhere = (): number => Math.floor(random.next() * KEYS)
+  drive('keys are added', KEYS, (i) => i)
+  if (where === 'all in memory') residentBytes = chain.bytes
+  drive('keys at random', ROWS, anywhere)
+  drive('a working set', ROWS, () => (random.next() < 0.95 ? (Math.floor((random.next() * KEYS) / 40) * 37) % KEYS : anywhere()))
+  print(where, 'memory a key', chain.bytes / KEYS, 'bytes')
+  print(where, 'on the disk a key', chain.spilledBytes / KEYS, 'bytes')
+  if (where === 'all in memory') continue
+  chain.fit(1)
+  print('nothing in memory', 'memory a key', chain.bytes / KEYS, 'bytes')
+}
+scratch.close()
 
 await measure('processor', () => {
   const state = keyedState({

@@ -9,7 +9,7 @@ import { seededRandom } from '../core/random.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
 import type { DataKey, KeyRing } from '../objects/seal/key-ring.ts'
 import { type CheckpointStore, openCheckpoints, type SealedState } from './checkpoint.ts'
-import type { ChainContent, ChainLeaf } from './state-tree.ts'
+import type { ChainContent, ChainLeaf, FrozenLeaf } from './state-tree.ts'
 
 interface MemoryStore extends ObjectStore {
   readonly files: Map<string, Buffer>
@@ -248,4 +248,30 @@ test('an owner that was replaced, and goes on, removes nothing that the new one 
   await checkpoints.prune(PIPELINE, zombie)
   const read = (await openCheckpoints(store, clock, seededRandom(3), '/c').read(newer)) as { leaf: Uint8Array; n: number }
   assert.deepEqual([Buffer.from(read.leaf).equals(leaf), read.n], [true, 3])
+})
+
+test('blocks of what never changes are read once while the committed checkpoint has them, and again where it has not', async () => {
+  const { checkpoints } = world()
+  const content = bytesOf(100_000, 7)
+  let reads = 0
+  const hashes: string[] = []
+  const leaf = (length: number): FrozenLeaf => ({
+    $frozen: true,
+    length,
+    hashes,
+    block: (start, size) => {
+      reads++
+      return content.slice(start, start + size)
+    },
+    release: () => {},
+  })
+  const first = await checkpoints.write(PIPELINE, { leaf: leaf(50_000) }, null)
+  assert.equal(reads, 4)
+  const second = await checkpoints.write(PIPELINE, { leaf: leaf(100_000) }, first)
+  // Three whole blocks are known; what the fourth held was not all of it.
+  assert.equal(reads, 4 + 4)
+  assert.deepEqual(await checkpoints.read(second), { leaf: Buffer.from(content) })
+  const anew = await checkpoints.write(PIPELINE, { leaf: leaf(100_000) }, null)
+  assert.equal(reads, 8 + 7)
+  assert.deepEqual(await checkpoints.read(anew), { leaf: Buffer.from(content) })
 })

@@ -108,7 +108,7 @@ test('every command has help with examples', async () => {
         const help = await millrace(...command.split(' '), '--help')
         assert.equal(help.status, 0, command)
         assert.match(help.out, new RegExp(`Examples:\n {2}\\$ millrace ${command}`), command)
-        if (!['token', 'tag', 'branch'].includes(command)) assert.match(help.out, /--json/, command)
+        if (!['token', 'tag', 'branch', 'keys'].includes(command)) assert.match(help.out, /--json/, command)
       }),
     )
 })

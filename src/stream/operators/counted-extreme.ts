@@ -5,9 +5,9 @@ import type { Column, NumberColumn } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import { HeldRows, NONE } from './held-rows.ts'
 import { KeyTable } from './key-table.ts'
+import { makeLane } from './make-lane.ts'
 import type { Packed } from './pack.ts'
 import { Doubles } from './paged.ts'
-import { makeLane } from './value-lane.ts'
 
 /** Values that are not there any more are forgotten once they are this many and most of all. */
 const DEAD_MIN = 4_096

@@ -4,9 +4,9 @@ import { type Column, type NumberColumn, selectColumn } from '../../schema/batch
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import { KeyTable } from './key-table.ts'
+import { makeLane } from './make-lane.ts'
 import type { Packed } from './pack.ts'
 import { Doubles, Ints } from './paged.ts'
-import { makeLane } from './value-lane.ts'
 
 const everyPair = (pairs: KeyTable): Int32Array => Int32Array.from({ length: pairs.size }, (_, pair) => pair)
 

@@ -4,9 +4,10 @@ import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { Column } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
+import { makeLane } from './make-lane.ts'
 import type { Packed } from './pack.ts'
 import { Bytes } from './paged.ts'
-import { makeLane, type ValueLane } from './value-lane.ts'
+import type { ValueLane } from './value-lane.ts'
 
 export class Extreme implements AggregateState {
   /** Compared in their order; the first is what is given. */

@@ -2,10 +2,12 @@
 // and what a row is waiting for. Slots are used again.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { Column } from '../../schema/batch.ts'
+import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
+import { makeLane } from './make-lane.ts'
 import type { Packed } from './pack.ts'
 import { Bytes, Doubles, Ints } from './paged.ts'
-import { makeLane, type ValueLane } from './value-lane.ts'
+import type { ValueLane } from './value-lane.ts'
 
 export const NONE = -1
 
@@ -95,6 +97,28 @@ export class HeldRows {
     else if (group >= 0) this.#heads.put(group, next)
     this.#groups.put(slot, FREE)
     this.#free.push(slot)
+  }
+
+  /** The rows of a key into a record, the oldest first, and out of one, of a key that has none. */
+  write(group: number, out: RecordWriter): void {
+    const slots: number[] = []
+    for (let slot = this.firstOf(group); slot !== NONE; slot = this.#next.at(slot)) slots.push(slot)
+    out.int(slots.length)
+    for (const slot of slots.reverse()) {
+      out.number(this.#times.at(slot))
+      out.byte(this.#flags.at(slot))
+      for (const lane of this.#lanes) lane.write(slot, out)
+    }
+  }
+
+  read(group: number, from: RecordReader): void {
+    for (let rows = from.int(); rows > 0; rows--) {
+      const slot = this.#free.pop() ?? this.#size++
+      this.#times.put(slot, from.number())
+      this.#flags.put(slot, from.byte())
+      for (const lane of this.#lanes) lane.read(slot, from)
+      this.#link(slot, group)
+    }
   }
 
   /** Below zero where row a comes before row b by the lanes from `from` to `until`; null comes first. */

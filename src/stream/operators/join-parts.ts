@@ -1,12 +1,14 @@
 // What the joins share: how a side's rows become time, keys and columns, the keys of both sides, and pairs of rows as batches.
+import type { Scratch } from '../../core/scratch.ts'
 import { columnsIn, type Expression } from '../../engine/algebra/expression.ts'
 import type { JoinRelation, JoinSide } from '../../engine/algebra/relation.ts'
 import { type Column, type ColumnBatch, laneOf, nullColumn, selectColumn } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
 import { compileFilter, compileProjection, type Filter, type Projection } from '../expression/compile.ts'
-import { HeldRows, NONE } from './held-rows.ts'
-import { KeyTable } from './key-table.ts'
+import { Generations } from '../spill/generations.ts'
+import { type HeldRows, NONE } from './held-rows.ts'
+import { type JoinLayout, JoinTable } from './join-table.ts'
 import { joinShape } from './shape.ts'
 
 export type Side = 0 | 1
@@ -41,44 +43,46 @@ export function addPair(pairs: Pairs, row: number, slot: number): void {
   pairs.slots[pairs.count++] = slot
 }
 
-/** Keys that no row has any more are dropped once they outnumber those in use by this. */
-const DEAD_KEYS = 4
-const KEYS_MIN = 4_096
-
 export class JoinParts {
   readonly #shape: Shape
   readonly #shapes: readonly [Shape, Shape]
-  readonly #types: readonly [readonly Expression['type'][], readonly Expression['type'][]]
   readonly #timed: boolean
   readonly #projections: readonly [Projection, Projection]
-  readonly #keyTypes: readonly Expression['type'][]
   readonly #where: Filter | null
   /** Columns of the further condition. */
   readonly #read: ReadonlySet<string>
-  #keys: KeyTable
-  #held: readonly [HeldRows, HeldRows]
+  readonly #rows: Generations<JoinTable>
 
-  /** `extras`: further values that are held of each row of a side, behind its columns. */
-  constructor(join: JoinRelation, left: Shape, right: Shape, extras: readonly [readonly Expression[], readonly Expression[]] = [[], []]) {
+  /**
+   * `extras`: further values that are held of each row of a side, behind its columns; `scratch`: where rows go that have no room, of joins
+   * that find them by their keys alone.
+   */
+  constructor(
+    join: JoinRelation,
+    left: Shape,
+    right: Shape,
+    extras: readonly [readonly Expression[], readonly Expression[]] = [[], []],
+    scratch: Scratch | null = null,
+  ) {
     this.#shape = joinShape(join.kind, left, right)
     this.#shapes = [left, right]
     const projection = (side: JoinSide, shape: Shape, more: readonly Expression[]): Projection =>
       compileProjection([...(side.time ? [side.time] : []), ...side.keys, ...columnsOf(shape), ...more], shape)
     this.#projections = [projection(join.left, left, extras[0]), projection(join.right, right, extras[1])]
     this.#timed = join.left.time !== null
-    this.#keyTypes = join.left.keys.map(({ type }) => type)
     this.#where = join.where ? compileFilter(join.where, this.#shape) : null
     this.#read = columnsIn(join.where ? [join.where] : [])
-    this.#types = [left, right].map((shape, side) => [
-      ...shape.fields.map(({ type }) => type),
-      ...extras[side as Side].map(({ type }) => type),
-    ]) as never
-    this.#keys = new KeyTable(this.#keyTypes)
-    this.#held = [new HeldRows(this.#types[0]), new HeldRows(this.#types[1])]
+    const held = (shape: Shape, more: readonly Expression[]) => [...shape.fields, ...more].map(({ type }) => type)
+    const layout: JoinLayout = {
+      keys: join.left.keys.map(({ type }) => type),
+      rows: [held(left, extras[0]), held(right, extras[1])],
+    }
+    this.#rows = new Generations(() => new JoinTable(layout), scratch)
   }
 
+  /** Of the keys that were read last and, while nothing is on the disk, of all. */
   get held(): readonly [HeldRows, HeldRows] {
-    return this.#held
+    return this.#rows.table.held
   }
 
   /** Computes what is computed of each row of a side, and changes nothing. */
@@ -89,8 +93,8 @@ export class JoinParts {
   read(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): SideBatch {
     const projected = this.#projections[side](batch.columns, rows, count)
     const at = this.#timed ? 1 : 0
-    const keys = projected.slice(at, at + this.#keyTypes.length)
-    const groups = this.#keys.find(keys, null, count)
+    const keys = projected.slice(at, at + this.#rows.table.keys.width)
+    const groups = this.#rows.find(keys, null, count)
     for (const { nulls } of keys) if (nulls) for (let i = 0; i < count; i++) if (nulls[i] === 1) groups[i] = NONE
     const times = this.#timed ? microsOf(projected[0]!) : new Float64Array(count)
     return { times, groups, columns: projected.slice(at + keys.length), count }
@@ -113,7 +117,7 @@ export class JoinParts {
 
   /** Columns of pairs, those that are read alone where they are given; others are not to be looked at. */
   #columns({ rows, slots, count }: Pairs, batch: SideBatch, side: Side, read: ReadonlySet<string> | null): Column[] {
-    const other = this.#held[1 - side]!
+    const other = this.held[1 - side]!
     const columnsOf = (of: number): Column[] =>
       this.#shapes[of]!.fields.map(({ name }, index) => {
         if (read !== null && !read.has(name)) return UNREAD
@@ -126,7 +130,7 @@ export class JoinParts {
   rowsOf(slots: Int32Array, others: Int32Array | null, side: Side): ColumnBatch | null {
     const count = slots.length
     if (count === 0) return null
-    const own = this.#held[side].columns(slots, count, this.#shapes[side].fields.length)
+    const own = this.held[side].columns(slots, count, this.#shapes[side].fields.length)
     const other = others
       ? this.#optional(1 - side, others)
       : this.#shapes[1 - side]!.fields.map(({ type }) => nullColumn(laneOf(type), count))
@@ -142,10 +146,10 @@ export class JoinParts {
   }
 
   #optional(side: number, slots: Int32Array): Column[] {
-    if (this.#held[side]!.count === 0 || slots.every((slot) => slot === NONE))
+    if (this.held[side]!.count === 0 || slots.every((slot) => slot === NONE))
       return this.#shapes[side]!.fields.map(({ type }) => nullColumn(laneOf(type), slots.length))
     const at = slots.map((slot) => (slot === NONE ? 0 : slot))
-    const columns = this.#held[side]!.columns(at, at.length, this.#shapes[side]!.fields.length)
+    const columns = this.held[side]!.columns(at, at.length, this.#shapes[side]!.fields.length)
     if (!slots.includes(NONE)) return columns
     return columns.map((column) => ({
       ...column,
@@ -155,34 +159,28 @@ export class JoinParts {
 
   /** Forgets keys that no row has, once they are many. True when it did: the other keys have other numbers now. */
   tidy(): boolean {
-    const [left, right] = this.#held
-    if (this.#keys.size < KEYS_MIN || this.#keys.size < (left.count + right.count) * DEAD_KEYS) return false
-    const used = new Set<number>()
-    for (const held of this.#held) for (const slot of held.slots()) if (held.groupOf(slot) >= 0) used.add(held.groupOf(slot))
-    const groups = Int32Array.from(used)
-    const keys = new KeyTable(this.#keyTypes)
-    const anew = keys.find(this.#keys.columns(groups, groups.length), null, groups.length)
-    const byOld = new Map([...groups].map((group, i) => [group, anew[i]!]))
-    for (const held of this.#held) held.renumber((group) => byOld.get(group)!)
-    this.#keys = keys
-    return true
+    return this.#rows.table.tidy()
+  }
+
+  fit(limitBytes: number): void {
+    this.#rows.fit(limitBytes)
   }
 
   get bytes(): number {
-    return this.#keys.bytes + this.#held[0].bytes + this.#held[1].bytes
+    return this.#rows.bytes
+  }
+
+  get spilledBytes(): number {
+    return this.#rows.spilledBytes
   }
 
   save(): unknown {
-    return { keys: this.#keys.save(), held: this.#held.map((held) => held.save()) }
+    return this.#rows.save()
   }
 
   restore(saved: unknown): void {
-    this.#keys = new KeyTable(this.#keyTypes)
-    this.#held = [new HeldRows(this.#types[0]), new HeldRows(this.#types[1])]
-    if (saved === null) return
-    const { keys, held } = saved as { keys: unknown; held: readonly unknown[] }
-    this.#keys.restore(keys)
-    for (const [side, rows] of this.#held.entries()) rows.restore(held[side])
+    // Checkpoints of before had the table alone.
+    this.#rows.restore(saved === null || 'table' in (saved as object) ? saved : { table: saved })
   }
 }
 

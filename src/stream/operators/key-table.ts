@@ -4,9 +4,10 @@
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { BytesColumn, Column, IntegerColumn, NumberColumn } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import { makeLane } from './make-lane.ts'
 import type { Packed } from './pack.ts'
 import { Ints } from './paged.ts'
-import { makeLane, type ValueLane } from './value-lane.ts'
+import type { ValueLane } from './value-lane.ts'
 
 const TWO_32 = 4_294_967_296
 const START_PLACES = 16

@@ -49,7 +49,7 @@ export function operatorOf(
     case 'group':
       return groupOperator(relation, inputs[0]!, isTakenBack, scratch)
     case 'join':
-      return { operator: joinOperator(relation, inputs[0]!, inputs[1]!), shape: joinShape(relation.kind, inputs[0]!, inputs[1]!) }
+      return { operator: joinOperator(relation, inputs[0]!, inputs[1]!, scratch), shape: joinShape(relation.kind, inputs[0]!, inputs[1]!) }
     case 'lag':
       return { operator: new Lag(relation, inputs[0]!), shape: lagShape(relation, inputs[0]!) }
     case 'frame':
@@ -59,7 +59,7 @@ export function operatorOf(
   }
 }
 
-function joinOperator(join: JoinRelation, left: Shape, right: Shape): Operator {
+function joinOperator(join: JoinRelation, left: Shape, right: Shape, scratch: Scratch | null): Operator {
   switch (join.on.kind) {
     case 'interval':
       return new IntervalJoin(join, join.on, left, right)
@@ -68,7 +68,7 @@ function joinOperator(join: JoinRelation, left: Shape, right: Shape): Operator {
     case 'lookup':
       return new LookupJoin(join, join.on, left, right)
     case 'unbounded':
-      return new UnboundedJoin(join, join.on, left, right)
+      return new UnboundedJoin(join, join.on, left, right, scratch)
   }
 }
 

@@ -6,8 +6,9 @@ import type { Field, Shape } from '../../schema/type.ts'
 import { Generations, type KeyedTable } from '../spill/generations.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import { KeyTable } from './key-table.ts'
+import { makeLane } from './make-lane.ts'
 import { joinBatches, type Operator } from './operator.ts'
-import { makeLane, type ValueLane } from './value-lane.ts'
+import type { ValueLane } from './value-lane.ts'
 
 /** The last column of rows with signs. No column of a user begins with #. */
 export const SIGN: Field = { name: '#sign', type: { kind: 'int' }, optional: false }

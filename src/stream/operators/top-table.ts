@@ -6,9 +6,10 @@ import type { Column } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
 import { KeyTable } from './key-table.ts'
+import { makeLane } from './make-lane.ts'
 import type { Packed } from './pack.ts'
 import { Ints } from './paged.ts'
-import { makeLane, type ValueLane } from './value-lane.ts'
+import type { ValueLane } from './value-lane.ts'
 
 export interface TopLayout {
   readonly top: Pick<TopRelation, 'order' | 'function' | 'limit'>

@@ -1,5 +1,7 @@
 // Pairs of rows with equal keys that no time bounds: what may still find a partner is kept for good. Where the rows of one side
-// are unique by the key, its first row is kept, and a row of the other side only until it has met it.
+// are unique by the key, its first row is kept, and a row of the other side only until it has met it. Rows that have no room lie on the
+// disk until a row of their key comes.
+import type { Scratch } from '../../core/scratch.ts'
 import type { JoinBound, JoinRelation } from '../../engine/algebra/relation.ts'
 import type { ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
@@ -13,8 +15,8 @@ export class UnboundedJoin implements Operator {
   /** By side: only the first row of a key counts. */
   readonly #isUnique: readonly [boolean, boolean]
 
-  constructor(join: JoinRelation, on: Extract<JoinBound, { kind: 'unbounded' }>, left: Shape, right: Shape) {
-    this.#parts = new JoinParts(join, left, right)
+  constructor(join: JoinRelation, on: Extract<JoinBound, { kind: 'unbounded' }>, left: Shape, right: Shape, scratch: Scratch | null) {
+    this.#parts = new JoinParts(join, left, right, [[], []], scratch)
     this.#isUnique = [on.unique === 'left', on.unique === 'right']
   }
 
@@ -67,8 +69,16 @@ export class UnboundedJoin implements Operator {
     return null
   }
 
+  fit(limitBytes: number): void {
+    this.#parts.fit(limitBytes)
+  }
+
   get bytes(): number {
     return this.#parts.bytes
+  }
+
+  get spilledBytes(): number {
+    return this.#parts.spilledBytes
   }
 
   save(): unknown {

@@ -247,13 +247,13 @@ export class Generations<Table extends KeyedTable> {
 
   /** It is not used any more. */
   close(): void {
-    this.#cold?.clear()
+    this.#cold?.close()
   }
 
   restore(saved: unknown): void {
     this.#young = this.#make()
     this.#old = null
-    this.#cold?.clear()
+    this.#cold?.close()
     this.#cold = null
     this.#known.clear()
     this.#made = 0

@@ -1,0 +1,12 @@
+// From a type to the lane that holds its values.
+import type { ValueType } from '../../engine/algebra/expression.ts'
+import { laneOfValue } from '../expression/lane.ts'
+import { BytesLane, compareBytes, compareDigits } from './bytes-lane.ts'
+import { IntegerLane, NumberLane, type ValueLane } from './value-lane.ts'
+
+export function makeLane(type: ValueType): ValueLane {
+  const lane = laneOfValue(type)
+  if (lane === 'number') return new NumberLane()
+  if (lane === 'integer') return new IntegerLane()
+  return new BytesLane(type.kind === 'decimal' || type.kind === 'huge' ? compareDigits : compareBytes)
+}
