@@ -263,7 +263,11 @@ test('with encryption on it is nowhere, over a kill, restarts and rotation, and 
   const stored = (folder: string): string[] => filesBelow(join(data, folder)).filter((path) => !path.includes('/open_counts/'))
   const [tables, states] = [stored('lake'), stored('checkpoints')]
   assert.ok(tables.length > 100 && states.length > 5)
-  for (const path of tables) assert.match(readFileSync(path).toString('latin1', 0, 6), /^(MRSEAL|PARE..)$/s, path)
+  for (const path of tables) {
+    const begins = readFileSync(path).toString('latin1', 0, 6)
+    // Of a statement that was killed before it wrote: an orphan of nothing.
+    if (begins !== '') assert.match(begins, /^(MRSEAL|PARE..)$/s, path)
+  }
   for (const path of states) assert.equal(readFileSync(path).toString('latin1').slice(-4), 'MRC3', path)
 
   // A definition that says otherwise than what is stored.
