@@ -20,7 +20,7 @@ const MACHINE_FULL = { easyMs: 1_000, urgentMs: 2_500 }
 /** And senders wait for their answers, each with the next request in hand: a burst is taken in first. */
 const FLOOD = { easyMs: 4_000, urgentMs: 10_000 }
 /** Of the threads that take requests; at a rate that the machine can keep up with they wait for most of the time. */
-const FLOOD_SHARE = 0.5
+const FLOOD_SHARE = 0.4
 
 export interface Round {
   /** `clock.monotonicMs()`, `clock.busyMs()` and the time for which requests kept their threads busy, as it began. */
