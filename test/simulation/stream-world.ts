@@ -205,8 +205,9 @@ export class StreamWorld {
   async kill(): Promise<void> {
     const { log, store, engine, parser, pipelines } = this.now
     this.#open = null
-    this.#applied.clear()
     await Promise.all(pipelines.map(({ pipeline }) => pipeline.stop()))
+    // Not before: the read at hand is told still, and the next life has not done it.
+    this.#applied.clear()
     for (const scratch of this.#scratches.splice(0)) scratch.close()
     parser.close()
     await log.close()
