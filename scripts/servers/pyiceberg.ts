@@ -1,9 +1,7 @@
 // PyIceberg, an independent implementation of Iceberg that our tables are checked with: installed with pip, at pinned
 // versions, into .cache. `node scripts/servers/pyiceberg.ts` installs it; tests call `installPyIceberg`.
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { run } from './run.ts'
+import { installPython, type Python, tellInstalled } from './python.ts'
 
 const PACKAGES = [
   'pyiceberg==0.12.0',
@@ -17,26 +15,7 @@ const PACKAGES = [
   'botocore==1.43.117',
 ]
 
-const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
-const home = join(root, '.cache', 'pyiceberg-0.12.0-s3')
-
 /** Path of a Python that has PyIceberg, or why there is none. */
-export function installPyIceberg(): { readonly python: string } | { readonly missing: string } {
-  const python = join(home, 'bin', 'python')
-  if (existsSync(join(home, 'complete'))) return { python }
-  rmSync(home, { recursive: true, force: true })
-  mkdirSync(dirname(home), { recursive: true })
-  const failed =
-    run('python3', ['-m', 'venv', home]) ?? run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...PACKAGES])
-  if (failed) return { missing: failed }
-  // Written last, under its name in one step: an interrupted installation is begun anew.
-  writeFileSync(join(home, 'complete.new'), PACKAGES.join('\n'))
-  renameSync(join(home, 'complete.new'), join(home, 'complete'))
-  return { python }
-}
+export const installPyIceberg = (): Python => installPython('pyiceberg-0.12.0-s3', PACKAGES)
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const result = installPyIceberg()
-  console.log('python' in result ? `PyIceberg is installed: ${result.python}` : result.missing)
-  process.exitCode = 'python' in result ? 0 : 1
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) tellInstalled('PyIceberg', installPyIceberg())

@@ -1,5 +1,5 @@
 // `millrace keys`: master keys as files, and the data keys of a data directory.
-import { addMasterKey, withKeyRing } from '../runtime/key-file.ts'
+import { addMasterKey, keyEntries, withKeyRing } from '../runtime/key-file.ts'
 import { type CommandOptions, dataOf } from './options.ts'
 import { openOutput, printTable } from './output.ts'
 import { mustExist } from './verify.ts'
@@ -17,7 +17,7 @@ export async function list(_: string[], options: CommandOptions): Promise<number
   const output = openOutput(options)
   const data = dataOf(options)
   mustExist(data)
-  const entries = await withKeyRing(data, async (ring) => ring.entries)
+  const entries = await keyEntries(data)
   output.data(entries)
   const rows = entries.map(({ id, scope, master, createdMs }) => [id, scope, master, new Date(createdMs).toISOString().slice(0, 16)])
   output.line(rows.length === 0 ? 'nothing is encrypted' : printTable(['data key', 'relation', 'master key', 'created'], rows))

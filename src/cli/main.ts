@@ -154,13 +154,7 @@ function build(): Command {
     ['keys create /etc/millrace/master.keys'],
     async () => (await import('./keys.ts')).create,
   )
-  define(
-    keys,
-    'list',
-    'lists data keys; only while no server runs',
-    ['keys list', 'keys list --json'],
-    async () => (await import('./keys.ts')).list,
-  )
+  define(keys, 'list', 'lists data keys', ['keys list', 'keys list --json'], async () => (await import('./keys.ts')).list)
   define(
     keys,
     'rotate',

@@ -31,6 +31,9 @@ export interface DataDirectory {
   release(): void
 }
 
+/** Data keys, wrapped; replaced as a whole, so that whoever does not hold the directory may read it. */
+export const keysFile = (path: string): string => join(path, 'keys.json')
+
 /** Takes the directory for this process. @throws MR_DATA_LOCKED naming the process that has it; MR_DATA_DIRECTORY */
 export function takeDataDirectory(path: string): DataDirectory {
   const lock = takeLock(path)
@@ -49,7 +52,7 @@ export function takeDataDirectory(path: string): DataDirectory {
     staging,
     cache: join(path, 'cache'),
     control: join(path, 'control.db'),
-    keys: join(path, 'keys.json'),
+    keys: keysFile(path),
     announce: (server) => writeFileSync(join(path, 'server.json'), `${JSON.stringify(server)}\n`),
     release() {
       rmSync(join(path, 'server.json'), { force: true })

@@ -1,14 +1,14 @@
-// Files of master keys and the ring of a data directory, for commands: a new key in front of those that are there, and turning the
-// master key while no server runs. Nothing here prints a key.
+// Files of master keys and the ring of a data directory, for commands: a new key in front of those that are there, what the data keys
+// are, and turning the master key while no server runs. Nothing here prints a key.
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { systemClock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import { systemRandom } from '../core/random.ts'
 import { kmsRegion } from '../objects/amazon/kms-key.ts'
-import { type KeyRing, openKeyRing } from '../objects/seal/key-ring.ts'
+import { type KeyEntry, type KeyRing, openKeyRing } from '../objects/seal/key-ring.ts'
 import { type MasterKey, newMasterKeyLine, type OpenMasterKey, parseMasterKeys } from '../objects/seal/master-key.ts'
-import { takeDataDirectory } from './data-directory.ts'
+import { keysFile, takeDataDirectory } from './data-directory.ts'
 import { readKeyFile, readMasterKeys } from './master-keys.ts'
 
 /** Lines of services are kept as they are. */
@@ -31,6 +31,12 @@ export function addMasterKey(path: string): string {
     })
   }
   return id
+}
+
+/** What the data keys are, without opening one; a server may use the directory. @throws MR_KEY_FILE */
+export async function keyEntries(data: string): Promise<readonly KeyEntry[]> {
+  const ring = await openKeyRing({ disk: nodeDisk, clock: systemClock, random: systemRandom, path: keysFile(data), masters: null })
+  return ring.entries
 }
 
 /** The ring of a directory that no server uses meanwhile. @throws MR_DATA_LOCKED, MR_KEY_FILE, MR_SEAL_DAMAGED */

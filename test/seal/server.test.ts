@@ -214,6 +214,10 @@ test('with encryption on it is nowhere, over a kill, restarts and rotation, and 
   await oneRound(server, 3)
   await settled(server, 4)
 
+  // What the keys are is told beside the server, whose files stay.
+  const keys = JSON.parse(await must(world, 'keys', 'list', '--json')) as { scope: string; wrapped?: string }[]
+  assert.ok(keys.some(({ scope }) => scope === 'visits') && keys.every(({ wrapped }) => wrapped === undefined))
+
   // What was asked is in the audit for administrators, opened.
   const audit = (await server.sql("SELECT detail FROM millrace.audit WHERE action = 'query:sql'")).map(([detail]) => String(detail))
   assert.ok(audit.some((detail) => detail.includes(`${MARKER}person1`)))

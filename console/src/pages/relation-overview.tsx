@@ -199,6 +199,11 @@ function Definition({ of }: { readonly of: RelationDetail }) {
 }
 
 /** What the manifest says about how it is kept, as pairs. */
+function stateWords({ memoryBytes, spilledBytes }: NonNullable<RelationDetail['state']>, limitBytes: number | undefined): string {
+  const memory = `${formatBytes(memoryBytes)} in memory${limitBytes === undefined ? '' : ` of ${formatBytes(limitBytes)}`}`
+  return spilledBytes === 0 ? memory : `${memory} · ${formatBytes(spilledBytes)} on the disk`
+}
+
 function keepFacts(of: RelationDetail): [string, ReactNode][] {
   const { manifest, relation } = of
   const facts: [string, ReactNode][] = []
@@ -283,6 +288,8 @@ function keepFacts(of: RelationDetail): [string, ReactNode][] {
       .join(' · '),
   ])
   if (manifest.keep.tableMs !== undefined) facts.push(['Rows kept', formatDuration(manifest.keep.tableMs)])
+  if (of.state !== null) facts.push(['State', stateWords(of.state, manifest.kind === 'model' ? manifest.memoryBytes : undefined)])
+  if (manifest.encrypted) facts.push(['Encrypted', 'only Millrace reads its files'])
   return facts
 }
 
