@@ -3,9 +3,10 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { SEED } from '../../test/seed.ts'
 import { diskLake } from '../../test/simulation/disk-lake.ts'
 import type { ErrorCode } from '../core/errors.ts'
-import { integer, type Random, seededRandom, systemRandom } from '../core/random.ts'
+import { integer, type Random, seededRandom } from '../core/random.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable, TableChange } from '../lake/types.ts'
 import type { Session } from './duckdb.ts'
@@ -103,7 +104,7 @@ function randomStep(random: Random, oracle: ReadonlyMap<number, Row>, keys: numb
 
 for (const formatVersion of [2, 3] as const) {
   test(`random merges and deletes on a table of version ${formatVersion} equal a map`, async () => {
-    const seed = Number(process.env['MILLRACE_SEED'] ?? integer(systemRandom, 1_000_000))
+    const seed = SEED
     const random = seededRandom(seed)
     await withWorld(async (world) => {
       let table = await makeTable(world, formatVersion, 300, world.session)

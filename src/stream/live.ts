@@ -86,11 +86,6 @@ export class Live implements Sink {
     return this.#relation.isHidden || this.#rejected.isHidden
   }
 
-  /** Windows that are still open. */
-  get openWindows(): number {
-    return this.#chain.openWindows
-  }
-
   async restore(saved: unknown): Promise<void> {
     // What is there is shown until the first commit, which replaces it.
     const anew = saved === null

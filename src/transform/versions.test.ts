@@ -1,12 +1,14 @@
 // Versions of rows over random changes of a keyed table, with compactions between, against SQL over every state that the table
 // had: islands of refreshes in which a row stayed the same. On tables of version 2 and of version 3, where rows end by vectors.
+
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { SEED } from '../../test/seed.ts'
 import { VirtualClock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
-import { integer, type Random, seededRandom, systemRandom } from '../core/random.ts'
+import { integer, type Random, seededRandom } from '../core/random.ts'
 import type { ModelManifest } from '../define/manifest.ts'
 import { HISTORY_FIELDS } from '../define/system-columns.ts'
 import { movedSql } from '../engine/lineage.ts'
@@ -122,7 +124,7 @@ const COLUMNS = 'id, city, visits, epoch_us(valid_from)::VARCHAR, epoch_us(valid
 
 for (const formatVersion of [2, 3] as const) {
   test(`versions of rows on version ${formatVersion} are the islands of their states`, async () => {
-    const seed = Number(process.env['MILLRACE_SEED'] ?? integer(systemRandom, 1_000_000))
+    const seed = SEED
     const random = seededRandom(seed)
     const world = await openWorld(formatVersion)
     const model = modelOf('SELECT id, city, visits FROM people')

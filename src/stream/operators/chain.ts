@@ -87,10 +87,6 @@ export class Chain {
     this.#steps.push(step)
   }
 
-  get openWindows(): number {
-    return this.#steps.reduce((sum, { operator }) => sum + operator.openWindows, 0)
-  }
-
   /**
    * Computes what is computed of rows one by one, up to the operators with state, and changes nothing. @throws what `take` throws of
    * these rows before it changes anything.
