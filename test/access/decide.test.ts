@@ -17,6 +17,7 @@ import { literal } from '../../src/engine/sql-text.ts'
 import { decide, mayWrite } from '../../src/govern/decide.ts'
 import type { Identity } from '../../src/govern/identity.ts'
 import { ADMIN, caller, field, manifestOf, streamOf, tableOf, viewOf } from './fixture.ts'
+import { randomRules } from './random-rules.ts'
 import { type Row, readingRoles, seesColumn, seesRow } from './reference.ts'
 
 const FIELDS = [
@@ -41,23 +42,7 @@ const value = (isText: boolean): fc.Arbitrary<PredicateValue> =>
           .map((number): PredicateValue => ({ kind: 'constant', value: number, type: 'int' })),
     fc.constantFrom('text', 'number', 'missing').map((name): PredicateValue => ({ kind: 'attribute', name })),
   )
-const leaf: fc.Arbitrary<PredicateManifest> = fc.constantFrom('name', 'level', 'place').chain((column) =>
-  fc.oneof(
-    fc
-      .tuple(fc.constantFrom('=', '<>', '<', '<=', '>', '>=' as const), value(column !== 'level'))
-      .map(([op, right]): PredicateManifest => ({ kind: 'compare', column, op: op as '=', value: right })),
-    fc.array(value(column !== 'level'), { maxLength: 3 }).map((values): PredicateManifest => ({ kind: 'in', column, values })),
-    fc.boolean().map((negated): PredicateManifest => ({ kind: 'null', column, negated })),
-  ),
-)
-const { rule } = fc.letrec<{ rule: PredicateManifest }>((tie) => ({
-  rule: fc.oneof(
-    { maxDepth: 3 },
-    leaf,
-    fc.array(tie('rule'), { maxLength: 3 }).chain((of) => fc.constantFrom<PredicateManifest>({ kind: 'and', of }, { kind: 'or', of })),
-    tie('rule').map((of): PredicateManifest => ({ kind: 'not', of })),
-  ),
-}))
+const rule = randomRules(['name', 'level', 'place'], (column) => value(column !== 'level'))
 const grant: fc.Arbitrary<GrantManifest> = fc.record({
   name: fc.constant('g'),
   at: fc.constant(''),

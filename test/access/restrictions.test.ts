@@ -14,6 +14,7 @@ import type { Predicate } from '../../src/lake/read-restrictions.ts'
 import type { TableMetadata } from '../../src/lake/table-metadata.ts'
 import type { Field } from '../../src/schema/type.ts'
 import { caller, field, manifestOf, tableOf } from './fixture.ts'
+import { randomRules } from './random-rules.ts'
 
 const DECIMAL = { kind: 'decimal', precision: 10, scale: 2 } as const
 const FIELDS: readonly Field[] = [
@@ -81,23 +82,10 @@ const valueFor = (column: string): fc.Arbitrary<PredicateValue> =>
       .map((value): PredicateValue => ({ kind: 'constant', value: value as string, type: '' })),
     fc.constantFrom('mine', 'many', 'missing').map((name): PredicateValue => ({ kind: 'attribute', name })),
   )
-const leaf: fc.Arbitrary<PredicateManifest> = fc.constantFrom(...FIELDS.map(({ name }) => name)).chain((column) =>
-  fc.oneof(
-    fc
-      .tuple(fc.constantFrom('=', '<>', '<', '<=', '>', '>=' as const), valueFor(column))
-      .map(([op, value]): PredicateManifest => ({ kind: 'compare', column, op: op as '=', value })),
-    fc.array(valueFor(column), { maxLength: 3 }).map((values): PredicateManifest => ({ kind: 'in', column, values })),
-    fc.boolean().map((negated): PredicateManifest => ({ kind: 'null', column, negated })),
-  ),
+const rule = randomRules(
+  FIELDS.map(({ name }) => name),
+  valueFor,
 )
-const { rule } = fc.letrec<{ rule: PredicateManifest }>((tie) => ({
-  rule: fc.oneof(
-    { maxDepth: 3 },
-    leaf,
-    fc.array(tie('rule'), { maxLength: 3 }).chain((of) => fc.constantFrom<PredicateManifest>({ kind: 'and', of }, { kind: 'or', of })),
-    tie('rule').map((of): PredicateManifest => ({ kind: 'not', of })),
-  ),
-}))
 
 const reads = { name: 'g', at: '', to: ['a', 'b'], on: ['*'], privilege: 'read' as const }
 const policyOf = (to: string, rows: PredicateManifest) => ({ name: `p${to}`, at: '', on: 'one', to, rows })
