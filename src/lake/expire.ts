@@ -16,6 +16,8 @@ export interface ExpireOptions {
   readonly olderThanMs: number
   /** Newest snapshots of each branch that stay whatever their age. */
   readonly retainLast: number
+  /** Age from which a snapshot may go that lies on no branch and has no name; `olderThanMs` unless given. */
+  readonly unnamedOlderThanMs?: number
 }
 
 export interface Expired {
@@ -30,7 +32,8 @@ export interface Expired {
 /**
  * Named snapshots, pinned ones and those that a branch retains stay; a name beyond its `max-ref-age-ms` goes, and its snapshot
  * unless something else keeps it (Iceberg spec, "Snapshot Retention Policy"). What a branch or tag says comes first, then the
- * table's `history.expire.*` properties, then `options`. Of a table with `gc.enabled` false nothing goes.
+ * table's `history.expire.*` properties, then `options`. A snapshot that no branch or tag leads to goes by its age alone, as Java's
+ * `RemoveSnapshots` has it: it may be staged (`wap.id`) and published later. Of a table with `gc.enabled` false nothing goes.
  */
 export async function expireSnapshots(context: CommitContext, pins: Pins, table: string, options: ExpireOptions): Promise<Expired> {
   let [unreachable, gone, names]: [ReadonlyMap<string, number>, number, number] = [new Map(), 0, 0]
@@ -85,8 +88,20 @@ function keptSnapshots(base: Base, refs: Refs, nowMs: number, options: ExpireOpt
       kept.add(snapshot.id)
     }
   }
-  for (const snapshot of byId.values()) if (pins.isHeld(base.name, snapshot.id)) kept.add(snapshot.id)
+  const led = ledTo(base.table, Object.values(refs))
+  const unnamedMs = numberOf(base, 'history.expire.max-snapshot-age-ms') ?? options.unnamedOlderThanMs ?? options.olderThanMs
+  for (const { id, timestampMs } of byId.values())
+    if (pins.isHeld(base.name, id) || (!led.has(id) && nowMs - timestampMs <= unnamedMs)) kept.add(id)
   return kept
+}
+
+/** What names lead to: their snapshots and all before those. */
+function ledTo({ snapshots }: LakeTable, refs: readonly RefJson[]): Set<bigint> {
+  const parents = new Map(snapshots.map(({ id, parentId }) => [id, parentId]))
+  const led = new Set<bigint>()
+  for (const ref of refs)
+    for (let id: bigint | null | undefined = ref['snapshot-id']; id != null && !led.has(id); id = parents.get(id)) led.add(id)
+  return led
 }
 
 /** What a table says of itself goes before what the caller says of all. */
@@ -116,11 +131,15 @@ async function onlyReachedBy(
 // The log of what was current loses everything up to the last entry that is gone: a gap would answer a time wrongly.
 function withoutSnapshots(metadata: TableMetadata, kept: ReadonlySet<bigint>, refs: Refs, nowMs: number): TableMetadata {
   const log = metadata['snapshot-log']
+  const ofKept = <T extends { readonly 'snapshot-id': bigint }>(all: readonly T[]): T[] => all.filter((one) => kept.has(one['snapshot-id']))
+  const { statistics, 'partition-statistics': partitions } = metadata
   const lastGone = log.findLastIndex((entry) => !kept.has(entry['snapshot-id']))
   return {
     ...metadata,
     refs,
-    snapshots: metadata.snapshots.filter((snapshot) => kept.has(snapshot['snapshot-id'])),
+    snapshots: ofKept(metadata.snapshots),
+    ...(statistics ? { statistics: ofKept(statistics) } : {}),
+    ...(partitions ? { 'partition-statistics': ofKept(partitions) } : {}),
     'snapshot-log': log.slice(lastGone + 1),
     'last-updated-ms': Math.max(nowMs, metadata['last-updated-ms']),
   }

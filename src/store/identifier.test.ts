@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { identifierOf, levelsOf, nameOf, namespaceName, namespaceOf, namespacesUpTo } from './identifier.ts'
+import { identifierOf, levelsOf, nameOf, namespaceName, namespaceOf, namespacesUpTo, shortName } from './identifier.ts'
 
 const level = fc.string({ minLength: 1, maxLength: 6, unit: fc.constantFrom('a', 'b', '.', '%', '2', 'E', '5', 'main', ' ', 'ü') })
 
@@ -21,6 +21,7 @@ test('identifiers and names belong to each other one to one', () => {
 test('what a project calls its relations stays as it is', () => {
   assert.equal(nameOf({ namespace: ['main'], name: 'orders' }), 'orders')
   assert.equal(nameOf({ namespace: ['marts'], name: 'daily' }), 'marts.daily')
+  assert.deepEqual(['orders', 'main.orders', 'marts.main', 'main.a.b'].map(shortName), ['orders', 'orders', 'marts.main', 'main.a.b'])
   assert.deepEqual(identifierOf('clicks__late'), { namespace: ['main'], name: 'clicks__late' })
   assert.deepEqual(namespacesUpTo('a.b.c'), ['a', 'a.b', 'a.b.c'])
 })

@@ -24,6 +24,12 @@ export function identifierOf(name: string): Identifier {
   return { namespace: levels.length === 1 ? [MAIN] : levels.slice(0, -1), name: levels.at(-1)! }
 }
 
+/** The catalog's name of a table that somebody calls by its namespace too, as other engines do: `main.orders` is `orders`. */
+export const shortName = (name: string): string => {
+  const [namespace, ...rest] = name.split('.')
+  return namespace === MAIN && rest.length === 1 ? rest[0]! : name
+}
+
 /** The catalog's name of a namespace. */
 export const namespaceName = (levels: readonly string[]): string => levels.map(escaped).join('.')
 

@@ -1,4 +1,4 @@
-// Expiry and the removal of orphans over random histories: branches off branches, tags, retention of each, pins, restores,
+// Expiry and the removal of orphans over random histories: branches off branches, tags, staged snapshots, retention of each, pins, restores,
 // rewrites, files that nobody committed. What is kept is what the specification's policy says, computed here by other means;
 // no file of a kept snapshot is ever gone, and in the end nothing else is left.
 // One seed alone: MILLRACE_TEST_SEED=17. All 500: MILLRACE_TEST_ALL=1.
@@ -41,7 +41,7 @@ class History {
   readonly lake: Lake
   readonly #pins = new Map<bigint, () => void>()
   #files = 0
-  counts = { branches: 0, dropped: 0, namesGone: 0, removed: 0, shared: 0 }
+  counts = { branches: 0, dropped: 0, namesGone: 0, removed: 0, shared: 0, staged: 0, unnamed: 0 }
 
   constructor(seed: number) {
     this.random = seededRandom(seed)
@@ -78,7 +78,7 @@ class History {
   async #step(): Promise<void> {
     const table = await this.lake.table(NAME)
     const anyOne = pick(this.random, table.snapshots)
-    switch (integer(this.random, 11)) {
+    switch (integer(this.random, 12)) {
       case 0:
       case 1:
       case 2:
@@ -113,6 +113,9 @@ class History {
         await fakeDataFile(this.disk, this.lake, table, { name: `lost${this.#files++}`, rows: 1 })
         await this.lake.removeOrphans(pick(this.random, [0, 500, 5_000]))
         return this.#check()
+      case 10:
+        this.counts.staged++
+        return this.#commit('main', true)
       default:
         return this.#expire({ olderThanMs: integer(this.random, 6_000), retainLast: 1 + integer(this.random, 3) })
     }
@@ -154,8 +157,8 @@ class History {
     }))
   }
 
-  /** Appends to a branch, or replaces some of its files. */
-  async #commit(branch: string): Promise<void> {
+  /** Appends to a branch, or replaces some of its files; staged: in a snapshot that the branch does not go on to. */
+  async #commit(branch: string, staging = false): Promise<void> {
     const table = await this.lake.table(NAME)
     const head = table.snapshots.find((snapshot) => snapshot.id === table.refs[branch]?.snapshotId) ?? null
     const live = await this.lake.files(table, head)
@@ -165,7 +168,7 @@ class History {
     for (let count = 1 + integer(this.random, 3); count > 0; count--)
       add.push(await fakeDataFile(this.disk, this.lake, table, { name: `f${this.#files++}`, rows: 1 }))
     const change: TableChange = { table: NAME, operation: remove.length > 0 ? 'overwrite' : 'append', add, remove }
-    if (branch === 'main') return void (await this.lake.commit([change]))
+    if (branch === 'main' && !staging) return void (await this.lake.commit([change]))
     this.counts.shared += live.length - remove.length
     await this.#write(async (metadata, { files }) => {
       const onBranch = { ...metadata, 'current-snapshot-id': head!.id }
@@ -176,7 +179,7 @@ class History {
         ...staged.metadata,
         'current-snapshot-id': metadata['current-snapshot-id'],
         'snapshot-log': metadata['snapshot-log'],
-        refs: { ...metadata.refs, [branch]: { ...metadata.refs[branch]!, 'snapshot-id': snapshotId } },
+        refs: staging ? metadata.refs : { ...metadata.refs, [branch]: { ...metadata.refs[branch]!, 'snapshot-id': snapshotId } },
       }
     })
   }
@@ -216,7 +219,13 @@ class History {
       return [ref['snapshot-id'], ...(end < 0 ? line : line.slice(0, end))]
     }
     const pinned = [...this.#pins.keys()].filter((id) => byId.has(id))
-    return { snapshots: new Set([...refs.flatMap(([, ref]) => keeps(ref)), ...pinned]), names: refs.map(([name]) => name).sort() }
+    const led = new Set(refs.flatMap(([, ref]) => ancestors(ref['snapshot-id'])))
+    const unnamed = [...byId.keys()].filter((id) => !led.has(id) && age(id) <= olderThanMs)
+    this.counts.unnamed += unnamed.length
+    return {
+      snapshots: new Set([...refs.flatMap(([, ref]) => keeps(ref)), ...pinned, ...unnamed]),
+      names: refs.map(([name]) => name).sort(),
+    }
   }
 
   /** Every file of every snapshot is there, for somebody who has read nothing yet. */
@@ -243,7 +252,7 @@ class History {
 }
 
 test(`${SEEDS.length} random histories`, async () => {
-  const all = { branches: 0, dropped: 0, namesGone: 0, removed: 0, shared: 0 }
+  const all = { branches: 0, dropped: 0, namesGone: 0, removed: 0, shared: 0, staged: 0, unnamed: 0 }
   for (const seed of SEEDS) {
     const history = new History(seed)
     await history.run().catch((error: Error) => {
@@ -253,6 +262,6 @@ test(`${SEEDS.length} random histories`, async () => {
     for (const key of Object.keys(all) as (keyof typeof all)[]) all[key] += history.counts[key]
   }
   if (SEEDS.length === 1) return
-  const least = Math.min(all.branches, all.dropped, 5 * all.namesGone, all.removed, all.shared)
+  const least = Math.min(all.branches, all.dropped, 5 * all.namesGone, all.removed, all.shared, all.staged, 5 * all.unnamed)
   assert.ok(least > SEEDS.length, JSON.stringify(all))
 })

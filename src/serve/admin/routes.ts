@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { MillraceError } from '../../core/errors.ts'
 import type { Manifest } from '../../define/manifest.ts'
 import { ADMIN } from '../../govern/identity.ts'
+import { shortName } from '../../store/identifier.ts'
 import type { Answerer, Caller } from '../answer.ts'
 import { backfillState, startBackfill } from './backfill.ts'
 import { dashboardDetail, dashboards, tileAnswer } from './dashboards.ts'
@@ -47,7 +48,7 @@ export function addAdmin(app: FastifyInstance, parts: AdminParts): void {
       url: `/admin${url}`,
       handler: async (request) =>
         handler(await callerOf(parts.answerer, request), {
-          params: request.params as Record<string, string>,
+          params: paramsOf(request.params as Record<string, string>),
           query: request.query as Record<string, string>,
           body: request.body,
         }),
@@ -113,6 +114,10 @@ export function addAdmin(app: FastifyInstance, parts: AdminParts): void {
     streamEvents(parts, await callerOf(parts.answerer, request), reply)
   })
 }
+
+/** Whatever a table is called by, it is looked up by the catalog's name. */
+const paramsOf = (params: Record<string, string>): Record<string, string> =>
+  params['name'] === undefined ? params : { ...params, name: shortName(params['name']) }
 
 function forAdmin<T>(caller: Caller, action: () => Promise<T>): Promise<T> {
   if (!caller.isAdmin) throw new MillraceError('MR_ACCESS_DENIED', 'this is for administrators', { fix: 'ask an administrator' })

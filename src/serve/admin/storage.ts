@@ -4,6 +4,7 @@ import { RESTORED_FROM, rowsLeft } from '../../lake/snapshot-summary.ts'
 import type { LakeTable } from '../../lake/types.ts'
 import type { StepRecord } from '../../orchestrate/history.ts'
 import type { Advice } from '../../orchestrate/storage-advice.ts'
+import { shortName } from '../../store/identifier.ts'
 import type { Caller } from '../answer.ts'
 import type { AdminParts } from './parts.ts'
 
@@ -135,7 +136,7 @@ function namesOf(body: unknown): readonly string[] | undefined {
   const { tables } = (body ?? {}) as Record<string, unknown>
   if (tables !== undefined && !(Array.isArray(tables) && tables.every((name) => typeof name === 'string')))
     throw new MillraceError('MR_USAGE', 'tables is a list of names', { fix: 'send {"tables": ["orders"]}' })
-  return tables as readonly string[] | undefined
+  return (tables as readonly string[] | undefined)?.map(shortName)
 }
 
 function textOf(body: unknown, member: 'to' | 'tag' | 'branch'): string {
