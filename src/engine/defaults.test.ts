@@ -7,6 +7,7 @@ import { diskLake } from '../../test/simulation/disk-lake.ts'
 import { schemaToShape } from '../lake/schema-mapping.ts'
 import { schemaJson } from '../lake/table-metadata.ts'
 import { checkParquet } from './check-parquet.ts'
+import { movedSql } from './lineage.ts'
 import { mergeRows } from './merge.ts'
 import { scanSql } from './scan.ts'
 import { openTestEngine } from './testing.ts'
@@ -75,6 +76,16 @@ test('rows of before have the default, rows that say null have null', async () =
     ])
     for (const file of files) assert.equal(await checkParquet(session, table, file), null)
   }
+  await check(4)
+  // Asked for: files that lack the columns are written with them, and nothing changes for who reads.
+  assert.deepEqual(await lake.planCompaction(table, { minFiles: 100 }), [])
+  const [lacking, ...more] = await lake.planCompaction(table, { minFiles: 100, fillDefaults: true })
+  assert.deepEqual([lacking?.files.length, more], [1, []])
+  using lease = lake.lease()
+  const select = movedSql(table, await lease.local(lacking!.files))
+  const add = await writeParquet(session, { select, moved: true, table, directory: lake.dataDirectory(table) })
+  table = await commit({ operation: 'replace', add, remove: lacking!.files.map(({ path }) => path), readFrom: table.current!.id })
+  assert.deepEqual(await lake.planCompaction(table, { minFiles: 100, fillDefaults: true }), [])
   await check(4)
   assert.equal((await merge(10, 60)).remove.length, 1)
   await check(54)

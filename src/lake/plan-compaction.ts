@@ -14,6 +14,8 @@ export interface CompactionOptions {
   readonly smallBytes: number
   /** Small files that a partition must have before it is worth it. */
   readonly minFiles: number
+  /** Also files, however large, that lack a column whose default their rows have: not every engine's filters know of it. */
+  readonly fillDefaults?: boolean
 }
 
 export const COMPACTION: CompactionOptions = { targetBytes: 128 * 1024 * 1024, smallBytes: 32 * 1024 * 1024, minFiles: 16 }
@@ -29,12 +31,13 @@ export interface CompactionGroup {
   readonly sizeBytes: number
 }
 
-/** Groups of small files, and single files of which many rows are deleted; those of an earlier partition spec are left as they are. */
+/** Groups of small files, and single files of which many rows are deleted or that lack what is asked for; those of an earlier partition spec are left as they are. */
 export function planCompaction(table: LakeTable, files: readonly DataFile[], options: CompactionOptions = COMPACTION): CompactionGroup[] {
   const partitions = new Map<string, DataFile[]>()
-  const worn = files.filter(
-    (file) => file.specId === table.spec.id && (file.deletes?.vector?.positions.length ?? 0) >= file.rows * DELETED_SHARE,
-  )
+  const isWorn = (file: DataFile): boolean => (file.deletes?.vector?.positions.length ?? 0) >= file.rows * DELETED_SHARE
+  const given = options.fillDefaults ? table.schema.fields.filter(({ initialDefault }) => initialDefault !== undefined) : []
+  const lacks = (file: DataFile): boolean => given.some(({ id }) => !file.columns.has(id))
+  const worn = files.filter((file) => file.specId === table.spec.id && (isWorn(file) || lacks(file)))
   for (const file of files) {
     if (file.sizeBytes >= options.smallBytes || file.specId !== table.spec.id) continue
     const key = partitionKey(file)

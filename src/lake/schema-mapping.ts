@@ -117,7 +117,7 @@ function typeOf(stored: LakeType, place: string): Type {
   if (typeof stored !== 'string') return nestedOf(stored, place)
   if (!isIcebergType(stored))
     throw new MillraceError('MR_SCHEMA_TYPE', `the column ${place} has the Iceberg type ${stored}, which is not supported`, {
-      fix: 'leave the column out: types that came after version 2 of the format are not read',
+      fix: 'have the engine that wrote the table drop the column, or write a copy without it: no row of such a table is read here',
     })
   const type = parseIcebergType(stored)
   switch (type.kind) {
@@ -127,7 +127,7 @@ function typeOf(stored: LakeType, place: string): Type {
       return { kind: 'binary' }
     case 'timestamp':
       throw new MillraceError('MR_SCHEMA_TYPE', `the column ${place} is a timestamp without time zone, which is not an instant`, {
-        fix: 'cast it to a timestamp with time zone where the table is written',
+        fix: 'have the engine that wrote the table write one with timestamps with time zone: no row of such a table is read here',
       })
     default:
       return type as Type // the kinds that are left have the same names in both systems

@@ -335,3 +335,16 @@ test('no client makes an encrypted table, or says of one that it is', async () =
   assert.equal((await properties('clear'))['millrace.encrypted'], undefined)
   assert.equal((await send('GET', '/v1/namespaces/n/tables/dark')).status, 404)
 })
+
+test('a table with a column of a type that Millrace has not is kept for those who know it, and refused by SQL', async () => {
+  for (const type of ['timestamp', 'timestamp_ns', 'timestamptz_ns', 'unknown', 'variant', 'geometry']) {
+    const fields = [
+      { id: 1, name: 'id', required: false, type: 'long' },
+      { id: 2, name: 'odd', required: false, type },
+    ]
+    const name = `of_${type}`
+    await create(name, { schema: { type: 'struct', fields }, properties: { 'format-version': '3' } })
+    assert.equal((await load(name)).metadata.schemas[0].fields[1].type, type)
+    await assert.rejects(catalog.server.sql(`SELECT id FROM n.${name}`), /MR_SCHEMA_TYPE.* odd /)
+  }
+})

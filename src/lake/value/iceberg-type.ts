@@ -52,6 +52,6 @@ function readType(text: string): IcebergType {
   const fixed = FIXED.exec(text)
   if (fixed) return { kind: 'fixed', length: Number(fixed[1]) }
   throw new MillraceError('MR_SCHEMA_TYPE', `the Iceberg type ${text} is not supported`, {
-    fix: 'leave the column out: types that came after version 2 of the format are not read',
+    fix: 'drop the column, or write a copy of the table without it: types that came after version 2 of the format are not read',
   })
 }

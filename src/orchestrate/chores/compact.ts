@@ -11,7 +11,7 @@ export const compact: Chore = { name: 'compact', run }
 async function run(parts: ChoreParts, { table, isAsked }: ChoreTask): Promise<ChoreDone | null> {
   if (!mayRewrite(table)) return null
   const [before, after]: [DataFile[], DataFile[]] = [[], []]
-  for (const group of await parts.lake.planCompaction(table, isAsked ? { minFiles: 2 } : {})) {
+  for (const group of await parts.lake.planCompaction(table, isAsked ? { minFiles: 2, fillDefaults: true } : {})) {
     using lease = parts.lake.lease()
     const files = await lease.local(group.files)
     const add = await withRelations(parts.engine, {}, (session) =>
