@@ -7,51 +7,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { type AzureServer, startAzurite } from '../../scripts/servers/azurite.ts'
-import { startFakeGcs } from '../../scripts/servers/fake-gcs.ts'
-import { startWebHdfs } from '../../scripts/servers/webhdfs.ts'
-import { SERVICE_VERSION, sharedKey } from '../../src/objects/azure/sign.ts'
 import { root, startServer, type TestServer } from '../server/server.ts'
-
-interface Lake {
-  /** What stands for the lake in the project. */
-  readonly code: string
-  readonly uri: string
-  readonly env: Record<string, string>
-  stop(): void
-}
-
-async function azureContainer({ account, key, endpoint }: AzureServer, name: string): Promise<void> {
-  const url = `${endpoint}/${name}`
-  const headers: Record<string, string> = { 'x-ms-date': new Date().toUTCString(), 'x-ms-version': SERVICE_VERSION }
-  headers['authorization'] = sharedKey(account, key, { method: 'PUT', url, query: { restype: 'container' }, headers, bodyBytes: 0 })
-  assert.equal((await fetch(`${url}?restype=container`, { method: 'PUT', headers })).status, 201)
-}
-
-const LAKES: Record<string, () => Promise<Lake | { readonly missing: string }>> = {
-  async azureLake() {
-    const server = await startAzurite()
-    if ('missing' in server) return server
-    await azureContainer(server, 'lake')
-    const { account, endpoint, key, stop } = server
-    const code = `azureLake({ account: '${account}', container: 'lake', prefix: 'shop', endpoint: config('LAKE_ENDPOINT'), key: secret('LAKE_KEY') })`
-    return { code, uri: `abfss://lake@${account}.dfs.core.windows.net/shop/lake/`, env: { LAKE_ENDPOINT: endpoint, LAKE_KEY: key }, stop }
-  },
-  async googleLake() {
-    const server = await startFakeGcs()
-    if ('missing' in server) return server
-    await server.makeBucket('lake')
-    const env = { STORAGE_EMULATOR_HOST: server.endpoint }
-    return { code: "googleLake({ bucket: 'lake', prefix: 'shop' })", uri: 'gs://lake/shop/lake/', env, stop: server.stop }
-  },
-  async hdfsLake() {
-    const server = await startWebHdfs()
-    if ('missing' in server) return server
-    const code = "hdfsLake({ url: config('LAKE_URL'), path: '/shop' })"
-    const env = { LAKE_URL: server.url, HADOOP_USER_NAME: process.env['USER'] ?? 'root' }
-    return { code, uri: 'hdfs://127.0.0.1/shop/lake/', env, stop: server.stop }
-  },
-}
+import { LAKES } from './lakes.ts'
 
 const ndjson = { 'content-type': 'application/x-ndjson' }
 const rows = (from: number, to: number): string =>
@@ -73,6 +30,8 @@ async function eventually(server: TestServer, sql: string, expected: unknown[][]
 }
 
 for (const [name, start] of Object.entries(LAKES)) {
+  // S3 has `s3-lake.test.ts`.
+  if (name === 's3Lake') continue
   const lake = await start()
   if ('missing' in lake) {
     test(name, { skip: lake.missing }, () => {})

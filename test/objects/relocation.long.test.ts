@@ -1,0 +1,142 @@
+// The tables of a data directory are relocated to S3, Azure, Google and HDFS, black-box: the store ends to answer in the middle, which
+// changes nothing and is gone on from; single answers that are lost change nothing either; afterwards rows, history, tags and
+// branches are what they were, nothing is needed of the old place, and the program goes on there.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { systemClock } from '../../src/core/clock.ts'
+import { root, startServer, type TestServer } from '../server/server.ts'
+import { openFaultProxy } from './fault-proxy.ts'
+import { LAKES } from './lakes.ts'
+
+const definition = (lake: string | null): string => `
+import { config, embedded, http, project, secret, stream, t, table, azureLake, googleLake, hdfsLake, s3Lake } from 'millrace'
+void [config, secret, azureLake, googleLake, hdfsLake, s3Lake]
+export const clicks = stream('clicks', { id: t.int(), page: t.string(), seen: t.timestamp() }, { from: http(), time: 'seen', partition: ['page'] })
+export const pages = table('pages', { page: t.string(), title: t.string() }, { from: http(), key: 'page', iceberg: { version: 3 } })
+export default project('moving', [{ clicks, pages }], { environments: { dev: embedded(${lake === null ? '' : `{ lake: ${lake} }`}) } })
+`
+
+const clicksFrom = (from: number): object[] =>
+  Array.from({ length: 30 }, (_, i) => ({ id: from + i, page: `p${i % 5}`, seen: '2026-05-01T10:00:00Z' }))
+const pagesOf = (count: number, title: string): object[] => Array.from({ length: count }, (_, i) => ({ page: `p${i}`, title }))
+
+/** What must be the same before and after. */
+const QUESTIONS = [
+  'SELECT page, count(*)::INTEGER, sum(id)::INTEGER FROM clicks GROUP BY ALL ORDER BY ALL',
+  "SELECT count(*)::INTEGER, sum(id)::INTEGER FROM clicks AT (VERSION => 'first')",
+  'SELECT title, count(*)::INTEGER FROM pages GROUP BY ALL ORDER BY ALL',
+  "SELECT title, count(*)::INTEGER FROM pages AT (VERSION => 'audit') GROUP BY ALL ORDER BY ALL",
+]
+
+for (const [name, startLake] of Object.entries(LAKES)) {
+  const lake = await startLake()
+  if ('missing' in lake) {
+    test(`relocation to ${name}`, { skip: lake.missing }, () => {})
+    continue
+  }
+  after(() => lake.stop())
+  test(`relocation to ${name}`, { timeout: 300_000 }, async (t) => {
+    const place = mkdtempSync(join(tmpdir(), 'millrace-relocation-'))
+    const [project, data] = [join(place, 'millrace.ts'), join(place, 'data')]
+    const address = lake.env[lake.endpoint]!
+    const proxy = await openFaultProxy(address)
+    t.after(() => {
+      proxy.close()
+      rmSync(place, { recursive: true, force: true })
+    })
+    const env = {
+      ...lake.env,
+      [lake.endpoint]: `${proxy.endpoint}${new URL(address).pathname.replace(/\/$/, '')}`,
+      MILLRACE_FLUSH_MS: '100',
+    }
+    const millrace = <T>(...args: string[]): Promise<{ status: number; answer: T }> =>
+      new Promise((resolve) => {
+        const all = [join(root, 'bin', 'millrace.mjs'), ...args, '--data', data, '--json']
+        execFile(process.execPath, all, { env: { ...process.env, ...env, MILLRACE_LOG: 'fatal' } }, (error, out, errors) => {
+          const text = (out || errors).trim().split('\n').at(-1)!
+          resolve({ status: error === null ? 0 : Number(error.code), answer: JSON.parse(text) as T })
+        })
+      })
+    const withServer = async <T>(body: (server: TestServer) => Promise<T>): Promise<T> => {
+      const server = await startServer({ project: place, data, env })
+      try {
+        const result = await body(server)
+        assert.equal(await server.stop(), 0)
+        return result
+      } finally {
+        server.child.kill('SIGKILL')
+      }
+    }
+    const send = async (server: TestServer, relation: string, rows: readonly object[]): Promise<void> => {
+      const snapshots = async () =>
+        Number((await server.sql(`SELECT count(*) FROM millrace.snapshots WHERE relation = '${relation}'`))[0]![0])
+      const before = await snapshots()
+      const body = rows.map((row) => `${JSON.stringify(row)}\n`).join('')
+      const answer = await server.post(`/streams/${relation}`, body, { 'content-type': 'application/x-ndjson' })
+      assert.equal(answer.status, 202)
+      for (let tries = 0; (await snapshots()) === before; tries++) {
+        assert.ok(tries < 300, 'nothing was committed')
+        await systemClock.sleep(50)
+      }
+    }
+    const ask = (server: TestServer): Promise<unknown[][][]> => Promise.all(QUESTIONS.map((sql) => server.sql(sql)))
+    const dataFiles = (): string[] =>
+      readdirSync(join(data, 'lake'), { recursive: true, encoding: 'utf8' }).filter((path) => /\.(parquet|puffin|avro)$/.test(path))
+
+    writeFileSync(project, definition(null))
+    const expected = await withServer(async (server) => {
+      await send(server, 'clicks', clicksFrom(0))
+      await millrace('tag', 'create', 'clicks', 'first')
+      await send(server, 'clicks', clicksFrom(100))
+      await send(server, 'pages', pagesOf(40, 'one'))
+      await millrace('branch', 'create', 'pages', 'audit')
+      // A quarter at most: a deletion vector, whose footer names the data file.
+      await send(server, 'pages', pagesOf(4, 'two'))
+      return ask(server)
+    })
+    assert.ok(dataFiles().some((path) => path.endsWith('.puffin')))
+    writeFileSync(project, definition(lake.code))
+    assert.deepEqual(await withServer(ask), expected, 'the tables of before stay where they are')
+
+    // The store is gone in the middle of the copies.
+    const isWrite = (request: string): boolean => /^(PUT|POST)/.test(request)
+    let writes = 0
+    proxy.fault = (request) => (isWrite(request) && ++writes > 8 ? 'denied' : null)
+    const broken = await millrace<{ code: string; fix: string }>('relocate')
+    assert.notEqual(broken.status, 0)
+    assert.match(broken.answer.code, /^MR_OBJECT_/)
+    proxy.fault = () => null
+    const verified = await millrace<{ storage: { tables: { table: string; damage: unknown[] }[] } }>('verify')
+    assert.equal(verified.status, 0)
+    assert.deepEqual(await withServer(ask), expected, 'nothing was changed')
+
+    // Goes on from there, though now and then an answer is lost or the store is busy.
+    let count = 0
+    proxy.fault = (request) => (isWrite(request) && ++count % 7 === 0 ? (count % 2 === 0 ? 'lost' : 'busy') : null)
+    const done = await millrace<{ files: number; already: number; tables: number; to: string }>('relocate', '--remove-old')
+    assert.equal(done.status, 0, JSON.stringify(done.answer))
+    proxy.fault = () => null
+    assert.ok(done.answer.already > 0, `${done.answer.already} files were copied before`)
+    assert.ok(done.answer.files > done.answer.already)
+    assert.equal(`${done.answer.to}/`, lake.uri)
+    assert.deepEqual(dataFiles(), [])
+    rmSync(join(data, 'lake'), { recursive: true })
+    rmSync(join(data, 'cache'), { recursive: true, force: true })
+    assert.equal((await millrace('verify')).status, 0)
+    await withServer(async (server) => {
+      assert.deepEqual(await ask(server), expected)
+      await send(server, 'clicks', clicksFrom(200))
+      await send(server, 'pages', pagesOf(2, 'three'))
+      assert.deepEqual(await server.sql('SELECT count(*)::INTEGER FROM clicks'), [[90]])
+      assert.deepEqual(await server.sql(QUESTIONS[2]!), [
+        ['one', 36],
+        ['three', 2],
+        ['two', 2],
+      ])
+    })
+  })
+}
