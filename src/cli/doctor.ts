@@ -1,9 +1,11 @@
-// `millrace doctor`: looks at the machine, the data directory, the project and, of a running server, the stored tables, and
-// says what to mend.
+// `millrace doctor`: looks at the machine, the data directory, the project, its keys and, of a running server, the stored tables,
+// and says what to mend.
 import { existsSync, statfsSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { asMillraceError } from '../core/errors.ts'
+import { encryptedRelations } from '../define/encrypted.ts'
 import type { Advice } from '../orchestrate/storage-advice.ts'
+import { diagnoseKeys } from '../runtime/diagnose-keys.ts'
 import { compileProject } from '../runtime/start-project.ts'
 import { type CommandOptions, dataOf, projectOf } from './options.ts'
 import { openOutput, paint } from './output.ts'
@@ -27,6 +29,7 @@ export async function doctor(_: string[], options: CommandOptions): Promise<numb
     disk(existsSync(data) ? data : projectOf(options)),
     pool(),
     await project(options),
+    ...(await keys(options)),
     await server(data),
     ...(await storage(data)),
   ]
@@ -91,6 +94,16 @@ async function project(options: CommandOptions): Promise<Diagnosis> {
     const error = asMillraceError(cause)
     return { subject: 'project', state: 'bad', detail: error.message, ...(error.fix ? { fix: error.fix } : {}) }
   }
+}
+
+/** Nothing where nothing is encrypted. */
+async function keys(options: CommandOptions): Promise<Diagnosis[]> {
+  const encrypted = await compileProject(projectOf(options)).then(
+    ({ manifest }) => encryptedRelations(manifest),
+    () => new Set<string>(),
+  )
+  const found = await diagnoseKeys(dataOf(options), encrypted, process.env)
+  return found ? [{ subject: 'encryption', ...found }] : []
 }
 
 async function server(data: string): Promise<Diagnosis> {
