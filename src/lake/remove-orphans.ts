@@ -13,7 +13,8 @@ export interface Removed {
 
 /**
  * Removes unreachable files under the lake's directory that are older than `olderThanMs` milliseconds. The
- * age must exceed the longest time between writing a file and committing it. Nothing is removed while a table cannot be read.
+ * age must exceed the longest time between writing a file and committing it. Nothing is removed while a table cannot be read, or
+ * an external catalog denies one, whose files may lie here.
  */
 export async function removeOrphans(context: CommitContext, directory: string, olderThanMs: number): Promise<Removed> {
   const beforeMs = context.clock.nowMs() - olderThanMs
@@ -28,6 +29,7 @@ export async function removeOrphans(context: CommitContext, directory: string, o
     else found.set(name, new Map([[path, sizeBytes]]))
   }
   if (found.size === 0) return { files, bytes }
+  if ((await context.catalog.denied()).length > 0) return { files, bytes }
   const { needed, owners } = await reachedByAll(context)
   for (const [name, old] of found) {
     const orphans = [...old.keys()].filter((path) => !needed.has(path))

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { lakeTable } from '../engine/testing.ts'
+import type { Lake } from '../lake/open-lake.ts'
 import type { DataFile, LakeSnapshot, LakeTable } from '../lake/types.ts'
-import { adviceOf } from './storage-advice.ts'
+import { adviceOf, adviseStorage } from './storage-advice.ts'
 
 const DAY_MS = 86_400_000
 const NOW_MS = 100 * DAY_MS
@@ -35,6 +36,14 @@ const files = (count: number, sizeBytes: number, more: Partial<DataFile> = {}): 
   Array.from({ length: count }, (_, i) => ({ path: `f${i}`, rows: 1, sizeBytes, specId: 0, partition: {}, columns: new Map(), ...more }))
 
 const said = (table: LakeTable, of: readonly DataFile[]): string[] => adviceOf(table, of, NOW_MS).map(({ detail }) => detail)
+
+test('a table that the catalog denies', async () => {
+  const lake = { catalog: { denied: async () => ['secret'] }, tables: async () => [] } as unknown as Lake
+  assert.deepEqual(
+    (await adviseStorage(lake, NOW_MS)).map(({ table }) => table),
+    ['secret'],
+  )
+})
 
 test('a healthy table gets no advice', () => {
   assert.deepEqual(said(tableOf([40, 20, 0], { fresh: 1 }), [...files(150, 1_000), ...files(500, 64 * 1024 * 1024)]), [])

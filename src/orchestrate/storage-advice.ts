@@ -17,7 +17,11 @@ const SMALL_MAX = 200
 const OLD_MS = 30 * 86_400_000
 
 export async function adviseStorage(lake: Lake, nowMs: number): Promise<Advice[]> {
-  const all: Advice[] = []
+  const all: Advice[] = (await lake.catalog.denied()).map((table) => ({
+    table,
+    detail: 'the catalog lists it and does not let this project load it; files that nothing reaches are kept meanwhile',
+    fix: "give the project's credentials the right to read it there, or keep it in another namespace",
+  }))
   for (const table of await lake.tables()) {
     const advice = await lake.files(table).then(
       (files) => adviceOf(table, files, nowMs),

@@ -104,7 +104,10 @@ export type CommitOutcome =
   | { readonly kind: 'fenced'; readonly pipeline: string }
 
 export interface Catalog {
+  /** All but those that `denied` names. */
   tables(): Promise<readonly TablePointer[]>
+  /** Names of tables and views that are there and that this project may not load: of a catalog of others only. */
+  denied(): Promise<readonly string[]>
   table(name: string): Promise<TablePointer | null>
   views(): Promise<readonly ViewPointer[]>
   view(name: string): Promise<ViewPointer | null>
@@ -138,12 +141,8 @@ export interface Catalog {
   begun(): Promise<readonly Omit<TablePointer, 'snapshotId'>[]>
   /** Takes over a pipeline: later commits with another generation are refused, as are commits of a pipeline nobody acquired. */
   acquire(pipeline: string, generation: string): Promise<void>
-  /** Offsets, checkpoint and the table pointers, read in one transaction. */
-  progress(pipeline: string): Promise<{
-    readonly offsets: readonly OffsetRow[]
-    readonly checkpoint: CheckpointRow | null
-    readonly tables: readonly TablePointer[]
-  }>
+  /** Offsets and checkpoint, read in one transaction. */
+  progress(pipeline: string): Promise<{ readonly offsets: readonly OffsetRow[]; readonly checkpoint: CheckpointRow | null }>
   /** The highest offset that any pipeline has committed, by partition of the topic. */
   committed(topic: string): Promise<readonly number[]>
   refreshOf(model: string): Promise<{ inputs: Readonly<Record<string, string | null>>; runId: string; committedMs: number } | null>

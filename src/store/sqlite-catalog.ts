@@ -51,6 +51,7 @@ export function sqliteCatalog({ read, write }: CatalogStore): Catalog {
       }),
     finished: (key, nowMs) => finishedOf(read, key, nowMs),
     finish: (finished, nowMs) => write((tx) => writeFinished(tx, finished, nowMs)),
+    denied: async () => [],
     begun: async () => [],
     acquire: (pipeline, generation) => write((tx) => acquire(tx, pipeline, generation)),
     progress: (pipeline) => read.transaction().execute((tx) => progress(tx, pipeline)),
@@ -238,7 +239,7 @@ async function acquire(tx: Kysely<Tables>, pipeline: string, generation: string)
     .execute()
 }
 
-// In one read transaction: the three reads see one state (rule 16).
+// In one read transaction: both reads see one state (rule 16).
 async function progress(tx: Kysely<Tables>, pipeline: string): ReturnType<Catalog['progress']> {
   const offsets = await tx
     .selectFrom('offsets')
@@ -248,8 +249,7 @@ async function progress(tx: Kysely<Tables>, pipeline: string): ReturnType<Catalo
     .orderBy('partition')
     .execute()
   const checkpoint = await tx.selectFrom('checkpoints').select(['location', 'code']).where('pipeline', '=', pipeline).executeTakeFirst()
-  const tables = await pointersOf(tx, 'table').orderBy('name').execute()
-  return { offsets, checkpoint: checkpoint ?? null, tables }
+  return { offsets, checkpoint: checkpoint ?? null }
 }
 
 async function committed(db: Kysely<Tables>, topic: string): Promise<readonly number[]> {

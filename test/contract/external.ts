@@ -158,9 +158,5 @@ function labelled(catalog: Catalog, files: MetadataFiles, place: string): Catalo
       const outcome = await catalog.rename(name, await placeOf(name, from), to, ...rest)
       return outcomeOf(outcome)
     },
-    progress: async (pipeline) => {
-      const progress = await catalog.progress(pipeline)
-      return { ...progress, tables: progress.tables.map(shown) }
-    },
   }
 }

@@ -156,7 +156,7 @@ export function modelCatalog(point: (name: string) => Promise<void> = async () =
     async progress(pipeline) {
       const rows = [...(offsets.get(pipeline)?.values() ?? [])]
       rows.sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
-      return { offsets: rows, checkpoint: checkpoints.get(pipeline) ?? null, tables: sorted() }
+      return { offsets: rows, checkpoint: checkpoints.get(pipeline) ?? null }
     },
     async committed(topic) {
       const rows = [...offsets.values()].flatMap((of) => [...of.values()]).filter((row) => row.topic === topic)
@@ -164,6 +164,7 @@ export function modelCatalog(point: (name: string) => Promise<void> = async () =
     },
     refreshOf: async (model) => refreshes.get(model) ?? null,
     cursor: async (name) => cursors.get(name) ?? null,
+    denied: async () => [],
     begun: async () => [],
     changesAfter: async (sequence) => changes.filter((change) => change.sequence > sequence),
     history: () => changes,

@@ -38,13 +38,10 @@ export async function openExternalCatalog(parts: ExternalParts): Promise<Catalog
   }
   const gone = (name: string) => ({ name, from: null, to: '', snapshotId: null })
   return {
-    tables: () => entries.pointers(),
+    tables: async () => (await entries.pointers()).pointers,
+    denied: async () => [...(await entries.pointers()).denied, ...(await entries.viewPointers()).denied],
     table: (name) => entries.pointer(name),
-    async views() {
-      const names = await entries.names('view')
-      const all = await Promise.all(names.map(async (name) => ({ name, location: (await entries.view(name))?.location })))
-      return all.flatMap(({ name, location }) => (location === undefined ? [] : [{ name, location }]))
-    },
+    views: async () => (await entries.viewPointers()).pointers,
     async view(name) {
       const loaded = await entries.view(name)
       return loaded && { name, location: loaded.location }
@@ -93,8 +90,7 @@ export async function openExternalCatalog(parts: ExternalParts): Promise<Catalog
     begun: async () => commits.begun(),
     // Behind a commit of the earlier owner that has gone out already.
     acquire: (pipeline, generation) => commits.alone([ownerLock(pipeline)], () => local.acquire(pipeline, generation)),
-    progress: (pipeline) =>
-      commits.alone([ownerLock(pipeline)], async () => ({ ...(await local.progress(pipeline)), tables: await entries.pointers() })),
+    progress: (pipeline) => commits.alone([ownerLock(pipeline)], () => local.progress(pipeline)),
     committed: local.committed,
     refreshOf: local.refreshOf,
     cursor: local.cursor,

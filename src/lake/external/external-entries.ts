@@ -4,7 +4,7 @@
 import { printJson } from '../../core/json.ts'
 import { encode } from '../../objects/http.ts'
 import { inParallel } from '../../objects/parts.ts'
-import type { TablePointer } from '../../store/catalog.ts'
+import type { TablePointer, ViewPointer } from '../../store/catalog.ts'
 import { identifierOf, levelsOf, MAIN, nameOf, namespaceName } from '../../store/identifier.ts'
 import { parseMetadata, type TableMetadata } from '../table-metadata.ts'
 import type { TableCommit } from '../updates/updates-between.ts'
@@ -19,6 +19,14 @@ export interface Loaded<M = TableMetadata> {
   readonly metadata: M
 }
 
+export interface Listed<P> {
+  readonly pointers: readonly P[]
+  /** Names of those that the catalog does not let this project load. */
+  readonly denied: readonly string[]
+}
+
+/** Answers are smaller without the snapshots that nothing names. */
+const REFS = { snapshots: 'refs' }
 const LOADS_AT_ONCE = 8
 const PAGE_OF_VIEWS = 'GET /v1/{prefix}/namespaces/{namespace}/views'
 const TRANSACTION = 'POST /v1/{prefix}/transactions/commit'
@@ -57,7 +65,7 @@ export class ExternalEntries {
   }
 
   async #load(name: string): Promise<Json | null> {
-    const { status, body } = await this.client.call('GET', this.#path(name, 'table'), { query: { snapshots: 'refs' }, expected: [404] })
+    const { status, body } = await this.client.call('GET', this.#path(name, 'table'), { query: REFS, expected: [404] })
     return status === 404 ? null : body
   }
 
@@ -95,9 +103,25 @@ export class ExternalEntries {
       .sort()
   }
 
-  async pointers(): Promise<readonly TablePointer[]> {
-    const all = await inParallel(await this.names('table'), (name) => this.pointer(name), LOADS_AT_ONCE)
-    return all.filter((pointer) => pointer !== null)
+  pointers(): Promise<Listed<TablePointer>> {
+    return this.#listed('table', (name, body) => ({ name, location: locationIn(body), snapshotId: currentIn(body) }))
+  }
+
+  viewPointers(): Promise<Listed<ViewPointer>> {
+    return this.#listed('view', (name, body) => ({ name, location: locationIn(body) }))
+  }
+
+  /** A catalog lists what it does not let everybody load: one such must not hide the others. */
+  async #listed<P>(kind: EntryKind, pointerOf: (name: string, body: Json) => P): Promise<Listed<P>> {
+    const load = async (name: string) => {
+      const { status, body } = await this.client.call('GET', this.#path(name, kind), { query: REFS, expected: [403, 404] })
+      return { name, status, body }
+    }
+    const all = await inParallel(await this.names(kind), load, LOADS_AT_ONCE)
+    return {
+      pointers: all.flatMap(({ name, status, body }) => (status === 403 || status === 404 ? [] : [pointerOf(name, body)])),
+      denied: all.flatMap(({ name, status }) => (status === 403 ? [name] : [])),
+    }
   }
 
   /** Names of namespaces, `main` for the environment's own; sorted. */
