@@ -40,7 +40,9 @@ export async function listFiles(
   const live: ManifestEntry[] = []
   for (const manifest of manifests.filter(holdsData)) {
     if (!keep.manifest(manifest)) continue
-    for (const entry of await files.entries(manifest, table)) if (entry.status !== DELETED && keep.file(entry.file)) live.push(entry)
+    const entries = await files.entries(manifest, table)
+    if (!keep.any(entries)) continue
+    for (const entry of entries) if (entry.status !== DELETED && keep.file(entry.file)) live.push(entry)
   }
   const bare = scopeOf(table) === null ? undefined : live.find(({ file }) => !file.seal)
   if (bare) throw damaged(bare.file.path, 'is not encrypted, and all of its table is')

@@ -209,6 +209,25 @@ for (const domain of DOMAINS) {
     assert.ok(pruned > 50, `only ${pruned} files were pruned at all`)
   })
 
+  test(`${domain.type}: the files of a manifest are skipped together only if each would be`, () => {
+    let skipped = 0
+    const files = fc.array(rowsOf(domain), { minLength: 1, maxLength: 3 })
+    fc.assert(
+      fc.property(files, fc.array(termsOf(domain), { minLength: 1, maxLength: 2 }), fc.boolean(), (all, terms, isBare) => {
+        const schema = schemaOf(domain.type)
+        const keep = pruner(terms, schema, [specOf(null)], [schema])
+        const entries = all.map((rows) => ({ file: fileOf(domain, rows, {}) }))
+        if (isBare) entries.push({ file: { ...entries[0]!.file, columns: new Map() } })
+        const mayMatch = keep.any(entries)
+        if (!mayMatch) skipped++
+        if (entries.some(({ file }) => keep.file(file))) assert.ok(mayMatch)
+        assert.equal(keep.any(entries), mayMatch)
+      }),
+      { numRuns: 500 },
+    )
+    assert.ok(skipped > 10, `only ${skipped} manifests were skipped at all`)
+  })
+
   for (const transform of domain.transforms) {
     test(`${domain.type}, ${transform}: nor by its partition`, () => {
       let pruned = 0

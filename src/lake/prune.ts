@@ -11,6 +11,8 @@ import { applyTransform, parseTransform } from './value/transform.ts'
 
 export interface Pruner {
   manifest(manifest: ManifestFile): boolean
+  /** Of the files of a manifest, by what their columns hold together; remembered for the array as long as it lives. */
+  any(entries: Entries): boolean
   file(file: DataFile): boolean
 }
 
@@ -32,6 +34,8 @@ interface Range {
   readonly mayBeNan: boolean
 }
 
+type Entries = readonly { readonly file: DataFile }[]
+
 type PartitionCheck = (rangeOf: (position: number) => Range | null) => boolean
 
 /** Both answer true for what must be read. Columns are named as in `schema`. */
@@ -50,6 +54,11 @@ export function pruner(
       const types = typesBySpec.get(manifest.specId) ?? []
       return bySpec.get(manifest.specId)?.((i) => summaryRange(manifest.partitions?.[i], types[i]!)) ?? true
     },
+    any: (entries) =>
+      known.every((term) => {
+        const range = rangeOfAll(term, entries)
+        return range === null || mayMatch(term.op, term.literals, range)
+      }),
     file(file) {
       const names = namesBySpec.get(file.specId) ?? []
       const fits = bySpec.get(file.specId)?.((i) => valueRange(file.partition[names[i]!])) ?? true
@@ -91,6 +100,45 @@ function columnRange(type: string, stats: ColumnStats): Range {
 
 function mayMatchColumn(term: Term, stats: ColumnStats | undefined): boolean {
   return stats === undefined || mayMatch(term.op, term.literals, columnRange(term.type, stats))
+}
+
+const rangesOfAll = new WeakMap<Entries, Map<string, Range | null>>()
+
+/** Null when nothing is known of the column in one of the files. */
+function rangeOfAll({ field, type }: Term, entries: Entries): Range | null {
+  const known = rangesOfAll.get(entries) ?? new Map<string, Range | null>()
+  rangesOfAll.set(entries, known)
+  const key = `${field.id} ${type}`
+  let all = known.get(key)
+  if (all !== undefined) return all
+  all =
+    entries.length === 0
+      ? null
+      : joined(entries.map(({ file }) => file.columns.get(field.id)).map((stats) => stats && columnRange(type, stats)))
+  known.set(key, all)
+  return all
+}
+
+function joined(parts: readonly (Range | undefined)[]): Range | null {
+  if (parts.some((part) => part === undefined)) return null
+  const all = parts as readonly Range[]
+  // Of a file of nulls alone nothing but those counts.
+  const valued = all.filter((part) => !part.onlyNull)
+  const bound = (side: 'lower' | 'upper', sign: 1 | -1): Comparable | undefined => {
+    let outer = valued[0]?.[side]
+    for (const { [side]: one } of valued) {
+      if (one === undefined || outer === undefined) return undefined
+      if (compare(one, outer) * sign > 0) outer = one
+    }
+    return outer
+  }
+  return {
+    lower: bound('lower', -1),
+    upper: bound('upper', 1),
+    mayBeNull: all.some((part) => part.mayBeNull),
+    onlyNull: valued.length === 0,
+    mayBeNan: all.some((part) => part.mayBeNan),
+  }
 }
 
 // Text and uuid compare as the bytes they are stored in; no need to decode them.
