@@ -5,7 +5,8 @@ import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { systemClock } from '../core/clock.ts'
+import { FakeDisk, SimulatedCrash } from '../../test/simulation/fake-disk.ts'
+import { systemClock, VirtualClock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import { seededRandom } from '../core/random.ts'
@@ -196,4 +197,49 @@ test('a copy that somebody holds stays, although the file that was uploaded come
   assert.equal(statSync(held.path).ino, ino)
   assert.equal(here.copies().length, 1)
   held.release()
+})
+
+test('a crash at every call: afterwards copies are whole or made again, and nothing else is left', async () => {
+  const content = (name: string): string => `${name} `.repeat(400)
+  const names = ['a', 'b', 'c', 'd']
+  const withCrash = async (call: number): Promise<boolean> => {
+    const random = seededRandom(call)
+    const clock = new VirtualClock(1_000)
+    let disk = new FakeDisk(random, { nowMs: () => clock.nowMs() })
+    const store: ObjectStore = {
+      ...diskStore(disk),
+      stat: async (path) => ({ path, etag: path, sizeBytes: content(path).length, modifiedMs: 0 }),
+      stream: async (path) => ({ etag: path, sizeBytes: content(path).length, chunks: [Buffer.from(content(path))].values() as never }),
+    }
+    // Two copies fit.
+    const open = () => FileCache.open({ disk, clock, random, store, directory: '/near', sizeMaxBytes: 2_000 })
+    const read = async (cache: FileCache, name: string): Promise<void> => {
+      const held = await cache.hold(name)
+      assert.equal((await disk.readFile(held.path)).toString(), content(name), `call ${call}`)
+      held.release()
+    }
+    disk.crashAt(call)
+    const work = async (): Promise<void> => {
+      const cache = await open()
+      for (const name of ['a', 'b', 'a', 'c']) await read(cache, name)
+      await disk.writeNew('/made', Buffer.from(content('d')))
+      await cache.adopt('d', '/made')
+      await cache.forget('a')
+      await read(cache, 'd')
+    }
+    await work().catch((error) => assert.ok(error instanceof SimulatedCrash, error))
+    const { isCrashed } = disk
+    if (isCrashed) disk = disk.crash()
+    else disk.disarm()
+    const cache = await open()
+    for (const name of names) await read(cache, name)
+    assert.ok(cache.figures.sizeBytes <= 2_000, `${cache.figures.sizeBytes} bytes`)
+    const left = await disk.list('/near')
+    assert.equal(new Set(left.map((file) => file.slice(0, 32))).size, left.length, 'one copy of each')
+    assert.ok(left.every((file) => !file.endsWith('.tmp')))
+    return isCrashed
+  }
+  let calls = 0
+  while (await withCrash(calls + 1)) calls++
+  assert.ok(calls >= 30, `only ${calls} calls`)
 })

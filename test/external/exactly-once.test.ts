@@ -1,6 +1,7 @@
 // A pipeline writes two tables of an external catalog while requests are lost, answers are lost, requests arrive late, another
 // writer commits to one of the tables, and the process ends between any two steps. Afterwards each table has each file of each
 // committed offset once. The catalog is another Millrace, behind a proxy that breaks things.
+// Nor does an end between any two steps of maintenance leave a table between what it was and what it was to be.
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -251,3 +252,100 @@ test('files of a commit that is not finished are no orphans, however old', async
     rmSync(directory, { recursive: true })
   }
 })
+
+interface Chore {
+  readonly name: string
+  run(lake: Lake): Promise<unknown>
+  /** Files of the table after it. */
+  readonly after: readonly string[]
+}
+
+const CHORES: readonly Chore[] = [
+  {
+    name: 'a compaction',
+    async run(lake) {
+      const now = await lake.table('orders')
+      const add = [await fakeDataFile(nodeDisk, lake, now, { name: `${integer(systemRandom, 1e9)}/joined`, rows: 2 })]
+      const remove = (await lake.files(now)).map(({ path }) => path).filter((path) => /\/[ab]\.parquet$/.test(path))
+      await lake.commit([{ table: 'orders', operation: 'replace', add, remove, readFrom: now.current!.id }])
+    },
+    after: ['c.parquet', 'joined.parquet'],
+  },
+  {
+    name: 'expiry',
+    run: (lake) => lake.expire('orders', { olderThanMs: 0, retainLast: 1 }),
+    after: ['a.parquet', 'b.parquet', 'c.parquet'],
+  },
+  {
+    name: 'publishing a branch',
+    async run(lake) {
+      const { snapshots, refs } = await lake.table('orders')
+      if (!refs['audit']) await lake.createBranch('orders', 'audit', { snapshotId: snapshots.at(-1)!.id })
+      const head = (await lake.table('orders')).refs['audit']!.snapshotId
+      await lake.publish([{ table: 'orders', branch: 'audit', head }])
+    },
+    after: ['a.parquet', 'b.parquet', 'c.parquet'],
+  },
+]
+
+for (const chore of CHORES)
+  test(`a process that ends between any two steps of ${chore.name}`, { timeout: 300_000 }, async () => {
+    const withEnd = async (steps: number): Promise<boolean> => {
+      const namespace = ['ends', `${chore.name.replaceAll(' ', '-')}-${steps}`]
+      const directory = mkdtempSync(join(tmpdir(), 'external-'))
+      const place = join(server.data, 'lake', namespace.join('-'))
+      const at = {
+        url: `${server.server.url}/iceberg`,
+        control: join(directory, 'control.db'),
+        place,
+        namespace,
+        mark: 'millrace.commit.one',
+      }
+      const state = async (lake: Lake): Promise<string> => {
+        const { snapshots } = await lake.check('orders')
+        assert.deepEqual(
+          snapshots.flatMap(({ damage }) => damage),
+          [],
+        )
+        return JSON.stringify([await filesOf(lake, 'orders'), (await lake.table('orders')).refs['audit']?.snapshotId.toString()])
+      }
+      try {
+        const first = await openProcess(at, () => true)
+        await first.lake.create(table('orders'))
+        for (const name of ['a', 'b', 'c']) {
+          const add = [await fakeDataFile(nodeDisk, first.lake, await first.lake.table('orders'), { name, rows: 1 })]
+          await first.lake.commit([{ table: 'orders', operation: 'append', add, remove: [] }])
+        }
+        const old = await filesOf(first.lake, 'orders')
+        await first.close()
+        let left = steps
+        let isDead = false
+        const doomed = await openProcess(at, () => left-- > 0).catch(() => null)
+        if (!doomed) isDead = true
+        else {
+          await chore.run(doomed.lake).catch(() => {
+            isDead = true
+          })
+          await doomed.close()
+        }
+        const next = await openProcess(at, () => true)
+        await state(next.lake)
+        const now = await filesOf(next.lake, 'orders')
+        assert.ok(
+          [old, chore.after].some((files) => files.join() === now.join()),
+          `${chore.name}, ${steps} steps: ${now}`,
+        )
+        if (isDead && now.join() === old.join()) await chore.run(next.lake)
+        assert.deepEqual(await filesOf(next.lake, 'orders'), chore.after)
+        await next.lake.removeOrphans(-1_000_000)
+        await state(next.lake)
+        await next.close()
+        return isDead
+      } finally {
+        rmSync(directory, { recursive: true })
+      }
+    }
+    let steps = 0
+    while (await withEnd(steps)) steps++
+    assert.ok(steps >= 10, `only ${steps} steps`)
+  })

@@ -15,7 +15,7 @@ interface World {
   readonly lake: Lake
   readonly clock: VirtualClock
   /** A data file of a table, as the engine would have written it. */
-  write(table: string, name: string): ReturnType<typeof fakeDataFile>
+  write(table: string, name: string, rows?: number): ReturnType<typeof fakeDataFile>
 }
 
 interface Chore {
@@ -36,6 +36,43 @@ const pathOf = async ({ lake }: World, name: string): Promise<string> =>
 let attempt = 0
 
 const CHORES: readonly Chore[] = [
+  {
+    name: 'a compaction',
+    calls: 6,
+    async run(world) {
+      attempt++
+      const { current } = await world.lake.table('orders')
+      const add = [await world.write('orders', `${attempt}/joined`)]
+      const remove = [await pathOf(world, 'a'), await pathOf(world, 'b')]
+      await world.lake.commit([{ table: 'orders', operation: 'replace', add, remove, readFrom: current!.id }])
+    },
+    after: 'c,joined|',
+  },
+  {
+    name: 'deleting rows by vectors, and of a file whose last row goes',
+    calls: 8,
+    async before(world) {
+      const add = [await world.write('orders', 'long', 5)]
+      await world.lake.commit([{ table: 'orders', operation: 'append', add, remove: [], formatVersion: 3 }])
+    },
+    async run(world) {
+      const whole = await pathOf(world, 'a')
+      const some = await pathOf(world, 'long')
+      await world.lake.commit([
+        {
+          table: 'orders',
+          operation: 'overwrite',
+          add: [],
+          remove: [],
+          delete: [
+            { path: whole, positions: Float64Array.of(0) },
+            { path: some, positions: Float64Array.of(1, 3) },
+          ],
+        },
+      ])
+    },
+    after: 'b,c,long less 2|',
+  },
   { name: 'rewriting manifests', calls: 4, run: ({ lake }) => lake.rewriteManifests('orders', { minManifests: 2 }), after: 'a,b,c|' },
   {
     name: 'moving rows to the archive',
@@ -61,6 +98,35 @@ const CHORES: readonly Chore[] = [
     },
     run: ({ lake }) => lake.expire('orders', { olderThanMs: 10, retainLast: 1 }),
     after: 'a,b,c|',
+  },
+  {
+    name: 'naming a snapshot',
+    calls: 2,
+    run: async ({ lake }) => lake.setTag('orders', 'now', (await lake.table('orders')).current!.id),
+    after: 'a,b,c|',
+  },
+  {
+    name: 'publishing a branch of two tables',
+    calls: 4,
+    async before(world) {
+      await world.lake.commit([
+        { table: 'orders__archive', operation: 'append', add: [await world.write('orders__archive', 'old')], remove: [] },
+      ])
+      for (const table of NAMES) {
+        const { current } = await world.lake.table(table)
+        await world.lake.commit([{ table, operation: 'append', add: [await world.write(table, 'new')], remove: [] }])
+        const next = await world.lake.table(table)
+        const ref = (name: string, id: bigint) =>
+          ({ action: 'set-snapshot-ref', 'ref-name': name, type: 'branch', 'snapshot-id': id }) as never
+        const updates = [ref('audit', next.current!.id), ref('main', current!.id)]
+        await world.lake.outside.update([{ name: table, shown: table, requirements: [], updates }])
+      }
+    },
+    async run({ lake }) {
+      const tables = await Promise.all(NAMES.map((name) => lake.table(name)))
+      await lake.publish(tables.map(({ name, refs }) => ({ table: name, branch: 'audit', head: refs['audit']!.snapshotId })))
+    },
+    after: 'a,b,c,new|new,old',
   },
   {
     name: 'the removal of orphans',
@@ -99,14 +165,17 @@ async function withCrash(chore: Chore, call: number): Promise<boolean> {
   let disk = new FakeDisk(random, { nowMs: () => clock.nowMs() })
   const world = (): World => {
     const lake = openLake({ disk, clock, random, catalog, directory: '/srv/lake' })
-    return { lake, clock, write: async (table, name) => fakeDataFile(disk, lake, await lake.table(table), { name, rows: 1 }) }
+    return { lake, clock, write: async (table, name, rows = 1) => fakeDataFile(disk, lake, await lake.table(table), { name, rows }) }
   }
   const state = async (): Promise<string> => {
     const { lake } = world()
     const names = async (name: string): Promise<string> => {
       const files = await lake.files(await lake.table(name))
       return files
-        .map(({ path }) => path.replace(/^.*\/|\.parquet$/g, ''))
+        .map(({ path, deletes }) => {
+          const deleted = deletes?.vector?.positions.length
+          return `${path.replace(/^.*\/|\.parquet$/g, '')}${deleted ? ` less ${deleted}` : ''}`
+        })
         .sort()
         .join()
     }
