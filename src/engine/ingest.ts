@@ -100,21 +100,31 @@ export async function appendBatch(connection: DuckDBConnection, schema: string, 
   }
 }
 
-/** The same within a transaction of the caller's. */
+/**
+ * The same within a transaction of the caller's. Other work has its turn after every few thousand rows: what comes in at the
+ * doors meanwhile does not wait for all of them.
+ */
 export async function appendRows(connection: DuckDBConnection, schema: string, table: string, batch: ColumnBatch): Promise<void> {
   const appender = await connection.createAppender(table, schema, 'memory')
   const types = ingestTypes(batch)
-  // From here on nothing waits: the scratch is shared by all appends.
+  const isNestedOne = batch.shape.fields.some(({ type }) => isNested(type))
   const columns = batch.columns.map((column, index) => vectorOf(batch.shape.fields[index]!.type, column, batch.rows))
   for (let from = 0; from < batch.rows; from += CHUNK_ROWS) {
     const count = Math.min(CHUNK_ROWS, batch.rows - from)
     const chunk = DuckDBDataChunk.create(types, count)
+    // Nothing waits within a chunk: the scratch is shared by all appends.
     for (let index = 0; index < columns.length; index++)
       fill(duckdb.data_chunk_get_vector(chunk.chunk, index), columns[index]!, batch.shape.fields[index]!.type, from, count)
     appender.appendDataChunk(chunk)
+    if (isNestedOne || from + count === batch.rows) continue // what decoded nested values is shared by all appends, too
+    appender.flushSync()
+    await turn()
   }
   appender.closeSync()
 }
+
+/** Lets the event loop go round once. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 const readers = new WeakMap<Type, Nested>()
 
