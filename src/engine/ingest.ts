@@ -28,6 +28,8 @@ import { type ListVector, type Nested, newNested, type StructVector, type Vector
 import { isNested, type StructType, type Type } from '../schema/type.ts'
 
 const CHUNK_ROWS = 2048
+/** How many rows hold the thread: some milliseconds. */
+const TURN_ROWS = 4 * CHUNK_ROWS
 const scratch = new ArrayBuffer(CHUNK_ROWS * 16)
 const bytes = new Uint8Array(scratch)
 const int32 = new Int32Array(scratch)
@@ -101,13 +103,14 @@ export async function appendBatch(connection: DuckDBConnection, schema: string, 
 }
 
 /**
- * The same within a transaction of the caller's. Other work has its turn after every few thousand rows: what comes in at the
- * doors meanwhile does not wait for all of them.
+ * The same within a transaction of the caller's. Other work has its turn in between: what comes in at the doors meanwhile does
+ * not wait for all of a long batch.
  */
 export async function appendRows(connection: DuckDBConnection, schema: string, table: string, batch: ColumnBatch): Promise<void> {
   const appender = await connection.createAppender(table, schema, 'memory')
   const types = ingestTypes(batch)
-  const isNestedOne = batch.shape.fields.some(({ type }) => isNested(type))
+  // What decodes nested values is shared by all appends, too.
+  const mayWait = !batch.shape.fields.some(({ type }) => isNested(type))
   const columns = batch.columns.map((column, index) => vectorOf(batch.shape.fields[index]!.type, column, batch.rows))
   for (let from = 0; from < batch.rows; from += CHUNK_ROWS) {
     const count = Math.min(CHUNK_ROWS, batch.rows - from)
@@ -116,9 +119,11 @@ export async function appendRows(connection: DuckDBConnection, schema: string, t
     for (let index = 0; index < columns.length; index++)
       fill(duckdb.data_chunk_get_vector(chunk.chunk, index), columns[index]!, batch.shape.fields[index]!.type, from, count)
     appender.appendDataChunk(chunk)
-    if (isNestedOne || from + count === batch.rows) continue // what decoded nested values is shared by all appends, too
-    appender.flushSync()
-    await turn()
+    const done = from + count
+    if (mayWait && done % TURN_ROWS === 0 && done < batch.rows) {
+      appender.flushSync()
+      await turn()
+    }
   }
   appender.closeSync()
 }
