@@ -32,6 +32,7 @@ import { makePipelines, type PipelinesParts, type RunningPipeline } from './pipe
 import { publishBranch } from './publish-branch.ts'
 import { startBackfill } from './start-backfill.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
+import { openTopics } from './topics.ts'
 
 /** Directory of the package. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
@@ -144,6 +145,21 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     manifest,
   )
   figures.watch(pipelines)
+  const topics = openTopics({
+    options,
+    storage,
+    metrics,
+    onFailed: (flow, error, againMs) => {
+      const { name, direction } = flow.figures
+      logger.error(direction === 'in' ? 'a topic is not read' : 'a sink does not write', error, { name, againMs })
+      alerts.ran(name, 'failed', error.message)
+      changed('relation', name)
+    },
+    onRecovered: ({ figures: { name } }) => {
+      alerts.ran(name, 'succeeded', null)
+      changed('relation', name)
+    },
+  })
   const flush = async (): Promise<void> => {
     // Streams that processors emit into have rows only after their inputs were read: as often as there are steps.
     for (let depth = 0; depth <= manifest.processors.length; depth++) await Promise.all(pipelines.map(({ pipeline }) => pipeline.flush()))
@@ -155,6 +171,8 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   closers.push(() => runner.stop(10_000))
   for (const { pipeline } of pipelines) pipeline.start()
   await Promise.all(pipelines.map(({ pipeline }) => pipeline.ready))
+  topics.start()
+  closers.push(() => topics.stop())
 
   const actions = makeStorageActions({
     clock,

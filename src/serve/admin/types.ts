@@ -379,7 +379,7 @@ export interface Lineage extends Clocked {
 
 export interface StreamSummary {
   readonly name: string
-  readonly source: 'http' | 'processor'
+  readonly source: 'http' | 'processor' | 'kafka'
   readonly doc: string | null
   readonly partitions: number
   readonly ratePerSecond: number | null
