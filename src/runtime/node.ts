@@ -102,7 +102,11 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     alerts.streamed(event)
     if (event.kind === 'failed')
       logger.error('a pipeline starts again from its last commit', event.error, { pipeline: event.pipeline, againMs: event.againMs })
-    if (event.kind === 'flushed') for (const table of event.tables) runs.committed(table)
+    if (event.kind === 'flushed')
+      for (const table of event.tables) {
+        runs.committed(table)
+        topics.committed(table)
+      }
     if (event.kind === 'applied') {
       const name = figures.makes(event.pipeline)
       changed('stream', name)
@@ -149,6 +153,8 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     options,
     storage,
     metrics,
+    flush: async (relation) =>
+      void (await Promise.all(pipelines.flatMap(({ makes, pipeline }) => (makes === relation ? [pipeline.flush()] : [])))),
     onFailed: (flow, error, againMs) => {
       const { name, direction } = flow.figures
       logger.error(direction === 'in' ? 'a topic is not read' : 'a sink does not write', error, { name, againMs })
@@ -171,8 +177,8 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   closers.push(() => runner.stop(10_000))
   for (const { pipeline } of pipelines) pipeline.start()
   await Promise.all(pipelines.map(({ pipeline }) => pipeline.ready))
-  topics.start()
   closers.push(() => topics.stop())
+  await topics.start()
 
   const actions = makeStorageActions({
     clock,
@@ -268,6 +274,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   figures.refresh(metrics)
   metrics.onScrape((gauges) => {
     if (warehouse.remote) gauges.cache(warehouse.remote.cache.figures)
+    for (const { figures } of topics.flows) gauges.flow(figures)
     for (const { name } of manifest.relations) {
       const committedMs = relations.has(name) ? relations.tableOf(name)?.current?.timestampMs : undefined
       if (committedMs !== undefined) gauges.freshness(name, (clock.nowMs() - committedMs) / 1_000)

@@ -1,17 +1,19 @@
 // What a project has to do with Kafka, put together: copies of topics into the log, and sinks. Nothing of it is loaded, and no
 // package asked for, by a project that names no topic.
 import type { MillraceError } from '../core/errors.ts'
-import type { FormatManifest, KafkaConnection, KafkaSourceManifest, Relation } from '../define/manifest.ts'
+import type { FormatManifest, KafkaConnection, KafkaSourceManifest, Relation, SinkManifest } from '../define/manifest.ts'
 import { partitionKeyIndex } from '../define/partition-key.ts'
-import { topicOf } from '../define/system-columns.ts'
+import { storedShape, topicOf } from '../define/system-columns.ts'
 import type { Door } from '../ingest/collect.ts'
 import { TopicCopy } from '../ingest/kafka/copy-topic.ts'
 import { type Decoder, jsonDecoder } from '../ingest/kafka/decode.ts'
 import type { ClusterSettings } from '../log/kafka/cluster.ts'
 import { openTopic } from '../log/kafka/topic-reader.ts'
+import { openWriter } from '../log/kafka/topic-writer.ts'
 import { Flow } from '../observe/flows.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
+import { type FeedEvent, SinkFeed } from '../transform/sink/feed.ts'
 import { partitionsOf } from './deploy.ts'
 import type { NodeOptions } from './node-options.ts'
 import type { NodeStorage } from './open-storage.ts'
@@ -19,8 +21,10 @@ import { resolveText } from './settings.ts'
 
 export interface TopicsParts {
   readonly options: Pick<NodeOptions, 'clock' | 'manifest' | 'variables' | 'directory'>
-  readonly storage: Pick<NodeStorage, 'log' | 'catalog'>
-  readonly metrics: Pick<Metrics, 'collected'>
+  readonly storage: Pick<NodeStorage, 'log' | 'catalog' | 'engine' | 'lake'>
+  readonly metrics: Pick<Metrics, 'collected' | 'written'>
+  /** Commits what a live relation holds. */
+  readonly flush: (relation: string) => Promise<void>
   /** A flow failed; it is tried again after so many milliseconds. */
   readonly onFailed: (flow: Flow, error: MillraceError, againMs: number) => void
   readonly onRecovered: (flow: Flow) => void
@@ -28,7 +32,10 @@ export interface TopicsParts {
 
 export interface Topics {
   readonly flows: readonly Flow[]
-  start(): void
+  /** Sinks hold what they read from expiry when it resolves. */
+  start(): Promise<void>
+  /** A relation has a new snapshot. */
+  committed(relation: string): void
   stop(): Promise<void>
 }
 
@@ -37,12 +44,19 @@ export function openTopics(parts: TopicsParts): Topics {
     const source = topicOf(relation)
     return source ? [copyOf(parts, relation, source)] : []
   })
+  const feeds = (parts.options.manifest.sinks ?? []).map((sink) => feedOf(parts, sink))
   return {
-    flows: copies.map(({ flow }) => flow),
-    start: () => {
+    flows: [...copies, ...feeds].map(({ flow }) => flow),
+    async start() {
       for (const { copy } of copies) copy.start()
+      await Promise.all(feeds.map(({ feed }) => feed.start()))
     },
-    stop: async () => void (await Promise.all(copies.map(({ copy }) => copy.stop()))),
+    committed(relation) {
+      for (const { feed, flow } of feeds) if (flow.figures.relation === relation) feed.committed()
+    },
+    async stop() {
+      await Promise.all([...copies.map(({ copy }) => copy.stop()), ...feeds.map(({ feed }) => feed.stop())])
+    },
   }
 }
 
@@ -53,25 +67,61 @@ function copyOf(parts: TopicsParts, relation: Relation, source: KafkaSourceManif
   const copy = new TopicCopy(
     {
       clock,
-      ...parts.storage,
+      log: parts.storage.log,
+      catalog: parts.storage.catalog,
       // What a definition refers to may be missing in this environment: that stops the source and nothing else.
       cluster: () => clusterOf(variables, source.connection),
       open: openTopic,
       onEvent: (event) => {
         if (event.kind === 'copied') parts.metrics.collected(name, event.rows, event.rejected, event.bytes, event.tookMs)
-        else if (event.kind === 'recovered') {
-          flow.recovered()
-          parts.onRecovered(flow)
-        } else {
-          flow.failed(event.error)
-          parts.onFailed(flow, event.error, event.againMs)
-        }
+        else tell(parts, flow, event)
       },
     },
     { door: doorOf(relation), source, group: `millrace.${manifest.project}.${name}`, decoder: () => decoderOf(source.format) },
   )
   flow.measure(() => copy.lag)
   return { copy, flow }
+}
+
+function feedOf(parts: TopicsParts, sink: SinkManifest): { readonly feed: SinkFeed; readonly flow: Flow } {
+  const { clock, manifest, variables } = parts.options
+  const { engine, lake, catalog } = parts.storage
+  const { name, from, to } = sink
+  const relation = manifest.relations.find((candidate) => candidate.name === from)!
+  const flow = new Flow(clock, { direction: 'out', name, relation: from, bus: to.connection.bus, topic: to.topic })
+  const feed = new SinkFeed(
+    {
+      clock,
+      engine,
+      lake,
+      catalog,
+      cluster: () => clusterOf(variables, to.connection),
+      open: openWriter,
+      encode: async () => (json) => json,
+      flush: () => parts.flush(from),
+      onEvent: (event) => {
+        if (event.kind === 'written') parts.metrics.written(name, event.messages)
+        else tell(parts, flow, event)
+      },
+    },
+    { sink, stored: storedShape(relation), unique: uniqueOf(relation), name: `millrace.${manifest.project}.${name}` },
+  )
+  flow.measure(() => feed.lag)
+  return { feed, flow }
+}
+
+/** Columns of which one row has each value. */
+const uniqueOf = (relation: Relation): readonly string[] =>
+  relation.kind === 'stream' || (relation.kind === 'table' && relation.load === 'append') ? [] : relation.key
+
+function tell(parts: TopicsParts, flow: Flow, event: Extract<FeedEvent, { kind: 'failed' | 'recovered' }>): void {
+  if (event.kind === 'recovered') {
+    flow.recovered()
+    parts.onRecovered(flow)
+    return
+  }
+  flow.failed(event.error)
+  parts.onFailed(flow, event.error, event.againMs)
 }
 
 function doorOf(relation: Relation): Door {
