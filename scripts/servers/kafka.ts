@@ -11,7 +11,7 @@ import { freePort } from './ports.ts'
 import { run } from './run.ts'
 
 const KAFKA = '4.1.1'
-const ARTIFACTS = [`org.apache.kafka:kafka_2.13:${KAFKA}`, 'org.slf4j:slf4j-simple:1.7.36']
+const ARTIFACTS = [`org.apache.kafka:kafka_2.13:${KAFKA}`, `org.apache.kafka:kafka-tools:${KAFKA}`, 'org.slf4j:slf4j-simple:1.7.36']
 /** Any 16 bytes in base64 without padding. */
 const CLUSTER = 'TWlsbHJhY2VLYWZrYTAwMQ'
 const START_SECONDS = 90
@@ -28,12 +28,22 @@ export function installKafka(): { readonly classPath: string } | { readonly miss
 export interface KafkaServer {
   /** `127.0.0.1:<port>`. */
   readonly brokers: string
-  /** Of the broker in its first run; another one after `restart`. */
+  /** Of the broker as it runs now. */
   readonly pid: number
   /** Ends it at once, as a crash does; `start` brings it back with what it had, on the same port. */
   kill(): Promise<void>
   start(): Promise<void>
+  /** Everything that Kafka's own consumer sees of a topic, committed only, in the order of each partition. */
+  read(topic: string): Promise<readonly KafkaRecord[]>
   stop(): void
+}
+
+export interface KafkaRecord {
+  readonly partition: number
+  readonly offset: number
+  readonly key: string | null
+  /** Null for a tombstone: text that says null cannot be told from it. */
+  readonly value: string | null
 }
 
 /** A broker without topics, or why there is none. `settings`: of the broker, beside those that it needs. */
@@ -83,10 +93,63 @@ export async function startKafka(settings: Readonly<Record<string, string>> = {}
       const why = await start()
       if (why) throw new Error(`Kafka does not start again: ${why}`)
     },
+    read: (topic) => readAll([...java, 'org.apache.kafka.tools.consumer.ConsoleConsumer'], `127.0.0.1:${port}`, topic),
     stop: () => {
       process.removeListener('exit', stop)
       stop()
     },
+  }
+}
+
+const SEPARATOR = '\u0001'
+
+function readAll(java: readonly string[], brokers: string, topic: string): Promise<readonly KafkaRecord[]> {
+  const properties = ['print.partition=true', 'print.offset=true', 'print.key=true', `key.separator=${SEPARATOR}`]
+  const args = [
+    '--bootstrap-server',
+    brokers,
+    '--topic',
+    topic,
+    '--from-beginning',
+    '--isolation-level',
+    'read_committed',
+    '--timeout-ms',
+    '4000',
+  ]
+  const child = spawn('java', [...java, ...args, ...properties.flatMap((property) => ['--property', property])], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  return new Promise((resolve, reject) => {
+    let [output, errors] = ['', '']
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors = `${errors}${text}`.slice(-2_000)
+    })
+    child.once('error', reject)
+    child.once('close', () => {
+      // It ends by its time limit, with an error, whenever it has seen all.
+      if (!errors.includes('TimeoutException') && !errors.includes('Processed a total of'))
+        return reject(new Error(`the consumer failed: ${errors}`))
+      resolve(
+        output
+          .split('\n')
+          .filter((line) => line.includes(SEPARATOR))
+          .map(recordOf),
+      )
+    })
+  })
+}
+
+function recordOf(line: string): KafkaRecord {
+  const [partition, offset, key, ...value] = line.split(SEPARATOR)
+  const text = value.join(SEPARATOR)
+  return {
+    partition: Number(partition!.replace('Partition:', '')),
+    offset: Number(offset!.replace('Offset:', '')),
+    key: key === 'null' ? null : key!,
+    value: text === 'null' ? null : text,
   }
 }
 
