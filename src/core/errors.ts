@@ -106,6 +106,7 @@ export const ERRORS = {
   MR_KAFKA_BUSY: entry('A Kafka cluster cannot be reached, or does not do what was asked', 503, true),
   MR_KAFKA_DENIED: entry('A Kafka cluster refuses the credentials, or what they may do', 500),
   MR_KAFKA_TOPIC: entry('A topic of Kafka does not exist, or is another one than before', 409),
+  MR_KAFKA_SCHEMA: entry('A schema of messages cannot be used, or a schema registry does not give it', 502, true),
   MR_KAFKA_RANGE: entry('A topic of Kafka does not have the messages that come next', 409),
 
   // engine, queries

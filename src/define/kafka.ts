@@ -15,7 +15,7 @@ export interface KafkaHow {
 }
 
 export interface AvroHow {
-  /** An Avro schema, as JSON: of plain Avro messages; with a registry, what they are read as. */
+  /** An Avro schema, as JSON: of plain Avro messages; with a registry, what they are read as. What a sink writes follows from its columns. */
   readonly schema?: string | object
   /** A Confluent schema registry: messages begin with a zero byte and the id of their schema. */
   readonly registry?: Text | { readonly url: Text; readonly username?: Text; readonly password?: ConfigRef }

@@ -243,6 +243,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       series,
       answerer,
       pipelines: () => figures.pipelines(),
+      flows: () => topics.flows.map((flow) => flow.figures),
       startRun: runs.start,
       startBackfill: async (who, model, request) => {
         const parts = { manifest, pipelines, runner, steps: runs.steps, code: options.code }

@@ -1,19 +1,26 @@
 // What a project has to do with Kafka, put together: copies of topics into the log, and sinks. Nothing of it is loaded, and no
 // package asked for, by a project that names no topic.
+import { resolve } from 'node:path'
+import { avroDecoder } from '../connectors/kafka/decode-avro.ts'
+import { protobufDecoder } from '../connectors/kafka/decode-protobuf.ts'
+import { type Decoder, jsonDecoder } from '../connectors/kafka/decoder.ts'
+import { avroEncoder } from '../connectors/kafka/encode-avro.ts'
+import { type RegistrySettings, SchemaRegistry } from '../connectors/kafka/schema-registry.ts'
 import type { MillraceError } from '../core/errors.ts'
 import type { FormatManifest, KafkaConnection, KafkaSourceManifest, Relation, SinkManifest } from '../define/manifest.ts'
 import { partitionKeyIndex } from '../define/partition-key.ts'
 import { storedShape, topicOf } from '../define/system-columns.ts'
 import type { Door } from '../ingest/collect.ts'
 import { TopicCopy } from '../ingest/kafka/copy-topic.ts'
-import { type Decoder, jsonDecoder } from '../ingest/kafka/decode.ts'
 import type { ClusterSettings } from '../log/kafka/cluster.ts'
 import { openTopic } from '../log/kafka/topic-reader.ts'
 import { openWriter } from '../log/kafka/topic-writer.ts'
 import { Flow } from '../observe/flows.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
+import type { Shape } from '../schema/type.ts'
 import { type FeedEvent, SinkFeed } from '../transform/sink/feed.ts'
+import type { EncodeValue } from '../transform/sink/messages-of-page.ts'
 import { partitionsOf } from './deploy.ts'
 import type { NodeOptions } from './node-options.ts'
 import type { NodeStorage } from './open-storage.ts'
@@ -77,7 +84,12 @@ function copyOf(parts: TopicsParts, relation: Relation, source: KafkaSourceManif
         else tell(parts, flow, event)
       },
     },
-    { door: doorOf(relation), source, group: `millrace.${manifest.project}.${name}`, decoder: () => decoderOf(source.format) },
+    {
+      door: doorOf(relation),
+      source,
+      group: `millrace.${manifest.project}.${name}`,
+      decoder: () => decoderOf(parts.options, source.format, relation.shape),
+    },
   )
   flow.measure(() => copy.lag)
   return { copy, flow }
@@ -97,7 +109,7 @@ function feedOf(parts: TopicsParts, sink: SinkManifest): { readonly feed: SinkFe
       catalog,
       cluster: () => clusterOf(variables, to.connection),
       open: openWriter,
-      encode: async () => (json) => json,
+      encode: () => encoderOf(variables, sink),
       flush: () => parts.flush(from),
       onEvent: (event) => {
         if (event.kind === 'written') parts.metrics.written(name, event.messages)
@@ -141,6 +153,29 @@ export function clusterOf(variables: NodeOptions['variables'], { bus, brokers, s
   }
 }
 
-async function decoderOf(_format: FormatManifest): Promise<Decoder> {
-  return jsonDecoder
+/** Files of schemas are relative to the project. */
+async function decoderOf({ directory, variables }: TopicsParts['options'], format: FormatManifest, { fields }: Shape): Promise<Decoder> {
+  switch (format.kind) {
+    case 'json':
+      return jsonDecoder
+    case 'avro':
+      return avroDecoder({ ...(format.schema === undefined ? {} : { schema: format.schema }), ...registryOf(variables, format) }, fields)
+    case 'protobuf':
+      return protobufDecoder(resolve(directory, format.proto), format.message, fields)
+  }
+}
+
+function registryOf(
+  variables: NodeOptions['variables'],
+  { registry }: Extract<FormatManifest, { kind: 'avro' }>,
+): { readonly registry?: SchemaRegistry } {
+  if (!registry) return {}
+  const settings = Object.fromEntries(Object.entries(registry).map(([name, value]) => [name, resolveText(variables, value)]))
+  return { registry: new SchemaRegistry(settings as unknown as RegistrySettings) }
+}
+
+async function encoderOf(variables: NodeOptions['variables'], { name, shape, to }: SinkManifest): Promise<EncodeValue> {
+  if (to.format.kind !== 'avro') return (json) => json
+  const { registry } = registryOf(variables, to.format)
+  return avroEncoder({ name, shape, ...(registry ? { registry: { client: registry, subject: `${to.topic}-value` } } : {}) })
 }

@@ -42,10 +42,17 @@ test(`${ROUNDS} kills while a topic is read and two are written, one of the brok
   await bus.make('summed', 2)
   const project = projectIn(join(directory, 'project'), PROJECT)
   const start = (): Promise<TestServer> =>
-    startServer({ project, data: join(directory, 'data'), env: { BROKERS: broker.brokers, MILLRACE_FLUSH_MS: '700' } })
+    startServer({
+      project,
+      data: join(directory, 'data'),
+      env: { BROKERS: broker.brokers, MILLRACE_FLUSH_MS: '700', MILLRACE_QUERY_ROWS: '1000000' },
+    })
 
   const committed: { id: number; key: string; amount: number }[] = []
   let isDone = false
+  t.after(() => {
+    isDone = true
+  })
   const produce = async (): Promise<void> => {
     let id = 0
     while (!isDone) {

@@ -1,6 +1,8 @@
 // Copies a topic of Kafka into the log, where a relation's own rows lie: each committed message once, after any number of crashes. How
 // far it is follows from what is durable: rows carry the offset of their message as emission number, which the log drops when it has
 // it, and the position in the control store is written after the rows are. It reads one round ahead of what is written, and no more.
+
+import type { Decoder } from '../../connectors/kafka/decoder.ts'
 import type { Clock } from '../../core/clock.ts'
 import { asMillraceError, type MillraceError } from '../../core/errors.ts'
 import type { KafkaSourceManifest } from '../../define/manifest.ts'
@@ -9,7 +11,6 @@ import type { OpenTopic, TopicReader, TopicSlice } from '../../log/kafka/topic-r
 import type { Append, Log } from '../../log/log.ts'
 import type { Catalog } from '../../store/catalog.ts'
 import type { Door } from '../collect.ts'
-import type { Decoder } from './decode.ts'
 import { type Positions, readOn } from './positions.ts'
 import { rowsOfMessages } from './rows-of-messages.ts'
 

@@ -2,13 +2,13 @@
 // refused, each with the offset of its message as emission number. So a message that is read twice is written once, however
 // the messages were cut into rounds. Pure.
 
+import { type Decoder, Undecodable } from '../../connectors/kafka/decoder.ts'
 import type { TopicMessage } from '../../log/kafka/topic-reader.ts'
 import type { Append } from '../../log/log.ts'
 import { encodeRefusals, type Refusal } from '../../log/refusal.ts'
 import { fillPartitions } from '../../schema/partition-hash.ts'
 import type { Scan } from '../../schema/scan/scanner.ts'
 import type { Door } from '../collect.ts'
-import { type Decoder, Undecodable } from './decode.ts'
 
 export interface Origin {
   /** Name of the topic, for messages. */

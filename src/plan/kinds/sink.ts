@@ -41,7 +41,7 @@ function compileSink(scope: Scope, definition: Sink): SinkManifest | undefined {
   const own = from.kind === 'model' || from.kind === 'table' ? from.key : []
   const key = how.key === undefined ? own : keyColumns(scope, what, stored, listOf(how.key), at)
   const shape = shapeOf(scope, what, how.columns === undefined ? from.shape : stored, how.columns, at)
-  const to = compileTopic(scope, what, how.to, at)
+  const to = compileTopic(scope, what, how.to, at, true)
   if (to.format.kind === 'protobuf')
     fail(scope, 'MR_DEFINE_VALUE', at, `${what}: sinks write JSON or Avro`, "write format: 'json' or avro()")
   const everyMs = durationOf(scope, at, `${what}, every`, how.every) ?? DEFAULT_EVERY_MS

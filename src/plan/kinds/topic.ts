@@ -18,7 +18,7 @@ export function compileTopicSource(scope: Scope, what: string, topic: KafkaTopic
 }
 
 /** What sources and sinks say of a topic alike. */
-export function compileTopic(scope: Scope, what: string, topic: KafkaTopic, at: string): TopicManifest {
+export function compileTopic(scope: Scope, what: string, topic: KafkaTopic, at: string, isSink = false): TopicManifest {
   for (const option of Object.keys(topic))
     if (!['$source', '$bus', '$connection', 'topic', ...SAID_OF_TOPICS].includes(option))
       fail(scope, 'MR_DEFINE_VALUE', at, `${what}: a topic has no option "${option}"`, didYouMean(option, SAID_OF_TOPICS, 'remove it'))
@@ -27,7 +27,7 @@ export function compileTopic(scope: Scope, what: string, topic: KafkaTopic, at: 
   return {
     connection: connectionOf(scope, what, topic.$bus, topic.$connection, at),
     topic: topic.topic,
-    format: formatOf(scope, what, topic.format ?? 'json', at),
+    format: formatOf(scope, what, topic.format ?? 'json', at, isSink),
   }
 }
 
@@ -66,11 +66,13 @@ function connectionOf(scope: Scope, what: string, bus: string, how: KafkaHow, at
 const isText = (value: unknown): value is Text => typeof value === 'string' || typeof (value as { name?: unknown })?.name === 'string'
 const isAddresses = (text: string): boolean => text.split(',').every((one) => /^\s*[^\s:]+:\d+\s*$|^\s*\[[0-9a-fA-F:]+\]:\d+\s*$/.test(one))
 
-function formatOf(scope: Scope, what: string, format: MessageFormat, at: string): FormatManifest {
+function formatOf(scope: Scope, what: string, format: MessageFormat, at: string, isSink: boolean): FormatManifest {
   if (format === 'json') return { kind: 'json' }
   if (typeof format === 'object' && format?.$format === 'avro') {
     const { schema, registry } = format
-    if (schema === undefined && registry === undefined)
+    if (isSink && schema !== undefined)
+      fail(scope, 'MR_DEFINE_VALUE', at, `${what}: the Avro schema of what is written follows from the columns`, 'remove schema')
+    if (!isSink && schema === undefined && registry === undefined)
       fail(
         scope,
         'MR_DEFINE_VALUE',

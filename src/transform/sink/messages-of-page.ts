@@ -9,7 +9,7 @@ export type EncodeValue = (json: Uint8Array) => Uint8Array
 
 /** `page`: of a SELECT by `stepSql`. */
 export function messagesOfPage(page: Page, { shape, key }: Pick<SinkManifest, 'shape' | 'key'>, encode: EncodeValue): OutMessage[] {
-  const value = shape.fields.map(({ name }, at): NamedColumn => ({ name, index: at + 1 }))
+  const value = shape.fields.map(({ name, type }, at): NamedColumn => ({ name, index: at + 1, isJson: type.kind === 'json' }))
   const keyed = key.map((name, at): NamedColumn => ({ name, index: at + 1 + value.length }))
   const gone = page.chunk.getColumnVector(0)
   const values = jsonObjects(page, value)
