@@ -36,7 +36,7 @@ const files = (
 // Made before: files that run at once would each make them. Tests that find none skip and say why.
 const shared =
   all && chosen.length === 0
-    ? ['pyiceberg', 'spark', 'flink', 'azurite', 'fake-gcs', 'webhdfs', 'minio', 'iceberg-aws', 'azure-sdk', 'rck']
+    ? ['pyiceberg', 'spark', 'flink', 'azurite', 'fake-gcs', 'webhdfs', 'kafka', 'minio', 'iceberg-aws', 'azure-sdk', 'rck']
     : []
 if (files.some((path) => path.includes('object'))) shared.push('versitygw')
 for (const name of shared) spawnSync(node, [join('scripts', 'servers', `${name}.ts`)], { cwd: root, stdio: 'inherit' })

@@ -32,6 +32,19 @@ export async function status(_: string[], options: CommandOptions): Promise<numb
       '',
     ),
   )
+  if (overview.flows.length > 0)
+    output.line(
+      `\n${printTable(
+        ['topic', 'flow', 'behind', 'state'],
+        overview.flows.map(({ direction, name, relation, topic, bus, lag, stopped }) => [
+          `${bus}.${topic}`,
+          direction === 'in' ? `-> ${relation}` : `<- ${relation} (${name})`,
+          lag ?? '',
+          stopped ? stopped.code : 'ok',
+        ]),
+        '',
+      )}`,
+    )
   const c = overview.conservation
   if (c)
     output.line(

@@ -102,6 +102,13 @@ export const ERRORS = {
   MR_CATALOG_REFUSED: entry('An external catalog refuses a request, or cannot do it', 500),
   MR_CATALOG_PARTIAL: entry('A commit is in some tables of an external catalog and cannot reach the others', 500),
 
+  // kafka
+  MR_KAFKA_BUSY: entry('A Kafka cluster cannot be reached, or does not do what was asked', 503, true),
+  MR_KAFKA_DENIED: entry('A Kafka cluster refuses the credentials, or what they may do', 500),
+  MR_KAFKA_TOPIC: entry('A topic of Kafka does not exist, or is another one than before', 409),
+  MR_KAFKA_SCHEMA: entry('A schema of messages cannot be used, or a schema registry does not give it', 502, true),
+  MR_KAFKA_RANGE: entry('A topic of Kafka does not have the messages that come next', 409),
+
   // engine, queries
   MR_SQL_SYNTAX: entry('The SQL is not valid', 400),
   MR_SQL_UNKNOWN: entry('A relation, column or function does not exist', 400),
@@ -142,6 +149,7 @@ export const ERRORS = {
   MR_ROW_RANGE: entry('A value is out of range or would lose digits', 422),
   MR_ROW_ENUM: entry('A value is not among those allowed', 422),
   MR_ROW_TOO_LARGE: entry('The row is larger than allowed', 422),
+  MR_ROW_MESSAGE: entry('A message of a topic cannot be read as a row', 422),
   MR_ROW_PROCESSOR: entry('A processor threw on this row', 422),
   MR_ROW_PROCESSOR_TIME: entry('A processor ran on this row for longer than it may', 422),
   MR_ROW_PROCESSOR_EXIT: entry("A processor's worker ended on this row", 422),

@@ -59,9 +59,41 @@ interface Common {
   readonly encrypted?: true
 }
 
+export interface KafkaConnection {
+  /** What the project calls the cluster. */
+  readonly bus: string
+  readonly brokers: Text
+  readonly sasl?: { readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; readonly username: Text; readonly password: ConfigRef }
+  readonly tls?: { readonly ca?: Text; readonly cert?: Text; readonly key?: ConfigRef }
+}
+
+export type FormatManifest =
+  | { readonly kind: 'json' }
+  | {
+      readonly kind: 'avro'
+      /** As JSON. */
+      readonly schema?: string
+      readonly registry?: { readonly url: Text; readonly username?: Text; readonly password?: ConfigRef }
+    }
+  | { readonly kind: 'protobuf'; readonly proto: string; readonly message: string }
+
+export interface TopicManifest {
+  readonly connection: KafkaConnection
+  readonly topic: string
+  readonly format: FormatManifest
+}
+
+/** A topic that is copied into the log. */
+export interface KafkaSourceManifest extends TopicManifest {
+  /** A number: the first message at or after this time, milliseconds. */
+  readonly start: 'earliest' | 'latest' | number
+  readonly epoch: number
+}
+
 export interface StreamManifest extends Common {
   readonly kind: 'stream'
-  readonly source: 'http' | 'processor'
+  readonly source: 'http' | 'processor' | 'kafka'
+  readonly kafka?: KafkaSourceManifest
   /** Name of the processor that emits into it, for `source: 'processor'`. */
   readonly processor?: string
   readonly partitions: number
@@ -89,6 +121,7 @@ export interface TableManifest extends Common {
         readonly columns?: Readonly<Record<string, string>>
       }
     | { readonly kind: 'http' } // rows by POST /streams/{name}, upserted by key
+    | ({ readonly kind: 'kafka' } & KafkaSourceManifest) // messages, upserted by key
     | { readonly kind: 'none' }
   /** full: replaced by each load; append: new files only (cursor = file); upsert: merged by key. */
   readonly load: 'full' | 'append' | 'upsert'
@@ -304,6 +337,20 @@ export interface DashboardManifest {
   readonly allow: readonly string[]
 }
 
+export interface SinkManifest {
+  readonly name: string
+  readonly at: string
+  readonly from: string
+  readonly to: TopicManifest
+  /** Columns of the message's key; empty = messages have none. */
+  readonly key: readonly string[]
+  /** What of the relation is written, in this order. */
+  readonly shape: Shape
+  readonly everyMs: number
+  readonly doc?: string
+  readonly owner?: string
+}
+
 export interface Manifest {
   readonly version: 1
   readonly project: string
@@ -318,4 +365,6 @@ export interface Manifest {
   readonly jobs: readonly JobManifest[]
   readonly alerts: readonly AlertManifest[]
   readonly dashboards: readonly DashboardManifest[]
+  /** Absent where there are none. */
+  readonly sinks?: readonly SinkManifest[]
 }

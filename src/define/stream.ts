@@ -1,13 +1,14 @@
-// `stream`: an append-only relation with event time, fed over HTTP or by a processor.
+// `stream`: an append-only relation with event time, fed over HTTP, by a topic of Kafka or by a processor.
 import type { Duration } from '../core/duration.ts'
 import type { Fields, KeyOf, TimeKeys } from './field.ts'
 import type { PartitionOf, RelationHow } from './how.ts'
+import type { KafkaTopic } from './kafka.ts'
 import { placeOf } from './place.ts'
 import { type Declared, declaredRelation } from './relation.ts'
 import type { EmittedSource, HttpSource } from './source.ts'
 
 export interface StreamHow<S extends Fields> extends RelationHow {
-  readonly from: HttpSource | EmittedSource
+  readonly from: HttpSource | KafkaTopic | EmittedSource
   /** Rows of one key keep their order: its hash chooses the partition. */
   readonly key?: KeyOf<S>
   /** Event time; default: the time of arrival. */

@@ -1,7 +1,7 @@
 // The columns that Millrace adds, and the relations that come with each stream: `<name>__late` and
 // `<name>__rejected`, and `<name>__archive` where rows are archived.
 import type { Field, Shape } from '../schema/type.ts'
-import type { Relation, StreamManifest, TableManifest } from './manifest.ts'
+import type { KafkaSourceManifest, Relation, StreamManifest, TableManifest } from './manifest.ts'
 
 export const SYSTEM_FIELDS: readonly Field[] = [
   { name: '_partition', type: { kind: 'int' }, optional: false, doc: 'partition of the log' },
@@ -33,13 +33,19 @@ export const lateName = (stream: string): string => `${stream}__late`
 export const archiveName = (relation: string): string => `${relation}__archive`
 export const rejectedName = (stream: string): string => `${stream}__rejected`
 
-/** Whether rows of this relation come through the log: streams, and keyed tables fed over HTTP. */
+/** Whether rows of this relation come through the log: streams, and keyed tables fed over HTTP or by a topic. */
 export const isLogged = (relation: Relation): boolean =>
-  relation.kind === 'stream' || (relation.kind === 'table' && relation.source.kind === 'http')
+  relation.kind === 'stream' || (relation.kind === 'table' && (relation.source.kind === 'http' || relation.source.kind === 'kafka'))
 
-/** Whether rows are taken over HTTP: what a processor writes has no door. */
+/** Whether rows are taken over HTTP: what a processor writes, or a topic brings, has no door. */
 export const hasDoor = (relation: Relation): boolean =>
-  isLogged(relation) && !(relation.kind === 'stream' && relation.source === 'processor')
+  isLogged(relation) && (relation.kind === 'stream' ? relation.source : (relation as TableManifest).source.kind) === 'http'
+
+/** The topic that a relation is fed by. */
+export function topicOf(relation: Relation): KafkaSourceManifest | undefined {
+  if (relation.kind === 'stream') return relation.kafka
+  return relation.kind === 'table' && relation.source.kind === 'kafka' ? relation.source : undefined
+}
 
 /** The shape as stored and queried: a logged relation carries the system columns after its own. */
 export const storedShape = (relation: Relation): Shape =>

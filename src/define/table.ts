@@ -2,6 +2,7 @@
 // its second argument is SQL or a relation.
 import type { Fields, KeyOf } from './field.ts'
 import type { PartitionOf, RelationHow } from './how.ts'
+import type { KafkaTopic } from './kafka.ts'
 import { placeOf } from './place.ts'
 import { type Declared, declaredRelation, type Relation } from './relation.ts'
 import type { FilesSource, HttpSource } from './source.ts'
@@ -10,7 +11,7 @@ import { type Tile, type TileHow, tileOf } from './tile.ts'
 
 export interface TableHow<S extends Fields> extends RelationHow {
   /** Absent: rows come from nowhere but other engines, through the Iceberg catalog. */
-  readonly from?: HttpSource | FilesSource
+  readonly from?: HttpSource | FilesSource | KafkaTopic
   /** Columns that identify a row. */
   readonly key?: KeyOf<S> | readonly KeyOf<S>[]
   /** full: each load replaces all; append: new files only; upsert: merged by key. Default: upsert with a key, else full. */

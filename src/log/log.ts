@@ -7,6 +7,13 @@
  */
 export type RecordKind = 'rows' | 'rejects' | 'control' | 'deletes'
 
+/** The rows of an append count on from `first`; where their numbers have gaps, `numbers` has that of each row, ascending, from `first` on. */
+export interface Emission {
+  readonly pipeline: string
+  readonly first: number
+  readonly numbers?: ArrayLike<number>
+}
+
 export interface Append {
   readonly partition: number
   readonly kind: RecordKind
@@ -23,7 +30,7 @@ export interface Append {
     readonly given?: string
   }
   /** Numbers of rows that a pipeline derives: a partition keeps the last one per pipeline and drops those it has. */
-  readonly emission?: { readonly pipeline: string; readonly first: number }
+  readonly emission?: Emission
   /** Origin of re-driven records, `topic/partition/offset`, unique per origin; stored with the batch. */
   readonly redriveOf?: string
 }

@@ -2,7 +2,7 @@
 // header and one checksum. Decides what is a repetition, against the partition's memory and against the group itself.
 // No I/O; nothing here takes effect before the group is durable.
 import { MillraceError } from '../core/errors.ts'
-import type { Append, RecordKind } from './log.ts'
+import type { Append, Emission, RecordKind } from './log.ts'
 import { type Memory, scopedKey } from './memory.ts'
 import type { BatchKey } from './record-batch.ts'
 
@@ -58,7 +58,7 @@ export class Stage {
   place(part: Append): Placement {
     const repeated = this.#repetition(part)
     if (repeated) return { ...repeated, duplicate: true }
-    const emitted = part.emission ? this.#emittedBefore(part.emission) : 0
+    const emitted = part.emission ? this.#emittedBefore(part.emission, part.count) : 0
     if (emitted >= part.count) return { batch: undefined, first: -1, count: 1, duplicate: true }
     const placement = this.#write(part, emitted)
     if (part.idempotency) this.#placed.set(scopedKey(part.kind, part.idempotency.key), { hash: part.idempotency.hash, placement })
@@ -84,9 +84,12 @@ export class Stage {
   }
 
   /** How many of the part's rows, from its start, the partition or this group has already. */
-  #emittedBefore(emission: { pipeline: string; first: number }): number {
-    const last = this.#emitted.get(emission.pipeline) ?? this.#memory.emissions.get(emission.pipeline) ?? -1
-    return Math.max(0, last + 1 - emission.first)
+  #emittedBefore({ pipeline, first, numbers }: Emission, count: number): number {
+    const last = this.#emitted.get(pipeline) ?? this.#memory.emissions.get(pipeline) ?? -1
+    if (!numbers) return Math.max(0, last + 1 - first)
+    let known = 0
+    while (known < count && numbers[known]! <= last) known++
+    return known
   }
 
   #write(part: Append, skip: number): Placement {
@@ -99,7 +102,8 @@ export class Stage {
     batch.payloadBytes += payload.byteLength
     if (part.idempotency) batch.keys.push({ key: part.idempotency.key, hash: part.idempotency.hash, delta: first, count })
     if (part.emission) {
-      const last = part.emission.first + part.count - 1
+      const { first: number, numbers } = part.emission
+      const last = numbers ? numbers[part.count - 1]! : number + part.count - 1
       batch.emissions.set(part.emission.pipeline, last)
       this.#emitted.set(part.emission.pipeline, last)
     }

@@ -3,6 +3,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { CacheFigures } from '../objects/file-cache.ts'
 import type { StreamEvent } from '../stream/stream-event.ts'
+import type { FlowFigures } from './flows.ts'
 
 /** The name of a pipeline without the fingerprint of its code, which would make a new series of each version. */
 export const shortName = (pipeline: string): string => pipeline.split('@')[0]!
@@ -14,6 +15,8 @@ export interface Metrics {
   /** Text of `GET /metrics`. `refresh` callbacks run first. */
   print(): Promise<string>
   collected(stream: string, accepted: number, rejected: number, bytes: number, tookMs: number): void
+  /** Messages that a sink wrote. */
+  written(sink: string, messages: number): void
   streamEvent(event: StreamEvent): void
   queried(surface: string, outcome: string, tookMs: number): void
   ran(asset: string, outcome: string, tookMs: number): void
@@ -33,6 +36,7 @@ export interface Gauges {
   state(pipeline: string, bytes: number): void
   spilled(pipeline: string, bytes: number): void
   hotKey(stream: string, share: number): void
+  flow(figures: FlowFigures): void
   cache(figures: CacheFigures): void
 }
 
@@ -54,6 +58,13 @@ export function openMetrics(): Metrics {
   const state = gauge('pipeline_state_bytes', 'Memory of the state of a processor or live model', ['pipeline'])
   const spilled = gauge('pipeline_spilled_bytes', 'State of a live model that has no room in its memory and lies on the disk', ['pipeline'])
   const hotKey = gauge('stream_hot_key_share', 'Part of recent rows of a stream that its most frequent key has, at least', ['stream'])
+  const written = counter('sink_messages_total', 'Messages that a sink has written', ['sink'])
+  const topicLag = gauge(
+    'topic_lag_messages',
+    'Messages of a topic that are not in the log yet; of a sink, rows that are committed and not written',
+    ['direction', 'name', 'topic'],
+  )
+  const topicStopped = gauge('topic_stopped', '1 while a topic cannot be read, or a sink cannot write', ['direction', 'name', 'topic'])
   const classified = gauge('stream_records', 'Records of a stream by what became of them: in = out + late + rejected + deduplicated', [
     'stream',
     'outcome',
@@ -84,6 +95,10 @@ export function openMetrics(): Metrics {
     state: (pipeline, bytes) => state.set({ pipeline }, bytes),
     spilled: (pipeline, bytes) => spilled.set({ pipeline }, bytes),
     hotKey: (stream, share) => hotKey.set({ stream }, share),
+    flow({ direction, name, topic, lag, stopped }) {
+      if (lag !== null) topicLag.set({ direction, name, topic }, lag)
+      topicStopped.set({ direction, name, topic }, stopped === null ? 0 : 1)
+    },
     watermark: (pipeline, seconds) => watermark.set({ pipeline }, seconds),
     cache(figures) {
       for (const one of [cacheReads, cacheDownloaded, cacheEvicted, cacheDamaged]) one.reset()
@@ -107,6 +122,7 @@ export function openMetrics(): Metrics {
       bytes.inc({ stream }, size)
       acknowledged.observe({ stream }, tookMs / 1_000)
     },
+    written: (sink, messages) => written.inc({ sink }, messages),
     streamEvent(event) {
       const pipeline = shortName(event.pipeline)
       if (event.kind === 'applied') lag.set({ pipeline, topic: event.delivery.topic, partition: String(event.partition) }, event.lag)

@@ -17,6 +17,7 @@ import { compileAlerts, compileJobs } from './kinds/job.ts'
 import { compileModel, type ModelDefinition } from './kinds/model.ts'
 import { compileProcessor } from './kinds/processor.ts'
 import { ownerOf, type Query, readSql } from './kinds/query.ts'
+import { compileSinks } from './kinds/sink.ts'
 import { compileStream, isProcessor, type StreamDefinition } from './kinds/stream.ts'
 import { compileTable, type TableDefinition } from './kinds/table.ts'
 import { checkNames, isRelationName } from './names.ts'
@@ -49,6 +50,7 @@ export async function compile(project: Project, binder: Binder, options: Compile
   checkNames(scope)
   const processors = await compileRelations(scope)
   const roles = await compileRoles(scope)
+  const sinks = compileSinks(scope)
   const manifest: Manifest = {
     version: 1,
     project: project.$name,
@@ -63,6 +65,7 @@ export async function compile(project: Project, binder: Binder, options: Compile
     jobs: compileJobs(scope),
     alerts: await compileAlerts(scope),
     dashboards: await compileDashboards(scope),
+    ...(sinks.length > 0 ? { sinks } : {}),
   }
   warnForgotten(scope, options.exported ?? [])
   const findings = scope.findings.toSorted(byPlace)

@@ -5,10 +5,12 @@ import { formatAge } from '../core/duration.ts'
 import { keepsState } from '../define/keeps-state.ts'
 import type {
   EndpointManifest,
+  KafkaSourceManifest,
   Manifest,
   ModelManifest,
   ProcessorManifest,
   Relation,
+  SinkManifest,
   StreamManifest,
   TableManifest,
 } from '../define/manifest.ts'
@@ -28,6 +30,7 @@ export type AssetKind =
   | 'job'
   | 'alert'
   | 'dashboard'
+  | 'sink'
 
 /**
  * From harmless to impossible. setting: takes effect from now on; additive: more than before; policy: who sees what;
@@ -74,6 +77,7 @@ export function diff(before: Manifest | null, after: Manifest): readonly Change[
     ...compareLists(before?.jobs ?? [], after.jobs, () => 'job', settings('what it runs, or when'), 'additive', 'setting'),
     ...compareLists(before?.alerts ?? [], after.alerts, () => 'alert', settings('its condition or channels'), 'additive', 'setting'),
     ...compareLists(before?.dashboards ?? [], after.dashboards, () => 'dashboard', settings('its tiles or readers'), 'additive', 'setting'),
+    ...compareLists(before?.sinks ?? [], after.sinks ?? [], () => 'sink', compareSinks, 'additive', 'setting'),
   ]
 }
 
@@ -208,6 +212,7 @@ function compareCommon(before: Relation, after: Relation): readonly Reason[] {
 function compareStreams(before: StreamManifest, after: StreamManifest): readonly Reason[] {
   const reasons: Reason[] = []
   if (before.source !== after.source) reasons.push({ effect: 'refused', reason: 'its rows come from elsewhere: give it another name' })
+  reasons.push(...compareTopics(before.kafka, after.kafka))
   if (before.partitions !== after.partitions || before.key !== after.key)
     reasons.push({
       effect: 'refused',
@@ -220,6 +225,22 @@ function compareStreams(before: StreamManifest, after: StreamManifest): readonly
   return reasons
 }
 
+/** A topic is read on from where it was; another one, or another cluster's, from its start. */
+function compareTopics(before: KafkaSourceManifest | undefined, after: KafkaSourceManifest | undefined): readonly Reason[] {
+  if (!before || !after || equal(before, after)) return []
+  const isAnother = !equal([before.topic, before.connection.bus, before.epoch], [after.topic, after.connection.bus, after.epoch])
+  if (isAnother)
+    return [{ effect: 'additive', reason: `topic ${after.topic} of ${after.connection.bus} is read from its start (${after.start})` }]
+  return [{ effect: 'setting', reason: 'its topic is reached or read differently from the next message on' }]
+}
+
+function compareSinks(before: SinkManifest, after: SinkManifest): readonly Reason[] {
+  if (equal(before, after)) return []
+  const isAnother = !equal([before.from, before.to.topic, before.to.connection.bus], [after.from, after.to.topic, after.to.connection.bus])
+  if (isAnother) return [{ effect: 'refused', reason: 'it connects other ends: give it another name, and it begins with all rows' }]
+  return [{ effect: 'setting', reason: 'writes differently from the next row on' }]
+}
+
 const divided = (stream: StreamManifest): string => `${stream.partitions} by ${stream.key ?? 'no column'}`
 
 function compareTables(before: TableManifest, after: TableManifest): readonly Reason[] {
@@ -227,7 +248,9 @@ function compareTables(before: TableManifest, after: TableManifest): readonly Re
   const again: ChangeClass = isRebuilt(after) ? 'rebuild' : 'refused'
   if (!equal(before.key, after.key))
     reasons.push({ effect: again, reason: `its key changes from ${named(before.key)} to ${named(after.key)}` })
-  if (!equal(before.source, after.source)) reasons.push({ effect: isRebuilt(after) ? 'rebuild' : 'setting', reason: 'its source changes' })
+  if (before.source.kind === 'kafka' && after.source.kind === 'kafka') reasons.push(...compareTopics(before.source, after.source))
+  else if (!equal(before.source, after.source))
+    reasons.push({ effect: isRebuilt(after) ? 'rebuild' : 'setting', reason: 'its source changes' })
   if (before.load !== after.load) reasons.push({ effect: 'setting', reason: `is loaded by ${after.load}, not ${before.load}` })
   return reasons
 }

@@ -1,7 +1,7 @@
 // From changes to ordered steps: what `apply` will do, one line each, with the reason. Pure and printable; nothing is
 // executed here. Access is narrowed before data moves, and things are removed after everything that may read them.
 import { formatAge } from '../core/duration.ts'
-import type { Manifest, ModelManifest, Relation } from '../define/manifest.ts'
+import type { Manifest, ModelManifest, Relation, SinkManifest, TopicManifest } from '../define/manifest.ts'
 import { type Change, type ChangeClass, diff } from './diff.ts'
 
 export type StepAction =
@@ -21,7 +21,9 @@ export type StepAction =
   | 'set_endpoint'
   | 'set_schedule'
   | 'set_dashboard'
-  | 'stop' // a processor, endpoint, job, alert, check set or dashboard
+  | 'start_sink'
+  | 'change_sink'
+  | 'stop' // a processor, endpoint, job, alert, check set, dashboard or sink
   | 'drop' // a relation, with its rows
 
 export interface Step {
@@ -96,6 +98,14 @@ function stepsOf(change: Change, after: Manifest): readonly Step[] {
       return [stepOf('set_endpoint', change)]
     case 'dashboard':
       return [stepOf('set_dashboard', change)]
+    case 'sink':
+      return [
+        stepOf(
+          change.action === 'added' ? 'start_sink' : 'change_sink',
+          change,
+          describeSink(after.sinks!.find(({ name }) => name === change.name)!),
+        ),
+      ]
     default:
       return [stepOf('set_schedule', change)]
   }
@@ -129,14 +139,22 @@ function liveRows({ keyed, emit, key }: ModelManifest): string {
   return emit === 'final' ? 'a row is added once it is final' : 'rows change while their window is open'
 }
 
+const printTopic = ({ topic, connection, format }: TopicManifest): string => `topic ${topic} of ${connection.bus} (${format.kind})`
+
+/** Where the rows of a sink go, and when. */
+const describeSink = ({ from, to, key, everyMs }: SinkManifest): string =>
+  `${from} to ${printTopic(to)}${key.length > 0 ? `, by ${key.join(', ')}` : ''}: what is committed, at most ${formatAge(everyMs)} after it came`
+
 /** How a relation gets its rows: derived from `fresh`, `refresh` and the source, and never stated by the user. */
 export function describeRun(relation: Relation): string {
-  if (relation.kind === 'stream')
-    return relation.source === 'http'
-      ? `live: ${relation.partitions} partition${relation.partitions === 1 ? '' : 's'} of the log`
-      : 'live: follows its processor'
+  if (relation.kind === 'stream') {
+    if (relation.source === 'processor') return 'live: follows its processor'
+    const partitions = `${relation.partitions} partition${relation.partitions === 1 ? '' : 's'} of the log`
+    return relation.kafka ? `live: ${printTopic(relation.kafka)}, copied into ${partitions}` : `live: ${partitions}`
+  }
   if (relation.kind === 'table') {
     if (relation.source.kind === 'http') return 'live: merged by key as rows arrive'
+    if (relation.source.kind === 'kafka') return `live: ${printTopic(relation.source)}, merged by key as messages arrive`
     if (relation.source.kind === 'none') return 'no source'
     return `batch: ${relation.source.cron ? `at ${relation.source.cron} ${relation.source.zone ?? 'UTC'}` : relation.source.everyMs ? `every ${formatAge(relation.source.everyMs)}` : 'when asked'}`
   }

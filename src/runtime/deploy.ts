@@ -54,8 +54,7 @@ const archiveOf = ({ name, shape, partition, cluster, formatVersion }: Stored, a
 
 function ownRelation(relation: Relation): Stored {
   const isLive = relation.kind === 'model' && relation.refresh === 'live'
-  const isKeyed =
-    relation.kind === 'table' ? relation.source.kind === 'http' : relation.kind === 'model' && isLive && relation.keyed === true
+  const isKeyed = relation.kind === 'table' ? isLogged(relation) : relation.kind === 'model' && isLive && relation.keyed === true
   const key = isKeyed && relation.kind !== 'stream' ? relation.key : []
   const cluster = relation.cluster.length > 0 ? relation.cluster : relation.kind === 'stream' ? [] : relation.key
   return {

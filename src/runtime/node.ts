@@ -32,6 +32,7 @@ import { makePipelines, type PipelinesParts, type RunningPipeline } from './pipe
 import { publishBranch } from './publish-branch.ts'
 import { startBackfill } from './start-backfill.ts'
 import { committedOffsets, makeStorageActions } from './storage-actions.ts'
+import { openTopics } from './topics.ts'
 
 /** Directory of the package. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
@@ -101,7 +102,11 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     alerts.streamed(event)
     if (event.kind === 'failed')
       logger.error('a pipeline starts again from its last commit', event.error, { pipeline: event.pipeline, againMs: event.againMs })
-    if (event.kind === 'flushed') for (const table of event.tables) runs.committed(table)
+    if (event.kind === 'flushed')
+      for (const table of event.tables) {
+        runs.committed(table)
+        topics.committed(table)
+      }
     if (event.kind === 'applied') {
       const name = figures.makes(event.pipeline)
       changed('stream', name)
@@ -144,6 +149,23 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     manifest,
   )
   figures.watch(pipelines)
+  const topics = openTopics({
+    options,
+    storage,
+    metrics,
+    flush: async (relation) =>
+      void (await Promise.all(pipelines.flatMap(({ makes, pipeline }) => (makes === relation ? [pipeline.flush()] : [])))),
+    onFailed: (flow, error, againMs) => {
+      const { name, direction } = flow.figures
+      logger.error(direction === 'in' ? 'a topic is not read' : 'a sink does not write', error, { name, againMs })
+      alerts.ran(name, 'failed', error.message)
+      changed('relation', name)
+    },
+    onRecovered: ({ figures: { name } }) => {
+      alerts.ran(name, 'succeeded', null)
+      changed('relation', name)
+    },
+  })
   const flush = async (): Promise<void> => {
     // Streams that processors emit into have rows only after their inputs were read: as often as there are steps.
     for (let depth = 0; depth <= manifest.processors.length; depth++) await Promise.all(pipelines.map(({ pipeline }) => pipeline.flush()))
@@ -155,6 +177,8 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   closers.push(() => runner.stop(10_000))
   for (const { pipeline } of pipelines) pipeline.start()
   await Promise.all(pipelines.map(({ pipeline }) => pipeline.ready))
+  closers.push(() => topics.stop())
+  await topics.start()
 
   const actions = makeStorageActions({
     clock,
@@ -219,6 +243,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       series,
       answerer,
       pipelines: () => figures.pipelines(),
+      flows: () => topics.flows.map((flow) => flow.figures),
       startRun: runs.start,
       startBackfill: async (who, model, request) => {
         const parts = { manifest, pipelines, runner, steps: runs.steps, code: options.code }
@@ -250,6 +275,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   figures.refresh(metrics)
   metrics.onScrape((gauges) => {
     if (warehouse.remote) gauges.cache(warehouse.remote.cache.figures)
+    for (const { figures } of topics.flows) gauges.flow(figures)
     for (const { name } of manifest.relations) {
       const committedMs = relations.has(name) ? relations.tableOf(name)?.current?.timestampMs : undefined
       if (committedMs !== undefined) gauges.freshness(name, (clock.nowMs() - committedMs) / 1_000)

@@ -95,6 +95,7 @@ function addRoutes(app: FastifyInstance, parts: ServeParts): void {
     const components = {
       log: admin.log.healthy ? 'ok' : 'failing',
       pipelines: admin.pipelines().some((pipeline) => pipeline.stopped) ? 'failing' : 'ok',
+      ...(admin.flows().length === 0 ? {} : { topics: admin.flows().some(({ stopped }) => stopped) ? 'failing' : 'ok' }),
     }
     const isReady = parts.isReady()
     return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'not ready', version: admin.version, components })

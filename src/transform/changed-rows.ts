@@ -82,7 +82,7 @@ async function picked(table: LakeTable, gone: ReadonlyMap<string, Gone>, lease: 
 }
 
 /** Rows that left because they were old are no change: what was made of them stays as it was. */
-function notRetained({ snapshots, schema }: LakeTable): string {
+export function notRetained({ snapshots, schema }: LakeTable): string {
   const cuts = new Map<string, number>()
   for (const { summary } of snapshots) {
     const [by, from] = [summary[RETAINED_BY], Number(summary[RETAINED_FROM])]
@@ -98,7 +98,7 @@ function notRetained({ snapshots, schema }: LakeTable): string {
 }
 
 /** Files of an older snapshot; null when it has expired. */
-async function filesAt(lake: Lake, table: LakeTable, id: bigint): Promise<readonly DataFile[] | null> {
+export async function filesAt(lake: Lake, table: LakeTable, id: bigint): Promise<readonly DataFile[] | null> {
   const snapshot = table.snapshots.find((candidate) => candidate.id === id)
   return snapshot ? lake.files(table, snapshot) : null
 }

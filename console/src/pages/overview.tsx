@@ -81,6 +81,7 @@ function title(of: Attention): string {
   if (of.kind === 'run') return `${of.subject} failed`
   if (of.kind === 'rebuild') return `${of.subject} is computed again`
   if (of.kind === 'stopped') return `${of.subject} has stopped`
+  if (of.kind === 'flow') return of.relation === undefined ? `Sink ${of.subject} does not write` : `${of.subject}: its topic is not read`
   if (of.kind === 'rejected') return `${of.subject}: ${plural(of.rows ?? 0, 'rejected row')}`
   return of.rows === undefined || of.rows === 0 ? `${of.subject}: a check fails` : `${of.subject}: ${plural(of.rows, 'row')} quarantined`
 }

@@ -3,6 +3,7 @@ import { type Fields, hasDefault } from '../../define/field.ts'
 import type { ProcessorManifest, StateManifest } from '../../define/manifest.ts'
 import type { StateSpec } from '../../define/state.ts'
 import type { StreamHow } from '../../define/stream.ts'
+import { isLogged } from '../../define/system-columns.ts'
 import { durationOf, fail, flatColumnIn, isMember, placeIn, type Scope, sizeOf } from '../scope.ts'
 import { type ProcessorOptions, type StreamDefinition, timeColumn } from './stream.ts'
 
@@ -62,12 +63,12 @@ function broadcastOf(scope: Scope, what: string, how: ProcessorOptions, at: stri
     const place = `${what}, broadcast.${name}`
     if (!isMember(scope, relation, at, place)) return []
     const table = scope.relations.get(relation.$name)
-    if (table && (table.kind !== 'table' || table.source.kind !== 'http'))
+    if (table && (table.kind !== 'table' || !isLogged(table)))
       fail(
         scope,
         'MR_DEFINE_VALUE',
         at,
-        `${place}: "${relation.$name}" is no table that is fed over HTTP`,
+        `${place}: "${relation.$name}" is no table that is fed over HTTP or by a topic`,
         'give it from: http() and a key',
       )
     if (typeof how.onBroadcast?.[name] !== 'function')

@@ -10,6 +10,7 @@ import { printType, type Shape } from '../../schema/type.ts'
 import { checkColumnNames } from '../names.ts'
 import { checkOptions, columnIn, durationOf, fail, flatColumnIn, listOf, type Scope, warn } from '../scope.ts'
 import { commonOf, RELATION_OPTIONS, sentShapeOf } from './fields.ts'
+import { compileTopicSource, isTopic } from './topic.ts'
 
 export interface StreamDefinition extends Definition<'stream'> {
   readonly $shape: Fields
@@ -42,8 +43,15 @@ function collected(scope: Scope, definition: StreamDefinition, how: StreamHow<Fi
   const what = `stream "${definition.$name}"`
   checkOptions(scope, definition, how, [...RELATION_OPTIONS, 'from', 'key', 'time', 'lateness', 'maxSkew', 'dedupe', 'partitions'])
   const isEmitted = how.from?.$source === 'emitted'
-  if (!isEmitted && how.from?.$source !== 'http')
-    fail(scope, 'MR_DEFINE_VALUE', at, `${what}: a stream cannot read from this source`, 'write from: http() or emitted()')
+  const kafka = isTopic(how.from) ? compileTopicSource(scope, what, how.from, at) : undefined
+  if (!isEmitted && !kafka && how.from?.$source !== 'http')
+    fail(
+      scope,
+      'MR_DEFINE_VALUE',
+      at,
+      `${what}: a stream cannot read from this source`,
+      'write from: http(), a topic of kafka(), or emitted()',
+    )
   const emitter = isEmitted ? emitterOf(scope, definition) : undefined
   const maxSkewMs = durationOf(scope, at, `${what}, maxSkew`, how.maxSkew)
   const time = timeColumn(scope, what, shape, how.time, at)
@@ -64,7 +72,8 @@ function collected(scope: Scope, definition: StreamDefinition, how: StreamHow<Fi
   return {
     kind: 'stream',
     ...common,
-    source: isEmitted ? 'processor' : 'http',
+    source: isEmitted ? 'processor' : kafka ? 'kafka' : 'http',
+    ...(kafka ? { kafka } : {}),
     ...(emitter === undefined ? {} : { processor: emitter }),
     partitions,
     ...(key === undefined ? {} : { key }),

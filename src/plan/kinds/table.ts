@@ -10,6 +10,7 @@ import { checkOptions, columnIn, durationOf, fail, flatColumnIn, listOf, type Sc
 import { didYouMean } from '../suggest.ts'
 import { commonOf, RELATION_OPTIONS, sentShapeOf } from './fields.ts'
 import { checkSchedule } from './schedule.ts'
+import { compileTopicSource, isTopic } from './topic.ts'
 
 export interface TableDefinition extends Definition<'table'> {
   readonly $shape: Fields
@@ -48,10 +49,16 @@ export async function compileTable(scope: Scope, definition: TableDefinition): P
       `${what}: load "${load}" does not exist`,
       didYouMean(load, ['full', 'append', 'upsert'], 'choose full, append or upsert'),
     )
-  if (key.length === 0 && (load === 'upsert' || source.kind === 'http'))
+  if (key.length === 0 && (load === 'upsert' || source.kind === 'http' || source.kind === 'kafka'))
     fail(scope, 'MR_PLAN_KEY', at, `${what} is merged by key, but has none`, "add key: '<column>'")
-  if (source.kind === 'http' && load !== 'upsert')
-    fail(scope, 'MR_DEFINE_VALUE', at, `${what}: rows that arrive by HTTP are merged by key`, "remove load, or write load: 'upsert'")
+  if ((source.kind === 'http' || source.kind === 'kafka') && load !== 'upsert')
+    fail(
+      scope,
+      'MR_DEFINE_VALUE',
+      at,
+      `${what}: rows that arrive ${source.kind === 'http' ? 'by HTTP' : 'from a topic'} are merged by key`,
+      "remove load, or write load: 'upsert'",
+    )
   return { kind: 'table', ...commonOf(scope, definition, { ...how, load }, declared), key, source, load }
 }
 
@@ -77,8 +84,9 @@ export function keyColumns(scope: Scope, what: string, shape: Shape, names: read
 function sourceOf(scope: Scope, what: string, from: TableHow<Fields>['from'], shape: Shape, at: string): TableManifest['source'] {
   if (from === undefined) return { kind: 'none' }
   if (from.$source === 'http') return { kind: 'http' }
+  if (isTopic(from)) return { kind: 'kafka', ...compileTopicSource(scope, what, from, at) }
   if (from.$source === 'files') return filesOf(scope, what, from, shape, at)
-  fail(scope, 'MR_DEFINE_VALUE', at, `${what}: this is not a source`, 'write from: http() or files({ ... })')
+  fail(scope, 'MR_DEFINE_VALUE', at, `${what}: this is not a source`, 'write from: http(), files({ ... }) or a topic of kafka()')
   return { kind: 'none' }
 }
 

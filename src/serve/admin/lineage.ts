@@ -1,6 +1,6 @@
 // The console's lineage: sources, relations, processors, endpoints, dashboards, alerts and what feeds what.
-import type { Manifest, Relation } from '../../define/manifest.ts'
-import { storedShape } from '../../define/system-columns.ts'
+import type { Manifest, Relation, TableManifest } from '../../define/manifest.ts'
+import { storedShape, topicOf } from '../../define/system-columns.ts'
 import type { CheckRecord } from '../../quality/history.ts'
 import { printType } from '../../schema/type.ts'
 import { type Caller, isAllowed } from '../answer.ts'
@@ -21,7 +21,7 @@ const relationId = (name: string): string => `relation:${name}`
 function edgesOf(manifest: Manifest): Edge[] {
   const fromRelations = (inputs: readonly string[], to: string): Edge[] => inputs.map((input) => ({ from: relationId(input), to }))
   return [
-    ...manifest.relations.flatMap((relation) => sourceEdges(manifest, relation)),
+    ...manifest.relations.flatMap(sourceEdges),
     ...manifest.processors.flatMap((processor) => [{ from: relationId(processor.from), to: `processor:${processor.name}` }]),
     ...manifest.endpoints.flatMap((endpoint) => fromRelations(endpoint.inputs, `endpoint:${endpoint.name}`)),
     ...manifest.dashboards.flatMap((dashboard) =>
@@ -37,20 +37,28 @@ function alertInputs(manifest: Manifest, { when }: Manifest['alerts'][number]): 
   return when.kind === 'run' ? [when.asset] : []
 }
 
-function sourceEdges(manifest: Manifest, relation: Relation): Edge[] {
+function sourceEdges(relation: Relation): Edge[] {
   const to = relationId(relation.name)
   if (relation.kind === 'model') return relation.inputs.map((input) => ({ from: relationId(input), to }))
   if (relation.kind === 'stream' && relation.source === 'processor')
     return [{ from: `processor:${relation.processor ?? relation.name}`, to }]
-  const kind = relation.kind === 'table' ? relation.source.kind : 'http'
-  return kind === 'none' ? [] : [{ from: sourceId(relation, manifest), to }]
+  const kind = sourceKind(relation)
+  return kind === 'none' ? [] : [{ from: sourceId(relation), to }]
 }
 
 const makes = (processor: string, relation: Relation): boolean =>
   relation.kind === 'stream' && relation.source === 'processor' && (relation.processor ?? relation.name) === processor
 
-const sourceId = (relation: Relation, _manifest: Manifest): string =>
-  relation.kind === 'table' && relation.source.kind === 'files' ? `source:files ${relation.name}` : `source:http ${relation.name}`
+/** Of a relation that no processor or model makes. */
+const sourceKind = (relation: Exclude<Relation, { kind: 'model' }>): TableManifest['source']['kind'] =>
+  topicOf(relation) ? 'kafka' : relation.kind === 'table' ? relation.source.kind : 'http'
+
+const sourceId = (relation: Exclude<Relation, { kind: 'model' }>): string => `source:${sourceKind(relation)} ${relation.name}`
+
+function sourceNote(relation: Exclude<Relation, { kind: 'model' }>): string {
+  const topic = topicOf(relation)
+  return topic ? `topic ${topic.topic} of ${topic.connection.bus}` : sourceKind(relation) === 'files' ? 'files' : 'POST /streams'
+}
 
 export async function lineage(parts: AdminParts, caller: Caller, around?: { name: string; up: number; down: number }): Promise<Lineage> {
   const moment = await readMoment(parts)
@@ -100,15 +108,8 @@ function allNodes(parts: AdminParts, caller: Caller, moment: Moment, latest: rea
   })
   const sources = visible.flatMap((relation): LineageNode[] => {
     if (relation.kind === 'model' || (relation.kind === 'stream' && relation.source === 'processor')) return []
-    const source = relation.kind === 'table' ? relation.source.kind : 'http'
-    return source === 'none'
-      ? []
-      : [
-          {
-            ...plain('source', `${source} ${relation.name}`, source === 'files' ? 'files' : 'POST /streams', relation.at),
-            id: sourceId(relation, manifest),
-          },
-        ]
+    const source = sourceKind(relation)
+    return source === 'none' ? [] : [plain('source', `${source} ${relation.name}`, sourceNote(relation), relation.at)]
   })
   const open = (inputs: readonly string[]): boolean => inputs.every((input) => names.has(input))
   return [

@@ -9,7 +9,7 @@ import { summaries } from './relations.ts'
 import { runs } from './runs.ts'
 import { mayCount, mayName, mayQuote } from './shown.ts'
 import { totalConservation } from './streams.ts'
-import type { Attention, Overview, RelationSummary } from './types.ts'
+import type { Attention, FlowSummary, Overview, RelationSummary } from './types.ts'
 
 export async function overview(parts: AdminParts, caller: Caller): Promise<Overview> {
   const moment = await readMoment(parts)
@@ -17,11 +17,21 @@ export async function overview(parts: AdminParts, caller: Caller): Promise<Overv
   return {
     nowMs: moment.nowMs,
     relations,
+    flows: flowsOf(parts, caller),
     attention: attentionOf(parts, caller, relations, moment),
     runs: (await runs(parts, caller, { hours: '720', limit: '6' })).runs,
     conservation: totalConservation(parts, caller),
   }
 }
+
+/** What stops one may quote a row or a credential's name: only for those who see the relation as it is. */
+const flowsOf = (parts: AdminParts, caller: Caller): FlowSummary[] =>
+  parts
+    .flows()
+    .filter(({ relation }) => mayCount(parts, caller, relation))
+    .map((flow) =>
+      flow.stopped && !mayQuote(parts, caller, flow.relation) ? { ...flow, stopped: { ...flow.stopped, message: '', fix: null } } : flow,
+    )
 
 function attentionOf(parts: AdminParts, caller: Caller, relations: readonly RelationSummary[], moment: Moment): Attention[] {
   const assets = assetsOf(parts.manifest())
@@ -110,13 +120,27 @@ function attentionOf(parts: AdminParts, caller: Caller, relations: readonly Rela
       },
     ]
   })
+  const broken = flowsOf(parts, caller).flatMap(({ direction, name, relation, stopped: failure }): Attention[] => {
+    if (!failure) return []
+    return [
+      {
+        kind: 'flow',
+        severity: 'bad',
+        subject: name,
+        ...(direction === 'in' ? { relation } : {}),
+        sinceMs: failure.sinceMs,
+        detail: failure.message === '' ? failure.code : `${failure.code} ${failure.message}`,
+        holdsBack: direction === 'in' ? holds(relation) : [],
+      },
+    ]
+  })
   const rebuilt = relations.flatMap(({ name }): Attention[] => {
     const rebuild = moment.pipelines.find((pipeline) => pipeline.makes === name)?.rebuild
     if (!rebuild) return []
     const detail = `Computed again: ${progressOf(rebuild)}. It shows the rows of before until then.`
     return [{ kind: 'rebuild', severity: 'warn', subject: name, relation: name, sinceMs: moment.nowMs, detail, holdsBack: [] }]
   })
-  return [...failed, ...stopped, ...rejected, ...checks, ...late, ...rebuilt].sort((a, b) =>
+  return [...failed, ...stopped, ...broken, ...rejected, ...checks, ...late, ...rebuilt].sort((a, b) =>
     a.severity === b.severity ? 0 : a.severity === 'bad' ? -1 : 1,
   )
 }

@@ -8,6 +8,7 @@ import type { Lake } from '../../lake/open-lake.ts'
 import type { LakeTable } from '../../lake/types.ts'
 import type { Log } from '../../log/log.ts'
 import type { PipelineFigures } from '../../observe/figures.ts'
+import type { FlowFigures } from '../../observe/flows.ts'
 import type { SeriesStore } from '../../observe/series.ts'
 import type { RunHistory } from '../../orchestrate/history.ts'
 import type { Maintained } from '../../orchestrate/maintenance.ts'
@@ -75,6 +76,7 @@ export interface AdminParts {
   readonly series: SeriesStore
   readonly answerer: Answerer
   pipelines(): readonly PipelineFigures[]
+  flows(): readonly FlowFigures[]
   startRun(request: { assets: readonly string[]; checks: readonly string[]; full: boolean; by: string }): Promise<string | null>
   /**
    * A live model is computed again, beside what it shows, or chosen intervals of a model in a run of their own; a dry run only says

@@ -163,7 +163,7 @@ export interface Relations extends Clocked {
 
 /** Something that needs somebody now. */
 export interface Attention {
-  readonly kind: 'late' | 'run' | 'check' | 'rejected' | 'stopped' | 'rebuild'
+  readonly kind: 'late' | 'run' | 'check' | 'rejected' | 'stopped' | 'rebuild' | 'flow'
   readonly severity: 'bad' | 'warn'
   /** The relation, sink or job. */
   readonly subject: string
@@ -197,8 +197,24 @@ export interface Conservation {
   readonly unbalanced: readonly { readonly stream: string; readonly partition: number; readonly by: number }[]
 }
 
+/** A topic of Kafka that flows into a relation, or what a sink writes. */
+export interface FlowSummary {
+  readonly direction: 'in' | 'out'
+  /** Of the relation that is fed, or the sink. */
+  readonly name: string
+  readonly relation: string
+  readonly topic: string
+  /** What the project calls the cluster. */
+  readonly bus: string
+  /** In: messages that are not in the log yet; out: rows that are committed and not written. Null while it is not known. */
+  readonly lag: number | null
+  readonly stopped: { readonly code: string; readonly message: string; readonly fix: string | null; readonly sinceMs: number } | null
+}
+
 export interface Overview extends Clocked {
   readonly relations: readonly RelationSummary[]
+  /** Those of relations that the caller may count. */
+  readonly flows: readonly FlowSummary[]
   /** Worst first. */
   readonly attention: readonly Attention[]
   /** At most 6, newest first. */
@@ -379,7 +395,7 @@ export interface Lineage extends Clocked {
 
 export interface StreamSummary {
   readonly name: string
-  readonly source: 'http' | 'processor'
+  readonly source: 'http' | 'processor' | 'kafka'
   readonly doc: string | null
   readonly partitions: number
   readonly ratePerSecond: number | null

@@ -1,0 +1,167 @@
+// Messages of Protobuf as rows, by a .proto file of the project. The package protobufjs reads file and bytes. Columns are called as in
+// the file; a field that is not set is null where its presence is told, and the default of its type otherwise. Source: Protocol
+// Buffers language guide, "Field Presence"; JSON mapping for well-known types.
+import type { Field as ProtoField, Type as ProtoType } from 'protobufjs'
+import { MillraceError } from '../../core/errors.ts'
+import { optional } from '../../core/optional.ts'
+import { isoInstant } from '../../schema/calendar.ts'
+import type { Field, Type } from '../../schema/type.ts'
+import { type Decoder, Undecodable } from './decoder.ts'
+
+type Protobuf = typeof import('protobufjs')
+
+/** `path`: absolute. @throws MR_PACKAGE_MISSING; MR_KAFKA_SCHEMA when the file or the message is not there. */
+export async function protobufDecoder(path: string, message: string, fields: readonly Field[]): Promise<Decoder> {
+  const module = await optional<Protobuf & { readonly default?: Protobuf }>('protobufjs', 'messages of Protobuf')
+  const protobuf = module.default ?? module
+  let type: ProtoType
+  try {
+    const root = await new protobuf.Root().load(path, { keepCase: true })
+    type = root.lookupType(message)
+    root.resolveAll()
+  } catch (cause) {
+    throw new MillraceError('MR_KAFKA_SCHEMA', `the Protobuf message ${message} of ${path} cannot be used: ${(cause as Error).message}`, {
+      cause,
+      fix: 'correct the file, or the full name of the message',
+    })
+  }
+  const row: Type = { kind: 'struct', fields }
+  return {
+    line(value) {
+      let decoded: object
+      try {
+        decoded = type.decode(value)
+      } catch (cause) {
+        throw new Undecodable(`the message is not a ${message}: ${(cause as Error).message}`)
+      }
+      return writeMessage(type, decoded as Members, row)
+    },
+  }
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+function writeMessage(type: ProtoType, message: Members, column: Type | undefined): string {
+  const known = WELL_KNOWN[type.fullName]
+  if (known) return known(message, type)
+  const parts: string[] = []
+  for (const field of type.fieldsArray) {
+    const own = column?.kind === 'struct' ? column.fields.find(({ name }) => name === field.name) : undefined
+    if (column?.kind === 'struct' && !own) continue
+    const value = writeField(field, message, own?.type)
+    if (value !== null) parts.push(`${JSON.stringify(field.name)}:${value}`)
+  }
+  return `{${parts.join(',')}}`
+}
+
+/** Null for a field that is not set. */
+function writeField(field: ProtoField, message: Members, column: Type | undefined): string | null {
+  const isSet = Object.hasOwn(message, field.name)
+  const value = message[field.name]
+  if (field.map) {
+    const inner = column?.kind === 'map' ? column.value.type : undefined
+    const entries = Object.entries((value ?? {}) as object)
+    return `{${entries.map(([key, item]) => `${JSON.stringify(mapKey(field, key))}:${writeValue(field, item, inner)}`).join(',')}}`
+  }
+  if (field.repeated) {
+    const inner = column?.kind === 'list' ? column.element.type : undefined
+    return `[${((value ?? []) as unknown[]).map((item) => writeValue(field, item, inner)).join(',')}]`
+  }
+  // A message is there or not, whatever its file says of presence.
+  if (!isSet && (field.hasPresence || field.typeDefault === null)) return null
+  return writeValue(field, isSet ? value : field.typeDefault, column)
+}
+
+/** 64-bit keys of maps are eight bytes of text to the library. */
+function mapKey(field: ProtoField, key: string): string {
+  const { keyType } = field as ProtoField & { readonly keyType?: string }
+  if (!keyType || !/64$/.test(keyType) || key.length !== 8) return key
+  const bytes = Buffer.from(key, 'latin1')
+  const bits = bytes.readBigUInt64LE()
+  return String(keyType.startsWith('u') || keyType === 'fixed64' ? bits : BigInt.asIntN(64, bits))
+}
+
+function writeValue(field: ProtoField, value: unknown, column: Type | undefined): string {
+  const { resolvedType } = field
+  if (resolvedType && 'valuesById' in resolvedType) {
+    const name = resolvedType.valuesById[value as number]
+    return name === undefined ? String(value) : JSON.stringify(name)
+  }
+  if (resolvedType) return writeMessage(resolvedType as ProtoType, value as Members, column)
+  return writeScalar(field.type, value)
+}
+
+function writeScalar(type: string, value: unknown): string {
+  switch (type) {
+    case 'string':
+      return JSON.stringify(value)
+    case 'bytes':
+      return `"${Buffer.from(value as Uint8Array).toString('base64')}"`
+    case 'float':
+    case 'double':
+      return Number.isFinite(value) ? JSON.stringify(value) : `"${value}"`
+    default:
+      // Numbers, booleans, and 64-bit integers, which the library has as objects that print all digits.
+      return String(value)
+  }
+}
+
+type WriteKnown = (message: Members, type: ProtoType) => string
+
+const wrapper: WriteKnown = (message, type) => {
+  const field = type.fields['value']!
+  return writeScalar(field.type, Object.hasOwn(message, 'value') ? message['value'] : field.typeDefault)
+}
+
+const integer = (value: unknown): bigint => BigInt(String(value ?? 0))
+
+function timestamp(message: Members): string {
+  const nanos = integer(message['nanos'])
+  if (nanos % 1_000n !== 0n) throw new Undecodable(`the time has ${nanos} ns, more than microseconds`)
+  const micros = Number(integer(message['seconds']) * 1_000_000n + nanos / 1_000n)
+  if (!Number.isSafeInteger(micros)) throw new Undecodable(`the time ${message['seconds']} s is out of range`)
+  return `"${isoInstant(micros)}"`
+}
+
+/** Members of `google.protobuf.Value`: what JSON has. */
+function jsonValue(message: Members): string {
+  const [kind] = Object.keys(message)
+  const value = kind === undefined ? null : message[kind]
+  switch (kind) {
+    case 'struct_value':
+    case 'structValue':
+      return jsonStruct(value as Members)
+    case 'list_value':
+    case 'listValue':
+      return jsonList(value as Members)
+    case 'string_value':
+    case 'stringValue':
+    case 'number_value':
+    case 'numberValue':
+    case 'bool_value':
+    case 'boolValue':
+      return JSON.stringify(value)
+    default:
+      return 'null'
+  }
+}
+
+const jsonStruct = (message: Members): string =>
+  `{${Object.entries((message['fields'] ?? {}) as Record<string, Members>)
+    .map(([key, value]) => `${JSON.stringify(key)}:${jsonValue(value)}`)
+    .join(',')}}`
+
+const jsonList = (message: Members): string => `[${((message['values'] ?? []) as Members[]).map(jsonValue).join(',')}]`
+
+const WELL_KNOWN: Readonly<Record<string, WriteKnown>> = {
+  '.google.protobuf.Timestamp': timestamp,
+  '.google.protobuf.Struct': jsonStruct,
+  '.google.protobuf.Value': jsonValue,
+  '.google.protobuf.ListValue': jsonList,
+  ...Object.fromEntries(
+    ['Double', 'Float', 'Int64', 'UInt64', 'Int32', 'UInt32', 'Bool', 'String', 'Bytes'].map((name) => [
+      `.google.protobuf.${name}Value`,
+      wrapper,
+    ]),
+  ),
+}

@@ -1,0 +1,235 @@
+// Copies a topic of Kafka into the log, where a relation's own rows lie: each committed message once, after any number of crashes. How
+// far it is follows from what is durable: rows carry the offset of their message as emission number, which the log drops when it has
+// it, and the position in the control store is written after the rows are. It reads one round ahead of what is written, and no more.
+
+import type { Decoder } from '../../connectors/kafka/decoder.ts'
+import type { Clock } from '../../core/clock.ts'
+import { asMillraceError, type MillraceError } from '../../core/errors.ts'
+import type { KafkaSourceManifest } from '../../define/manifest.ts'
+import type { ClusterSettings } from '../../log/kafka/cluster.ts'
+import type { OpenTopic, TopicReader, TopicSlice } from '../../log/kafka/topic-reader.ts'
+import type { Append, Log } from '../../log/log.ts'
+import type { Catalog } from '../../store/catalog.ts'
+import type { Door } from '../collect.ts'
+import { type Positions, readOn } from './positions.ts'
+import { rowsOfMessages } from './rows-of-messages.ts'
+
+export interface CopyParts {
+  readonly clock: Clock
+  readonly log: Pick<Log, 'append'>
+  readonly catalog: Pick<Catalog, 'cursor' | 'commit'>
+  readonly cluster: () => ClusterSettings
+  readonly open: OpenTopic
+  readonly onEvent: (event: CopyEvent) => void
+}
+
+export interface CopySettings {
+  readonly door: Door
+  readonly source: KafkaSourceManifest
+  /** Group that Kafka's own tools see. */
+  readonly group: string
+  readonly decoder: () => Promise<Decoder>
+}
+
+export type CopyEvent =
+  | { readonly kind: 'copied'; readonly rows: number; readonly rejected: number; readonly bytes: number; readonly tookMs: number }
+  | { readonly kind: 'failed'; readonly error: MillraceError; readonly againMs: number }
+  | { readonly kind: 'recovered' }
+
+const ROUND_BYTES = 4 << 20
+const SAVE_MS = 1_000
+const TELL_MS = 5_000
+const LOOK_MS = 10_000
+const BACKOFF_MAX_MS = 10_000
+const FULL_WAIT_MS = 100
+
+export class TopicCopy {
+  readonly #parts: CopyParts
+  readonly #settings: CopySettings
+  readonly #stop = new AbortController()
+  #done: Promise<void> = Promise.resolve()
+  #positions: Positions | null = null
+  #savedMs = 0
+  #toldMs = 0
+  #isSaved = true
+  /** First offsets that are not committed, by partition. */
+  readonly #ends = new Map<number, number>()
+  #hasFailed = false
+
+  constructor(parts: CopyParts, settings: CopySettings) {
+    this.#parts = parts
+    this.#settings = settings
+  }
+
+  /** Messages that are committed and not in the log yet; null before the first answer. */
+  get lag(): number | null {
+    if (!this.#positions || this.#ends.size === 0) return null
+    const { next } = this.#positions
+    return [...this.#ends].reduce((sum, [partition, end]) => sum + Math.max(0, end - (next[partition] ?? 0)), 0)
+  }
+
+  start(): void {
+    this.#done = this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#done
+  }
+
+  async #run(): Promise<void> {
+    let againMs = 100
+    while (!this.#stop.signal.aborted) {
+      let reader: TopicReader | null = null
+      try {
+        const { source, group } = this.#settings
+        reader = await this.#parts.open({ cluster: this.#parts.cluster(), topic: source.topic, group })
+        await this.#copy(reader, () => {
+          againMs = 100
+        })
+      } catch (cause) {
+        if (this.#stop.signal.aborted) break
+        this.#hasFailed = true
+        this.#parts.onEvent({ kind: 'failed', error: asMillraceError(cause), againMs })
+        await reader?.close()
+        reader = null
+        await this.#sleep(againMs)
+        againMs = Math.min(BACKOFF_MAX_MS, againMs * 2)
+      } finally {
+        await this.#save().catch(() => {})
+        await reader?.close()
+      }
+    }
+  }
+
+  async #copy(reader: TopicReader, onProgress: () => void): Promise<void> {
+    const decoder = await this.#settings.decoder()
+    this.#positions = await this.#begin(reader)
+    let lookedMs = this.#parts.clock.monotonicMs()
+    let read = this.#next()
+    let ahead = reader.fetch(read, ROUND_BYTES)
+    while (!this.#stop.signal.aborted) {
+      const slices = await ahead
+      for (const { partition, next, end } of slices) {
+        read.set(partition, next)
+        this.#ends.set(partition, end)
+      }
+      const nowMs = this.#parts.clock.monotonicMs()
+      if (nowMs - lookedMs >= LOOK_MS) {
+        lookedMs = nowMs
+        await this.#look(reader)
+        read = new Map([...this.#next(), ...read])
+      }
+      ahead = reader.fetch(read, ROUND_BYTES)
+      ahead.catch(() => {}) // it is waited for after this round, or nobody cares any more
+      await this.#write(decoder, slices)
+      this.#tellRecovered()
+      onProgress()
+      if (!this.#isSaved && nowMs - this.#savedMs >= SAVE_MS) await this.#save()
+      if (nowMs - this.#toldMs >= TELL_MS) await this.#tell(reader)
+    }
+  }
+
+  #tellRecovered(): void {
+    if (!this.#hasFailed) return
+    this.#hasFailed = false
+    this.#parts.onEvent({ kind: 'recovered' })
+  }
+
+  #next(): Map<number, number> {
+    return new Map(this.#positions!.next.map((offset, partition) => [partition, offset]))
+  }
+
+  get #cursor(): string {
+    const { door, source } = this.#settings
+    return `kafka:${door.topic}:${source.connection.bus}/${source.topic}#${source.epoch}`
+  }
+
+  get #named() {
+    const { door, source } = this.#settings
+    return { relation: door.topic, topic: source.topic, epoch: source.epoch }
+  }
+
+  /** Where it is; the first time, where it starts, which is decided once and for all. */
+  async #begin(reader: TopicReader): Promise<Positions> {
+    const state = await reader.state()
+    for (const [partition, { end }] of state.partitions.entries()) this.#ends.set(partition, end)
+    if (this.#positions) return readOn(this.#named, this.#positions, state)
+    const text = await this.#parts.catalog.cursor(this.#cursor)
+    if (text !== null) return readOn(this.#named, JSON.parse(text) as Positions, state)
+    const { start } = this.#settings.source
+    const next =
+      typeof start === 'number'
+        ? await reader.offsetsAt(start)
+        : state.partitions.map((partition) => (start === 'latest' ? partition.end : partition.start))
+    this.#positions = { id: state.id, next }
+    this.#isSaved = false
+    await this.#save()
+    return this.#positions
+  }
+
+  /** Whether the topic is still what was read, and has more partitions. */
+  async #look(reader: TopicReader): Promise<void> {
+    this.#positions = readOn(this.#named, this.#positions!, await reader.state())
+  }
+
+  async #write(decoder: Decoder, slices: readonly TopicSlice[]): Promise<void> {
+    const startedMs = this.#parts.clock.monotonicMs()
+    const { door, source } = this.#settings
+    const { id, next } = this.#positions!
+    const parts: Append[] = []
+    let [rows, rejected, bytes] = [0, 0, 0]
+    for (const { partition, messages } of slices) {
+      if (messages.length === 0) continue
+      await decoder.prepare?.(messages.flatMap(({ value }) => (value ? [value] : [])))
+      const origin = { topic: source.topic, partition, pipeline: `kafka:${id}#${source.epoch}/${partition}` }
+      const made = rowsOfMessages(door, decoder, origin, messages)
+      parts.push(...made.parts)
+      rows += made.rows
+      rejected += made.rejected
+      for (const { value } of messages) bytes += value?.length ?? 0
+    }
+    if (parts.length > 0) {
+      await this.#append(parts)
+      this.#parts.onEvent({ kind: 'copied', rows, rejected, bytes, tookMs: this.#parts.clock.monotonicMs() - startedMs })
+    }
+    const moved = [...next]
+    for (const slice of slices) moved[slice.partition] = slice.next
+    if (moved.some((offset, partition) => offset !== next[partition])) this.#isSaved = false
+    this.#positions = { id, next: moved }
+  }
+
+  /** Waits while the log takes nothing: nothing more is fetched meanwhile. */
+  async #append(parts: readonly Append[]): Promise<void> {
+    for (let waitMs = FULL_WAIT_MS; ; waitMs = Math.min(BACKOFF_MAX_MS, waitMs * 2)) {
+      try {
+        await this.#parts.log.append(this.#settings.door.topic, parts)
+        return
+      } catch (error) {
+        if (this.#stop.signal.aborted || !isWorthWaiting(asMillraceError(error))) throw error
+        if (waitMs === BACKOFF_MAX_MS) throw error
+        await this.#sleep(waitMs)
+      }
+    }
+  }
+
+  async #save(): Promise<void> {
+    if (this.#isSaved || !this.#positions) return
+    const positions = this.#positions
+    const cursors = [{ name: this.#cursor, value: JSON.stringify(positions) }]
+    await this.#parts.catalog.commit({ tables: [], cursors, nowMs: this.#parts.clock.nowMs() })
+    this.#savedMs = this.#parts.clock.monotonicMs()
+    this.#isSaved = positions === this.#positions
+  }
+
+  async #tell(reader: TopicReader): Promise<void> {
+    this.#toldMs = this.#parts.clock.monotonicMs()
+    await reader.tell(this.#next()).catch(() => {})
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return this.#parts.clock.sleep(ms, this.#stop.signal).catch(() => {})
+  }
+}
+
+const isWorthWaiting = ({ code }: MillraceError): boolean => code === 'MR_LOG_BUSY' || code === 'MR_LOG_FULL'

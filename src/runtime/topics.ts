@@ -1,0 +1,181 @@
+// What a project has to do with Kafka, put together: copies of topics into the log, and sinks. Nothing of it is loaded, and no
+// package asked for, by a project that names no topic.
+import { resolve } from 'node:path'
+import { avroDecoder } from '../connectors/kafka/decode-avro.ts'
+import { protobufDecoder } from '../connectors/kafka/decode-protobuf.ts'
+import { type Decoder, jsonDecoder } from '../connectors/kafka/decoder.ts'
+import { avroEncoder } from '../connectors/kafka/encode-avro.ts'
+import { type RegistrySettings, SchemaRegistry } from '../connectors/kafka/schema-registry.ts'
+import type { MillraceError } from '../core/errors.ts'
+import type { FormatManifest, KafkaConnection, KafkaSourceManifest, Relation, SinkManifest } from '../define/manifest.ts'
+import { partitionKeyIndex } from '../define/partition-key.ts'
+import { storedShape, topicOf } from '../define/system-columns.ts'
+import type { Door } from '../ingest/collect.ts'
+import { TopicCopy } from '../ingest/kafka/copy-topic.ts'
+import type { ClusterSettings } from '../log/kafka/cluster.ts'
+import { openTopic } from '../log/kafka/topic-reader.ts'
+import { openWriter } from '../log/kafka/topic-writer.ts'
+import { Flow } from '../observe/flows.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { compileScanner } from '../schema/scan/scanner.ts'
+import type { Shape } from '../schema/type.ts'
+import { type FeedEvent, SinkFeed } from '../transform/sink/feed.ts'
+import type { EncodeValue } from '../transform/sink/messages-of-page.ts'
+import { partitionsOf } from './deploy.ts'
+import type { NodeOptions } from './node-options.ts'
+import type { NodeStorage } from './open-storage.ts'
+import { resolveText } from './settings.ts'
+
+export interface TopicsParts {
+  readonly options: Pick<NodeOptions, 'clock' | 'manifest' | 'variables' | 'directory'>
+  readonly storage: Pick<NodeStorage, 'log' | 'catalog' | 'engine' | 'lake'>
+  readonly metrics: Pick<Metrics, 'collected' | 'written'>
+  /** Commits what a live relation holds. */
+  readonly flush: (relation: string) => Promise<void>
+  /** A flow failed; it is tried again after so many milliseconds. */
+  readonly onFailed: (flow: Flow, error: MillraceError, againMs: number) => void
+  readonly onRecovered: (flow: Flow) => void
+}
+
+export interface Topics {
+  readonly flows: readonly Flow[]
+  /** Sinks hold what they read from expiry when it resolves. */
+  start(): Promise<void>
+  /** A relation has a new snapshot. */
+  committed(relation: string): void
+  stop(): Promise<void>
+}
+
+export function openTopics(parts: TopicsParts): Topics {
+  const copies = parts.options.manifest.relations.flatMap((relation) => {
+    const source = topicOf(relation)
+    return source ? [copyOf(parts, relation, source)] : []
+  })
+  const feeds = (parts.options.manifest.sinks ?? []).map((sink) => feedOf(parts, sink))
+  return {
+    flows: [...copies, ...feeds].map(({ flow }) => flow),
+    async start() {
+      for (const { copy } of copies) copy.start()
+      await Promise.all(feeds.map(({ feed }) => feed.start()))
+    },
+    committed(relation) {
+      for (const { feed, flow } of feeds) if (flow.figures.relation === relation) feed.committed()
+    },
+    async stop() {
+      await Promise.all([...copies.map(({ copy }) => copy.stop()), ...feeds.map(({ feed }) => feed.stop())])
+    },
+  }
+}
+
+function copyOf(parts: TopicsParts, relation: Relation, source: KafkaSourceManifest): { readonly copy: TopicCopy; readonly flow: Flow } {
+  const { clock, manifest, variables } = parts.options
+  const { name } = relation
+  const flow = new Flow(clock, { direction: 'in', name, relation: name, bus: source.connection.bus, topic: source.topic })
+  const copy = new TopicCopy(
+    {
+      clock,
+      log: parts.storage.log,
+      catalog: parts.storage.catalog,
+      // What a definition refers to may be missing in this environment: that stops the source and nothing else.
+      cluster: () => clusterOf(variables, source.connection),
+      open: openTopic,
+      onEvent: (event) => {
+        if (event.kind === 'copied') parts.metrics.collected(name, event.rows, event.rejected, event.bytes, event.tookMs)
+        else tell(parts, flow, event)
+      },
+    },
+    {
+      door: doorOf(relation),
+      source,
+      group: `millrace.${manifest.project}.${name}`,
+      decoder: () => decoderOf(parts.options, source.format, relation.shape),
+    },
+  )
+  flow.measure(() => copy.lag)
+  return { copy, flow }
+}
+
+function feedOf(parts: TopicsParts, sink: SinkManifest): { readonly feed: SinkFeed; readonly flow: Flow } {
+  const { clock, manifest, variables } = parts.options
+  const { engine, lake, catalog } = parts.storage
+  const { name, from, to } = sink
+  const relation = manifest.relations.find((candidate) => candidate.name === from)!
+  const flow = new Flow(clock, { direction: 'out', name, relation: from, bus: to.connection.bus, topic: to.topic })
+  const feed = new SinkFeed(
+    {
+      clock,
+      engine,
+      lake,
+      catalog,
+      cluster: () => clusterOf(variables, to.connection),
+      open: openWriter,
+      encode: () => encoderOf(variables, sink),
+      flush: () => parts.flush(from),
+      onEvent: (event) => {
+        if (event.kind === 'written') parts.metrics.written(name, event.messages)
+        else tell(parts, flow, event)
+      },
+    },
+    { sink, stored: storedShape(relation), unique: uniqueOf(relation), name: `millrace.${manifest.project}.${name}` },
+  )
+  flow.measure(() => feed.lag)
+  return { feed, flow }
+}
+
+/** Columns of which one row has each value. */
+const uniqueOf = (relation: Relation): readonly string[] =>
+  relation.kind === 'stream' || (relation.kind === 'table' && relation.load === 'append') ? [] : relation.key
+
+function tell(parts: TopicsParts, flow: Flow, event: Extract<FeedEvent, { kind: 'failed' | 'recovered' }>): void {
+  if (event.kind === 'recovered') {
+    flow.recovered()
+    parts.onRecovered(flow)
+    return
+  }
+  flow.failed(event.error)
+  parts.onFailed(flow, event.error, event.againMs)
+}
+
+function doorOf(relation: Relation): Door {
+  const scanner = compileScanner(relation.shape)
+  return { topic: relation.name, partitions: partitionsOf(relation), keyIndex: partitionKeyIndex(relation), scanner }
+}
+
+export function clusterOf(variables: NodeOptions['variables'], { bus, brokers, sasl, tls }: KafkaConnection): ClusterSettings {
+  const text = (value: Parameters<typeof resolveText>[1]): string => resolveText(variables, value)
+  return {
+    bus,
+    brokers: text(brokers)
+      .split(',')
+      .map((address) => address.trim()),
+    ...(sasl ? { sasl: { mechanism: sasl.mechanism, username: text(sasl.username), password: text(sasl.password) } } : {}),
+    ...(tls ? { tls: Object.fromEntries(Object.entries(tls).map(([name, value]) => [name, text(value)])) } : {}),
+  }
+}
+
+/** Files of schemas are relative to the project. */
+async function decoderOf({ directory, variables }: TopicsParts['options'], format: FormatManifest, { fields }: Shape): Promise<Decoder> {
+  switch (format.kind) {
+    case 'json':
+      return jsonDecoder
+    case 'avro':
+      return avroDecoder({ ...(format.schema === undefined ? {} : { schema: format.schema }), ...registryOf(variables, format) }, fields)
+    case 'protobuf':
+      return protobufDecoder(resolve(directory, format.proto), format.message, fields)
+  }
+}
+
+function registryOf(
+  variables: NodeOptions['variables'],
+  { registry }: Extract<FormatManifest, { kind: 'avro' }>,
+): { readonly registry?: SchemaRegistry } {
+  if (!registry) return {}
+  const settings = Object.fromEntries(Object.entries(registry).map(([name, value]) => [name, resolveText(variables, value)]))
+  return { registry: new SchemaRegistry(settings as unknown as RegistrySettings) }
+}
+
+async function encoderOf(variables: NodeOptions['variables'], { name, shape, to }: SinkManifest): Promise<EncodeValue> {
+  if (to.format.kind !== 'avro') return (json) => json
+  const { registry } = registryOf(variables, to.format)
+  return avroEncoder({ name, shape, ...(registry ? { registry: { client: registry, subject: `${to.topic}-value` } } : {}) })
+}

@@ -1,0 +1,93 @@
+// What the tests of topics share: a real broker, producers of it, and projects over it.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { Admin, Producer } from '@platformatic/kafka'
+import { type KafkaServer, startKafka } from '../../scripts/servers/kafka.ts'
+import type { TestServer } from '../server/server.ts'
+
+/** Undefined where none can be had: the test is skipped then, with the reason. */
+export async function brokerFor(t: TestContext, settings: Readonly<Record<string, string>> = {}): Promise<KafkaServer | undefined> {
+  const server = await startKafka(settings)
+  if ('missing' in server) {
+    if (process.env['CI'] === 'true' && process.env['MILLRACE_TEST_ALL'] === '1') throw new Error(server.missing)
+    t.skip(server.missing)
+    return undefined
+  }
+  t.after(() => server.stop())
+  return server
+}
+
+export interface Sent {
+  readonly topic: string
+  readonly partition?: number
+  readonly key?: string
+  readonly value: string | Buffer | null
+}
+
+const recordOf = ({ topic, partition, key, value }: Sent) => ({
+  topic,
+  ...(partition === undefined ? {} : { partition }),
+  ...(key === undefined ? {} : { key: Buffer.from(key) }),
+  ...(value === null ? {} : { value: Buffer.from(value) }),
+})
+
+export class Bus {
+  readonly admin: Admin
+  readonly #brokers: string
+  readonly #producers = new Map<string, Producer>()
+
+  constructor(t: TestContext, brokers: string) {
+    this.#brokers = brokers
+    this.admin = new Admin({ clientId: 'test', bootstrapBrokers: [brokers], retries: 20, retryDelay: 300 })
+    t.after(() => this.close())
+  }
+
+  async make(topic: string, partitions: number, configs: Readonly<Record<string, string>> = {}): Promise<void> {
+    const list = Object.entries(configs).map(([name, value]) => ({ name, value }))
+    await this.admin.createTopics({ topics: [topic], partitions, replicas: 1, configs: list })
+  }
+
+  async send(sent: readonly Sent[]): Promise<void> {
+    await this.#producer('').send({ acks: -1, messages: sent.map(recordOf) })
+  }
+
+  /** In a transaction, which is committed or not. */
+  async sendAs(name: string, sent: readonly Sent[], isCommitted: boolean): Promise<void> {
+    const transaction = await this.#producer(name).beginTransaction({ producerId: -1n, producerEpoch: -1 })
+    await transaction.send({ acks: -1, messages: sent.map(recordOf) })
+    await (isCommitted ? transaction.commit() : transaction.abort())
+  }
+
+  #producer(name: string): Producer {
+    const options = { clientId: 'test', bootstrapBrokers: [this.#brokers], idempotent: true, retries: 60, retryDelay: 500 }
+    const known = this.#producers.get(name) ?? new Producer(name === '' ? options : { ...options, transactionalId: name })
+    this.#producers.set(name, known)
+    return known
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.admin.close(), ...[...this.#producers.values()].map((producer) => producer.close(true))])
+  }
+}
+
+/** A project of one file in a directory. */
+export function projectIn(directory: string, source: string): string {
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(join(directory, 'millrace.ts'), source)
+  return directory
+}
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Asks until the answer is as it should be, or a minute has passed; the last answer. */
+export async function until<T>(ask: () => Promise<T>, is: (answer: T) => boolean, seconds = 60): Promise<T> {
+  for (let waited = 0; ; waited += 200) {
+    const answer = await ask()
+    if (is(answer) || waited >= seconds * 1_000) return answer
+    await sleep(200)
+  }
+}
+
+export const countOf = async (server: TestServer, relation: string): Promise<number> =>
+  Number((await server.sql(`SELECT count(*) FROM ${relation}`))[0]![0])
