@@ -3,7 +3,7 @@
 // far while new rows come in; one goes when it is retired and no reader holds it.
 import type { ColumnBatch } from '../schema/batch.ts'
 import { toDuckType } from '../schema/duckdb.ts'
-import type { Shape, Type } from '../schema/type.ts'
+import type { Field, Shape, Type } from '../schema/type.ts'
 import type { Engine, Session } from './duckdb.ts'
 import { appendBatch, appendRows, ingestTypes } from './ingest.ts'
 import { quoteName } from './sql-text.ts'
@@ -13,7 +13,14 @@ export interface TailSpec {
   readonly shape: Shape
   /** Latest row of a key wins; empty = every row is kept. */
   readonly key: readonly string[]
+  /** Rows can go by their key: batches have the column `GONE` last, which says of which keys nothing but the key is left. */
+  readonly canLose?: boolean
 }
+
+/** Marks what stands in a tail for a key whose row has gone: it hides older rows, and is none itself. */
+export const GONE: Field = { name: '#gone', type: { kind: 'boolean' }, optional: false }
+
+const shapeIn = ({ shape, canLose }: TailSpec): Shape => (canLose ? { fields: [...shape.fields, GONE] } : shape)
 
 let generations = 0
 
@@ -22,6 +29,8 @@ export class Generation {
   readonly id = generations++
   /** SELECT of its rows with the types of the relation. */
   readonly sql: string
+  /** SELECT of the keys whose older rows it hides; absent: those of its rows. */
+  readonly keys?: string
   readonly table: string
   readonly #drop: () => void
   #holds = 0
@@ -34,7 +43,9 @@ export class Generation {
 
   constructor(spec: TailSpec, drop: (table: string) => void) {
     this.table = `${spec.name}#${this.id}`
-    this.sql = typedSql(spec.shape, this.table)
+    const rows = typedSql(spec.shape, this.table)
+    this.sql = spec.canLose ? `${rows} WHERE NOT ${quoteName(GONE.name)}` : rows
+    if (spec.canLose) this.keys = typedSql({ fields: spec.shape.fields.filter(({ name }) => spec.key.includes(name)) }, this.table)
     this.#drop = () => drop(this.table)
   }
 
@@ -143,7 +154,7 @@ export class HotTail {
     const match = key.map((column) => `t.${column} = n.${column}`).join(' AND ')
     // Two trips to the engine: each costs a turn of a thread, and a live model does this all the time.
     try {
-      await this.#session.run(`BEGIN; ${createSql(this.#spec.shape, incoming)}`)
+      await this.#session.run(`BEGIN; ${createSql(shapeIn(this.#spec), incoming)}`)
       await appendRows(this.#session.connection, 'tail', incoming, batch)
       await this.#session.run(
         [
@@ -197,7 +208,7 @@ async function createGeneration(spec: TailSpec, session: Session, drops: Session
     // It can fail only when the engine is closed, and then the table is gone.
     drops.run(`DROP TABLE IF EXISTS ${tableName(table)}`).catch(() => {})
   })
-  await session.run(createSql(spec.shape, generation.table))
+  await session.run(createSql(shapeIn(spec), generation.table))
   return generation
 }
 

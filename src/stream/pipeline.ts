@@ -46,6 +46,9 @@ export class Pipeline {
   /** And nothing has told since that it goes on. */
   #hasFailed = false
   #flushAsked: (() => void)[] = []
+  /** By input, as far as what was read has been taken in. */
+  #applied: number[] = []
+  #appliedAsked: (() => void)[] = []
   #wake: (() => void) | null = null
   #done: Promise<void> = Promise.resolve()
   readonly #openHistory: OpenHistory | null
@@ -154,6 +157,26 @@ export class Pipeline {
     }
   }
 
+  /**
+   * Takes in everything that is durable now: a sink that makes tables shows it. Resolves early when the pipeline stops. Answers in which
+   * of its lives: in the next one it begins again at what is committed, and shows less for a while.
+   */
+  async catchUp(): Promise<string> {
+    const target = this.#ends()
+    while (!this.#stop.signal.aborted && target.some((end, index) => (this.#applied[index] ?? 0) < end)) {
+      await new Promise<void>((resolve) => {
+        this.#appliedAsked.push(resolve)
+        this.#wake?.()
+      })
+    }
+    return this.#generation
+  }
+
+  /** See `catchUp`. */
+  get life(): string {
+    return this.#generation
+  }
+
   /** How far a rebuild is; null while none is under way. */
   get rebuild(): Rebuild | null {
     if (this.#mustStartAnew) return { historyRows: 0, leftInLog: null }
@@ -204,7 +227,8 @@ export class Pipeline {
       }
     }
     await this.#flushing
-    for (const asked of [this.#flushAsked, this.#rebuildAsked, this.#rebuilding]) for (const resolve of asked.splice(0)) resolve()
+    for (const asked of [this.#flushAsked, this.#appliedAsked, this.#rebuildAsked, this.#rebuilding])
+      for (const resolve of asked.splice(0)) resolve()
   }
 
   async #recover(): Promise<void> {
@@ -227,6 +251,7 @@ export class Pipeline {
     }
     await this.#sink.restore(state?.sink ?? null)
     this.#flushed = this.#inputs.map(({ topic, partition }) => progress.offsets.find(isOf(topic, partition))?.next ?? 0)
+    this.#applied = this.#positions
     this.#lastCutMs = clock.monotonicMs()
     this.#caughtUpAt = this.#ends()
     this.#idleWatch?.reset()
@@ -304,7 +329,7 @@ export class Pipeline {
     const behindMs = clock.nowMs() - this.#readMs
     const wanted = new AbortController()
     this.#wake = () => wanted.abort()
-    if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0)
+    if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length + this.#appliedAsked.length === 0)
       await (this.#sink.isPrompt ? breathe(clock, round, wanted.signal) : rest(clock, intakeMs, { ...round, behindMs }, wanted.signal))
     this.#wake = null
   }
@@ -324,6 +349,8 @@ export class Pipeline {
     this.#readMs = delivery.appendMs.at(-1) ?? this.#parts.clock.nowMs()
     await this.#lookups.before(input, delivery, (table) => this.#read(table))
     await this.#sink.apply(delivery)
+    this.#applied[this.#inputs.indexOf(input)] = delivery.next
+    for (const resolve of this.#appliedAsked.splice(0)) resolve()
     const lag = this.#parts.log.range(topic, partition).end - delivery.next
     this.#parts.onEvent({ kind: 'applied', pipeline: this.settings.name, partition, delivery, lag })
     return true
