@@ -8,7 +8,7 @@ import { assert, MillraceError } from '../core/errors.ts'
 import type { DataKey, KeyRing } from '../objects/seal/key-ring.ts'
 import { hideIdempotency } from './batch-seal.ts'
 import { loadCrc32c } from './crc32c.ts'
-import type { Append, Appended, Log, LogBatch, PartitionRange, TopicStats } from './log.ts'
+import type { Append, Appended, Log, LogBatch, PartitionEnd, PartitionRange, TopicStats } from './log.ts'
 import { Partition } from './partition.ts'
 import { recoverPartition } from './recovery.ts'
 import type { LogEvent, LogSettings } from './settings.ts'
@@ -71,6 +71,7 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
 interface Call {
   readonly parts: readonly Append[]
   readonly partitions: readonly Partition[]
+  readonly ifEnds: readonly (readonly [Partition, end: number])[]
   readonly bytes: number
   readonly resolve: (appended: readonly Appended[]) => void
   readonly reject: (error: unknown) => void
@@ -167,15 +168,16 @@ class EmbeddedLog implements Log {
     return !this.#isFull && [...this.#topics.values()].every((partitions) => partitions.every((partition) => !partition.isClosed))
   }
 
-  append(topic: string, given: readonly Append[]): Promise<readonly Appended[]> {
+  append(topic: string, given: readonly Append[], ends: readonly PartitionEnd[] = []): Promise<readonly Appended[]> {
     return new Promise((resolve, reject) => {
       const hiding = this.#hiding.get(topic)
       const parts = hiding ? given.map((part) => hideIdempotency(part, hiding)) : given
       const partitions = parts.map((part) => this.#partition(topic, part.partition))
+      const ifEnds = ends.map(({ partition, end }) => [this.#partition(topic, partition), end] as const)
       const bytes = parts.reduce((sum, part) => sum + part.payload.byteLength, 0)
       this.#admit(topic, parts, bytes)
       this.#pendingBytes += bytes
-      this.#waiting.push({ parts, partitions, bytes, resolve, reject })
+      this.#waiting.push({ parts, partitions, ifEnds, bytes, resolve, reject })
       this.#start()
     })
   }
@@ -261,6 +263,7 @@ class EmbeddedLog implements Log {
   #place(call: Call, stages: Map<Partition, Stage>): Placed | undefined {
     try {
       const staged = call.partitions.map((partition) => stageOf(partition, stages))
+      for (const [partition, end] of call.ifEnds) refuseMoved(partition, end, stages.get(partition))
       for (let number = 0; number < staged.length; number++) staged[number]!.verify(call.parts[number]!)
       return { call, placements: staged.map((stage, number) => stage.place(call.parts[number]!)) }
     } catch (error) {
@@ -354,6 +357,15 @@ function stageOf(partition: Partition, stages: Map<Partition, Stage>): Stage {
     stages.set(partition, stage)
   }
   return stage
+}
+
+/** @throws MR_LOG_MOVED when the partition, with what this group has for it so far, ends elsewhere. */
+function refuseMoved(partition: Partition, wanted: number, stage: Stage | undefined): void {
+  const end = partition.range.end + (stage?.count ?? 0)
+  if (end === wanted) return
+  throw new MillraceError('MR_LOG_MOVED', `partition ${partition.number} of ${partition.topic} ends at ${end}, not at ${wanted} any more`, {
+    fix: 'look at what came and try again',
+  })
 }
 
 function settle({ call, placements }: Placed, failures: ReadonlyMap<Partition, unknown>): void {

@@ -2,10 +2,10 @@
 // a partition is a sequence of records numbered from 0; a record is one line of NDJSON. PROTOCOL rules 1 to 5.
 
 /**
- * Rows that the door accepted, rows that it rejected (raw bytes and reason as JSON), a pipeline's decisions, or keys of a table whose
- * rows are gone (rows of JSON with at least the key).
+ * Rows that the door accepted, rows that it rejected (raw bytes and reason as JSON), a pipeline's decisions, keys of a table whose
+ * rows are gone (rows of JSON with at least the key), or such keys and rows together, which are one change (`changes.ts`).
  */
-export type RecordKind = 'rows' | 'rejects' | 'control' | 'deletes'
+export type RecordKind = 'rows' | 'rejects' | 'control' | 'deletes' | 'changes'
 
 export interface Append {
   readonly partition: number
@@ -60,6 +60,12 @@ export interface PartitionRange {
   readonly end: number
 }
 
+export interface PartitionEnd {
+  readonly partition: number
+  /** Next offset to be written. */
+  readonly end: number
+}
+
 export interface TopicStats {
   readonly topic: string
   readonly partitions: readonly (PartitionRange & {
@@ -87,8 +93,10 @@ export interface Log {
    * @throws MR_LOG_BUSY above the limit of pending bytes; MR_LOG_FULL without space, and the log goes on when there is
    *   room again; MR_LOG_IO after a failed sync, which closes the partition; MR_INGEST_IDEMPOTENCY for a key that was
    *   used with another hash.
+   * With `ifEnds`, where each partition that it lists must end: decided as the parts get their offsets, so nothing can come
+   * between. @throws MR_LOG_MOVED when one ends elsewhere; then nothing is written.
    */
-  append(topic: string, parts: readonly Append[]): Promise<readonly Appended[]>
+  append(topic: string, parts: readonly Append[], ifEnds?: readonly PartitionEnd[]): Promise<readonly Appended[]>
   /** Whole batches, from the one that holds `from`, at most `maxBytes` of payload but at least one batch; empty at the end. */
   read(topic: string, partition: number, from: number, maxBytes: number): Promise<readonly LogBatch[]>
   range(topic: string, partition: number): PartitionRange

@@ -21,6 +21,7 @@ import { Live } from '../stream/live.ts'
 import { Materialize } from '../stream/materialize.ts'
 import type { ProcessorHost } from '../stream/processor/host.ts'
 import type { StreamEvent } from '../stream/stream-event.ts'
+import { makeChanger } from './change-by-sql.ts'
 import { type Closer, closeAll, within } from './closers.ts'
 import { secretOf, takeDataDirectory } from './data-directory.ts'
 import { diskScratch } from './disk-scratch.ts'
@@ -82,7 +83,8 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   const { store, log, warehouse, engine, catalog, lake, parser, relations } = storage
   const history = storeHistory(store)
   const checks = storeCheckHistory(store, clock, systemRandom)
-  const access = await openAccess(options, storage, directory, { history, checks, metrics }, closers)
+  const change = makeChanger({ clock, log, parser, relations, settings, manifest: () => manifest, pipelineOf: (name) => pipelineOf(name)! })
+  const access = await openAccess(options, storage, directory, { history, checks, metrics, change }, closers)
   const { audit, tokens, answerer } = access
   const settle = async (model: string): Promise<number | null> => {
     const pipeline = pipelines.find(({ makes, sink }) => makes === model && sink instanceof Live)?.pipeline
