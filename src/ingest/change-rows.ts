@@ -10,7 +10,7 @@ import { type Door, rowParts } from './collect.ts'
 import { type ChangeCounts, type ChangeRules, type CollectedChanges, collectChanges } from './collect-changes.ts'
 
 export interface ChangePorts {
-  readonly log: Pick<Log, 'append' | 'range'>
+  readonly log: Pick<Log, 'append' | 'hold' | 'range'>
   /** Resolves when what the log has of the relation so far is shown; answers what changes when less is shown again. */
   catchUp(): Promise<string>
   readonly life: () => string
@@ -35,7 +35,10 @@ export interface Changed extends ChangeCounts {
 }
 
 /** Others may write to the table while a statement is computed, so many times. */
-const TRY_MAX = 20
+const TRY_MAX = 8
+/** After so many tries they wait, but not longer than this. */
+const PATIENT_TRIES = 2
+const HOLD_MS = 2_000
 
 /**
  * Answers when the change is durable and shown.
@@ -44,6 +47,7 @@ const TRY_MAX = 20
 export async function changeRows(ports: ChangePorts, { door, select, rules, isDryRun }: Change): Promise<Changed> {
   const isKeyed = rules.table.key.length > 0
   for (let attempt = 1; attempt <= TRY_MAX; attempt++) {
+    using _held = await holding(ports, door, isKeyed && attempt > PATIENT_TRIES)
     const { end } = ports.log.range(door.topic, 0)
     const life = await ports.catchUp()
     const snapshot = ports.snapshot()
@@ -59,6 +63,11 @@ export async function changeRows(ports: ChangePorts, { door, select, rules, isDr
   throw new MillraceError('MR_SQL_CONFLICT', `others wrote to ${door.topic} each of the ${TRY_MAX} times that the statement was computed`, {
     fix: 'try again, or change fewer rows at once, which is faster',
   })
+}
+
+async function holding({ log }: ChangePorts, { topic }: Door, isHeld: boolean): Promise<Disposable> {
+  const release = isHeld ? await log.hold(topic, HOLD_MS) : () => {}
+  return { [Symbol.dispose]: release }
 }
 
 function nullIfMoved(cause: unknown): readonly Appended[] | null {

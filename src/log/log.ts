@@ -97,6 +97,11 @@ export interface Log {
    * between. @throws MR_LOG_MOVED when one ends elsewhere; then nothing is written.
    */
   append(topic: string, parts: readonly Append[], ifEnds?: readonly PartitionEnd[]): Promise<readonly Appended[]>
+  /**
+   * Lets appends to the topic wait, but for those with `ifEnds`: whoever computes what to append gets to do it once. Resolves when
+   * none is under way any more, with what lets them go on; that happens by itself after `limitMs`.
+   */
+  hold(topic: string, limitMs: number): Promise<() => void>
   /** Whole batches, from the one that holds `from`, at most `maxBytes` of payload but at least one batch; empty at the end. */
   read(topic: string, partition: number, from: number, maxBytes: number): Promise<readonly LogBatch[]>
   range(topic: string, partition: number): PartitionRange

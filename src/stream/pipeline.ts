@@ -3,6 +3,7 @@
 // again from the commit. PROTOCOL rules 10 to 17.
 import { asMillraceError } from '../core/errors.ts'
 import { uuidV7 } from '../core/random.ts'
+import { CatchUp } from './catch-up.ts'
 import { commitCut, type PipelineState } from './commit-cut.ts'
 import { IdleWatch } from './idle.ts'
 import { Lookups } from './lookups.ts'
@@ -46,9 +47,7 @@ export class Pipeline {
   /** And nothing has told since that it goes on. */
   #hasFailed = false
   #flushAsked: (() => void)[] = []
-  /** By input, as far as what was read has been taken in. */
-  #applied: number[] = []
-  #appliedAsked: (() => void)[] = []
+  readonly #catchUp = new CatchUp()
   #wake: (() => void) | null = null
   #done: Promise<void> = Promise.resolve()
   readonly #openHistory: OpenHistory | null
@@ -162,13 +161,11 @@ export class Pipeline {
    * of its lives: in the next one it begins again at what is committed, and shows less for a while.
    */
   async catchUp(): Promise<string> {
-    const target = this.#ends()
-    while (!this.#stop.signal.aborted && target.some((end, index) => (this.#applied[index] ?? 0) < end)) {
-      await new Promise<void>((resolve) => {
-        this.#appliedAsked.push(resolve)
-        this.#wake?.()
-      })
-    }
+    await this.#catchUp.until(
+      this.#ends(),
+      () => this.#stop.signal.aborted,
+      () => this.#wake?.(),
+    )
     return this.#generation
   }
 
@@ -227,8 +224,8 @@ export class Pipeline {
       }
     }
     await this.#flushing
-    for (const asked of [this.#flushAsked, this.#appliedAsked, this.#rebuildAsked, this.#rebuilding])
-      for (const resolve of asked.splice(0)) resolve()
+    for (const asked of [this.#flushAsked, this.#rebuildAsked, this.#rebuilding]) for (const resolve of asked.splice(0)) resolve()
+    this.#catchUp.endWaits()
   }
 
   async #recover(): Promise<void> {
@@ -251,7 +248,7 @@ export class Pipeline {
     }
     await this.#sink.restore(state?.sink ?? null)
     this.#flushed = this.#inputs.map(({ topic, partition }) => progress.offsets.find(isOf(topic, partition))?.next ?? 0)
-    this.#applied = this.#positions
+    this.#catchUp.restore(this.#positions)
     this.#lastCutMs = clock.monotonicMs()
     this.#caughtUpAt = this.#ends()
     this.#idleWatch?.reset()
@@ -329,7 +326,7 @@ export class Pipeline {
     const behindMs = clock.nowMs() - this.#readMs
     const wanted = new AbortController()
     this.#wake = () => wanted.abort()
-    if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length + this.#appliedAsked.length === 0)
+    if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0 && !this.#catchUp.isAsked)
       await (this.#sink.isPrompt ? breathe(clock, round, wanted.signal) : rest(clock, intakeMs, { ...round, behindMs }, wanted.signal))
     this.#wake = null
   }
@@ -349,8 +346,7 @@ export class Pipeline {
     this.#readMs = delivery.appendMs.at(-1) ?? this.#parts.clock.nowMs()
     await this.#lookups.before(input, delivery, (table) => this.#read(table))
     await this.#sink.apply(delivery)
-    this.#applied[this.#inputs.indexOf(input)] = delivery.next
-    for (const resolve of this.#appliedAsked.splice(0)) resolve()
+    this.#catchUp.took(this.#inputs.indexOf(input), delivery.next)
     const lag = this.#parts.log.range(topic, partition).end - delivery.next
     this.#parts.onEvent({ kind: 'applied', pipeline: this.settings.name, partition, delivery, lag })
     return true

@@ -20,6 +20,7 @@ export class LogModel {
   readonly #fixed: Map<number, string>[] = []
   /** The same from id to offset. */
   readonly #offsets: Map<string, number>[] = []
+  readonly #refused = new Set<string>()
   readonly #emitted = new Map<string, number>()
   #starts: number[] = []
   acknowledgements = 0
@@ -40,11 +41,19 @@ export class LogModel {
     this.acknowledgements++
   }
 
+  /** Its records are nowhere, now and forever. */
+  refused(part: Append): void {
+    for (const id of idsOf(part.payload)) this.#refused.add(id)
+  }
+
   /** A batch that a reader got. */
   seen(batch: LogBatch): void {
     const ids = idsOf(batch.payload)
     assert.equal(ids.length, batch.count, 'a batch has as many lines as it says')
-    for (const [at, id] of ids.entries()) this.#fix(batch.partition, batch.baseOffset + at, id, 'was read at')
+    for (const [at, id] of ids.entries()) {
+      assert.ok(!this.#refused.has(id), `${id} was refused and is there`)
+      this.#fix(batch.partition, batch.baseOffset + at, id, 'was read at')
+    }
   }
 
   #fix(partition: number, offset: number, id: string, how: string): void {
