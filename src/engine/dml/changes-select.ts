@@ -116,9 +116,8 @@ class Writer {
     this.#checkConflictColumns(statement)
     if (statement.sources.length === 0) this.#branch('insert', this.#all(null), '')
     for (const source of statement.sources) {
-      const { columns, values } = await this.#insertValues(statement, source)
-      const names = columns.map(quoteName).join(', ')
-      this.#branch('insert', values, ` FROM (${source.query}) AS ${quoteName(SOURCE)}${columns.length === 0 ? '' : `(${names})`}`)
+      const { values, from } = await this.#insertValues(statement, source)
+      this.#branch('insert', values, ` FROM ${from}`)
     }
     return this.#finish({ onConflict, mayRepeat: false })
   }
@@ -169,11 +168,11 @@ class Writer {
   async upsert(statement: InsertStatement, { set, where }: { set: readonly Assignment[]; where: string | null }): Promise<MergePlan> {
     this.#checkConflictColumns(statement)
     const [source] = statement.sources
-    if (statement.sources.length !== 1 || !source || source.defaults.length > 0)
+    if (statement.sources.length !== 1 || !source || (source.kind === 'values' && source.defaults.length > 0))
       throw new MillraceError('MR_SQL_STATEMENT', 'DEFAULT is not supported among VALUES with ON CONFLICT DO UPDATE', {
         fix: 'leave such columns out of the list of columns',
       })
-    const { columns, values } = await this.#insertValues(statement, source)
+    const { values, from } = await this.#insertValues(statement, source)
     const unset = this.#table.key.find((column) => values.get(column) === undefined)
     if (unset !== undefined)
       throw new MillraceError('MR_SQL_STATEMENT', `INSERT gives no value for ${unset}, a column of the key`, {
@@ -184,10 +183,9 @@ class Writer {
       return `CAST(${typeof value === 'string' ? `(${value})` : defaultOf(field)} AS ${toDuckType(field.type)}) AS ${quoteName(field.name)}`
     })
     const inserted: Values = new Map([...values].map(([name, value]) => [name, value === null ? null : `excluded.${quoteName(name)}`]))
-    const names = columns.map(quoteName).join(', ')
     return {
       alias: 'excluded',
-      source: `SELECT ${excluded.join(', ')}, row_number() OVER () AS ${quoteName(ROW)} FROM (${source.query}) AS ${quoteName(SOURCE)}(${names})`,
+      source: `SELECT ${excluded.join(', ')}, row_number() OVER () AS ${quoteName(ROW)} FROM ${from}`,
       on: this.#table.key.map((column) => `${this.#column(column)} = excluded.${quoteName(column)}`).join(' AND '),
       whens: [
         { when: { when: 'matched', condition: where, action: { kind: 'update', set } }, values: this.#assigned(set) },
@@ -212,7 +210,7 @@ class Writer {
       const { kind } = when.action
       const before = whens.slice(0, index).filter((other) => other.when.when === when.when)
       const own = when.condition === null ? [] : [`(${when.condition})`]
-      const isFirst = [...before.map((other) => `(${other.when.condition ?? 'true'}) IS NOT TRUE`), ...own]
+      const isFirst = [...before.map((other) => `NOT coalesce((${other.when.condition ?? 'true'}), false)`), ...own]
       const where = kind === 'nothing' ? [...isFirst, 'false'] : isFirst
       const branch = kind === 'insert values' ? 'insert' : kind === 'nothing' ? 'error' : kind
       this.#branch(branch, values, `${from[when.when]}${where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`}`)
@@ -220,25 +218,28 @@ class Writer {
     return this.#finish({ onConflict: 'error', mayRepeat: true }, ctes)
   }
 
-  /** The columns of a source, by names that its rows have in FROM, and what becomes of each. */
-  async #insertValues(statement: InsertStatement, source: Source): Promise<{ columns: string[]; values: Values }> {
+  /** A source in FROM, and what becomes of each column. */
+  async #insertValues(statement: InsertStatement, source: Source): Promise<{ from: string; values: Values }> {
     const found =
-      source.width === undefined || statement.byName
-        ? await this.#describe.columns(`${withOf(statement.ctes)}SELECT * FROM (${source.query}) AS ${quoteName(SOURCE)}`)
-        : []
-    const width = source.width ?? found.length
-    const listed = statement.byName ? found : (statement.columns ?? this.#table.shape.fields.map(({ name }) => name))
+      source.kind === 'values'
+        ? null
+        : await this.#describe.columns(`${withOf(statement.ctes)}SELECT * FROM (${source.query}) AS ${quoteName(SOURCE)}`)
+    if (statement.byName && !found)
+      throw new MillraceError('MR_SQL_STATEMENT', 'VALUES have no names', { fix: 'write INSERT INTO t BY NAME SELECT ... AS a' })
+    const listed = statement.byName ? found! : (statement.columns ?? this.#table.shape.fields.map(({ name }) => name))
     const targets = listed.map((name) => this.#field(name))
-    const given = targets.filter((_, index) => !source.defaults.includes(index))
-    if (width !== given.length) throw wrongCount(this.#table, width + source.defaults.length, targets.length)
     const twice = targets.find((field, index) => targets.indexOf(field) < index)
     if (twice) throw new MillraceError('MR_SQL_SYNTAX', `the column ${twice.name} stands twice in the list`, { fix: 'name it once' })
+    const defaults = source.kind === 'values' ? source.defaults : []
+    const given = targets.filter((_, index) => !defaults.includes(index))
+    for (const width of source.kind === 'values' ? source.rows.map((row) => row.length) : [found!.length])
+      if (width !== given.length || defaults.some((index) => index >= targets.length))
+        throw wrongCount(this.#table, width + defaults.length, targets.length)
     const columns = given.map((_, index) => `v${index}`)
-    const values = new Map(
-      given.map((field, index): [string, string | null] => [field.name, `${quoteName(SOURCE)}.${quoteName(columns[index]!)}`]),
-    )
-    for (const { name } of this.#table.shape.fields) if (!values.has(name)) values.set(name, null)
-    return { columns, values }
+    const values = new Map(this.#table.shape.fields.map(({ name }): [string, string | null] => [name, null]))
+    for (const [index, { name }] of given.entries()) values.set(name, `${quoteName(SOURCE)}.${columns[index]!}`)
+    const query = source.kind === 'values' ? valuesOf(source.rows, given) : source.query
+    return { from: `(${query}) AS ${quoteName(SOURCE)}${columns.length === 0 ? '' : `(${columns.join(', ')})`}`, values }
   }
 
   #checkConflictColumns({ conflictColumns }: InsertStatement): void {
@@ -320,6 +321,16 @@ class Writer {
 function defaultOf({ default: text, type }: Field): string {
   if (text === undefined) return 'NULL'
   return type.kind === 'binary' ? `from_base64(${quoteText(text)})` : quoteText(text)
+}
+
+/** Each value has the type of its column, whatever the others of the column are written as. */
+function valuesOf(rows: readonly (readonly string[])[], fields: readonly Field[]): string {
+  // Rows without any value: one of defaults each.
+  const row = (values: readonly string[]): string =>
+    values.length === 0
+      ? '(NULL)'
+      : `(${values.map((value, index) => `CAST((${value}) AS ${toDuckType(fields[index]!.type)})`).join(', ')})`
+  return `VALUES ${rows.map(row).join(', ')}`
 }
 
 const withOf = (ctes: string): string => (ctes === '' ? '' : `${ctes} `)

@@ -113,7 +113,7 @@ class Reader {
     while (this.#peek() && !this.#is('RETURNING') && !(this.#is('ON') && isWord(this.#tokens[this.#at + 1], 'CONFLICT'))) this.#at++
     const query = this.#tokens.slice(start, this.#at)
     if (query.length === 0) this.#fail('is where a query or VALUES should be')
-    return readValues(query) ?? [{ query: textOf(query), defaults: [] }]
+    return readValues(query) ?? [{ kind: 'query', query: textOf(query) }]
   }
 
   #readConflict(): Pick<InsertStatement, 'onConflict' | 'conflictColumns'> {

@@ -9,15 +9,11 @@ export function readValues(tokens: readonly Token[]): readonly Source[] | undefi
   const rows = readRows(tokens.slice(1))
   if (!rows) return undefined
   const groups = Map.groupBy(rows, (row) => defaultsOf(row).join())
-  return [...groups.values()].map((group) => {
-    const defaults = defaultsOf(group[0]!)
-    const texts = group.map((row) => {
-      const given = row.filter((value) => !isDefault(value))
-      // Rows without any value: one of defaults each.
-      return given.length === 0 ? '(NULL)' : `(${given.map((value) => textOf(value)).join(', ')})`
-    })
-    return { query: `VALUES ${texts.join(', ')}`, width: group[0]!.length - defaults.length, defaults }
-  })
+  return [...groups.values()].map((group) => ({
+    kind: 'values',
+    rows: group.map((row) => row.filter((value) => !isDefault(value)).map(textOf)),
+    defaults: defaultsOf(group[0]!),
+  }))
 }
 
 const isDefault = (value: readonly Token[]): boolean =>

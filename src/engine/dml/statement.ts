@@ -15,14 +15,16 @@ export interface Assignment {
   readonly value: string | null
 }
 
-/** Rows for INSERT: a query, or rows of VALUES that leave the same columns to their defaults. */
-export interface Source {
-  readonly query: string
-  /** Of VALUES: how many values each row has, those that are DEFAULT left out. */
-  readonly width?: number
-  /** Positions of the columns that are DEFAULT. */
-  readonly defaults: readonly number[]
-}
+/** Rows for INSERT: a query, or rows of expressions that leave the same columns to their defaults. */
+export type Source =
+  | { readonly kind: 'query'; readonly query: string }
+  | {
+      readonly kind: 'values'
+      /** Without those that are DEFAULT. */
+      readonly rows: readonly (readonly string[])[]
+      /** Positions of the columns that are DEFAULT. */
+      readonly defaults: readonly number[]
+    }
 
 export type WhenAction =
   | { readonly kind: 'update'; readonly set: readonly Assignment[] | 'by name' }
