@@ -106,7 +106,9 @@ class Statements {
       const then = this.#pick(['DO NOTHING', `(id) DO NOTHING`, `(id) DO UPDATE SET ${this.#set(2, 'excluded.')}`])
       const ids = then.includes('UPDATE') ? [...new Set(this.#ids(count))] : this.#ids(count)
       const where = then.includes('UPDATE') && this.#random.next() < 0.5 ? ` WHERE stock.id > 10` : ''
-      return `INSERT INTO stock (${list}) VALUES ${this.#rows(columns, ids.length, ids)} ON CONFLICT ${then}${where}`
+      // DuckDB does not look at nulls of rows that it leaves out; PostgreSQL does, and so do we.
+      const rows = this.#rows(columns, ids.length, ids).replaceAll(/\bNULL\b/g, "'1'")
+      return `INSERT INTO stock (${list}) VALUES ${rows} ON CONFLICT ${then}${where}`
     }
     if (kind === 4)
       return `INSERT INTO stock BY NAME SELECT id + ${this.#pick([1, 20, 100])} AS id, name, n + 1 AS n FROM stock WHERE ${this.#condition('')}`
