@@ -21,6 +21,7 @@ export class LogModel {
   /** The same from id to offset. */
   readonly #offsets: Map<string, number>[] = []
   readonly #refused = new Set<string>()
+  readonly #sent: { readonly partition: number; readonly ids: readonly string[] }[] = []
   readonly #emitted = new Map<string, number>()
   #starts: number[] = []
   acknowledgements = 0
@@ -39,6 +40,11 @@ export class LogModel {
       if (part.emission) this.#note(partition, part.emission.pipeline, part.emission.first + part.count - 1)
     })
     this.acknowledgements++
+  }
+
+  /** A part is there as a whole or not at all, whether it was acknowledged or not. */
+  sent(parts: readonly Append[]): void {
+    for (const part of parts) if (!part.emission) this.#sent.push({ partition: part.partition, ids: idsOf(part.payload) })
   }
 
   /** Its records are nowhere, now and forever. */
@@ -103,6 +109,14 @@ export class LogModel {
     }
     assert.equal(new Set(found.values()).size, found.size, 'no record stands twice')
     this.#checkFixed(partition, start, found)
+    const there = new Set(found.values())
+    for (const part of this.#sent) {
+      if (part.partition !== partition || !there.has(part.ids[0]!)) continue
+      assert.ok(
+        part.ids.every((id) => there.has(id)),
+        `of ${part.ids.join(', ')} some are there and some are not`,
+      )
+    }
     for (const pipeline of pipelines) this.#checkEmissions(log, partition, pipeline, [...found.values()])
   }
 

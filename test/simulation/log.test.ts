@@ -121,6 +121,7 @@ class Run {
 
   /** Sends; a failure leaves it open whether it was written, so what has a key is sent again later. */
   async #send(log: Log, parts: readonly Append[]): Promise<void> {
+    this.#model.sent(parts)
     try {
       const atMs = this.#clock.nowMs()
       this.#model.acknowledge(parts, await log.append(TOPIC, parts))
@@ -137,6 +138,7 @@ class Run {
     const parts = this.#parts({})
     const { partition } = parts[0]!
     const { end } = log.range(TOPIC, partition)
+    this.#model.sent(parts)
     if (integer(this.#random, 2) === 0) await this.#clock.advance(integer(this.#random, 50))
     try {
       const appended = await log.append(TOPIC, parts, [{ partition, end }])

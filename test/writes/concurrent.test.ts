@@ -61,6 +61,30 @@ test(`${CLIENTS} clients add ${ROUNDS} times each, beside writers that never res
   assert.ok(posted > CLIENTS * ROUNDS, `${posted} rows were posted meanwhile`)
 })
 
+test('a row that was posted is never overwritten by a statement that did not see it', async () => {
+  await write('INSERT INTO counters VALUES (3, 0)')
+  let isDone = false
+  let added = 0
+  const adders = many(3, async () => {
+    for (; !isDone; added++) await write('UPDATE counters SET n = n + 1 WHERE id = 3')
+  })
+  for (let n = 1; n <= ROUNDS * 4; n++) {
+    const answer = await server.post('/streams/counters', JSON.stringify({ id: 3, n: n * 100_000 }), JSON_BODY)
+    assert.equal(answer.status, 202)
+    await server.sql('SELECT 1')
+    const shown = await server.sql(`SELECT n FROM counters WHERE id = 3 AND _offset > ${offsetOf(await answer.json())}`)
+    // Shown or not yet; then it is the posted row or one that was made of it.
+    for (const [value] of shown) assert.ok(Number(value) >= n * 100_000, `${value} after ${n * 100_000} was posted`)
+  }
+  isDone = true
+  await adders
+  const [[last]] = (await server.sql('SELECT n FROM counters WHERE id = 3')) as [[number]]
+  assert.ok(last >= ROUNDS * 4 * 100_000 && last < ROUNDS * 4 * 100_000 + added, String(last))
+  assert.ok(added > 10, `${added} times`)
+})
+
+const offsetOf = (answer: unknown): number => (answer as { offsets: { first: number }[] }).offsets[0]!.first
+
 test('a reader sees all of a statement or nothing of it, also when rows get other keys', async () => {
   await write(`MERGE INTO counters c USING (SELECT i + 10 AS id, 100 AS n FROM range(20) r(i)) s ON c.id = s.id
     WHEN NOT MATCHED THEN INSERT * WHEN NOT MATCHED BY SOURCE THEN DELETE`)
