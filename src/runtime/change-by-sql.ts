@@ -6,6 +6,7 @@ import type { Manifest } from '../define/manifest.ts'
 import { partitionKeyIndex } from '../define/partition-key.ts'
 import type { Node, SqlParser } from '../engine/ast.ts'
 import { changesSelect, type Describe } from '../engine/dml/changes-select.ts'
+import { parametersOf } from '../engine/dml/read-statement.ts'
 import type { WriteStatement } from '../engine/dml/statement.ts'
 import { tokensOf } from '../engine/dml/tokens.ts'
 import type { RelationStore } from '../engine/relations.ts'
@@ -58,6 +59,7 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
     let relation = statement.target.name
     try {
       mustBeCurrent(question)
+      mustBeUsed(statement, question.params)
       const manifest = parts.manifest()
       const owner = changeable(manifest, caller, statement.target, statement.kind === 'insert')
       const { name, shape } = owner
@@ -116,10 +118,17 @@ const describing = (parser: SqlParser, question: Question, { ask }: ChangeAsk): 
   },
 })
 
-/** Those that the text has, by name: a part of a statement has not all of them. */
+const named = (params: Params): [string, unknown][] =>
+  Array.isArray(params) ? params.map((value, index) => [String(index + 1), value]) : Object.entries(params)
+
+/** Those that the text has: a part of a statement has not all of them. */
 function paramsIn(text: string, params: Params | undefined): Params | undefined {
   if (params === undefined) return undefined
-  const used = new Set(tokensOf(text).flatMap((token) => (token.kind === 'parameter' ? [token.text.slice(1)] : [])))
-  const named = Array.isArray(params) ? params.map((value, index) => [String(index + 1), value] as const) : Object.entries(params)
-  return Object.fromEntries(named.filter(([name]) => used.has(name)))
+  const used = parametersOf(tokensOf(text))
+  return Object.fromEntries(named(params).filter(([name]) => used.has(name)))
+}
+
+function mustBeUsed({ parameters }: WriteStatement, params: Params | undefined): void {
+  const extra = named(params ?? []).find(([name]) => !parameters.has(name))
+  if (extra) throw new MillraceError('MR_SQL_PARAMETER', `the SQL has no parameter $${extra[0]}`, { fix: 'send only those that it uses' })
 }

@@ -45,6 +45,10 @@ function numbered(tokens: readonly Token[]): Token[] {
   return tokens.map((token) => (token.kind === 'parameter' && token.text === '?' ? { ...token, text: `$${++count}` } : token))
 }
 
+/** Names of the parameters among tokens. */
+export const parametersOf = (tokens: readonly Token[]): ReadonlySet<string> =>
+  new Set(tokens.flatMap(({ kind, text }) => (kind === 'parameter' ? [text.slice(1)] : [])))
+
 function oneStatement(tokens: readonly Token[]): readonly Token[] {
   const end = tokens.findIndex((token) => token.kind === 'mark' && token.text === ';')
   if (end >= 0 && tokens.slice(end).some((token) => token.text !== ';'))
@@ -56,6 +60,8 @@ function oneStatement(tokens: readonly Token[]): readonly Token[] {
     })
   return end >= 0 ? tokens.slice(0, end) : tokens
 }
+
+type Read = Pick<WriteStatement, 'ctes' | 'parameters'>
 
 class Reader {
   readonly #text: string
@@ -72,7 +78,7 @@ class Reader {
 
   read(): WriteStatement {
     const ctes = this.#verb === 0 ? '' : textOf(this.#tokens.slice(0, this.#verb))
-    const statement = this.#readVerb(ctes)
+    const statement = this.#readVerb({ ctes, parameters: parametersOf(this.#tokens) })
     if (this.#is('RETURNING'))
       throw new MillraceError('MR_SQL_STATEMENT', 'RETURNING is not supported', {
         fix: `leave it out: the answer counts the rows; then SELECT from ${statement.target.name}`,
@@ -81,17 +87,17 @@ class Reader {
     return statement
   }
 
-  #readVerb(ctes: string): WriteStatement {
+  #readVerb(common: Read): WriteStatement {
     const verb = this.#next()!.text.toUpperCase()
-    if (verb === 'INSERT') return this.#readInsert(ctes)
-    if (verb === 'UPDATE') return this.#readUpdate(ctes)
-    if (verb === 'DELETE') return this.#readDelete(ctes)
-    if (verb === 'MERGE') return this.#readMerge(ctes)
+    if (verb === 'INSERT') return this.#readInsert(common)
+    if (verb === 'UPDATE') return this.#readUpdate(common)
+    if (verb === 'DELETE') return this.#readDelete(common)
+    if (verb === 'MERGE') return this.#readMerge(common)
     this.#take('TABLE')
-    return { kind: 'delete', ctes, target: this.#readTarget(), using: null, where: null }
+    return { kind: 'delete', ...common, target: this.#readTarget(), using: null, where: null }
   }
 
-  #readInsert(ctes: string): InsertStatement {
+  #readInsert(common: Read): InsertStatement {
     const policy = this.#take('OR')
       ? this.#take('REPLACE')
         ? 'replace'
@@ -105,7 +111,7 @@ class Reader {
     const byName = this.#take('BY') && (this.#take('NAME') || this.#after('POSITION', false))
     const sources = this.#take('DEFAULT') ? this.#after('VALUES', []) : this.#readSources()
     const conflict = this.#take('ON') ? this.#readConflict() : { onConflict: policy, conflictColumns: null }
-    return { kind: 'insert', ctes, target, columns, byName, sources, ...conflict } as InsertStatement
+    return { kind: 'insert', ...common, target, columns, byName, sources, ...conflict } as InsertStatement
   }
 
   #readSources(): readonly Source[] {
@@ -132,24 +138,24 @@ class Reader {
     return { onConflict: { set, where }, conflictColumns }
   }
 
-  #readUpdate(ctes: string): UpdateStatement {
+  #readUpdate(common: Read): UpdateStatement {
     const target = this.#readTarget('SET')
     this.#must('SET')
     const set = this.#readAssignments('FROM', 'WHERE', 'RETURNING')
     const from = this.#take('FROM') ? this.#expression('WHERE', 'RETURNING') : null
     const where = this.#take('WHERE') ? this.#expression('RETURNING') : null
-    return { kind: 'update', ctes, target, set, from, where }
+    return { kind: 'update', ...common, target, set, from, where }
   }
 
-  #readDelete(ctes: string): DeleteStatement {
+  #readDelete(common: Read): DeleteStatement {
     this.#must('FROM')
     const target = this.#readTarget('USING', 'WHERE', 'RETURNING')
     const using = this.#take('USING') ? this.#expression('WHERE', 'RETURNING') : null
     const where = this.#take('WHERE') ? this.#expression('RETURNING') : null
-    return { kind: 'delete', ctes, target, using, where }
+    return { kind: 'delete', ...common, target, using, where }
   }
 
-  #readMerge(ctes: string): MergeStatement {
+  #readMerge(common: Read): MergeStatement {
     this.#must('INTO')
     const target = this.#readTarget('USING')
     this.#must('USING')
@@ -158,7 +164,7 @@ class Reader {
     const whens: When[] = []
     while (this.#take('WHEN')) whens.push(this.#readWhen())
     if (whens.length === 0) this.#fail('is where WHEN MATCHED or WHEN NOT MATCHED should be')
-    return { kind: 'merge', ctes, target, source, on, whens }
+    return { kind: 'merge', ...common, target, source, on, whens }
   }
 
   #readOn(): string {

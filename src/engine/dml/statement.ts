@@ -43,6 +43,8 @@ interface Common {
   readonly target: Target
   /** `WITH ...`, or empty. */
   readonly ctes: string
+  /** Names of its parameters; those that have none are numbered from 1. */
+  readonly parameters: ReadonlySet<string>
 }
 
 export interface InsertStatement extends Common {
