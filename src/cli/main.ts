@@ -116,13 +116,18 @@ function build(): Command {
   define(
     program,
     'query <sql>',
-    'asks a question',
-    ['query "SELECT * FROM daily_revenue LIMIT 5"', 'query "FROM orders" --as analyst --attr country=France --format csv'],
+    'asks a question, or changes rows of a table',
+    [
+      'query "SELECT * FROM daily_revenue LIMIT 5"',
+      'query "FROM orders" --as analyst --attr country=France --format csv',
+      `query "UPDATE stock SET amount = amount - 1 WHERE product = 'a'" --dry-run`,
+    ],
     async () => (await import('./query.ts')).query,
   )
     .option('--as <role>', 'ask as this role')
     .option('--attr <name=value>', 'attribute of the role', (value: string, all: string[]) => [...all, value], [] as string[])
     .option('--format <format>', 'table, json or csv', 'table')
+    .option('--dry-run', 'of a statement that changes rows: say how many, and change nothing')
   define(
     program,
     'status',

@@ -1,5 +1,6 @@
-// `millrace query`: asks the running server, as the administrator or as a role.
+// `millrace query`: asks the running server, as the administrator or as a role, or has it change rows.
 import { MillraceError } from '../core/errors.ts'
+import { readWrite } from '../engine/dml/read-statement.ts'
 import { type CommandOptions, dataOf } from './options.ts'
 import { openOutput, paint, printTable } from './output.ts'
 import { mustConnect } from './remote.ts'
@@ -8,6 +9,16 @@ interface QueryOptions extends CommandOptions {
   readonly as?: string
   readonly attr: readonly string[]
   readonly format: string
+  readonly dryRun?: boolean
+}
+
+interface Written {
+  readonly relation: string
+  readonly inserted: number
+  readonly updated: number
+  readonly deleted: number
+  readonly dryRun?: boolean
+  readonly durationMs: number
 }
 
 interface Answer {
@@ -39,13 +50,19 @@ export async function query([sql]: string[], options: QueryOptions): Promise<num
   const headers: Record<string, string> = options.as
     ? { 'millrace-as': options.as, 'millrace-as-attributes': JSON.stringify(attributes) }
     : {}
-  if (format === 'csv') {
+  const question = { sql, ...(options.dryRun ? { dryRun: true } : {}) }
+  if (format === 'csv' && !readWrite(sql ?? '')) {
     process.stdout.write(await remote.text('/sql', { sql }, { ...headers, accept: 'text/csv' }))
     return 0
   }
-  const answer = (await remote.post('/sql', { sql }, { ...headers, accept: 'application/json' })) as Answer
+  const answer = (await remote.post('/sql', question, { ...headers, accept: 'application/json' })) as Answer | Written
   if (format === 'json') {
     process.stdout.write(`${JSON.stringify(answer)}\n`)
+    return 0
+  }
+  if ('inserted' in answer) {
+    if (format === 'csv') process.stdout.write(`inserted,updated,deleted\r\n${answer.inserted},${answer.updated},${answer.deleted}\r\n`)
+    else output.line(printWritten(answer))
     return 0
   }
   output.line(
@@ -62,4 +79,11 @@ export async function query([sql]: string[], options: QueryOptions): Promise<num
   if (answer.policy?.masked.length) notes.push(`masked: ${answer.policy.masked.join(', ')}`)
   output.line(paint('dim', notes.join(', ')))
   return 0
+}
+
+/** `2 rows inserted, 1 row updated`, of what happened; `0 rows changed`. */
+function printWritten({ inserted, updated, deleted, dryRun, durationMs }: Written): string {
+  const done = Object.entries({ inserted, updated, deleted }).filter(([, count]) => count > 0)
+  const rows = done.map(([verb, count]) => `${count} ${count === 1 ? 'row' : 'rows'} ${dryRun ? `would be ${verb}` : verb}`)
+  return `${rows.length > 0 ? rows.join(', ') : '0 rows changed'} ${paint('dim', `${Math.round(durationMs)} ms`)}`
 }

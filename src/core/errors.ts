@@ -60,6 +60,7 @@ export const ERRORS = {
   MR_LOG_FULL: entry('There is no space left for the log', 507, true),
   MR_LOG_UNKNOWN: entry('The topic or partition does not exist', 404),
   MR_LOG_RANGE: entry('An offset is outside the log', 416),
+  MR_LOG_MOVED: entry('The log has more than an append relies on', 409, true),
   MR_LOG_BUSY: entry('The log takes no more at the moment', 429, true),
 
   // lake, store
@@ -113,8 +114,12 @@ export const ERRORS = {
   MR_SQL_SYNTAX: entry('The SQL is not valid', 400),
   MR_SQL_UNKNOWN: entry('A relation, column or function does not exist', 400),
   MR_SQL_TYPE: entry('The types of an expression do not fit', 400),
-  MR_SQL_STATEMENT: entry('Only one SELECT is allowed', 400),
+  MR_SQL_STATEMENT: entry('A statement, or this form of it, is not possible here', 400),
   MR_SQL_FORBIDDEN: entry('A function, clause or object may not be used here', 403),
+  MR_SQL_KEY: entry('A statement would give two rows one key, or change one row twice', 409),
+  MR_SQL_ROW: entry('A statement would write a row that the table refuses; nothing was written', 422),
+  MR_SQL_ROWS: entry('A statement changes more rows than it may at once', 413),
+  MR_SQL_CONFLICT: entry('Others wrote to the table for as long as a statement was tried', 409, true),
   MR_SQL_PARAMETER: entry('A parameter is missing or of the wrong type', 400),
   MR_SQL_RUNTIME: entry('The query failed while running', 400),
   MR_SQL_TIMEOUT: entry('The query ran longer than it may', 408),

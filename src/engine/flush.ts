@@ -11,6 +11,8 @@ export interface FlushParts {
   readonly table: LakeTable
   /** SELECT of the rows to flush. */
   readonly source: string
+  /** SELECT of the keys of all rows that go or are replaced; absent: those of the rows. */
+  readonly keys?: string
 }
 
 export function flushAppend({ engine, lake, table, source }: FlushParts): Promise<TableChange> {
@@ -21,8 +23,8 @@ export function flushAppend({ engine, lake, table, source }: FlushParts): Promis
 }
 
 /** @throws MR_LAKE_CONFLICT at the commit, when another writer changed one of the files meanwhile; then flush again. */
-export function flushKeyed({ engine, lake, table, source }: FlushParts, key: readonly string[]): Promise<TableChange> {
-  return withSession(engine, (session) => mergeRows(session, { lake, table, key, rows: source }))
+export function flushKeyed({ engine, lake, table, source, keys }: FlushParts, key: readonly string[]): Promise<TableChange> {
+  return withSession(engine, (session) => mergeRows(session, { lake, table, key, rows: source, ...(keys === undefined ? {} : { keys }) }))
 }
 
 /** Instead of everything that the table holds. @throws MR_LAKE_CONFLICT as `flushKeyed`. */

@@ -22,6 +22,8 @@ export interface RelationSpec {
   readonly key: readonly string[]
   /** Whether rows arrive through a tail (streams, logged tables, live models), not only by commits. */
   readonly tailed: boolean
+  /** Of a tailed relation with a key: rows can go by it, and what is appended has the column `GONE` last. */
+  readonly canLose?: boolean
 }
 
 export interface RelationFlush {
@@ -155,7 +157,7 @@ class ManagedRelation implements WritableRelation {
       this.#visible = { ...this.#visible, tails: [...this.#visible.tails.filter((generation) => generation !== old), old, active] }
     })
     return {
-      changes: async () => [await this.#flush(frozen)],
+      changes: async () => [await this.#flush(frozen)].filter(hasEffect),
       publish: async (tables) => {
         this.#show(tables, (shown) => shown.filter((generation) => generation !== frozen))
         frozen.retire()
@@ -184,7 +186,13 @@ class ManagedRelation implements WritableRelation {
   }
 
   async #flushParts(frozen: Generation): Promise<FlushParts> {
-    return { engine: this.#engine, lake: this.#lake, table: await this.#lake.table(this.spec.name), source: frozen.sql }
+    return {
+      engine: this.#engine,
+      lake: this.#lake,
+      table: await this.#lake.table(this.spec.name),
+      source: frozen.sql,
+      ...(frozen.keys === undefined ? {} : { keys: frozen.keys }),
+    }
   }
 
   async #flush(frozen: Generation): Promise<TableChange> {
@@ -197,6 +205,9 @@ class ManagedRelation implements WritableRelation {
     this.#visible = { ...this.#visible, table: newer(this.#visible.table, table) }
   }
 }
+
+/** Keys may have gone that were not there. */
+const hasEffect = ({ add, remove, delete: deleted }: TableChange): boolean => add.length > 0 || remove.length > 0 || deleted !== undefined
 
 /** Commits may be heard of out of order. */
 function newer(known: LakeTable | null, heard: LakeTable | undefined): LakeTable | null {
@@ -294,7 +305,7 @@ export class RelationStore {
         shape: spec.shape,
         scanSql: isEmpty
           ? emptySql(spec.shape)
-          : scanSql({ table: visible.table, files, tails: sources.map((generation) => generation.sql), shape: spec.shape, key: spec.key }),
+          : scanSql({ table: visible.table, files, tails: sources, shape: spec.shape, key: spec.key }),
         version: `${snapshot?.id ?? 0}.${sources.map((generation) => generation.id).join('.')}${options.prune?.length ? `.${prunedVersion(options.prune)}` : ''}`,
         snapshotId: snapshot?.id.toString() ?? null,
         hasTail: sources.length > 0,

@@ -14,11 +14,18 @@ export interface ScanParts {
   readonly table: LakeTable | null
   readonly files: readonly DataFile[]
   /** SELECTs of the relation's columns in their order, oldest first. */
-  readonly tails: readonly string[]
+  readonly tails: readonly (string | Layer)[]
   /** Columns to give, in order; default: the table's own. */
   readonly shape?: Shape
   /** Latest row of a key wins: a later tail hides an earlier one, and both hide the files. Columns that are never null. */
   readonly key?: readonly string[]
+}
+
+/** Rows in front of the files. */
+export interface Layer {
+  readonly sql: string
+  /** SELECT of the keys that it hides in what is older; absent: those of its rows. */
+  readonly keys?: string
 }
 
 interface ScanColumn {
@@ -40,19 +47,21 @@ const nullOf = ({ name, type }: ScanColumn): string => `CAST(NULL AS ${type}) AS
 export function scanSql(parts: ScanParts): string {
   const columns = columnsOf(parts)
   const cold = parts.table && parts.files.length > 0 ? [filesSql(parts.table, parts.files, columns)] : []
-  const layers = [...cold, ...parts.tails]
+  const layers = [...cold, ...parts.tails].map((layer): Layer => (typeof layer === 'string' ? { sql: layer } : layer))
   if (layers.length === 0) return `SELECT ${columns.map(nullOf).join(', ')} WHERE false`
   const key = (parts.key ?? []).map(quoteName)
   const list = columns.map((column) => quoteName(column.name)).join(', ')
-  return layers.map((layer, index) => (key.length === 0 ? layer : latestSql(layer, layers.slice(index + 1), key, list))).join(' UNION ALL ')
+  return layers
+    .map((layer, index) => (key.length === 0 ? layer.sql : latestSql(layer, layers.slice(index + 1), key, list)))
+    .join(' UNION ALL ')
 }
 
 /** Rows of `layer` whose key no newer layer has. */
-function latestSql(layer: string, newer: readonly string[], key: readonly string[], list: string): string {
-  if (newer.length === 0) return layer
-  const hidden = newer.map((other) => `SELECT ${key.join(', ')} FROM (${other})`).join(' UNION ALL ')
+function latestSql({ sql }: Layer, newer: readonly Layer[], key: readonly string[], list: string): string {
+  if (newer.length === 0) return sql
+  const hidden = newer.map((other) => `SELECT ${key.join(', ')} FROM (${other.keys ?? other.sql})`).join(' UNION ALL ')
   const match = key.map((column) => `__old.${column} = __new.${column}`).join(' AND ')
-  return `SELECT ${list} FROM (${layer}) AS __old ANTI JOIN (${hidden}) AS __new ON ${match}`
+  return `SELECT ${list} FROM (${sql}) AS __old ANTI JOIN (${hidden}) AS __new ON ${match}`
 }
 
 /** Files that are read in one way: with deletes or without, and by one set of names. */

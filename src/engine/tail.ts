@@ -3,7 +3,7 @@
 // far while new rows come in; one goes when it is retired and no reader holds it.
 import type { ColumnBatch } from '../schema/batch.ts'
 import { toDuckType } from '../schema/duckdb.ts'
-import type { Shape, Type } from '../schema/type.ts'
+import type { Field, Shape, Type } from '../schema/type.ts'
 import type { Engine, Session } from './duckdb.ts'
 import { appendBatch, appendRows, ingestTypes } from './ingest.ts'
 import { LatestRows } from './latest-rows.ts'
@@ -14,10 +14,17 @@ export interface TailSpec {
   readonly shape: Shape
   /** Latest row of a key wins; empty = every row is kept. */
   readonly key: readonly string[]
+  /** Rows can go by their key: batches have the column `GONE` last, which says of which keys nothing but the key is left. */
+  readonly canLose?: boolean
 }
 
 /** Up to so many keys the rows of a generation are replaced as a whole. */
 const WHOLE_KEYS_MAX = 4_096
+
+/** Marks what stands in a tail for a key whose row has gone: it hides older rows, and is none itself. */
+export const GONE: Field = { name: '#gone', type: { kind: 'boolean' }, optional: false }
+
+const shapeIn = ({ shape, canLose }: TailSpec): Shape => (canLose ? { fields: [...shape.fields, GONE] } : shape)
 
 let generations = 0
 
@@ -26,6 +33,8 @@ export class Generation {
   readonly id = generations++
   /** SELECT of its rows with the types of the relation. */
   readonly sql: string
+  /** SELECT of the keys whose older rows it hides; absent: those of its rows. */
+  readonly keys?: string
   readonly table: string
   /** Of a keyed tail, while it has few keys. */
   latest: LatestRows | null
@@ -40,8 +49,10 @@ export class Generation {
 
   constructor(spec: TailSpec, drop: (table: string) => void) {
     this.table = `${spec.name}#${this.id}`
-    this.sql = typedSql(spec.shape, this.table)
-    this.latest = new LatestRows(spec.shape, spec.key, WHOLE_KEYS_MAX)
+    const rows = typedSql(spec.shape, this.table)
+    this.sql = spec.canLose ? `${rows} WHERE NOT ${quoteName(GONE.name)}` : rows
+    if (spec.canLose) this.keys = typedSql({ fields: spec.shape.fields.filter(({ name }) => spec.key.includes(name)) }, this.table)
+    this.latest = new LatestRows(shapeIn(spec), spec.key, WHOLE_KEYS_MAX)
     this.#drop = () => drop(this.table)
   }
 
@@ -158,7 +169,7 @@ export class HotTail {
    */
   async #within(table: string, batch: ColumnBatch, rest: readonly string[]): Promise<void> {
     try {
-      await this.#session.run(`BEGIN; ${createSql(this.#spec.shape, table)}`)
+      await this.#session.run(`BEGIN; ${createSql(shapeIn(this.#spec), table)}`)
       await appendRows(this.#session.connection, 'tail', table, batch)
       await this.#session.run([...rest, 'COMMIT'].join('; '))
     } catch (error) {
@@ -206,7 +217,7 @@ async function createGeneration(spec: TailSpec, session: Session, drops: Session
     // It can fail only when the engine is closed, and then the table is gone.
     drops.run(`DROP TABLE IF EXISTS ${tableName(table)}`).catch(() => {})
   })
-  await session.run(createSql(spec.shape, generation.table))
+  await session.run(createSql(shapeIn(spec), generation.table))
   return generation
 }
 

@@ -56,5 +56,12 @@ export function inOwnWords(session: Session, names: ReadonlyMap<string, string>)
         throw translated(error)
       }
     },
+    async *pages(sql, values, options) {
+      try {
+        yield* session.pages(sql, values, options)
+      } catch (error) {
+        throw translated(error)
+      }
+    },
   }
 }

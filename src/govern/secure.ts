@@ -394,7 +394,8 @@ const viewOf = (manifest: Manifest, name: string): ModelManifest | undefined =>
     (relation): relation is ModelManifest => relation.kind === 'model' && relation.refresh === 'view' && relation.name === name,
   )
 
-function definedName(manifest: Manifest, wanted: string): string | undefined {
+/** The relation, or a part of one, that a name means without regard to case. */
+export function definedName(manifest: Manifest, wanted: string): string | undefined {
   if (findOwned(manifest, wanted)) return wanted
   const names = manifest.relations.flatMap((relation) => [
     relation.name,
@@ -407,7 +408,7 @@ function definedName(manifest: Manifest, wanted: string): string | undefined {
 
 const isSystem = (relation: string): boolean => relation.startsWith('millrace.')
 
-const unknownRelation = (name: string): MillraceError =>
+export const unknownRelation = (name: string): MillraceError =>
   new MillraceError('MR_SQL_UNKNOWN', `there is no relation "${name}"`, {
     fix: 'check the name; relations that you may not read are not shown',
   })

@@ -119,8 +119,10 @@ async function decode(request: Omit<CollectRequest, 'idempotencyKey'>, limits: C
 export const tooLarge = (limits: CollectLimits): MillraceError =>
   new MillraceError('MR_INGEST_TOO_LARGE', `the body is larger than ${limits.bodyBytesMax} bytes`, { fix: 'send fewer rows per request' })
 
+type Idempotent = Pick<CollectRequest, 'contentType' | 'idempotencyKey' | 'body'>
+
 /** One part per partition. A body without refusals for a single partition goes in as it came. */
-function rowParts(door: Door, scan: Scan, lines: Uint8Array, request: CollectRequest): Append[] {
+export function rowParts(door: Door, scan: Scan, lines: Uint8Array, request: Idempotent): Append[] {
   const count = scan.batch.rows
   if (count === 0) return []
   const fingerprint = door.scanner.fingerprint
@@ -145,7 +147,7 @@ function rowParts(door: Door, scan: Scan, lines: Uint8Array, request: CollectReq
 let turn = 0
 
 /** Without a key, whole requests take turns; a retry with an idempotency key must find the same partition again. */
-function spread(door: Door, request: CollectRequest): number {
+function spread(door: Door, request: Idempotent): number {
   if (request.idempotencyKey === undefined) return turn++ % door.partitions
   return createHash('sha256').update(request.idempotencyKey).digest().readUInt32BE(0) % door.partitions
 }
@@ -184,7 +186,7 @@ function rejectParts(scan: Scan, lines: Uint8Array, request: CollectRequest): Ap
   return [{ partition: 0, kind: 'rejects', payload, count: scan.rejects.length, fingerprint: '', ...idempotency(request, 'rejects') }]
 }
 
-function idempotency(request: CollectRequest, kind: string): Pick<Append, 'idempotency'> {
+function idempotency(request: Idempotent, kind: string): Pick<Append, 'idempotency'> {
   if (request.idempotencyKey === undefined) return {}
   const hash = createHash('sha256').update(mediaType(request.contentType)).update('\n').update(request.body).digest('base64url')
   return { idempotency: { key: `${request.idempotencyKey}/${kind}`, hash } }

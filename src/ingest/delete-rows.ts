@@ -1,17 +1,14 @@
-// Deletes rows of a keyed table by their keys. Of a table with a log it is said there first, so that live models that look rows up
-// know when; then what was acknowledged before is flushed, and the rows go in one commit of their own, by deletion vectors where
-// the table has them. A row that is in the log after the deletion stays. PROTOCOL rule 14. Processors that are told of the table
-// are told of rows, never that they are gone.
+// Deletes rows of a keyed table by their keys. Of a table with a log it is said there, in one record, and the table's own pipeline
+// takes the rows out; a row that is in the log after the deletion stays. From a table without a log they go in one commit, by
+// deletion vectors where the table has them. Processors that are told of the table are told of rows, never that they are gone.
 import { MillraceError } from '../core/errors.ts'
 import type { Relation, TableManifest } from '../define/manifest.ts'
 import { isLogged } from '../define/system-columns.ts'
-import type { Engine, Session } from '../engine/duckdb.ts'
+import type { Engine } from '../engine/duckdb.ts'
 import { appendBatch } from '../engine/ingest.ts'
-import { keyRange, mergeRows } from '../engine/merge.ts'
+import { mergeRows } from '../engine/merge.ts'
 import { scanSql } from '../engine/scan.ts'
-import { quoteName } from '../engine/sql-text.ts'
 import { createSql, tableName, typedSql } from '../engine/tail.ts'
-import type { Lease } from '../lake/lease.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
 import type { Log } from '../log/log.ts'
@@ -23,12 +20,12 @@ export interface DeleteParts {
   readonly engine: Engine
   readonly lake: Lake
   readonly log: Pick<Log, 'append'>
-  /** Commits the rows of the table that were acknowledged so far. */
-  flush(table: string): Promise<void>
+  /** Resolves when what the log has of the table so far is shown. */
+  catchUp(table: string): Promise<unknown>
   onCommitted(table: LakeTable): void
 }
 
-/** Other writers, the table's own pipeline among them, may be faster so many times. */
+/** Other writers may be faster so many times. */
 const TRY_MAX = 5
 
 const NEWLINE = Buffer.from('\n')
@@ -39,7 +36,7 @@ let count = 0
  * `request` has rows of JSON with at least the key columns; how many there were is answered once none of their keys is in the
  * table, durably. A key that is not there is no error: deleting again changes nothing.
  * @throws MR_INGEST_UNKNOWN_STREAM, MR_USAGE for what has no rows to delete by key; MR_INGEST_MEDIA, MR_INGEST_TOO_LARGE,
- *   MR_INGEST_BODY, MR_INGEST_REJECTED when a row has no sound key: then nothing is deleted; MR_LAKE_CONFLICT.
+ *   MR_INGEST_BODY, MR_INGEST_REJECTED when a row has no sound key: then nothing is deleted; MR_LAKE_CONFLICT; as `Log.append`.
  */
 export async function deleteRows(
   parts: DeleteParts,
@@ -51,66 +48,35 @@ export async function deleteRows(
   const table = mustHaveKey(name, relation)
   const { keys, lines } = await readKeys(table, request, limits)
   if (keys.rows === 0) return { accepted: 0 }
-  const until = isLogged(table) ? await sayInLog(parts.log, name, lines, keys.rows) : null
-  await parts.flush(name)
-  const session = await parts.engine.session()
+  if (isLogged(table)) {
+    await parts.log.append(name, [{ partition: 0, kind: 'deletes', payload: lines, count: keys.rows, fingerprint: '' }])
+    await parts.catchUp(name)
+  } else await deleteStored(parts, table, keys)
+  return { accepted: keys.rows }
+}
+
+async function deleteStored({ engine, lake, onCommitted }: DeleteParts, { name, key }: TableManifest, keys: ColumnBatch): Promise<void> {
+  const session = await engine.session()
   const place = `${name}#deleted${count++}`
   try {
     await session.run(createSql(keys.shape, place))
     await appendBatch(session.connection, 'tail', place, keys)
     for (let attempt = 1; ; attempt++) {
-      const now = await parts.lake.table(name)
-      const rows = scanSql({ table: now, files: [], tails: [] })
-      using lease = parts.lake.lease()
-      const isBefore =
-        until === null
-          ? null
-          : await keysBefore(session, lease, { lake: parts.lake, table: now, key: table.key, keys: typedSql(keys.shape, place), until })
-      const change = await mergeRows(session, {
-        lake: parts.lake,
-        table: now,
-        key: table.key,
-        rows,
-        keys: isBefore ?? typedSql(keys.shape, place),
-      })
-      if (change.remove.length === 0 && !change.delete) break
+      const table = await lake.table(name)
+      const rows = scanSql({ table, files: [], tails: [] })
+      const change = await mergeRows(session, { lake, table, key, rows, keys: typedSql(keys.shape, place) })
+      if (change.remove.length === 0 && !change.delete) return
       try {
-        for (const committed of (await parts.lake.commit([change])).tables) parts.onCommitted(committed)
-        break
+        for (const committed of (await lake.commit([change])).tables) onCommitted(committed)
+        return
       } catch (error) {
         if ((error as MillraceError).code !== 'MR_LAKE_CONFLICT' || attempt === TRY_MAX) throw error
       }
     }
-    return { accepted: keys.rows }
   } finally {
     await session.run(`DROP TABLE IF EXISTS ${tableName(place)}`).catch(() => {})
     session.close()
   }
-}
-
-/** Answers the offset of the first of them: a row with a higher one was sent after the deletion. */
-async function sayInLog(log: Pick<Log, 'append'>, name: string, payload: Uint8Array, count: number): Promise<number> {
-  const [said] = await log.append(name, [{ partition: 0, kind: 'deletes', payload, count, fingerprint: '' }])
-  return said!.first
-}
-
-interface Before {
-  readonly lake: Lake
-  readonly table: LakeTable
-  readonly key: readonly string[]
-  /** SELECT. */
-  readonly keys: string
-  /** Offset. */
-  readonly until: number
-}
-
-/** SELECT of those keys whose rows came before; rows that another engine wrote have no offset. */
-async function keysBefore(session: Session, lease: Lease, { lake, table, key, keys, until }: Before): Promise<string> {
-  const near = table.current ? await lake.files(table, table.current, await keyRange(session, keys, key[0]!)) : []
-  const files = await lease.local(near)
-  const isSame = key.map((column) => `o.${quoteName(column)} = k.${quoteName(column)}`).join(' AND ')
-  const rows = scanSql({ table, files, tails: [] })
-  return `SELECT k.* FROM (${keys}) AS k SEMI JOIN (${rows}) AS o ON ${isSame} AND (o._offset IS NULL OR o._offset < ${until})`
 }
 
 function mustHaveKey(name: string, relation: Relation | undefined): TableManifest {

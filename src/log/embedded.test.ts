@@ -118,6 +118,53 @@ test('appends of one moment share a batch; kinds and shapes do not', async () =>
 
 const keyed = (key: string, hash = 'h') => ({ idempotency: { key, hash } })
 
+test('an append that relies on the end is refused when something came before it, in the same group too', async () => {
+  const log = await openWith(2)
+  const at = (end: number, partition = 0) => [{ partition, end }]
+  const moved = { code: 'MR_LOG_MOVED' }
+  await log.append('clicks', [rows(['a'])], at(0))
+  await assert.rejects(log.append('clicks', [rows(['x'])], at(0)), moved)
+  await assert.rejects(log.append('clicks', [rows(['x']), rows(['y'], { partition: 1 })], [...at(1), ...at(1, 1)]), moved)
+  const group = await Promise.allSettled([
+    log.append('clicks', [rows(['b', 'c'], { kind: 'changes' })], at(1)),
+    log.append('clicks', [rows(['d'])]),
+    log.append('clicks', [rows(['x'])], at(1)),
+    log.append('clicks', [rows(['y'], { partition: 1 })], at(1)),
+    log.append('clicks', [rows(['e'], { partition: 1 })], at(4)),
+  ])
+  assert.deepEqual(
+    group.map(({ status }) => status),
+    ['fulfilled', 'fulfilled', 'rejected', 'rejected', 'fulfilled'],
+  )
+  assert.deepEqual([await contents(log), await contents(log, 1)], [['a', 'b', 'c', 'd'], ['e']])
+})
+
+test('while a topic is held only appends that rely on its end go on; the others keep their order', async () => {
+  const log = await openWith(1)
+  await log.ensureTopic('others', 1)
+  const before = log.append('clicks', [rows(['a'])])
+  const release = await log.hold('clicks', 1_000)
+  const waiting = ['b', 'c'].map((name) => log.append('clicks', [rows([name])]))
+  await log.append('others', [rows(['o'])])
+  const { end } = log.range('clicks', 0)
+  await log.append('clicks', [rows(['mine'])], [{ partition: 0, end }])
+  release()
+  release()
+  await Promise.all([before, ...waiting])
+  assert.deepEqual(
+    (await contents(log)).filter((name) => name !== 'a'),
+    ['mine', 'b', 'c'],
+  )
+  await log.hold('clicks', 1_000)
+  const late = log.append('clicks', [rows(['d'])])
+  await clock.advance(1_001)
+  await late
+  await log.hold('clicks', 1_000)
+  const last = log.append('clicks', [rows(['e'])])
+  await log.close()
+  await last
+})
+
 test('a key is known for a day: the same answer, nothing written; another body is refused', async () => {
   let log = await openWith(2)
   const call = [rows(['a', 'b'], keyed('k')), rows(['c'], { partition: 1, ...keyed('k') })]

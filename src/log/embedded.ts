@@ -7,12 +7,14 @@ import type { Disk } from '../core/disk.ts'
 import { assert, MillraceError } from '../core/errors.ts'
 import type { DataKey, KeyRing } from '../objects/seal/key-ring.ts'
 import { hideIdempotency } from './batch-seal.ts'
+import { type Call, type Placed, refuseMoved, settle } from './call.ts'
 import { loadCrc32c } from './crc32c.ts'
-import type { Append, Appended, Log, LogBatch, PartitionRange, TopicStats } from './log.ts'
+import { Holds } from './holds.ts'
+import type { Append, Appended, Log, LogBatch, PartitionEnd, PartitionRange, TopicStats } from './log.ts'
 import { Partition } from './partition.ts'
 import { recoverPartition } from './recovery.ts'
 import type { LogEvent, LogSettings } from './settings.ts'
-import type { Placement, Stage } from './stage.ts'
+import type { Stage } from './stage.ts'
 
 export interface EmbeddedLogOptions {
   readonly disk: Disk
@@ -68,26 +70,13 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
   return log
 }
 
-interface Call {
-  readonly parts: readonly Append[]
-  readonly partitions: readonly Partition[]
-  readonly bytes: number
-  readonly resolve: (appended: readonly Appended[]) => void
-  readonly reject: (error: unknown) => void
-}
-
-/** A call whose parts have their places in the group. */
-interface Placed {
-  readonly call: Call
-  readonly placements: readonly Placement[]
-}
-
 class EmbeddedLog implements Log {
   readonly #settings: LogSettings
   readonly #directory: string
   readonly #pendingBytesMax: number
   readonly #topics = new Map<string, Partition[]>()
   #waiting: Call[] = []
+  readonly #holds = new Holds<Call>()
   #pendingBytes = 0
   #lastAppendMs = 0
   #isRunning = false
@@ -167,17 +156,35 @@ class EmbeddedLog implements Log {
     return !this.#isFull && [...this.#topics.values()].every((partitions) => partitions.every((partition) => !partition.isClosed))
   }
 
-  append(topic: string, given: readonly Append[]): Promise<readonly Appended[]> {
+  append(topic: string, given: readonly Append[], ends: readonly PartitionEnd[] = []): Promise<readonly Appended[]> {
     return new Promise((resolve, reject) => {
       const hiding = this.#hiding.get(topic)
       const parts = hiding ? given.map((part) => hideIdempotency(part, hiding)) : given
       const partitions = parts.map((part) => this.#partition(topic, part.partition))
+      const ifEnds = ends.map(({ partition, end }) => [this.#partition(topic, partition), end] as const)
       const bytes = parts.reduce((sum, part) => sum + part.payload.byteLength, 0)
       this.#admit(topic, parts, bytes)
       this.#pendingBytes += bytes
-      this.#waiting.push({ parts, partitions, bytes, resolve, reject })
-      this.#start()
+      this.#enter({ topic, parts, partitions, ifEnds, bytes, resolve, reject })
     })
+  }
+
+  #enter(call: Call): void {
+    if (this.#holds.takes(call)) return
+    this.#waiting.push(call)
+    this.#start()
+  }
+
+  async hold(topic: string, limitMs: number): Promise<() => void> {
+    const hold = this.#holds.begin(topic)
+    this.#waiting = this.#waiting.filter((call) => !this.#holds.takes(call))
+    const release = (): void => {
+      cancel()
+      for (const call of this.#holds.end(topic, hold)) this.#enter(call)
+    }
+    const cancel = this.#settings.clock.after(limitMs, release)
+    await this.#betweenGroups(async () => {})
+    return release
   }
 
   #admit(topic: string, parts: readonly Append[], bytes: number): void {
@@ -261,6 +268,7 @@ class EmbeddedLog implements Log {
   #place(call: Call, stages: Map<Partition, Stage>): Placed | undefined {
     try {
       const staged = call.partitions.map((partition) => stageOf(partition, stages))
+      refuseMoved(call, stages)
       for (let number = 0; number < staged.length; number++) staged[number]!.verify(call.parts[number]!)
       return { call, placements: staged.map((stage, number) => stage.place(call.parts[number]!)) }
     } catch (error) {
@@ -339,6 +347,7 @@ class EmbeddedLog implements Log {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    for (const call of this.#holds.endAll()) this.#enter(call)
     await this.#making
     if (this.#isRunning) await new Promise<void>((resolve) => this.#idle.push(resolve))
     for (const partitions of this.#topics.values()) for (const partition of partitions) await partition.close()
@@ -354,20 +363,6 @@ function stageOf(partition: Partition, stages: Map<Partition, Stage>): Stage {
     stages.set(partition, stage)
   }
   return stage
-}
-
-function settle({ call, placements }: Placed, failures: ReadonlyMap<Partition, unknown>): void {
-  const failed = call.partitions.find((partition, number) => placements[number]!.batch && failures.has(partition))
-  if (failed) {
-    call.reject(failures.get(failed))
-    return
-  }
-  call.resolve(placements.map((placement, number) => toAppended(call.parts[number]!.partition, placement)))
-}
-
-function toAppended(partition: number, { batch, first, count, duplicate }: Placement): Appended {
-  const absolute = batch ? batch.baseOffset + first : first
-  return { partition, first: absolute, last: absolute + count - 1, duplicate }
 }
 
 const closedError = (partition: Partition): MillraceError =>

@@ -2,10 +2,10 @@
 // a partition is a sequence of records numbered from 0; a record is one line of NDJSON. PROTOCOL rules 1 to 5.
 
 /**
- * Rows that the door accepted, rows that it rejected (raw bytes and reason as JSON), a pipeline's decisions, or keys of a table whose
- * rows are gone (rows of JSON with at least the key).
+ * Rows that the door accepted, rows that it rejected (raw bytes and reason as JSON), a pipeline's decisions, keys of a table whose
+ * rows are gone (rows of JSON with at least the key), or such keys and rows together, which are one change (`changes.ts`).
  */
-export type RecordKind = 'rows' | 'rejects' | 'control' | 'deletes'
+export type RecordKind = 'rows' | 'rejects' | 'control' | 'deletes' | 'changes'
 
 /** The rows of an append count on from `first`; where their numbers have gaps, `numbers` has that of each row, ascending, from `first` on. */
 export interface Emission {
@@ -67,6 +67,12 @@ export interface PartitionRange {
   readonly end: number
 }
 
+export interface PartitionEnd {
+  readonly partition: number
+  /** Next offset to be written. */
+  readonly end: number
+}
+
 export interface TopicStats {
   readonly topic: string
   readonly partitions: readonly (PartitionRange & {
@@ -94,8 +100,15 @@ export interface Log {
    * @throws MR_LOG_BUSY above the limit of pending bytes; MR_LOG_FULL without space, and the log goes on when there is
    *   room again; MR_LOG_IO after a failed sync, which closes the partition; MR_INGEST_IDEMPOTENCY for a key that was
    *   used with another hash.
+   * With `ifEnds`, where each partition that it lists must end: decided as the parts get their offsets, so nothing can come
+   * between. @throws MR_LOG_MOVED when one ends elsewhere; then nothing is written.
    */
-  append(topic: string, parts: readonly Append[]): Promise<readonly Appended[]>
+  append(topic: string, parts: readonly Append[], ifEnds?: readonly PartitionEnd[]): Promise<readonly Appended[]>
+  /**
+   * Lets appends to the topic wait, but for those with `ifEnds`: whoever computes what to append gets to do it once. Resolves when
+   * none is under way any more, with what lets them go on; that happens by itself after `limitMs`.
+   */
+  hold(topic: string, limitMs: number): Promise<() => void>
   /** Whole batches, from the one that holds `from`, at most `maxBytes` of payload but at least one batch; empty at the end. */
   read(topic: string, partition: number, from: number, maxBytes: number): Promise<readonly LogBatch[]>
   range(topic: string, partition: number): PartitionRange

@@ -10,7 +10,7 @@ export interface Known {
   readonly count: number
 }
 
-const KIND_LETTERS: Readonly<Record<RecordKind, string>> = { rows: 'r', rejects: 'x', control: 'c', deletes: 'd' }
+const KIND_LETTERS: Readonly<Record<RecordKind, string>> = { rows: 'r', rejects: 'x', control: 'c', deletes: 'd', changes: 'm' }
 
 /** The rows and the rejects of one request carry the same key, so the kind is part of it. */
 export const scopedKey = (kind: RecordKind, key: string): string => KIND_LETTERS[kind] + key

@@ -16,7 +16,7 @@ const LOG_APPEND_TIME = 0x08
 const ZSTD = 0x04
 const CODEC_MASK = 0x07
 
-const MAGICS: Readonly<Record<RecordKind, number>> = { rows: 64, rejects: 65, control: 66, deletes: 67 }
+const MAGICS: Readonly<Record<RecordKind, number>> = { rows: 64, rejects: 65, control: 66, deletes: 67, changes: 68 }
 const KINDS: ReadonlyMap<number, RecordKind> = new Map((Object.keys(MAGICS) as RecordKind[]).map((kind) => [MAGICS[kind], kind]))
 
 export interface BatchHeader {

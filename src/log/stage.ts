@@ -42,6 +42,11 @@ export class Stage {
     this.#memory = memory
   }
 
+  /** Records that it adds so far. */
+  get count(): number {
+    return this.batches.reduce((sum, batch) => sum + batch.count, 0)
+  }
+
   /** @throws MR_INGEST_IDEMPOTENCY for a key that was used with another hash. */
   verify(part: Append): void {
     if (!part.idempotency) return

@@ -5,6 +5,7 @@ import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { systemRandom, uuidV7 } from '../core/random.ts'
 import { encryptedRelations } from '../define/encrypted.ts'
 import type { Manifest } from '../define/manifest.ts'
+import { readWrite } from '../engine/dml/read-statement.ts'
 import type { Engine } from '../engine/duckdb.ts'
 import { exportRows } from '../engine/export.ts'
 import type { RelationStore } from '../engine/relations.ts'
@@ -19,6 +20,7 @@ import type { KeyRing } from '../objects/seal/key-ring.ts'
 import { sealText } from '../objects/seal/sealed-text.ts'
 import { storedUnder } from '../orchestrate/graph.ts'
 import type { Answerer, Caller, Question } from '../serve/answer.ts'
+import type { ChangeAsk, ChangeBy } from './change-by-sql.ts'
 import type { Settings } from './settings.ts'
 
 export interface AnswererParts {
@@ -38,7 +40,12 @@ export interface AnswererParts {
   /** The error, or a better one when a damaged file is the reason; see `explain-read.ts`. */
   explain(snapshots: Readonly<Record<string, string | null>>, error: MillraceError): Promise<MillraceError>
   readonly onQuery: (surface: string, outcome: string, tookMs: number) => void
+  /** Carries out statements. */
+  readonly change: ChangeBy
 }
+
+/** A question as the audit trail names it. */
+type Recorded = Question & { readonly verb?: 'query' | 'write' }
 
 const LOCAL: Identity = { user: 'local', tokenId: 'local', roles: [], isAdmin: true }
 
@@ -46,6 +53,29 @@ export function makeAnswerer(parts: AnswererParts): Answerer {
   const budget = new FailureBudget(parts.clock)
   const { settings } = parts
   return {
+    write(caller, question) {
+      const statement = readWrite(question.sql)
+      if (!statement) return undefined
+      const asked: ChangeAsk = {
+        ask: (sql, params, take) =>
+          guarded(
+            parts,
+            budget,
+            caller,
+            { ...question, verb: 'write' },
+            async (secured) => {
+              try {
+                return await take(secured)
+              } finally {
+                await secured.release()
+              }
+            },
+            { sql, params },
+          ),
+        record: (outcome, object, detail) => record(parts, caller, { ...question, verb: 'write', object }, undefined, outcome, detail),
+      }
+      return parts.change(caller, question, statement, asked)
+    },
     async authenticate(authorization, as) {
       const identity = await identify(parts, authorization)
       return as ? actAs(parts.manifest(), identity, as) : identity
@@ -109,17 +139,18 @@ async function guarded<T>(
   parts: AnswererParts,
   budget: FailureBudget,
   caller: Caller,
-  question: Question,
+  question: Recorded,
   action: (secured: Secured, startedMs: number) => Promise<T>,
+  { sql, params }: { readonly sql: string; readonly params?: Question['params'] | undefined } = question,
 ): Promise<T> {
   const startedMs = parts.clock.monotonicMs()
   budget.check(caller.tokenId)
   let secured: Secured | undefined
   try {
-    secured = await parts.guard.secure(caller, question.sql, {
+    secured = await parts.guard.secure(caller, sql, {
       timeoutMs: question.timeoutMs ?? parts.settings.queryTimeoutMs,
       ...(question.freshness === 'committed' ? { committedOnly: true } : {}),
-      ...(question.params === undefined ? {} : { params: question.params }),
+      ...(params === undefined ? {} : { params }),
     })
     const result = await action(secured, startedMs)
     parts.onQuery(question.surface, 'ok', parts.clock.monotonicMs() - startedMs)
@@ -204,17 +235,18 @@ const ownerOf = (relation: string): string => relation.replace(/__(late|rejected
 async function record(
   parts: AnswererParts,
   caller: Caller,
-  question: Question,
+  question: Recorded,
   secured: Secured | undefined,
   outcome: string,
   detail: Record<string, unknown>,
 ): Promise<void> {
-  if (question.surface === 'console' && caller.isAdmin) return
+  const { verb = 'query' } = question
+  if (question.surface === 'console' && caller.isAdmin && verb === 'query') return
   const object = question.object ?? (secured ? secured.relations.join(', ') : '')
   const keep = await keeping(parts, secured)
   const known = { version: secured?.version ?? null, columns: secured?.columns ?? null, twoStage: secured?.isTwoStage ?? false }
   await parts.audit.record(caller, {
-    action: `query:${question.surface}`,
+    action: `${verb}:${question.surface}`,
     object,
     outcome,
     detail: {

@@ -2,7 +2,16 @@
 // relations are opened. What cannot be done in place is refused with the reason.
 import { MillraceError } from '../core/errors.ts'
 import type { Manifest, Relation } from '../define/manifest.ts'
-import { archiveName, isLogged, lateName, lateShape, REJECTED_SHAPE, rejectedName, storedShape } from '../define/system-columns.ts'
+import {
+  archiveName,
+  isLogged,
+  isLookedUp,
+  lateName,
+  lateShape,
+  REJECTED_SHAPE,
+  rejectedName,
+  storedShape,
+} from '../define/system-columns.ts'
 import type { RelationSpec, RelationStore } from '../engine/relations.ts'
 import { ENCRYPTED, scopeOf } from '../lake/encrypted.ts'
 import type { Lake } from '../lake/open-lake.ts'
@@ -62,6 +71,7 @@ function ownRelation(relation: Relation): Stored {
     shape: storedShape(relation),
     key,
     tailed: isLogged(relation) || isLive,
+    ...(isLookedUp(relation) ? { canLose: true } : {}),
     partition: relation.partition,
     cluster,
     ...(relation.formatVersion === undefined ? {} : { formatVersion: relation.formatVersion }),

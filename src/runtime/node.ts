@@ -18,8 +18,10 @@ import { storeCheckHistory } from '../quality/store-history.ts'
 import { serveHttp } from '../serve/serve-http.ts'
 import { openCheckpoints } from '../stream/checkpoint.ts'
 import { Live } from '../stream/live.ts'
+import { Materialize } from '../stream/materialize.ts'
 import type { ProcessorHost } from '../stream/processor/host.ts'
 import type { StreamEvent } from '../stream/stream-event.ts'
+import { makeChanger } from './change-by-sql.ts'
 import { type Closer, closeAll, within } from './closers.ts'
 import { secretOf, takeDataDirectory } from './data-directory.ts'
 import { diskScratch } from './disk-scratch.ts'
@@ -82,7 +84,8 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   const { store, log, warehouse, engine, catalog, lake, parser, relations } = storage
   const history = storeHistory(store)
   const checks = storeCheckHistory(store, clock, systemRandom)
-  const access = await openAccess(options, storage, directory, { history, checks, metrics }, closers)
+  const change = makeChanger({ clock, log, parser, relations, settings, manifest: () => manifest, pipelineOf: (name) => pipelineOf(name)! })
+  const access = await openAccess(options, storage, directory, { history, checks, metrics, change }, closers)
   const { audit, tokens, answerer } = access
   const settle = async (model: string): Promise<number | null> => {
     const pipeline = pipelines.find(({ makes, sink }) => makes === model && sink instanceof Live)?.pipeline
@@ -170,6 +173,8 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     // Streams that processors emit into have rows only after their inputs were read: as often as there are steps.
     for (let depth = 0; depth <= manifest.processors.length; depth++) await Promise.all(pipelines.map(({ pipeline }) => pipeline.flush()))
   }
+  /** Of a logged relation: what puts its rows into its tables. */
+  const pipelineOf = (name: string) => pipelines.find(({ makes, sink }) => makes === name && sink instanceof Materialize)?.pipeline
   let isStarted = false
   closers.push(async () => void (await Promise.all(hosts.map((host) => host.close()))))
   closers.push(() => stopPipelines(pipelines))
@@ -209,8 +214,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
           engine,
           lake,
           log,
-          flush: async (table) =>
-            void (await Promise.all(pipelines.flatMap(({ makes, pipeline }) => (makes === table ? [pipeline.flush()] : [])))),
+          catchUp: async (table) => pipelineOf(table)?.catchUp(),
           onCommitted: runs.changedOutside,
         },
         name,

@@ -10,6 +10,7 @@ import type { RunHistory } from '../orchestrate/history.ts'
 import type { CheckHistory } from '../quality/history.ts'
 import type { Answerer } from '../serve/answer.ts'
 import { makeAnswerer } from './answerer.ts'
+import type { ChangeBy } from './change-by-sql.ts'
 import type { Closer } from './closers.ts'
 import { readToken, secretOf, type takeDataDirectory, writeToken } from './data-directory.ts'
 import { explainRead } from './explain-read.ts'
@@ -32,7 +33,7 @@ export async function openAccess(
   options: NodeOptions,
   { store, log, engine, lake, parser, relations, keys }: NodeStorage,
   directory: ReturnType<typeof takeDataDirectory>,
-  { history, checks, metrics }: { history: RunHistory; checks: CheckHistory; metrics: Metrics },
+  { history, checks, metrics, change }: { history: RunHistory; checks: CheckHistory; metrics: Metrics; change: ChangeBy },
   closers: Closer[],
 ): Promise<Access> {
   const { clock, settings, manifest } = options
@@ -67,6 +68,7 @@ export async function openAccess(
     isOpen: options.isOpen,
     explain: (snapshots, error) => explainRead({ lake, engine }, snapshots, error),
     onQuery: metrics.queried,
+    change,
   })
   return {
     audit,

@@ -105,7 +105,8 @@ const isKeyed = (topic: { readonly kind: string }): boolean => topic.kind === 't
 function materializePipeline(parts: PipelinesParts, manifest: Manifest, relation: StreamManifest): RunningPipeline {
   const { name, shape, key } = relation
   const keyed = isKeyed(relation)
-  const sink = new Materialize({ name, shape, keyed, ...(keyed || key === undefined ? {} : { key }) }, parts.relations)
+  const canLose = isLookedUp(relation as Relation)
+  const sink = new Materialize({ name, shape, keyed, canLose, ...(keyed || key === undefined ? {} : { key }) }, parts.relations)
   return build(parts, manifest, { name: materializeName(name), topics: [relation], code: hash(shape), makes: name, sink })
 }
 

@@ -26,6 +26,8 @@ export interface Question {
   readonly signal?: AbortSignal
   /** `numbers=string`. */
   readonly numbersAsText?: boolean
+  /** Of a statement that changes rows: say what it would change. */
+  readonly dryRun?: boolean
   /** The name of an endpoint or tile whose SQL runs with the rights of its definer over what the caller may read. */
   readonly object?: string
 }
@@ -40,6 +42,18 @@ export interface Answer extends ResultSet {
   readonly version: string
 }
 
+/** What a statement changed, or would change. */
+export interface WriteAnswer {
+  readonly relation: string
+  readonly inserted: number
+  readonly updated: number
+  readonly deleted: number
+  readonly offsets: readonly { readonly partition: number; readonly first: number; readonly last: number }[]
+  /** True: nothing was changed. */
+  readonly dryRun?: boolean
+  readonly durationMs: number
+}
+
 export interface Access {
   readonly readable: boolean
   readonly rowFilter: boolean
@@ -50,6 +64,11 @@ export interface Answerer {
   /** @throws MR_AUTH_MISSING, MR_AUTH_INVALID. `as`: act as another role, for administrators and holders of the role. */
   authenticate(authorization: string | undefined, as?: { role: string; attributes: Readonly<Record<string, unknown>> }): Promise<Caller>
   ask(caller: Caller, question: Question): Promise<Answer>
+  /**
+   * Carries out a statement that changes rows; answers when that is durable and shown. Undefined for a question, which `ask` answers.
+   * @throws MR_ACCESS_DENIED, MR_SQL_*; then nothing was changed, unless the log says that it does not know.
+   */
+  write(caller: Caller, question: Question): Promise<WriteAnswer> | undefined
   /** The answer as a file: CSV, NDJSON, Arrow, Parquet. */
   export(caller: Caller, question: Question, format: 'ndjson' | 'csv' | 'arrow' | 'parquet'): Promise<AsyncIterable<Uint8Array>>
   /** The version that `ask` would answer with, without asking: for ETag. */

@@ -1,4 +1,4 @@
-// `POST /sql`: one SELECT under the caller's policy, in the format that the caller accepts.
+// `POST /sql`: one SELECT under the caller's policy, in the format that the caller accepts; or one statement that changes rows.
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MillraceError } from '../core/errors.ts'
@@ -28,6 +28,8 @@ export function addSql(app: FastifyInstance, answerer: Answerer): void {
   app.post('/sql', async (request, reply) => {
     const caller = await callerOf(answerer, request)
     const question = questionOf(request)
+    const written = await answerer.write(caller, question)
+    if (written) return reply.type('application/json').send(JSON.stringify(written))
     const format = chooseFormat(request.headers.accept)
     if (format !== 'json') return sendExport(reply, await answerer.export(caller, question, format), format)
     const answer = await answerer.ask(caller, question)
@@ -42,7 +44,7 @@ export function sendExport(reply: FastifyReply, chunks: AsyncIterable<Uint8Array
 }
 
 function questionOf(request: FastifyRequest): Question {
-  const { sql, params, freshness } = (request.body ?? {}) as { sql?: unknown; params?: unknown; freshness?: unknown }
+  const { sql, params, freshness, dryRun } = (request.body ?? {}) as Record<string, unknown>
   if (typeof sql !== 'string' || sql.trim() === '')
     throw new MillraceError('MR_USAGE', 'the body has no "sql"', { fix: 'send {"sql": "SELECT 1"}' })
   if (params !== undefined && (typeof params !== 'object' || params === null))
@@ -54,6 +56,7 @@ function questionOf(request: FastifyRequest): Question {
     surface: 'sql',
     ...(params ? { params: params as readonly unknown[] } : {}),
     ...(freshness ? { freshness: 'committed' } : {}),
+    ...(dryRun === true ? { dryRun } : {}),
     ...(isNumbersAsText(request.query) ? { numbersAsText: true } : {}),
   }
 }

@@ -1,5 +1,5 @@
 // Keys of a table that have gone, as its log says it: the rows of a `deletes` batch as columns of the table, of which only the key
-// and the system's are known. What a table's own pipeline does about them is nothing: who deletes takes the rows out itself.
+// and the system's are known.
 import { SYSTEM_FIELDS } from '../define/system-columns.ts'
 import type { LogBatch } from '../log/log.ts'
 import { type Column, type ColumnBatch, laneOf, nullColumn, selectRows } from '../schema/batch.ts'

@@ -1,6 +1,7 @@
 // The sink that makes a stream's tables: rows that are out go to `<stream>`, late ones to `<stream>__late`, refused ones to
 // `<stream>__rejected`. Rows are visible in the hot tail at once and in Iceberg after the flush. A keyed table fed through
-// the log is the same, without lateness: the latest row of a key wins. PROTOCOL rules 6, 16 and 17.
+// the log is the same, without lateness: the latest row of a key wins, and keys that the log says have gone have no row.
+// PROTOCOL rules 6, 16 and 17.
 
 import type { StreamManifest } from '../define/manifest.ts'
 import { lateName, lateShape, rejectedName } from '../define/system-columns.ts'
@@ -9,6 +10,7 @@ import type { LakeTable } from '../lake/types.ts'
 import { type Column, type ColumnBatch, selectRows } from '../schema/batch.ts'
 import type { Delivery } from './delivery.ts'
 import { HotKey } from './hot-key.ts'
+import { markedRows } from './marked-rows.ts'
 import { rejectedBatch } from './rejected.ts'
 import type { Cut, Sink } from './sink.ts'
 
@@ -32,11 +34,17 @@ export class Materialize implements Sink {
   readonly #rejected: WritableRelation
   readonly #lateShape: ColumnBatch['shape']
   readonly #keyIndex: number
+  /** Rows of it go by their keys. */
+  readonly #canLose: boolean
   readonly #hotKey = new HotKey()
   #counts: StreamCounts = ZERO
 
-  /** `stream.kind` 'table' (keyed) has no late rows. */
-  constructor(stream: Pick<StreamManifest, 'name' | 'shape' | 'key'> & { readonly keyed: boolean }, relations: RelationStore) {
+  /** A table (`keyed`) has no late rows; `canLose` as in `RelationSpec`. */
+  constructor(
+    stream: Pick<StreamManifest, 'name' | 'shape' | 'key'> & { readonly keyed: boolean; readonly canLose?: boolean },
+    relations: RelationStore,
+  ) {
+    this.#canLose = stream.canLose ?? false
     this.#out = relations.writable(stream.name)
     this.#late = stream.keyed ? null : relations.writable(lateName(stream.name))
     this.#rejected = relations.writable(rejectedName(stream.name))
@@ -70,9 +78,11 @@ export class Materialize implements Sink {
     this.#counts = (state as { counts: StreamCounts } | null)?.counts ?? ZERO
   }
 
-  async apply({ batch, classified, rejected }: Delivery): Promise<void> {
+  async apply({ batch, classified, rejected, deletes }: Delivery): Promise<void> {
     const { out, late, duplicates, skewed } = classified
-    if (out.length > 0) await this.#out.append(out.length === batch.rows ? batch : selectRows(batch, out))
+    if (this.#canLose) {
+      if (out.length > 0 || deletes.length > 0) await this.#out.append(markedRows(batch, out, deletes))
+    } else if (out.length > 0) await this.#out.append(out.length === batch.rows ? batch : selectRows(batch, out))
     if (late.length > 0 && this.#late) await this.#late.append(this.#lateRows(batch, late, classified.lateWatermarkUs))
     if (rejected.length > 0) await this.#rejected.append(rejectedBatch(rejected))
     const keys = batch.columns[this.#keyIndex]

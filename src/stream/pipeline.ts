@@ -3,6 +3,7 @@
 // again from the commit. PROTOCOL rules 10 to 17.
 import { asMillraceError } from '../core/errors.ts'
 import { uuidV7 } from '../core/random.ts'
+import { CatchUp } from './catch-up.ts'
 import { commitCut, type PipelineState } from './commit-cut.ts'
 import { IdleWatch } from './idle.ts'
 import { Lookups } from './lookups.ts'
@@ -46,6 +47,7 @@ export class Pipeline {
   /** And nothing has told since that it goes on. */
   #hasFailed = false
   #flushAsked: (() => void)[] = []
+  readonly #catchUp = new CatchUp()
   #wake: (() => void) | null = null
   #done: Promise<void> = Promise.resolve()
   readonly #openHistory: OpenHistory | null
@@ -154,6 +156,24 @@ export class Pipeline {
     }
   }
 
+  /**
+   * Takes in everything that is durable now: a sink that makes tables shows it. Resolves early when the pipeline stops. Answers in which
+   * of its lives: in the next one it begins again at what is committed, and shows less for a while.
+   */
+  async catchUp(): Promise<string> {
+    await this.#catchUp.until(
+      this.#ends(),
+      () => this.#stop.signal.aborted,
+      () => this.#wake?.(),
+    )
+    return this.#generation
+  }
+
+  /** See `catchUp`. */
+  get life(): string {
+    return this.#generation
+  }
+
   /** How far a rebuild is; null while none is under way. */
   get rebuild(): Rebuild | null {
     if (this.#mustStartAnew) return { historyRows: 0, leftInLog: null }
@@ -205,6 +225,7 @@ export class Pipeline {
     }
     await this.#flushing
     for (const asked of [this.#flushAsked, this.#rebuildAsked, this.#rebuilding]) for (const resolve of asked.splice(0)) resolve()
+    this.#catchUp.endWaits()
   }
 
   async #recover(): Promise<void> {
@@ -227,6 +248,7 @@ export class Pipeline {
     }
     await this.#sink.restore(state?.sink ?? null)
     this.#flushed = this.#inputs.map(({ topic, partition }) => progress.offsets.find(isOf(topic, partition))?.next ?? 0)
+    this.#catchUp.restore(this.#positions)
     this.#lastCutMs = clock.monotonicMs()
     this.#caughtUpAt = this.#ends()
     this.#idleWatch?.reset()
@@ -304,7 +326,7 @@ export class Pipeline {
     const behindMs = clock.nowMs() - this.#readMs
     const wanted = new AbortController()
     this.#wake = () => wanted.abort()
-    if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0)
+    if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0 && !this.#catchUp.isAsked)
       await (this.#sink.isPrompt ? breathe(clock, round, wanted.signal) : rest(clock, intakeMs, { ...round, behindMs }, wanted.signal))
     this.#wake = null
   }
@@ -324,6 +346,7 @@ export class Pipeline {
     this.#readMs = delivery.appendMs.at(-1) ?? this.#parts.clock.nowMs()
     await this.#lookups.before(input, delivery, (table) => this.#read(table))
     await this.#sink.apply(delivery)
+    this.#catchUp.took(this.#inputs.indexOf(input), delivery.next)
     const lag = this.#parts.log.range(topic, partition).end - delivery.next
     this.#parts.onEvent({ kind: 'applied', pipeline: this.settings.name, partition, delivery, lag })
     return true

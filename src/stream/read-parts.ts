@@ -1,5 +1,6 @@
 // Batches of the log as parts of a delivery: rows are scanned, a run of one shape at once, and what a quarantine check refuses
 // is set aside; keys that have gone, decisions and refusals of the door stand between them.
+import { splitChanges } from '../log/changes.ts'
 import type { LogBatch } from '../log/log.ts'
 import { rawText } from '../log/refusal.ts'
 import { type ColumnBatch, selectRows } from '../schema/batch.ts'
@@ -44,7 +45,8 @@ export class PartReader {
   }
 
   /** What the batches have of the offsets [from, until); rows of one shape that follow each other are one part. */
-  read(batches: readonly LogBatch[], from: number, until: number): Part[] {
+  read(found: readonly LogBatch[], from: number, until: number): Part[] {
+    const batches = found.flatMap((batch) => (batch.kind === 'changes' ? splitChanges(batch) : batch))
     const parts: Part[] = []
     for (let i = 0; i < batches.length; ) {
       const batch = batches[i]!

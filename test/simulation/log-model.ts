@@ -20,6 +20,8 @@ export class LogModel {
   readonly #fixed: Map<number, string>[] = []
   /** The same from id to offset. */
   readonly #offsets: Map<string, number>[] = []
+  readonly #refused = new Set<string>()
+  readonly #sent: { readonly partition: number; readonly ids: readonly string[] }[] = []
   readonly #emitted = new Map<string, number>()
   #starts: number[] = []
   acknowledgements = 0
@@ -40,11 +42,24 @@ export class LogModel {
     this.acknowledgements++
   }
 
+  /** A part is there as a whole or not at all, whether it was acknowledged or not. */
+  sent(parts: readonly Append[]): void {
+    for (const part of parts) if (!part.emission) this.#sent.push({ partition: part.partition, ids: idsOf(part.payload) })
+  }
+
+  /** Its records are nowhere, now and forever. */
+  refused(part: Append): void {
+    for (const id of idsOf(part.payload)) this.#refused.add(id)
+  }
+
   /** A batch that a reader got. */
   seen(batch: LogBatch): void {
     const ids = idsOf(batch.payload)
     assert.equal(ids.length, batch.count, 'a batch has as many lines as it says')
-    for (const [at, id] of ids.entries()) this.#fix(batch.partition, batch.baseOffset + at, id, 'was read at')
+    for (const [at, id] of ids.entries()) {
+      assert.ok(!this.#refused.has(id), `${id} was refused and is there`)
+      this.#fix(batch.partition, batch.baseOffset + at, id, 'was read at')
+    }
   }
 
   #fix(partition: number, offset: number, id: string, how: string): void {
@@ -94,6 +109,14 @@ export class LogModel {
     }
     assert.equal(new Set(found.values()).size, found.size, 'no record stands twice')
     this.#checkFixed(partition, start, found)
+    const there = new Set(found.values())
+    for (const part of this.#sent) {
+      if (part.partition !== partition || !there.has(part.ids[0]!)) continue
+      assert.ok(
+        part.ids.every((id) => there.has(id)),
+        `of ${part.ids.join(', ')} some are there and some are not`,
+      )
+    }
     for (const pipeline of pipelines) this.#checkEmissions(log, partition, pipeline, [...found.values()])
   }
 

@@ -35,6 +35,8 @@ class Run {
   #open: (readonly Append[])[] = []
   /** Calls with a key that were acknowledged, and when. */
   #closed: { readonly parts: readonly Append[]; readonly atMs: number }[] = []
+  /** Appends that relied on the end of a partition. */
+  readonly #atEnd = { taken: 0, refused: 0 }
   #nextId = 0
   #disk: FakeDisk
 
@@ -47,6 +49,10 @@ class Run {
     this.#segmentBytes = pick(this.#random, [300, 1_500, 6_000, 1 << 20])
     // Compression runs on other threads and so does not repeat exactly: few seeds have it.
     this.#compression = integer(this.#random, 10) === 0 ? 'zstd' : 'none'
+  }
+
+  get atEnd(): { readonly taken: number; readonly refused: number } {
+    return this.#atEnd
   }
 
   async live(): Promise<number> {
@@ -99,7 +105,8 @@ class Run {
   async #work(log: Log, steps: number): Promise<void> {
     for (let step = 0; step < steps && !this.#disk.isCrashed; step++) {
       const action = this.#random.next()
-      if (action < 0.35) await this.#send(log, this.#parts({}))
+      if (action < 0.3) await this.#send(log, this.#parts({}))
+      else if (action < 0.35) await this.#sendAtEnd(log)
       else if (action < 0.55) await this.#send(log, this.#parts({ idempotency: { key: `k${this.#nextId++}`, hash: 'h' } }))
       else if (action < 0.62) await this.#send(log, [{ ...this.#part(0, 'rows'), redriveOf: `${TOPIC}/0/${this.#nextId++}` }])
       else if (action < 0.7 && this.#open.length > 0)
@@ -114,6 +121,7 @@ class Run {
 
   /** Sends; a failure leaves it open whether it was written, so what has a key is sent again later. */
   async #send(log: Log, parts: readonly Append[]): Promise<void> {
+    this.#model.sent(parts)
     try {
       const atMs = this.#clock.nowMs()
       this.#model.acknowledge(parts, await log.append(TOPIC, parts))
@@ -122,6 +130,27 @@ class Run {
       if (error instanceof assert.AssertionError) throw error
       assert.ok(error instanceof MillraceError && ['MR_LOG_IO', 'MR_LOG_FULL', 'MR_LOG_BUSY'].includes(error.code), String(error))
       if (parts[0]?.idempotency || parts[0]?.redriveOf) this.#open.push(parts)
+    }
+  }
+
+  /** One who relies on where the first partition ends: its records stand right there, or nowhere. */
+  async #sendAtEnd(log: Log): Promise<void> {
+    const parts = this.#parts({})
+    const { partition } = parts[0]!
+    const { end } = log.range(TOPIC, partition)
+    this.#model.sent(parts)
+    if (integer(this.#random, 2) === 0) await this.#clock.advance(integer(this.#random, 50))
+    try {
+      const appended = await log.append(TOPIC, parts, [{ partition, end }])
+      assert.equal(Math.min(...appended.filter((part) => part.partition === partition).map(({ first }) => first)), end)
+      this.#model.acknowledge(parts, appended)
+      this.#atEnd.taken++
+    } catch (error) {
+      if (error instanceof assert.AssertionError) throw error
+      if (isCode(error, 'MR_LOG_MOVED')) {
+        this.#atEnd.refused++
+        for (const part of parts) this.#model.refused(part)
+      } else assert.ok(isCode(error, 'MR_LOG_IO') || isCode(error, 'MR_LOG_FULL') || isCode(error, 'MR_LOG_BUSY'), String(error))
     }
   }
 
@@ -230,14 +259,19 @@ function isInjected(error: unknown): boolean {
 
 test(`${SEEDS.length} seeded lives with crashes, faults and retries`, async () => {
   let acknowledgements = 0
+  const atEnd = { taken: 0, refused: 0 }
   for (const seed of SEEDS) {
+    const run = new Run(seed)
     try {
-      acknowledgements += await new Run(seed).live()
+      acknowledgements += await run.live()
+      atEnd.taken += run.atEnd.taken
+      atEnd.refused += run.atEnd.refused
     } catch (error) {
       throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
     }
   }
   assert.ok(acknowledgements > SEEDS.length * 20, `only ${acknowledgements} acknowledgements`)
+  assert.ok(atEnd.taken > SEEDS.length / 2 && atEnd.refused > 0, `${atEnd.taken} appends at an end, ${atEnd.refused} refused`)
 })
 
 /** A disk that lies: `sync` does nothing. */

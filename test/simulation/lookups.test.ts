@@ -32,11 +32,11 @@ const keyAt = (n: number): string => String(BASE + BigInt(n))
 
 async function forget(world: StreamWorld, keys: readonly string[]): Promise<void> {
   const { engine, lake, log, relations } = world.now
-  const flush = (): Promise<void> => world.pipeline('stream:customers').pipeline.flush()
+  const catchUp = (): Promise<string> => world.pipeline('stream:customers').pipeline.catchUp()
   const onCommitted = (table: LakeTable): void => void relations.committed(table)
   const body = Buffer.from(keys.map((id) => `{ "note": "bye", "id": "${id}" }\n`).join(''))
   const request = { contentType: 'application/x-ndjson', contentEncoding: undefined, body }
-  const answer = await deleteRows({ engine, lake, log, flush, onCommitted }, 'customers', CUSTOMERS, request, { bodyBytesMax: 1 << 20 })
+  const answer = await deleteRows({ engine, lake, log, catchUp, onCommitted }, 'customers', CUSTOMERS, request, { bodyBytesMax: 1 << 20 })
   assert.equal(answer.accepted, keys.length)
 }
 

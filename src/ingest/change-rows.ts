@@ -1,0 +1,85 @@
+// Carries out a statement that changes rows: computes it on the state of the table at a known end of its log, and appends what it
+// changes only if the log still ends there; otherwise everything is computed again. So statements and rows by HTTP stand in one order,
+// and each statement saw all that stands before it (decision 24). What it changes is one record of the log: there as a whole or not at all.
+import { MillraceError } from '../core/errors.ts'
+import type { ChangesSelect } from '../engine/dml/changes-select.ts'
+import type { Page } from '../engine/duckdb.ts'
+import { encodeChanges } from '../log/changes.ts'
+import type { Append, Appended, Log } from '../log/log.ts'
+import { type Door, rowParts } from './collect.ts'
+import { type ChangeCounts, type ChangeRules, type CollectedChanges, collectChanges } from './collect-changes.ts'
+
+export interface ChangePorts {
+  readonly log: Pick<Log, 'append' | 'hold' | 'range'>
+  /** Resolves when what the log has of the relation so far is shown; answers what changes when less is shown again. */
+  catchUp(): Promise<string>
+  readonly life: () => string
+  /** Names the committed snapshot of the relation, which other engines may move. */
+  readonly snapshot: () => string
+  /** Asks for what is to be changed, at this moment. */
+  ask<T>(take: (pages: AsyncIterable<Page>) => Promise<T>): Promise<T>
+}
+
+export interface Change {
+  readonly door: Door
+  readonly select: ChangesSelect
+  readonly rules: Omit<ChangeRules, 'scanner'>
+  /** Says what would be changed, and changes nothing. */
+  readonly isDryRun: boolean
+}
+
+export interface Changed extends ChangeCounts {
+  readonly offsets: readonly { readonly partition: number; readonly first: number; readonly last: number }[]
+  /** How often it was computed. */
+  readonly attempts: number
+}
+
+/** Others may write to the table while a statement is computed, so many times. */
+const TRY_MAX = 8
+/** After so many tries they wait, but not longer than this. */
+const PATIENT_TRIES = 2
+const HOLD_MS = 2_000
+
+/**
+ * Answers when the change is durable and shown.
+ * @throws MR_SQL_CONFLICT when others wrote to the table each time; as `collectChanges`, as `Log.append`, and what `ask` throws.
+ */
+export async function changeRows(ports: ChangePorts, { door, select, rules, isDryRun }: Change): Promise<Changed> {
+  const isKeyed = rules.table.key.length > 0
+  for (let attempt = 1; attempt <= TRY_MAX; attempt++) {
+    using _held = await holding(ports, door, isKeyed && attempt > PATIENT_TRIES)
+    const { end } = ports.log.range(door.topic, 0)
+    const life = await ports.catchUp()
+    const snapshot = ports.snapshot()
+    const collected = await ports.ask((pages) => collectChanges(pages, select, { ...rules, scanner: door.scanner }))
+    if (isKeyed && (ports.life() !== life || ports.snapshot() !== snapshot)) continue
+    const parts = partsOf(door, collected)
+    if (isDryRun || parts.length === 0) return { ...collected.counts, offsets: [], attempts: attempt }
+    const appended = await ports.log.append(door.topic, parts, isKeyed ? [{ partition: 0, end }] : []).catch(nullIfMoved)
+    if (!appended) continue
+    await ports.catchUp()
+    return { ...collected.counts, offsets: appended.map(({ partition, first, last }) => ({ partition, first, last })), attempts: attempt }
+  }
+  throw new MillraceError('MR_SQL_CONFLICT', `others wrote to ${door.topic} each of the ${TRY_MAX} times that the statement was computed`, {
+    fix: 'try again, or change fewer rows at once, which is faster',
+  })
+}
+
+async function holding({ log }: ChangePorts, { topic }: Door, isHeld: boolean): Promise<Disposable> {
+  const release = isHeld ? await log.hold(topic, HOLD_MS) : () => {}
+  return { [Symbol.dispose]: release }
+}
+
+function nullIfMoved(cause: unknown): readonly Appended[] | null {
+  if ((cause as MillraceError).code === 'MR_LOG_MOVED') return null
+  throw cause
+}
+
+/** Of a table at most one. */
+function partsOf(door: Door, { rows, scan, deletes, deleteCount }: CollectedChanges): Append[] {
+  const { fingerprint } = door.scanner
+  const count = scan.batch.rows
+  if (deleteCount === 0) return rowParts(door, scan, rows, { contentType: undefined, idempotencyKey: undefined, body: Buffer.alloc(0) })
+  if (count === 0) return [{ partition: 0, kind: 'deletes', payload: deletes, count: deleteCount, fingerprint: '' }]
+  return [{ partition: 0, kind: 'changes', payload: encodeChanges({ deletes, rows }), count: deleteCount + count, fingerprint }]
+}

@@ -1,0 +1,58 @@
+// The format of a `changes` batch: one change of a keyed table, of keys whose rows go and rows that come, as lines of one append. A batch
+// has one checksum, so all of it is there after a crash or nothing. A line that begins with `-` is a key; others are rows.
+import type { LogBatch } from './log.ts'
+
+const NEWLINE = 0x0a
+const MINUS = 0x2d
+
+export interface Changes {
+  /** JSON of rows with at least the key, one a line. */
+  readonly deletes: Uint8Array
+  readonly rows: Uint8Array
+}
+
+/** Payload of a `changes` append; the keys go first, so a row with one of them is there afterwards. */
+export function encodeChanges({ deletes, rows }: Changes): Buffer {
+  const parts: Uint8Array[] = []
+  for (let at = 0; at < deletes.length; ) {
+    const next = deletes.indexOf(NEWLINE, at) + 1
+    parts.push(MARK, deletes.subarray(at, next))
+    at = next
+  }
+  return Buffer.concat([...parts, rows])
+}
+
+const MARK = Buffer.from('-')
+
+/** The batch as batches of `deletes` and `rows`, in the order of its lines and with their offsets. */
+export function splitChanges(batch: LogBatch): LogBatch[] {
+  const split: LogBatch[] = []
+  const { payload } = batch
+  for (let at = 0, line = 0; at < payload.length; ) {
+    const isDelete = payload[at] === MINUS
+    const [from, first] = [at, line]
+    while (at < payload.length && (payload[at] === MINUS) === isDelete) {
+      at = payload.indexOf(NEWLINE, at) + 1
+      line++
+    }
+    const part = payload.subarray(from, at)
+    split.push({
+      ...batch,
+      kind: isDelete ? 'deletes' : 'rows',
+      baseOffset: batch.baseOffset + first,
+      count: line - first,
+      payload: isDelete ? withoutMarks(part) : part,
+    })
+  }
+  return split
+}
+
+function withoutMarks(lines: Uint8Array): Uint8Array {
+  const parts: Uint8Array[] = []
+  for (let at = 0; at < lines.length; ) {
+    const next = lines.indexOf(NEWLINE, at) + 1
+    parts.push(lines.subarray(at + 1, next))
+    at = next
+  }
+  return Buffer.concat(parts)
+}

@@ -1,0 +1,134 @@
+// Statements that change rows, put together: who may, what the statement becomes, the door of what it changes, and the record of what
+// was done. One statement a relation at a time: they would only make each other compute again.
+import type { Clock } from '../core/clock.ts'
+import { asMillraceError, MillraceError } from '../core/errors.ts'
+import type { Manifest } from '../define/manifest.ts'
+import { partitionKeyIndex } from '../define/partition-key.ts'
+import type { Node, SqlParser } from '../engine/ast.ts'
+import { changesSelect, type Describe } from '../engine/dml/changes-select.ts'
+import { parametersOf } from '../engine/dml/read-statement.ts'
+import type { WriteStatement } from '../engine/dml/statement.ts'
+import { tokensOf } from '../engine/dml/tokens.ts'
+import type { RelationStore } from '../engine/relations.ts'
+import { changeable } from '../govern/changeable.ts'
+import type { Params } from '../govern/question.ts'
+import type { Secured } from '../govern/secure.ts'
+import { changeRows } from '../ingest/change-rows.ts'
+import type { Log } from '../log/log.ts'
+import { compileScanner } from '../schema/scan/scanner.ts'
+import type { Caller, Question, WriteAnswer } from '../serve/answer.ts'
+import type { Pipeline } from '../stream/pipeline.ts'
+import { compileRowChecks } from '../stream/row-checks.ts'
+import { partitionsOf } from './deploy.ts'
+import type { Settings } from './settings.ts'
+
+/** Asks under the caller's policy, and writes into the audit trail. */
+export interface ChangeAsk {
+  ask<T>(sql: string, params: Params | undefined, take: (secured: Secured) => Promise<T>): Promise<T>
+  record(outcome: string, object: string, detail: Record<string, unknown>): Promise<void>
+}
+
+export type ChangeBy = (caller: Caller, question: Question, statement: WriteStatement, asking: ChangeAsk) => Promise<WriteAnswer>
+
+export interface ChangeParts {
+  readonly clock: Clock
+  readonly log: Log
+  readonly parser: SqlParser
+  readonly relations: RelationStore
+  readonly settings: Settings
+  manifest(): Manifest
+  /** What puts the rows of a logged relation into its tables. */
+  pipelineOf(relation: string): Pick<Pipeline, 'catchUp' | 'life'>
+}
+
+export function makeChanger(parts: ChangeParts): ChangeBy {
+  const { clock, log, relations, settings } = parts
+  const last = new Map<string, Promise<unknown>>()
+  const inTurn = async <T>(relation: string, action: () => Promise<T>): Promise<T> => {
+    const turn = (last.get(relation) ?? Promise.resolve()).then(action)
+    const settled = turn.catch(() => {})
+    last.set(relation, settled)
+    try {
+      return await turn
+    } finally {
+      if (last.get(relation) === settled) last.delete(relation)
+    }
+  }
+  return async (caller, question, statement, asking) => {
+    const startedMs = clock.monotonicMs()
+    let relation = statement.target.name
+    try {
+      mustBeCurrent(question)
+      mustBeUsed(statement, question.params)
+      const manifest = parts.manifest()
+      const owner = changeable(manifest, caller, statement.target, statement.kind === 'insert')
+      const { name, shape } = owner
+      relation = name
+      const table = { name, shape, key: owner.kind === 'table' ? owner.key : [] }
+      const select = await changesSelect(statement, table, describing(parts.parser, question, asking))
+      const pipeline = parts.pipelineOf(name)
+      const door = { topic: name, partitions: partitionsOf(owner), keyIndex: partitionKeyIndex(owner), scanner: compileScanner(shape) }
+      const failedCheck = compileRowChecks(manifest.checks, name, shape)
+      const options = { timeoutMs: question.timeoutMs ?? settings.queryTimeoutMs, ...(question.signal ? { signal: question.signal } : {}) }
+      const ports = {
+        log,
+        catchUp: () => pipeline.catchUp(),
+        life: () => pipeline.life,
+        snapshot: () => String(relations.tableOf(name)?.current?.id),
+        ask: <T>(take: (pages: ReturnType<Secured['session']['pages']>) => Promise<T>) =>
+          asking.ask(select.sql, paramsIn(select.sql, question.params), (secured) =>
+            take(secured.session.pages(secured.sql, secured.params, options)),
+          ),
+      }
+      const isDryRun = question.dryRun === true
+      const change = { door, select, isDryRun, rules: { table, failedCheck, bytesMax: settings.writeBytesMax } }
+      const { attempts, ...changed } = await inTurn(name, () => changeRows(ports, change))
+      const durationMs = clock.monotonicMs() - startedMs
+      await asking.record('ok', name, { ...changed, attempts, dryRun: isDryRun, ms: Math.round(durationMs) })
+      return { relation: name, ...changed, ...(isDryRun ? { dryRun: true } : {}), durationMs }
+    } catch (cause) {
+      const { code } = asMillraceError(cause)
+      await asking.record(code, relation, { message: asMillraceError(cause).message })
+      throw cause
+    }
+  }
+}
+
+function mustBeCurrent({ freshness }: Question): void {
+  if (freshness === undefined) return
+  throw new MillraceError('MR_USAGE', 'a statement that changes rows sees all of them: freshness cannot be chosen', {
+    fix: 'leave freshness out',
+  })
+}
+
+/** Columns and names of the statement's own queries, which pass the gate as questions do. */
+const describing = (parser: SqlParser, question: Question, { ask }: ChangeAsk): Describe => ({
+  columns: (select) =>
+    ask(select, paramsIn(select, question.params), async ({ session, sql, params }) => {
+      const { rows } = await session.rows(`DESCRIBE ${sql}`, params)
+      return rows.map(([name]) => String(name))
+    }),
+  async alias(source) {
+    const { node } = await parser.parse(`SELECT * FROM ${source}`)
+    const from = node['from_table'] as Node
+    if (from.type === 'JOIN') return undefined
+    if (from.alias) return from.alias
+    if (from.type === 'BASE_TABLE') return String(from['table_name'])
+    return from.type === 'TABLE_FUNCTION' ? String((from['function'] as Node)['function_name']) : ''
+  },
+})
+
+const named = (params: Params): [string, unknown][] =>
+  Array.isArray(params) ? params.map((value, index) => [String(index + 1), value]) : Object.entries(params)
+
+/** Those that the text has: a part of a statement has not all of them. */
+function paramsIn(text: string, params: Params | undefined): Params | undefined {
+  if (params === undefined) return undefined
+  const used = parametersOf(tokensOf(text))
+  return Object.fromEntries(named(params).filter(([name]) => used.has(name)))
+}
+
+function mustBeUsed({ parameters }: WriteStatement, params: Params | undefined): void {
+  const extra = named(params ?? []).find(([name]) => !parameters.has(name))
+  if (extra) throw new MillraceError('MR_SQL_PARAMETER', `the SQL has no parameter $${extra[0]}`, { fix: 'send only those that it uses' })
+}
