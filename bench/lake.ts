@@ -25,11 +25,11 @@ const { values } = parseArgs({
 const CASES: Readonly<Record<string, (bench: Workbench) => Promise<void>>> = {
   commits: (bench) => measureCommits(bench, { seconds: Number(values.seconds), isAgainstSpark: values.spark }),
   plan: (bench) => measurePlanning(bench, [100, 10_000, ...(values.large ? [100_000] : [])]),
-  questions: (bench) => measureQuestions(bench),
+  questions: (bench) => measureQuestions(bench, values.spark),
   async upserts(bench) {
-    await measureUpserts(bench, 1_000_000)
+    await measureUpserts(bench, 1_000_000, values.spark)
     await measureVectors(bench, 1_000_000)
-    if (values.large) await measureUpserts(bench, 10_000_000)
+    if (values.large) await measureUpserts(bench, 10_000_000, values.spark)
     if (values.large) await measureVectors(bench, 10_000_000)
   },
 }

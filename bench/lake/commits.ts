@@ -5,7 +5,7 @@ import { writeParquet } from '../../src/engine/write.ts'
 import type { DataFile, LakeTable } from '../../src/lake/types.ts'
 import { atLeast, print, rateFor } from './figures.ts'
 import { pyiceberg } from './pyiceberg.ts'
-import { sparkCommits } from './spark.ts'
+import { spark } from './spark.ts'
 import { rangeSql, type Workbench } from './workbench.ts'
 
 const ROWS = 100
@@ -23,7 +23,7 @@ export async function measureCommits(bench: Workbench, { seconds, isAgainstSpark
   await manyWriters(bench, seconds)
   await manyTables(bench, seconds)
   const peers: [string, number][] = [['PyIceberg, no fsync, pointers in memory', await pyiceberg.commits(bench.directory, seconds, ROWS)]]
-  if (isAgainstSpark) peers.push(['Spark local[2], Hadoop catalog', sparkCommits(bench.directory, seconds, ROWS)])
+  if (isAgainstSpark) peers.push(['Spark local[2], Hadoop catalog', spark.commits(bench.directory, seconds, ROWS)])
   for (const [against, rate] of peers) {
     print({ case: `append of ${ROWS} rows: ${against}`, value: rate, unit: 'commits/s' })
     print({ case: `append of ${ROWS} rows, one writer, beside it`, value: appended, unit: 'commits/s', ratio: appended / rate, against })

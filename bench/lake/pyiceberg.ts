@@ -19,6 +19,8 @@ export const pyiceberg = {
   /** Commits a second. */
   commits: (directory: string, seconds: number, rows: number): number =>
     ask(['commits', join(directory, 'pyiceberg'), seconds, rows])['rate']!,
+  /** Seconds for the sums over a table, of which PyIceberg makes one Arrow table. */
+  scan: (metadataLocation: string): number => ask(['scan', metadataLocation])['scan']!,
   /** Milliseconds for the first plan in the process, and the median of those after it. */
   planning(metadataLocation: string, ids: readonly number[]): { firstMs: number; afterMs: number } {
     const { firstMs, afterMs } = ask(['planning', metadataLocation, ...ids])

@@ -1,5 +1,5 @@
 """What bench/lake.ts compares with. `commits <directory> <seconds> <rows>`: appends a second. `planning <metadata> <id>...`:
-the time to plan a scan for each id. The catalog keeps its pointers in a dictionary: nothing of a database is measured."""
+the time to plan a scan for each id. `scan <metadata>`: the time of sums over it. The catalog keeps its pointers in a dictionary: nothing of a database is measured."""
 import json
 import sys
 import time
@@ -55,7 +55,18 @@ def planning(location, ids):
     return {"firstMs": times[0], "afterMs": sorted(times[1:])[len(times[1:]) // 2]}
 
 
-if sys.argv[1] == "commits":
+def scan(location):
+    import pyarrow.compute as pc
+
+    start = time.perf_counter()
+    table = StaticTable.from_metadata(location).scan(selected_fields=("amount", "seen")).to_arrow()
+    assert table.num_rows > 0 and pc.sum(table["amount"]) and pc.max(table["seen"])
+    return {"scan": time.perf_counter() - start}
+
+
+if sys.argv[1] == "scan":
+    print(json.dumps(scan(sys.argv[2])))
+elif sys.argv[1] == "commits":
     print(json.dumps(commits(sys.argv[2], float(sys.argv[3]), int(sys.argv[4]))))
 else:
     print(json.dumps(planning(sys.argv[2], [int(id) for id in sys.argv[3:]])))

@@ -13,6 +13,8 @@ import type { Identity } from '../../src/govern/identity.ts'
 import { type Guard, openGuard } from '../../src/govern/secure.ts'
 import { compact as joinFiles } from '../../src/orchestrate/chores/compact.ts'
 import { atMost, medianOf, print } from './figures.ts'
+import { pyiceberg } from './pyiceberg.ts'
+import { spark } from './spark.ts'
 import { rangeSql, SHAPE, type Workbench } from './workbench.ts'
 
 const FILES = 10_000
@@ -24,13 +26,13 @@ const NAME = 'small_files'
 const SUM = `SELECT count(*), sum(amount), max(seen) FROM ${NAME}`
 const ADMIN: Identity = { user: 'bench', tokenId: 'bench', roles: [], isAdmin: true }
 
-export async function measureQuestions(bench: Workbench): Promise<void> {
+export async function measureQuestions(bench: Workbench, isAgainstSpark: boolean): Promise<void> {
   await writeSmallFiles(bench)
   await bench.relations.add({ name: NAME, shape: SHAPE, key: [], tailed: false })
   const guard = await openBenchGuard(bench)
   try {
     await points(bench, guard)
-    await scans(bench, guard)
+    await scans(bench, guard, isAgainstSpark)
   } finally {
     guard.close()
   }
@@ -111,11 +113,12 @@ async function points(bench: Workbench, guard: Guard): Promise<void> {
   alone.closeSync()
 }
 
-async function scans(bench: Workbench, guard: Guard): Promise<void> {
+async function scans(bench: Workbench, guard: Guard, isAgainstSpark: boolean): Promise<void> {
   const expected = await askSecured(guard, SUM)
   const scan = async (): Promise<void> => assert.deepEqual(await askSecured(guard, SUM), expected)
   const before = await medianOf(3, scan)
   print({ case: `full scan of ${FILES} files`, value: before.ms, unit: 'ms', cpuSeconds: before.cpuSeconds })
+  await besidePeers(bench, before.ms, isAgainstSpark)
   const compacted = await medianOf(1, () => compact(bench))
   print({ case: `compaction of ${FILES} files`, value: compacted.ms, unit: 'ms', cpuSeconds: compacted.cpuSeconds })
   const { length } = await bench.lake.files(await bench.lake.table(NAME))
@@ -123,6 +126,19 @@ async function scans(bench: Workbench, guard: Guard): Promise<void> {
   const against = `${FILES} files`
   const name = `full scan after compaction, files: ${length}`
   print({ case: name, value: after.ms, unit: 'ms', ratio: after.ms / before.ms, against, cpuSeconds: after.cpuSeconds })
+  await besidePeers(bench, after.ms, isAgainstSpark)
+}
+
+/** The same table as it is now, by others. */
+async function besidePeers({ lake }: Workbench, ms: number, isAgainstSpark: boolean): Promise<void> {
+  const table = await lake.table(NAME)
+  const { length } = await lake.files(table)
+  const peers: [string, number][] = [['PyIceberg', pyiceberg.scan(table.metadataLocation) * 1000]]
+  if (isAgainstSpark) peers.push(['Spark local[2]', spark.scan(table, 3) * 1000])
+  for (const [against, value] of peers) {
+    print({ case: `full scan, files: ${length}: ${against}`, value, unit: 'ms' })
+    print({ case: `full scan, files: ${length}, beside it`, value: ms, unit: 'ms', ratio: ms / value, against })
+  }
 }
 
 /** As the program does it in the background. */

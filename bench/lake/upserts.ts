@@ -6,13 +6,14 @@ import { flushKeyed } from '../../src/engine/flush.ts'
 import { scanSql } from '../../src/engine/scan.ts'
 import { writeParquet } from '../../src/engine/write.ts'
 import { atMost, medianOf, print } from './figures.ts'
+import { spark } from './spark.ts'
 import { rangeSql, rowsOf, type Workbench } from './workbench.ts'
 
 const ROWS_PER_FILE = 100_000
 const KEYS = 10_000
 const ROUNDS = 5
 
-export async function measureUpserts(bench: Workbench, rows: number): Promise<void> {
+export async function measureUpserts(bench: Workbench, rows: number, isAgainstSpark: boolean): Promise<void> {
   const name = `keyed_${rows}`
   const table = await bench.table(name, { isKeyed: true })
   const directory = bench.lake.dataDirectory(table)
@@ -29,6 +30,16 @@ export async function measureUpserts(bench: Workbench, rows: number): Promise<vo
   const files = await bench.lake.files(await bench.lake.table(name))
   print({ case: `${of}, recent keys after that, files: ${files.length}`, value: last.ms / 1000, unit: 's', cpuSeconds: last.cpuSeconds })
   await check(bench, name, rows + (2 * ROUNDS * KEYS) / 2)
+  if (!isAgainstSpark) return
+  const against = 'Spark local[2], copy-on-write'
+  const peer = spark.upserts(bench.directory, rows, KEYS, 3)
+  for (const [keys, seconds, theirs] of [
+    ['recent keys', first.ms / 1000, peer.recent],
+    ['keys from everywhere', anywhere.ms / 1000, peer.anywhere],
+  ] as const) {
+    print({ case: `${of}, ${keys}: ${against}`, value: theirs, unit: 's' })
+    print({ case: `${of}, ${keys}, beside it`, value: seconds, unit: 's', ratio: seconds / theirs, against })
+  }
 }
 
 const uniformKeys = (

@@ -41,16 +41,14 @@ function printStorage(output: Output, { tables, offsets, gaps }: Verified['stora
   output.line(
     `${counts}, ${(sum((table) => table.bytes) / 1e6).toFixed(1)} MB: ${damaged.length === 0 ? 'all there and whole' : 'damaged'}`,
   )
-  for (const { table, damage, good } of damaged) {
+  for (const { table, damage, good, current } of damaged) {
     for (const { path, what, snapshots } of damage) {
       const needed = snapshots.length > 0 ? ` (needed by ${snapshots.length} ${snapshots.length === 1 ? 'snapshot' : 'snapshots'})` : ''
       output.line(paint('red', `${table}: ${path} ${what}${needed}`))
     }
-    output.line(
-      good.length > 0
-        ? `  fix: \`millrace restore ${table} --to ${good[0]}\` goes back to the newest whole snapshot`
-        : '  no snapshot is whole',
-    )
+    if (good.length === 0) output.line('  no snapshot is whole')
+    else if (current !== null && good.includes(current)) output.line('  what the table is now is whole; the others go when they expire')
+    else output.line(`  fix: \`millrace restore ${table} --to ${good[0]}\` goes back to the newest whole snapshot`)
   }
   for (const { pipeline, topic, partition, committed, logStart, logEnd } of gaps)
     output.line(paint('red', `${pipeline} has committed ${topic}/${partition} up to ${committed}, the log holds ${logStart} to ${logEnd}`))

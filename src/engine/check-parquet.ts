@@ -36,7 +36,8 @@ export async function checkParquet(session: Session, table: LakeTable, file: Dat
     const wrong = checks.findIndex(({ wanted }, index) => values[index] !== wanted)
     return wrong < 0 ? null : checks[wrong]!.what(values[wrong]!)
   } catch (cause) {
-    return `cannot be read: ${asMillraceError(cause).message}`
+    const { message } = asMillraceError(cause)
+    return /^No files found that match/.test(message) ? 'is missing' : `cannot be read: ${message}`
   }
 }
 

@@ -91,6 +91,8 @@ export interface Secured {
 export interface SecureOptions {
   readonly committedOnly?: boolean
   readonly params?: Params
+  /** Filled with the snapshots that are read, by relation: known also of a question that fails. */
+  readonly snapshots?: Record<string, string | null>
   /** For the first stage of two. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
@@ -148,7 +150,7 @@ class Question {
   readonly #options: SecureOptions
   readonly #releases: (() => void)[] = []
   readonly #pins = new Map<string, Promise<Resolved>>()
-  readonly #snapshots: Record<string, string | null> = {}
+  readonly #snapshots: Record<string, string | null>
   readonly #relations = new Set<string>()
   readonly #masked = new Set<string>()
   readonly #versions = new Set<string>()
@@ -171,6 +173,7 @@ class Question {
     this.#shared = shared
     this.#identity = identity
     this.#options = options
+    this.#snapshots = options.snapshots ?? {}
   }
 
   async answer(sql: string): Promise<Secured> {

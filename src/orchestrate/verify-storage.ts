@@ -27,6 +27,8 @@ export interface TableReport {
   readonly damage: readonly Damaged[]
   /** Snapshots that can be gone back to, newest first; of an undamaged table all that it retains. */
   readonly good: readonly string[]
+  /** What the table is now; null for an empty one, and when that cannot be read. */
+  readonly current: string | null
 }
 
 /** A pipeline's committed offset that the log does not reach any more, or not yet. */
@@ -101,10 +103,19 @@ async function verifyTable(lake: Lake, session: Session, name: string): Promise<
     const paths = new Map(snapshots.flatMap(({ files }) => files))
     const bytes = [...paths.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0)
     const listed = [...damage].map(([path, about]) => ({ path, ...about }))
-    return { table: name, snapshots: snapshots.length, files: paths.size, bytes, damage: listed, good }
+    const current = damagedMetadata ? null : (retained.current?.id.toString() ?? null)
+    return { table: name, snapshots: snapshots.length, files: paths.size, bytes, damage: listed, good, current }
   } catch (cause) {
     const { message } = damaging(cause)
-    return { table: name, snapshots: 0, files: 0, bytes: 0, damage: [{ path: name, what: message, snapshots: [] }], good: [] }
+    return {
+      table: name,
+      snapshots: 0,
+      files: 0,
+      bytes: 0,
+      damage: [{ path: name, what: message, snapshots: [] }],
+      good: [],
+      current: null,
+    }
   }
 }
 

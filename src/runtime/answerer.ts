@@ -145,9 +145,11 @@ async function guarded<T>(
 ): Promise<T> {
   const startedMs = parts.clock.monotonicMs()
   budget.check(caller.tokenId)
+  const snapshots: Record<string, string | null> = {}
   let secured: Secured | undefined
   try {
     secured = await parts.guard.secure(caller, sql, {
+      snapshots,
       timeoutMs: question.timeoutMs ?? parts.settings.queryTimeoutMs,
       ...(question.freshness === 'committed' ? { committedOnly: true } : {}),
       ...(params === undefined ? {} : { params }),
@@ -161,7 +163,7 @@ async function guarded<T>(
     await record(parts, caller, question, secured, error.code, { id, message: error.message })
     parts.onQuery(question.surface, error.code, parts.clock.monotonicMs() - startedMs)
     // What failed before it was secured may have read rows too, in the first of two stages.
-    if (caller.isAdmin || (secured && !secured.isRestricted)) throw await parts.explain(secured?.snapshots ?? {}, error)
+    if (caller.isAdmin || (secured && !secured.isRestricted)) throw await parts.explain(snapshots, error)
     if (tellsOneBit(error)) budget.spend(caller.tokenId)
     throw withoutValues(error, id)
   }

@@ -5,10 +5,11 @@ import { checkParquet } from '../engine/check-parquet.ts'
 import type { Engine } from '../engine/duckdb.ts'
 import type { Lake } from '../lake/open-lake.ts'
 
-/** Classes of errors that damage comes as; a value of the user's that looks like one of the words below is another. */
-const CLASSES = /"exception_type":"(IO|Invalid|Invalid Input|Serialization|Internal|FATAL)"/
+/** Classes of errors that damage comes as, beside those that a question itself can have. */
+const CLASSES = /"exception_type":"(IO|Invalid|Serialization|Internal|FATAL)"/
 
-/** What the engine says when the bytes of a file are not what they should be. */
+/** A value of the user's may have this class too; what the engine says when it is the bytes of a file. */
+const MAY_BE_EITHER = /"exception_type":"Invalid Input"/
 const MAY_BE_DAMAGE =
   /magic bytes|too small to be a Parquet|No files found that match|TProtocol|Variable-length int|ZSTD|[Dd]ecompress|[Cc]orrupt|Parquet|Invalid data|Out of buffer|Cannot open file/
 
@@ -21,8 +22,9 @@ export async function explainRead(
   snapshots: Readonly<Record<string, string | null>>,
   error: MillraceError,
 ): Promise<MillraceError> {
-  const isSealed = error.code === 'MR_SEAL_DAMAGED'
-  if (!isSealed && (!CLASSES.test(String(error.cause)) || !MAY_BE_DAMAGE.test(error.message))) return error
+  const said = String(error.cause)
+  const mayBe = CLASSES.test(said) || (MAY_BE_EITHER.test(said) && MAY_BE_DAMAGE.test(error.message))
+  if (!mayBe && error.code !== 'MR_SEAL_DAMAGED') return error
   const session = await engine.session()
   using lease = lake.lease()
   try {
