@@ -26,6 +26,8 @@ import type { Settings } from './settings.ts'
 export interface ChangeAsk {
   ask<T>(sql: string, params: Params | undefined, take: (secured: Secured) => Promise<T>): Promise<T>
   record(outcome: string, object: string, detail: Record<string, unknown>): Promise<void>
+  /** Whether an error that came from `ask` is in the trail. */
+  isRecorded(cause: unknown): boolean
 }
 
 export type ChangeBy = (caller: Caller, question: Question, statement: WriteStatement, asking: ChangeAsk) => Promise<WriteAnswer>
@@ -87,8 +89,8 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
       await asking.record('ok', name, { ...changed, attempts, dryRun: isDryRun, ms: Math.round(durationMs) })
       return { relation: name, ...changed, ...(isDryRun ? { dryRun: true } : {}), durationMs }
     } catch (cause) {
-      const { code } = asMillraceError(cause)
-      await asking.record(code, relation, { message: asMillraceError(cause).message })
+      const { code, message } = asMillraceError(cause)
+      if (!asking.isRecorded(cause)) await asking.record(code, relation, { message })
       throw cause
     }
   }
