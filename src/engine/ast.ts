@@ -4,6 +4,7 @@
 
 import { MillraceError } from '../core/errors.ts'
 import { parseJsonVerbatim, printJson } from '../core/json.ts'
+import { Recent } from '../core/recent.ts'
 import type { Engine } from './duckdb.ts'
 import { placeOf } from './engine-error.ts'
 import { quoteText } from './sql-text.ts'
@@ -41,23 +42,27 @@ export interface SqlParser {
 }
 
 const CACHE_MAX = 1_000
+/** Longer texts and trees are not remembered: of those there are many different ones, and each is large. */
+const REMEMBERED_MAX = 16_384
 
 export async function openParser(engine: Engine): Promise<SqlParser> {
   const session = await engine.session()
   const parseText = session.prepared('SELECT json_serialize_sql($1::VARCHAR)')
   const printTree = session.prepared(`SELECT text, json_serialize_sql(text) FROM (SELECT json_deserialize_sql($1::JSON) AS text)`)
   const parseOnce = async (text: string): Promise<Statement> => statementOf(text, String((await parseText([text])).rows[0]![0]))
-  const cache = new Map<string, Statement>()
+  const printOnce = (tree: Printable): Promise<string> =>
+    printChecked(tree, async (json) => (await printTree([json])).rows[0]!.map(String) as [string, string])
+  const parsed = new Recent<Statement>(CACHE_MAX)
+  const printed = new Recent<string>(CACHE_MAX)
   return {
     async parse(text) {
-      const known = cache.get(text)
-      const statement = known ?? (await parseOnce(text))
-      cache.delete(text)
-      cache.set(text, statement)
-      if (cache.size > CACHE_MAX) cache.delete(cache.keys().next().value!)
-      return copy(statement)
+      if (text.length > REMEMBERED_MAX) return parseOnce(text)
+      return copy(await parsed.get(text, () => parseOnce(text)))
     },
-    print: (statement) => printStatement(statement, async (json) => (await printTree([json])).rows[0]!.map(String) as [string, string]),
+    async print(statement) {
+      const tree = printable(statement)
+      return tree.json.length > REMEMBERED_MAX ? printOnce(tree) : printed.get(tree.json, () => printOnce(tree))
+    },
     close: () => session.close(),
   }
 }
@@ -66,8 +71,8 @@ export async function openParser(engine: Engine): Promise<SqlParser> {
 export function treesOf(ask: (sql: string) => Promise<readonly string[]>): Pick<SqlParser, 'parse' | 'print'> {
   return {
     parse: async (text) => statementOf(text, (await ask(`SELECT json_serialize_sql(${quoteText(text)}) AS tree`))[0]!),
-    print: (statement) =>
-      printStatement(statement, async (json) => {
+    print: async (statement) =>
+      printChecked(printable(statement), async (json) => {
         const [text, again] = await ask(
           `SELECT text, json_serialize_sql(text) AS again FROM (SELECT json_deserialize_sql(CAST(${quoteText(json)} AS JSON)) AS text)`,
         )
@@ -76,12 +81,21 @@ export function treesOf(ask: (sql: string) => Promise<readonly string[]>): Pick<
   }
 }
 
-/** `print`: the text of a tree, and that text as a tree again. */
-async function printStatement(statement: Statement, print: (json: string) => Promise<readonly [string, string]>): Promise<string> {
+interface Printable {
+  readonly tree: Statement
+  readonly json: string
+}
+
+function printable(statement: Statement): Printable {
   checkParameterNames(statement)
   const tree = copy(statement)
   walk(tree.node, keepDouble)
-  const [text, again] = await print(printJson({ error: false, statements: [tree] }))
+  return { tree, json: printJson({ error: false, statements: [tree] }) }
+}
+
+/** `print`: the text of a tree, and that text as a tree again. */
+async function printChecked({ tree, json }: Printable, print: (json: string) => Promise<readonly [string, string]>): Promise<string> {
+  const [text, again] = await print(json)
   if (canonical(statementOf(text, again)) !== canonical(tree))
     throw new MillraceError('MR_SQL_FORBIDDEN', 'the query uses a form that cannot be printed safely', {
       fix: 'write it in a simpler way',

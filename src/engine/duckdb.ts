@@ -212,16 +212,17 @@ const columnsOf = (result: DuckDBResult): ResultColumn[] => {
   })
 }
 
-async function collect(result: DuckDBResult, rowMax = Number.POSITIVE_INFINITY): Promise<ResultSet> {
+/** The whole result is in memory already: its chunks are taken without another trip to a thread. */
+function collect(result: DuckDBMaterializedResult, rowMax = Number.POSITIVE_INFINITY): ResultSet {
   const columns = columnsOf(result)
   const rows: Plain[][] = []
-  for (;;) {
-    const chunk = await result.fetchChunk()
-    if (!chunk || chunk.rowCount === 0) return { columns, rows, truncated: false }
+  for (let index = 0; index < result.chunkCount; index++) {
+    const chunk = result.getChunk(index)
     const wanted = Math.min(chunk.rowCount, rowMax - rows.length)
     for (const row of rowsOf(chunk, columns.length, wanted)) rows.push(row)
     if (wanted < chunk.rowCount) return { columns, rows, truncated: true }
   }
+  return { columns, rows, truncated: false }
 }
 
 async function* streamPages(

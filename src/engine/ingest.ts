@@ -28,6 +28,8 @@ import { type ListVector, type Nested, newNested, type StructVector, type Vector
 import { isNested, type StructType, type Type } from '../schema/type.ts'
 
 const CHUNK_ROWS = 2048
+/** How many rows hold the thread: some milliseconds. */
+const TURN_ROWS = 4 * CHUNK_ROWS
 const scratch = new ArrayBuffer(CHUNK_ROWS * 16)
 const bytes = new Uint8Array(scratch)
 const int32 = new Int32Array(scratch)
@@ -100,21 +102,34 @@ export async function appendBatch(connection: DuckDBConnection, schema: string, 
   }
 }
 
-/** The same within a transaction of the caller's. */
+/**
+ * The same within a transaction of the caller's. Other work has its turn in between: what comes in at the doors meanwhile does
+ * not wait for all of a long batch.
+ */
 export async function appendRows(connection: DuckDBConnection, schema: string, table: string, batch: ColumnBatch): Promise<void> {
   const appender = await connection.createAppender(table, schema, 'memory')
   const types = ingestTypes(batch)
-  // From here on nothing waits: the scratch is shared by all appends.
+  // What decodes nested values is shared by all appends, too.
+  const mayWait = !batch.shape.fields.some(({ type }) => isNested(type))
   const columns = batch.columns.map((column, index) => vectorOf(batch.shape.fields[index]!.type, column, batch.rows))
   for (let from = 0; from < batch.rows; from += CHUNK_ROWS) {
     const count = Math.min(CHUNK_ROWS, batch.rows - from)
     const chunk = DuckDBDataChunk.create(types, count)
+    // Nothing waits within a chunk: the scratch is shared by all appends.
     for (let index = 0; index < columns.length; index++)
       fill(duckdb.data_chunk_get_vector(chunk.chunk, index), columns[index]!, batch.shape.fields[index]!.type, from, count)
     appender.appendDataChunk(chunk)
+    const done = from + count
+    if (mayWait && done % TURN_ROWS === 0 && done < batch.rows) {
+      appender.flushSync()
+      await turn()
+    }
   }
   appender.closeSync()
 }
+
+/** Lets the event loop go round once. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 const readers = new WeakMap<Type, Nested>()
 

@@ -78,6 +78,21 @@ test('keyed: the latest row of a key, within and over batches', async () => {
   assert.equal(tail.rows, 7)
 })
 
+test('keyed: many keys, then the latest rows of some', async () => {
+  const tail = await HotTail.open(parts.engine, { name: 'many', shape, key: ['k'] })
+  const active = await tail.clear()
+  const keys = Array.from({ length: 6_000 }, (_, number) => `k${number}`)
+  await tail.append(rowsBatch(keys.slice(0, 3_000).map((key) => [key, 1])))
+  await tail.append(rowsBatch(keys.slice(2_000).map((key) => [key, 2])))
+  await tail.append(rowsBatch(keys.slice(5_990).map((key) => [key, 3])))
+  const { rows } = await parts.session.rows(`SELECT v, count(*), count(DISTINCT k) FROM (${active.sql}) GROUP BY v ORDER BY v`)
+  assert.deepEqual(rows, [
+    [1n, 2000n, 2000n],
+    [2n, 3990n, 3990n],
+    [3n, 10n, 10n],
+  ])
+})
+
 test('rotation: rows of appends under way stay together', async () => {
   const tail = await HotTail.open(parts.engine, { name: 'rotated', shape, key: [] })
   const order: string[] = []
@@ -111,8 +126,8 @@ test('a failed append leaves the tail as it was and usable', async () => {
   const tail = await HotTail.open(parts.engine, { name: 'failing', shape, key: ['k'] })
   const active = await tail.clear()
   await tail.append(rowsBatch([['a', 1]]))
-  const other = { ...rowsBatch([['b', 2]]), shape: { fields: shape.fields.slice(0, 2) } }
-  await assert.rejects(tail.append(other))
+  const batch = rowsBatch([['b', 2]])
+  await assert.rejects(tail.append({ ...batch, columns: batch.columns.slice(0, 2) }))
   await tail.append(rowsBatch([['c', 3]]))
   assert.deepEqual(await read(active), ['a=1', 'c=3'])
   assert.equal(tail.rows, 2)

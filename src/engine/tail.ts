@@ -6,6 +6,7 @@ import { toDuckType } from '../schema/duckdb.ts'
 import type { Field, Shape, Type } from '../schema/type.ts'
 import type { Engine, Session } from './duckdb.ts'
 import { appendBatch, appendRows, ingestTypes } from './ingest.ts'
+import { LatestRows } from './latest-rows.ts'
 import { quoteName } from './sql-text.ts'
 
 export interface TailSpec {
@@ -16,6 +17,9 @@ export interface TailSpec {
   /** Rows can go by their key: batches have the column `GONE` last, which says of which keys nothing but the key is left. */
   readonly canLose?: boolean
 }
+
+/** Up to so many keys the rows of a generation are replaced as a whole. */
+const WHOLE_KEYS_MAX = 4_096
 
 /** Marks what stands in a tail for a key whose row has gone: it hides older rows, and is none itself. */
 export const GONE: Field = { name: '#gone', type: { kind: 'boolean' }, optional: false }
@@ -32,6 +36,8 @@ export class Generation {
   /** SELECT of the keys whose older rows it hides; absent: those of its rows. */
   readonly keys?: string
   readonly table: string
+  /** Of a keyed tail, while it has few keys. */
+  latest: LatestRows | null
   readonly #drop: () => void
   #holds = 0
   #isRetired = false
@@ -46,6 +52,7 @@ export class Generation {
     const rows = typedSql(spec.shape, this.table)
     this.sql = spec.canLose ? `${rows} WHERE NOT ${quoteName(GONE.name)}` : rows
     if (spec.canLose) this.keys = typedSql({ fields: spec.shape.fields.filter(({ name }) => spec.key.includes(name)) }, this.table)
+    this.latest = new LatestRows(shapeIn(spec), spec.key, WHOLE_KEYS_MAX)
     this.#drop = () => drop(this.table)
   }
 
@@ -148,21 +155,23 @@ export class HotTail {
    * The last row of each key of the batch replaces what the table has; a reader sees before or after, nothing between.
    */
   async #upsert(generation: Generation, batch: ColumnBatch): Promise<void> {
-    const key = this.#spec.key.map(quoteName)
-    const incoming = `${this.#spec.name}#incoming`
-    const [table, source] = [tableName(generation.table), tableName(incoming)]
-    const match = key.map((column) => `t.${column} = n.${column}`).join(' AND ')
-    // Two trips to the engine: each costs a turn of a thread, and a live model does this all the time.
+    const { latest } = generation
+    generation.latest = null // stays so when it fails: the table has what it had before
+    const whole = latest?.take(batch)
+    if (!whole) return this.#within(`${this.#spec.name}#incoming`, batch, upsertSql(this.#spec, generation.table))
+    await this.#within(generation.table, whole, [])
+    generation.latest = latest
+  }
+
+  /**
+   * Makes `table` anew with the rows and does the rest, in one transaction. Two trips to the engine: each costs a turn of a
+   * thread, and a live model does this all the time.
+   */
+  async #within(table: string, batch: ColumnBatch, rest: readonly string[]): Promise<void> {
     try {
-      await this.#session.run(`BEGIN; ${createSql(shapeIn(this.#spec), incoming)}`)
-      await appendRows(this.#session.connection, 'tail', incoming, batch)
-      await this.#session.run(
-        [
-          `DELETE FROM ${table} AS t USING ${source} AS n WHERE ${match}`,
-          `INSERT INTO ${table} SELECT * FROM ${source} QUALIFY row_number() OVER (PARTITION BY ${key.join(', ')} ORDER BY rowid DESC) = 1`,
-          'COMMIT',
-        ].join('; '),
-      )
+      await this.#session.run(`BEGIN; ${createSql(shapeIn(this.#spec), table)}`)
+      await appendRows(this.#session.connection, 'tail', table, batch)
+      await this.#session.run([...rest, 'COMMIT'].join('; '))
     } catch (error) {
       await this.#session.run('ROLLBACK').catch(() => {}) // a commit that failed has ended it
       throw error
@@ -210,6 +219,17 @@ async function createGeneration(spec: TailSpec, session: Session, drops: Session
   })
   await session.run(createSql(shapeIn(spec), generation.table))
   return generation
+}
+
+/** The rows of `<name>#incoming` into the table. */
+function upsertSql({ name, key }: TailSpec, into: string): readonly string[] {
+  const [table, source] = [tableName(into), tableName(`${name}#incoming`)]
+  const columns = key.map(quoteName)
+  const match = columns.map((column) => `t.${column} IS NOT DISTINCT FROM n.${column}`).join(' AND ')
+  return [
+    `DELETE FROM ${table} AS t USING ${source} AS n WHERE ${match}`,
+    `INSERT INTO ${table} SELECT * FROM ${source} QUALIFY row_number() OVER (PARTITION BY ${columns.join(', ')} ORDER BY rowid DESC) = 1`,
+  ]
 }
 
 /** A table in `tail` that takes batches of the shape, by `appendBatch`. */

@@ -28,6 +28,7 @@ import {
   type Params,
   withoutParameters,
 } from './question.ts'
+import { SecuredSessions } from './secured-sessions.ts'
 import { needsTwoStages } from './strict.ts'
 import { Verdicts } from './verdicts.ts'
 import { DEFINER, SECURED, Views } from './views.ts'
@@ -119,20 +120,30 @@ export async function openGuard(parts: SecureParts): Promise<Guard> {
   const views = new Views(admin, VIEWS_MAX)
   await views.open()
   const verdicts = new Verdicts()
+  const sessions = new SecuredSessions(parts.engine)
   return {
     decide: (identity, relation) => decide(parts.manifest(), identity, relation),
-    secure: (identity, sql, options = {}) => new Question(parts, views, verdicts, identity, options).answer(sql),
-    close: () => admin.close(),
+    secure: (identity, sql, options = {}) => new Question(parts, { views, verdicts, sessions }, identity, options).answer(sql),
+    close() {
+      sessions.close()
+      admin.close()
+    },
   }
 }
 
 let copies = 0
 
+/** What questions share. */
+interface Shared {
+  readonly views: Views
+  readonly verdicts: Verdicts
+  readonly sessions: SecuredSessions
+}
+
 class Question {
   readonly #parts: SecureParts
   readonly #manifest: Manifest
-  readonly #views: Views
-  readonly #verdicts: Verdicts
+  readonly #shared: Shared
   readonly #identity: Identity
   readonly #options: SecureOptions
   readonly #releases: (() => void)[] = []
@@ -154,11 +165,10 @@ class Question {
   #rowFilter = false
   #isRestricted = false
 
-  constructor(parts: SecureParts, views: Views, verdicts: Verdicts, identity: Identity, options: SecureOptions) {
+  constructor(parts: SecureParts, shared: Shared, identity: Identity, options: SecureOptions) {
     this.#parts = parts
-    this.#verdicts = verdicts
     this.#manifest = parts.manifest()
-    this.#views = views
+    this.#shared = shared
     this.#identity = identity
     this.#options = options
   }
@@ -197,8 +207,7 @@ class Question {
 
   /** Begins while the text is looked at. */
   async #open(): Promise<Session> {
-    this.#session = await this.#parts.engine.session()
-    await this.#session.run(`USE ${SECURED}`)
+    this.#session = await this.#shared.sessions.take()
     return this.#session
   }
 
@@ -223,8 +232,10 @@ class Question {
   /** Closing the session drops the copies of its first stage. */
   async #release(): Promise<void> {
     for (const release of this.#releases.splice(0)) release()
-    this.#session?.close()
+    const session = this.#session
     this.#session = undefined
+    if (session && this.#copies.size === 0) this.#shared.sessions.give(session)
+    else session?.close()
   }
 
   /** Points a reference at the secured view of what it names, under the user's own name. */
@@ -242,7 +253,7 @@ class Question {
 
   /** Whether an error of the question could tell about what is hidden; the same for all callers, so it is remembered. */
   async #isTelling(sql: string, text: string, params: Params | undefined): Promise<boolean> {
-    const known = this.#verdicts.of(this.#manifest)
+    const known = this.#shared.verdicts.of(this.#manifest)
     const key = JSON.stringify([sql, kindsOf(this.#options.params)])
     const found = known.get(key)
     if (found !== undefined) return found
@@ -254,18 +265,18 @@ class Question {
 
   /** The defined name that is meant, without regard to case. @throws MR_SQL_UNKNOWN when there is none or it may not be read. */
   #nameOf({ catalog, schema, name }: RelationRef): string {
-    const unknown = unknownRelation([catalog, schema, name].filter((part) => part !== '').join('.'))
-    if (catalog !== '') throw unknown
+    const unknown = () => unknownRelation([catalog, schema, name].filter((part) => part !== '').join('.'))
+    if (catalog !== '') throw unknown()
     const folded = schema.toLowerCase()
     if (folded === 'millrace') {
-      if (!this.#parts.systemRelation(name.toLowerCase(), this.#identity)) throw unknown
+      if (!this.#parts.systemRelation(name.toLowerCase(), this.#identity)) throw unknown()
       return `millrace.${name.toLowerCase()}`
     }
     const wanted = DEFAULT_SCHEMAS.includes(folded) || folded === '' ? name : `${schema}.${name}`
     const found = definedName(this.#manifest, wanted)
     // A table that another engine made is in no project: no rule says what it shows, so administrators alone ask for it.
     if (found === undefined && this.#identity.isAdmin) return wanted
-    if (found === undefined || !decide(this.#manifest, this.#identity, found).readable) throw unknown
+    if (found === undefined || !decide(this.#manifest, this.#identity, found).readable) throw unknown()
     return found
   }
 
@@ -278,7 +289,7 @@ class Question {
   }
 
   async #view(catalog: typeof SECURED | typeof DEFINER, relation: string, select: string): Promise<string> {
-    const { name, release } = await this.#views.use(catalog, relation, select)
+    const { name, release } = await this.#shared.views.use(catalog, relation, select)
     this.#releases.push(release)
     return name
   }
