@@ -73,6 +73,7 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
       const failedCheck = compileRowChecks(manifest.checks, name, shape)
       const options = { timeoutMs: question.timeoutMs ?? settings.queryTimeoutMs, ...(question.signal ? { signal: question.signal } : {}) }
       const ports = {
+        clock,
         log,
         catchUp: () => pipeline.catchUp(),
         life: () => pipeline.life,
@@ -89,11 +90,19 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
       await asking.record('ok', name, { ...changed, attempts, dryRun: isDryRun, ms: Math.round(durationMs) })
       return { relation: name, ...changed, ...(isDryRun ? { dryRun: true } : {}), durationMs }
     } catch (cause) {
-      const { code, message } = asMillraceError(cause)
-      if (!asking.isRecorded(cause)) await asking.record(code, relation, { message })
-      throw cause
+      const error = asMillraceError(cause)
+      if (asking.isRecorded(cause)) throw inItsWords(error)
+      await asking.record(error.code, relation, { message: error.message })
+      throw error
     }
   }
+}
+
+/** Without a place, which is one in the SELECT that the statement became. */
+function inItsWords(error: MillraceError): MillraceError {
+  if (error.code !== 'MR_SQL_SYNTAX') return error
+  const message = error.message.replace(/ \(line \d+(, column \d+)?\)/g, '')
+  return new MillraceError(error.code, message, { fix: 'check that part of the statement', cause: error.cause })
 }
 
 function mustBeCurrent({ freshness }: Question): void {
