@@ -60,7 +60,7 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
     const startedMs = clock.monotonicMs()
     let relation = statement.target.name
     try {
-      mustBeCurrent(question)
+      mustBeWanted(question)
       mustBeUsed(statement, question.params)
       const manifest = parts.manifest()
       const owner = changeable(manifest, caller, statement.target, statement.kind === 'insert')
@@ -105,7 +105,11 @@ function inItsWords(error: MillraceError): MillraceError {
   return new MillraceError(error.code, message, { fix: 'check that part of the statement', cause: error.cause })
 }
 
-function mustBeCurrent({ freshness }: Question): void {
+function mustBeWanted({ readOnly, freshness }: Question): void {
+  if (readOnly)
+    throw new MillraceError('MR_SQL_STATEMENT', 'the statement changes rows, and the request only asks', {
+      fix: 'look at it, and run it yourself',
+    })
   if (freshness === undefined) return
   throw new MillraceError('MR_USAGE', 'a statement that changes rows sees all of them: freshness cannot be chosen', {
     fix: 'leave freshness out',

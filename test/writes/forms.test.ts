@@ -169,3 +169,10 @@ test('what does not work says what does', async () => {
     [2, 2],
   ])
 })
+
+test('a request that only asks changes nothing', async () => {
+  const body = JSON.stringify({ sql: 'DELETE FROM counters', readOnly: true })
+  const answer = await server.post('/sql', body, { 'content-type': 'application/json' })
+  assert.deepEqual([answer.status, ((await answer.json()) as Answer).code], [400, 'MR_SQL_STATEMENT'])
+  assert.deepEqual(await server.sql('SELECT count(*) FROM counters'), [[2]])
+})
