@@ -144,7 +144,9 @@ function readTree(json: string): Serialized {
 
 function parseError(text: string, { error_message: message = '', position }: Serialized): MillraceError {
   if (/^Only SELECT statements/.test(message))
-    return new MillraceError('MR_SQL_STATEMENT', 'only one SELECT is allowed', { fix: 'ask with SELECT; definitions change in code' })
+    return new MillraceError('MR_SQL_STATEMENT', 'only SELECT, and INSERT, UPDATE, DELETE and MERGE of rows, are taken', {
+      fix: 'ask with SELECT; definitions change in code',
+    })
   const place = position === undefined ? '' : placeOf(text, Number(position), 'characters')
   return new MillraceError('MR_SQL_SYNTAX', `${message.split('\n')[0]}${place}`, { fix: 'check the SQL near that place' })
 }

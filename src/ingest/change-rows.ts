@@ -1,6 +1,7 @@
 // Carries out a statement that changes rows: computes it on the state of the table at a known end of its log, and appends what it
 // changes only if the log still ends there; otherwise everything is computed again. So statements and rows by HTTP stand in one order,
 // and each statement saw all that stands before it (decision 24). What it changes is one record of the log: there as a whole or not at all.
+import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { ChangesSelect } from '../engine/dml/changes-select.ts'
 import type { Page } from '../engine/duckdb.ts'
@@ -10,6 +11,7 @@ import { type Door, rowParts } from './collect.ts'
 import { type ChangeCounts, type ChangeRules, type CollectedChanges, collectChanges } from './collect-changes.ts'
 
 export interface ChangePorts {
+  readonly clock: Clock
   readonly log: Pick<Log, 'append' | 'hold' | 'range'>
   /** Resolves when what the log has of the relation so far is shown; answers what changes when less is shown again. */
   catchUp(): Promise<string>
@@ -36,6 +38,8 @@ export interface Changed extends ChangeCounts {
 
 /** Others may write to the table while a statement is computed, so many times. */
 const TRY_MAX = 8
+/** A statement that takes long is not tried again after this. */
+const LATE_MS = 30_000
 /** After so many tries they wait, but not longer than this. */
 const PATIENT_TRIES = 2
 const HOLD_MS = 2_000
@@ -46,7 +50,9 @@ const HOLD_MS = 2_000
  */
 export async function changeRows(ports: ChangePorts, { door, select, rules, isDryRun }: Change): Promise<Changed> {
   const isKeyed = rules.table.key.length > 0
-  for (let attempt = 1; attempt <= TRY_MAX; attempt++) {
+  const startedMs = ports.clock.monotonicMs()
+  let attempt = 1
+  for (; attempt <= TRY_MAX && (attempt === 1 || ports.clock.monotonicMs() - startedMs < LATE_MS); attempt++) {
     using _held = await holding(ports, door, isKeyed && attempt > PATIENT_TRIES)
     const { end } = ports.log.range(door.topic, 0)
     const life = await ports.catchUp()
@@ -60,9 +66,13 @@ export async function changeRows(ports: ChangePorts, { door, select, rules, isDr
     await ports.catchUp()
     return { ...collected.counts, offsets: appended.map(({ partition, first, last }) => ({ partition, first, last })), attempts: attempt }
   }
-  throw new MillraceError('MR_SQL_CONFLICT', `others wrote to ${door.topic} each of the ${TRY_MAX} times that the statement was computed`, {
-    fix: 'try again, or change fewer rows at once, which is faster',
-  })
+  throw new MillraceError(
+    'MR_SQL_CONFLICT',
+    `others wrote to ${door.topic} each of the ${attempt - 1} times that the statement was computed`,
+    {
+      fix: 'try again, or change fewer rows at once, which is faster',
+    },
+  )
 }
 
 async function holding({ log }: ChangePorts, { topic }: Door, isHeld: boolean): Promise<Disposable> {

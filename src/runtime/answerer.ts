@@ -56,23 +56,17 @@ export function makeAnswerer(parts: AnswererParts): Answerer {
     write(caller, question) {
       const statement = readWrite(question.sql)
       if (!statement) return undefined
+      const recorded = new Set<unknown>()
+      const noted = (cause: unknown): never => {
+        recorded.add(cause)
+        throw cause
+      }
+      const written = { ...question, verb: 'write' } as const
       const asked: ChangeAsk = {
         ask: (sql, params, take) =>
-          guarded(
-            parts,
-            budget,
-            caller,
-            { ...question, verb: 'write' },
-            async (secured) => {
-              try {
-                return await take(secured)
-              } finally {
-                await secured.release()
-              }
-            },
-            { sql, params },
-          ),
-        record: (outcome, object, detail) => record(parts, caller, { ...question, verb: 'write', object }, undefined, outcome, detail),
+          guarded(parts, budget, caller, written, (secured) => releasing(secured, take), { sql, params }).catch(noted),
+        record: (outcome, object, detail) => record(parts, caller, { ...written, object }, undefined, outcome, detail),
+        isRecorded: (cause) => recorded.has(cause),
       }
       return parts.change(caller, question, statement, asked)
     },
@@ -166,6 +160,14 @@ async function guarded<T>(
     if (caller.isAdmin || (secured && !secured.isRestricted)) throw await parts.explain(snapshots, error)
     if (tellsOneBit(error)) budget.spend(caller.tokenId)
     throw withoutValues(error, id)
+  }
+}
+
+async function releasing<T>(secured: Secured, take: (secured: Secured) => Promise<T>): Promise<T> {
+  try {
+    return await take(secured)
+  } finally {
+    await secured.release()
   }
 }
 

@@ -26,6 +26,8 @@ import type { Settings } from './settings.ts'
 export interface ChangeAsk {
   ask<T>(sql: string, params: Params | undefined, take: (secured: Secured) => Promise<T>): Promise<T>
   record(outcome: string, object: string, detail: Record<string, unknown>): Promise<void>
+  /** Whether an error that came from `ask` is in the trail. */
+  isRecorded(cause: unknown): boolean
 }
 
 export type ChangeBy = (caller: Caller, question: Question, statement: WriteStatement, asking: ChangeAsk) => Promise<WriteAnswer>
@@ -58,7 +60,7 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
     const startedMs = clock.monotonicMs()
     let relation = statement.target.name
     try {
-      mustBeCurrent(question)
+      mustBeWanted(question)
       mustBeUsed(statement, question.params)
       const manifest = parts.manifest()
       const owner = changeable(manifest, caller, statement.target, statement.kind === 'insert')
@@ -71,6 +73,7 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
       const failedCheck = compileRowChecks(manifest.checks, name, shape)
       const options = { timeoutMs: question.timeoutMs ?? settings.queryTimeoutMs, ...(question.signal ? { signal: question.signal } : {}) }
       const ports = {
+        clock,
         log,
         catchUp: () => pipeline.catchUp(),
         life: () => pipeline.life,
@@ -87,14 +90,26 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
       await asking.record('ok', name, { ...changed, attempts, dryRun: isDryRun, ms: Math.round(durationMs) })
       return { relation: name, ...changed, ...(isDryRun ? { dryRun: true } : {}), durationMs }
     } catch (cause) {
-      const { code } = asMillraceError(cause)
-      await asking.record(code, relation, { message: asMillraceError(cause).message })
-      throw cause
+      const error = asMillraceError(cause)
+      if (asking.isRecorded(cause)) throw inItsWords(error)
+      await asking.record(error.code, relation, { message: error.message })
+      throw error
     }
   }
 }
 
-function mustBeCurrent({ freshness }: Question): void {
+/** Without a place, which is one in the SELECT that the statement became. */
+function inItsWords(error: MillraceError): MillraceError {
+  if (error.code !== 'MR_SQL_SYNTAX') return error
+  const message = error.message.replace(/ \(line \d+(, column \d+)?\)/g, '')
+  return new MillraceError(error.code, message, { fix: 'check that part of the statement', cause: error.cause })
+}
+
+function mustBeWanted({ readOnly, freshness }: Question): void {
+  if (readOnly)
+    throw new MillraceError('MR_SQL_STATEMENT', 'the statement changes rows, and the request only asks', {
+      fix: 'look at it, and run it yourself',
+    })
   if (freshness === undefined) return
   throw new MillraceError('MR_USAGE', 'a statement that changes rows sees all of them: freshness cannot be chosen', {
     fix: 'leave freshness out',

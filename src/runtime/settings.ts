@@ -56,7 +56,7 @@ export function readSettings(environment: Environment): Settings {
     flushBytes: number(environment, 'MILLRACE_FLUSH_BYTES', 128 << 20),
     readBytes: number(environment, 'MILLRACE_READ_BYTES', 2 << 20),
     bodyBytesMax: number(environment, 'MILLRACE_BODY_BYTES', 16 << 20),
-    writeBytesMax: number(environment, 'MILLRACE_WRITE_BYTES', 128 << 20),
+    writeBytesMax: number(environment, 'MILLRACE_WRITE_BYTES', 64 << 20),
     doorThreads: Math.max(1, number(environment, 'MILLRACE_DOOR_THREADS', doorThreads())),
     queryTimeoutMs: number(environment, 'MILLRACE_QUERY_TIMEOUT_MS', 60_000),
     queryRowMax: number(environment, 'MILLRACE_QUERY_ROWS', 10_000),

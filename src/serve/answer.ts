@@ -26,6 +26,8 @@ export interface Question {
   readonly signal?: AbortSignal
   /** `numbers=string`. */
   readonly numbersAsText?: boolean
+  /** A statement that changes rows is refused. */
+  readonly readOnly?: boolean
   /** Of a statement that changes rows: say what it would change. */
   readonly dryRun?: boolean
   /** The name of an endpoint or tile whose SQL runs with the rights of its definer over what the caller may read. */

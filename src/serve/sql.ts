@@ -44,7 +44,7 @@ export function sendExport(reply: FastifyReply, chunks: AsyncIterable<Uint8Array
 }
 
 function questionOf(request: FastifyRequest): Question {
-  const { sql, params, freshness, dryRun } = (request.body ?? {}) as Record<string, unknown>
+  const { sql, params, freshness, dryRun, readOnly } = (request.body ?? {}) as Record<string, unknown>
   if (typeof sql !== 'string' || sql.trim() === '')
     throw new MillraceError('MR_USAGE', 'the body has no "sql"', { fix: 'send {"sql": "SELECT 1"}' })
   if (params !== undefined && (typeof params !== 'object' || params === null))
@@ -57,6 +57,7 @@ function questionOf(request: FastifyRequest): Question {
     ...(params ? { params: params as readonly unknown[] } : {}),
     ...(freshness ? { freshness: 'committed' } : {}),
     ...(dryRun === true ? { dryRun } : {}),
+    ...(readOnly === true ? { readOnly } : {}),
     ...(isNumbersAsText(request.query) ? { numbersAsText: true } : {}),
   }
 }

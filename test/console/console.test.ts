@@ -324,6 +324,19 @@ test('empty, refused and failing answers each have their state, in the place of 
   await context.close()
 })
 
+test('SQL that changes rows: what it did, and a link does not run it', { skip, timeout: 30_000 }, async () => {
+  fixture.scenario = 'shop'
+  const { page, context, complaints } = await openTab({ expected: /\b400\b/ })
+  await visit(page, `/sql?run=true&q=${encodeURIComponent('UPDATE products SET price = 1')}`)
+  await page.getByText('MR_SQL_STATEMENT').waitFor()
+  await page.getByRole('button', { name: 'Run Ctrl Enter' }).click()
+  await page.getByText('3 rows updated, 1 row deleted').waitFor()
+  await page.getByText('products in the log: partition 0, offsets 4,120 to 4,123.').waitFor()
+  await page.screenshot({ path: join(artifacts, 'sql-written-light-1280.png') })
+  assert.deepEqual(complaints, [])
+  await context.close()
+})
+
 test('SQL: Ctrl Enter, completion, an error with its code, another role, many rows', { skip, timeout: 30_000 }, async () => {
   fixture.scenario = 'shop'
   const { page, context, complaints } = await openTab({ expected: /\b400\b/ })

@@ -23,6 +23,7 @@ import type {
   Session,
   SnapshotsPage,
   SqlAnswer,
+  SqlWritten,
   StreamDetail,
   StreamSummary,
   TileAnswer,
@@ -1225,6 +1226,15 @@ export function sqlAnswer(sql: string): SqlAnswer {
 }
 
 /** 'analyst' sees own country and hashed customers: the fixture only says that a filter applied. */
+export const sqlWritten: SqlWritten = {
+  relation: 'products',
+  inserted: 0,
+  updated: 3,
+  deleted: 1,
+  offsets: [{ partition: 0, first: 4_120, last: 4_123 }],
+  durationMs: 24.6,
+}
+
 export const sqlAs = (sql: string, role: string | null): SqlAnswer =>
   role === null || role === 'administrator'
     ? sqlAnswer(sql)

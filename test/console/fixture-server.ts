@@ -210,7 +210,15 @@ export async function startFixture(port = 0): Promise<Fixture> {
     if (request.method === 'POST') {
       const body: unknown = JSON.parse((await readBody(request)) || '{}')
       if (url.pathname === '/sql') {
-        const { sql } = body as { sql: string }
+        const { sql, readOnly } = body as { sql: string; readOnly?: true }
+        if (/^UPDATE/.test(sql) && readOnly)
+          return sendProblem(response, {
+            status: 400,
+            code: 'MR_SQL_STATEMENT',
+            detail: 'the statement changes rows, and the request only asks',
+            fix: 'look at it, and run it yourself',
+          })
+        if (/^UPDATE/.test(sql)) return send(shop.sqlWritten)
         if (sql.includes('nonsense'))
           return sendProblem(response, {
             status: 400,

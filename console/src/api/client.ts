@@ -1,5 +1,5 @@
 // Requests to /admin and /sql: Bearer token, acting role, problems as errors. No caching: that is TanStack Query's.
-import type { Problem, SqlAnswer, SqlRequest } from '../../../src/serve/admin/types.ts'
+import type { Problem, SqlAnswer, SqlRequest, SqlWritten } from '../../../src/serve/admin/types.ts'
 import { learnServerTime } from './clock.ts'
 import { currentToken } from './token.ts'
 
@@ -66,7 +66,11 @@ export async function postJson<T>(path: string, body: unknown, acting?: Acting |
   return (await response.json()) as T
 }
 
-export const runSql = (request: SqlRequest, acting?: Acting | null): Promise<SqlAnswer> => postJson('/sql', request, acting)
+export const runSql = (request: SqlRequest): Promise<SqlAnswer> => postJson('/sql', { ...request, readOnly: true })
+
+/** A question, or a statement that changes rows. */
+export const runStatement = (request: SqlRequest, acting?: Acting | null): Promise<SqlAnswer | SqlWritten> =>
+  postJson('/sql', request, acting)
 
 /** The same question as a file. */
 export async function exportSql(request: SqlRequest, accept: string, acting?: Acting | null): Promise<Blob> {

@@ -1,9 +1,10 @@
-// `/sql`: any question, as anyone I may act as. The text that ran stands in the address, so that it can be sent as a link.
-import { useMutation, useQuery } from '@tanstack/react-query'
+// `/sql`: any question, as anyone I may act as, and statements that change rows. The text that ran stands in the address, so that it
+// can be sent as a link; a link asks, and changes nothing.
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useState } from 'react'
-import type { RelationSummary, RoleChoice, SqlRequest } from '../../../src/serve/admin/types.ts'
-import { type Acting, exportSql, runSql } from '../api/client.ts'
+import type { RelationSummary, RoleChoice, SqlRequest, SqlWritten } from '../../../src/serve/admin/types.ts'
+import { type Acting, exportSql, runStatement } from '../api/client.ts'
 import { relationsQuery, sessionQuery } from '../api/queries.ts'
 import { Skeleton } from '../ui/answer.tsx'
 import { FieldMenu } from '../ui/choice.tsx'
@@ -15,6 +16,7 @@ import { saveFile } from '../ui/save-file.ts'
 import { type Answered, Results } from './sql-results.tsx'
 import { closeTab, editText, keepDesk, loadDesk, openText, remember, type SqlDesk } from './sql-tabs.ts'
 import { quoteColumn, quoteName } from './sql-text.ts'
+import { Written } from './sql-written.tsx'
 
 const Editor = lazy(() => import('../ui/editor.tsx'))
 const HISTORY_SHOWN = 20
@@ -161,6 +163,7 @@ function Attributes({
 export function SqlPage() {
   const search = useSearch({ from: '/sql' })
   const navigate = useNavigate()
+  const client = useQueryClient()
   const session = useQuery(sessionQuery()).data
   const relations = useQuery(relationsQuery()).data?.relations ?? []
   const [desk, setDesk] = useState(loadDesk)
@@ -177,17 +180,18 @@ export function SqlPage() {
   const acting: Acting | null = role === null || role === own ? null : { role, attributes }
   const request = (): SqlRequest => ({ sql: tab.text, ...(committed ? { freshness: 'committed' } : {}) })
   const query = useMutation({
-    mutationFn: async (): Promise<Answered> => {
+    mutationFn: async (isLink: boolean): Promise<Answered | SqlWritten> => {
       const start = performance.now()
-      const answer = await runSql(request(), acting)
-      return { answer, elapsedMs: performance.now() - start, as }
+      const answer = await runStatement({ ...request(), ...(isLink ? { readOnly: true } : {}) }, acting)
+      return 'inserted' in answer ? answer : { answer, elapsedMs: performance.now() - start, as }
     },
+    onSuccess: (done) => ('inserted' in done ? void client.invalidateQueries({ queryKey: relationsQuery().queryKey }) : undefined),
   })
-  const run = (): void => {
+  const run = (isLink = false): void => {
     if (tab.text.trim() === '') return
     set(remember(desk, tab.text))
     void navigate({ to: '/sql', search: { q: tab.text }, replace: true })
-    query.mutate()
+    query.mutate(isLink)
   }
   // A link's text opens in a tab of its own; only what the address says decides, not later edits.
   // biome-ignore lint/correctness/useExhaustiveDependencies: as the line above says
@@ -196,13 +200,14 @@ export function SqlPage() {
   }, [search.q])
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, when a link asks for it and its text is in the tab
   useEffect(() => {
-    if (search.run && search.q === tab.text) run()
+    if (search.run && search.q === tab.text) run(true)
   }, [search.run, search.q === tab.text])
   const rows = (data: Answered): string =>
     [
       data.answer.columns.map((column) => column.name).join('\t'),
       ...data.answer.rows.map((row) => row.map((value) => value ?? '').join('\t')),
     ].join('\n')
+  const copied = query.data === undefined || 'inserted' in query.data ? '' : rows(query.data)
   const catalog = Object.fromEntries(relations.map((one) => [one.name, one.columns.map((column) => column.name)]))
   return (
     <div className="sq">
@@ -213,7 +218,7 @@ export function SqlPage() {
         </span>
         <Tabs desk={desk} set={set} />
         <div className="tb">
-          <button type="button" className="btn sm pri" onClick={run} disabled={query.isPending}>
+          <button type="button" className="btn sm pri" onClick={() => run()} disabled={query.isPending}>
             <Icon name="play" size={13} />
             Run
             <span className="hide-m" style={{ fontWeight: 400 }}>
@@ -247,23 +252,25 @@ export function SqlPage() {
         </div>
         <div className="ed">
           <Suspense fallback={null}>
-            <Editor key={tab.id} text={tab.text} onChange={(text) => set(editText(desk, text))} onRun={run} catalog={catalog} />
+            <Editor key={tab.id} text={tab.text} onChange={(text) => set(editText(desk, text))} onRun={() => run()} catalog={catalog} />
           </Suspense>
         </div>
         {query.isPending && query.data === undefined ? (
           <Skeleton rows={8} />
         ) : query.error !== null ? (
-          <ErrorNote error={query.error} again={() => query.mutate()} />
+          <ErrorNote error={query.error} again={() => query.mutate(false)} />
         ) : query.data === undefined ? (
           <Empty title="Nothing has run yet.">
             <p className="t2">
               Press <span className="kbd">Ctrl Enter</span>; relations and columns complete as you type.
             </p>
           </Empty>
+        ) : 'inserted' in query.data ? (
+          <Written of={query.data} />
         ) : (
           <Results
             of={query.data}
-            onCopy={() => void navigator.clipboard.writeText(rows(query.data))}
+            onCopy={() => void navigator.clipboard.writeText(copied)}
             onExport={(accept, ending) => void exportSql(request(), accept, acting).then((file) => saveFile(file, `${tab.name}.${ending}`))}
           />
         )}

@@ -129,7 +129,9 @@ class Writer {
   }
 
   delete({ using, where }: DeleteStatement): ChangesSelect {
-    this.#branch('delete', new Map(), ` FROM ${this.#from}${using === null ? '' : `, ${using}`}${whereOf(where)}`, using !== null)
+    this.#branch('delete', new Map(), ` FROM ${this.#from}${using === null ? '' : `, ${using}`}${whereOf(where)}`, {
+      isDistinct: using !== null,
+    })
     return this.#finish({ onConflict: 'error', mayRepeat: false })
   }
 
@@ -213,7 +215,8 @@ class Writer {
       const isFirst = [...before.map((other) => `NOT coalesce((${other.when.condition ?? 'true'}), false)`), ...own]
       const where = kind === 'nothing' ? [...isFirst, 'false'] : isFirst
       const branch = kind === 'insert values' ? 'insert' : kind === 'nothing' ? 'error' : kind
-      this.#branch(branch, values, `${from[when.when]}${where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`}`)
+      const places = { hasTarget: when.when !== 'not matched' }
+      this.#branch(branch, values, `${from[when.when]}${where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`}`, places)
     }
     return this.#finish({ onConflict: 'error', mayRepeat: true }, ctes)
   }
@@ -269,7 +272,7 @@ class Writer {
     throw new MillraceError('MR_SQL_UNKNOWN', `${table} has no column "${name}"`, { fix: `it has ${columns}` })
   }
 
-  #branch(kind: Branch['kind'], given: Values, from: string, isDistinct = false): void {
+  #branch(kind: Branch['kind'], given: Values, from: string, { hasTarget = kind !== 'insert', isDistinct = false } = {}): void {
     const { shape, key } = this.#table
     // A key is compared here, so its default is said here; other defaults are the scanner's.
     const values = new Map(
@@ -278,7 +281,7 @@ class Writer {
         value ?? (key.includes(name) && this.#field(name).default !== undefined ? defaultOf(this.#field(name)) : null),
       ]),
     )
-    const old = key.map((column) => (kind === 'insert' ? `CAST(NULL AS ${toDuckType(this.#field(column).type)})` : this.#column(column)))
+    const old = key.map((column) => (!hasTarget ? `CAST(NULL AS ${toDuckType(this.#field(column).type)})` : this.#column(column)))
     const fresh = shape.fields.map(({ name, type }) => {
       const value =
         kind === 'delete' || kind === 'error' ? null : values.has(name) ? values.get(name)! : kind === 'insert' ? null : this.#column(name)

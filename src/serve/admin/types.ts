@@ -36,7 +36,7 @@
 // | GET /admin/dashboards | Dashboards | those that the caller's role may open |
 // | GET /admin/dashboards/:name | DashboardDetail | layout only |
 // | GET /admin/dashboards/:name/tiles/:index | TileAnswer | one request a tile, so that a tile fails alone |
-// | POST /sql | SqlAnswer | CONTRACT.md; additions that the console uses are in SqlRequest and SqlAnswer |
+// | POST /sql | SqlAnswer, SqlWritten | CONTRACT.md; additions that the console uses are in SqlRequest and SqlAnswer |
 //
 // Acting as another role (the SQL page's "As"): header `Millrace-As: <role>` and, where the role has attributes,
 // `Millrace-As-Attributes: <JSON object>`; on any GET above and on POST /sql. Only roles of `session.roles`, else 403.
@@ -598,6 +598,19 @@ export interface SqlRequest {
   readonly params?: readonly Cell[] | Readonly<Record<string, Cell>>
   /** 'committed' leaves the hot tail out. Absent = with the tail. */
   readonly freshness?: 'committed'
+  /** Refuses a statement that changes rows: of text that nobody has looked at, as in a link. */
+  readonly readOnly?: true
+}
+
+/** JSON answer of `POST /sql` to a statement that changes rows. */
+export interface SqlWritten {
+  readonly relation: string
+  readonly inserted: number
+  readonly updated: number
+  readonly deleted: number
+  readonly offsets: readonly { readonly partition: number; readonly first: number; readonly last: number }[]
+  readonly dryRun?: boolean
+  readonly durationMs: number
 }
 
 /** JSON answer of `POST /sql`; the optional members are additions that the console shows when they are there. */
