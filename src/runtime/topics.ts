@@ -10,8 +10,8 @@ import type { MillraceError } from '../core/errors.ts'
 import type { FormatManifest, KafkaConnection, KafkaSourceManifest, Relation, SinkManifest } from '../define/manifest.ts'
 import { partitionKeyIndex } from '../define/partition-key.ts'
 import { storedShape, topicOf } from '../define/system-columns.ts'
-import type { Door } from '../ingest/collect.ts'
 import { TopicCopy } from '../ingest/kafka/copy-topic.ts'
+import type { TimedDoor } from '../ingest/kafka/read-messages.ts'
 import type { ClusterSettings } from '../log/kafka/cluster.ts'
 import { openTopic } from '../log/kafka/topic-reader.ts'
 import { openWriter } from '../log/kafka/topic-writer.ts'
@@ -86,6 +86,7 @@ function copyOf(parts: TopicsParts, relation: Relation, source: KafkaSourceManif
     },
     {
       door: doorOf(relation),
+      slackMs: relation.kind === 'stream' ? relation.latenessMs / 2 : 0,
       source,
       group: `millrace.${manifest.project}.${name}`,
       decoder: () => decoderOf(parts.options, source.format, relation.shape),
@@ -136,9 +137,14 @@ function tell(parts: TopicsParts, flow: Flow, event: Extract<FeedEvent, { kind: 
   parts.onFailed(flow, event.error, event.againMs)
 }
 
-function doorOf(relation: Relation): Door {
-  const scanner = compileScanner(relation.shape)
-  return { topic: relation.name, partitions: partitionsOf(relation), keyIndex: partitionKeyIndex(relation), scanner }
+function doorOf(relation: Relation): TimedDoor {
+  return {
+    topic: relation.name,
+    partitions: partitionsOf(relation),
+    keyIndex: partitionKeyIndex(relation),
+    timeIndex: relation.kind === 'stream' ? relation.shape.fields.findIndex(({ name }) => name === relation.time) : -1,
+    scanner: compileScanner(relation.shape),
+  }
 }
 
 export function clusterOf(variables: NodeOptions['variables'], { bus, brokers, sasl, tls }: KafkaConnection): ClusterSettings {

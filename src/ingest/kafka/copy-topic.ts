@@ -10,9 +10,10 @@ import type { ClusterSettings } from '../../log/kafka/cluster.ts'
 import type { OpenTopic, TopicReader, TopicSlice } from '../../log/kafka/topic-reader.ts'
 import type { Append, Log } from '../../log/log.ts'
 import type { Catalog } from '../../store/catalog.ts'
-import type { Door } from '../collect.ts'
+import { Align, type Stretch } from './align.ts'
+import { appendsOf } from './append-stretches.ts'
 import { type Positions, readOn } from './positions.ts'
-import { rowsOfMessages } from './rows-of-messages.ts'
+import { readMessages, type TimedDoor } from './read-messages.ts'
 
 export interface CopyParts {
   readonly clock: Clock
@@ -24,7 +25,9 @@ export interface CopyParts {
 }
 
 export interface CopySettings {
-  readonly door: Door
+  readonly door: TimedDoor
+  /** By how much rows of two partitions may change places. */
+  readonly slackMs: number
   readonly source: KafkaSourceManifest
   /** Group that Kafka's own tools see. */
   readonly group: string
@@ -105,11 +108,14 @@ export class TopicCopy {
   async #copy(reader: TopicReader, onProgress: () => void): Promise<void> {
     const decoder = await this.#settings.decoder()
     this.#positions = await this.#begin(reader)
+    // Nothing waits at first: what a reader before had was not written, and is read again.
+    const align = new Align(this.#settings.door.timeIndex >= 0 && this.#positions.next.length > 1, this.#settings.slackMs)
     let lookedMs = this.#parts.clock.monotonicMs()
-    let read = this.#next()
-    let ahead = reader.fetch(read, ROUND_BYTES)
+    const read = this.#next()
+    let ahead = this.#fetch(reader, read, align)
     while (!this.#stop.signal.aborted) {
       const slices = await ahead
+      await this.#take(decoder, align, slices)
       for (const { partition, next, end } of slices) {
         read.set(partition, next)
         this.#ends.set(partition, end)
@@ -118,16 +124,42 @@ export class TopicCopy {
       if (nowMs - lookedMs >= LOOK_MS) {
         lookedMs = nowMs
         await this.#look(reader)
-        read = new Map([...this.#next(), ...read])
+        for (const [partition, offset] of this.#next()) if (!read.has(partition)) read.set(partition, offset)
       }
-      ahead = reader.fetch(read, ROUND_BYTES)
+      const stretches = [...align.take(read.keys(), (partition) => read.get(partition)! < (this.#ends.get(partition) ?? 0))]
+      ahead = this.#fetch(reader, read, align)
       ahead.catch(() => {}) // it is waited for after this round, or nobody cares any more
-      await this.#write(decoder, slices)
+      await this.#write(stretches)
+      this.#moveTo(read, align)
       this.#tellRecovered()
       onProgress()
       if (!this.#isSaved && nowMs - this.#savedMs >= SAVE_MS) await this.#save()
       if (nowMs - this.#toldMs >= TELL_MS) await this.#tell(reader)
     }
+  }
+
+  /** Of partitions of which nothing waits. */
+  async #fetch(reader: TopicReader, read: ReadonlyMap<number, number>, align: Align): Promise<readonly TopicSlice[]> {
+    return reader.fetch(new Map([...read].filter(([partition]) => !align.holds(partition))), ROUND_BYTES)
+  }
+
+  async #take(decoder: Decoder, align: Align, slices: readonly TopicSlice[]): Promise<void> {
+    const { door, source } = this.#settings
+    for (const { partition, messages, next } of slices) {
+      if (messages.length === 0) continue
+      await decoder.prepare?.(messages.flatMap(({ value }) => (value ? [value] : [])))
+      const origin = { topic: source.topic, partition, pipeline: `kafka:${this.#positions!.id}#${source.epoch}/${partition}` }
+      align.add(readMessages(door, decoder, origin, messages, next))
+    }
+  }
+
+  /** Everything before is in the log. */
+  #moveTo(read: ReadonlyMap<number, number>, align: Align): void {
+    const { id, next } = this.#positions!
+    const moved = next.map((offset, partition) => align.waitingFrom(partition) ?? read.get(partition) ?? offset)
+    if (moved.every((offset, partition) => offset === next[partition])) return
+    this.#positions = { id, next: moved }
+    this.#isSaved = false
   }
 
   #tellRecovered(): void {
@@ -173,30 +205,15 @@ export class TopicCopy {
     this.#positions = readOn(this.#named, this.#positions!, await reader.state())
   }
 
-  async #write(decoder: Decoder, slices: readonly TopicSlice[]): Promise<void> {
+  async #write(stretches: readonly Stretch[]): Promise<void> {
+    if (stretches.length === 0) return
     const startedMs = this.#parts.clock.monotonicMs()
-    const { door, source } = this.#settings
-    const { id, next } = this.#positions!
-    const parts: Append[] = []
-    let [rows, rejected, bytes] = [0, 0, 0]
-    for (const { partition, messages } of slices) {
-      if (messages.length === 0) continue
-      await decoder.prepare?.(messages.flatMap(({ value }) => (value ? [value] : [])))
-      const origin = { topic: source.topic, partition, pipeline: `kafka:${id}#${source.epoch}/${partition}` }
-      const made = rowsOfMessages(door, decoder, origin, messages)
-      parts.push(...made.parts)
-      rows += made.rows
-      rejected += made.rejected
-      for (const { value } of messages) bytes += value?.length ?? 0
-    }
-    if (parts.length > 0) {
-      await this.#append(parts)
-      this.#parts.onEvent({ kind: 'copied', rows, rejected, bytes, tookMs: this.#parts.clock.monotonicMs() - startedMs })
-    }
-    const moved = [...next]
-    for (const slice of slices) moved[slice.partition] = slice.next
-    if (moved.some((offset, partition) => offset !== next[partition])) this.#isSaved = false
-    this.#positions = { id, next: moved }
+    const parts = appendsOf(stretches, this.#settings.door.scanner.fingerprint)
+    await this.#append(parts)
+    const count = (kind: Append['kind']): number => parts.reduce((sum, part) => (part.kind === kind ? sum + part.count : sum), 0)
+    const bytes = parts.reduce((sum, { payload }) => sum + payload.byteLength, 0)
+    const tookMs = this.#parts.clock.monotonicMs() - startedMs
+    this.#parts.onEvent({ kind: 'copied', rows: count('rows'), rejected: count('rejects'), bytes, tookMs })
   }
 
   /** Waits while the log takes nothing: nothing more is fetched meanwhile. */
