@@ -43,7 +43,7 @@ export interface SqlParser {
 
 const CACHE_MAX = 1_000
 /** Longer texts and trees are not remembered: of those there are many different ones, and each is large. */
-const REMEMBERED_MAX = 65_536
+const REMEMBERED_MAX = 16_384
 
 export async function openParser(engine: Engine): Promise<SqlParser> {
   const session = await engine.session()
