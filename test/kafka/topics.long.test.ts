@@ -13,7 +13,7 @@ import { startServer, type TestServer } from '../server/server.ts'
 import { Bus, brokerFor, countOf, projectIn, until } from './broker.ts'
 
 const HEAD = `
-import { config, model, project, sink, sql, stream, t, table } from 'millrace'
+import { config, model, project, secret, sink, sql, stream, t, table } from 'millrace'
 import { avro, kafka, protobuf } from 'millrace/kafka'
 const bus = kafka('bus', { brokers: config('BROKERS') })
 `
@@ -25,8 +25,8 @@ interface World {
   start(source: string, env?: Record<string, string>): Promise<TestServer>
 }
 
-async function worldFor(t: TestContext, settings: Readonly<Record<string, string>> = {}): Promise<World | undefined> {
-  const broker = await brokerFor(t, settings)
+async function worldFor(t: TestContext, user?: Parameters<typeof brokerFor>[1]): Promise<World | undefined> {
+  const broker = await brokerFor(t, user)
   if (!broker) return undefined
   const directory = mkdtempSync(join(tmpdir(), 'millrace-topics-'))
   let running: TestServer | undefined
@@ -448,5 +448,48 @@ test('a topic that was made anew, or has lost what comes next, stops loudly; an 
     35,
   )
   assert.deepEqual(await server.sql('SELECT id FROM counted WHERE id >= 100 ORDER BY id'), [[105], [106], [107], [108], [109]])
+  assert.equal(await server.stop(), 0)
+})
+
+test('a user logs in over TLS, by every mechanism; who may not is told so', { timeout: 240_000 }, async (t) => {
+  const user = { name: 'alice', password: 'wonderland' }
+  const world = await worldFor(t, user)
+  if (!world) return
+  const { bus, broker } = world
+  await bus.make('counted', 1)
+  await bus.make('copied', 1)
+  await bus.send(numbered(0, 10, 0))
+  const mechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']
+  const names = mechanisms.map((_, index) => `by${index}`)
+  const source = `
+const cluster = (mechanism, password) => kafka('secure', {
+  brokers: config('SECURE'), sasl: { mechanism, username: config('USER_NAME'), password }, tls: { ca: config('CA') },
+})
+const from = (mechanism, password = secret('PASSWORD')) => cluster(mechanism, password).topic('counted')
+${mechanisms.map((mechanism, index) => `export const by${index} = stream('by${index}', { id: t.int() }, { from: from('${mechanism}') })`).join('\n')}
+export const wrong = stream('wrong', { id: t.int() }, { from: from('PLAIN', secret('WRONG')) })
+export const copied = sink('copied', by1, { to: cluster('SCRAM-SHA-512', secret('PASSWORD')).topic('copied'), every: '500 milliseconds' })
+export default project('secure', [${names.join(', ')}, wrong, copied])`
+  const env = { SECURE: broker.secure!.brokers, CA: broker.secure!.ca, USER_NAME: user.name, PASSWORD: user.password, WRONG: 'guess' }
+  const server = await world.start(source, env)
+  for (const name of names)
+    assert.equal(
+      await until(
+        () => countOf(server, name),
+        (count) => count === 10,
+      ),
+      10,
+      name,
+    )
+  assert.equal((await stoppedOf(server, 'wrong'))?.code, 'MR_KAFKA_DENIED')
+  assert.equal(
+    (
+      await until(
+        () => broker.read('copied'),
+        (records) => records.length === 10,
+      )
+    ).length,
+    10,
+  )
   assert.equal(await server.stop(), 0)
 })
