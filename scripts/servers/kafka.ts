@@ -1,7 +1,7 @@
 // A real Kafka to test against: one Apache Kafka broker in KRaft mode (its own controller), resolved with Maven at a pinned version
 // into .cache, on free loopback ports. `node scripts/servers/kafka.ts` installs it; tests call `startKafka`. Needs Java 17 and Maven.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
@@ -28,6 +28,8 @@ export function installKafka(): { readonly classPath: string } | { readonly miss
 export interface KafkaServer {
   /** `127.0.0.1:<port>`. */
   readonly brokers: string
+  /** Where the user logs in, and what the certificate is checked by. */
+  readonly secure?: { readonly brokers: string; readonly ca: string }
   /** Of the broker as it runs now. */
   readonly pid: number
   /** Ends it at once, as a crash does; `start` brings it back with what it had, on the same port. */
@@ -46,17 +48,33 @@ export interface KafkaRecord {
   readonly value: string | null
 }
 
-/** A broker without topics, or why there is none. `settings`: of the broker, beside those that it needs. */
-export async function startKafka(settings: Readonly<Record<string, string>> = {}): Promise<KafkaServer | { readonly missing: string }> {
+export interface KafkaUser {
+  readonly name: string
+  readonly password: string
+}
+
+/**
+ * A broker without topics, or why there is none. `settings`: of the broker, beside those that it needs; `user`: with a second listener,
+ * where this user logs in over TLS.
+ */
+export async function startKafka(
+  settings: Readonly<Record<string, string>> = {},
+  user?: KafkaUser,
+): Promise<KafkaServer | { readonly missing: string }> {
   const installed = installKafka()
   if ('missing' in installed) return installed
   const directory = mkdtempSync(join(tmpdir(), 'millrace-kafka-'))
   const port = await freePort()
   const properties = join(directory, 'server.properties')
-  writeFileSync(properties, propertiesOf(directory, port, await freePort(), settings))
+  const secure = user ? await secureListener(directory, user) : undefined
+  if (secure && 'missing' in secure) return secure
+  writeFileSync(properties, propertiesOf(directory, port, await freePort(), secure, settings))
   mkdirSync(join(directory, 'data'))
   const java = ['-Xmx512m', '-Xms256m', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', installed.classPath]
-  const formatted = run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER, '-c', properties])
+  const scrams = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) =>
+    user ? ['--add-scram', `${mechanism}=[name=${user.name},password=${user.password}]`] : [],
+  )
+  const formatted = run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER, '-c', properties, ...scrams])
   if (formatted) return { missing: formatted }
   let server: ChildProcess | undefined
   const end = async (): Promise<void> => {
@@ -85,6 +103,7 @@ export async function startKafka(settings: Readonly<Record<string, string>> = {}
   }
   return {
     brokers: `127.0.0.1:${port}`,
+    ...(secure ? { secure: { brokers: `localhost:${secure.port}`, ca: secure.certificate } } : {}),
     get pid() {
       return server?.pid ?? 0
     },
@@ -153,13 +172,65 @@ function recordOf(line: string): KafkaRecord {
   }
 }
 
-function propertiesOf(directory: string, port: number, controller: number, settings: Readonly<Record<string, string>>): string {
+interface SecureListener {
+  readonly port: number
+  /** PEM. */
+  readonly certificate: string
+  readonly settings: Readonly<Record<string, string>>
+}
+
+/** A certificate of its own for localhost, and a user by all three mechanisms. */
+async function secureListener(directory: string, { name, password }: KafkaUser): Promise<SecureListener | { readonly missing: string }> {
+  const [store, pem] = [join(directory, 'keys.p12'), join(directory, 'certificate.pem')]
+  const common = ['-keystore', store, '-storetype', 'PKCS12', '-storepass', 'changeit', '-alias', 'broker']
+  const failed =
+    run('keytool', [
+      '-genkeypair',
+      ...common,
+      '-keyalg',
+      'RSA',
+      '-validity',
+      '30',
+      '-dname',
+      'CN=localhost',
+      '-ext',
+      'san=dns:localhost',
+    ]) ?? run('keytool', ['-exportcert', '-rfc', ...common, '-file', pem])
+  if (failed) return { missing: failed }
+  const module = (kind: string, more: string): string => `org.apache.kafka.common.security.${kind} required ${more};`
+  return {
+    port: await freePort(),
+    certificate: readFileSync(pem, 'utf8'),
+    settings: {
+      'ssl.keystore.location': store,
+      'ssl.keystore.type': 'PKCS12',
+      'ssl.keystore.password': 'changeit',
+      'ssl.key.password': 'changeit',
+      'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+      'listener.name.secure.plain.sasl.jaas.config': module('plain.PlainLoginModule', `user_${name}="${password}"`),
+      'listener.name.secure.scram-sha-256.sasl.jaas.config': module('scram.ScramLoginModule', ''),
+      'listener.name.secure.scram-sha-512.sasl.jaas.config': module('scram.ScramLoginModule', ''),
+    },
+  }
+}
+
+function propertiesOf(
+  directory: string,
+  port: number,
+  controller: number,
+  secure: SecureListener | undefined,
+  settings: Readonly<Record<string, string>>,
+): string {
+  const listeners = [`PLAINTEXT://127.0.0.1:${port}`, ...(secure ? [`SECURE://localhost:${secure.port}`] : [])]
   const all = {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    listeners: [...listeners, `CONTROLLER://127.0.0.1:${controller}`].join(','),
+    'advertised.listeners': listeners.join(','),
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    ...secure?.settings,
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(directory, 'data'),
     'auto.create.topics.enable': 'false',

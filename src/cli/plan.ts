@@ -32,7 +32,9 @@ export async function check(_: string[], options: CommandOptions & { readonly fl
   const computed = computedBy(compiled.manifest)
   const { ok, findings } = compiled
   output.data({ ok, findings, ...(computed.length > 0 ? { computed: Object.fromEntries(computed) } : {}) })
-  output.line(compiled.ok ? `${compiled.manifest.relations.length} relations, no errors` : `${errors} ${errors === 1 ? 'error' : 'errors'}`)
+  const { relations, sinks = [] } = compiled.manifest
+  const flows = sinks.length === 0 ? '' : `, ${sinks.length} ${sinks.length === 1 ? 'sink' : 'sinks'}`
+  output.line(compiled.ok ? `${relations.length} relations${flows}, no errors` : `${errors} ${errors === 1 ? 'error' : 'errors'}`)
   for (const [model, expressions] of computed) output.line(`${model}: DuckDB computes for each batch: ${expressions.join(', ')}`)
   return compiled.ok ? 0 : 1
 }

@@ -6,6 +6,7 @@ import type { Job } from './job.ts'
 import type { ChannelManifest, Text } from './manifest.ts'
 import { placeOf } from './place.ts'
 import type { Relation } from './relation.ts'
+import type { Sink } from './sink.ts'
 import type { Sql } from './sql.ts'
 
 export interface LateCondition {
@@ -15,7 +16,7 @@ export interface LateCondition {
 
 export interface FailedCondition {
   readonly $when: 'run'
-  readonly asset: Relation | Job
+  readonly asset: Relation | Job | Sink
 }
 
 export interface AlertHow {
@@ -35,8 +36,8 @@ export interface Alert<N extends string = string> extends Definition<'alert', N>
 /** `relation` misses its freshness target (`fresh`). */
 export const late = (relation: Relation): LateCondition => Object.freeze({ $when: 'late', relation })
 
-/** A run of `asset` failed for good. */
-export const failed = (asset: Relation | Job): FailedCondition => Object.freeze({ $when: 'run', asset })
+/** A run of `asset` failed for good, its topic is not read, or the sink does not write. */
+export const failed = (asset: Relation | Job | Sink): FailedCondition => Object.freeze({ $when: 'run', asset })
 
 /** A JSON body by POST. */
 export const webhook = (url: Text): ChannelManifest => Object.freeze({ kind: 'webhook', url })

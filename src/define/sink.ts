@@ -26,3 +26,6 @@ export interface Sink<N extends string = string> extends Definition<'sink', N> {
 /** Rows of a stream, table or model, written to a topic: each exactly once. `name` is the identity of how far it is. */
 export const sink = <const N extends string, R>(name: N, from: Relation<string, R>, how: SinkHow<R>): Sink<N> =>
   Object.freeze({ $kind: 'sink', $name: name, $at: placeOf(sink), $from: from, $how: how as unknown as SinkHow<Record<string, unknown>> })
+
+/** What alerts call a sink among assets: a relation may have its name. */
+export const sinkAsset = (name: string): string => `sink:${name}`

@@ -234,6 +234,20 @@ test('emission numbers: a partition drops what it has, also within one group and
   assert.deepEqual(await contents(log), ['0', '1', '2', '3', '4'])
 })
 
+test('emission numbers with gaps: what is dropped is told by the number of each row', async () => {
+  let log = await openWith(1)
+  const emit = (numbers: number[]) =>
+    log.append('clicks', [rows(numbers.map(String), { emission: { pipeline: 'p', first: numbers[0]!, numbers } })])
+  await Promise.all([emit([3, 7]), emit([7, 8, 20])])
+  assert.equal(log.lastEmission('clicks', 0, 'p'), 20)
+  assert.deepEqual(await emit([8, 20]), [{ partition: 0, first: -1, last: -1, duplicate: true }])
+  await log.close()
+  log = await open()
+  assert.deepEqual(await emit([7, 20, 21, 40]), [{ partition: 0, first: 4, last: 5, duplicate: false }])
+  assert.deepEqual(await contents(log), ['3', '7', '8', '20', '21', '40'])
+  assert.equal(log.lastEmission('clicks', 0, 'p'), 40)
+})
+
 test('an origin is re-driven once, however old', async () => {
   let log = await openWith(1)
   const call = [rows(['a'], { redriveOf: 'clicks__rejected/0/7' })]

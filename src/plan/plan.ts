@@ -142,8 +142,12 @@ function liveRows({ keyed, emit, key }: ModelManifest): string {
 const printTopic = ({ topic, connection, format }: TopicManifest): string => `topic ${topic} of ${connection.bus} (${format.kind})`
 
 /** Where the rows of a sink go, and when. */
-const describeSink = ({ from, to, key, everyMs }: SinkManifest): string =>
-  `${from} to ${printTopic(to)}${key.length > 0 ? `, by ${key.join(', ')}` : ''}: what is committed, at most ${formatAge(everyMs)} after it came`
+function describeSink({ from, to, key, everyMs, shape }: SinkManifest): string {
+  const by = key.length > 0 ? `, by ${key.join(', ')}` : ''
+  const personal = shape.fields.flatMap(({ name, pii }) => (pii === undefined ? [] : [`${name} (${pii})`]))
+  const leaves = personal.length > 0 ? `; personal data leaves: ${personal.join(', ')}` : ''
+  return `${from} to ${printTopic(to)}${by}: what is committed, at most ${formatAge(everyMs)} after it came${leaves}`
+}
 
 /** How a relation gets its rows: derived from `fresh`, `refresh` and the source, and never stated by the user. */
 export function describeRun(relation: Relation): string {

@@ -7,6 +7,7 @@ import { asMillraceError } from '../core/errors.ts'
 import { EventBus } from '../core/events.ts'
 import { systemRandom } from '../core/random.ts'
 import { stateScope } from '../define/encrypted.ts'
+import { sinkAsset } from '../define/sink.ts'
 import { audited } from '../govern/audit.ts'
 import { deleteRows } from '../ingest/delete-rows.ts'
 import { Figures } from '../observe/figures.ts'
@@ -159,14 +160,14 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     flush: async (relation) =>
       void (await Promise.all(pipelines.flatMap(({ makes, pipeline }) => (makes === relation ? [pipeline.flush()] : [])))),
     onFailed: (flow, error, againMs) => {
-      const { name, direction } = flow.figures
+      const { name, relation, direction } = flow.figures
       logger.error(direction === 'in' ? 'a topic is not read' : 'a sink does not write', error, { name, againMs })
-      alerts.ran(name, 'failed', error.message)
-      changed('relation', name)
+      alerts.ran(direction === 'in' ? name : sinkAsset(name), 'failed', error.message)
+      changed('relation', relation)
     },
-    onRecovered: ({ figures: { name } }) => {
-      alerts.ran(name, 'succeeded', null)
-      changed('relation', name)
+    onRecovered: ({ figures: { name, relation, direction } }) => {
+      alerts.ran(direction === 'in' ? name : sinkAsset(name), 'succeeded', null)
+      changed('relation', relation)
     },
   })
   const flush = async (): Promise<void> => {

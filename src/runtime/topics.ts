@@ -10,8 +10,7 @@ import type { MillraceError } from '../core/errors.ts'
 import type { FormatManifest, KafkaConnection, KafkaSourceManifest, Relation, SinkManifest } from '../define/manifest.ts'
 import { partitionKeyIndex } from '../define/partition-key.ts'
 import { storedShape, topicOf } from '../define/system-columns.ts'
-import type { Door } from '../ingest/collect.ts'
-import { TopicCopy } from '../ingest/kafka/copy-topic.ts'
+import { type Reading, TopicCopy } from '../ingest/kafka/copy-topic.ts'
 import type { ClusterSettings } from '../log/kafka/cluster.ts'
 import { openTopic } from '../log/kafka/topic-reader.ts'
 import { openWriter } from '../log/kafka/topic-writer.ts'
@@ -79,16 +78,21 @@ function copyOf(parts: TopicsParts, relation: Relation, source: KafkaSourceManif
       // What a definition refers to may be missing in this environment: that stops the source and nothing else.
       cluster: () => clusterOf(variables, source.connection),
       open: openTopic,
+      openReading: async ({ shape, format, ...door }) => ({
+        door: { topic: name, ...door, scanner: compileScanner(shape) },
+        decoder: await decoderOf(parts.options, format, shape),
+      }),
       onEvent: (event) => {
         if (event.kind === 'copied') parts.metrics.collected(name, event.rows, event.rejected, event.bytes, event.tookMs)
         else tell(parts, flow, event)
       },
     },
     {
-      door: doorOf(relation),
+      relation: name,
+      reading: readingOf(relation, source),
+      slackMs: relation.kind === 'stream' ? relation.latenessMs / 2 : 0,
       source,
       group: `millrace.${manifest.project}.${name}`,
-      decoder: () => decoderOf(parts.options, source.format, relation.shape),
     },
   )
   flow.measure(() => copy.lag)
@@ -136,10 +140,13 @@ function tell(parts: TopicsParts, flow: Flow, event: Extract<FeedEvent, { kind: 
   parts.onFailed(flow, event.error, event.againMs)
 }
 
-function doorOf(relation: Relation): Door {
-  const scanner = compileScanner(relation.shape)
-  return { topic: relation.name, partitions: partitionsOf(relation), keyIndex: partitionKeyIndex(relation), scanner }
-}
+const readingOf = (relation: Relation, { format }: KafkaSourceManifest): Reading => ({
+  shape: relation.shape,
+  keyIndex: partitionKeyIndex(relation),
+  timeIndex: relation.kind === 'stream' ? relation.shape.fields.findIndex(({ name }) => name === relation.time) : -1,
+  partitions: partitionsOf(relation),
+  format,
+})
 
 export function clusterOf(variables: NodeOptions['variables'], { bus, brokers, sasl, tls }: KafkaConnection): ClusterSettings {
   const text = (value: Parameters<typeof resolveText>[1]): string => resolveText(variables, value)

@@ -3,12 +3,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { Admin, Producer } from '@platformatic/kafka'
-import { type KafkaServer, startKafka } from '../../scripts/servers/kafka.ts'
+import { type KafkaServer, type KafkaUser, startKafka } from '../../scripts/servers/kafka.ts'
 import type { TestServer } from '../server/server.ts'
 
 /** Undefined where none can be had: the test is skipped then, with the reason. */
-export async function brokerFor(t: TestContext, settings: Readonly<Record<string, string>> = {}): Promise<KafkaServer | undefined> {
-  const server = await startKafka(settings)
+export async function brokerFor(t: TestContext, user?: KafkaUser): Promise<KafkaServer | undefined> {
+  const server = await startKafka({}, user)
   if ('missing' in server) {
     if (process.env['CI'] === 'true' && process.env['MILLRACE_TEST_ALL'] === '1') throw new Error(server.missing)
     t.skip(server.missing)

@@ -5,30 +5,51 @@
 import type { Decoder } from '../../connectors/kafka/decoder.ts'
 import type { Clock } from '../../core/clock.ts'
 import { asMillraceError, type MillraceError } from '../../core/errors.ts'
-import type { KafkaSourceManifest } from '../../define/manifest.ts'
+import type { FormatManifest, KafkaSourceManifest } from '../../define/manifest.ts'
 import type { ClusterSettings } from '../../log/kafka/cluster.ts'
 import type { OpenTopic, TopicReader, TopicSlice } from '../../log/kafka/topic-reader.ts'
 import type { Append, Log } from '../../log/log.ts'
+import type { Shape } from '../../schema/type.ts'
 import type { Catalog } from '../../store/catalog.ts'
-import type { Door } from '../collect.ts'
+import { Align, type Stretch } from './align.ts'
+import { appendsOf } from './append-stretches.ts'
 import { type Positions, readOn } from './positions.ts'
-import { rowsOfMessages } from './rows-of-messages.ts'
+import { readMessages, type TimedDoor } from './read-messages.ts'
 
 export interface CopyParts {
   readonly clock: Clock
-  readonly log: Pick<Log, 'append'>
+  readonly log: Pick<Log, 'append' | 'lastEmission'>
   readonly catalog: Pick<Catalog, 'cursor' | 'commit'>
   readonly cluster: () => ClusterSettings
   readonly open: OpenTopic
+  readonly openReading: (reading: Reading) => Promise<OpenReading>
   readonly onEvent: (event: CopyEvent) => void
 }
 
+/** How messages become rows: what may change from one start to the next. Plain JSON. */
+export interface Reading {
+  readonly shape: Shape
+  readonly keyIndex: number
+  readonly timeIndex: number
+  /** Of the log. */
+  readonly partitions: number
+  readonly format: FormatManifest
+}
+
+export interface OpenReading {
+  readonly door: TimedDoor
+  readonly decoder: Decoder
+}
+
 export interface CopySettings {
-  readonly door: Door
+  /** Name of the relation and its topic in the log. */
+  readonly relation: string
+  readonly reading: Reading
+  /** By how much rows of two partitions may change places. */
+  readonly slackMs: number
   readonly source: KafkaSourceManifest
   /** Group that Kafka's own tools see. */
   readonly group: string
-  readonly decoder: () => Promise<Decoder>
 }
 
 export type CopyEvent =
@@ -103,13 +124,17 @@ export class TopicCopy {
   }
 
   async #copy(reader: TopicReader, onProgress: () => void): Promise<void> {
-    const decoder = await this.#settings.decoder()
+    const reading = await this.#parts.openReading(this.#settings.reading)
     this.#positions = await this.#begin(reader)
+    await this.#settle(reader)
+    // Nothing waits at first: what a reader before had was not written, and is read again.
+    const align = new Align(reading.door.timeIndex >= 0 && this.#positions.next.length > 1, this.#settings.slackMs)
     let lookedMs = this.#parts.clock.monotonicMs()
-    let read = this.#next()
-    let ahead = reader.fetch(read, ROUND_BYTES)
+    const read = this.#next()
+    let ahead = this.#fetch(reader, read, align)
     while (!this.#stop.signal.aborted) {
       const slices = await ahead
+      await this.#take(reading, align, slices)
       for (const { partition, next, end } of slices) {
         read.set(partition, next)
         this.#ends.set(partition, end)
@@ -118,16 +143,92 @@ export class TopicCopy {
       if (nowMs - lookedMs >= LOOK_MS) {
         lookedMs = nowMs
         await this.#look(reader)
-        read = new Map([...this.#next(), ...read])
+        for (const [partition, offset] of this.#next()) if (!read.has(partition)) read.set(partition, offset)
       }
-      ahead = reader.fetch(read, ROUND_BYTES)
+      const stretches = [...align.take(read.keys(), (partition) => read.get(partition)! < (this.#ends.get(partition) ?? 0))]
+      ahead = this.#fetch(reader, read, align)
       ahead.catch(() => {}) // it is waited for after this round, or nobody cares any more
-      await this.#write(decoder, slices)
+      await this.#write(reading, stretches)
+      this.#moveTo(read, align)
       this.#tellRecovered()
       onProgress()
       if (!this.#isSaved && nowMs - this.#savedMs >= SAVE_MS) await this.#save()
       if (nowMs - this.#toldMs >= TELL_MS) await this.#tell(reader)
     }
+  }
+
+  /** Of partitions of which nothing waits. */
+  async #fetch(reader: TopicReader, read: ReadonlyMap<number, number>, align: Align): Promise<readonly TopicSlice[]> {
+    return reader.fetch(new Map([...read].filter(([partition]) => !align.holds(partition))), ROUND_BYTES)
+  }
+
+  async #take({ door, decoder }: OpenReading, align: Align, slices: readonly TopicSlice[]): Promise<void> {
+    for (const { partition, messages, next } of slices) {
+      if (messages.length === 0) continue
+      await decoder.prepare?.(messages.flatMap(({ value }) => (value ? [value] : [])))
+      const origin = { topic: this.#settings.source.topic, partition, pipeline: this.#pipeline(partition) }
+      align.add(readMessages(door, decoder, origin, messages, next))
+    }
+  }
+
+  /** Under which the messages of a partition of the topic are numbered. */
+  #pipeline(partition: number): string {
+    return `kafka:${this.#positions!.id}#${this.#settings.source.epoch}/${partition}`
+  }
+
+  /**
+   * After a crash the log may have some rows behind the place that was saved. With another definition these messages could go to another
+   * partition, or be refused: they would be there twice. So what the log may have of them is read as it was read then.
+   */
+  async #settle(reader: TopicReader): Promise<void> {
+    const name = `${this.#cursor}:reading`
+    const [then, now] = [await this.#parts.catalog.cursor(name), JSON.stringify(this.#settings.reading)]
+    if (then === now) return
+    if (then !== null) await this.#readAsThen(reader, JSON.parse(then) as Reading)
+    if (!this.#stop.signal.aborted) await this.#save([{ name, value: now }])
+  }
+
+  async #readAsThen(reader: TopicReader, then: Reading): Promise<void> {
+    const until = this.#positions!.next.map((_, partition) => this.#lastIn(partition, then.partitions))
+    const read = new Map([...this.#next()].filter(([partition, next]) => next <= until[partition]!))
+    if (read.size === 0) return
+    const reading = await this.#parts.openReading(then)
+    const align = new Align(false, 0)
+    while (read.size > 0 && !this.#stop.signal.aborted) {
+      const slices = await reader.fetch(read, ROUND_BYTES)
+      const cut = slices.map((slice) => ({ ...slice, messages: slice.messages.filter(({ offset }) => offset <= until[slice.partition]!) }))
+      await this.#take(reading, align, cut)
+      await this.#write(reading, [...align.take(read.keys(), () => false)])
+      const { id, next } = this.#positions!
+      const moved = [...next]
+      for (const { partition, next: at } of slices) {
+        moved[partition] = Math.min(at, until[partition]! + 1)
+        if (at > until[partition]!) read.delete(partition)
+        else read.set(partition, at)
+      }
+      this.#positions = { id, next: moved }
+      this.#isSaved = false
+    }
+  }
+
+  /** The last message of a partition of the topic that anything in the log is of. */
+  #lastIn(partition: number, partitions: number): number {
+    const { relation } = this.#settings
+    const pipeline = this.#pipeline(partition)
+    const last = this.#parts.log.lastEmission(relation, 0, `${pipeline}/refused`)
+    return Array.from({ length: partitions }, (_, own) => own).reduce(
+      (highest, own) => Math.max(highest, this.#parts.log.lastEmission(relation, own, pipeline)),
+      last,
+    )
+  }
+
+  /** Everything before is in the log. */
+  #moveTo(read: ReadonlyMap<number, number>, align: Align): void {
+    const { id, next } = this.#positions!
+    const moved = next.map((offset, partition) => align.waitingFrom(partition) ?? read.get(partition) ?? offset)
+    if (moved.every((offset, partition) => offset === next[partition])) return
+    this.#positions = { id, next: moved }
+    this.#isSaved = false
   }
 
   #tellRecovered(): void {
@@ -141,13 +242,13 @@ export class TopicCopy {
   }
 
   get #cursor(): string {
-    const { door, source } = this.#settings
-    return `kafka:${door.topic}:${source.connection.bus}/${source.topic}#${source.epoch}`
+    const { relation, source } = this.#settings
+    return `kafka:${relation}:${source.connection.bus}/${source.topic}#${source.epoch}`
   }
 
   get #named() {
-    const { door, source } = this.#settings
-    return { relation: door.topic, topic: source.topic, epoch: source.epoch }
+    const { relation, source } = this.#settings
+    return { relation, topic: source.topic, epoch: source.epoch }
   }
 
   /** Where it is; the first time, where it starts, which is decided once and for all. */
@@ -173,37 +274,22 @@ export class TopicCopy {
     this.#positions = readOn(this.#named, this.#positions!, await reader.state())
   }
 
-  async #write(decoder: Decoder, slices: readonly TopicSlice[]): Promise<void> {
+  async #write({ door }: OpenReading, stretches: readonly Stretch[]): Promise<void> {
+    if (stretches.length === 0) return
     const startedMs = this.#parts.clock.monotonicMs()
-    const { door, source } = this.#settings
-    const { id, next } = this.#positions!
-    const parts: Append[] = []
-    let [rows, rejected, bytes] = [0, 0, 0]
-    for (const { partition, messages } of slices) {
-      if (messages.length === 0) continue
-      await decoder.prepare?.(messages.flatMap(({ value }) => (value ? [value] : [])))
-      const origin = { topic: source.topic, partition, pipeline: `kafka:${id}#${source.epoch}/${partition}` }
-      const made = rowsOfMessages(door, decoder, origin, messages)
-      parts.push(...made.parts)
-      rows += made.rows
-      rejected += made.rejected
-      for (const { value } of messages) bytes += value?.length ?? 0
-    }
-    if (parts.length > 0) {
-      await this.#append(parts)
-      this.#parts.onEvent({ kind: 'copied', rows, rejected, bytes, tookMs: this.#parts.clock.monotonicMs() - startedMs })
-    }
-    const moved = [...next]
-    for (const slice of slices) moved[slice.partition] = slice.next
-    if (moved.some((offset, partition) => offset !== next[partition])) this.#isSaved = false
-    this.#positions = { id, next: moved }
+    const parts = appendsOf(stretches, door.scanner.fingerprint)
+    await this.#append(parts)
+    const count = (kind: Append['kind']): number => parts.reduce((sum, part) => (part.kind === kind ? sum + part.count : sum), 0)
+    const bytes = parts.reduce((sum, { payload }) => sum + payload.byteLength, 0)
+    const tookMs = this.#parts.clock.monotonicMs() - startedMs
+    this.#parts.onEvent({ kind: 'copied', rows: count('rows'), rejected: count('rejects'), bytes, tookMs })
   }
 
   /** Waits while the log takes nothing: nothing more is fetched meanwhile. */
   async #append(parts: readonly Append[]): Promise<void> {
     for (let waitMs = FULL_WAIT_MS; ; waitMs = Math.min(BACKOFF_MAX_MS, waitMs * 2)) {
       try {
-        await this.#parts.log.append(this.#settings.door.topic, parts)
+        await this.#parts.log.append(this.#settings.relation, parts)
         return
       } catch (error) {
         if (this.#stop.signal.aborted || !isWorthWaiting(asMillraceError(error))) throw error
@@ -213,10 +299,11 @@ export class TopicCopy {
     }
   }
 
-  async #save(): Promise<void> {
-    if (this.#isSaved || !this.#positions) return
+  /** With `more` in one transaction. */
+  async #save(more: readonly { readonly name: string; readonly value: string }[] = []): Promise<void> {
+    if ((this.#isSaved && more.length === 0) || !this.#positions) return
     const positions = this.#positions
-    const cursors = [{ name: this.#cursor, value: JSON.stringify(positions) }]
+    const cursors = [{ name: this.#cursor, value: JSON.stringify(positions) }, ...more]
     await this.#parts.catalog.commit({ tables: [], cursors, nowMs: this.#parts.clock.nowMs() })
     this.#savedMs = this.#parts.clock.monotonicMs()
     this.#isSaved = positions === this.#positions

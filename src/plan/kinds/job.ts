@@ -2,6 +2,7 @@
 import type { Alert, AlertHow } from '../../define/alert.ts'
 import type { Job } from '../../define/job.ts'
 import type { AlertManifest, JobManifest, Relation } from '../../define/manifest.ts'
+import { sinkAsset } from '../../define/sink.ts'
 import { isSql, type Sql } from '../../define/sql.ts'
 import { checkOptions, durationOf, fail, isMember, membersOfKind, placeIn, type Scope } from '../scope.ts'
 import { bindSql, readSql } from './query.ts'
@@ -68,7 +69,12 @@ async function conditionOf(scope: Scope, what: string, how: AlertHow, at: string
   const { when } = how
   if (isSql(when)) return sqlCondition(scope, what, when, how, at)
   if ('$when' in when) {
-    if (when.$when === 'run') return isMember(scope, when.asset, at, `${what}, when`) ? { kind: 'run', asset: when.asset.$name } : undefined
+    if (when.$when === 'run') {
+      const { $kind, $name } = when.asset ?? {}
+      return isMember(scope, when.asset, at, `${what}, when`)
+        ? { kind: 'run', asset: $kind === 'sink' ? sinkAsset($name!) : $name! }
+        : undefined
+    }
     if (!isMember(scope, when.relation, at, `${what}, when`)) return undefined
     const relation = scope.relations.get(when.relation.$name)
     if (relation && relation.freshMs === undefined)

@@ -3,7 +3,7 @@ import type { SinkManifest } from '../../define/manifest.ts'
 import type { Sink } from '../../define/sink.ts'
 import { storedShape } from '../../define/system-columns.ts'
 import type { Field, Shape } from '../../schema/type.ts'
-import { checkOptions, columnIn, durationOf, fail, isMember, listOf, membersOfKind, placeIn, type Scope } from '../scope.ts'
+import { checkOptions, columnIn, durationOf, fail, isMember, listOf, membersOfKind, placeIn, type Scope, warn } from '../scope.ts'
 import { keyColumns } from './table.ts'
 import { compileTopic, isTopic } from './topic.ts'
 
@@ -44,6 +44,14 @@ function compileSink(scope: Scope, definition: Sink): SinkManifest | undefined {
   const to = compileTopic(scope, what, how.to, at, true)
   if (to.format.kind === 'protobuf')
     fail(scope, 'MR_DEFINE_VALUE', at, `${what}: sinks write JSON or Avro`, "write format: 'json' or avro()")
+  if (from.encrypted)
+    warn(
+      scope,
+      'MR_PLAN_POLICY',
+      at,
+      `${what} writes rows of the encrypted "${from.name}" to a topic in the clear`,
+      'leave out columns that are not meant to leave',
+    )
   const everyMs = durationOf(scope, at, `${what}, every`, how.every) ?? DEFAULT_EVERY_MS
   return {
     name,

@@ -36,6 +36,8 @@ export interface FeedSettings {
   readonly unique: readonly string[]
   /** Transactional id and group. */
   readonly name: string
+  /** Of one transaction; default 20,000. */
+  readonly messagesMax?: number
 }
 
 export type FeedEvent =
@@ -80,6 +82,11 @@ export class SinkFeed {
   /** Rows that were added to the relation since, about; null before it is known. */
   get lag(): number | null {
     return this.#lag
+  }
+
+  /** Whether all that the table has is written. */
+  isCaughtUp({ current }: Pick<LakeTable, 'current'>): boolean {
+    return (this.#position?.snapshot ?? null) === (current?.id.toString() ?? null) && !this.#position?.under
   }
 
   /** Holds the snapshot that it is at, before anything expires. */
@@ -202,7 +209,7 @@ export class SinkFeed {
             waiting.push(message)
             bytes += (message.key?.length ?? 0) + (message.value?.length ?? 0)
           }
-          if (waiting.length < MESSAGES_MAX && bytes < BYTES_MAX) continue
+          if (waiting.length < (this.#settings.messagesMax ?? MESSAGES_MAX) && bytes < BYTES_MAX) continue
           done += waiting.length
           await this.#write(writer, waiting, { snapshot, under: { to, done } })
           if (this.#stop.signal.aborted) return
