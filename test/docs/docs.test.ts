@@ -54,7 +54,10 @@ test('every block of TypeScript compiles, and what a page defines checks', async
     writeFileSync(join(home, `${names.at(-1)}.ts`), module)
   }
   assert.ok(names.length >= 8, `saw only ${names.length} pages with code`)
-  const options = { paths: { millrace: [join(root, 'src', 'index.ts')], 'millrace/kafka': [join(root, 'src', 'define', 'kafka.ts')] }, typeRoots: [join(root, 'node_modules', '@types')] }
+  const options = {
+    paths: { millrace: [join(root, 'src', 'index.ts')], 'millrace/kafka': [join(root, 'src', 'define', 'kafka.ts')] },
+    typeRoots: [join(root, 'node_modules', '@types')],
+  }
   writeFileSync(
     join(home, 'tsconfig.json'),
     JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions: options, include: ['*.ts'], exclude: [] }),
