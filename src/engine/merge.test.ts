@@ -102,6 +102,33 @@ function randomStep(random: Random, oracle: ReadonlyMap<number, Row>, keys: numb
   return { rows: [...rows.values()], gone: [...gone] }
 }
 
+test('files that are written anew together stay apart when they are large, and are joined when they are small', () =>
+  withWorld(async ({ session, lake }) => {
+    for (const [sizeBytes, parts] of [
+      [16 << 20, 4],
+      [1_000, 1],
+    ] as const) {
+      const name = `of_${parts}`
+      const fields = [{ name: 'id', type: { kind: 'long' }, optional: false }] as const
+      const table = await lake.create({ name, shape: { fields }, partition: [], cluster: ['id'], key: ['id'], formatVersion: 2 })
+      const directory = lake.dataDirectory(table)
+      const written = await writeParquet(session, { select: 'SELECT i AS id FROM range(400) AS r(i)', table, directory, rowsPerFile: 100 })
+      // As a commit would have it of files of that size.
+      const add = written.map((file) => ({ ...file, sizeBytes }))
+      const before = await committed(lake, { table: name, operation: 'append', add, remove: [] })
+      const rows = 'SELECT i * 100 AS id FROM range(4) AS r(i)'
+      const change = await mergeRows(session, { lake, table: before, key: ['id'], rows })
+      assert.equal(change.remove.length, 4)
+      assert.deepEqual(
+        change.add.map((file) => file.rows),
+        Array.from({ length: parts }, () => 400 / parts),
+      )
+      const after = await committed(lake, change)
+      const near = await lake.files(after, undefined, [{ column: 'id', op: '=', values: [150] }])
+      assert.equal(near.length, 1, 'their ranges do not overlap')
+    }
+  }))
+
 for (const formatVersion of [2, 3] as const) {
   test(`random merges and deletes on a table of version ${formatVersion} equal a map`, async () => {
     const seed = SEED

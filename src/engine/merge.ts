@@ -4,6 +4,7 @@
 import { joinPositions } from '../lake/deletes/deletion-vector.ts'
 import { originOf } from '../lake/lease.ts'
 import type { Lake } from '../lake/open-lake.ts'
+import { compactionOf } from '../lake/plan-compaction.ts'
 import type { DataFile, DeletedRows, LakeField, LakeTable, PruneTerm, TableChange } from '../lake/types.ts'
 import type { Session } from './duckdb.ts'
 import { LAST_UPDATED, lineageOf, movedSql, originsOf, placedSql, ROW_ID } from './lineage.ts'
@@ -50,6 +51,7 @@ export async function mergeRows(session: Session, merge: Merge): Promise<TableCh
     table,
     directory: lake.dataDirectory(table),
     moved: touched.length > 0,
+    ...splitting(table, rewritten),
     ...(merge.signal ? { signal: merge.signal } : {}),
   })
   const origins = originsOf(rewritten)
@@ -64,6 +66,18 @@ export async function mergeRows(session: Session, merge: Merge): Promise<TableCh
     ...(range.length > 0 ? { validateWhere: range } : {}),
   }
 }
+
+/** Files that were apart stay so: written anew as one, the next few keys would cost all of it. */
+function splitting(table: LakeTable, rewritten: readonly DataFile[]): { readonly rowsPerFile?: number } {
+  const [bytes, rows] = [sum(rewritten, (file) => file.sizeBytes), sum(rewritten, (file) => file.rows)]
+  const { targetBytes } = compactionOf(table)
+  return bytes > SPLIT_FROM * targetBytes ? { rowsPerFile: Math.ceil((rows * targetBytes) / bytes) } : {}
+}
+
+/** Below it the parts would be about as large as the whole. */
+const SPLIT_FROM = 1.5
+
+const sum = (files: readonly DataFile[], of: (file: DataFile) => number): number => files.reduce((total, file) => total + of(file), 0)
 
 /** The files of the table as they are once the change is committed; `live` as they were when it was made. */
 export function filesAfter(live: readonly DataFile[], change: TableChange): DataFile[] {

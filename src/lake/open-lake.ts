@@ -28,7 +28,7 @@ import { chooseSnapshot, listFiles, type SnapshotChoice } from './list-files.ts'
 import { toPath } from './location.ts'
 import { MetadataFiles } from './metadata-files.ts'
 import { Pins } from './pins.ts'
-import { COMPACTION, type CompactionGroup, type CompactionOptions, planCompaction } from './plan-compaction.ts'
+import { type CompactionGroup, type CompactionOptions, compactionOf, planCompaction } from './plan-compaction.ts'
 import { type Relocated, type RelocateOptions, relocate } from './relocation/relocate.ts'
 import { type Removed, removeOrphans } from './remove-orphans.ts'
 import { restoreTable } from './restore.ts'
@@ -223,7 +223,7 @@ export function openLake(options: LakeOptions): Lake {
     },
     rewriteManifests: (table, limits) => rewriteManifests(context, table, { ...MANIFESTS, ...limits }),
     relocate: (how) => relocate(context, how),
-    planCompaction: async (table, limits) => planCompaction(table, await listed(table), { ...COMPACTION, ...limits }),
+    planCompaction: async (table, limits) => planCompaction(table, await listed(table), { ...compactionOf(table), ...limits }),
   }
 }
 

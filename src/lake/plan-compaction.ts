@@ -18,7 +18,15 @@ export interface CompactionOptions {
   readonly fillDefaults?: boolean
 }
 
-export const COMPACTION: CompactionOptions = { targetBytes: 128 * 1024 * 1024, smallBytes: 32 * 1024 * 1024, minFiles: 16 }
+const MIB = 1024 * 1024
+const USUAL: CompactionOptions = { targetBytes: 128 * MIB, smallBytes: 32 * MIB, minFiles: 16 }
+
+/** Of tables whose files a merge by key writes anew: what few keys cost is the size of the files that hold them. */
+const REWRITTEN: CompactionOptions = { targetBytes: 16 * MIB, smallBytes: 4 * MIB, minFiles: 16 }
+
+/** Version 3 has deletion vectors for keys that are replaced. */
+export const compactionOf = ({ schema, formatVersion }: LakeTable): CompactionOptions =>
+  schema.identifierIds.length > 0 && formatVersion < 3 ? REWRITTEN : USUAL
 
 /** Share of a file's rows from which deleted ones are worth writing it anew: every scan reads them to leave them out. */
 const DELETED_SHARE = 0.1
@@ -32,7 +40,11 @@ export interface CompactionGroup {
 }
 
 /** Groups of small files, and single files of which many rows are deleted or that lack what is asked for; those of an earlier partition spec are left as they are. */
-export function planCompaction(table: LakeTable, files: readonly DataFile[], options: CompactionOptions = COMPACTION): CompactionGroup[] {
+export function planCompaction(
+  table: LakeTable,
+  files: readonly DataFile[],
+  options: CompactionOptions = compactionOf(table),
+): CompactionGroup[] {
   const partitions = new Map<string, DataFile[]>()
   const isWorn = (file: DataFile): boolean => (file.deletes?.vector?.positions.length ?? 0) >= file.rows * DELETED_SHARE
   const given = options.fillDefaults ? table.schema.fields.filter(({ initialDefault }) => initialDefault !== undefined) : []

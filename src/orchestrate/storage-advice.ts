@@ -2,7 +2,7 @@
 // anew. Only counts and what to do; maintenance (`maintenance.ts`) does most of it by itself.
 import { asMillraceError } from '../core/errors.ts'
 import type { Lake } from '../lake/open-lake.ts'
-import { COMPACTION } from '../lake/plan-compaction.ts'
+import { compactionOf } from '../lake/plan-compaction.ts'
 import type { DataFile, LakeTable } from '../lake/types.ts'
 import { SNAPSHOTS_MAX } from './chores/expire.ts'
 
@@ -40,14 +40,15 @@ export async function adviseStorage(lake: Lake, nowMs: number): Promise<Advice[]
 export function adviceOf(table: LakeTable, files: readonly DataFile[], nowMs: number): Advice[] {
   const advice: Advice[] = []
   const say = (detail: string, fix: string): void => void advice.push({ table: table.name, detail, fix })
-  const small = files.filter((file) => file.sizeBytes < COMPACTION.smallBytes)
+  const { smallBytes, minFiles } = compactionOf(table)
+  const small = files.filter((file) => file.sizeBytes < smallBytes)
   const inOldSpec = small.filter((file) => file.specId !== table.spec.id).length
   if (small.length > SMALL_MAX)
     say(
-      `${small.length} of ${files.length} files are smaller than ${COMPACTION.smallBytes / 1024 / 1024} MiB`,
+      `${small.length} of ${files.length} files are smaller than ${smallBytes / 1024 / 1024} MiB`,
       inOldSpec > SMALL_MAX
         ? `${inOldSpec} are of an earlier partitioning, which maintenance leaves alone: rebuild the table`
-        : `partition by a coarser unit: maintenance joins files within a partition only, from ${COMPACTION.minFiles} on`,
+        : `partition by a coarser unit: maintenance joins files within a partition only, from ${minFiles} on`,
     )
   const deleted = files.filter((file) => file.deletes).length
   if (deleted > 0)
