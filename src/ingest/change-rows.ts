@@ -13,8 +13,8 @@ import { type ChangeCounts, type ChangeRules, type CollectedChanges, collectChan
 export interface ChangePorts {
   readonly clock: Clock
   readonly log: Pick<Log, 'append' | 'hold' | 'range'>
-  /** Resolves when what the log has of the relation so far is shown; answers what changes when less is shown again. */
-  catchUp(): Promise<string>
+  /** Resolves when what the log has of the relation so far is shown; answers what changes when less is shown again, null when it ends. */
+  catchUp(): Promise<string | null>
   readonly life: () => string
   /** Names the committed snapshot of the relation, which other engines may move. */
   readonly snapshot: () => string
@@ -28,6 +28,8 @@ export interface Change {
   readonly rules: Omit<ChangeRules, 'scanner'>
   /** Says what would be changed, and changes nothing. */
   readonly isDryRun: boolean
+  /** How long rows that came before may take to be shown. */
+  readonly timeoutMs: number
 }
 
 export interface Changed extends ChangeCounts {
@@ -46,16 +48,16 @@ const HOLD_MS = 2_000
 
 /**
  * Answers when the change is durable and shown.
- * @throws MR_SQL_CONFLICT when others wrote to the table each time; as `collectChanges`, as `Log.append`, and what `ask` throws.
+ * @throws MR_SQL_CONFLICT when others wrote to the table each time; MR_SQL_TIMEOUT, MR_NOT_READY when its rows are not shown; as `collectChanges`, as `Log.append`, and what `ask` throws.
  */
-export async function changeRows(ports: ChangePorts, { door, select, rules, isDryRun }: Change): Promise<Changed> {
+export async function changeRows(ports: ChangePorts, { door, select, rules, isDryRun, timeoutMs }: Change): Promise<Changed> {
   const isKeyed = rules.table.key.length > 0
   const startedMs = ports.clock.monotonicMs()
   let attempt = 1
   for (; attempt <= TRY_MAX && (attempt === 1 || ports.clock.monotonicMs() - startedMs < LATE_MS); attempt++) {
     using _held = await holding(ports, door, isKeyed && attempt > PATIENT_TRIES)
     const { end } = ports.log.range(door.topic, 0)
-    const life = await ports.catchUp()
+    const life = await catchUp(ports, timeoutMs)
     const snapshot = ports.snapshot()
     const collected = await ports.ask((pages) => collectChanges(pages, select, { ...rules, scanner: door.scanner }))
     if (isKeyed && (ports.life() !== life || ports.snapshot() !== snapshot)) continue
@@ -63,7 +65,7 @@ export async function changeRows(ports: ChangePorts, { door, select, rules, isDr
     if (isDryRun || parts.length === 0) return { ...collected.counts, offsets: [], attempts: attempt }
     const appended = await ports.log.append(door.topic, parts, isKeyed ? [{ partition: 0, end }] : []).catch(nullIfMoved)
     if (!appended) continue
-    await ports.catchUp()
+    await catchUp(ports, timeoutMs).catch(() => {}) // it is durable, whatever else happens
     return { ...collected.counts, offsets: appended.map(({ partition, first, last }) => ({ partition, first, last })), attempts: attempt }
   }
   throw new MillraceError(
@@ -73,6 +75,22 @@ export async function changeRows(ports: ChangePorts, { door, select, rules, isDr
       fix: 'try again, or change fewer rows at once, which is faster',
     },
   )
+}
+
+async function catchUp({ clock, catchUp }: ChangePorts, timeoutMs: number): Promise<string> {
+  const waiting = new AbortController()
+  const late = clock.sleep(timeoutMs, waiting.signal).then(
+    () =>
+      new MillraceError('MR_SQL_TIMEOUT', `rows that came before the statement are not shown after ${timeoutMs} ms`, {
+        fix: 'see with `millrace status` what holds the table up',
+      }),
+    () => null,
+  )
+  const life = await Promise.race([catchUp(), late])
+  waiting.abort()
+  if (life instanceof MillraceError) throw life
+  if (life === null) throw new MillraceError('MR_NOT_READY', 'the server stops', { fix: 'try again when it has started' })
+  return life
 }
 
 async function holding({ log }: ChangePorts, { topic }: Door, isHeld: boolean): Promise<Disposable> {

@@ -84,7 +84,13 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
           ),
       }
       const isDryRun = question.dryRun === true
-      const change = { door, select, isDryRun, rules: { table, failedCheck, bytesMax: settings.writeBytesMax } }
+      const change = {
+        door,
+        select,
+        isDryRun,
+        timeoutMs: options.timeoutMs,
+        rules: { table, failedCheck, bytesMax: settings.writeBytesMax },
+      }
       const { attempts, ...changed } = await inTurn(name, () => changeRows(ports, change))
       const durationMs = clock.monotonicMs() - startedMs
       await asking.record('ok', name, { ...changed, attempts, dryRun: isDryRun, ms: Math.round(durationMs) })

@@ -22,7 +22,7 @@ export function openApi(manifest: Pick<Manifest, 'project' | 'relations' | 'endp
     paths: { ...paths, ...FIXED_PATHS },
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
-      schemas: { Problem: PROBLEM_SCHEMA, Collected: COLLECTED_SCHEMA, SqlAnswer: SQL_ANSWER_SCHEMA },
+      schemas: { Problem: PROBLEM_SCHEMA, Collected: COLLECTED_SCHEMA, SqlAnswer: SQL_ANSWER_SCHEMA, SqlWritten: SQL_WRITTEN_SCHEMA },
     },
     security: [{ token: [] }],
   }
@@ -130,20 +130,22 @@ const PROBLEM_SCHEMA: Json = {
   },
 }
 
+const OFFSETS: Json = {
+  type: 'array',
+  items: {
+    type: 'object',
+    required: ['partition', 'first', 'last'],
+    properties: { partition: { type: 'integer' }, first: { type: 'integer' }, last: { type: 'integer' } },
+  },
+}
+
 const COLLECTED_SCHEMA: Json = {
   type: 'object',
   required: ['accepted', 'rejected', 'offsets', 'errors'],
   properties: {
     accepted: { type: 'integer' },
     rejected: { type: 'integer' },
-    offsets: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['partition', 'first', 'last'],
-        properties: { partition: { type: 'integer' }, first: { type: 'integer' }, last: { type: 'integer' } },
-      },
-    },
+    offsets: OFFSETS,
     errors: {
       type: 'array',
       items: {
@@ -169,11 +171,24 @@ const SQL_ANSWER_SCHEMA: Json = {
   },
 }
 
+const SQL_WRITTEN_SCHEMA: Json = {
+  type: 'object',
+  required: ['relation', 'inserted', 'updated', 'deleted', 'offsets'],
+  properties: {
+    relation: { type: 'string' },
+    inserted: { type: 'integer' },
+    updated: { type: 'integer' },
+    deleted: { type: 'integer' },
+    offsets: OFFSETS,
+    dryRun: { type: 'boolean' },
+  },
+}
+
 const FIXED_PATHS: Record<string, Json> = {
   '/sql': {
     post: {
       operationId: 'sql',
-      summary: 'One SELECT under the policy of the caller',
+      summary: 'One SELECT under the policy of the caller, or one statement that changes rows',
       requestBody: {
         required: true,
         content: {
@@ -190,17 +205,25 @@ const FIXED_PATHS: Record<string, Json> = {
                   ],
                 },
                 freshness: { enum: ['committed'] },
+                dryRun: { type: 'boolean' },
+                readOnly: { type: 'boolean' },
               },
             },
           },
         },
       },
       responses: {
-        200: body({ $ref: '#/components/schemas/SqlAnswer' }, 'Rows'),
+        200: body(
+          { oneOf: [{ $ref: '#/components/schemas/SqlAnswer' }, { $ref: '#/components/schemas/SqlWritten' }] },
+          'Rows, or how many were changed',
+        ),
         400: problem('The SQL is not valid'),
         401: problem('No valid token'),
         403: problem('Not allowed'),
         408: problem('Took too long'),
+        409: problem('A key would be there twice, or others wrote to the table'),
+        413: problem('More rows than one statement may change'),
+        422: problem('The table refuses a row'),
       },
     },
   },

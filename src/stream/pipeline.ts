@@ -157,16 +157,16 @@ export class Pipeline {
   }
 
   /**
-   * Takes in everything that is durable now: a sink that makes tables shows it. Resolves early when the pipeline stops. Answers in which
-   * of its lives: in the next one it begins again at what is committed, and shows less for a while.
+   * Takes in everything that is durable now: a sink that makes tables shows it. Answers in which of its lives: in the next one it begins
+   * again at what is committed, and shows less for a while. Null when it was stopped before.
    */
-  async catchUp(): Promise<string> {
+  async catchUp(): Promise<string | null> {
     await this.#catchUp.until(
       this.#ends(),
       () => this.#stop.signal.aborted,
       () => this.#wake?.(),
     )
-    return this.#generation
+    return this.#stop.signal.aborted ? null : this.#generation
   }
 
   /** See `catchUp`. */
