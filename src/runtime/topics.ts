@@ -20,10 +20,13 @@ import { compileScanner } from '../schema/scan/scanner.ts'
 import type { Shape } from '../schema/type.ts'
 import { type FeedEvent, SinkFeed } from '../transform/sink/feed.ts'
 import type { EncodeValue } from '../transform/sink/messages-of-page.ts'
+import { within } from './closers.ts'
 import { partitionsOf } from './deploy.ts'
 import type { NodeOptions } from './node-options.ts'
 import type { NodeStorage } from './open-storage.ts'
 import { resolveText } from './settings.ts'
+
+const STOP_MS = 5_000
 
 export interface TopicsParts {
   readonly options: Pick<NodeOptions, 'clock' | 'manifest' | 'variables' | 'directory'>
@@ -60,8 +63,14 @@ export function openTopics(parts: TopicsParts): Topics {
     committed(relation) {
       for (const { feed, flow } of feeds) if (flow.figures.relation === relation) feed.committed()
     },
+    // A cluster that does not answer holds nobody up: what was not written down is done again after the next start.
     async stop() {
-      await Promise.all([...copies.map(({ copy }) => copy.stop()), ...feeds.map(({ feed }) => feed.stop())])
+      const all = [...copies.map(({ copy }) => copy.stop()), ...feeds.map(({ feed }) => feed.stop())]
+      await within(
+        parts.options.clock,
+        STOP_MS,
+        Promise.all(all).then(() => {}),
+      )
     },
   }
 }

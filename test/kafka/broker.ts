@@ -54,9 +54,17 @@ export class Bus {
 
   /** In a transaction, which is committed or not. */
   async sendAs(name: string, sent: readonly Sent[], isCommitted: boolean): Promise<void> {
-    const transaction = await this.#producer(name).beginTransaction({ producerId: -1n, producerEpoch: -1 })
-    await transaction.send({ acks: -1, messages: sent.map(recordOf) })
-    await (isCommitted ? transaction.commit() : transaction.abort())
+    const producer = this.#producer(name)
+    try {
+      const transaction = await producer.beginTransaction({ producerId: -1n, producerEpoch: -1 })
+      await transaction.send({ acks: -1, messages: sent.map(recordOf) })
+      await (isCommitted ? transaction.commit() : transaction.abort())
+    } catch (error) {
+      // The next one of this name ends what it has left open.
+      this.#producers.delete(name)
+      await producer.close(true)
+      throw error
+    }
   }
 
   #producer(name: string): Producer {

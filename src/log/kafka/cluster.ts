@@ -26,7 +26,8 @@ export const clientOptions = ({ brokers, sasl, tls }: ClusterSettings, clientId:
   bootstrapBrokers: [...brokers],
   timeout: 30_000,
   connectTimeout: 10_000,
-  retries: 1,
+  // With one or none the client's idempotent producer would try for ever.
+  retries: 2,
   retryDelay: 200,
   ...(sasl ? { sasl } : {}),
   ...(tls ? { tls } : {}),
@@ -70,7 +71,7 @@ export function kafkaError({ bus, brokers }: ClusterSettings, what: string, caus
   const isDenied = isAnswer(cause, ...DENIED) || all.some(({ code }) => code === 'PLT_KFK_AUTHENTICATION')
   const code: ErrorCode = isDenied
     ? 'MR_KAFKA_DENIED'
-    : isAnswer(cause, 'UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID')
+    : isAnswer(cause, 'UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID') || /^Unknown topic /.test(why)
       ? 'MR_KAFKA_TOPIC'
       : 'MR_KAFKA_BUSY'
   const fix =
