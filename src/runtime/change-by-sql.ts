@@ -2,6 +2,7 @@
 // was done. One statement a relation at a time: they would only make each other compute again.
 import type { Clock } from '../core/clock.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
+import { encryptedRelations } from '../define/encrypted.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { partitionKeyIndex } from '../define/partition-key.ts'
 import type { Node, SqlParser } from '../engine/ast.ts'
@@ -11,6 +12,7 @@ import type { WriteStatement } from '../engine/dml/statement.ts'
 import { tokensOf } from '../engine/dml/tokens.ts'
 import type { RelationStore } from '../engine/relations.ts'
 import { changeable } from '../govern/changeable.ts'
+import { findOwned } from '../govern/decide.ts'
 import type { Params } from '../govern/question.ts'
 import type { Secured } from '../govern/secure.ts'
 import { changeRows } from '../ingest/change-rows.ts'
@@ -79,9 +81,10 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
         life: () => pipeline.life,
         snapshot: () => String(relations.tableOf(name)?.current?.id),
         ask: <T>(take: (pages: ReturnType<Secured['session']['pages']>) => Promise<T>) =>
-          asking.ask(select.sql, paramsIn(select.sql, question.params), (secured) =>
-            take(secured.session.pages(secured.sql, secured.params, options)),
-          ),
+          asking.ask(select.sql, paramsIn(select.sql, question.params), (secured) => {
+            if (select.branches.some(({ kind }) => kind !== 'delete')) mustStaySealed(manifest, name, secured.relations)
+            return take(secured.session.pages(secured.sql, secured.params, options))
+          }),
       }
       const isDryRun = question.dryRun === true
       const change = {
@@ -147,6 +150,18 @@ function paramsIn(text: string, params: Params | undefined): Params | undefined 
   if (params === undefined) return undefined
   const used = parametersOf(tokensOf(text))
   return Object.fromEntries(named(params).filter(([name]) => used.has(name)))
+}
+
+/** What is computed from encrypted rows is not kept in the clear. */
+function mustStaySealed(manifest: Manifest, target: string, read: readonly string[]): void {
+  const encrypted = encryptedRelations(manifest)
+  const source = encrypted.has(target)
+    ? undefined
+    : read.find((relation) => encrypted.has(findOwned(manifest, relation)?.owner.name ?? relation))
+  if (source === undefined) return
+  throw new MillraceError('MR_KEY_SHARED', `${source} is encrypted and ${target} is not: its rows are not written there`, {
+    fix: `give ${target} encrypted: true`,
+  })
 }
 
 function mustBeUsed({ parameters }: WriteStatement, params: Params | undefined): void {

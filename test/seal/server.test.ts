@@ -49,10 +49,11 @@ export const seen = processor('seen_by', { person: t.string(), times: t.int(), b
   },
 })
 export const sound = checks('sound', [between(visits.n, 0, 50).quarantine()], { on: visits })
+export const clear = table('clear_people', { id: t.string(), name: t.string() }, { from: http(), key: 'id' })
 export const open = model('open_counts', sql\`SELECT count(*) AS visits FROM \${visits}\`, { encrypted: false })
 export const analyst = role('analyst')
 export const reads = grant('reads', { to: [analyst], on: ['*'] })
-export default project('sealed', [{ visits, people, cities, old, loud, byPerson, daily, history, minutes, named, broken, seen, sound, open, analyst, reads }])
+export default project('sealed', [{ visits, people, cities, old, loud, byPerson, daily, history, minutes, named, broken, seen, sound, clear, open, analyst, reads }])
 `
 
 interface World {
@@ -153,6 +154,10 @@ async function oneRound(server: TestServer, round: number): Promise<void> {
     { id: `${MARKER}1`, name: `${MARKER} the ${round}th` },
     { id: '2', name: `${MARKER}b` },
   ])
+  // By SQL as well: rows that change, that get another key, and one that goes.
+  await server.sql(`UPDATE people SET name = name || '${MARKER}', id = CASE WHEN id = '2' THEN '${MARKER}2' ELSE id END`)
+  await server.sql(`DELETE FROM people WHERE id = '${MARKER}2'`)
+  await assert.rejects(server.sql(`UPDATE people SET name = NULL WHERE name <> '${MARKER}nobody'`), /MR_SQL_ROW/)
 }
 
 async function ask(server: TestServer): Promise<void> {
@@ -242,6 +247,11 @@ test('with encryption on it is nowhere, over a kill, restarts and rotation, and 
   assert.equal(parquet.status, 403)
   assert.match(await parquet.text(), /MR_KEY_SHARED/)
   assert.equal((await asked('application/vnd.apache.arrow.stream')).status, 200)
+  await assert.rejects(
+    server.sql('INSERT INTO clear_people SELECT id, name FROM people'),
+    /MR_KEY_SHARED: people is encrypted and clear_people is not/,
+  )
+  await server.sql('DELETE FROM clear_people WHERE id IN (SELECT id FROM people)')
 
   const verified = JSON.parse(await must(world, 'verify', '--json')) as { storage: { tables: { table: string; damage: unknown[] }[] } }
   assert.ok(verified.storage.tables.length >= 12)
@@ -264,7 +274,8 @@ test('with encryption on it is nowhere, over a kill, restarts and rotation, and 
   assert.deepEqual(showing(data, [MARKER]), [])
 
   // Also what is packed, in which no marker would be seen.
-  const stored = (folder: string): string[] => filesBelow(join(data, folder)).filter((path) => !path.includes('/open_counts/'))
+  const stored = (folder: string): string[] =>
+    filesBelow(join(data, folder)).filter((path) => !/\/(open_counts|clear_people(__rejected)?)\//.test(path))
   const [tables, states] = [stored('lake'), stored('checkpoints')]
   assert.ok(tables.length > 100 && states.length > 5)
   for (const path of tables) {

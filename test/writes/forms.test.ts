@@ -1,5 +1,6 @@
 // Forms of statements: those that work, and for those that do not what the error says is the nearest that does.
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -175,4 +176,39 @@ test('a request that only asks changes nothing', async () => {
   const answer = await server.post('/sql', body, { 'content-type': 'application/json' })
   assert.deepEqual([answer.status, ((await answer.json()) as Answer).code], [400, 'MR_SQL_STATEMENT'])
   assert.deepEqual(await server.sql('SELECT count(*) FROM counters'), [[2]])
+})
+
+const query = (...args: readonly string[]): Promise<{ readonly status: number; readonly out: string; readonly errors: string }> =>
+  new Promise((resolve) => {
+    const all = [join(root, 'bin', 'millrace.mjs'), 'query', ...args, '--data', data]
+    execFile(process.execPath, all, { env: { ...process.env, NO_COLOR: '1' } }, (error, out, errors) =>
+      resolve({ status: error === null ? 0 : Number(error.code), out, errors }),
+    )
+  })
+
+test('on the command line: how many rows, or would be; as text, CSV and JSON', async () => {
+  await write('TRUNCATE counters')
+  const done = [
+    await query('INSERT INTO counters VALUES (1, 1), (2, 2)'),
+    await query('UPDATE counters SET n = 3', '--dry-run'),
+    await query('DELETE FROM counters WHERE id = 9'),
+    await query(
+      'MERGE INTO counters USING (SELECT 3 AS id, 4 AS n) s USING (id) WHEN NOT MATCHED THEN INSERT * WHEN NOT MATCHED BY SOURCE THEN DELETE',
+      '--format',
+      'csv',
+    ),
+  ]
+  assert.deepEqual(
+    done.map(({ status, out }) => [status, out.replace(/ \d+ ms/, '')]),
+    [
+      [0, '2 rows inserted\n'],
+      [0, '2 rows would be updated\n'],
+      [0, '0 rows changed\n'],
+      [0, 'inserted,updated,deleted\r\n1,0,2\r\n'],
+    ],
+  )
+  const json = JSON.parse((await query('UPDATE counters SET n = n + 1', '--format', 'json')).out) as Answer
+  assert.deepEqual([json.relation, json.updated, json.offsets.length], ['counters', 1, 1])
+  const refused = await query('UPDATE counters SET n = n +')
+  assert.deepEqual([refused.status, /MR_SQL_SYNTAX/.test(refused.errors)], [1, true])
 })

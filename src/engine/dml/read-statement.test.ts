@@ -19,6 +19,8 @@ test('questions are left alone, also those with such words in them', () => {
     '-- delete from x\nSELECT 1',
     'WITH deletes AS (SELECT 1) SELECT * FROM deletes, merge',
     'WITH x AS (SELECT 1 AS insert) FROM x',
+    'WITH update AS (SELECT 1), merge (a) AS (SELECT 2) SELECT * FROM update, merge',
+    'WITH x AS (SELECT 1) SELECT (1) delete FROM x',
     "SELECT 'unfinished delete",
     '(DELETE FROM t)',
     'EXPLAIN UPDATE t SET a = 1',

@@ -17,6 +17,8 @@ import type {
 } from './statement.ts'
 import { isWord, nameOf, type Token, textOf, tokensOf } from './tokens.ts'
 
+/** What a question begins with behind WITH. */
+const QUERIES = ['SELECT', 'FROM', 'VALUES']
 const VERBS = ['INSERT', 'UPDATE', 'DELETE', 'MERGE', 'TRUNCATE'] as const
 /** What such a text begins with, behind comments. */
 const BEGINS = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(insert|update|delete|merge|truncate|with)\b/i
@@ -32,10 +34,9 @@ export const OWN_NAMES = '__millrace_'
 export function readWrite(text: string): WriteStatement | undefined {
   if (!BEGINS.test(text) || !HAS_VERB.test(text)) return undefined
   const tokens = tokensOf(text)
-  const verb = tokens.findIndex((token) => isWord(token, ...VERBS))
-  const isWrite =
-    verb === 0 ||
-    (verb > 0 && isWord(tokens[0], 'WITH') && !tokens.slice(0, verb).some((token) => isWord(token, 'SELECT', 'FROM', 'VALUES')))
+  // Behind WITH the verb follows a closing bracket; elsewhere such a word is a name.
+  const verb = tokens.findIndex((token, index) => isWord(token, ...VERBS) && (index === 0 || tokens[index - 1]!.text === ')'))
+  const isWrite = verb === 0 || (verb > 0 && isWord(tokens[0], 'WITH') && !tokens.slice(0, verb).some((token) => isWord(token, ...QUERIES)))
   return isWrite ? new Reader(text, oneStatement(numbered(tokens)), verb).read() : undefined
 }
 
