@@ -289,7 +289,7 @@ const CHORES: readonly Chore[] = [
 ]
 
 for (const chore of CHORES)
-  test(`a process that ends between any two steps of ${chore.name}`, { timeout: 300_000 }, async () => {
+  test(`a process that ends between any two steps of ${chore.name}`, { timeout: 600_000 }, async () => {
     const withEnd = async (steps: number): Promise<boolean> => {
       const namespace = ['ends', `${chore.name.replaceAll(' ', '-')}-${steps}`]
       const directory = mkdtempSync(join(tmpdir(), 'external-'))

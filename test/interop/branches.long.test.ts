@@ -73,7 +73,7 @@ async function stagedAs(table: string, id: string): Promise<string> {
 
 // One table that the project defines, whose checks are those of a publication, and one that Spark made.
 for (const table of ['main.regions', 'lab.made'])
-  test(`${table}: Spark writes to branches, Millrace reads and publishes them`, { skip, timeout: 300_000 }, async () => {
+  test(`${table}: Spark writes to branches, Millrace reads and publishes them`, { skip, timeout: 600_000 }, async () => {
     if (table === 'lab.made') await spark.sql('CREATE TABLE c.lab.made (id int NOT NULL, name string) USING iceberg')
     await spark.sql(`INSERT INTO c.${table} VALUES (1, 'north'), (2, NULL)`)
     await spark.sql(`ALTER TABLE c.${table} CREATE BRANCH audit RETAIN 10 DAYS WITH SNAPSHOT RETENTION 3 SNAPSHOTS`)
@@ -123,7 +123,7 @@ for (const table of ['main.regions', 'lab.made'])
     assert.deepEqual(await both(table), [...audited, ['5', 'next']])
   })
 
-test('snapshots that Spark stages under an id outlive maintenance and are published', { skip, timeout: 300_000 }, async () => {
+test('snapshots that Spark stages under an id outlive maintenance and are published', { skip, timeout: 600_000 }, async () => {
   const table = 'lab.staged'
   await spark.sql("CREATE TABLE c.lab.staged (id int, name string) USING iceberg TBLPROPERTIES ('write.wap.enabled' = 'true')")
   await spark.sql(`INSERT INTO c.${table} VALUES (1, 'one')`)
@@ -153,7 +153,7 @@ test('snapshots that Spark stages under an id outlive maintenance and are publis
   assert.match(await spark.refused(`CALL c.system.publish_changes('${table}', 'load-2')`), /wap|WAP|cherrypick/i)
 })
 
-test('PyIceberg appends to, deletes from and upserts into branches', { skip, timeout: 300_000 }, async () => {
+test('PyIceberg appends to, deletes from and upserts into branches', { skip, timeout: 600_000 }, async () => {
   assert.ok('python' in tools.PyIceberg)
   await spark.sql("CREATE TABLE c.lab.py (id int NOT NULL, name string) USING iceberg TBLPROPERTIES ('write.wap.enabled' = 'false')")
   await spark.sql("INSERT INTO c.lab.py VALUES (1, 'one'), (2, 'two'), (3, NULL)")

@@ -63,7 +63,7 @@ function readByPyIceberg(server: TestServer, columns: readonly string[], filter?
   return (JSON.parse(read.stdout) as Record<string, string>[]).map((row) => columns.map((column) => row[column]))
 }
 
-test('defaults of columns that were added are read by Spark and PyIceberg', { skip, timeout: 300_000 }, async () => {
+test('defaults of columns that were added are read by Spark and PyIceberg', { skip, timeout: 600_000 }, async () => {
   assert.ok('python' in tools.Spark && 'python' in tools.PyIceberg, absent[0])
   const project = mkdtempSync(join(here, 'work-'))
   const data = mkdtempSync(join(tmpdir(), 'millrace-defaults-'))

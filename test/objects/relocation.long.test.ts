@@ -39,7 +39,7 @@ for (const [name, startLake] of Object.entries(LAKES)) {
     continue
   }
   after(() => lake.stop())
-  test(`relocation to ${name}`, { timeout: 300_000 }, async (t) => {
+  test(`relocation to ${name}`, { timeout: 600_000 }, async (t) => {
     const place = mkdtempSync(join(tmpdir(), 'millrace-relocation-'))
     const [project, data] = [join(place, 'millrace.ts'), join(place, 'data')]
     const address = lake.env[lake.endpoint]!
