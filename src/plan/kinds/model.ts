@@ -84,6 +84,7 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
     emit: how.emit ?? 'final',
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(isKeyed ? { keyed: true as const } : {}),
+    ...(isKeyed && live?.query.loses ? { loses: true as const } : {}),
     ...(computed.length > 0 ? { computed } : {}),
     declared: declared !== undefined,
   }
