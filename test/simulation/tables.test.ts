@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { integer, type Random, seededRandom } from '../../src/core/random.ts'
 import { encodeChanges } from '../../src/log/changes.ts'
 import { compileScanner } from '../../src/schema/scan/scanner.ts'
+import type { Live } from '../../src/stream/live.ts'
 import { SEED } from '../seed.ts'
 import { field, liveOf, manifestOf, StreamWorld, tableOf } from './stream-world.ts'
 
@@ -160,15 +161,22 @@ test('of a table whose log was forgotten, a later model begins with the rows tha
   await compare(world, '', true)
 })
 
-test('groups and rows of a table go to the disk where they have no room', async () => {
+test('rows of a table go to the disk where they have no room', async () => {
   const random = seededRandom(SEED)
-  const models = ['by_country', 'large', 'numbers'].map((name) => modelOf(name, '', 1))
-  const others = ['rich', 'by_size'].map((name) => modelOf(name))
-  await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [CUSTOMERS, ...models, ...others] }), readBytes: 400 })
-  for (let n = 0; n < 5; n++) {
-    await change(world, random, 300)
+  const model = modelOf('large', '', 40 << 10)
+  const others = Object.keys(MODELS).flatMap((name) => (name === 'large' ? [] : [modelOf(name)]))
+  await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [CUSTOMERS, model, ...others] }) })
+  let spilled = 0
+  for (let n = 0; n < 4; n++) {
+    await world.send(
+      'customers',
+      Array.from({ length: 1_500 }, () => rowOf(random, 3_000)),
+    )
+    await change(world, random, 3_000)
     await world.flush()
     await compare(world, '', true)
+    spilled += (world.pipeline('live:large').sink as Live).spilledBytes
     if (n % 2 === 0) await world.restart()
   }
+  assert.ok(spilled > 10_000, `${spilled} bytes were on the disk`)
 })
