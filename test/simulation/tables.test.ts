@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { integer, type Random, seededRandom } from '../../src/core/random.ts'
 import { encodeChanges } from '../../src/log/changes.ts'
 import { compileScanner } from '../../src/schema/scan/scanner.ts'
+import type { Catalog } from '../../src/store/catalog.ts'
 import type { Live } from '../../src/stream/live.ts'
 import { SEED } from '../seed.ts'
 import { field, liveOf, manifestOf, StreamWorld, tableOf } from './stream-world.ts'
@@ -160,6 +161,41 @@ test('of a table whose log was forgotten, a later model begins with the rows tha
   await Promise.all(world.now.pipelines.filter(({ makes }) => MODELS[makes]).map(({ pipeline }) => pipeline.startRebuild()))
   await compare(world, '', true)
 })
+
+const commitOf = (when: 'before' | 'after') => {
+  const left = new Map<string, number>()
+  return (catalog: Catalog): Catalog => ({
+    ...catalog,
+    // Each pipeline's first commits fail, before they happen or after.
+    commit: async (request) => {
+      const name = request.pipeline?.name ?? ''
+      const n = left.get(name) ?? 2
+      left.set(name, n - 1)
+      if (n > 0 && when === 'before') throw new Error('SQLITE_BUSY')
+      const committed = await catalog.commit(request)
+      if (n > 0) throw new Error('SQLITE_IOERR')
+      return committed
+    },
+  })
+}
+
+for (const when of ['before', 'after'] as const)
+  test(`a commit that fails ${when} it happened loses and doubles nothing`, async () => {
+    const random = seededRandom(SEED)
+    await using world = await StreamWorld.open({ manifest: manifestOf({ relations: FIRST }), readBytes: 300 })
+    await change(world, random)
+    await world.flush()
+    for (let n = 0; n < 3; n++) {
+      await world.restart({ wrapCatalog: commitOf(when) })
+      await change(world, random)
+      const flushed = world.flush()
+      await change(world, random)
+      await world.driving(flushed)
+      await world.driving(world.flush())
+      await compare(world, '', true)
+    }
+    assert.ok(world.events.filter(({ kind }) => kind === 'failed').length >= 12, 'commits failed')
+  })
 
 test('rows of a table go to the disk where they have no room', async () => {
   const random = seededRandom(SEED)

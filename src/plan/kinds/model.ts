@@ -136,7 +136,7 @@ function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelMa
       at,
       refresh === 'live' ? `${what} is live but reads the ${input.kind} "${name}"` : `${what} has windows over the ${input.kind} "${name}"`,
       refresh === 'live'
-        ? "a live model reads streams, and looks up in tables with a key and from: http(): give it a duration, such as fresh: '1 minute'"
+        ? "a live model reads streams, and tables with a key that come over HTTP or by a topic: give it a duration, such as fresh: '1 minute'"
         : 'group by time_bucket(...)',
     )
   }
