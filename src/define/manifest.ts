@@ -145,6 +145,8 @@ export interface ModelManifest extends Common {
   readonly memoryBytes?: number
   /** Of live models: the latest row of `key` replaces the one before; otherwise rows are only added. */
   readonly keyed?: true
+  /** Of keyed live models: rows go too, when they or the rows that they are made of do. */
+  readonly loses?: true
   /** True when the user declared `columns:`; then they are a contract. */
   readonly declared: boolean
 }

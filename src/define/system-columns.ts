@@ -55,13 +55,13 @@ export const lateShape = (stream: Pick<StreamManifest, 'shape'>): Shape => ({
   fields: [...stream.shape.fields, ...SYSTEM_FIELDS, WATERMARK],
 })
 
-/** A table in which a live model may look rows up: it has a key, and the log says what it was when. */
+/** A table that a live model may read or look rows up in: it has a key, and the log says what it was when. */
 export const isLookedUp = (relation: Relation): relation is TableManifest =>
   relation.kind === 'table' && isLogged(relation) && relation.key.length > 0
 
 /**
  * A relation as live SQL sees it: of a stream its event time, and the columns by which it says that rows are unique; of a table that
- * rows are looked up in its key. Undefined for what no live model reads.
+ * is read its key. Undefined for what no live model reads.
  */
 export function liveShape(
   relation: Relation,

@@ -134,7 +134,8 @@ function modelAction(change: Change, model: ModelManifest): StepAction {
 const ofDuckDb = ({ computed = [] }: Pick<ModelManifest, 'computed'>): string =>
   computed.length === 0 ? '' : `; DuckDB computes for each batch: ${computed.join(', ')}`
 
-function liveRows({ keyed, emit, key }: ModelManifest): string {
+function liveRows({ keyed, loses, emit, key }: ModelManifest): string {
+  if (loses) return `the row of each ${key.join(', ')} follows the rows of its table, and goes with them`
   if (keyed) return `the row of each ${key.join(', ')} follows its inputs`
   return emit === 'final' ? 'a row is added once it is final' : 'rows change while their window is open'
 }

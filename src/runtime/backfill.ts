@@ -82,7 +82,7 @@ async function windowsOf(parts: StepParts, model: ModelManifest): Promise<{ read
   try {
     const query = await compileModel({ parser, engine: parts.engine }, parts.manifest(), model)
     const table = query.streams.find((name) => parts.manifest().relations.some((other) => other.name === name && other.kind === 'table'))
-    if (table !== undefined)
+    if (table !== undefined && !query.loses)
       throw new MillraceError('MR_USAGE', `"${model.name}" looks rows up in "${table}", and what that was then only its log knows`, {
         fix: `run \`millrace backfill ${model.name}\`: all of it is computed from the logs`,
       })

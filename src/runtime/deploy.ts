@@ -71,7 +71,7 @@ function ownRelation(relation: Relation): Stored {
     shape: storedShape(relation),
     key,
     tailed: isLogged(relation) || isLive,
-    ...(isLookedUp(relation) ? { canLose: true } : {}),
+    ...(isLookedUp(relation) || (isLive && relation.loses) ? { canLose: true } : {}),
     partition: relation.partition,
     cluster,
     ...(relation.formatVersion === undefined ? {} : { formatVersion: relation.formatVersion }),

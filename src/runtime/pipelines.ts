@@ -6,7 +6,7 @@ import type { Manifest, ModelManifest, ProcessorManifest, Relation, StreamManife
 import { isLogged, isLookedUp, liveShape, storedShape } from '../define/system-columns.ts'
 import { columnsRead } from '../engine/algebra/columns-read.ts'
 import { readLive } from '../engine/algebra/read-live.ts'
-import type { LiveQuery } from '../engine/algebra/relation.ts'
+import { inputsOf, type LiveQuery, type Relation as Operation } from '../engine/algebra/relation.ts'
 import type { ShapeOf } from '../engine/algebra/source.ts'
 import type { SqlParser } from '../engine/ast.ts'
 import { rowComputer } from '../engine/compute-rows.ts'
@@ -157,7 +157,16 @@ async function livePipeline(parts: PipelinesParts, manifest: Manifest, model: Mo
   const shapes = new Map(topics.map((topic) => [topic.name, storedShape({ ...topic, shape: read.get(topic.name)! })]))
   const shapeOf = (stream: string): Shape => shapes.get(stream)!
   const sink = new Live(model, query, shapeOf, parts.relations, rowComputer(parts.engine), parts.scratchOf(model))
-  return build(parts, manifest, { name, topics, read, code, makes: model.name, sink, owner, openHistory: historyOf(parts) })
+  return build(parts, manifest, {
+    name,
+    topics,
+    read,
+    code,
+    makes: model.name,
+    sink,
+    owner,
+    openHistory: historyOf(parts, lookedUp(query.root)),
+  })
 }
 
 /** Of the one column of a SELECT. */
@@ -178,12 +187,19 @@ function shapeRead({ checks }: Manifest, query: LiveQuery, { name, shape, time, 
   return isChecked ? shape : { fields: shape.fields.filter((field) => read.has(field.name)) }
 }
 
+/** Tables that rows of streams find their versions in. */
+function lookedUp(relation: Operation): ReadonlySet<string> {
+  const own = relation.op === 'join' && relation.on.kind === 'lookup' ? [relation.on.table] : []
+  return new Set([...own, ...inputsOf(relation).flatMap((input) => [...lookedUp(input)])])
+}
+
 /** A stream as its own pipeline has committed it: rows, offsets and watermarks belong to one commit. */
 const historyOf =
-  ({ catalog, checkpoints, lake, engine }: PipelinesParts): OpenHistory =>
-  async ({ topic, stream, isTable, positions }) => {
-    // The log tells all of a table that it still has: the rows before it are those that nothing has replaced since.
-    if (isTable && positions[0] === 0) return null
+  ({ catalog, checkpoints, lake, engine }: PipelinesParts, versioned: ReadonlySet<string>): OpenHistory =>
+  async ({ topic, stream, positions }) => {
+    const isVersioned = versioned.has(topic)
+    // The log tells all versions of a table that it still has: the rows before it are those that nothing has replaced since.
+    if (isVersioned && positions[0] === 0) return null
     // Nested columns do not come back from files as the text that batches hold: such a model has what the log still has.
     if (stream.shape.fields.some(({ type }) => isNested(type))) return null
     const progress = () => catalog.progress(materializeName(topic))
@@ -204,7 +220,7 @@ const historyOf =
       { length: stream.partitions },
       (_, index) => offsets.find(({ partition }) => partition === index)?.next ?? 0,
     )
-    const below = isTable ? positions.slice() : committed
+    const below = isVersioned ? positions.slice() : committed
     // Read after the offsets: what the table has beyond them is left to the log.
     const table = await lake.table(topic)
     const rows = readHistory({ engine, lake }, { table, shape: stream.shape, below })

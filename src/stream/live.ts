@@ -9,11 +9,13 @@ import { rejectedName } from '../define/system-columns.ts'
 import type { LiveQuery } from '../engine/algebra/relation.ts'
 import type { ComputeRows } from '../engine/compute-rows.ts'
 import type { RelationStore, WritableRelation } from '../engine/relations.ts'
+import { GONE } from '../engine/tail.ts'
 import type { LakeTable } from '../lake/types.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Shape } from '../schema/type.ts'
 import type { Delivery } from './delivery.ts'
 import { Chain } from './operators/chain.ts'
+import { joinBatches } from './operators/operator.ts'
 import { batchOf } from './plain.ts'
 import { Poison } from './poison.ts'
 import { rejectedBatch } from './rejected.ts'
@@ -37,6 +39,8 @@ export class Live implements Sink {
   readonly isPrompt = true
   readonly #name: string
   readonly #shape: Shape
+  /** Of what the table takes: where rows can go, with the mark of those that have. */
+  readonly #tailShape: Shape
   readonly #limitBytes: number
   readonly #emit: ModelManifest['emit']
   readonly #relation: WritableRelation
@@ -62,6 +66,7 @@ export class Live implements Sink {
   ) {
     this.#name = model.name
     this.#shape = model.shape
+    this.#tailShape = query.loses ? { fields: [...model.shape.fields, GONE] } : model.shape
     this.#emit = model.emit
     this.#limitBytes = model.memoryBytes ?? Number.POSITIVE_INFINITY
     this.#relation = relations.writable(model.name)
@@ -100,25 +105,29 @@ export class Live implements Sink {
 
   async apply(delivery: Delivery): Promise<void> {
     const { out } = delivery.classified
+    const made: (ColumnBatch | null)[] = []
     let from = 0
     for (const { before, batch } of delivery.deletes) {
-      await this.#take(delivery, out.subarray(from, before))
-      this.#chain.forget(delivery.topic, batch)
+      made.push(await this.#take(delivery, out.subarray(from, before)))
+      made.push(this.#chain.forget(delivery.topic, batch))
       from = before
     }
-    await this.#take(delivery, out.subarray(from))
+    made.push(await this.#take(delivery, out.subarray(from)))
+    // At once: a statement that takes rows and brings others is seen as a whole.
+    await this.#append(joinBatches(made.filter((rows) => rows !== null)))
   }
 
-  async #take(delivery: Delivery, out: Int32Array): Promise<void> {
+  async #take(delivery: Delivery, out: Int32Array): Promise<ColumnBatch | null> {
     const { topic, batch } = delivery
-    if (out.length === 0) return
+    if (out.length === 0) return null
     this.#isDirty = true
     let rejected = 0
+    let made: ColumnBatch | null
     try {
       const entered = await this.#chain.enter(topic, batch, out.length === batch.rows ? null : out, out.length)
-      await this.#append(this.#chain.pass(entered))
+      made = this.#chain.pass(entered)
     } catch (error) {
-      rejected = await this.#takeSound(delivery, out, error)
+      ;({ made, rejected } = await this.#takeSound(delivery, out, error))
     }
     const counts = this.#counts
     this.#counts = {
@@ -126,19 +135,24 @@ export class Live implements Sink {
       out: counts.out + out.length - rejected,
       rejected: counts.rejected + rejected,
     }
+    return made
   }
 
   /**
-   * Expressions over rows are computed before any state changes, so what failed on some can be taken without them. Answers how
-   * many were set aside. @throws the error itself when it is none of a row: an aggregate that overflows, say.
+   * Expressions over rows are computed before any state changes, so what failed on some can be taken without them. Answers what
+   * comes out and how many were set aside; a row of a table that is set aside is none of the model. @throws the error itself when it is none of a row: an aggregate that overflows, say.
    */
-  async #takeSound(delivery: Delivery, out: Int32Array, error: unknown): Promise<number> {
+  async #takeSound(
+    delivery: Delivery,
+    out: Int32Array,
+    error: unknown,
+  ): Promise<{ readonly made: ColumnBatch | null; readonly rejected: number }> {
     if (asMillraceError(error).code !== 'MR_SQL_RUNTIME') throw error
-    const { sound, rejected } = await this.#poison.sift(delivery, out)
+    const { sound, failed, rejected } = await this.#poison.sift(delivery, out)
     if (rejected.length === 0) throw error
-    if (sound.length > 0) await this.#append(this.#chain.pass(await this.#chain.enter(delivery.topic, delivery.batch, sound, sound.length)))
+    const made = this.#chain.pass(await this.#chain.enter(delivery.topic, delivery.batch, sound, sound.length, failed))
     await this.#rejected.append(rejectedBatch(rejected))
-    return rejected.length
+    return { made, rejected: rejected.length }
   }
 
   /** About how much memory its operators take. */
@@ -180,7 +194,7 @@ export class Live implements Sink {
   }
 
   async #append(batch: ColumnBatch | null): Promise<void> {
-    if (batch) await this.#relation.append({ ...batch, shape: this.#shape })
+    if (batch) await this.#relation.append({ ...batch, shape: this.#tailShape })
   }
 
   async #show(open: ColumnBatch | null): Promise<void> {

@@ -15,8 +15,11 @@ export class Poison {
     this.#chain = chain
   }
 
-  /** Those of `rows` on which no expression fails, and the others as they are set aside. */
-  async sift(delivery: Delivery, rows: Int32Array): Promise<{ readonly sound: Int32Array; readonly rejected: RejectedRow[] }> {
+  /** Those of `rows` on which no expression fails, and the others, also as they are set aside. */
+  async sift(
+    delivery: Delivery,
+    rows: Int32Array,
+  ): Promise<{ readonly sound: Int32Array; readonly failed: Int32Array; readonly rejected: RejectedRow[] }> {
     const failed = await this.#sifted(delivery, rows)
     await this.#find(
       delivery,
@@ -27,7 +30,7 @@ export class Poison {
     // One reader for all: it decodes the texts of a batch once.
     const read = rowReader(delivery.batch.shape)
     const rejected = [...rows].flatMap((row) => (failed.has(row) ? [this.#rejectedOf(delivery, row, read, failed.get(row)!)] : []))
-    return { sound, rejected }
+    return { sound, failed: rows.filter((row) => failed.has(row)), rejected }
   }
 
   /** DuckDB says of all rows at once on which it fails, where nothing else does. */

@@ -57,6 +57,7 @@ const KINDS: Readonly<Record<string, readonly ('append' | 'closing' | 'keyed')[]
   'Keyed tables': ['keyed'],
   'Several streams': ['append', 'closing'],
   'Lookups in tables': ['append', 'closing'],
+  'Rows of tables': ['keyed'],
   'Operators over operators': ['closing', 'keyed'],
   Expressions: ['append'],
 }

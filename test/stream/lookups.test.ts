@@ -285,8 +285,8 @@ test('versions that no row can want any more are forgotten', async () => {
 
 test('what is no lookup is refused with what is near', async () => {
   const refusals: readonly (readonly [string, RegExp])[] = [
-    ['SELECT id FROM dim', /the table "dim" without a stream/],
-    ['SELECT e.n FROM events e JOIN (SELECT id FROM dim) d ON e.k = d.id', /the table "dim" without a stream/],
+    ['SELECT e.n FROM events e JOIN (SELECT id FROM dim) d ON e.k = d.id', /a join with rows that are replaced/],
+    ['SELECT d.id FROM dim d JOIN pairs p ON d.id = p.id', /a join of the tables "dim" and "pairs"/],
     ['SELECT e.n FROM dim d JOIN events e ON e.k = d.id', /the table "dim" on the left of a join/],
     ['SELECT e.n FROM events e RIGHT JOIN dim d ON e.k = d.id', /a right join with the table "dim"/],
     ['SELECT e.n FROM events e FULL JOIN dim d ON e.k = d.id', /a full join with the table "dim"/],

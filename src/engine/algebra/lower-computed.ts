@@ -74,12 +74,13 @@ export function lowerComputed(root: Relation): Relation {
       return joined
     }
     if (relation.op === 'scan' || relation.op === 'compute') return relation
+    if (relation.op === 'latest') return { ...relation, input: lower(relation.input) }
     const input = lower(relation.input)
     if (!expressionsOf(relation).some(hasComputed)) return { ...relation, input }
     if (relation.op === 'filter') return lowerFilter(relation.where, input)
     return extract({ ...relation, input })
   }
-  const extract = <R extends Exclude<Relation, { op: 'scan' | 'union' | 'join' | 'filter' | 'compute' }>>(relation: R): R => {
+  const extract = <R extends Exclude<Relation, { op: 'scan' | 'union' | 'join' | 'filter' | 'compute' | 'latest' }>>(relation: R): R => {
     const columns: Column[] = []
     const replaced = mapExpressions(relation, (expression) => replace(expression, columns))
     return { ...replaced, input: place(relation.input, columns) }
@@ -124,7 +125,7 @@ function misplaced(): never {
 
 /** Those of the relation itself. */
 export function expressionsOf(relation: Relation): Expression[] {
-  if (relation.op === 'scan' || relation.op === 'union') return []
+  if (relation.op === 'scan' || relation.op === 'union' || relation.op === 'latest') return []
   if (relation.op === 'filter') return [relation.where]
   if (relation.op === 'compute') return relation.columns.map(({ value }) => value)
   if (relation.op === 'join') return [...relation.left.keys, ...relation.right.keys, ...(relation.where ? [relation.where] : [])]
@@ -138,11 +139,14 @@ export function expressionsOf(relation: Relation): Expression[] {
 
 type Change = (expression: Expression) => Expression
 
-function mapExpressions<R extends Exclude<Relation, { op: 'scan' | 'union' | 'join' | 'filter' | 'compute' }>>(
+function mapExpressions<R extends Exclude<Relation, { op: 'scan' | 'union' | 'join' | 'filter' | 'compute' | 'latest' }>>(
   relation: R,
   change: Change,
 ): R
-function mapExpressions(relation: Exclude<Relation, { op: 'scan' | 'union' | 'join' | 'filter' | 'compute' }>, change: Change): Relation {
+function mapExpressions(
+  relation: Exclude<Relation, { op: 'scan' | 'union' | 'join' | 'filter' | 'compute' | 'latest' }>,
+  change: Change,
+): Relation {
   const named = (columns: readonly NamedExpression[]): NamedExpression[] =>
     columns.map(({ name, value }) => ({ name, value: change(value) }))
   const aggregated = (aggregates: readonly Aggregate[]): Aggregate[] =>

@@ -4,9 +4,9 @@ import type { Node } from '../ast.ts'
 import { isOptional } from './expression.ts'
 import { refuse } from './refuse.ts'
 import type { NamedExpression, Relation } from './relation.ts'
-import { LOG_ORDER, type NamedColumn, type Rows } from './source.ts'
+import { isHidden, LOG_ORDER, type NamedColumn, type Rows } from './source.ts'
 
-export interface Output extends Pick<Rows, 'relation' | 'result' | 'key' | 'isRetracted'> {
+export interface Output extends Pick<Rows, 'relation' | 'result' | 'key' | 'isRetracted' | 'rowKey'> {
   /** Of the columns that the outputs are computed from. */
   readonly times: Rows['times']
   /** The outputs as expressions over those columns. */
@@ -14,8 +14,13 @@ export interface Output extends Pick<Rows, 'relation' | 'result' | 'key' | 'isRe
 }
 
 /** `subquery`: the SELECT where its columns must have unlike names. */
-export function outputRows({ relation, result, key, isRetracted, times, values }: Output, source: Rows, subquery: Node | null): Rows {
-  const outputs = (relation as Extract<Relation, { op: 'project' }>).columns
+export function outputRows(
+  { relation, result, key, isRetracted, rowKey, times, values }: Output,
+  source: Rows,
+  subquery: Node | null,
+): Rows {
+  const projected = (relation as Extract<Relation, { op: 'project' }>).columns
+  const outputs = projected.filter(({ name }) => !isHidden(name))
   const names = outputs.map(({ name }) => name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined && subquery) refuse(`two columns "${twice}" of a subquery`, subquery, 'give one of them an alias')
@@ -39,6 +44,7 @@ export function outputRows({ relation, result, key, isRetracted, times, values }
     result,
     key,
     isRetracted,
+    rowKey,
     unique: unique.every((name) => name !== undefined) ? unique : [],
     isLogged,
     arrival,

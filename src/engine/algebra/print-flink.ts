@@ -14,6 +14,7 @@ import type {
   NamedExpression,
   OrderBy,
   Relation,
+  ScanRelation,
   TopRelation,
   Window,
 } from './relation.ts'
@@ -88,7 +89,7 @@ function columnsOver(...inputs: readonly Relation[]): (name: string) => string {
 function printRelation(relation: Relation): string {
   switch (relation.op) {
     case 'scan':
-      return `SELECT * FROM ${quoteFlink(relation.stream)}`
+      return `SELECT * FROM ${printTable(relation)}`
     case 'filter':
       return `SELECT * FROM ${printFrom(relation.input)} WHERE ${printFlinkExpression(relation.where, columnsOver(relation.input))}`
     case 'project':
@@ -105,6 +106,8 @@ function printRelation(relation: Relation): string {
       return relation.function === 'rank' ? printFirstRank(relation) : printNumbered(relation)
     case 'compute':
       return refuseFlink('an expression that DuckDB computes', 'keep this model in Millrace')
+    case 'latest':
+      return printRelation(relation.input)
     case 'frame':
       return refuseFlink('an aggregate over the rows before', 'keep this model in Millrace')
     case 'lag':
@@ -157,7 +160,15 @@ function printJoin({ kind, left, right, on, where }: JoinRelation): string {
 
 const isBound = ({ time }: JoinSide, bounds: ReadonlyMap<string, unknown>): boolean => time?.op === 'column' && bounds.has(time.name)
 
-const printFrom = (relation: Relation): string => (relation.op === 'scan' ? quoteFlink(relation.stream) : `(${printRelation(relation)})`)
+const printFrom = (relation: Relation): string => (relation.op === 'scan' ? printTable(relation) : `(${printRelation(relation)})`)
+
+const printTable = ({ stream, key }: ScanRelation): string =>
+  key
+    ? refuseFlink(
+        `the rows of the table "${stream}"`,
+        'keep this model in Millrace: in Flink it needs a connector that tells what was replaced',
+      )
+    : quoteFlink(stream)
 
 function printGroup({ input, window, keys, aggregates }: GroupRelation): string {
   const column = columnsOver(input)

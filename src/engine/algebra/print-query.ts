@@ -34,6 +34,8 @@ function printRelation(relation: Relation, stream: TableOf): string {
       return withBounds(relation.window, printRelation(relation.input, stream))
     case 'compute':
       return `SELECT *, ${relation.columns.map(({ name, value }) => `${printExpression(value)} AS ${quoteName(name)}`).join(', ')} FROM (${printRelation(relation.input, stream)})`
+    case 'latest':
+      return printRelation(relation.input, stream)
     case 'frame':
       return printFrame(relation, printRelation(relation.input, stream))
     case 'lag':

@@ -57,7 +57,13 @@ export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, wh
   const kind = KINDS[String(node['join_type'])] ?? refuse(`${String(node['join_type'])} JOIN`, node, NEAREST)
   if (node['ref_type'] !== 'REGULAR' && !isLatest && node['ref_type'] !== 'CROSS') refuse(`${String(node['ref_type'])} JOIN`, node, NEAREST)
   if (leftRows.result === 'keyed' || rightRows.result === 'keyed')
-    refuse('a join with rows that are replaced', node, 'join the stream, or window the subquery')
+    refuse(
+      'a join with rows that are replaced',
+      node,
+      leftRows.rowKey || rightRows.rowKey ? `look up in the table itself: ${LOOKUP}` : 'join the stream, or window the subquery',
+    )
+  if (leftRows.table && rightRows.table)
+    refuse(`a join of the tables "${leftRows.table.name}" and "${rightRows.table.name}"`, node, 'join them in a model that is not live')
   if (leftRows.table) refuse(`the table "${leftRows.table.name}" on the left of a join`, node, LOOKUP)
   if (rightRows.table && (isLatest || (kind !== 'inner' && kind !== 'left')))
     refuse(`${isLatest ? 'an ASOF' : `a ${kind}`} join with the table "${rightRows.table.name}"`, node, LOOKUP)

@@ -20,8 +20,9 @@ export type { ShapeOf, StreamShape } from './source.ts'
 export function compileLive(tree: unknown, shapeOf: ShapeOf, known: Known | null = null): LiveQuery {
   const streams = new Set<string>()
   const reading: Reading = { shapeOf, streams, named: new Map(), query: readQuery, isModel: true, known }
-  const { relation: root, result, key } = readQuery(tree as Node, reading)
-  return { root: known ? lowerComputed(root) : root, streams: [...streams], result, key }
+  const { relation: root, result, key, rowKey } = readQuery(tree as Node, reading)
+  const loses = rowKey ? { loses: true as const } : {}
+  return { root: known ? lowerComputed(root) : root, streams: [...streams], result, key, ...loses }
 }
 
 function readQuery(node: Node, outer: Reading): Rows {
@@ -58,7 +59,13 @@ function partsOf(node: Node): Node[] {
 
 function unite(node: Node, parts: readonly Rows[]): Rows {
   const [first] = parts
-  if (parts.some(({ result }) => result === 'keyed')) refuse('UNION ALL of rows that are replaced', node, 'window the subqueries')
+  const canGo = parts.some(({ rowKey }) => rowKey !== undefined)
+  if (parts.some(({ result }) => result === 'keyed'))
+    refuse(
+      'UNION ALL of rows that are replaced',
+      node,
+      canGo ? 'make a live model of each part, and a view over both' : 'window the subqueries',
+    )
   if (parts.some(({ columns }) => columns.length !== first!.columns.length)) refuse('UNION ALL of unlike columns', node)
   const aligned = first!.columns.map((column, index) => {
     const values = alignAll(parts.map(({ columns }) => columns[index]!.column))

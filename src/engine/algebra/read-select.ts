@@ -2,9 +2,19 @@
 // DISTINCT). Where the rows come from is `read-source.ts`, expressions are `read-expression.ts`.
 import { type Node, nodes } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
-import { columnsIn, type Expression, isOptional, LONG, mapChildren, replaceColumns, sameExpression } from './expression.ts'
+import {
+  type ColumnExpression,
+  columnsIn,
+  type Expression,
+  isOptional,
+  LONG,
+  mapChildren,
+  replaceColumns,
+  sameExpression,
+} from './expression.ts'
 import { nameOf } from './output-names.ts'
 import { outputRows } from './output-rows.ts'
+import { carryKey, overLatest } from './over-latest.ts'
 import { readAggregate } from './read-aggregate.ts'
 import { readComputed } from './read-computed.ts'
 import { readCondition, readExpression, type Scope } from './read-expression.ts'
@@ -20,13 +30,16 @@ import {
   readOrder,
   readRanking,
 } from './read-window-function.ts'
-import { refuse } from './refuse.ts'
-import type { Aggregate, NamedExpression, Relation, TopRelation, Window } from './relation.ts'
+import { NEAREST, refuse } from './refuse.ts'
+import type { Aggregate, AggregateFunction, GroupRelation, NamedExpression, Relation, TopRelation, Window } from './relation.ts'
 import { AS_VIEW, checkClauses, joined, namesIn, partsOf } from './select-clauses.ts'
-import { isNestedValue, knownColumns, LOG_ORDER, type Rows, type Source, tumbleBounds } from './source.ts'
+import { isHidden, isNestedValue, knownColumns, LOG_ORDER, type Rows, type Source, tumbleBounds } from './source.ts'
 
 /** The rank that QUALIFY compares, as the operators name it. */
 const RANK = '#rank'
+
+/** Aggregates from which rows can be taken away again. */
+const REMOVABLE: readonly AggregateFunction[] = ['count', 'sum', 'avg', 'min', 'max', 'bool_and', 'bool_or']
 
 /** @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
 export function readSelect(select: Node, reading: Reading): Rows {
@@ -36,7 +49,17 @@ export function readSelect(select: Node, reading: Reading): Rows {
   // A join takes its own conditions out of the WHERE clause.
   const where = clause && from.type === 'JOIN' ? partsOf(clause) : []
   const source = readSource(from, reading, { used: namesIn(select), where })
-  return new SelectReader(select, source, from.type === 'JOIN' ? joined(where) : clause, reading).read()
+  return new SelectReader(select, rowsOfTable(source), from.type === 'JOIN' ? joined(where) : clause, reading).read()
+}
+
+/** A table that is read by itself, not looked up in: its rows are replaced, and go, by its key. */
+function rowsOfTable(source: Source): Source {
+  const { table, columns } = source
+  if (!table) return source
+  const { name, key } = table
+  const rowKey = key.map((column) => columns.find((known) => known.name === column)!.column)
+  const rows = { relation: { op: 'scan', stream: name, key } as const, result: 'keyed' as const, key, rowKey, isRetracted: true }
+  return { ...source, ...rows, table: undefined }
 }
 
 class SelectReader {
@@ -67,13 +90,6 @@ class SelectReader {
   }
 
   read(): Rows {
-    const { table } = this.#source
-    if (table)
-      refuse(
-        `the table "${table.name}" without a stream`,
-        this.#select,
-        `write FROM stream s JOIN ${table.name} t ON s.x = t.${table.key[0]}`,
-      )
     const input = this.#filtered()
     const outputs = this.#outputs()
     const having = this.#select['having'] ? readCondition(this.#select['having'] as Node, this.#scope) : null
@@ -97,6 +113,8 @@ class SelectReader {
     if (window && window.kind !== 'tumble') refuse(`${window.kind}(...) without GROUP BY`, this.#select)
     const columns = outputs.map(({ name, value }) => ({ name, value: this.#beforeGroup(value) }))
     const root: Relation = { op: 'project', input, columns }
+    const { rowKey } = this.#source
+    if (rowKey) return this.#rowsThatGo(input, columns, rowKey)
     const keys = this.#source.columns.map(({ column }) => column).filter(({ name }) => key.includes(name))
     if (result === 'keyed') return this.#result(root, 'keyed', this.#keyNames(keys, outputs), this.#source.isRetracted)
     // Rows of lag wait for its time: how long another time may lag behind the watermark is not known.
@@ -104,6 +122,18 @@ class SelectReader {
     const times = new Map(lag ? (lag.time.op === 'column' ? [[lag.time.name, lag.delayUs]] : []) : this.#source.times)
     if (window) times.set('window_start', (window.delayUs ?? 0) + window.widthUs).set('window_end', window.delayUs ?? 0)
     return this.#result(root, lag ? 'closing' : result, [], false, times, outputs)
+  }
+
+  #rowsThatGo(input: Relation, columns: readonly NamedExpression[], key: readonly ColumnExpression[]): Rows {
+    const { columns: own, isRetracted } = this.#source
+    const missing = key.filter((column) => !columns.some(({ value }) => sameExpression(value, column)))
+    if (this.#isModel && missing.length > 0) {
+      const called = missing.map(({ name }) => own.find(({ column }) => column.name === name)?.name ?? 'the key of the subquery')
+      refuse('a selection of rows that can go without the whole of their key', this.#select, `select ${called.join(', ')} as well`)
+    }
+    const carried = carryKey(columns, key)
+    const names = carried.rowKey.map(({ name }) => name).filter((name) => !isHidden(name))
+    return this.#result({ op: 'project', input, columns: carried.columns }, 'keyed', names, isRetracted, new Map(), [], carried.rowKey)
   }
 
   #special(node: Node): Expression | undefined {
@@ -168,13 +198,13 @@ class SelectReader {
   }
 
   #filtered(): Relation {
-    const { relation, result, key } = this.#source
+    const { relation, result, key, rowKey } = this.#source
     const where = this.#where
     if (!where) return relation
     const condition = readCondition(where, this.#scope)
     if (this.#aggregates.length > 0) refuse('an aggregate in WHERE', where, 'write it in HAVING')
     this.#source.checkBeforeWindow(condition, where)
-    if (result === 'keyed' && [...columnsIn([condition])].some((name) => !key.includes(name)))
+    if (result === 'keyed' && !rowKey && [...columnsIn([condition])].some((name) => !key.includes(name)))
       refuse('WHERE over rows that are replaced, which would have to leave the table again', where, AS_VIEW)
     return { op: 'filter', input: relation, where: condition }
   }
@@ -264,9 +294,14 @@ class SelectReader {
       of: aggregate.of.map((value) => this.#beforeGroup(value)),
       where: aggregate.where && this.#beforeGroup(aggregate.where),
     }))
-    let relation: Relation = { op: 'group', input, window, keys, aggregates, ...this.#replacing(keys) }
-    if (!window && keys.length === 0) refuse('an aggregate over a whole stream', this.#select)
-    if (having && !window)
+    let relation: Relation = this.#groupOver(input, keys, aggregates)
+    if (!window && keys.length === 0)
+      refuse(
+        `an aggregate over a whole ${this.#source.rowKey ? 'table' : 'stream'}`,
+        this.#select,
+        this.#source.rowKey ? 'GROUP BY a column, or put it into a view' : NEAREST,
+      )
+    if (having && !window && !this.#source.rowKey)
       refuse('HAVING without a window, where rows would have to leave the table again', this.#select['having'] as Node, AS_VIEW)
     if (having) relation = { op: 'filter', input: relation, where: over(having) }
     if (limit !== null) {
@@ -276,6 +311,12 @@ class SelectReader {
     return this.#ofGroups(relation, keys, outputs)
   }
 
+  #groupOver(input: Relation, keys: readonly NamedExpression[], aggregates: readonly Aggregate[]): GroupRelation {
+    const { rowKey } = this.#source
+    const group: GroupRelation = { op: 'group', input, window: this.#window, keys, aggregates, ...this.#replacing(keys) }
+    return rowKey ? overLatest(group, rowKey) : group
+  }
+
   #keysOf(groups: readonly Expression[]): NamedExpression[] {
     const free = groups.filter((value) => this.#boundOf(value) === null)
     return free.map((value, i) => ({ name: `#k${i}`, value: this.#beforeGroup(value) }))
@@ -283,15 +324,15 @@ class SelectReader {
 
   /** Groups over rows that are replaced: what is taken back must be known, and no group may become empty. */
   #replacing(keys: readonly NamedExpression[]): { readonly replaces?: true } {
-    const { result, key, isRetracted } = this.#source
+    const { result, key, isRetracted, rowKey } = this.#source
     if (result !== 'keyed') return {}
     if (!isRetracted) refuse('a group over rows that are replaced by QUALIFY', this.#select, 'group over a group: max(...), arg_max(...)')
     for (const { value } of keys)
-      if ([...columnsIn([value])].some((name) => !key.includes(name)))
+      if (!rowKey && [...columnsIn([value])].some((name) => !key.includes(name)))
         refuse('a group by what may change in rows that are replaced', this.#select, `group by columns of the inner key: ${key.join(', ')}`)
     for (const { function: called, distinct } of this.#aggregates)
-      if (distinct || !['count', 'sum', 'avg', 'min', 'max'].includes(called))
-        refuse(`${called}(${distinct ? 'DISTINCT ' : ''}...) over rows that are replaced`, this.#select, 'count, sum, avg, min and max are')
+      if (distinct || !REMOVABLE.includes(called))
+        refuse(`${called}(${distinct ? 'DISTINCT ' : ''}...) over rows that are replaced`, this.#select, `use ${REMOVABLE.join(', ')}`)
     return { replaces: true }
   }
 
@@ -299,11 +340,16 @@ class SelectReader {
   #ofGroups(relation: Relation, keys: readonly NamedExpression[], outputs: readonly NamedExpression[]): Rows {
     const window = this.#window
     const columns = outputs.map(({ name, value }) => ({ name, value: this.#overGroup(value, keys) }))
-    const root: Relation = { op: 'project', input: relation, columns }
     if (!window) {
-      const values = keys.map(({ value }) => value)
-      return this.#result(root, 'keyed', this.#keyNames(values, outputs), true)
+      const names = this.#keyNames(
+        keys.map(({ value }) => value),
+        outputs,
+      )
+      const key = keys.map(({ name, value }): ColumnExpression => ({ op: 'column', name, type: value.type, optional: isOptional(value) }))
+      const carried = this.#source.rowKey ? carryKey(columns, key) : { columns, rowKey: undefined }
+      return this.#result({ op: 'project', input: relation, columns: carried.columns }, 'keyed', names, true, new Map(), [], carried.rowKey)
     }
+    const root: Relation = { op: 'project', input: relation, columns }
     const delayUs = window.delayUs ?? 0
     const times = new Map<string, number>()
     if (window.kind === 'instant') times.set('window_start', delayUs)
@@ -382,7 +428,11 @@ class SelectReader {
     const qualify = this.#select['qualify'] as Node
     if (this.#isDistinct) refuse('DISTINCT beside QUALIFY', this.#select)
     if (this.#source.result === 'keyed')
-      refuse('QUALIFY over rows that are replaced', qualify, 'number the rows of the stream, or of windows')
+      refuse(
+        'QUALIFY over rows that are replaced',
+        qualify,
+        this.#source.rowKey ? 'GROUP BY with min(...) or max(...), or put it into a view' : 'number the rows of the stream, or of windows',
+      )
     this.#closeBy(nodes(this.#ranking!.node['partitions']).map((child) => readExpression(child, this.#scope)))
     const window = this.#window
     if (window?.kind === 'session') refuse('QUALIFY over sessions', qualify)
@@ -414,7 +464,7 @@ class SelectReader {
     if (window && (window.kind === 'session' || !values.some((value) => this.#boundOf(value) !== null)))
       refuse(`DISTINCT over ${window.kind}(...) without window_start`, this.#select)
     const keys = this.#keysOf(values)
-    return this.#ofGroups({ op: 'group', input, window, keys, aggregates: [], ...this.#replacing(keys) }, keys, outputs)
+    return this.#ofGroups(this.#groupOver(input, keys, []), keys, outputs)
   }
 
   /** The output columns that are the key of a keyed result; of a model, all of the key. */
@@ -440,8 +490,9 @@ class SelectReader {
     isRetracted = false,
     times: ReadonlyMap<string, number> = new Map(),
     values: readonly NamedExpression[] = [],
+    rowKey?: readonly ColumnExpression[],
   ): Rows {
-    const rows = { relation, result, key, isRetracted, times, values }
+    const rows = { relation, result, key, isRetracted, times, values, rowKey }
     return outputRows(rows, this.#source, this.#isModel ? null : this.#select)
   }
 }

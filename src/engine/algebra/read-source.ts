@@ -51,7 +51,12 @@ export function readSource(from: Node, reading: Reading, wanted: Wanted): Source
   const stream = (relation?.['column_names'] as string[] | undefined)?.join('.')
   if (!stream) return refuse(`the first argument of ${name}, which must be a stream,`, relation ?? call, NEAREST)
   const rows = named(from, stream, reading)
-  if (rows.table) return refuse(`${name}(...) over the table "${rows.table.name}"`, from, 'window a stream')
+  if (rows.table)
+    return refuse(
+      `${name}(...) over the table "${rows.table.name}"`,
+      from,
+      'window a stream, or GROUP BY time_bucket(INTERVAL 1 HOUR, time) over the table',
+    )
   if (rows.result === 'keyed') return refuse(`${name}(...) over rows that are replaced`, from, 'window the stream itself')
   // Within the call the stream goes by its own name; the alias is of what comes out.
   const given = sourceOf({ ...rows, columns: rows.columns.map((column) => ({ ...column, from: stream })) }, null)

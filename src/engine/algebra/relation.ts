@@ -1,6 +1,7 @@
 // The logical operators of live models as plain data: a tree from the streams that are scanned to the rows of the model. Rows of
 // an operator are final (they never change once given out) or replaced by key; which of both is said by `LiveQuery.result`
-// and, inside of the tree, by `GroupRelation.replaces`. Columns of one relation have unlike names.
+// and, inside of the tree, by `GroupRelation.replaces`. Rows of a table may go as well (`LiveQuery.loses`). Columns of one relation
+// have unlike names.
 import type { ComputedExpression, Expression, ValueType } from './expression.ts'
 
 export interface NamedExpression {
@@ -54,7 +55,7 @@ export interface OrderBy {
 }
 
 export type Relation =
-  | { readonly op: 'scan'; readonly stream: string }
+  | ScanRelation
   | { readonly op: 'filter'; readonly input: Relation; readonly where: Expression }
   | { readonly op: 'project'; readonly input: Relation; readonly columns: readonly NamedExpression[] }
   | ComputeRelation
@@ -64,7 +65,25 @@ export type Relation =
   | LagRelation
   | FrameRelation
   | GroupRelation
+  | LatestRelation
   | TopRelation
+
+export interface ScanRelation {
+  readonly op: 'scan'
+  readonly stream: string
+  /** Of a table whose rows are read: they are replaced, and go, by these columns. */
+  readonly key?: readonly string[]
+}
+
+/**
+ * The rows of an input whose rows are replaced by these columns, and go by them: of each the row of before is known, so that a
+ * group above takes it out again.
+ */
+export interface LatestRelation {
+  readonly op: 'latest'
+  readonly input: Relation
+  readonly key: readonly string[]
+}
 
 /** All columns of the input, and those that DuckDB computes of each row. */
 export interface ComputeRelation {
@@ -153,7 +172,10 @@ export interface GroupRelation {
   readonly window: Window | null
   readonly keys: readonly NamedExpression[]
   readonly aggregates: readonly Aggregate[]
-  /** The input's rows are replaced by key, and the group follows: what it is grouped by is part of that key. */
+  /**
+   * The input's rows are replaced by key, and the group follows: what it is grouped by is part of that key, or the input is
+   * `latest`, and groups go whose last row has gone.
+   */
   readonly replaces?: true
 }
 
@@ -187,6 +209,8 @@ export interface LiveQuery {
   readonly result: 'append' | 'closing' | 'keyed'
   /** Of a keyed result: the columns that make a row one, by name. */
   readonly key: readonly string[]
+  /** Of a keyed result: rows go by their key too. */
+  readonly loses?: true
 }
 
 /** The group whose rows are numbered, below its filters. */

@@ -19,6 +19,10 @@ export type StreamShape = Shape & {
   readonly tableKey?: readonly string[]
 }
 
+/** Columns that carry the key of rows that can go where no column of the SELECT does. */
+export const hiddenKey = (at: number): string => `#key${at}`
+export const isHidden = (name: string): boolean => name.startsWith('#key')
+
 /** What puts rows of one stream in order. PROTOCOL rule 10. */
 export const LOG_ORDER = ['_ingested_at', '_partition', '_offset']
 
@@ -42,13 +46,15 @@ export interface Rows {
   readonly key: readonly string[]
   /** Of a keyed result: rows that are replaced can be taken back, so that groups over them follow. */
   readonly isRetracted: boolean
+  /** Of rows that can go, which are keyed: the columns by which they do, as the relation has them; `columns` may lack them. */
+  readonly rowKey?: readonly ColumnExpression[] | undefined
   /** By names in the relation: see `StreamShape`. */
   readonly unique: readonly string[]
   /** Rows of one stream: the log puts them in order. */
   readonly isLogged: boolean
   /** Of rows that come out as they come in: the column, by its name in the relation, that says when that was. */
   readonly arrival?: string | undefined
-  /** Of a table: its name and the columns of its key, by their names in the relation. It is joined, and read in no other way. */
+  /** Of a table as a whole: its name and the columns of its key, by their names in the relation. */
   readonly table?: { readonly name: string; readonly key: readonly string[] } | undefined
 }
 

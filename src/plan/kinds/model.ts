@@ -84,6 +84,7 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
     emit: how.emit ?? 'final',
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(isKeyed ? { keyed: true as const } : {}),
+    ...(isKeyed && live?.query.loses ? { loses: true as const } : {}),
     ...(computed.length > 0 ? { computed } : {}),
     declared: declared !== undefined,
   }
@@ -135,7 +136,7 @@ function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelMa
       at,
       refresh === 'live' ? `${what} is live but reads the ${input.kind} "${name}"` : `${what} has windows over the ${input.kind} "${name}"`,
       refresh === 'live'
-        ? "a live model reads streams, and looks up in tables with a key and from: http(): give it a duration, such as fresh: '1 minute'"
+        ? "a live model reads streams, and tables with a key that come over HTTP or by a topic: give it a duration, such as fresh: '1 minute'"
         : 'group by time_bucket(...)',
     )
   }

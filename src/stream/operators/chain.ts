@@ -1,14 +1,15 @@
 // A live query as it runs: streams go in as column batches, pass stages without state (filters, projections) and operators with
 // state, which feed each other, and come out in the model's columns. Operators stand in the order in which rows flow, so that one
-// pass over them brings everything forward that a watermark makes final.
+// pass over them brings everything forward that a watermark makes final. Where rows can go, what comes out says which have (`GONE`).
 import type { Scratch } from '../../core/scratch.ts'
 import { castTo, valueTypeOf } from '../../engine/algebra/coerce.ts'
 import type { Expression } from '../../engine/algebra/expression.ts'
 import { inputsOf, type LiveQuery, type NamedExpression, type Relation } from '../../engine/algebra/relation.ts'
 import type { ComputeRows } from '../../engine/compute-rows.ts'
-import type { ColumnBatch } from '../../schema/batch.ts'
+import type { ColumnBatch, NumberColumn } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { representationOf } from '../expression/emitter.ts'
+import { LosingPath, type Passed } from './losing-path.ts'
 import { holdsState, operatorOf } from './make-operator.ts'
 import { joinBatches, type Operator, type Rows } from './operator.ts'
 import { SIGN } from './retraction.ts'
@@ -20,6 +21,8 @@ interface Step {
   readonly relation: Relation
   readonly operator: Operator
   readonly after: readonly Stage[]
+  /** Of groups that can go, in place of `after`. */
+  readonly losing: LosingPath | null
   readonly to: Port | null
   readonly delayUs: number
 }
@@ -33,6 +36,8 @@ interface Port {
 interface Entry {
   readonly stream: string
   readonly before: readonly Stage[]
+  /** Of a table whose rows are read: these are its stages. */
+  readonly losing: LosingPath | null
   readonly to: Port | null
 }
 
@@ -42,12 +47,18 @@ type ShapeOf = (stream: string) => Shape
 export interface Entered {
   readonly taken: Rows
   readonly to: Port | null
+  /** Of a table whose rows are read. */
+  readonly passed?: { readonly path: LosingPath; readonly rows: Passed }
 }
+
+const NO_ROWS = new Int32Array(0)
 
 export class Chain {
   readonly #shapeOf: ShapeOf
   readonly #compute: ComputeRows | null
   readonly #scratch: Scratch | null
+  /** Of a keyed result, by the names of its columns. */
+  readonly #key: readonly string[]
   readonly #entries: Entry[] = []
   /** Each before those that it feeds. */
   readonly #steps: Step[] = []
@@ -60,13 +71,16 @@ export class Chain {
     this.#shapeOf = shapeOf
     this.#scratch = scratch
     this.#compute = compute
+    this.#key = query.key
     this.#build(inColumnsOf(query.root, model), [], null)
   }
 
   /** `later`: what stands without state between the relation and the port, in the order of the rows. */
   #build(relation: Relation, later: readonly Relation[], to: Port | null): void {
     if (relation.op === 'scan') {
-      this.#entries.push({ stream: relation.stream, before: stagesOf(later, this.#shapeOf(relation.stream), this.#compute), to })
+      const { stream, key } = relation
+      const losing = key ? this.#losing(later, this.#shapeOf(stream), key, to) : null
+      this.#entries.push({ stream, before: losing?.stages ?? stagesOf(later, this.#shapeOf(stream), this.#compute), losing, to })
       return
     }
     if (relation.op === 'union') {
@@ -82,9 +96,18 @@ export class Chain {
     const follows = relation.op === 'group' && relation.replaces === true
     const isTakenBack = to?.step.relation.op === 'group' && to.step.relation.replaces === true
     const { operator, shape } = operatorOf(relation, follows ? shapes.map(withSign) : shapes, later, isTakenBack, this.#scratch)
-    const step: Step = { relation, operator, after: stagesOf(later, shape, null), to, delayUs: delayOf(relation) }
+    const isLosing = follows && inputs[0]!.op === 'latest'
+    const keys = isLosing ? relation.keys.map(({ name }) => name) : []
+    const losing = isLosing ? this.#losing(later, shape, keys, to) : null
+    const step: Step = { relation, operator, after: losing ? [] : stagesOf(later, shape, null), losing, to, delayUs: delayOf(relation) }
     for (const [side, input] of inputs.entries()) this.#build(input, [], { step, side: side as 0 | 1 })
     this.#steps.push(step)
+  }
+
+  /** Rows go by their key into what keeps them by it, or out. */
+  #losing(path: readonly Relation[], input: Shape, key: readonly string[], to: Port | null): LosingPath {
+    const endKey = to?.step.relation.op === 'latest' ? to.step.relation.key : this.#key
+    return new LosingPath(path, input, key, endKey, this.#compute)
   }
 
   /**
@@ -101,22 +124,43 @@ export class Chain {
 
   #enter(stream: string, rows: Rows): Entered[] {
     const own = this.#entries.filter((entry) => entry.stream === stream)
-    return own.map(({ before, to }) => ({ taken: run(before, rows), to }))
+    return own.map((entry) => this.#entered(entry, rows, run(entry.before, entry.losing?.enter(rows) ?? rows), NO_ROWS))
   }
 
   /** Of these rows those on which DuckDB fails, with what it could not compute. @throws what else fails. */
   async sift(stream: string, batch: ColumnBatch, rows: Int32Array): Promise<ReadonlyMap<number, string>> {
     const failed = new Map<number, string>()
-    for (const { before } of this.#entries.filter((entry) => entry.stream === stream))
-      await runAll(before, { batch, rows, count: rows.length, sift: { ids: null, failed } })
+    for (const { before, losing } of this.#entries.filter((entry) => entry.stream === stream)) {
+      const given = { batch, rows, count: rows.length, sift: { ids: null, failed } }
+      await runAll(before, losing?.enter(given) ?? given)
+    }
     return failed
   }
 
-  /** Rows of a stream up to the operators with state, for `pass`; no state is read or changed. */
-  async enter(stream: string, batch: ColumnBatch, rows: Int32Array | null, count: number): Promise<readonly Entered[]> {
+  /**
+   * Rows of a stream up to the operators with state, for `pass`; no state is read or changed. `aside`: rows that are left out; of a
+   * table their keys have no row then.
+   */
+  async enter(
+    stream: string,
+    batch: ColumnBatch,
+    rows: Int32Array | null,
+    count: number,
+    aside: Int32Array = NO_ROWS,
+  ): Promise<readonly Entered[]> {
     const own = this.#entries.filter((entry) => entry.stream === stream)
-    const all = own.map(async ({ before, to }) => ({ taken: await runAll(before, { batch, rows, count }), to }))
+    const given = { batch, rows, count }
+    const all = own.map(async (entry) =>
+      this.#entered(entry, given, await runAll(entry.before, entry.losing?.enter(given) ?? given), aside),
+    )
     return await Promise.all(all)
+  }
+
+  #entered({ losing, to }: Entry, { batch, rows, count }: Rows, taken: Rows, aside: Int32Array): Entered {
+    if (!losing) return { taken, to }
+    const went = rows === null ? Int32Array.from({ length: count }, (_, row) => row) : rows.subarray(0, count)
+    const all = aside.length === 0 ? went : Int32Array.from([...went, ...aside]).sort()
+    return { taken, to, passed: { path: losing, rows: losing.leave(batch, all, taken) } }
   }
 
   /** As `enter` and `pass`, where nothing waits for DuckDB. */
@@ -129,14 +173,36 @@ export class Chain {
     // Where a stream goes in twice, no operator may change before all know that they can take the rows.
     if (entered.length > 1) this.#probe(entered)
     const out: ColumnBatch[] = []
-    for (const { taken, to } of entered) this.#pass(taken, to, out)
+    for (const { taken, to, passed } of entered) {
+      if (passed) this.#passLosing(passed.path, passed.rows, to, out)
+      else this.#pass(taken, to, out)
+    }
     return joinBatches(out)
   }
 
-  /** Keys of a table have gone, in which rows are looked up. */
-  forget(table: string, batch: ColumnBatch): void {
-    for (const { taken, to } of this.#enter(table, { batch, rows: null, count: batch.rows }))
-      to?.step.operator.forget?.(taken.batch, taken.rows, taken.count)
+  /** Keys of a table have gone, whose rows are read or looked up. Answers what has gone by that. */
+  forget(table: string, batch: ColumnBatch): ColumnBatch | null {
+    const out: ColumnBatch[] = []
+    for (const { stream, before, losing, to } of this.#entries) {
+      if (stream !== table) continue
+      if (losing) this.#passLosing(losing, { there: null, gone: losing.keys(batch) }, to, out)
+      else {
+        const { batch: keys, rows, count } = run(before, { batch, rows: null, count: batch.rows })
+        to?.step.operator.forget?.(keys, rows, count)
+      }
+    }
+    return joinBatches(out)
+  }
+
+  #passLosing(path: LosingPath, { there, gone }: Passed, to: Port | null, out: ColumnBatch[]): void {
+    if (to === null) {
+      const marked = path.marked({ there, gone })
+      if (marked) out.push(marked)
+      return
+    }
+    const { step } = to
+    if (gone) this.#forward(step, step.operator.forget!(gone, null, gone.rows), out)
+    if (there) this.#forward(step, step.operator.take(there, null, there.rows, 0), out)
   }
 
   /** No row of a stream that is still to come came before this, microseconds. */
@@ -154,8 +220,17 @@ export class Chain {
     this.#forward(step, step.operator.take(rows.batch, rows.rows, rows.count, side), out)
   }
 
-  #forward({ after, to }: Step, batch: ColumnBatch | null, out: ColumnBatch[]): void {
-    if (batch && batch.rows > 0) this.#pass(run(after, { batch, rows: null, count: batch.rows }), to, out)
+  #forward({ after, losing, to }: Step, batch: ColumnBatch | null, out: ColumnBatch[]): void {
+    if (!batch || batch.rows === 0) return
+    if (!losing) this.#pass(run(after, { batch, rows: null, count: batch.rows }), to, out)
+    else {
+      const all = Int32Array.from({ length: batch.rows }, (_, row) => row)
+      const signs = batch.columns.at(-1) as NumberColumn
+      const there = all.filter((row) => signs.values[row] === 1)
+      const groups = { ...batch, columns: batch.columns.slice(0, -1) }
+      const taken = run(losing.stages, losing.enter({ batch: groups, rows: there, count: there.length }))
+      this.#passLosing(losing, losing.leave(groups, all, taken), to, out)
+    }
   }
 
   /** Rows that are final up to the watermark, microseconds. */

@@ -34,8 +34,9 @@ export class LookupJoin implements Operator {
   }
 
   /** Keys have gone from the table: of the rows only the key and the arrival are read. */
-  forget(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
+  forget(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
     this.#hold(batch, rows, count, GONE)
+    return null
   }
 
   #hold(batch: ColumnBatch, rows: Int32Array | null, count: number, flag: 0 | 1): void {

@@ -1,7 +1,15 @@
 // From a logical operator with state to the one that runs, and the columns that it gives.
 import type { Scratch } from '../../core/scratch.ts'
 import { columnsIn } from '../../engine/algebra/expression.ts'
-import type { FrameRelation, GroupRelation, JoinRelation, LagRelation, Relation, TopRelation } from '../../engine/algebra/relation.ts'
+import type {
+  FrameRelation,
+  GroupRelation,
+  JoinRelation,
+  LagRelation,
+  LatestRelation,
+  Relation,
+  TopRelation,
+} from '../../engine/algebra/relation.ts'
 import { fieldOf, type Shape } from '../../schema/type.ts'
 import { compileProjection } from '../expression/compile.ts'
 import { Frame } from './frame.ts'
@@ -17,16 +25,18 @@ import { Retracting, SIGN } from './retraction.ts'
 import { SessionGroup } from './session-group.ts'
 import { frameShape, groupShape, joinShape, lagShape, topShape } from './shape.ts'
 import { TableGroup } from './table-group.ts'
+import { TableRows } from './table-rows.ts'
 import { TableTop, windowTop } from './top.ts'
 import { UnboundedJoin } from './unbounded-join.ts'
 
-type Stateful = FrameRelation | GroupRelation | JoinRelation | LagRelation | TopRelation
+type Stateful = FrameRelation | GroupRelation | JoinRelation | LagRelation | LatestRelation | TopRelation
 
 export const holdsState = (relation: Relation): relation is Stateful =>
   relation.op === 'frame' ||
   relation.op === 'group' ||
   relation.op === 'join' ||
   relation.op === 'lag' ||
+  relation.op === 'latest' ||
   (relation.op === 'top' && relation.overGroups !== true)
 
 interface Made {
@@ -54,6 +64,8 @@ export function operatorOf(
       return { operator: new Lag(relation, inputs[0]!), shape: lagShape(relation, inputs[0]!) }
     case 'frame':
       return { operator: new Frame(relation, inputs[0]!), shape: frameShape(relation, inputs[0]!) }
+    case 'latest':
+      return { operator: new TableRows(relation.key, inputs[0]!, scratch), shape: { fields: [...inputs[0]!.fields, SIGN] } }
     case 'top':
       return topOperator(relation, later, inputs[0]!, scratch)
   }

@@ -40,8 +40,8 @@ export interface Operator {
   open(): ColumnBatch | null
   /** Of keyed results: rows that changed since the last call. */
   changed(): ColumnBatch | null
-  /** Of a lookup: keys of the right side have gone. */
-  forget?(batch: ColumnBatch, rows: Int32Array | null, count: number): void
+  /** Of a lookup, keys of the right side have gone; of rows that can go, these keys (their columns alone) have. */
+  forget?(batch: ColumnBatch, rows: Int32Array | null, count: number): ColumnBatch | null
   /** No row of a stream that is still to come came before this, microseconds. */
   settle?(arrivedUs: number): void
   /** Puts on the disk what was used least, so that no more memory is taken than this, as far as it can. No row waits in `changed`. */

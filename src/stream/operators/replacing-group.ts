@@ -1,7 +1,8 @@
 // Groups over rows that are replaced: rows with the sign 1 are added to the aggregates of their key, rows with -1 are taken away
-// again. What is grouped by never changes in a row that is replaced, so no group becomes empty.
+// again. Where rows are replaced within their group, none becomes empty. Over rows that can go (`latest`) a group whose last row
+// has gone is given out with the sign -1, the others with 1.
 import type { Scratch } from '../../core/scratch.ts'
-import type { Expression } from '../../engine/algebra/expression.ts'
+import { BOOLEAN, type Expression } from '../../engine/algebra/expression.ts'
 import type { Aggregate, GroupRelation } from '../../engine/algebra/relation.ts'
 import type { Column, ColumnBatch, NumberColumn } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
@@ -17,6 +18,7 @@ import type { Operator } from './operator.ts'
 import { SIGN } from './retraction.ts'
 import { groupShape } from './shape.ts'
 import { ExactSum } from './sum.ts'
+import { FOR_GOOD, GONE_MIN } from './table-rows.ts'
 
 /** An aggregate from which rows can be taken away again. */
 export interface Removable {
@@ -33,20 +35,38 @@ export interface Removable {
 function stateOf({ function: name, of }: Aggregate): Removable {
   if (name === 'count') return new Count()
   if (name === 'min' || name === 'max') return new CountedExtreme(name, of[0]!.type)
+  if (name === 'bool_and' || name === 'bool_or') return new CountedExtreme(name === 'bool_and' ? 'min' : 'max', BOOLEAN)
   return of[0]!.type.kind === 'double' ? new FiniteSum(name as 'sum' | 'avg') : new ExactSum(name as 'sum' | 'avg', of[0]!.type)
+}
+
+/** Of each group. */
+class Rows extends Count {
+  of(group: number): number {
+    return this.values.at(group)
+  }
 }
 
 class RemovableTable implements KeyedTable {
   readonly keys: KeyTable
+  /** One an aggregate, and where groups can go one more, which counts their rows. */
   readonly states: readonly Removable[]
+  readonly dueOf?: (group: number) => number
+  readonly #rows: Rows | null
 
-  constructor({ keys, aggregates }: GroupRelation) {
+  constructor({ keys, aggregates, input }: GroupRelation) {
     this.keys = new KeyTable(keys.map(({ value }) => value.type))
-    this.states = aggregates.map(stateOf)
+    this.#rows = input.op === 'latest' ? new Rows() : null
+    this.states = [...aggregates.map(stateOf), ...(this.#rows ? [this.#rows] : [])]
+    if (this.#rows) this.dueOf = (group) => (this.hasRows(group) ? FOR_GOOD : Number.POSITIVE_INFINITY)
+  }
+
+  hasRows(group: number): boolean {
+    return this.#rows === null || this.#rows.of(group) > 0
   }
 
   columns(groups: Int32Array): Column[] {
-    return [...this.keys.columns(groups, groups.length), ...this.states.map((state) => state.column(groups, groups.length))]
+    const states = this.#rows ? this.states.slice(0, -1) : this.states
+    return [...this.keys.columns(groups, groups.length), ...states.map((state) => state.column(groups, groups.length))]
   }
 
   write(group: number, out: RecordWriter): void {
@@ -72,19 +92,26 @@ class RemovableTable implements KeyedTable {
   }
 }
 
+/** What counts the rows of groups that can go. */
+const ALL_ROWS = { of: [], where: null }
+
 export class ReplacingGroup implements Operator {
   readonly openWindows = 0
   readonly #group: GroupRelation
   readonly #project: Projection
   readonly #shape: Shape
   readonly #groups: Generations<RemovableTable>
+  readonly #canLose: boolean
   #changed = new Set<number>()
+  /** Groups that have gone since those were given up. */
+  #gone = 0
 
   constructor(group: GroupRelation, input: Shape, scratch: Scratch | null) {
     this.#group = group
     const sign: Expression = { op: 'column', name: SIGN.name, type: SIGN.type, optional: false }
     this.#project = compileProjection([sign, ...groupLayout(group.keys, group.aggregates).inputs], input)
-    this.#shape = groupShape(group)
+    this.#canLose = group.input.op === 'latest'
+    this.#shape = this.#canLose ? { fields: [...groupShape(group).fields, SIGN] } : groupShape(group)
     this.#groups = new Generations(() => new RemovableTable(group), scratch)
   }
 
@@ -100,7 +127,8 @@ export class ReplacingGroup implements Operator {
     for (const group of groups) this.#changed.add(group)
     const { values } = sign as NumberColumn
     let at = size
-    for (const [index, { of, where }] of this.#group.aggregates.entries()) {
+    const aggregates = this.#canLose ? [...this.#group.aggregates, ALL_ROWS] : this.#group.aggregates
+    for (const [index, { of, where }] of aggregates.entries()) {
       const own = columns.slice(at, at + of.length)
       at += of.length
       const filter = where ? (columns[at++] as NumberColumn) : null
@@ -132,7 +160,19 @@ export class ReplacingGroup implements Operator {
     if (this.#changed.size === 0) return null
     const groups = Int32Array.from(this.#changed)
     this.#changed.clear()
-    return { shape: this.#shape, rows: groups.length, columns: this.#groups.table.columns(groups) }
+    const { table } = this.#groups
+    const columns = table.columns(groups)
+    if (!this.#canLose) return { shape: this.#shape, rows: groups.length, columns }
+    const values = Float64Array.from(groups, (group) => (table.hasRows(group) ? 1 : -1))
+    this.#giveUp(values)
+    return { shape: this.#shape, rows: groups.length, columns: [...columns, { kind: 'number', values, nulls: null }] }
+  }
+
+  #giveUp(signs: Float64Array): void {
+    for (const sign of signs) if (sign < 0) this.#gone++
+    if (this.#gone <= GONE_MIN || this.#gone * 2 <= this.#groups.table.keys.size) return
+    this.#groups.prune()
+    this.#gone = 0
   }
 
   /** What has changed holds groups of the young table. */
@@ -157,5 +197,6 @@ export class ReplacingGroup implements Operator {
     // Checkpoints of before had the table beside what has changed.
     this.#groups.restore(saved === null || 'table' in (saved as object) ? saved : { table: saved })
     this.#changed = new Set(changed)
+    this.#gone = 0
   }
 }

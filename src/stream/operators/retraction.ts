@@ -14,7 +14,7 @@ import type { ValueLane } from './value-lane.ts'
 export const SIGN: Field = { name: '#sign', type: { kind: 'int' }, optional: false }
 
 /** The rows that were told last, by key. */
-class Told implements KeyedTable {
+export class Told implements KeyedTable {
   readonly keys: KeyTable
   readonly #shape: Shape
   readonly #keyCount: number
@@ -137,4 +137,8 @@ export class Retracting implements Operator {
   }
 }
 
-const signs = (sign: 1 | -1, count: number): NumberColumn => ({ kind: 'number', values: new Float64Array(count).fill(sign), nulls: null })
+export const signs = (sign: 1 | -1, count: number): NumberColumn => ({
+  kind: 'number',
+  values: new Float64Array(count).fill(sign),
+  nulls: null,
+})

@@ -4,7 +4,7 @@ import { MillraceError } from '../../core/errors.ts'
 import { groupBelow, type Relation } from '../../engine/algebra/relation.ts'
 import type { ComputeRows } from '../../engine/compute-rows.ts'
 import { type Column, type ColumnBatch, selectColumn, selectRows } from '../../schema/batch.ts'
-import { fieldOf, type Shape } from '../../schema/type.ts'
+import { type Field, fieldOf, type Shape } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
 import { compileFilter, compileProjection } from '../expression/compile.ts'
 import { computeStage } from './compute.ts'
@@ -12,6 +12,12 @@ import { type Rows, siftAfter } from './operator.ts'
 import { SIGN } from './retraction.ts'
 import { projectShape, shapeOver } from './shape.ts'
 import { rankGroups } from './top.ts'
+
+/** By which row a row was made: its place in the batch that went in. No column of a user begins with #. */
+export const ROW: Field = { name: '#row', type: { kind: 'int' }, optional: false }
+
+/** Columns that projections hand on though no query names them. */
+const CARRIED = [SIGN, ROW]
 
 /** A promise where DuckDB computes. */
 export type Stage = (rows: Rows) => Rows | Promise<Rows>
@@ -45,14 +51,14 @@ export function stagesOf(path: readonly Relation[], input: Shape, compute: Compu
   let shape = input
   return path.map((relation) => {
     const own = shape
-    const isSigned = fieldOf(own, SIGN.name) !== undefined
+    const carried = CARRIED.filter(({ name }) => fieldOf(own, name) !== undefined)
     shape = shapeOver(relation, [own])
-    if (isSigned && relation.op === 'project') shape = { fields: [...shape.fields, SIGN] }
-    return stageOf(relation, own, isSigned, compute)
+    if (relation.op === 'project') shape = { fields: [...shape.fields, ...carried] }
+    return stageOf(relation, own, carried, compute)
   })
 }
 
-function stageOf(relation: Relation, input: Shape, isSigned: boolean, compute: ComputeRows | null): Stage {
+function stageOf(relation: Relation, input: Shape, carried: readonly Field[], compute: ComputeRows | null): Stage {
   switch (relation.op) {
     case 'filter': {
       const filter = compileFilter(relation.where, input)
@@ -62,9 +68,8 @@ function stageOf(relation: Relation, input: Shape, isSigned: boolean, compute: C
       }
     }
     case 'project': {
-      const columns = isSigned
-        ? [...relation.columns, { name: SIGN.name, value: { op: 'column', name: SIGN.name, type: SIGN.type, optional: false } as const }]
-        : relation.columns
+      const own = carried.map(({ name, type }) => ({ name, value: { op: 'column', name, type, optional: false } as const }))
+      const columns = [...relation.columns, ...own]
       const project = compileProjection(
         columns.map(({ value }) => value),
         input,

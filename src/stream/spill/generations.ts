@@ -15,9 +15,9 @@ export interface KeyedTable {
   write(group: number, out: RecordWriter): void
   /** Out of one, into a group that has nothing yet. */
   read(group: number, from: RecordReader): void
-  /** Where time ends what is kept of a group: when that of this group is; infinite for a group of which nothing is kept. */
+  /** Where what is kept of a group ends: when that of this group does; infinite for a group of which nothing is kept. */
   dueOf?(group: number): number
-  /** Groups of which something ends not after this, some of them several times, maybe with others. */
+  /** Where time ends it: groups of which something ends not after this, some of them several times, maybe with others. */
   due?(untilUs: number): number[]
   /** Of memory, with that of the keys. */
   readonly bytes: number
@@ -218,6 +218,20 @@ export class Generations<Table extends KeyedTable> {
       old.gone.fill(1, 0, old.next)
     }
     if (old.next === old.gone.length) this.#old = null
+  }
+
+  /** Of tables with groups of which nothing is kept: gives those of the young table up. What `find` answered holds no more. */
+  prune(): void {
+    const old = this.#young
+    const records = recorded(old)
+    this.#young = this.#make()
+    for (let group = 0; group < old.keys.size; group++) {
+      if (isEmpty(old, group)) continue
+      this.#out.clear()
+      records.write(group, this.#out)
+      this.#moved.open(this.#out.bytes, 0)
+      this.#enter(old.keys.hashOf(group), this.#moved)
+    }
   }
 
   get #coldBytes(): number {
