@@ -93,10 +93,12 @@ test('PyIceberg and Millrace read what the other wrote through the REST catalog'
       'main.clicks',
       'main.clicks__late',
       'main.clicks__rejected',
+      'main.letters',
       'main.named',
       'main.pages',
       'main.people',
       'main.regions',
+      'main.visits',
     ])
     assert.deepEqual(
       seen.clicks.map(([id, page, at]) => ({ id, page, at: new Date(at).toISOString() })),
