@@ -203,7 +203,7 @@ export class SinkFeed {
     let done = under?.done ?? 0
     this.#move(table, { snapshot, under: { to, done } })
     using lease = lake.lease()
-    const sql = await stepSql({ lake, lease }, { table, stored, unique, sink }, snapshot, step)
+    const sql = step.isSame ? null : await stepSql({ lake, lease }, { table, stored, unique, sink }, snapshot, step)
     if (sql !== null) {
       const session = await engine.session()
       try {
