@@ -133,7 +133,7 @@ function readAll(java: readonly string[], brokers: string, topic: string): Promi
     '--isolation-level',
     'read_committed',
     '--timeout-ms',
-    '4000',
+    '8000',
   ]
   const child = spawn('java', [...java, ...args, ...properties.flatMap((property) => ['--property', property])], {
     stdio: ['ignore', 'pipe', 'pipe'],

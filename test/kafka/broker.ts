@@ -48,8 +48,8 @@ export class Bus {
     await this.admin.createTopics({ topics: [topic], partitions, replicas: 1, configs: list })
   }
 
-  async send(sent: readonly Sent[]): Promise<void> {
-    await this.#producer('').send({ acks: -1, messages: sent.map(recordOf) })
+  async send(sent: readonly Sent[], compression: 'none' | 'gzip' | 'zstd' | 'snappy' | 'lz4' = 'none'): Promise<void> {
+    await this.#producer('').send({ acks: -1, compression, messages: sent.map(recordOf) })
   }
 
   /** In a transaction, which is committed or not. */

@@ -256,7 +256,11 @@ export default project('values', [plain, avroPlain, avroRegistry, proto, outJson
   )
   const { schema } = JSON.parse(registered.join('')) as { schema: string }
   assert.equal((JSON.parse(schema) as { name: string }).name, 'out_avro')
-  assert.equal((await broker.read('out_avro')).length, 1)
+  const encoded = await until(
+    () => broker.read('out_avro'),
+    (records) => records.length === 1,
+  )
+  assert.equal(encoded.length, 1)
   assert.equal(await server.stop(), 0)
 })
 
@@ -324,6 +328,13 @@ export default project('poison', [mixed, stock])`)
     ['a', 2],
     ['b', 5],
   ])
+  const codecs = ['gzip', 'zstd', 'snappy', 'lz4'] as const
+  for (const codec of codecs) await bus.send([{ topic: 'stock', key: codec, value: `{"product":"${codec}","amount":7}` }], codec)
+  await until(
+    () => countOf(server, 'stock'),
+    (count) => count === 6,
+  )
+  assert.deepEqual((await server.sql('SELECT product FROM stock WHERE amount = 7')).flat().toSorted(), codecs.toSorted())
   assert.equal((await server.post('/streams/mixed', '{"id":1}', { 'content-type': 'application/json' })).status, 404)
   const group = 'millrace.poison.mixed'
   const told = await until(

@@ -117,12 +117,17 @@ export class SinkFeed {
         const encode = await this.#parts.encode()
         writer = await this.#parts.open({ cluster: this.#parts.cluster(), topic: sink.to.topic, name })
         await this.#begin(writer)
+        let flushedMs = this.#parts.clock.monotonicMs()
         while (!this.#stop.signal.aborted) {
           await this.#catchUp(writer, encode)
           this.#tellRecovered()
           againMs = 100
-          await this.#pause(sink.everyMs)
-          if (!this.#stop.signal.aborted) await this.#parts.flush()
+          const leftMs = (): number => flushedMs + sink.everyMs - this.#parts.clock.monotonicMs()
+          await this.#pause(leftMs())
+          // A commit wakes it before its time: sinks of one relation do not drive each other.
+          if (this.#stop.signal.aborted || leftMs() > 0) continue
+          flushedMs = this.#parts.clock.monotonicMs()
+          await this.#parts.flush()
         }
       } catch (cause) {
         if (this.#stop.signal.aborted) break
@@ -198,7 +203,7 @@ export class SinkFeed {
     let done = under?.done ?? 0
     this.#move(table, { snapshot, under: { to, done } })
     using lease = lake.lease()
-    const sql = await stepSql({ lake, lease }, { table, stored, unique, sink }, snapshot, step)
+    const sql = step.isSame ? null : await stepSql({ lake, lease }, { table, stored, unique, sink }, snapshot, step)
     if (sql !== null) {
       const session = await engine.session()
       try {
@@ -248,7 +253,7 @@ export class SinkFeed {
   }
 
   async #pause(ms: number): Promise<void> {
-    if (this.#stop.signal.aborted) return
+    if (this.#stop.signal.aborted || ms <= 0) return
     await new Promise<void>((resolve) => {
       const cancel = this.#parts.clock.after(ms, resolve)
       this.#wake = () => {

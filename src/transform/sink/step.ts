@@ -11,8 +11,8 @@ export interface SinkPosition {
 
 export interface Step {
   readonly to: LakeSnapshot
-  /** Nothing but rows that were added. */
-  readonly isAppend: boolean
+  /** It has the rows of before, in other files. */
+  readonly isSame: boolean
 }
 
 /** Small commits are taken together up to so many rows. */
@@ -20,24 +20,25 @@ const ROWS_TOGETHER = 50_000
 
 /**
  * The next step; null when the sink is where the table is; 'unknown' when its snapshot is not one that the table remembers. Snapshots
- * between that have expired are gone through in one.
+ * between that have expired are gone through in one. A `replace` has the rows of before (Iceberg spec, "Snapshots"): compaction.
  */
 export function nextStep(table: LakeTable, { snapshot, under }: SinkPosition): Step | null | 'unknown' {
   const { current } = table
   if (!current || current.id.toString() === snapshot) return null
   if (snapshot !== null && !table.snapshots.some(({ id }) => id.toString() === snapshot)) return 'unknown'
   const line = lineOf(table, snapshot)
-  const isWhole = (line[0]!.parentId?.toString() ?? null) === snapshot
   if (under) {
-    const end = line.findIndex(({ id }) => id.toString() === under.to)
+    const to = line.find(({ id }) => id.toString() === under.to)
     // It was pinned: that it is gone means that another history was put in its place.
-    return end < 0 ? 'unknown' : { to: line[end]!, isAppend: isWhole && line.slice(0, end + 1).every(isHarmless) }
+    return to ? { to, isSame: false } : 'unknown'
   }
-  if (!isWhole || !isHarmless(line[0]!)) return { to: line[0]!, isAppend: false }
+  const [first] = line as [LakeSnapshot]
+  const isNext = (first.parentId?.toString() ?? null) === snapshot
+  if (!isNext || first.operation !== 'append') return { to: first, isSame: isNext && first.operation === 'replace' }
   let end = 0
-  let rows = rowsOf(line[0]!)
-  while (end + 1 < line.length && isHarmless(line[end + 1]!) && rows + rowsOf(line[end + 1]!) <= ROWS_TOGETHER) rows += rowsOf(line[++end]!)
-  return { to: line[end]!, isAppend: true }
+  let rows = rowsOf(first)
+  while (line[end + 1]?.operation === 'append' && rows + rowsOf(line[end + 1]!) <= ROWS_TOGETHER) rows += rowsOf(line[++end]!)
+  return { to: line[end]!, isSame: false }
 }
 
 /** From the one behind `from`, or the oldest that is known, to the current one. */
@@ -49,7 +50,4 @@ function lineOf(table: LakeTable, from: string | null): LakeSnapshot[] {
   return line
 }
 
-/** A `replace` has the rows of before in other files (Iceberg spec, "Snapshots"). */
-const isHarmless = ({ operation }: LakeSnapshot): boolean => operation === 'append' || operation === 'replace'
-
-const rowsOf = ({ operation, summary }: LakeSnapshot): number => (operation === 'append' ? Number(summary['added-records'] ?? 0) : 0)
+const rowsOf = ({ summary }: LakeSnapshot): number => Number(summary['added-records'] ?? 0)
