@@ -332,7 +332,13 @@ class SelectReader {
         refuse('a group by what may change in rows that are replaced', this.#select, `group by columns of the inner key: ${key.join(', ')}`)
     for (const { function: called, distinct } of this.#aggregates)
       if (distinct || !REMOVABLE.includes(called))
-        refuse(`${called}(${distinct ? 'DISTINCT ' : ''}...) over rows that are replaced`, this.#select, `use ${REMOVABLE.join(', ')}`)
+        refuse(
+          `${called}(${distinct ? 'DISTINCT ' : ''}...) over rows that are replaced`,
+          this.#select,
+          rowKey && distinct
+            ? 'count the rows of SELECT DISTINCT: SELECT a, count(*) FROM (SELECT DISTINCT a, b FROM ... WHERE b IS NOT NULL) GROUP BY a'
+            : `use ${REMOVABLE.join(', ')}`,
+        )
     return { replaces: true }
   }
 
