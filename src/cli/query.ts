@@ -85,5 +85,5 @@ export async function query([sql]: string[], options: QueryOptions): Promise<num
 function printWritten({ inserted, updated, deleted, dryRun, durationMs }: Written): string {
   const done = Object.entries({ inserted, updated, deleted }).filter(([, count]) => count > 0)
   const rows = done.map(([verb, count]) => `${count} ${count === 1 ? 'row' : 'rows'} ${dryRun ? `would be ${verb}` : verb}`)
-  return `${rows.length > 0 ? rows.join(', ') : '0 rows changed'} ${paint('dim', `${Math.round(durationMs)} ms`)}`
+  return `${rows.length > 0 ? rows.join(', ') : '0 rows changed'}${paint('dim', `, ${Math.round(durationMs)} ms`)}`
 }

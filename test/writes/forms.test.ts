@@ -199,7 +199,7 @@ test('on the command line: how many rows, or would be; as text, CSV and JSON', a
     ),
   ]
   assert.deepEqual(
-    done.map(({ status, out }) => [status, out.replace(/ \d+ ms/, '')]),
+    done.map(({ status, out }) => [status, out.replace(/, \d+ ms/, '')]),
     [
       [0, '2 rows inserted\n'],
       [0, '2 rows would be updated\n'],
