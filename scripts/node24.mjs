@@ -15,19 +15,23 @@ const isNew = (version) => Number(version.replace('v', '').split('.')[0]) >= NOD
 /** Path of a Node binary >= 24, installing the package when it is missing. */
 export function findNode() {
   if (isNew(process.version)) return process.execPath
+  const home = process.env.MILLRACE_NODE_CACHE ?? join(root, '.cache', 'node')
+  return installNode(NODE_VERSION, home, `millrace needs Node ${NODE_MAJOR}; this is ${process.version}`)
+}
+
+/** Path of the Node binary of that version in `home`, from the package for this machine; says why when it installs it. */
+export function installNode(version, home, why) {
   const os = process.platform === 'win32' ? 'win' : process.platform
   const name = `node-${os}-${process.arch}`
   const binary = process.platform === 'win32' ? join('bin', 'node.exe') : join('bin', 'node')
-  const home = process.env.MILLRACE_NODE_CACHE ?? join(root, '.cache', 'node')
   const path = join(home, 'node_modules', name, binary)
   if (!existsSync(path)) {
-    process.stderr.write(`millrace needs Node ${NODE_MAJOR}; this is ${process.version}. Installing ${name}@${NODE_VERSION} into ${home}\n`)
+    process.stderr.write(`${why}. Installing ${name}@${version} into ${home}\n`)
     mkdirSync(home, { recursive: true })
-    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-    const args = ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', home, `${name}@${NODE_VERSION}`]
-    const done = spawnSync(npm, args, { stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' })
+    const args = ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', home, `${name}@${version}`]
+    const done = npm(args)
     if (done.status !== 0 || !existsSync(path)) {
-      process.stderr.write(`could not install Node ${NODE_MAJOR}. Install Node ${NODE_MAJOR} or newer and try again\n`)
+      process.stderr.write(`could not install Node ${version}. Install Node ${NODE_MAJOR} or newer and try again\n`)
       process.exit(1)
     }
   }
@@ -51,11 +55,12 @@ export function run(script, args, options = {}) {
 /** Installs the repository's dependencies when they are missing or older than the lock file. */
 export function installDependencies() {
   if (existsSync(join(root, 'node_modules', '.package-lock.json'))) return
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  const done = spawnSync(npm, ['ci', '--no-audit', '--no-fund'], {
-    cwd: root,
-    stdio: ['ignore', 'ignore', 'inherit'],
-    shell: process.platform === 'win32',
-  })
+  // Errors alone: npm runs on the Node that is here, the packages on the one that is found, so its warnings of engines mislead.
+  const done = npm(['ci', '--no-audit', '--no-fund', '--loglevel=error'])
   if (done.status !== 0) process.exit(done.status ?? 1)
+}
+
+function npm(args) {
+  const isWindows = process.platform === 'win32'
+  return spawnSync(isWindows ? 'npm.cmd' : 'npm', args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], shell: isWindows })
 }

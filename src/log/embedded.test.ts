@@ -441,3 +441,20 @@ test('closing waits for what is under way', async () => {
   assert.equal((await appended)[0]?.first, 0)
   assert.deepEqual(await contents(await open()), ['a'])
 })
+
+test('what a failed group left in a segment that is closed does not come back after a power cut', async () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const disk = new FakeDisk(seededRandom(seed))
+    const options = { clock, directory: '/log', segmentMs: 1_000 }
+    const log = await openEmbeddedLog({ disk, ...options }) // nobody closes it: its disk ends
+    await log.ensureTopic('clicks', 1)
+    await log.append('clicks', [rows(['a'])])
+    disk.failAt(1, 'short', ({ operation }) => operation === 'write')
+    await assert.rejects(log.append('clicks', [rows(['b']), { ...rows(['c']), kind: 'rejects' }]), { code: 'MR_LOG_FULL' })
+    await clock.advance(2_000)
+    await log.append('clicks', [rows(['d'])])
+    const after = await openEmbeddedLog({ ...options, disk: disk.crash() })
+    assert.deepEqual(await contents(after), ['a', 'd'], `seed ${seed}`)
+    await after.close()
+  }
+})

@@ -196,9 +196,13 @@ export class Partition {
     }
   }
 
-  /** Closes the active segment and begins the next. The `.idx` is durable before the new segment exists. */
+  /**
+   * Closes the active segment and begins the next. The `.idx` is durable before the new segment exists, and the segment is
+   * as long on the disk as it says: what a failed group left is cut, but not durably yet.
+   */
   async #roll(): Promise<void> {
     const active = this.#active
+    await this.#sync(() => this.#file.file.sync())
     await this.#writeSummary(active)
     const path = logPath(this.#directory, active.next)
     await this.#settings.disk.remove(path) // an attempt that failed half-way; nothing in it was acknowledged
