@@ -1,9 +1,11 @@
 // How long an event takes until the result of a live model shows it, from outside, under an open loop of events over HTTP:
 // each request has its time and is sent then, whatever the server does. Probes are single events among the load, each of a key
-// of its own; somebody asks for their rows by SQL all the time. Three figures for a probe, all from when it was due: until it
-// is acknowledged (it is durable then), until its result is seen, and from the later question's view: how long after the
-// acknowledgement. Then how long a server with a million keys needs after `kill -9` until it shows the result of a new event.
-// `--rate` events/s (200,000), `--seconds` (20), `--keys` of the recovery (1,000,000; 0 = none).
+// of its own; somebody asks for their rows by SQL, one question `--ask-ms` after the other. For a probe, from when it was due: until it
+// is acknowledged (it is durable then), until a question has shown its result, and how long that was after the acknowledgement; a
+// question takes its time too, and the one that was on its way when the result came shows the old one. So the server's own measure is
+// read as well: `millrace_pipeline_delay_seconds`, from a row in the log (before its sync) to its result where the next question sees it.
+// Then how long a server with a million keys needs after `kill -9` until it shows the result of a new event.
+// `--rate` events/s (200,000), `--seconds` (20), `--ask-ms` (5), `--keys` of the recovery (1,000,000; 0 = none).
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
 import { loadavg, tmpdir } from 'node:os'
@@ -18,6 +20,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '200000' },
     seconds: { type: 'string', default: '20' },
     keys: { type: 'string', default: '1000000' },
+    'ask-ms': { type: 'string', default: '5' },
   },
 })
 const project = join(here, 'latency-project')
@@ -142,9 +145,25 @@ async function watch(server: TestServer, probes: readonly Probe[], isOver: () =>
       if (probe.seenMs === 0 && (newest.get(probe.key) ?? -1) >= probe.seq) probe.seenMs = nowMs
       if (i === first && probe.seenMs > 0) first++
     }
-    await sleep(1)
+    await sleep(Number(values['ask-ms']))
   }
   return asked
+}
+
+/** Counts of the server's histogram by the upper bounds of its buckets, in seconds. */
+async function shown(server: TestServer): Promise<Map<number, number>> {
+  const answer = await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${server.token}` } })
+  const line = /^millrace_pipeline_delay_seconds_bucket\{le="([^"]+)",pipeline="live:totals"\} (\d+)$/gm
+  return new Map(
+    Array.from((await answer.text()).matchAll(line), ([, bound, count]) => [Number(bound!.replace('+Inf', 'Infinity')), Number(count)]),
+  )
+}
+
+/** The bound of the bucket that the quantile is in, milliseconds. */
+function boundOf(share: number, before: Map<number, number>, after: Map<number, number>): number {
+  const counts = [...after].map(([bound, count]) => [bound, count - (before.get(bound) ?? 0)] as const)
+  const total = counts.at(-1)?.[1] ?? 0
+  return round((counts.find(([, count]) => count >= total * share)?.[0] ?? Number.NaN) * 1_000)
 }
 
 async function latency(data: string): Promise<void> {
@@ -183,7 +202,10 @@ async function latency(data: string): Promise<void> {
         probe.ackedMs = performance.now()
       })
     })
+    await sleep(WARM_MS)
+    const shownBefore = await shown(server)
     await Promise.all([load, probed])
+    const shownAfter = await shown(server)
     const seconds = (performance.now() - startMs) / 1_000
     await sleep(3_000)
     isOver = true
@@ -207,6 +229,8 @@ async function latency(data: string): Promise<void> {
       max: durable.max,
       unseen,
     })
+    const own = { p50: boundOf(0.5, shownBefore, shownAfter), p99: boundOf(0.99, shownBefore, shownAfter) }
+    print({ case: 'row in the log -> result shown, p99 (of the server, upper bound)', value: own.p99, unit: 'ms', p50: own.p50 })
     const questions = quantiles(asked)
     print({ case: 'a question, p99', value: questions.p99, unit: 'ms', p50: questions.p50, asked: asked.length })
     if (got < rate * 0.98)

@@ -68,9 +68,12 @@ async function setUp(alerts: readonly AlertManifest[], setting: Setting = {}) {
       fetch: answer as unknown as typeof fetch,
       onError: (message, error) => errors.push(`${message}: ${error.message}`),
     })
-  /** Lets what is on its way arrive. */
+  /** Lets what is on its way arrive: a write is done when those before it are durable. */
   const settle = async (): Promise<void> => {
-    for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 1))
+    for (let i = 0; i < 20; i++) {
+      await store.write(async () => {})
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
   }
   return {
     clock,

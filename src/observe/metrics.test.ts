@@ -14,6 +14,7 @@ test('names and labels', async () => {
   metrics.collected('events', 3, 1, 100, 5)
   metrics.streamEvent({ kind: 'flushed', pipeline: 'live:m@abc', tables: ['m'], rows: 7, tookMs: 20 })
   metrics.streamEvent({ kind: 'failed', pipeline: 'live:m@abc', error: new MillraceError('MR_LOG_IO', 'x'), againMs: 1 })
+  metrics.streamEvent({ kind: 'taken', pipeline: 'live:m@abc', waitedMs: 12 })
   metrics.committed('m')
   metrics.queried('sql', 'ok', 5)
   metrics.ran('m', 'succeeded', 5)
@@ -28,6 +29,7 @@ test('names and labels', async () => {
     'millrace_flush_rows_total{pipeline="live:m"} 7',
     'millrace_flush_duration_seconds_count{pipeline="live:m"} 1',
     'millrace_pipeline_failures_total{pipeline="live:m",code="MR_LOG_IO"} 1',
+    'millrace_pipeline_delay_seconds_sum{pipeline="live:m"} 0.012',
     'millrace_commits_total{table="m"} 1',
     'millrace_query_duration_seconds_count{surface="sql",outcome="ok"} 1',
     'millrace_run_duration_seconds_count{asset="m",outcome="succeeded"} 1',

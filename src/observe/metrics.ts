@@ -9,6 +9,8 @@ import type { FlowFigures } from './flows.ts'
 export const shortName = (pipeline: string): string => pipeline.split('@')[0]!
 
 const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+/** Of what somebody waits for at a screen: finer below a tenth of a second. */
+const DELAY_BUCKETS = [0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2.5, 5, 10]
 
 export interface Metrics {
   readonly contentType: string
@@ -47,13 +49,14 @@ export function openMetrics(): Metrics {
     new Counter({ name: `millrace_${name}`, help, labelNames, registers })
   const gauge = (name: string, help: string, labelNames: string[]): Gauge =>
     new Gauge({ name: `millrace_${name}`, help, labelNames, registers })
-  const histogram = (name: string, help: string, labelNames: string[]): Histogram =>
-    new Histogram({ name: `millrace_${name}`, help, labelNames, registers, buckets: LATENCY_BUCKETS })
+  const histogram = (name: string, help: string, labelNames: string[], buckets = LATENCY_BUCKETS): Histogram =>
+    new Histogram({ name: `millrace_${name}`, help, labelNames, registers, buckets })
 
   const records = counter('ingest_records_total', 'Rows answered by the door', ['stream', 'result'])
   const bytes = counter('ingest_bytes_total', 'Bytes of bodies taken by the door', ['stream'])
   const acknowledged = histogram('ingest_duration_seconds', 'From request to durable acknowledgement', ['stream'])
   const lag = gauge('pipeline_lag_records', 'Records in the log that a pipeline has not read', ['pipeline', 'topic', 'partition'])
+  const delay = histogram('pipeline_delay_seconds', 'From a row in the log until its pipeline has taken it in', ['pipeline'], DELAY_BUCKETS)
   const watermark = gauge('pipeline_watermark_delay_seconds', 'Now minus the watermark', ['pipeline'])
   const state = gauge('pipeline_state_bytes', 'Memory of the state of a processor or live model', ['pipeline'])
   const spilled = gauge('pipeline_spilled_bytes', 'State of a live model that has no room in its memory and lies on the disk', ['pipeline'])
@@ -126,6 +129,7 @@ export function openMetrics(): Metrics {
     streamEvent(event) {
       const pipeline = shortName(event.pipeline)
       if (event.kind === 'applied') lag.set({ pipeline, topic: event.delivery.topic, partition: String(event.partition) }, event.lag)
+      else if (event.kind === 'taken') delay.observe({ pipeline }, event.waitedMs / 1_000)
       else if (event.kind === 'failed') failures.inc({ pipeline, code: event.error.code })
       else if (event.kind === 'flushed') {
         flushed.inc({ pipeline }, event.rows)

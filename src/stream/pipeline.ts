@@ -41,6 +41,8 @@ export class Pipeline {
   #lastCutMs = 0
   /** When the newest record that was read had come. */
   #readMs = 0
+  /** When the oldest row that was read in this round had come. */
+  #oldestMs = Number.POSITIVE_INFINITY
   #flushed: number[] = []
   #flushing: Promise<void> | null = null
   #flushError: unknown = null
@@ -289,6 +291,7 @@ export class Pipeline {
       const ends = this.#ends()
       const didRead = await this.#readAll()
       await this.#sink.tick(this.watermarkUs)
+      this.#tellTaken()
       const { arrivedMs } = this.#lookups
       if (arrivedMs !== null) this.#sink.settle?.(arrivedMs)
       if (this.#flushError) throw this.#flushError
@@ -302,6 +305,12 @@ export class Pipeline {
       } else if (this.#ends().some((end, index) => end > ends[index]!)) await this.#rest(round)
     }
     await this.#flushing
+  }
+
+  #tellTaken(): void {
+    if (this.#oldestMs === Number.POSITIVE_INFINITY) return
+    this.#parts.onEvent({ kind: 'taken', pipeline: this.settings.name, waitedMs: Math.max(0, this.#parts.clock.nowMs() - this.#oldestMs) })
+    this.#oldestMs = Number.POSITIVE_INFINITY
   }
 
   /** What stopped it may be in rows that were not read yet, or in the commit: only when nothing is left of either is it over. */
@@ -344,6 +353,7 @@ export class Pipeline {
     if (!delivery) return false
     if (delivery.batch.rows > 0 || delivery.rejected.length > 0 || source.isDerived) this.#idleWatch?.saw(input)
     this.#readMs = delivery.appendMs.at(-1) ?? this.#parts.clock.nowMs()
+    this.#oldestMs = Math.min(this.#oldestMs, delivery.appendMs[0] ?? Number.POSITIVE_INFINITY)
     await this.#lookups.before(input, delivery, (table) => this.#read(table))
     await this.#sink.apply(delivery)
     this.#catchUp.took(this.#inputs.indexOf(input), delivery.next)

@@ -4,6 +4,8 @@ import type { Delivery } from './delivery.ts'
 
 export type StreamEvent =
   | { readonly kind: 'applied'; readonly pipeline: string; readonly partition: number; readonly delivery: Delivery; readonly lag: number }
+  /** All that was read in a round is taken in; `waitedMs`: since the oldest record of it was appended. */
+  | { readonly kind: 'taken'; readonly pipeline: string; readonly waitedMs: number }
   | {
       readonly kind: 'flushed'
       readonly pipeline: string

@@ -524,6 +524,7 @@ test('documents and figures', async () => {
   assert.ok(samples.length > 20)
   for (const line of samples) assert.match(line, /^[a-z_:]+(\{([a-z_]+="(\\.|[^"\\])*",?)*\})? (-?[0-9.e+-]+|[+-]Inf|NaN)$/)
   assert.ok(samples.some((line) => line.startsWith('millrace_ingest_records_total{stream="readings",result="accepted"}')))
+  assert.ok(samples.some((line) => line.startsWith('millrace_pipeline_delay_seconds_count{pipeline="stream:readings')))
   for (const path of ['/health', '/ready']) {
     const response = await fetch(server.url + path)
     assert.equal(response.status, 200)
