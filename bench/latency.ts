@@ -5,7 +5,7 @@
 // question takes its time too, and the one that was on its way when the result came shows the old one. So the server's own measure is
 // read as well: `millrace_pipeline_delay_seconds`, from a row in the log (before its sync) to its result where the next question sees it.
 // Then how long a server with a million keys needs after `kill -9` until it shows the result of a new event.
-// `--rate` events/s (200,000), `--seconds` (20), `--ask-ms` (5), `--keys` of the recovery (1,000,000; 0 = none).
+// `--rate` events/s (200,000), `--seconds` (20; 0 = recovery alone), `--ask-ms` (5), `--keys` of the recovery (1,000,000; 0 = none).
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
 import { loadavg, tmpdir } from 'node:os'
@@ -30,6 +30,7 @@ const PROBE_EVERY_MS = 20
 /** Probes take turns with so many keys, so that each is seen by itself. */
 const PROBE_KEYS = 64
 const WARM_MS = 5_000
+const SEEN_MAX_MS = 60_000
 
 interface Floor {
   readonly name: string
@@ -246,7 +247,11 @@ async function latency(data: string): Promise<void> {
 }
 
 async function seen(server: TestServer, key: string): Promise<void> {
-  while ((await server.sql(`SELECT 1 FROM totals WHERE key = '${key}'`)).length === 0) await sleep(2)
+  const untilMs = performance.now() + SEEN_MAX_MS
+  while ((await server.sql(`SELECT 1 FROM totals WHERE key = '${key}'`)).length === 0) {
+    if (performance.now() > untilMs) throw new Error(`the result of ${key} did not come`)
+    await sleep(2)
+  }
 }
 
 /** A million keys in the state, all committed; then some more that are only in the log. */
@@ -276,7 +281,7 @@ async function recovery(data: string, keys: number): Promise<void> {
   const readyMs = performance.now() - startMs
   try {
     const again = new Connection(second)
-    await again.send(requestOf(second, [event('first', 1)]))
+    await again.send(requestOf(second, [event('first', keys + each)])) // as new as the others: it would be late
     await seen(second, 'first')
     const firstMs = performance.now() - startMs
     const [[count, total]] = (await second.sql('SELECT count(*), sum(events) FROM totals')) as [[unknown, unknown]]
@@ -293,7 +298,7 @@ async function recovery(data: string, keys: number): Promise<void> {
 
 const data = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
 try {
-  await latency(join(data, 'latency'))
+  if (Number(values.seconds) > 0) await latency(join(data, 'latency'))
   if (Number(values.keys) > 0) await recovery(join(data, 'recovery'), Number(values.keys))
 } finally {
   rmSync(data, { recursive: true, force: true })
