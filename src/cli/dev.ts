@@ -1,5 +1,6 @@
 // `millrace dev` and `millrace start`: run a project in this process until it is told to stop.
 import { existsSync, watch } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { systemClock } from '../core/clock.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { startProject } from '../runtime/start-project.ts'
@@ -68,6 +69,7 @@ async function serve(options: CommandOptions, how: How): Promise<number> {
   output.line(`  sql      millrace query "SELECT 1" --data ${node.data}`)
   output.line(`  token    ${node.data}/token`)
   output.line(paint('dim', 'Ctrl-C stops'))
+  flushCompileCache() // what was compiled for this start, for the next one: after a `kill -9` nobody would write it
 
   const watchers: (() => void)[] = []
   const watchAgain = (): void => {

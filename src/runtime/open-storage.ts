@@ -76,29 +76,37 @@ export async function openStorage(options: StorageOptions, directory: DataDirect
     path: directory.keys,
     masters: readMasterKeys(environment),
   })
-  const log = await openEmbeddedLog({
-    disk: nodeDisk,
-    clock,
-    directory: directory.log,
-    encrypted: { keys, topics: encryptedTopics },
-    ...(onLogEvent ? { onEvent: onLogEvent } : {}),
-  })
-  closers.push(() => log.close())
-  const warehouse = await openWarehouse(
-    { clock, random: systemRandom, environment, data: directory, cacheBytes: settings.cacheBytes },
-    chosen,
-    archives,
-  )
-  mkdirSync(directory.temp, { recursive: true })
-  const engine = await openEngine({
-    clock,
-    directories: [directory.path, ...directories, ...lastArchives(directory).filter((place) => !isRemote(place))],
-    tempDirectory: directory.temp,
-    keys,
-    ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
-    ...(threads === undefined ? {} : { threads }),
-  })
-  closers.push(() => engine.close())
+  const openLog = async (): Promise<Log> => {
+    const log = await openEmbeddedLog({
+      disk: nodeDisk,
+      clock,
+      directory: directory.log,
+      encrypted: { keys, topics: encryptedTopics },
+      ...(onLogEvent ? { onEvent: onLogEvent } : {}),
+    })
+    closers.push(() => log.close())
+    return log
+  }
+  const openLakeParts = async (): Promise<readonly [Warehouse, Engine]> => {
+    const warehouse = await openWarehouse(
+      { clock, random: systemRandom, environment, data: directory, cacheBytes: settings.cacheBytes },
+      chosen,
+      archives,
+    )
+    mkdirSync(directory.temp, { recursive: true })
+    const engine = await openEngine({
+      clock,
+      directories: [directory.path, ...directories, ...lastArchives(directory).filter((place) => !isRemote(place))],
+      tempDirectory: directory.temp,
+      keys,
+      ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
+      ...(threads === undefined ? {} : { threads }),
+    })
+    closers.push(() => engine.close())
+    return [warehouse, engine]
+  }
+  // At once: after a crash the log reads its last segments, which takes as long as the engine does.
+  const [log, [warehouse, engine]] = await both(openLog(), openLakeParts())
   const catalog = await openCatalog({ clock, random: systemRandom, environment, store, warehouse }, chosen)
   const lake = openLake({
     disk: nodeDisk,
@@ -111,6 +119,12 @@ export async function openStorage(options: StorageOptions, directory: DataDirect
     encrypted: { keys, unlock: fileUnlocker(keys) },
   })
   return { store, log, warehouse, engine, catalog, lake, keys }
+}
+
+/** Fails when both are over: whoever closes what was opened finds all of it. */
+async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<readonly [A, B]> {
+  await Promise.allSettled([first, second])
+  return Promise.all([first, second])
 }
 
 export interface NodeStorage extends Storage {
