@@ -2,13 +2,13 @@
 // changes nothing and is gone on from; single answers that are lost change nothing either; afterwards rows, history, tags and
 // branches are what they were, nothing is needed of the old place, and the program goes on there.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { systemClock } from '../../src/core/clock.ts'
-import { root, startServer, type TestServer } from '../server/server.ts'
+import { runMillrace } from '../cli/millrace.ts'
+import { startServer, type TestServer } from '../server/server.ts'
 import { openFaultProxy } from './fault-proxy.ts'
 import { LAKES } from './lakes.ts'
 
@@ -53,14 +53,10 @@ for (const [name, startLake] of Object.entries(LAKES)) {
       [lake.endpoint]: `${proxy.endpoint}${new URL(address).pathname.replace(/\/$/, '')}`,
       MILLRACE_FLUSH_MS: '100',
     }
-    const millrace = <T>(...args: string[]): Promise<{ status: number; answer: T }> =>
-      new Promise((resolve) => {
-        const all = [join(root, 'bin', 'millrace.mjs'), ...args, '--data', data, '--json']
-        execFile(process.execPath, all, { env: { ...process.env, ...env, MILLRACE_LOG: 'fatal' } }, (error, out, errors) => {
-          const text = (out || errors).trim().split('\n').at(-1)!
-          resolve({ status: error === null ? 0 : Number(error.code), answer: JSON.parse(text) as T })
-        })
-      })
+    const millrace = async <T>(...args: string[]): Promise<{ status: number | null; answer: T }> => {
+      const { status, out, errors } = await runMillrace([...args, '--data', data, '--json'], { ...env, MILLRACE_LOG: 'fatal' })
+      return { status, answer: JSON.parse((out || errors).trim().split('\n').at(-1)!) as T }
+    }
     const withServer = async <T>(body: (server: TestServer) => Promise<T>): Promise<T> => {
       const server = await startServer({ project: place, data, env })
       try {
