@@ -146,8 +146,10 @@ export interface RelationSummary {
   readonly owner: string | null
   readonly tags: readonly string[]
   readonly freshness: Freshness
-  /** Committed rows and the hot tail; null for views and before the first commit. */
+  /** Rows as a question sees them, but for `changes`; null for views and before the first row. */
   readonly rows: number | null
+  /** Of a large relation with a key: rows by key in the hot tail that are not in `rows` yet, of which each replaces, adds or takes away one. */
+  readonly changes?: number
   readonly bytes: number | null
   readonly files: number | null
   /** Rows that arrived in each of the last 13 hours, oldest first; empty when not counted. */
