@@ -359,6 +359,14 @@ export interface SnapshotsPage extends Clocked {
 
 export type NodeKind = 'source' | 'stream' | 'table' | 'model' | 'processor' | 'endpoint' | 'dashboard' | 'sink' | 'alert'
 
+export interface NodeFlow extends Pick<FlowSummary, 'topic' | 'bus' | 'lag' | 'stopped'> {
+  readonly format: 'json' | 'avro' | 'protobuf'
+  /** Of a sink, columns of the message's key; empty = messages have none. */
+  readonly key?: readonly string[]
+  /** Of a sink: how long a row of a live relation may wait before it is written. */
+  readonly everyMs?: number
+}
+
 export interface LineageNode {
   /** `<kind>:<name>`; relations are `relation:<name>`. */
   readonly id: string
@@ -369,6 +377,8 @@ export interface LineageNode {
   /** Relations only. */
   readonly freshness?: Freshness
   readonly checks?: CheckCounts | null
+  /** Sinks, and sources that are topics. */
+  readonly flow?: NodeFlow
   readonly at?: string
   readonly doc?: string
   readonly columns: readonly {
