@@ -74,7 +74,7 @@ async function serve(options: CommandOptions, how: How): Promise<number> {
   const watchers: (() => void)[] = []
   const watchAgain = (): void => {
     for (const stop of watchers.splice(0)) stop()
-    watchers.push(...watchFiles(running.files, () => void reload()))
+    watchers.push(...watchFiles(running.files, reload))
   }
   const restart = async (): Promise<void> => {
     try {
@@ -92,22 +92,25 @@ async function serve(options: CommandOptions, how: How): Promise<number> {
       watchAgain()
     }
   }
-  let isBusy = false
-  let isChanged = false
-  const reload = async (): Promise<void> => {
-    isChanged = true
-    if (isBusy) return
-    isBusy = true
-    while (isChanged) {
-      isChanged = false
-      await restart()
-    }
-    isBusy = false
+  let isStopped = false
+  let isAsked = false
+  let reloaded = Promise.resolve()
+  /** What changes while it starts again is one more start afterwards. */
+  const reload = (): void => {
+    if (isAsked) return
+    isAsked = true
+    reloaded = reloaded.then(() => {
+      isAsked = false
+      return isStopped ? undefined : restart()
+    })
   }
   if (how.reload) watchAgain()
   await untilStopped()
-  for (const watcher of watchers) watcher()
+  isStopped = true
   output.progress('stopping')
+  // Whoever starts again now is the one to be stopped.
+  await reloaded
+  for (const watcher of watchers) watcher()
   await running.node.stop()
   return 0
 }

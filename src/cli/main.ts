@@ -225,7 +225,7 @@ function build(): Command {
     .option('--in-place', 'the files were copied already: only what holds their old paths is written anew')
     .option(
       '--from <place>',
-      'the place of before (default: the folder lake of the data directory; with --in-place where that was when it was last used)',
+      'the place of before (default: the one that has tables; with --in-place where the data directory was when it was last used)',
     )
     .option('--to <place>', 'with --in-place the place of now (default: the data directory)')
     .option('--remove-old', 'removes the files of the old place at once')

@@ -5,7 +5,7 @@ import { confirm, isCancel } from '@clack/prompts'
 import { MillraceError } from '../core/errors.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { printEnv } from '../plan/env.ts'
-import { plan as planOf, printPlan } from '../plan/plan.ts'
+import { mustBePossible, plan as planOf, printPlan } from '../plan/plan.ts'
 import { applyManifest, readDeployed } from '../runtime/apply.ts'
 import { flinkText } from '../runtime/flink-text.ts'
 import { compileProject, lakeOf, mustBeSound } from '../runtime/start-project.ts'
@@ -67,10 +67,7 @@ export async function apply(_: string[], options: CommandOptions & { readonly ye
   writeEnv(compiled.directory, compiled.manifest)
   const steps = planOf(await readDeployed(dataOf(options)), compiled.manifest)
   output.line(printPlan(steps))
-  if (steps.refused.length > 0)
-    throw new MillraceError('MR_PLAN_STATE', `${steps.refused.length} changes cannot be made in place`, {
-      fix: 'see the plan for what to do instead',
-    })
+  mustBePossible(steps)
   if (steps.steps.length === 0) {
     output.data({ applied: 0 })
     return 0

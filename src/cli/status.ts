@@ -25,7 +25,7 @@ export async function status(_: string[], options: CommandOptions): Promise<numb
           `${relation.kind} ${relation.how}`,
           freshness.state,
           age,
-          relation.rows,
+          relation.changes ? `${relation.rows ?? '?'} + ${relation.changes} changes` : relation.rows,
           checks ? `${checks.passed}/${checks.total}` : '',
         ]
       }),

@@ -1,6 +1,7 @@
 // Relations as readers see them, over a real lake: rows once and only once through appends and flushes, the latest of a key,
 // pins that do not move, and time travel.
 import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
 import { test } from 'node:test'
 import { systemClock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
@@ -159,6 +160,38 @@ test('the version changes with every row that a reader would see', () =>
     changed('another provisional row')
     await flush(bench, 'people')
     changed('a flush')
+  }))
+
+test('the count is what a reader finds; where files cannot be read it is what is committed, and the changes', () =>
+  withRelations(async (bench) => {
+    const { relations } = bench
+    await add(bench, 'events')
+    await add(bench, 'people', ['n'])
+    assert.deepEqual([await relations.countOf('events'), await relations.countOf('people')], [null, null])
+    for (const name of ['events', 'people']) {
+      const writable = relations.writable(name)
+      await writable.append(
+        rowsOf([
+          [1, 'a'],
+          [2, 'a'],
+        ]),
+      )
+      await flush(bench, name)
+      await writable.append(rowsOf([[1, 'b']]))
+      await writable.append(rowsOf([[1, 'c']]))
+      await writable.replaceProvisional(
+        rowsOf([
+          [2, 'open'],
+          [3, 'open'],
+        ]),
+      )
+    }
+    assert.deepEqual([await relations.countOf('events'), (await ask(bench, 'events')).length], [{ rows: 6, changes: 0 }, 6])
+    assert.deepEqual([await relations.countOf('people'), (await ask(bench, 'people')).length], [{ rows: 3, changes: 0 }, 3])
+    for (const { path } of await bench.lake.files(relations.tableOf('people')!)) rmSync(path)
+    assert.deepEqual(await relations.countOf('people'), { rows: 3, changes: 0 }, 'it is remembered')
+    await relations.writable('people').append(rowsOf([[4, 'd']]))
+    assert.deepEqual(await relations.countOf('people'), { rows: 2, changes: 5 })
   }))
 
 test('provisional rows are shown, replaced, and never committed', () =>

@@ -7,6 +7,7 @@ import { schemaOf, snapshotChoice } from '../lake/list-files.ts'
 import { numberOfMetadata } from '../lake/location.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import { schemaToShape } from '../lake/schema-mapping.ts'
+import { rowsLeft } from '../lake/snapshot-summary.ts'
 import type { LakeSnapshot, LakeTable, PruneTerm, TableChange } from '../lake/types.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Shape } from '../schema/type.ts'
@@ -67,6 +68,17 @@ export interface Pin {
   release(): void
 }
 
+/** How many rows there are. */
+export interface RowCount {
+  /** As a reader sees them now, but for `changes`; null where another writer did not count what it committed. */
+  readonly rows: number | null
+  /** Rows by key in the tail that `rows` does not have: each replaces, adds or takes away one. 0 where `rows` is all. */
+  readonly changes: number
+}
+
+/** Up to so many committed rows a keyed relation with a tail is counted; above, what is committed and its changes are told. */
+const COUNTED_MAX = 100_000
+
 export interface PinOptions {
   readonly at?: Moment
   /** Leaves the tail out. */
@@ -89,6 +101,7 @@ class ManagedRelation implements WritableRelation {
   #visible: Visible = { table: null, tails: [], provisional: null }
   /** What comes in replaces what is shown, at the next commit. */
   #isHidden = false
+  #counted: { readonly version: string; readonly rows: Promise<number> } | null = null
 
   constructor(spec: RelationSpec, engine: Engine, lake: Lake) {
     this.spec = spec
@@ -111,6 +124,22 @@ class ManagedRelation implements WritableRelation {
   /** Rows in the tail that readers see now. */
   get tailRows(): number {
     return this.#visible.tails.reduce((sum, generation) => sum + generation.rows, 0)
+  }
+
+  /** Rows by the snapshot's and the tail's own figures: rows of a key in the tail are changes. */
+  get figures(): RowCount {
+    const { table, provisional } = this.#visible
+    const committed = table?.current ? rowsLeft(table.current.summary) : 0
+    const uncommitted = this.tailRows + (provisional?.rows ?? 0)
+    if (this.spec.key.length > 0) return { rows: committed, changes: uncommitted }
+    return { rows: committed === null ? null : committed + uncommitted, changes: 0 }
+  }
+
+  /** What `count` gave last, while readers see the same. */
+  counted(count: () => Promise<number>): Promise<number> {
+    const { version } = this
+    if (this.#counted?.version !== version) this.#counted = { version, rows: count() }
+    return this.#counted.rows
   }
 
   get version(): string {
@@ -209,13 +238,11 @@ class ManagedRelation implements WritableRelation {
 /** Keys may have gone that were not there. */
 const hasEffect = ({ add, remove, delete: deleted }: TableChange): boolean => add.length > 0 || remove.length > 0 || deleted !== undefined
 
-/** Commits may be heard of out of order. */
+/** Commits may be heard of out of order. Metadata files count up, also when a table goes back to an earlier snapshot. */
 function newer(known: LakeTable | null, heard: LakeTable | undefined): LakeTable | null {
   if (!heard || !known || known.uuid !== heard.uuid) return heard ?? known
   return numberOfMetadata(heard.metadataLocation) >= numberOfMetadata(known.metadataLocation) ? heard : known
 }
-
-/** Metadata files count up, also when a table goes back to an earlier snapshot. */
 
 export class RelationStore {
   readonly #engine: Engine
@@ -258,6 +285,30 @@ export class RelationStore {
 
   tailRowsOf(name: string): number {
     return this.#must(name).tailRows
+  }
+
+  /** Null before the first row. Reads data only of keyed relations that are small; where that fails, it tells the changes as for others. */
+  async countOf(name: string): Promise<RowCount | null> {
+    const relation = this.#must(name)
+    const { figures } = relation
+    if (figures.rows === 0 && figures.changes === 0 && !relation.visible.table?.current) return null
+    if (figures.changes === 0 || figures.rows === null || figures.rows > COUNTED_MAX) return figures
+    try {
+      return { rows: await relation.counted(() => this.#countRows(name)), changes: 0 }
+    } catch {
+      return figures
+    }
+  }
+
+  async #countRows(name: string): Promise<number> {
+    const pin = await this.pin(name)
+    const session = await this.#engine.session()
+    try {
+      return Number((await session.rows(`SELECT count(*) FROM (${pin.scanSql})`)).rows[0]![0])
+    } finally {
+      session.close()
+      pin.release()
+    }
   }
 
   committed(table: LakeTable): void {

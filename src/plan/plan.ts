@@ -1,6 +1,7 @@
 // From changes to ordered steps: what `apply` will do, one line each, with the reason. Pure and printable; nothing is
 // executed here. Access is narrowed before data moves, and things are removed after everything that may read them.
 import { formatAge } from '../core/duration.ts'
+import { MillraceError } from '../core/errors.ts'
 import type { Manifest, ModelManifest, Relation, SinkManifest, TopicManifest } from '../define/manifest.ts'
 import { type Change, type ChangeClass, diff } from './diff.ts'
 
@@ -41,7 +42,7 @@ export interface Plan {
   readonly changes: readonly Change[]
   /** In the order in which they are executed; empty when there is nothing to do. */
   readonly steps: readonly Step[]
-  /** Changes that cannot be made in place: `apply` refuses while there are any. */
+  /** Changes that cannot be made in place: nothing is applied or started while there are any. */
   readonly refused: readonly Change[]
 }
 
@@ -59,6 +60,17 @@ export function plan(before: Manifest | null, after: Manifest): Plan {
     ...gone.map((change) => stepOf(isRelation(change) ? 'drop' : 'stop', change)),
   ]
   return { changes, steps, refused }
+}
+
+/** @throws MR_PLAN_STATE naming every change that cannot be made in place, when there are any. */
+export function mustBePossible({ refused }: Pick<Plan, 'refused'>): void {
+  if (refused.length === 0) return
+  const lines = refused.map(({ kind, name, at, reasons }) => `${at ? `${at}  ` : ''}${kind} ${name}: ${reasons.join('; ')}`)
+  throw new MillraceError(
+    'MR_PLAN_STATE',
+    `${refused.length === 1 ? 'a change' : `${refused.length} changes`} cannot be made to what is deployed\n  ${lines.join('\n  ')}`,
+    { fix: 'do what each says, or define it as it was; `millrace plan` shows every change' },
+  )
 }
 
 const isAccess = (change: Change): boolean => ['role', 'grant', 'policy', 'masks'].includes(change.kind)

@@ -7,6 +7,7 @@ import { systemRandom, uuidV7 } from '../core/random.ts'
 import type { LakeSettings } from '../define/lake.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { openLake } from '../lake/open-lake.ts'
+import { mustBePossible, plan } from '../plan/plan.ts'
 import { openStore, type Store } from '../store/open-store.ts'
 import { takeDataDirectory } from './data-directory.ts'
 import { deployTables } from './deploy.ts'
@@ -50,17 +51,21 @@ export async function recordDeployed(store: Store, manifest: Manifest, code: str
   })
 }
 
+/** @throws MR_PLAN_STATE when what is deployed does not allow the manifest: see `plan`. */
+export const mustFit = async (store: Store, manifest: Manifest): Promise<void> => mustBePossible(plan(await lastDeployed(store), manifest))
+
 export interface Applied {
   readonly manifest: Manifest
   readonly code: string
   readonly lake?: LakeSettings
 }
 
-/** Makes and changes tables, then records the manifest. @throws MR_DATA_LOCKED while a server runs on the directory. */
+/** Makes and changes tables, then records the manifest. @throws MR_DATA_LOCKED while a server runs on the directory, MR_PLAN_STATE. */
 export async function applyManifest(data: string, { manifest, code, lake: chosen }: Applied): Promise<void> {
   const directory = takeDataDirectory(data)
   const store = openStore(directory.control)
   try {
+    await mustFit(store, manifest)
     const { cacheBytes } = readSettings(process.env)
     const warehouse = await openWarehouse(
       { clock: systemClock, random: systemRandom, environment: process.env, data: directory, cacheBytes },

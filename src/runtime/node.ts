@@ -169,6 +169,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       alerts.ran(direction === 'in' ? name : sinkAsset(name), 'succeeded', null)
       changed('relation', relation)
     },
+    onPassed: () => changed('lineage'),
   })
   const flush = async (): Promise<void> => {
     // Streams that processors emit into have rows only after their inputs were read: as often as there are steps.

@@ -20,7 +20,7 @@ import { isRemote } from '../objects/object-store.ts'
 import { type KeyRing, openKeyRing } from '../objects/seal/key-ring.ts'
 import type { Catalog } from '../store/catalog.ts'
 import { openStore, type Store } from '../store/open-store.ts'
-import { recordDeployed } from './apply.ts'
+import { mustFit, recordDeployed } from './apply.ts'
 import type { Closer } from './closers.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { deployTables, openRelations } from './deploy.ts'
@@ -132,7 +132,7 @@ export interface NodeStorage extends Storage {
   readonly relations: RelationStore
 }
 
-/** @throws MR_DATA_MOVED */
+/** @throws MR_DATA_MOVED, MR_PLAN_STATE for a change that what is deployed does not allow. */
 export async function openNodeStorage(
   options: NodeOptions,
   directory: DataDirectory,
@@ -154,6 +154,7 @@ export async function openNodeStorage(
   }
   const storage = await openStorage(how, directory, closers)
   // Before anything is made.
+  await mustFit(storage.store, manifest)
   for (const name of encrypted) await storage.keys.forWriting(name)
   recordPlace(directory)
   const { store, log, engine, catalog, lake } = storage

@@ -8,6 +8,7 @@ import type { Project } from '../define/project.ts'
 import { compile } from '../plan/compile.ts'
 import type { Finding } from '../plan/finding.ts'
 import { openBinder } from '../plan/open-binder.ts'
+import { mustBePossible, plan } from '../plan/plan.ts'
 import { loadProject } from './load.ts'
 import { type RunningNode, startNode } from './node.ts'
 import { fingerprintOf } from './project-code.ts'
@@ -78,7 +79,7 @@ export interface RunningProject {
   /** Warnings. */
   readonly findings: readonly Finding[]
   readonly files: readonly string[]
-  /** Whether the project as it is on disk now would start. */
+  /** Whether the project as it is on disk now would start in place of this. @throws MR_LOAD_*, MR_PLAN_STATE. */
   check(): Promise<void>
 }
 
@@ -122,6 +123,10 @@ export async function startProject(options: StartProject): Promise<RunningProjec
     manifest: compiled.manifest,
     findings: compiled.findings,
     files: compiled.files,
-    check: async () => mustBeSound(await compileProject(options.directory)),
+    check: async () => {
+      const next = await compileProject(options.directory)
+      mustBeSound(next)
+      mustBePossible(plan(compiled.manifest, next.manifest))
+    },
   }
 }

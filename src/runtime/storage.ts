@@ -30,6 +30,8 @@ export interface StoppedStorage {
   readonly isExternal: boolean
   /** Where the directory was when it was last used. */
   readonly place: string
+  /** Absolute path of a directory for what is needed for a while. */
+  readonly temp: string
   /** Its tables name files where it is now. */
   recordPlace(): void
 }
@@ -55,6 +57,7 @@ export async function withStorage<T>(
       lake,
       engine,
       place: lastPlace(directory),
+      temp: directory.temp,
       recordPlace: () => recordPlace(directory),
       warehouse,
       isExternal: chosen?.kind === 'rest',

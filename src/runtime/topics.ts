@@ -37,6 +37,8 @@ export interface TopicsParts {
   /** A flow failed; it is tried again after so many milliseconds. */
   readonly onFailed: (flow: Flow, error: MillraceError, againMs: number) => void
   readonly onRecovered: (flow: Flow) => void
+  /** A flow has passed something on. */
+  readonly onPassed: () => void
 }
 
 export interface Topics {
@@ -92,8 +94,9 @@ function copyOf(parts: TopicsParts, relation: Relation, source: KafkaSourceManif
         decoder: await decoderOf(parts.options, format, shape),
       }),
       onEvent: (event) => {
-        if (event.kind === 'copied') parts.metrics.collected(name, event.rows, event.rejected, event.bytes, event.tookMs)
-        else tell(parts, flow, event)
+        if (event.kind !== 'copied') return tell(parts, flow, event)
+        parts.metrics.collected(name, event.rows, event.rejected, event.bytes, event.tookMs)
+        parts.onPassed()
       },
     },
     {
@@ -125,8 +128,9 @@ function feedOf(parts: TopicsParts, sink: SinkManifest): { readonly feed: SinkFe
       encode: () => encoderOf(variables, sink),
       flush: () => parts.flush(from),
       onEvent: (event) => {
-        if (event.kind === 'written') parts.metrics.written(name, event.messages)
-        else tell(parts, flow, event)
+        if (event.kind !== 'written') return tell(parts, flow, event)
+        parts.metrics.written(name, event.messages)
+        parts.onPassed()
       },
     },
     { sink, stored: storedShape(relation), unique: uniqueOf(relation), name: `millrace.${manifest.project}.${name}` },

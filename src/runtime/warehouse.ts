@@ -2,38 +2,20 @@
 // is kept in `<data>/warehouse.json`, without secrets, for commands that work on the directory without the project.
 import { existsSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Clock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
-import { type Random, uuidV7 } from '../core/random.ts'
-import type { LakeSettings, PlaceSettings, S3VendHow } from '../define/lake.ts'
-import type { Manifest, Text } from '../define/manifest.ts'
+import { uuidV7 } from '../core/random.ts'
+import type { LakeSettings, PlaceSettings } from '../define/lake.ts'
+import type { Manifest } from '../define/manifest.ts'
 import type { RemoteFiles } from '../lake/open-lake.ts'
-import { awsCredentials } from '../objects/amazon/credentials.ts'
-import { openRemoteSigner } from '../objects/amazon/remote-sign.ts'
-import { openS3, type S3Options } from '../objects/amazon/s3-store.ts'
-import { openS3Vendor } from '../objects/amazon/s3-vendor.ts'
-import { type AzureOptions, openAzure } from '../objects/azure/azure-store.ts'
-import { openAzureVendor } from '../objects/azure/azure-vendor.ts'
-import { azureAuthorization } from '../objects/azure/credentials.ts'
-import { type CredentialVendor, keptVendor, provenVendor } from '../objects/credential-vendor.ts'
 import { diskStore } from '../objects/disk-store.ts'
 import { FileCache } from '../objects/file-cache.ts'
-import { googleAuthorization } from '../objects/google/credentials.ts'
-import { openGoogle } from '../objects/google/google-store.ts'
-import { openWebHdfs } from '../objects/hdfs/webhdfs-store.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
-import type { RequestSigner } from '../objects/request-signer.ts'
-import { routeStores, type Served } from '../objects/route.ts'
+import { routeStores } from '../objects/route.ts'
 import type { DataDirectory } from './data-directory.ts'
-import { resolveText } from './settings.ts'
+import { type ClientAccess, type LakePlace, openPlace, ownerOf, type PlaceParts } from './lake-place.ts'
 
-type Environment = Readonly<Record<string, string | undefined>>
-
-export interface WarehouseParts {
-  readonly clock: Clock
-  readonly random: Random
-  readonly environment: Environment
+export interface WarehouseParts extends PlaceParts {
   readonly data: DataDirectory
   readonly cacheBytes: number
 }
@@ -43,20 +25,19 @@ export interface Warehouse {
   readonly id: string
   /** Where new tables are made. */
   readonly directory: string
-  /** Where tables may lie as well: those of before the project chose this warehouse. */
+  /** Where tables may lie as well, and what nobody needs is removed: archives, and of `before` what is this directory's still. */
   readonly formerly: readonly string[]
   readonly checkpoints: string
+  /** Where tables and checkpoints were made before the project chose this place. */
+  readonly before: readonly Before[]
   readonly store: ObjectStore
   readonly remote?: RemoteFiles
   readonly clients: ClientAccess
 }
 
-/** How clients of the Iceberg catalog reach files of the store without credentials of their own. */
-export interface ClientAccess {
-  /** Signs their requests, where the store allows it. */
-  readonly signer?: RequestSigner
-  /** Gives them credentials, where the project says so. */
-  readonly vendor?: CredentialVendor
+export interface Before {
+  readonly directory: string
+  readonly checkpoints: string
 }
 
 const FILE = 'warehouse.json'
@@ -78,42 +59,107 @@ export async function openWarehouse(
   lake: LakeSettings | undefined,
   archives: readonly string[] = lastArchives(parts.data),
 ): Promise<Warehouse> {
-  const { data } = parts
-  const local = diskStore(nodeDisk)
-  const id = readChosen(data)?.id ?? uuidV7(parts.clock.nowMs(), parts.random)
+  const { data, clock, random, cacheBytes } = parts
+  const last = readChosen(data)
+  const id = last?.id ?? uuidV7(clock.nowMs(), random)
+  // Before a place is said to be its own.
+  if (!last) writeChosen(data, { id, lake: null })
   // A place that was used before has tables still.
   const places = [...new Set([...lastArchives(data), ...archives])]
-  const at = readChosen(data)?.at
-  writeChosen(data, { id, lake: lake ?? null, archives: places, ...(at === undefined ? {} : { at }) })
-  const archived = places.map(archivesIn)
-  const chosen = lake?.kind === 'rest' ? lake.files : lake
-  if (!chosen) {
-    const store = routeStores(local, [])
-    for (const place of places) await own(store, place, id)
-    return { id, directory: data.lake, formerly: archived, checkpoints: data.checkpoints, store: local, clients: {} }
+  const chosen = placeOf(lake)
+  const current = chosen ? openPlace(parts, chosen) : null
+  const former = formerOf(parts, last, current?.root)
+  const opened = [...(current ? [current] : []), ...former.flatMap((one) => openFormer(parts, one) ?? [])]
+  // What lies in a place is reached as that place is; a bucket may hold several.
+  const served = [...opened.map(({ root, store }) => ({ prefix: `${root}/`, store })), ...opened]
+  const routed = routeStores(diskStore(nodeDisk), served)
+  for (const place of [...(current ? [current.root] : []), ...places]) await own(routed, place, id)
+  const at = current ? inside(current.root) : { directory: data.lake, checkpoints: data.checkpoints }
+  if (current) await isEmpty(routed, at.directory)
+  const { kept, looked } = await lookAt(routed, former, id, places)
+  writeChosen(data, {
+    ...(last?.at === undefined ? {} : { at: last.at }),
+    id,
+    lake: lake ?? null,
+    ...(current ? { root: current.root } : {}),
+    ...(kept.length > 0 ? { former: kept } : {}),
+    archives: places,
+  })
+  const local = current ? [{ directory: data.lake, checkpoints: data.checkpoints }] : []
+  const shared = {
+    id,
+    ...at,
+    formerly: [...local.map(({ directory }) => directory), ...places.map(archivesIn), ...looked.map((root) => inside(root).directory)],
+    before: [...local, ...kept.map(({ root }) => inside(root))],
+    clients: current?.clients ?? {},
   }
-  const { served, root, clients } = openServed(parts, chosen)
-  const routed = routeStores(local, [served])
-  for (const place of [root, ...places]) await own(routed, place, id)
-  const directory = `${root}/lake`
-  for await (const _ of routed.list(directory)) break
-  const { clock, random, cacheBytes } = parts
+  if (opened.length === 0) return { ...shared, store: routed }
   const cache = await FileCache.open({ disk: nodeDisk, clock, random, store: routed, directory: data.cache, sizeMaxBytes: cacheBytes })
   const remove = async (path: string): Promise<void> => {
     await routed.remove(path)
     await cache.forget(path)
   }
   const store = { ...routed, remove }
-  const remote = { store, cache, stagingDirectory: data.staging }
-  return {
-    id,
-    directory,
-    formerly: [data.lake, ...archived],
-    checkpoints: `${root}/checkpoints`,
-    store,
-    remote,
-    clients,
+  return { ...shared, store, remote: { store, cache, stagingDirectory: data.staging } }
+}
+
+const placeOf = (lake: LakeSettings | null | undefined): PlaceSettings | undefined =>
+  lake?.kind === 'rest' ? lake.files : (lake ?? undefined)
+
+const inside = (root: string): Before => ({ directory: `${root}/lake`, checkpoints: `${root}/checkpoints` })
+
+async function isEmpty(store: ObjectStore, directory: string): Promise<boolean> {
+  for await (const _ of store.list(directory)) return false
+  return true
+}
+
+/** Places other than `root` that were chosen before, each once. */
+function formerOf(parts: PlaceParts, last: Chosen | undefined, root: string | undefined): Former[] {
+  const before = placeOf(last?.lake)
+  const rootOf = (lake: PlaceSettings): string | undefined => last?.root ?? openFormer(parts, { lake })?.root
+  const found = [...(last?.former ?? []), ...(before ? [{ root: rootOf(before) ?? '', lake: before }] : [])]
+  const byRoot = new Map(found.map((one) => [one.root, one]))
+  return [...byRoot.values()].filter((one) => one.root !== '' && one.root !== root)
+}
+
+/** Null when the environment no longer says what its settings refer to, or says something else. */
+function openFormer(parts: PlaceParts, { root, lake }: { readonly root?: string; readonly lake: PlaceSettings }): LakePlace | null {
+  try {
+    const place = openPlace(parts, lake)
+    return root === undefined || place.root === root ? place : null
+  } catch (error) {
+    if (asMillraceError(error).code === 'MR_ENVIRONMENT') return null
+    throw error
   }
+}
+
+/**
+ * Former places that may have something (`kept`), and of these those that say that they belong to this directory (`looked`): what
+ * another has there now, or what does not answer, is not looked after. One with nothing in it is left and forgotten.
+ */
+async function lookAt(
+  store: ObjectStore,
+  former: readonly Former[],
+  id: string,
+  archives: readonly string[],
+): Promise<{ readonly kept: readonly Former[]; readonly looked: readonly string[] }> {
+  const [kept, looked]: [Former[], string[]] = [[], []]
+  for (const one of former) {
+    const { directory, checkpoints } = inside(one.root)
+    try {
+      const isOurs = (await store.stat(ownerOf(one.root))) !== undefined && (await store.read(ownerOf(one.root))).toString() === id
+      const isLeft = (await isEmpty(store, directory)) && (await isEmpty(store, checkpoints))
+      if (isLeft && archives.length === 0) {
+        if (isOurs) await store.remove(ownerOf(one.root))
+        continue
+      }
+      if (isOurs) looked.push(one.root)
+    } catch {
+      // It does not answer: a table that lies there says so when it is read.
+    }
+    kept.push(one)
+  }
+  return { kept, looked }
 }
 
 /** What was chosen when the directory was last used with its project. */
@@ -151,9 +197,18 @@ interface Chosen {
   /** Of the data directory. */
   readonly id: string
   readonly lake: LakeSettings | null
+  /** URI of the place of `lake`, as it was then. */
+  readonly root?: string
+  /** Those of before it. */
+  readonly former?: readonly Former[]
   readonly archives?: readonly string[]
   /** Where the directory was when it was last used: its tables name their files by that. */
   readonly at?: string
+}
+
+interface Former {
+  readonly root: string
+  readonly lake: PlaceSettings
 }
 
 function readChosen(data: DataDirectory): Chosen | undefined {
@@ -176,8 +231,6 @@ function writeChosen(data: DataDirectory, chosen: Chosen): void {
   renameSync(`${path}.new`, path)
 }
 
-const ownerOf = (root: string): string => `${root}/owner`
-
 /**
  * Says in the store whose it is: of two data directories in one place each would take the other's files for orphans.
  * @throws MR_OBJECT_STORE when it is another's.
@@ -195,90 +248,4 @@ async function own(store: ObjectStore, root: string, id: string): Promise<void> 
       fix: `choose another prefix; or, when that directory is gone and this one is its restored copy, remove ${path}`,
     })
   }
-}
-
-interface Opened {
-  readonly served: Served
-  /** URI of the place, without a slash at its end. */
-  readonly root: string
-  readonly clients: ClientAccess
-}
-
-function openServed(parts: WarehouseParts, lake: PlaceSettings): Opened {
-  const { environment } = parts
-  const text = (value: Text | undefined): string | undefined => (value === undefined ? undefined : resolveText(environment, value))
-  const at = (prefix: string, path: Text | undefined, store: ObjectStore, clients: ClientAccess = {}): Opened => {
-    const inside = (text(path) ?? '').replaceAll(/^\/+|\/+$/g, '')
-    mustBePlain(inside)
-    const root = `${prefix}${inside}`.replace(/\/$/, '')
-    const { signer, vendor } = clients
-    // What says whose the place is lies beside all tables.
-    const kept = vendor && keptVendor(parts.clock, provenVendor(vendor, ownerOf(root)))
-    return { served: { prefix, store }, root, clients: { ...(signer ? { signer } : {}), ...(kept ? { vendor: kept } : {}) } }
-  }
-  switch (lake.kind) {
-    case 's3': {
-      const bucket = text(lake.bucket)!
-      const region = text(lake.region) ?? environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'] ?? 'us-east-1'
-      const endpoint = text(lake.endpoint) ?? environment['AWS_ENDPOINT_URL_S3'] ?? environment['AWS_ENDPOINT_URL']
-      const [id, secret, token] = [text(lake.accessKeyId), text(lake.secretAccessKey), text(lake.sessionToken)]
-      const given = id && secret ? { accessKeyId: id, secretAccessKey: secret, ...(token ? { sessionToken: token } : {}) } : undefined
-      const options: S3Options = {
-        bucket,
-        region,
-        ...(endpoint ? { endpoint } : {}),
-        pathStyle: lake.pathStyle ?? endpoint !== undefined,
-        credentials: awsCredentials({ ...parts, disk: nodeDisk, region }, given),
-        credentialsFrom: given ? 'the environment of the project' : 'the usual places (AWS_ACCESS_KEY_ID, a profile, a role)',
-      }
-      return at(`s3://${bucket}/`, lake.prefix, openS3(parts, options), {
-        signer: openRemoteSigner(parts.clock, options),
-        ...(lake.vend ? { vendor: s3Vendor(parts, options, lake.vend) } : {}),
-      })
-    }
-    case 'azure': {
-      const [account, container] = [text(lake.account)!, text(lake.container)!]
-      const prefix = `abfss://${container}@${account}.dfs.core.windows.net/`
-      const endpoint = text(lake.endpoint) ?? `https://${account}.blob.core.windows.net`
-      const authorization = azureAuthorization({ ...parts, disk: nodeDisk }, { key: text(lake.key), sas: text(lake.sas) })
-      const options: AzureOptions = { account, container, endpoint, prefix, authorization }
-      const clients = lake.vend ? { vendor: openAzureVendor(parts, options) } : {}
-      return at(prefix, lake.prefix, openAzure(parts, options), clients)
-    }
-    case 'google': {
-      const bucket = text(lake.bucket)!
-      const emulator = environment['STORAGE_EMULATOR_HOST']
-      const endpoint = text(lake.endpoint) ?? (emulator ? emulator.replace(/^(?!https?:)/, 'http://') : 'https://storage.googleapis.com')
-      const authorization = emulator ? null : googleAuthorization({ ...parts, disk: nodeDisk }, text(lake.credentialsFile))
-      return at(`gs://${bucket}/`, lake.prefix, openGoogle(parts, { bucket, endpoint, authorization }))
-    }
-    case 'hdfs': {
-      const urls = text(lake.url)!.split(',')
-      // Names the cluster in metadata; other engines resolve it by their own configuration.
-      const prefix = `hdfs://${new URL(urls[0]!).hostname}`
-      const [user, token] = [text(lake.user) ?? environment['HADOOP_USER_NAME'], text(lake.token)]
-      const store = openWebHdfs(parts, { urls, prefix, ...(user ? { user } : {}), ...(token ? { token } : {}) })
-      return at(`${prefix}/`, lake.path, store)
-    }
-  }
-}
-
-function s3Vendor(parts: WarehouseParts, store: S3Options, how: S3VendHow): CredentialVendor {
-  const text = (value: Text | undefined): string | undefined => (value === undefined ? undefined : resolveText(parts.environment, value))
-  const [externalId, kmsKey] = [text(how.externalId), text(how.kmsKey)]
-  return openS3Vendor(parts, store, {
-    role: text(how.role)!,
-    endpoint:
-      text(how.endpoint) ?? parts.environment['AWS_ENDPOINT_URL_STS'] ?? store.endpoint ?? `https://sts.${store.region}.amazonaws.com`,
-    ...(externalId ? { externalId } : {}),
-    ...(kmsKey ? { kmsKey } : {}),
-  })
-}
-
-// Other engines take what stands in metadata as it stands; where one of them would decode it, it would find another object.
-function mustBePlain(prefix: string): void {
-  if (/^[\w./=-]*$/.test(prefix) && !prefix.split('/').includes('..')) return
-  throw new MillraceError('MR_ENVIRONMENT', `"${prefix}" cannot be the prefix of a lake`, {
-    fix: 'use letters, digits, dots, dashes, underscores and slashes',
-  })
 }

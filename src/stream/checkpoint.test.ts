@@ -130,6 +130,23 @@ test('what is written is in proportion to what has changed', async () => {
   assert.ok(little - nothing < 30_000, `${little} bytes for one block and 3,000 bytes`)
 })
 
+for (const sealed of [null, sealedState()])
+  test(`a checkpoint at another place than the one before has all of it, and goes on from there${sealed ? ', encrypted' : ''}`, async () => {
+    const { store, clock } = world()
+    const at = (directory: string): CheckpointStore => openCheckpoints(store, clock, seededRandom(2), directory, sealed)
+    const [leaf, base, added] = [bytesOf(100_000, 1), bytesOf(5_000, 2), bytesOf(100, 3)]
+    const first = await at('/old').write(PIPELINE, { leaf, chain: { $chain: 's', base: [base], added: [] } }, null)
+    await clock.advance(5)
+    const second = await at('/new').write(PIPELINE, { leaf, chain: { $chain: 's', base: null, added: [added] } }, first)
+    for (const path of [...store.files.keys()]) if (path.startsWith('/old/')) store.files.delete(path)
+    await clock.advance(5)
+    const third = await at('/new').write(PIPELINE, { leaf, chain: { $chain: 's', base: null, added: [] } }, second)
+    for (const location of [second, third]) {
+      const { leaf: read, chain } = (await at('/new').read(location)) as { leaf: Buffer; chain: ChainContent }
+      assert.deepEqual([read, Buffer.concat(chain.parts)], [Buffer.from(leaf), Buffer.concat([base, added])])
+    }
+  })
+
 interface Step {
   readonly set: readonly (readonly [leaf: number, at: number])[]
   readonly grow: number

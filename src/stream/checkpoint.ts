@@ -14,7 +14,10 @@ import { damaged, openPiece, sealPiece } from '../objects/seal/sealed.ts'
 import { joinTree, splitTree } from './state-tree.ts'
 
 export interface CheckpointStore {
-  /** Writes a new file; answers its location. `state` is a tree of `state-tree.ts`, whose chains continue those of `before`. */
+  /**
+   * Writes a new file; answers its location. `state` is a tree of `state-tree.ts`, whose chains continue those of `before`, which may lie
+   * at another place: then the file has all of it, and needs nothing from there.
+   */
   write(pipeline: string, state: unknown, before: string | null): Promise<string>
   read(location: string): Promise<unknown>
   /**
@@ -187,7 +190,7 @@ export function openCheckpoints(
         }
         chained[name] = pieces
       }
-      await move(own, draft, blocks, chained)
+      await move({ from: previous === null ? own : folderOf(previous), own }, draft, blocks, chained)
       const head: Head = { version: 2, state: json, bytes: leaves, chains: chained, blocks }
       const packed = draft.sealed(zstdCompressSync(Buffer.from(JSON.stringify(head))))
       const foot = Buffer.alloc(8)
@@ -234,20 +237,27 @@ export function openCheckpoints(
     },
   }
 
-  /** Pieces of files of which little is left are written again, so that what is stored stays in proportion to the state. */
-  async function move(own: string, draft: Draft, blocks: Record<string, Piece>, chains: Record<string, Piece[]>): Promise<void> {
+  /**
+   * Pieces of files of which little is left are written again, so that what is stored stays in proportion to the state; and all that
+   * lie in another folder than the new file, since a piece is named by its file alone.
+   */
+  async function move(
+    { from, own }: { readonly from: string; readonly own: string },
+    draft: Draft,
+    blocks: Record<string, Piece>,
+    chains: Record<string, Piece[]>,
+  ): Promise<void> {
     const live = new Map<string, number>()
     const pieces = [...Object.values(blocks), ...Object.values(chains).flat()]
     for (const [file, , length] of pieces) live.set(file, (live.get(file) ?? 0) + length)
     live.delete(draft.file)
     const little = new Set<string>()
     for (const [file, length] of live) {
-      const { sizeBytes } = (await store.stat(`${own}/${file}`)) ?? { sizeBytes: 0 }
-      if (length < sizeBytes * LIVE_MIN) little.add(file)
+      if (from !== own || length < ((await store.stat(`${own}/${file}`))?.sizeBytes ?? 0) * LIVE_MIN) little.add(file)
     }
     if (little.size === 0) return
     const found = await content(
-      own,
+      from,
       pieces.filter(([file]) => little.has(file)),
     )
     const moved = (piece: Piece): Piece => {

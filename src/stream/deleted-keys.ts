@@ -3,30 +3,35 @@
 import { SYSTEM_FIELDS } from '../define/system-columns.ts'
 import type { LogBatch } from '../log/log.ts'
 import { type Column, type ColumnBatch, laneOf, nullColumn, selectRows } from '../schema/batch.ts'
-import { compileScanner } from '../schema/scan/scanner.ts'
+import { compileScanner, type Scanner } from '../schema/scan/scanner.ts'
 import type { Field, Shape } from '../schema/type.ts'
 
-export interface DeletedFrom {
-  /** Offsets that are wanted. */
-  readonly from: number
-  readonly until: number
-  /** Of the table, without the system's columns. */
-  readonly shape: Shape
-  readonly key: readonly string[]
-}
+/** Keys of a table, with its shape less the system's columns. */
+export class DeletedKeys {
+  readonly #shape: Shape
+  readonly #fields: readonly Field[]
+  /** Compiled at the first batch: most relations have none. */
+  #scanner: Scanner | null = null
 
-/** Scanned as the door did, which took only sound keys. */
-export function deletedKeys(batch: LogBatch, { from, until, shape, key }: DeletedFrom): ColumnBatch {
-  const fields = shape.fields.filter(({ name }) => key.includes(name))
-  const { batch: keys } = compileScanner({ fields }, { unknown: 'ignore' }).scan(batch.payload)
-  const lines = Array.from({ length: keys.rows }, (_, row) => row)
-  const wanted = Int32Array.from(lines.filter((row) => batch.baseOffset + row >= from && batch.baseOffset + row < until))
-  const { rows, columns } = selectRows(keys, wanted)
-  const columnOf = (field: Field): Column => columns[fields.indexOf(field)] ?? nullColumn(laneOf(field.type), rows)
-  const system: Column[] = [
-    { kind: 'number', values: new Float64Array(rows).fill(batch.partition), nulls: null },
-    { kind: 'integer', values: Float64Array.from(wanted, (row) => batch.baseOffset + row), big: null, nulls: null },
-    { kind: 'integer', values: new Float64Array(rows).fill(batch.appendTimeMs * 1_000), big: null, nulls: null },
-  ]
-  return { shape: { fields: [...shape.fields, ...SYSTEM_FIELDS] }, rows, columns: [...shape.fields.map(columnOf), ...system] }
+  constructor(shape: Shape, key: readonly string[]) {
+    this.#shape = shape
+    this.#fields = shape.fields.filter(({ name }) => key.includes(name))
+  }
+
+  /** Those of the offsets [from, until), scanned as the door did, which took only sound keys. */
+  read(batch: LogBatch, from: number, until: number): ColumnBatch {
+    this.#scanner ??= compileScanner({ fields: this.#fields }, { unknown: 'ignore' })
+    const { batch: keys } = this.#scanner.scan(batch.payload)
+    const lines = Array.from({ length: keys.rows }, (_, row) => row)
+    const wanted = Int32Array.from(lines.filter((row) => batch.baseOffset + row >= from && batch.baseOffset + row < until))
+    const { rows, columns } = selectRows(keys, wanted)
+    const { fields } = this.#shape
+    const columnOf = (field: Field): Column => columns[this.#fields.indexOf(field)] ?? nullColumn(laneOf(field.type), rows)
+    const system: Column[] = [
+      { kind: 'number', values: new Float64Array(rows).fill(batch.partition), nulls: null },
+      { kind: 'integer', values: Float64Array.from(wanted, (row) => batch.baseOffset + row), big: null, nulls: null },
+      { kind: 'integer', values: new Float64Array(rows).fill(batch.appendTimeMs * 1_000), big: null, nulls: null },
+    ]
+    return { shape: { fields: [...fields, ...SYSTEM_FIELDS] }, rows, columns: [...fields.map(columnOf), ...system] }
+  }
 }

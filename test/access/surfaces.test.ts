@@ -1,7 +1,6 @@
 // The same policy on every surface of a running server: an analyst of one country, by a token of that role and as an
 // administrator who acts as it, gets own rows and masked values, and no route says a hidden name, value or number of rows.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -10,6 +9,7 @@ import { after, before, test } from 'node:test'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { tableFromIPC } from 'apache-arrow'
 import { SignJWT } from 'jose'
+import { runMillrace } from '../cli/millrace.ts'
 import { root, startServer, type TestServer } from '../server/server.ts'
 
 const project = join(root, 'test', 'access', 'surfaces-project')
@@ -45,19 +45,8 @@ const order = (id: number, country: string, name: string): object => ({
   seen: '2026-05-01T12:00:00Z',
 })
 
-interface Printed {
-  readonly status: number
-  readonly out: string
-  readonly errors: string
-}
-
 /** The command line, as a user calls it. */
-const millrace = (...args: string[]): Promise<Printed> =>
-  new Promise((resolve) => {
-    execFile(process.execPath, [join(root, 'bin', 'millrace.mjs'), ...args, '--project', project, '--data', data], (error, out, errors) =>
-      resolve({ status: error === null ? 0 : Number(error.code), out, errors }),
-    )
-  })
+const millrace = (...args: string[]) => runMillrace([...args, '--project', project, '--data', data])
 
 async function makeToken(...args: string[]): Promise<{ id: string; token: string }> {
   const { status, out, errors } = await millrace('token', 'create', ...args, '--json')

@@ -1,14 +1,13 @@
 // `millrace backfill` on a running server: the live model is replaced in one commit that has its rows, and what is none is refused.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SnapshotsPage } from '../../src/serve/admin/types.ts'
 import { root, startServer } from '../server/server.ts'
+import { runMillrace } from './millrace.ts'
 
 test('a live model is computed again, a stream is not', { timeout: 60_000 }, async (t) => {
   const data = mkdtempSync(join(tmpdir(), 'millrace-backfill-'))
@@ -18,12 +17,7 @@ test('a live model is computed again, a stream is not', { timeout: 60_000 }, asy
     server.child.kill('SIGKILL')
     rmSync(data, { recursive: true, force: true })
   })
-  const backfill = async (model: string, ...args: string[]) => {
-    const child = spawn(process.execPath, [join(root, 'bin', 'millrace.mjs'), 'backfill', model, ...args, '--json', '--data', data])
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
-    const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr)])
-    return { status: await ended, out, errors }
-  }
+  const backfill = (model: string, ...args: string[]) => runMillrace(['backfill', model, ...args, '--json', '--data', data])
   const snapshots = async () => ((await (await server.get('/admin/relations/amounts/snapshots')).json()) as SnapshotsPage).snapshots
   const rows = Array.from({ length: 20 }, (_, id) => ({ id, amount: `${id}.50`, placed: '2026-01-01T00:00:00Z' }))
   const answer = await server.post('/streams/orders', rows.map((row) => `${JSON.stringify(row)}\n`).join(''), {

@@ -1,13 +1,13 @@
 // The command line as a user calls it: help with examples, JSON, exit statuses 0, 1 (findings, failures) and 2 (misuse), errors on
 // standard error with code and fix; and the life of a server: one to a directory, a clean stop, a start after `kill -9`.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { root, startServer, type TestServer } from '../server/server.ts'
+import { startServer, type TestServer } from '../server/server.ts'
+import { type Printed, runMillrace } from './millrace.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 // Beside this file: a project outside of the repository would need the package installed.
@@ -16,19 +16,7 @@ const project = join(directory, 'tiny')
 const data = mkdtempSync(join(tmpdir(), 'millrace-cli-'))
 let server: TestServer
 
-interface Printed {
-  readonly status: number
-  readonly out: string
-  readonly errors: string
-}
-
-const millrace = (...args: string[]): Promise<Printed> =>
-  new Promise((resolve) => {
-    const env = { ...process.env, MILLRACE_LOG: 'warn', NO_COLOR: '1' }
-    execFile(process.execPath, [join(root, 'bin', 'millrace.mjs'), ...args], { env }, (error, out, errors) =>
-      resolve({ status: error === null ? 0 : Number(error.code), out, errors }),
-    )
-  })
+const millrace = (...args: string[]): Promise<Printed> => runMillrace(args, { MILLRACE_LOG: 'warn' })
 
 /** A command on the project, with `--json`. */
 const inProject = (...args: string[]): Promise<Printed> => millrace(...args, '--project', project, '--data', data, '--json')

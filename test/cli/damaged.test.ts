@@ -1,13 +1,13 @@
 // Each kind of file of a table, cut, garbled or missing, as a user meets it: the question names the file, the snapshots that are
 // good and the way back; `verify` says the same; going back heals. And metadata of a version to come. The real program, black-box.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { systemClock } from '../../src/core/clock.ts'
-import { root, startServer, type TestServer } from '../server/server.ts'
+import { startServer, type TestServer } from '../server/server.ts'
+import { type Printed, runMillrace } from './millrace.ts'
 
 const place = mkdtempSync(join(tmpdir(), 'millrace-damaged-'))
 const data = join(place, 'data')
@@ -21,18 +21,8 @@ export default project('damaged', [orders])
 
 const start = (): Promise<TestServer> => startServer({ project: place, data, env: { MILLRACE_FLUSH_MS: '100' } })
 
-interface Printed {
-  readonly status: number
-  readonly out: string
-  readonly errors: string
-}
-
 const millrace = (...args: string[]): Promise<Printed> =>
-  new Promise((resolve) => {
-    const env = { ...process.env, MILLRACE_LOG: 'fatal', NO_COLOR: '1' }
-    const all = [join(root, 'bin', 'millrace.mjs'), ...args, '--data', data, '--project', place]
-    execFile(process.execPath, all, { env }, (error, out, errors) => resolve({ status: error ? Number(error.code) : 0, out, errors }))
-  })
+  runMillrace([...args, '--data', data, '--project', place], { MILLRACE_LOG: 'fatal' })
 
 interface Verified {
   readonly storage: { readonly tables: { table: string; damage: { path: string }[]; good: string[]; current: string | null }[] }

@@ -1,20 +1,17 @@
 // A data directory that was moved or copied: a start and `verify` refuse it and say what to do; relocated in place it answers as before
 // and goes on; the original of a copy is left as it was.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { root, startServer, type TestServer } from '../server/server.ts'
+import { runMillrace } from './millrace.ts'
 
 const project = join(root, 'test', 'cli', 'stopped')
 const env = { MILLRACE_LOG: 'fatal', MILLRACE_FLUSH_MS: '200' }
 
-function millrace(...args: string[]): { status: number | null; out: string; errors: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'bin', 'millrace.mjs'), ...args], { encoding: 'utf8' })
-  return { status, out: stdout, errors: stderr }
-}
+const millrace = (...args: string[]) => runMillrace(args)
 
 test('a directory that was moved, and one that was copied', { timeout: 120_000 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-moved-'))
@@ -45,25 +42,25 @@ test('a directory that was moved, and one that was copied', { timeout: 120_000 }
 
   renameSync(first, moved)
   await assert.rejects(startServer({ project, data: moved, env }), /MR_DATA_MOVED.*was moved from/s)
-  const refused = millrace('verify', '--data', moved)
+  const refused = await millrace('verify', '--data', moved)
   assert.equal(refused.status, 1)
   assert.match(refused.errors, /MR_DATA_MOVED.*\n.*millrace relocate --in-place/)
-  assert.deepEqual(JSON.parse(millrace('relocate', '--in-place', '--dry-run', '--json', '--data', moved).out).from, first)
-  assert.equal(millrace('relocate', '--in-place', '--data', moved).status, 0)
-  assert.equal(millrace('verify', '--data', moved).status, 0)
+  assert.deepEqual(JSON.parse((await millrace('relocate', '--in-place', '--dry-run', '--json', '--data', moved)).out).from, first)
+  assert.equal((await millrace('relocate', '--in-place', '--data', moved)).status, 0)
+  assert.equal((await millrace('verify', '--data', moved)).status, 0)
   assert.deepEqual(await send(moved, [4]), [[4, 10]])
 
   cpSync(moved, copy, { recursive: true })
   await assert.rejects(startServer({ project, data: copy, env }), /MR_DATA_MOVED.*was copied from/s)
-  assert.equal(millrace('relocate', '--in-place', '--data', copy).status, 0)
+  assert.equal((await millrace('relocate', '--in-place', '--data', copy)).status, 0)
   assert.deepEqual(await send(copy, [5, 6]), [[6, 21]])
-  assert.equal(millrace('verify', '--data', moved).status, 0)
+  assert.equal((await millrace('verify', '--data', moved)).status, 0)
   assert.deepEqual(await send(moved, [7]), [[5, 17]], 'the original has what was its own')
 
-  const again = millrace('relocate', '--in-place', '--data', copy)
+  const again = await millrace('relocate', '--in-place', '--data', copy)
   assert.equal(again.status, 2)
   assert.match(again.errors, /MR_USAGE.*is where it was/)
-  const wrong = millrace('relocate', '--in-place', '--from', join(directory, 'nowhere'), '--data', copy)
+  const wrong = await millrace('relocate', '--in-place', '--from', join(directory, 'nowhere'), '--data', copy)
   assert.equal(wrong.status, 2)
   assert.match(wrong.errors, /no table or view lies below/)
 })

@@ -1,6 +1,5 @@
 // A live model that cannot go on is named where people look: `status` says so and exits 1, the console's overview lists it.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +7,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Overview } from '../../src/serve/admin/types.ts'
 import { root, startServer } from '../server/server.ts'
+import { runMillrace } from './millrace.ts'
 
 test('a live model that has stopped, and one that has set a row aside', { timeout: 60_000 }, async (t) => {
   const data = mkdtempSync(join(tmpdir(), 'millrace-stopped-'))
@@ -38,7 +38,7 @@ test('a live model that has stopped, and one that has set a row aside', { timeou
   assert.match(seen.attention[0]!.detail, /^MR_SQL_RUNTIME .*many/)
   assert.equal(seen.attention[1]!.detail, '1 row was rejected.')
   assert.equal(seen.relations.find(({ name }) => name === 'settled')!.freshness.why?.kind, 'stopped')
-  const status = spawnSync(process.execPath, [join(root, 'bin', 'millrace.mjs'), 'status', '--data', data], { encoding: 'utf8' })
-  assert.equal(status.status, 1)
-  assert.match(status.stdout, /settled: MR_SQL_RUNTIME/)
+  const { status, out } = await runMillrace(['status', '--data', data])
+  assert.equal(status, 1)
+  assert.match(out, /settled: MR_SQL_RUNTIME/)
 })

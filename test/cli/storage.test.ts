@@ -1,13 +1,13 @@
 // Stored tables as an administrator sees them: tags and time travel under a policy, verify, a damaged data file and a damaged
 // metadata file, restore with and without a server, advice. The real program, black-box.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { root, startServer, type TestServer } from '../server/server.ts'
+import { startServer, type TestServer } from '../server/server.ts'
+import { type Printed, runMillrace } from './millrace.ts'
 
 // Beside this file: a project outside of the repository would need the package installed.
 const project = mkdtempSync(join(dirname(fileURLToPath(import.meta.url)), 'work-'))
@@ -23,21 +23,10 @@ export const own = policy('own', { on: orders, to: analyst, rows: (row, user) =>
 export default project('storage', [{ orders, analyst, reads, own }])
 `
 
-interface Printed {
-  readonly status: number
-  readonly out: string
-  readonly errors: string
+const millrace = (...args: string[]): Promise<Printed> => {
+  const own = args.includes('--data') ? [] : ['--data', data]
+  return runMillrace([...args, '--project', project, ...own], { MILLRACE_LOG: 'error' })
 }
-
-const millrace = (...args: string[]): Promise<Printed> =>
-  new Promise((resolve) => {
-    const env = { ...process.env, MILLRACE_LOG: 'error', NO_COLOR: '1' }
-    const own = args.includes('--data') ? [] : ['--data', data]
-    const all = [join(root, 'bin', 'millrace.mjs'), ...args, '--project', project, ...own]
-    execFile(process.execPath, all, { env }, (error, out, errors) =>
-      resolve({ status: error === null ? 0 : Number(error.code), out, errors }),
-    )
-  })
 
 async function json<T>(args: readonly string[], status = 0): Promise<T> {
   const printed = await millrace(...args, '--json')

@@ -39,6 +39,8 @@ const ROUTES: readonly (readonly [name: string, path: string])[] = [
   ['relation-lineage', '/data/daily_revenue/lineage?mode=columns&column=revenue'],
   ['lineage', '/lineage'],
   ['lineage-column', '/lineage?node=relation:daily_revenue&column=revenue&mode=columns'],
+  ['lineage-sink', '/lineage?node=sink:facts_out'],
+  ['lineage-sink-stopped', '/lineage?node=sink:suspects_out'],
   ['streams', '/streams'],
   ['stream', '/streams/clicks'],
   ['runs', '/runs'],
@@ -110,13 +112,16 @@ function watchRequests(page: Page): void {
   page.on('requestfailed', (request) => open.delete(request))
 }
 
+/** Whether every graph on the page shows its nodes. */
+const DRAWN = `[...document.querySelectorAll('.lin-box')].every((box) => box.offsetParent === null || box.querySelector('.react-flow__node[style*="visibility: visible"]'))`
+
 /** The page has its title and no skeleton, nothing is being fetched, and charts had two frames to be drawn. */
 async function settled(page: Page): Promise<void> {
   const deadline = performance.now() + SETTLE_MS
   for (let quiet = 0; quiet < 2; ) {
     assert.ok(performance.now() < deadline, `${page.url()} did not settle`)
     const ready = await page.evaluate(
-      `document.querySelector('h1') !== null && document.querySelector('.late-show, .chart-box:not(:has(canvas, table))') === null && document.fonts.status === 'loaded'`,
+      `document.querySelector('h1') !== null && document.querySelector('.late-show, .chart-box:not(:has(canvas, table))') === null && ${DRAWN} && document.fonts.status === 'loaded'`,
     )
     quiet = ready === true && underWay.get(page)?.size === 0 ? quiet + 1 : 0
     await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
@@ -214,6 +219,32 @@ test('three questions from the first page in at most three clicks', { skip }, as
   await page.getByRole('button', { name: 'revenue', exact: true }).click()
   await page.locator('.react-flow__edge.value').first().waitFor()
   assert.match(await textOf(page, 'tr[data-selected="true"]'), /revenue orders\.amount sum\(orders\.amount\)/)
+  assert.deepEqual(complaints, [])
+  await context.close()
+})
+
+test('lineage: a sink stands behind its relation, and says what it writes and what stops it', { skip }, async () => {
+  const { page, context, complaints } = await openTab()
+  await visit(page, '/lineage?node=sink:facts_out')
+  await page.getByLabel('sink facts_out').waitFor()
+  const panel = await textOf(page, '.side')
+  for (const text of [
+    'Name shop.facts',
+    'Format avro',
+    'Message key order',
+    'Rows not written yet 1,204',
+    '1,204 rows behind',
+    'order_facts',
+  ])
+    assert.ok(panel.includes(text), `${text}: ${panel}`)
+  await page.getByLabel('sink suspects_out').click()
+  await page.getByText('the topic "shop.suspects" does not exist on bus').waitFor()
+  const stopped = await textOf(page, '.side')
+  for (const text of ['Stopped', 'MR_KAFKA_TOPIC', 'To fix: create the topic', 'Message key none', 'Rows not written yet –'])
+    assert.ok(stopped.includes(text), `${text}: ${stopped}`)
+  await visit(page, '/data/order_facts/lineage')
+  await page.getByLabel('sink facts_out').click()
+  await page.getByText('What the warehouse team reads.').waitFor()
   assert.deepEqual(complaints, [])
   await context.close()
 })

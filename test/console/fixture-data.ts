@@ -640,6 +640,30 @@ export const lineage: Omit<Lineage, 'nowMs'> = {
     other('endpoint', '/products/:id', 'endpoint', ['name', 'sales']),
     other('dashboard', 'operations', '8 tiles', ['revenue']),
     other('alert', 'fraud_desk', 'alert'),
+    {
+      ...other('sink', 'facts_out', 'topic shop.facts of bus', ['order', 'amount']),
+      at: 'serving.ts:30',
+      doc: 'What the warehouse team reads.',
+      flow: { topic: 'shop.facts', bus: 'bus', format: 'avro', key: ['order'], everyMs: 5000, lag: 1204, stopped: null },
+    },
+    {
+      ...other('sink', 'suspects_out', 'topic shop.suspects of bus', ['id']),
+      at: 'serving.ts:36',
+      flow: {
+        topic: 'shop.suspects',
+        bus: 'bus',
+        format: 'json',
+        key: [],
+        everyMs: 5000,
+        lag: null,
+        stopped: {
+          code: 'MR_KAFKA_TOPIC',
+          message: 'the topic "shop.suspects" does not exist on bus',
+          fix: 'create the topic; Millrace does not',
+          sinceMs: START_MS - 3 * HOUR,
+        },
+      },
+    },
   ],
   edges: (
     [
@@ -664,6 +688,8 @@ export const lineage: Omit<Lineage, 'nowMs'> = {
       ['relation:product_views_1m', 'dashboard:operations'],
       ['relation:suspects', 'dashboard:operations'],
       ['relation:suspects', 'alert:fraud_desk'],
+      ['relation:order_facts', 'sink:facts_out'],
+      ['relation:suspects', 'sink:suspects_out', true],
     ] as [string, string, boolean?][]
   ).map(([from, to, stopped]) => ({ from, to, stopped: stopped ?? false })),
   columns: (

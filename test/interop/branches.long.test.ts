@@ -2,14 +2,14 @@
 // and Spark stages snapshots that no branch names. Millrace reads each of them by SQL, lists them, keeps them in
 // maintenance, publishes them, and refuses what would lose rows of `main`; the others read what came of it, row for row.
 import assert from 'node:assert/strict'
-import { execFile, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { installPyIceberg } from '../../scripts/servers/pyiceberg.ts'
 import { installSpark } from '../../scripts/servers/spark.ts'
+import { runMillrace } from '../cli/millrace.ts'
 import { startCatalog, type TestCatalog } from '../iceberg/catalog.ts'
-import { root } from '../server/server.ts'
 import { openSpark, type SparkSession } from './spark-session.ts'
 
 const tools = { Spark: installSpark(), PyIceberg: installPyIceberg() }
@@ -31,15 +31,10 @@ after(async () => {
 })
 
 /** A command of the program against the server, with its answer. */
-function millrace<T>(...args: string[]): Promise<T> {
-  const env = { ...process.env, MILLRACE_LOG: 'error', NO_COLOR: '1' }
-  const all = [join(root, 'bin', 'millrace.mjs'), ...args, '--json', '--data', catalog.data]
-  return new Promise((resolve, reject) =>
-    execFile(process.execPath, all, { env }, (error, out, errors) => {
-      if (error) reject(new Error(out + errors))
-      else resolve(JSON.parse(out) as T)
-    }),
-  )
+async function millrace<T>(...args: string[]): Promise<T> {
+  const { status, out, errors } = await runMillrace([...args, '--json', '--data', catalog.data], { MILLRACE_LOG: 'error' })
+  if (status !== 0) throw new Error(out + errors)
+  return JSON.parse(out) as T
 }
 
 interface Name {

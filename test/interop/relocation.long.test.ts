@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -37,7 +38,13 @@ test('PyIceberg reads every snapshot of a relocated table', { skip }, async () =
   const before = await lake.table('events')
   const answers = ask(before)
   const [from, to] = [toPath(before.location).split('/').slice(0, -1).join('/'), join(engine.directory, '..', 'moved')]
-  const done = await lake.relocate({ from, to, copy: true, rewritePositions: (bytes, move) => movePositions(engine.engine, bytes, move) })
+  const done = await lake.relocate({
+    from,
+    to,
+    copy: true,
+    spool: tmpdir(),
+    rewritePositions: (bytes, move) => movePositions(engine.engine, bytes, move),
+  })
   assert.ok(done.files > 0 && done.tables === 1)
   rmSync(toPath(before.location), { recursive: true })
   const after = ask(await lake.table('events'))

@@ -35,7 +35,7 @@ for (const copy of [true, false]) {
       const formerly = [FROM]
       const lake = openLake({ disk: nodeDisk, clock: systemClock, random: systemRandom, catalog, directory: to, formerly })
       const rewritePositions = (bytes: Buffer, move: { from: string; to: string }) => movePositions(engine.engine, bytes, move)
-      const asked = { from: FROM, to, copy, rewritePositions }
+      const asked = { from: FROM, to, copy, rewritePositions, spool: directory }
       const planned = await lake.relocate({ ...asked, dryRun: true })
       assert.equal((await catalog.table(tables[0]!.name))?.location, tables[0]!.to)
       const done = await lake.relocate({ ...asked, removeOld: true })

@@ -1,13 +1,13 @@
 // The program with its lake in Azure Blob, Google Cloud Storage and HDFS, black-box: rows go in, the process is killed, and one
 // that has no copy of anything answers, goes on writing and verifies.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { root, startServer, type TestServer } from '../server/server.ts'
+import { runMillrace } from '../cli/millrace.ts'
+import { startServer, type TestServer } from '../server/server.ts'
 import { LAKES } from './lakes.ts'
 
 const ndjson = { 'content-type': 'application/x-ndjson' }
@@ -74,12 +74,9 @@ export default project('lakes', [{ clicks, pages, perPage }], { environments: { 
       ])
       assert.equal(await second.stop(), 0)
       assert.deepEqual(readdirSync(join(data, 'lake')), [])
-      const env = { ...process.env, ...lake.env, MILLRACE_LOG: 'error', NO_COLOR: '1' }
-      const args = [join(root, 'bin', 'millrace.mjs'), 'verify', '--project', project, '--data', data, '--json']
-      const out = await new Promise<string>((resolve) =>
-        execFile(process.execPath, args, { env }, (_, text, errors) => resolve(text || errors)),
-      )
-      const { storage } = JSON.parse(out) as { storage: { tables: { table: string; files: number; damage: unknown[] }[] } }
+      const env = { ...lake.env, MILLRACE_LOG: 'error' }
+      const { out, errors } = await runMillrace(['verify', '--project', project, '--data', data, '--json'], env)
+      const { storage } = JSON.parse(out || errors) as { storage: { tables: { table: string; files: number; damage: unknown[] }[] } }
       assert.ok(storage.tables.length >= 3)
       for (const { table, damage } of storage.tables) assert.deepEqual(damage, [], table)
       assert.ok(storage.tables.find(({ table }) => table === 'clicks')!.files > 4)

@@ -1,14 +1,14 @@
 // The tables of a data directory are relocated to S3, Azure, Google and HDFS, black-box: the store ends to answer in the middle, which
 // changes nothing and is gone on from; single answers that are lost change nothing either; afterwards rows, history, tags and
-// branches are what they were, nothing is needed of the old place, and the program goes on there.
+// branches are what they were, nothing is needed of the old place, and the program goes on there. And back again.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { systemClock } from '../../src/core/clock.ts'
-import { root, startServer, type TestServer } from '../server/server.ts'
+import { runMillrace } from '../cli/millrace.ts'
+import { startServer, type TestServer } from '../server/server.ts'
 import { openFaultProxy } from './fault-proxy.ts'
 import { LAKES } from './lakes.ts'
 
@@ -53,14 +53,10 @@ for (const [name, startLake] of Object.entries(LAKES)) {
       [lake.endpoint]: `${proxy.endpoint}${new URL(address).pathname.replace(/\/$/, '')}`,
       MILLRACE_FLUSH_MS: '100',
     }
-    const millrace = <T>(...args: string[]): Promise<{ status: number; answer: T }> =>
-      new Promise((resolve) => {
-        const all = [join(root, 'bin', 'millrace.mjs'), ...args, '--data', data, '--json']
-        execFile(process.execPath, all, { env: { ...process.env, ...env, MILLRACE_LOG: 'fatal' } }, (error, out, errors) => {
-          const text = (out || errors).trim().split('\n').at(-1)!
-          resolve({ status: error === null ? 0 : Number(error.code), answer: JSON.parse(text) as T })
-        })
-      })
+    const millrace = async <T>(...args: string[]): Promise<{ status: number | null; answer: T }> => {
+      const { status, out, errors } = await runMillrace([...args, '--data', data, '--json'], { ...env, MILLRACE_LOG: 'fatal' })
+      return { status, answer: JSON.parse((out || errors).trim().split('\n').at(-1)!) as T }
+    }
     const withServer = async <T>(body: (server: TestServer) => Promise<T>): Promise<T> => {
       const server = await startServer({ project: place, data, env })
       try {
@@ -127,7 +123,7 @@ for (const [name, startLake] of Object.entries(LAKES)) {
     rmSync(join(data, 'lake'), { recursive: true })
     rmSync(join(data, 'cache'), { recursive: true, force: true })
     assert.equal((await millrace('verify')).status, 0)
-    await withServer(async (server) => {
+    const grown = await withServer(async (server) => {
       assert.deepEqual(await ask(server), expected)
       await send(server, 'clicks', clicksFrom(200))
       await send(server, 'pages', pagesOf(2, 'three'))
@@ -137,6 +133,24 @@ for (const [name, startLake] of Object.entries(LAKES)) {
         ['three', 2],
         ['two', 2],
       ])
+      return ask(server)
+    })
+
+    writeFileSync(project, definition(null))
+    assert.deepEqual(await withServer(ask), grown, 'the tables are still in the store')
+    let reads = 0
+    proxy.fault = (request) => (request.startsWith('GET') && ++reads % 11 === 0 ? (reads % 2 === 0 ? 'busy' : 'cut') : null)
+    const back = await millrace<{ from: string; files: number; removed: number }>('relocate', '--remove-old')
+    assert.equal(back.status, 0, JSON.stringify(back.answer))
+    assert.equal(`${back.answer.from}/`, lake.uri)
+    assert.ok(back.answer.files > 0 && back.answer.removed > back.answer.files, JSON.stringify(back.answer))
+    proxy.fault = () => 'denied'
+    rmSync(join(data, 'cache'), { recursive: true, force: true })
+    assert.equal((await millrace('verify')).status, 0)
+    await withServer(async (server) => {
+      assert.deepEqual(await ask(server), grown)
+      await send(server, 'clicks', clicksFrom(300))
+      assert.deepEqual(await server.sql('SELECT count(*)::INTEGER FROM clicks'), [[120]])
     })
   })
 }

@@ -1,12 +1,12 @@
 // The program on a data directory whose tables lie in it, then relocated to S3: the tables of before come from the bucket afterwards,
 // with their history, and nothing is left of them here. Skipped where the server cannot be had.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { startS3 } from '../../scripts/servers/versitygw.ts'
+import { runMillrace } from '../cli/millrace.ts'
 import { root, startServer, type TestServer } from '../server/server.ts'
 
 const place = mkdtempSync(join(tmpdir(), 'millrace-relocation-'))
@@ -19,13 +19,7 @@ else {
   after(() => s3.stop())
   s3.makeBucket('lake')
   const env = { LAKE_ENDPOINT: s3.endpoint, LAKE_KEY: s3.accessKeyId, LAKE_SECRET: s3.secretAccessKey }
-  const millrace = (...args: string[]): Promise<{ status: number; out: string; errors: string }> =>
-    new Promise((resolve) => {
-      const all = [join(root, 'bin', 'millrace.mjs'), ...args, '--project', project, '--data', data]
-      execFile(process.execPath, all, { env: { ...process.env, ...env, MILLRACE_LOG: 'error', NO_COLOR: '1' } }, (error, out, errors) =>
-        resolve({ status: error === null ? 0 : Number(error.code), out, errors }),
-      )
-    })
+  const millrace = (...args: string[]) => runMillrace([...args, '--project', project, '--data', data], { ...env, MILLRACE_LOG: 'error' })
   const withServer = async (body: (server: TestServer) => Promise<void>): Promise<void> => {
     const server = await startServer({ project, data, env })
     try {

@@ -1,12 +1,12 @@
 // The program with its lake in S3, black-box, over a real server: what is written lies in the bucket, is durable before it is
 // committed, and comes back through the cache; the log and the catalog stay here. Skipped where the server cannot be had.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { startS3 } from '../../scripts/servers/versitygw.ts'
+import { runMillrace } from '../cli/millrace.ts'
 import { root, startServer, type TestServer } from '../server/server.ts'
 
 const project = join(root, 'test', 'objects', 'project')
@@ -35,13 +35,7 @@ else {
           .filter((name) => !name.startsWith('.'))
       : []
   const cached = (): string[] => readdirSync(join(data, 'cache')).map((name) => join(data, 'cache', name))
-  const millrace = (...args: string[]): Promise<{ status: number; out: string; errors: string }> =>
-    new Promise((resolve) => {
-      const all = [join(root, 'bin', 'millrace.mjs'), ...args, '--project', project, '--data', data]
-      execFile(process.execPath, all, { env: { ...process.env, ...env, MILLRACE_LOG: 'error', NO_COLOR: '1' } }, (error, out, errors) =>
-        resolve({ status: error === null ? 0 : Number(error.code), out, errors }),
-      )
-    })
+  const millrace = (...args: string[]) => runMillrace([...args, '--project', project, '--data', data], { ...env, MILLRACE_LOG: 'error' })
   const ndjson = { 'content-type': 'application/x-ndjson' }
   const click = (id: number, day: number): string =>
     `${JSON.stringify({ id, page: ['home', 'cart'][id % 2], seen: `2026-05-0${day}T10:00:00Z` })}\n`

@@ -236,7 +236,14 @@ test('relocated by copy: rows at the new place, and still encrypted there', asyn
   await merge(world, 't', `SELECT 7 AS id, '${MARKER}' AS name, 1 AS n`)
   const before = await rowsOf(world, 't')
   const [from, to] = [join(world.directory, 'lake'), join(world.directory, 'moved')]
-  const done = await world.lake.relocate({ from, to, copy: true, removeOld: false, rewritePositions: async (bytes: Buffer) => bytes })
+  const done = await world.lake.relocate({
+    from,
+    to,
+    copy: true,
+    removeOld: false,
+    spool: tmpdir(),
+    rewritePositions: async (bytes: Buffer) => bytes,
+  })
   assert.ok(done.files >= 4)
   rmSync(from, { recursive: true })
   await using again = await openWorld(world)

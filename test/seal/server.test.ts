@@ -2,13 +2,13 @@
 // state, checks, checkpoints, compaction, a kill, restarts and a rotation; then no file of the data directory holds the marker, and
 // with encryption off the same work leaves it in many. And what is refused: other ways to the files, other keys, none, a switch.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { systemClock } from '../../src/core/clock.ts'
-import { root, startServer, type TestServer } from '../server/server.ts'
+import { type Printed, runMillrace } from '../cli/millrace.ts'
+import { startServer, type TestServer } from '../server/server.ts'
 import { filesBelow, showing } from './keys.ts'
 
 /** Of letters that no compression joins with others: as they stand they are found. */
@@ -73,19 +73,8 @@ function newWorld(isEncrypted: boolean): World {
   return { project, data, keyFile, env: (more = {}) => ({ MILLRACE_FLUSH_MS: '400', MILLRACE_KEY_FILE: keyFile, ...more }) }
 }
 
-interface Printed {
-  readonly status: number
-  readonly out: string
-  readonly errors: string
-}
-
 const millrace = ({ project, data, env }: World, args: readonly string[], more: Record<string, string> = {}): Promise<Printed> =>
-  new Promise((resolve) => {
-    const all = [join(root, 'bin', 'millrace.mjs'), ...args, '--project', project, '--data', data]
-    execFile(process.execPath, all, { env: { ...process.env, NO_COLOR: '1', ...env(), ...more } }, (error, out, errors) =>
-      resolve({ status: error === null ? 0 : Number(error.code), out, errors }),
-    )
-  })
+  runMillrace([...args, '--project', project, '--data', data], { ...env(), ...more })
 
 async function must(world: World, ...args: string[]): Promise<string> {
   const { status, out, errors } = await millrace(world, args)

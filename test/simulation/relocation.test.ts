@@ -12,6 +12,8 @@ import { modelCatalog } from './model-catalog.ts'
 
 const NAMES = ['orders', 'customers']
 const [OLD, NEW] = ['/srv/lake', '/big/lake']
+const [OLD_STATE, NEW_STATE] = ['/srv/state', '/big/state']
+const CHECKPOINT = 'stream.orders/1.checkpoint'
 const SHAPE = { fields: [{ name: 'id', type: { kind: 'long' as const }, optional: false }] }
 
 const VIEW: NewView = {
@@ -59,6 +61,8 @@ async function relocateWithCrash(call: number, copying: Copying = 'copies'): Pro
       to: NEW,
       copy,
       removeOld: true,
+      ...(copy ? { checkpoints: { from: OLD_STATE, to: NEW_STATE } } : {}),
+      spool: '/spool',
       rewritePositions: () => Promise.reject(new Error('there are none')),
     })
 
@@ -74,7 +78,10 @@ async function relocateWithCrash(call: number, copying: Copying = 'copies'): Pro
   const view = { name: 'big', shown: 'big' }
   await before.views.create(view, VIEW)
   await catalog.acquire('stream:orders', 'g')
-  const checkpoint = { location: `${OLD}/checkpoint`, code: 'c' }
+  const checkpoint = { location: copy ? `${OLD_STATE}/${CHECKPOINT}` : `${OLD}/checkpoint`, code: 'c' }
+  await disk.makeDirectory(`${OLD_STATE}/stream.orders`)
+  for (const directory of [OLD_STATE, '/srv', '/']) await disk.syncDirectory(directory)
+  await disk.writeNew(`${OLD_STATE}/${CHECKPOINT}`, 'state')
   await catalog.commit({ tables: [], pipeline: { name: 'stream:orders', generation: 'g', offsets: [], checkpoint }, nowMs: 0 })
 
   if (!copy) {
@@ -97,7 +104,13 @@ async function relocateWithCrash(call: number, copying: Copying = 'copies'): Pro
     const { metadata } = await lake.views.load(view)
     places.add(metadata.location.startsWith(`${NEW}/`) || metadata.location.startsWith(`file://${NEW}/`) ? NEW : OLD)
     assert.equal(places.size, 1, 'all tables and views at one place')
-    return [...places][0]!
+    const [found] = [...places]
+    if (copy) {
+      const { location } = (await catalog.progress('stream:orders')).checkpoint!
+      assert.equal(location, `${found === NEW ? NEW_STATE : OLD_STATE}/${CHECKPOINT}`, 'the state of pipelines goes with them')
+      assert.equal((await disk.readFile(location)).toString(), 'state')
+    }
+    return found!
   }
 
   // What nobody synced has to survive a crash after the end, and not before.
@@ -115,7 +128,7 @@ async function relocateWithCrash(call: number, copying: Copying = 'copies'): Pro
   await relocate()
   assert.equal(await place(), NEW)
   const row = (await catalog.progress('stream:orders')).checkpoint
-  assert.equal(row?.location, copy ? checkpoint.location : `${NEW}/checkpoint`, 'checkpoints stay where nothing but tables was copied')
+  assert.equal(row?.location, copy ? `${NEW_STATE}/${CHECKPOINT}` : `${NEW}/checkpoint`)
   await clock.advance(1_000)
   await open().removeOrphans(0)
   assert.equal(await place(), NEW)

@@ -1,10 +1,10 @@
 // Forms of statements: those that work, and for those that do not what the error says is the nearest that does.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { runMillrace } from '../cli/millrace.ts'
 import { root, startServer, type TestServer } from '../server/server.ts'
 
 const data = mkdtempSync(join(tmpdir(), 'millrace-forms-'))
@@ -178,13 +178,7 @@ test('a request that only asks changes nothing', async () => {
   assert.deepEqual(await server.sql('SELECT count(*) FROM counters'), [[2]])
 })
 
-const query = (...args: readonly string[]): Promise<{ readonly status: number; readonly out: string; readonly errors: string }> =>
-  new Promise((resolve) => {
-    const all = [join(root, 'bin', 'millrace.mjs'), 'query', ...args, '--data', data]
-    execFile(process.execPath, all, { env: { ...process.env, NO_COLOR: '1' } }, (error, out, errors) =>
-      resolve({ status: error === null ? 0 : Number(error.code), out, errors }),
-    )
-  })
+const query = (...args: readonly string[]) => runMillrace(['query', ...args, '--data', data])
 
 test('on the command line: how many rows, or would be; as text, CSV and JSON', async () => {
   await write('TRUNCATE counters')

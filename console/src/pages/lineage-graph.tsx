@@ -17,7 +17,7 @@ import { type KeyboardEvent, useEffect, useMemo } from 'react'
 import type { Lineage, LineageNode } from '../../../src/serve/admin/types.ts'
 import { FreshAge } from '../ui/freshness.tsx'
 import { Icon, kindIcon } from '../ui/icon.tsx'
-import { relationWords } from '../ui/words.ts'
+import { nodeWords } from '../ui/words.ts'
 import { type ColumnEdge, closure, onPath } from './graph.ts'
 
 const WIDTH = 164
@@ -49,7 +49,7 @@ export interface GraphProps {
 
 function AssetNode({ data }: NodeProps<FlowNode>) {
   const { node, columns, chosen, path, marked, onChoose } = data
-  const words = node.freshness === undefined ? null : relationWords(node.freshness, node.checks ?? null)
+  const words = nodeWords(node)
   const wrong = words !== null && (words.tone === 'bad' || words.tone === 'warn') ? words : null
   return (
     <div className={`ln-node ${chosen ? 'on' : ''} ${path ? 'path' : ''}`}>

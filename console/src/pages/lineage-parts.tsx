@@ -2,13 +2,16 @@
 // panel that answers "where does this number come from, whom does a change hit".
 import { Link } from '@tanstack/react-router'
 import { lazy, type ReactNode, Suspense } from 'react'
-import type { Lineage, LineageNode } from '../../../src/serve/admin/types.ts'
+import type { Lineage, LineageNode, NodeFlow } from '../../../src/serve/admin/types.ts'
 import { Code } from '../ui/code.tsx'
+import { formatDuration } from '../ui/format.ts'
 import { FreshAge } from '../ui/freshness.tsx'
 import { Icon, kindIcon } from '../ui/icon.tsx'
-import { At } from '../ui/note.tsx'
+import { At, Fix, Note } from '../ui/note.tsx'
+import { Num } from '../ui/num.tsx'
 import { State } from '../ui/state.tsx'
-import { relationWords } from '../ui/words.ts'
+import { Time } from '../ui/time.tsx'
+import { nodeWords } from '../ui/words.ts'
 import { type ColumnEdge, closure, columnPath, sourceFirst } from './graph.ts'
 
 const Graph = lazy(() => import('./lineage-graph.tsx'))
@@ -94,9 +97,11 @@ export function GraphBox({
 }
 
 function NodeState({ of }: { readonly of: LineageNode }) {
-  if (of.freshness === undefined) return <span className="muted s12">{of.note}</span>
-  const words = relationWords(of.freshness, of.checks ?? null)
-  return <State tone={words.tone}>{words.tone === 'ok' ? <FreshAge of={of.freshness} short /> : words.word}</State>
+  const words = nodeWords(of)
+  if (words === null) return <span className="muted s12">{of.note}</span>
+  return (
+    <State tone={words.tone}>{words.tone === 'ok' && of.freshness !== undefined ? <FreshAge of={of.freshness} short /> : words.word}</State>
+  )
 }
 
 /** The tree as a list: the chosen node's path, source first, or everything. */
@@ -220,6 +225,43 @@ function ColumnPanel({
   )
 }
 
+/** What is known of a topic that flows in or out. */
+function FlowPart({ of, isSink }: { readonly of: NodeFlow; readonly isSink: boolean }) {
+  const { topic, bus, format, key, everyMs, lag, stopped } = of
+  const facts: (readonly [string, ReactNode])[] = [
+    ['Name', topic],
+    ['Cluster', bus],
+    ['Format', format],
+    ...(key === undefined ? [] : [['Message key', key.length === 0 ? 'none' : key.join(', ')] as const]),
+    ...(everyMs === undefined ? [] : [['A row waits at most', formatDuration(everyMs)] as const]),
+    [isSink ? 'Rows not written yet' : 'Messages not read yet', <Num key="lag" value={lag} />],
+  ]
+  return (
+    <div>
+      <h3>Topic</h3>
+      <dl className="facts s12">
+        {facts.map(([name, value]) => (
+          <div key={name} style={{ display: 'contents' }}>
+            <dt>{name}</dt>
+            <dd className="wrap-text">{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {stopped === null ? null : (
+        <div style={{ marginTop: 10 }}>
+          <Note tone="bad">
+            <div className="s12 wrap-text">{stopped.message}</div>
+            <div className="s12 t2">
+              <span className="mono">{stopped.code}</span>, since <Time at={stopped.sinceMs} />; it is tried again.
+            </div>
+            <Fix fix={stopped.fix ?? undefined} />
+          </Note>
+        </div>
+      )}
+    </div>
+  )
+}
+
 function NodePanel({ graph, node, onChoose }: { readonly graph: Lineage; readonly node: LineageNode; readonly onChoose: OnChoose }) {
   const near = (way: 'up' | 'down') =>
     graph.edges
@@ -232,6 +274,7 @@ function NodePanel({ graph, node, onChoose }: { readonly graph: Lineage; readonl
         </button>,
         graph.nodes.find((one) => one.id === id)?.kind ?? '',
       ])
+  const to = near('down')
   return (
     <>
       <div>
@@ -252,6 +295,7 @@ function NodePanel({ graph, node, onChoose }: { readonly graph: Lineage; readonl
           </p>
         )}
       </div>
+      {node.flow === undefined ? null : <FlowPart of={node.flow} isSink={node.kind === 'sink'} />}
       {node.columns.length === 0 ? null : (
         <div>
           <h3>Columns</h3>
@@ -270,10 +314,12 @@ function NodePanel({ graph, node, onChoose }: { readonly graph: Lineage; readonl
         <h3>Comes from</h3>
         <Pairs pairs={near('up')} />
       </div>
-      <div>
-        <h3>Goes to</h3>
-        <Pairs pairs={near('down')} />
-      </div>
+      {node.kind === 'sink' && to.length === 0 ? null : (
+        <div>
+          <h3>Goes to</h3>
+          <Pairs pairs={to} />
+        </div>
+      )}
     </>
   )
 }

@@ -96,6 +96,16 @@ function Action({ of, mayRun }: { readonly of: Attention; readonly mayRun: boole
         {mayRun && of.relation !== undefined ? <RunAgain assets={[of.relation]} label="Retry now" ghost /> : null}
       </div>
     )
+  if (of.kind === 'flow')
+    return (
+      <Link
+        className="btn sm"
+        to="/lineage"
+        search={{ node: of.relation === undefined ? `sink:${of.subject}` : `source:kafka ${of.relation}` }}
+      >
+        See the topic
+      </Link>
+    )
   if (of.relation === undefined) return null
   if (of.kind === 'rejected' || of.kind === 'stopped' || of.kind === 'rebuild')
     return (

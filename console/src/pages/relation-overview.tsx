@@ -14,7 +14,7 @@ import { formatBytes, formatCount, formatDuration, plural } from '../ui/format.t
 import { FreshAge, targetWord } from '../ui/freshness.tsx'
 import { Grid } from '../ui/grid.tsx'
 import { At, Empty } from '../ui/note.tsx'
-import { Num } from '../ui/num.tsx'
+import { RowCount } from '../ui/num.tsx'
 import { Card } from '../ui/tile-frame.tsx'
 import { Span, Time } from '../ui/time.tsx'
 import { runWords } from '../ui/words.ts'
@@ -57,7 +57,7 @@ function Figures({ of }: { readonly of: RelationDetail }) {
             .join(' · ') || 'counted at each commit'
         }
       >
-        <Num value={relation.rows} />
+        <RowCount of={relation} />
       </Figure>
       <Figure
         name="Checks"

@@ -11,7 +11,7 @@ import { FreshAge, FreshTarget } from '../ui/freshness.tsx'
 import { useHeld } from '../ui/held.ts'
 import { Icon, kindIcon } from '../ui/icon.tsx'
 import { Empty } from '../ui/note.tsx'
-import { Num } from '../ui/num.tsx'
+import { Num, RowCount } from '../ui/num.tsx'
 import { Spark } from '../ui/spark.tsx'
 import { State } from '../ui/state.tsx'
 import { Card } from '../ui/tile-frame.tsx'
@@ -87,7 +87,7 @@ function RelationRow({ of, wide }: { readonly of: RelationSummary; readonly wide
         <FreshTarget of={of.freshness} />
       </td>
       <td className="r hide-m">
-        <Num value={of.rows} />
+        <RowCount of={of} />
       </td>
       {wide ? (
         <>

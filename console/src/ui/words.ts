@@ -1,6 +1,14 @@
 // States as words: what a relation, a run or a check is, in the reader's language. Pure.
 import type { CheckManifest } from '../../../src/define/manifest.ts'
-import type { CheckCounts, CheckResult, Freshness, RelationSummary, RunState } from '../../../src/serve/admin/types.ts'
+import type {
+  CheckCounts,
+  CheckResult,
+  Freshness,
+  LineageNode,
+  NodeFlow,
+  RelationSummary,
+  RunState,
+} from '../../../src/serve/admin/types.ts'
 import { formatDuration, plural } from './format.ts'
 import type { StateWords, Tone } from './state.tsx'
 
@@ -21,6 +29,20 @@ export function relationWords(freshness: Freshness, checks: CheckCounts | null):
   if (freshness.state === 'empty') return { tone: 'idle', word: 'No rows yet' }
   if (freshness.state === 'unknown') return { tone: 'idle', word: 'No target' }
   return { tone: 'ok', word: 'Fresh' }
+}
+
+/** A topic that is read, or that a sink writes. */
+export function flowWords({ kind }: Pick<LineageNode, 'kind'>, { stopped, lag }: NodeFlow): StateWords {
+  if (stopped !== null) return { tone: 'bad', word: 'Stopped' }
+  if (lag === null) return { tone: 'idle', word: 'Not known' }
+  if (lag === 0) return { tone: 'ok', word: 'Up to date' }
+  return { tone: 'run', word: `${plural(lag, kind === 'sink' ? 'row' : 'message')} behind` }
+}
+
+/** What a node of the lineage graph is in; null of what has no state. */
+export function nodeWords(node: LineageNode): StateWords | null {
+  if (node.flow !== undefined) return flowWords(node, node.flow)
+  return node.freshness === undefined ? null : relationWords(node.freshness, node.checks ?? null)
 }
 
 /** The pill beside a relation's title: says more, because it stands alone. */

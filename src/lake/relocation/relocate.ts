@@ -5,6 +5,7 @@
 import { MillraceError } from '../../core/errors.ts'
 import { printJson } from '../../core/json.ts'
 import { uuidV7 } from '../../core/random.ts'
+import { retry } from '../../core/retry.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { isRemote } from '../../objects/object-store.ts'
 import { type CommitContext, movePointers, syncDataFiles } from '../commit.ts'
@@ -22,6 +23,10 @@ import { movedFile, type Row, replaceRows } from './moved-rows.ts'
 export interface RelocateOptions extends Move {
   /** False: somebody has copied all files already, and the old place may be gone. */
   readonly copy: boolean
+  /** Where checkpoints lie and are to lie, when they are copied too. */
+  readonly checkpoints?: Move
+  /** Absolute path of a directory on this machine, for what goes from one object store to another. */
+  readonly spool: string
   /** Counts only. */
   readonly dryRun?: boolean
   /** Removes the files of the old place once the pointers have moved. */
@@ -59,25 +64,29 @@ export async function relocate(context: CommitContext, options: RelocateOptions)
       for (const { name, location } of tables) staged.push(await relocation.table(name, location))
       const movedViews: { name: string; from: string; to: string }[] = []
       for (const { name, location } of views) movedViews.push({ name, from: location, to: await relocation.view(location) })
+      if (options.checkpoints) await relocation.checkpoints(options.checkpoints)
       const done = { ...relocation.done, tables: tables.length, views: views.length }
       if (options.dryRun) return done
       await relocation.settle()
-      const places = options.copy ? {} : { moved: { from: options.from, to: options.to } }
-      const outcome = await movePointers(context, staged, { views: movedViews, ...places }, clock.nowMs())
+      const moved = options.copy ? options.checkpoints : { from: options.from, to: options.to }
+      const outcome = await movePointers(context, staged, { views: movedViews, ...(moved ? { moved } : {}) }, clock.nowMs())
       if (outcome.kind !== 'committed')
         throw new MillraceError('MR_LAKE_CONFLICT', 'a table or view changed while the warehouse was relocated', {
           fix: 'stop whatever writes to it, and repeat the command: files that are copied already are not copied again',
         })
-      const removed = options.removeOld ? await context.files.discard(relocation.old) : []
-      return { ...done, removed: removed.length }
+      return { ...done, removed: options.removeOld ? await relocation.removeOld() : 0 }
     },
   )
 }
 
+/** The store tries a request again by itself; this is for what breaks off in the middle. */
+const DOWNLOAD = { tryMax: 4, waitMs: 200, waitMaxMs: 5_000 }
+
 class Relocation {
   readonly done = { tables: 0, views: 0, files: 0, bytes: 0, already: 0, rewritten: 0, removed: 0 }
   /** Files of the old place that nothing needs once the pointers have moved. */
-  readonly old = new Set<string>()
+  readonly #old = new Set<string>()
+  readonly #oldCheckpoints: string[] = []
   readonly #context: CommitContext
   readonly #options: RelocateOptions
   readonly #store: ObjectStore
@@ -128,13 +137,35 @@ class Relocation {
     return this.#context.files.writeView(view, printJson(view), location, this.#context.clock.nowMs())
   }
 
+  /** Whole folders: a checkpoint needs pieces of those before it. */
+  async checkpoints({ from, to }: Move): Promise<void> {
+    const found = await Array.fromAsync(this.#store.list(from))
+    for (const { path, sizeBytes } of found) {
+      await this.#bring(path, `${to}${path.slice(from.length)}`, sizeBytes)
+      this.#oldCheckpoints.push(path)
+    }
+  }
+
+  /** Once the pointers have moved. Answers how many went: failing is no error, nothing needs what is left. */
+  async removeOld(): Promise<number> {
+    let removed = (await this.#context.files.discard(this.#old)).length
+    for (const path of this.#oldCheckpoints)
+      await this.#store.remove(path).then(
+        () => removed++,
+        () => {},
+      )
+    return removed
+  }
+
   /** Makes durable what was found at the new place (PROTOCOL rule 14): a plain copy is not, and the old place may go next. */
   async settle(): Promise<void> {
     const { disk } = this.#context.files
     await syncDataFiles(this.#context, [...this.#found])
     const directories = new Set<string>()
-    for (const path of this.#found)
+    for (const path of this.#found) {
+      directories.add(parentOf(path))
       for (let at = parentOf(path); at === this.#options.to || isBelow(at, this.#options.to); at = parentOf(at)) directories.add(at)
+    }
     if (directories.size > 0) directories.add(parentOf(this.#options.to))
     for (const directory of directories) await disk.syncDirectory(directory)
   }
@@ -213,34 +244,76 @@ class Relocation {
 
   /** Answers the size. */
   async #copy(path: string, sizeBytes: number | null): Promise<number> {
-    const { copy, dryRun, onProgress } = this.#options
+    const { copy } = this.#options
     const to = movedPath(this.#options, path)
-    const there = await this.#store.stat(to)
-    const source = copy && to !== path ? await this.#store.stat(path) : there
+    const isCopied = copy && to !== path
+    const source = await this.#store.stat(isCopied ? path : to)
     if (!source || (sizeBytes !== null && source.sizeBytes !== sizeBytes)) throw missing(copy ? path : to, sizeBytes, source?.sizeBytes)
-    this.done.files++
-    this.done.bytes += source.sizeBytes
-    if (copy && to !== path) {
-      // A store has a file whole or not at all; a disk may have lost the bytes of one, whatever its size.
-      if (isRemote(to) && there?.sizeBytes === source.sizeBytes) this.done.already++
-      else if (!dryRun) await this.#transfer(path, to)
+    if (isCopied) {
+      await this.#bring(path, to, source.sizeBytes)
       this.#isOld(path)
+    } else {
+      this.#count(source.sizeBytes)
+      if (!isRemote(to)) this.#found.add(to)
     }
-    if (!copy && !isRemote(to)) this.#found.add(to)
-    onProgress?.(this.done)
     return source.sizeBytes
   }
 
-  async #transfer(path: string, to: string): Promise<void> {
+  #count(sizeBytes: number): void {
+    this.done.files++
+    this.done.bytes += sizeBytes
+    this.#options.onProgress?.(this.done)
+  }
+
+  /** A file to another place, unless an earlier attempt has brought it. */
+  async #bring(path: string, to: string, sizeBytes: number): Promise<void> {
+    const there = await this.#store.stat(to)
+    if (there?.sizeBytes === sizeBytes) {
+      this.done.already++
+      if (!isRemote(to)) this.#found.add(to)
+    } else if (!this.#options.dryRun) await this.#transfer(path, to, sizeBytes)
+    this.#count(sizeBytes)
+  }
+
+  /** Under its own name a file is whole: a store has it so or not at all, and on this machine it gets its name last. */
+  async #transfer(path: string, to: string, sizeBytes: number): Promise<void> {
+    const { disk } = this.#context.files
     await this.#makeDirectory(to)
+    if (!isRemote(to)) {
+      await this.#save(path, `${to}.part`, sizeBytes)
+      await disk.rename(`${to}.part`, to)
+      return disk.syncDirectory(parentOf(to))
+    }
     await this.#store.remove(to)
-    if (isRemote(path)) return this.#store.put(to, await this.#store.read(path))
-    const file = await this.#context.files.disk.open(path, 'read')
+    const from = isRemote(path) ? `${this.#options.spool}/relocate.part` : path
+    if (isRemote(path)) await this.#save(path, from, sizeBytes)
+    const file = await disk.open(from, 'read')
     try {
       await this.#store.upload(to, file)
     } finally {
       await file.close()
     }
+    if (isRemote(path)) await disk.remove(from)
+  }
+
+  /** A copy on this machine, durable but for its name. */
+  #save(path: string, to: string, sizeBytes: number): Promise<void> {
+    const { clock, random, files } = this.#context
+    return retry(clock, random, DOWNLOAD, async () => {
+      await files.disk.remove(to)
+      const file = await files.disk.open(to, 'create')
+      try {
+        let at = 0
+        for await (const chunk of (await this.#store.stream(path)).chunks) {
+          await file.write([chunk], at)
+          at += chunk.length
+        }
+        if (at !== sizeBytes) throw missing(path, sizeBytes, at)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+    })
   }
 
   #rows(bytes: Buffer, name: string, replace: (row: Row) => Promise<Row>): Promise<Buffer> {
@@ -266,7 +339,7 @@ class Relocation {
   // What was written anew stays at the new place under its old name where nothing was copied: also no longer needed.
   #isOld(path: string): void {
     if (this.#options.copy && !isBelow(path, this.#options.from)) return
-    this.old.add(this.#options.copy ? path : movedPath(this.#options, path))
+    this.#old.add(this.#options.copy ? path : movedPath(this.#options, path))
   }
 
   #properties(all: Readonly<Record<string, string>>): Record<string, string> {

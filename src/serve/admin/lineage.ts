@@ -1,14 +1,15 @@
-// The console's lineage: sources, relations, processors, endpoints, dashboards, alerts and what feeds what.
-import type { Manifest, Relation, TableManifest } from '../../define/manifest.ts'
+// The console's lineage: sources, relations, processors, sinks, endpoints, dashboards, alerts and what feeds what.
+import type { Manifest, Relation, TableManifest, TopicManifest } from '../../define/manifest.ts'
+import { sinkAsset } from '../../define/sink.ts'
 import { storedShape, topicOf } from '../../define/system-columns.ts'
 import type { CheckRecord } from '../../quality/history.ts'
-import { printType } from '../../schema/type.ts'
+import { printType, type Shape } from '../../schema/type.ts'
 import { type Caller, isAllowed } from '../answer.ts'
 import { freshnessOf, type Moment, readMoment } from './freshness.ts'
 import { type AdminParts, isVisible } from './parts.ts'
 import { checkCounts, findRelation } from './relations.ts'
-import { shownFreshness } from './shown.ts'
-import type { Lineage, LineageNode } from './types.ts'
+import { shownFlows, shownFreshness } from './shown.ts'
+import type { FlowSummary, Lineage, LineageNode, NodeFlow } from './types.ts'
 
 interface Edge {
   readonly from: string
@@ -23,18 +24,21 @@ function edgesOf(manifest: Manifest): Edge[] {
   return [
     ...manifest.relations.flatMap(sourceEdges),
     ...manifest.processors.flatMap((processor) => [{ from: relationId(processor.from), to: `processor:${processor.name}` }]),
+    ...(manifest.sinks ?? []).map(({ name, from }) => ({ from: relationId(from), to: sinkAsset(name) })),
     ...manifest.endpoints.flatMap((endpoint) => fromRelations(endpoint.inputs, `endpoint:${endpoint.name}`)),
     ...manifest.dashboards.flatMap((dashboard) =>
       fromRelations([...new Set(dashboard.tiles.flatMap((tile) => tile.inputs))], `dashboard:${dashboard.name}`),
     ),
-    ...manifest.alerts.flatMap((alert) => fromRelations(alertInputs(manifest, alert), `alert:${alert.name}`)),
+    ...manifest.alerts.flatMap((alert) => alertInputs(manifest, alert).map((from) => ({ from, to: `alert:${alert.name}` }))),
   ]
 }
 
+/** Ids of nodes. */
 function alertInputs(manifest: Manifest, { when }: Manifest['alerts'][number]): string[] {
-  if (when.kind === 'checks') return manifest.checks.filter((set) => set.name === when.set).map((set) => set.on)
-  if (when.kind === 'late' || when.kind === 'rows') return [when.relation]
-  return when.kind === 'run' ? [when.asset] : []
+  if (when.kind === 'checks') return manifest.checks.filter((set) => set.name === when.set).map((set) => relationId(set.on))
+  if (when.kind === 'late' || when.kind === 'rows') return [relationId(when.relation)]
+  if (when.kind !== 'run') return []
+  return [manifest.sinks?.some(({ name }) => sinkAsset(name) === when.asset) ? when.asset : relationId(when.asset)]
 }
 
 function sourceEdges(relation: Relation): Edge[] {
@@ -57,8 +61,19 @@ const sourceId = (relation: Exclude<Relation, { kind: 'model' }>): string => `so
 
 function sourceNote(relation: Exclude<Relation, { kind: 'model' }>): string {
   const topic = topicOf(relation)
-  return topic ? `topic ${topic.topic} of ${topic.connection.bus}` : sourceKind(relation) === 'files' ? 'files' : 'POST /streams'
+  return topic ? topicNote(topic) : sourceKind(relation) === 'files' ? 'files' : 'POST /streams'
 }
+
+const topicNote = ({ topic, connection }: TopicManifest): string => `topic ${topic} of ${connection.bus}`
+
+/** `figures`: absent where the caller may not count the relation's rows. */
+const flowOf = ({ topic, connection, format }: TopicManifest, figures: FlowSummary | undefined): NodeFlow => ({
+  topic,
+  bus: connection.bus,
+  format: format.kind,
+  lag: figures?.lag ?? null,
+  stopped: figures?.stopped ?? null,
+})
 
 export async function lineage(parts: AdminParts, caller: Caller, around?: { name: string; up: number; down: number }): Promise<Lineage> {
   const moment = await readMoment(parts)
@@ -70,12 +85,13 @@ export async function lineage(parts: AdminParts, caller: Caller, around?: { name
   if (around) findRelation(parts, caller, around.name)
   const kept = around ? near(relationId(around.name), edges, around.up, around.down) : ids
   const late = new Set(nodes.filter((node) => node.freshness?.state === 'late').map((node) => node.id))
+  const stopped = new Set(nodes.filter((node) => node.flow?.stopped).map((node) => node.id))
   return {
     nowMs: moment.nowMs,
     nodes: nodes.filter((node) => kept.has(node.id)),
     edges: edges
       .filter((edge) => kept.has(edge.from) && kept.has(edge.to))
-      .map((edge) => ({ ...edge, stopped: late.has(edge.to) && late.has(edge.from) })),
+      .map((edge) => ({ ...edge, stopped: (late.has(edge.to) && late.has(edge.from)) || stopped.has(edge.from) || stopped.has(edge.to) })),
     columns: [],
   }
 }
@@ -106,11 +122,27 @@ function allNodes(parts: AdminParts, caller: Caller, moment: Moment, latest: rea
     at,
     columns: [],
   })
+  const flows = shownFlows(parts, caller)
+  const figuresOf = (direction: FlowSummary['direction'], name: string): FlowSummary | undefined =>
+    flows.find((flow) => flow.direction === direction && flow.name === name)
   const sources = visible.flatMap((relation): LineageNode[] => {
     if (relation.kind === 'model' || (relation.kind === 'stream' && relation.source === 'processor')) return []
     const source = sourceKind(relation)
-    return source === 'none' ? [] : [plain('source', `${source} ${relation.name}`, sourceNote(relation), relation.at)]
+    if (source === 'none') return []
+    const node = plain('source', `${source} ${relation.name}`, sourceNote(relation), relation.at)
+    const topic = topicOf(relation)
+    return [topic ? { ...node, flow: flowOf(topic, figuresOf('in', relation.name)) } : node]
   })
+  const sinks = (manifest.sinks ?? [])
+    .filter(({ from }) => names.has(from))
+    .map(
+      ({ name, at, to, key, shape, everyMs, doc }): LineageNode => ({
+        ...plain('sink', name, topicNote(to), at),
+        flow: { ...flowOf(to, figuresOf('out', name)), key, everyMs },
+        ...(doc ? { doc } : {}),
+        columns: columnsOf(shape),
+      }),
+    )
   const open = (inputs: readonly string[]): boolean => inputs.every((input) => names.has(input))
   return [
     ...sources,
@@ -118,6 +150,7 @@ function allNodes(parts: AdminParts, caller: Caller, moment: Moment, latest: rea
     ...manifest.processors
       .filter((processor) => names.has(processor.from) && visible.some((relation) => makes(processor.name, relation)))
       .map((processor) => plain('processor', processor.name, 'TypeScript', processor.at)),
+    ...sinks,
     ...manifest.endpoints
       .filter((endpoint) => open(endpoint.inputs) && isAllowed(caller, endpoint.allow))
       .map((endpoint) => plain('endpoint', endpoint.name, `GET ${endpoint.path}`, endpoint.at)),
@@ -130,6 +163,9 @@ function allNodes(parts: AdminParts, caller: Caller, moment: Moment, latest: rea
   ]
 }
 
+const columnsOf = ({ fields }: Shape): LineageNode['columns'] =>
+  fields.map(({ name, type, unit, pii }) => ({ name, type: printType(type), ...(unit ? { unit } : {}), ...(pii ? { pii } : {}) }))
+
 function relationNode(parts: AdminParts, caller: Caller, relation: Relation, moment: Moment, latest: readonly CheckRecord[]): LineageNode {
   return {
     id: relationId(relation.name),
@@ -140,11 +176,6 @@ function relationNode(parts: AdminParts, caller: Caller, relation: Relation, mom
     checks: checkCounts(parts, caller, relation.name, latest),
     at: relation.at,
     ...(relation.doc ? { doc: relation.doc } : {}),
-    columns: storedShape(relation).fields.map((field) => ({
-      name: field.name,
-      type: printType(field.type),
-      ...(field.unit ? { unit: field.unit } : {}),
-      ...(field.pii ? { pii: field.pii } : {}),
-    })),
+    columns: columnsOf(storedShape(relation)),
   }
 }

@@ -7,9 +7,9 @@ import { type Moment, readMoment } from './freshness.ts'
 import type { AdminParts } from './parts.ts'
 import { summaries } from './relations.ts'
 import { runs } from './runs.ts'
-import { mayCount, mayName, mayQuote } from './shown.ts'
+import { mayCount, mayName, mayQuote, shownFlows } from './shown.ts'
 import { totalConservation } from './streams.ts'
-import type { Attention, FlowSummary, Overview, RelationSummary } from './types.ts'
+import type { Attention, Overview, RelationSummary } from './types.ts'
 
 export async function overview(parts: AdminParts, caller: Caller): Promise<Overview> {
   const moment = await readMoment(parts)
@@ -17,21 +17,12 @@ export async function overview(parts: AdminParts, caller: Caller): Promise<Overv
   return {
     nowMs: moment.nowMs,
     relations,
-    flows: flowsOf(parts, caller),
+    flows: shownFlows(parts, caller),
     attention: attentionOf(parts, caller, relations, moment),
     runs: (await runs(parts, caller, { hours: '720', limit: '6' })).runs,
     conservation: totalConservation(parts, caller),
   }
 }
-
-/** What stops one may quote a row or a credential's name: only for those who see the relation as it is. */
-const flowsOf = (parts: AdminParts, caller: Caller): FlowSummary[] =>
-  parts
-    .flows()
-    .filter(({ relation }) => mayCount(parts, caller, relation))
-    .map((flow) =>
-      flow.stopped && !mayQuote(parts, caller, flow.relation) ? { ...flow, stopped: { ...flow.stopped, message: '', fix: null } } : flow,
-    )
 
 function attentionOf(parts: AdminParts, caller: Caller, relations: readonly RelationSummary[], moment: Moment): Attention[] {
   const assets = assetsOf(parts.manifest())
@@ -120,7 +111,7 @@ function attentionOf(parts: AdminParts, caller: Caller, relations: readonly Rela
       },
     ]
   })
-  const broken = flowsOf(parts, caller).flatMap(({ direction, name, relation, stopped: failure }): Attention[] => {
+  const broken = shownFlows(parts, caller).flatMap(({ direction, name, relation, stopped: failure }): Attention[] => {
     if (!failure) return []
     return [
       {

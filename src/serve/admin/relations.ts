@@ -3,7 +3,6 @@ import { MillraceError } from '../../core/errors.ts'
 import type { Relation } from '../../define/manifest.ts'
 import { storedShape } from '../../define/system-columns.ts'
 import { grantsTo } from '../../govern/decide.ts'
-import { rowsLeft } from '../../lake/snapshot-summary.ts'
 import type { CheckRecord } from '../../quality/history.ts'
 import { printType } from '../../schema/type.ts'
 import type { Caller } from '../answer.ts'
@@ -40,9 +39,8 @@ export async function summarize(
 ): Promise<RelationSummary> {
   const table = parts.relations.has(relation.name) ? parts.relations.tableOf(relation.name) : null
   const figures = table?.current?.summary
-  const tailRows = parts.relations.has(relation.name) ? parts.relations.tailRowsOf(relation.name) : 0
   const isCounted = mayCount(parts, caller, relation.name)
-  const committed = figures ? (rowsLeft(figures) ?? 0) : null
+  const count = isCounted && parts.relations.has(relation.name) ? await parts.relations.countOf(relation.name) : null
   return {
     name: relation.name,
     kind: relation.kind,
@@ -51,7 +49,8 @@ export async function summarize(
     owner: relation.owner ?? null,
     tags: relation.tags,
     freshness: shownFreshness(parts, caller, freshnessOf(parts, relation, moment)),
-    rows: !isCounted || (committed === null && tailRows === 0) ? null : (committed ?? 0) + tailRows,
+    rows: count?.rows ?? null,
+    ...(count && count.changes > 0 ? { changes: count.changes } : {}),
     bytes: !isCounted || figures?.['total-files-size'] === undefined ? null : Number(figures['total-files-size']),
     files: isCounted && figures ? Number(figures['total-data-files'] ?? 0) : null,
     arrivals: isCounted ? arrivalsOf(parts, relation, moment.nowMs) : [],

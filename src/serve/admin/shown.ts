@@ -3,7 +3,7 @@
 import type { CheckManifest, Relation } from '../../define/manifest.ts'
 import type { Caller } from '../answer.ts'
 import type { AdminParts } from './parts.ts'
-import type { Freshness } from './types.ts'
+import type { FlowSummary, Freshness } from './types.ts'
 
 /** Whether the name of a relation may be said. */
 export const mayName = (parts: AdminParts, caller: Caller, name: string): boolean => parts.answerer.access(caller, name).readable
@@ -19,6 +19,18 @@ export function mayQuote(parts: AdminParts, caller: Caller, name: string): boole
   const { readable, rowFilter, masked } = parts.answerer.access(caller, name)
   return readable && !rowFilter && masked.length === 0
 }
+
+/**
+ * Flows of relations whose rows the caller may count. What stops one may quote a row or a credential's name: only for those who see
+ * the relation as it is.
+ */
+export const shownFlows = (parts: AdminParts, caller: Caller): FlowSummary[] =>
+  parts
+    .flows()
+    .filter(({ relation }) => mayCount(parts, caller, relation))
+    .map((flow) =>
+      flow.stopped && !mayQuote(parts, caller, flow.relation) ? { ...flow, stopped: { ...flow.stopped, message: '', fix: null } } : flow,
+    )
 
 /** Without the name of what it waits for, where that is hidden. */
 export function shownFreshness(parts: AdminParts, caller: Caller, freshness: Freshness): Freshness {

@@ -146,8 +146,10 @@ export interface RelationSummary {
   readonly owner: string | null
   readonly tags: readonly string[]
   readonly freshness: Freshness
-  /** Committed rows and the hot tail; null for views and before the first commit. */
+  /** Rows as a question sees them, but for `changes`; null for views and before the first row. */
   readonly rows: number | null
+  /** Of a large relation with a key: rows by key in the hot tail that are not in `rows` yet, of which each replaces, adds or takes away one. */
+  readonly changes?: number
   readonly bytes: number | null
   readonly files: number | null
   /** Rows that arrived in each of the last 13 hours, oldest first; empty when not counted. */
@@ -357,6 +359,14 @@ export interface SnapshotsPage extends Clocked {
 
 export type NodeKind = 'source' | 'stream' | 'table' | 'model' | 'processor' | 'endpoint' | 'dashboard' | 'sink' | 'alert'
 
+export interface NodeFlow extends Pick<FlowSummary, 'topic' | 'bus' | 'lag' | 'stopped'> {
+  readonly format: 'json' | 'avro' | 'protobuf'
+  /** Of a sink, columns of the message's key; empty = messages have none. */
+  readonly key?: readonly string[]
+  /** Of a sink: how long a row of a live relation may wait before it is written. */
+  readonly everyMs?: number
+}
+
 export interface LineageNode {
   /** `<kind>:<name>`; relations are `relation:<name>`. */
   readonly id: string
@@ -367,6 +377,8 @@ export interface LineageNode {
   /** Relations only. */
   readonly freshness?: Freshness
   readonly checks?: CheckCounts | null
+  /** Sinks, and sources that are topics. */
+  readonly flow?: NodeFlow
   readonly at?: string
   readonly doc?: string
   readonly columns: readonly {

@@ -119,7 +119,7 @@ export class Chain {
   }
 
   #probe(entered: readonly Entered[]): void {
-    for (const { taken, to } of entered) if (taken.count > 0) to?.step.operator.probe(taken.batch, taken.rows, taken.count, to.side)
+    for (const { taken, to } of entered) if (taken.count > 0) to?.step.operator.probe?.(taken.batch, taken.rows, taken.count, to.side)
   }
 
   #enter(stream: string, rows: Rows): Entered[] {
@@ -220,7 +220,7 @@ export class Chain {
     this.#forward(step, step.operator.take(rows.batch, rows.rows, rows.count, side), out)
   }
 
-  #forward({ after, losing, to }: Step, batch: ColumnBatch | null, out: ColumnBatch[]): void {
+  #forward({ after, losing, to }: Step, batch: ColumnBatch | null | undefined, out: ColumnBatch[]): void {
     if (!batch || batch.rows === 0) return
     if (!losing) this.#pass(run(after, { batch, rows: null, count: batch.rows }), to, out)
     else {
@@ -236,20 +236,20 @@ export class Chain {
   /** Rows that are final up to the watermark, microseconds. */
   advance(watermarkUs: number): ColumnBatch | null {
     const out: ColumnBatch[] = []
-    for (const step of this.#steps) this.#forward(step, step.operator.advance(watermarkUs - step.delayUs), out)
+    for (const step of this.#steps) this.#forward(step, step.operator.advance?.(watermarkUs - step.delayUs), out)
     return joinBatches(out)
   }
 
   /** Rows of the last operator that are not final yet; what those before it have not given out is not among them. */
   open(): ColumnBatch | null {
     const out: ColumnBatch[] = []
-    for (const step of this.#steps) if (step.to === null) this.#forward(step, step.operator.open(), out)
+    for (const step of this.#steps) if (step.to === null) this.#forward(step, step.operator.open?.(), out)
     return joinBatches(out)
   }
 
   changed(): ColumnBatch | null {
     const out: ColumnBatch[] = []
-    for (const step of this.#steps) this.#forward(step, step.operator.changed(), out)
+    for (const step of this.#steps) this.#forward(step, step.operator.changed?.(), out)
     return joinBatches(out)
   }
 

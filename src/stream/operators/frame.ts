@@ -13,7 +13,6 @@ import { frameShape } from './shape.ts'
 const CHUNK_ROWS = 4_096
 
 export class Frame implements Operator {
-  readonly openWindows = 0
   readonly #frame: FrameRelation
   readonly #shape: Shape
   readonly #rows: RowsInOrder
@@ -65,14 +64,6 @@ export class Frame implements Operator {
     const own = held.columns(Int32Array.from(slots), slots.length, columns)
     for (const slot of gone) held.remove(slot)
     return { shape: this.#shape, rows: slots.length, columns: [...own, ...states.columns(all, slots.length)] }
-  }
-
-  open(): null {
-    return null
-  }
-
-  changed(): null {
-    return null
   }
 
   get bytes(): number {

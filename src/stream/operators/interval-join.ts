@@ -10,7 +10,6 @@ import { joinBatches, type Operator } from './operator.ts'
 import { TimeBuckets } from './time-buckets.ts'
 
 export class IntervalJoin implements Operator {
-  readonly openWindows = 0
   readonly #parts: JoinParts
   readonly #fromUs: number
   readonly #untilUs: number
@@ -78,14 +77,6 @@ export class IntervalJoin implements Operator {
     const out = this.#parts.rowsOf(alone, null, side)
     for (const slot of slots) held.remove(slot)
     return out
-  }
-
-  open(): null {
-    return null
-  }
-
-  changed(): null {
-    return null
   }
 
   get bytes(): number {

@@ -8,7 +8,6 @@ import { RowsInOrder } from './rows-in-order.ts'
 import { lagShape } from './shape.ts'
 
 export class Lag implements Operator {
-  readonly openWindows = 0
   readonly #shape: Shape
   readonly #rows: RowsInOrder
   /** By partition: a slot that holds its last row. */
@@ -50,14 +49,6 @@ export class Lag implements Operator {
     for (const slot of slots) this.#rows.keep(slot)
     const isFirst = before.map((slot) => slot < 0)
     return { shape: this.#shape, rows: slots.length, columns: [...all, ...lagged.map((column) => withNulls(column, isFirst))] }
-  }
-
-  open(): null {
-    return null
-  }
-
-  changed(): null {
-    return null
   }
 
   get bytes(): number {

@@ -9,7 +9,6 @@ import type { Operator } from './operator.ts'
 import { TimeBuckets } from './time-buckets.ts'
 
 export class LatestJoin implements Operator {
-  readonly openWindows = 0
   readonly #parts: JoinParts
   readonly #isLeft: boolean
   readonly #isStrict: boolean
@@ -88,14 +87,6 @@ export class LatestJoin implements Operator {
       if (isNewer) this.#settled.set(group, slot)
       if (other !== undefined) right.remove(isNewer ? other : slot)
     }
-  }
-
-  open(): null {
-    return null
-  }
-
-  changed(): null {
-    return null
   }
 
   get bytes(): number {

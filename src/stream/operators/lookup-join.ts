@@ -12,7 +12,6 @@ import type { Operator } from './operator.ts'
 const GONE = 1
 
 export class LookupJoin implements Operator {
-  readonly openWindows = 0
   readonly #parts: JoinParts
   readonly #isLeft: boolean
   /** Keys of which something may be forgotten: that have several versions, or have gone. */
@@ -96,18 +95,6 @@ export class LookupJoin implements Operator {
     this.#unsettled = new Set()
     for (const slot of versions.slots())
       if (versions.flags.at(slot) === GONE || versions.next.at(slot) !== NONE) this.#unsettled.add(versions.groupOf(slot))
-  }
-
-  advance(): null {
-    return null
-  }
-
-  open(): null {
-    return null
-  }
-
-  changed(): null {
-    return null
   }
 
   get bytes(): number {

@@ -29,17 +29,18 @@ export function siftAfter({ rows, count, sift }: Rows): Sift | undefined {
   return { ids, failed: sift.failed }
 }
 
+/** What an operator does not have, it does not do: it keeps nothing that a watermark makes final, that is open, or that changes. */
 export interface Operator {
   /** Computes what `take` computes of each row before it changes anything, and changes nothing. */
-  probe(batch: ColumnBatch, rows: Int32Array | null, count: number, side: 0 | 1): void
+  probe?(batch: ColumnBatch, rows: Int32Array | null, count: number, side: 0 | 1): void
   /** Rows `rows[i]` of the batch, all of them where null. What comes out has the shape that the plan says. `side`: of a join, 1 for the right. */
   take(batch: ColumnBatch, rows: Int32Array | null, count: number, side: 0 | 1): ColumnBatch | null
   /** What is final up to this event time, microseconds; it is forgotten here. */
-  advance(watermarkUs: number): ColumnBatch | null
+  advance?(watermarkUs: number): ColumnBatch | null
   /** What is not final yet, as it stands. */
-  open(): ColumnBatch | null
+  open?(): ColumnBatch | null
   /** Of keyed results: rows that changed since the last call. */
-  changed(): ColumnBatch | null
+  changed?(): ColumnBatch | null
   /** Of a lookup, keys of the right side have gone; of rows that can go, these keys (their columns alone) have. */
   forget?(batch: ColumnBatch, rows: Int32Array | null, count: number): ColumnBatch | null
   /** No row of a stream that is still to come came before this, microseconds. */
@@ -48,8 +49,6 @@ export interface Operator {
   fit?(limitBytes: number): void
   /** What it has on the disk. */
   readonly spilledBytes?: number
-  /** Windows that are open; 0 where there are none. */
-  readonly openWindows: number
   /** About how many of memory. */
   readonly bytes: number
   /** Plain data for a checkpoint, a copy as of now. */

@@ -53,10 +53,6 @@ export class PaneOperator<Table extends PaneTable> implements Operator {
     this.#slideUs = window.kind === 'hop' ? window.slideUs : this.#widthUs
   }
 
-  get openWindows(): number {
-    return this.#windows(null, null).length
-  }
-
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
     this.#project(batch.columns, rows, count)
   }
@@ -104,10 +100,6 @@ export class PaneOperator<Table extends PaneTable> implements Operator {
 
   open(): ColumnBatch | null {
     return joinBatches(this.#windows(this.#closedUs, null).flatMap((start) => this.#rowsOf(start) ?? []))
-  }
-
-  changed(): null {
-    return null
   }
 
   #rowsOf(start: number): ColumnBatch | null {

@@ -96,7 +96,6 @@ class RemovableTable implements KeyedTable {
 const ALL_ROWS = { of: [], where: null }
 
 export class ReplacingGroup implements Operator {
-  readonly openWindows = 0
   readonly #group: GroupRelation
   readonly #project: Projection
   readonly #shape: Shape
@@ -145,14 +144,6 @@ export class ReplacingGroup implements Operator {
         else states[index]!.remove(reached, own, kept, n)
       }
     }
-    return null
-  }
-
-  advance(): null {
-    return null
-  }
-
-  open(): null {
     return null
   }
 

@@ -67,7 +67,6 @@ export class Told implements KeyedTable {
 
 /** `keyCount`: how many columns of the operator's rows, the first ones, are their key. */
 export class Retracting implements Operator {
-  readonly openWindows = 0
   readonly #inner: Operator
   readonly #shape: Shape
   readonly #keyCount: number
@@ -81,7 +80,7 @@ export class Retracting implements Operator {
   }
 
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number, side: 0 | 1): void {
-    this.#inner.probe(batch, rows, count, side)
+    this.#inner.probe?.(batch, rows, count, side)
   }
 
   take(batch: ColumnBatch, rows: Int32Array | null, count: number, side: 0 | 1): null {
@@ -89,16 +88,8 @@ export class Retracting implements Operator {
     return null
   }
 
-  advance(): null {
-    return null
-  }
-
-  open(): null {
-    return null
-  }
-
   changed(): ColumnBatch | null {
-    const batch = this.#inner.changed()
+    const batch = this.#inner.changed?.()
     if (!batch || batch.rows === 0) return null
     const slots = this.#told.find(batch.columns.slice(0, this.#keyCount), null, batch.rows)
     const { table } = this.#told

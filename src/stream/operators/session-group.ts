@@ -24,12 +24,6 @@ export class SessionGroup implements Operator {
     this.#keys = new Generations(() => new SessionTable(layout), scratch)
   }
 
-  get openWindows(): number {
-    let open = 0
-    for (const table of this.#keys.parts()) open += table.open
-    return open
-  }
-
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
     this.#project(batch.columns, rows, count)
   }
@@ -53,10 +47,6 @@ export class SessionGroup implements Operator {
 
   open(): ColumnBatch | null {
     return joinBatches(Array.from(this.#keys.parts(), (table) => this.#rowsOf(table, table.openSessions())))
-  }
-
-  changed(): null {
-    return null
   }
 
   #rowsOf(table: SessionTable, sessions: readonly number[]): ColumnBatch {

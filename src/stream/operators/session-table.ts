@@ -58,11 +58,6 @@ export class SessionTable implements KeyedTable {
     return new KeyTable([this.#layout.key.value.type])
   }
 
-  /** Sessions that are open. */
-  get open(): number {
-    return this.#sessions - this.#free.length
-  }
-
   /** `keys`: of each row; `columns`: what is aggregated. */
   add(keys: Int32Array, times: Float64Array, columns: readonly Column[], count: number): void {
     const sessions = new Int32Array(count)

@@ -11,7 +11,6 @@ import { Bytes } from './paged.ts'
 import { groupShape } from './shape.ts'
 
 export class TableGroup implements Operator {
-  readonly openWindows = 0
   readonly #layout: GroupLayout
   readonly #project: Projection
   readonly #shape: Shape
@@ -42,14 +41,6 @@ export class TableGroup implements Operator {
       this.#isChanged.put(group, 1)
       this.#changed.push(group)
     }
-    return null
-  }
-
-  advance(): null {
-    return null
-  }
-
-  open(): null {
     return null
   }
 

@@ -65,7 +65,6 @@ class TableTold extends Told {
 }
 
 export class TableRows implements Operator {
-  readonly openWindows = 0
   readonly #shape: Shape
   /** By place in the key: the column of the rows. */
   readonly #keyAt: readonly number[]
@@ -86,8 +85,6 @@ export class TableRows implements Operator {
   }
 
   /** Nothing is computed here. */
-  probe(): void {}
-
   take(batch: ColumnBatch, rows: Int32Array | null, count: number): ColumnBatch | null {
     if (rows !== null) throw new TypeError('cannot be: rows of a table come as whole batches')
     const columns = this.#order.map((index) => batch.columns[index]!)
@@ -122,18 +119,6 @@ export class TableRows implements Operator {
     const columns: Column[] = []
     for (const [at, index] of this.#order.entries()) columns[index] = kept[at]!
     return { shape: this.#shape, rows: slots.length, columns: [...columns, signs(sign, slots.length)] }
-  }
-
-  advance(): null {
-    return null
-  }
-
-  open(): null {
-    return null
-  }
-
-  changed(): null {
-    return null
   }
 
   fit(limitBytes: number): void {

@@ -44,7 +44,6 @@ function make(top: TopRelation, input: Shape, kept: readonly string[], times: re
 }
 
 export class TableTop implements Operator {
-  readonly openWindows = 0
   readonly #made: Made
   readonly #partitions: Generations<TopTable>
   #changed = new Set<number>()
@@ -63,14 +62,6 @@ export class TableTop implements Operator {
     const columns = this.#made.project(batch.columns, rows, count)
     const partitions = this.#partitions.find(columns.slice(0, this.#made.layout.partition.length), null, count)
     this.#partitions.table.addTo(partitions, columns, null, count, (partition) => this.#changed.add(partition))
-    return null
-  }
-
-  advance(): null {
-    return null
-  }
-
-  open(): null {
     return null
   }
 

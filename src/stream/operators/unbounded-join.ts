@@ -10,7 +10,6 @@ import { addPair, JoinParts, noPairs, type Side, type SideBatch } from './join-p
 import type { Operator } from './operator.ts'
 
 export class UnboundedJoin implements Operator {
-  readonly openWindows = 0
   readonly #parts: JoinParts
   /** By side: only the first row of a key counts. */
   readonly #isUnique: readonly [boolean, boolean]
@@ -55,18 +54,6 @@ export class UnboundedJoin implements Operator {
       first[i] = 1
     }
     return first
-  }
-
-  advance(): null {
-    return null
-  }
-
-  open(): null {
-    return null
-  }
-
-  changed(): null {
-    return null
   }
 
   fit(limitBytes: number): void {
