@@ -16,7 +16,7 @@ const project = join(directory, 'project')
 const data = join(directory, 'data')
 
 const PROJECT = `
-import { endpoint, files, grant, http, keyed, masks, model, policy, processor, project, role, sql, stream, t, table } from 'millrace'
+import { between, checks, endpoint, files, grant, http, keyed, masks, model, policy, processor, project, role, sql, stream, t, table } from 'millrace'
 export const visits = stream('visits', {
   id: t.string(),
   seen: t.timestamp(),
@@ -25,6 +25,8 @@ export const visits = stream('visits', {
   slots: t.list(t.struct({ from: t.datetime(), seen: t.timestamp().optional() })).optional(),
 }, { from: http(), key: 'id', time: 'seen', lateness: '365 days', partition: ['day(due)'] })
 export const rooms = table('rooms', { room: t.string(), free: t.datetime().default('2026-01-01T08:00:00') }, { from: http(), key: 'room' })
+export const slots = table('slots', { at_time: t.datetime(), n: t.int() }, { from: http(), key: 'at_time' })
+export const sound = checks('sound', [between(visits.due, '1900-01-01 00:00:00', '2200-01-01').quarantine()], { on: visits })
 const plan = { id: t.string(), due: t.datetime().optional(), note: t.struct({ at: t.datetime().optional() }).optional() }
 export const from_json = table('from_json', plan, { from: files({ path: 'data/plan.json', format: 'json' }), load: 'full' })
 export const from_csv = table('from_csv', { id: t.string(), due: t.datetime().optional() }, { from: files({ path: 'data/plan.csv', format: 'csv' }), load: 'full' })
@@ -50,7 +52,7 @@ export const hidden = masks('hidden', { born: 'year' })
 export const later = policy('later', { on: visits, to: reader, rows: (row, user) => row.due.gte(user.from).or(row.due.eq('2026-03-01T23:30:00')) })
 export const due = endpoint('GET /due/:from', { params: { from: t.datetime() }, allow: [reader], page: { by: ['due', 'id'], size: 2 },
   sql: (p) => sql\`SELECT id, due, seen, seen AT TIME ZONE 'UTC' AS utc FROM \${visits} WHERE due >= \${p.from}\` })
-export default project('clinic', [{ visits, rooms, from_json, from_csv, from_parquet, passed, by_day, daily, local, declared, moved, reader, reads, hidden, later, due }])
+export default project('clinic', [{ visits, rooms, slots, sound, from_json, from_csv, from_parquet, passed, by_day, daily, local, declared, moved, reader, reads, hidden, later, due }])
 `
 
 let server: TestServer
@@ -128,8 +130,9 @@ test('rows are taken without a zone, and refused with one, with the reason', asy
     bad({ due: '2026-03-01T00:00:00.1234567' }),
     bad({ slots: [{ from: '2026-03-01T14:05:00Z' }] }),
     ...ROWS.slice(1),
+    bad({ due: '2200-01-01T00:00:00.000001' }),
   )
-  assert.equal(answer.accepted, 4)
+  assert.equal(answer.accepted, 5)
   assert.deepEqual(
     answer.errors.map(({ code }) => code),
     ['MR_ROW_TYPE', 'MR_ROW_TYPE', 'MR_ROW_TYPE', 'MR_ROW_TYPE', 'MR_ROW_RANGE', 'MR_ROW_RANGE', 'MR_ROW_TYPE'],
@@ -142,8 +145,11 @@ test('rows are taken without a zone, and refused with one, with the reason', asy
   const kept = await eventually(
     'refused rows are kept',
     () => server.sql("SELECT raw ->> 'due' FROM visits__rejected"),
-    (rows) => rows.length === 7,
+    (rows) => rows.length === 8,
   )
+  assert.deepEqual(await server.sql("SELECT raw ->> 'due' FROM visits__rejected WHERE code = 'MR_ROW_CHECK'"), [
+    ['2200-01-01T00:00:00.000001'],
+  ])
   assert.ok(kept.flat().includes('2026-03-01T14:05:00+02:00'))
   assert.equal((await send('/streams/rooms', { room: 'r' }, { room: 's', free: '2026-01-01T09:00:00' })).accepted, 2)
 })
@@ -275,6 +281,32 @@ test('SQL, endpoints and every format have them without a zone, from the tail an
     (rows) => rows.length === 3,
   )
   assert.deepEqual(daily[1], ['2026-03-01T00:00:00.000000', [DUE[1], DUE[2]]])
+})
+
+test('a datetime is a key, however it is spelled', async () => {
+  const rows = () => server.sql('SELECT at_time, n FROM slots ORDER BY n')
+  await send(
+    '/streams/slots',
+    { at_time: '2026-03-01T14:05:00', n: 1 },
+    { at_time: '2026-03-01T15:00:00', n: 2 },
+    { at_time: '2026-03-01 14:05:00.000', n: 3 },
+  )
+  await eventually('the latest row of each key is there', rows, (found) => found.length === 2)
+  assert.deepEqual(await rows(), [
+    ['2026-03-01T15:00:00.000000', 2],
+    ['2026-03-01T14:05:00.000000', 3],
+  ])
+  const remove = (at: string) =>
+    fetch(`${server.url}/streams/slots`, {
+      method: 'DELETE',
+      body: JSON.stringify({ at_time: at }),
+      headers: { ...ndjson, authorization: `Bearer ${server.token}` },
+    })
+  assert.equal((await remove('2026-03-01T15:00:00Z')).status, 422)
+  assert.equal((await remove('2026-03-01t14:05:00')).status, 200)
+  await eventually('one row is left', rows, (found) => found.length === 1)
+  await flush()
+  assert.deepEqual(await rows(), [['2026-03-01T15:00:00.000000', 2]])
 })
 
 test('files are loaded, and rows with a zone are set aside', async () => {

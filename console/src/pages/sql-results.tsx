@@ -1,7 +1,7 @@
 // The answer to a query: rows, a chart of them, a profile of each column; below, what it was read from and what the policy did.
 import { useState } from 'react'
-import { usePreferences } from '../api/preferences.ts'
 import type { Cell, SqlAnswer } from '../../../src/serve/admin/types.ts'
+import { usePreferences } from '../api/preferences.ts'
 import { Chart } from '../ui/chart.tsx'
 import type { ChartSeries } from '../ui/chart-props.ts'
 import { Segments } from '../ui/choice.tsx'
