@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { installSpark } from './servers/spark.ts'
 
-const TABLES = ['positions_by_partition', 'vectors', 'dense_vector', 'upgraded', 'equality', 'equality_partitioned', 'nested']
+const TABLES = ['positions_by_partition', 'vectors', 'dense_vector', 'upgraded', 'equality', 'equality_partitioned', 'nested', 'clocks']
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const corpora = join(root, 'test', 'corpora')

@@ -126,6 +126,8 @@ export const t = Object.freeze({
   time: () => of<string, 'time'>({ kind: 'time' }),
   /** An instant with microseconds, UTC. */
   timestamp: () => of<Instant, 'timestamp'>({ kind: 'timestamp' }),
+  /** A reading of a wall clock, of no zone, with microseconds: `'2026-03-01T14:05:00.000000'`. */
+  datetime: () => of<string, 'datetime'>({ kind: 'datetime' }),
   string: () => of<string, 'string'>({ kind: 'string' }),
   uuid: () => of<string, 'uuid'>({ kind: 'uuid' }),
   /** Bytes; base64 in JSON. */

@@ -5,8 +5,8 @@ import type { Fields, KeyOf, KeysOfKind } from './field.ts'
 /** `'day(placed)'`, `'bucket(16, id)'`, or a column. */
 export type PartitionOf<S extends Fields> =
   | KeyOf<S>
-  | `${'year' | 'month' | 'day'}(${KeysOfKind<S, 'timestamp' | 'date'>})`
-  | `hour(${KeysOfKind<S, 'timestamp'>})`
+  | `${'year' | 'month' | 'day'}(${KeysOfKind<S, 'timestamp' | 'datetime' | 'date'>})`
+  | `hour(${KeysOfKind<S, 'timestamp' | 'datetime'>})`
   | `bucket(${number}, ${KeyOf<S>})`
 
 /** Partition rules where only the row type is known. */

@@ -1,6 +1,6 @@
 // Values of results: from DuckDB's own to plain ones, and from those to JSON as CONTRACT prints it. Plain: null, boolean,
 // number (32 bits and doubles), bigint (64 bits and more), text for everything else (decimals, dates, ISO timestamps in UTC
-// with six digits and Z, uuid, base64 of blobs), arrays for lists and objects for structs and maps.
+// with six digits and Z, or without Z where the type has no zone, uuid, base64 of blobs), arrays for lists and objects for structs and maps.
 import {
   type DuckDBArrayType,
   DuckDBArrayValue,
@@ -70,11 +70,17 @@ function longReader(vector: Extract<ResultVector, { kind: 'longs' }>, type: Duck
   if (type.typeId === DuckDBTypeId.BIGINT) return (row) => vector.big[row]!
   if (type.typeId === DuckDBTypeId.DECIMAL) return (row) => decimalText(vector.big[row]!.toString(), (type as DuckDBDecimalType).scale)
   if (type.typeId === DuckDBTypeId.TIME) return (row) => isoTime(safeLong(vector, row)!)
+  const zone = zoneOf(type)
   return (row) => {
     const micros = safeLong(vector, row)
-    return micros === undefined ? isoMicros(vector.big[row]!) : isoSafeMicros(micros)
+    return micros === undefined ? isoMicros(vector.big[row]!, zone) : isoSafeMicros(micros, zone)
   }
 }
+
+/** What stands behind a time of this type: only an instant has a zone. */
+export const zoneOf = ({ typeId }: DuckDBType): Zone => (typeId === DuckDBTypeId.TIMESTAMP_TZ ? 'Z' : '')
+
+export type Zone = 'Z' | ''
 
 /** Digits of an unscaled integer with the point in its place. */
 export function decimalText(unscaled: string, scale: number): string {
@@ -99,13 +105,14 @@ export function plainOf(value: DuckDBValue, type: DuckDBType): Plain {
   if (value === null) return null
   if (typeof value === 'number') return type.typeId === DuckDBTypeId.FLOAT ? shortestFloat(value) : value
   if (typeof value !== 'object') return value
-  if (value instanceof DuckDBTimestampTZValue || value instanceof DuckDBTimestampValue) return isoMicros(value.micros)
+  if (value instanceof DuckDBTimestampTZValue) return isoMicros(value.micros, 'Z')
+  if (value instanceof DuckDBTimestampValue) return isoMicros(value.micros, '')
   if (value instanceof DuckDBDecimalValue) return value.toString()
   if (value instanceof DuckDBDateValue) return isoDate(value.days)
   if (value instanceof DuckDBTimeValue) return isoTime(Number(value.micros))
-  if (value instanceof DuckDBTimestampMillisecondsValue) return isoMicros(value.millis * 1_000n)
-  if (value instanceof DuckDBTimestampSecondsValue) return isoMicros(value.seconds * 1_000_000n)
-  if (value instanceof DuckDBTimestampNanosecondsValue) return isoMicros(value.nanos / 1_000n)
+  if (value instanceof DuckDBTimestampMillisecondsValue) return isoMicros(value.millis * 1_000n, '')
+  if (value instanceof DuckDBTimestampSecondsValue) return isoMicros(value.seconds * 1_000_000n, '')
+  if (value instanceof DuckDBTimestampNanosecondsValue) return isoMicros(value.nanos / 1_000n, '')
   if (value instanceof DuckDBBlobValue) return Buffer.from(value.bytes).toString('base64')
   if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue) {
     const element = (type as DuckDBListType | DuckDBArrayType).valueType
@@ -130,13 +137,13 @@ let lastDay = Number.NaN
 let lastDayText = ''
 
 /** As `isoMicros`, of a number. Neighbours tend to be of one day, whose text is kept. */
-export function isoSafeMicros(micros: number): string {
+export function isoSafeMicros(micros: number, zone: Zone): string {
   const day = Math.floor(micros / DAY_MICROS)
   if (day !== lastDay) {
     lastDayText = isoDate(day)
     lastDay = day
   }
-  return `${lastDayText}T${isoTime(micros - day * DAY_MICROS, true)}Z`
+  return `${lastDayText}T${isoTime(micros - day * DAY_MICROS, true)}${zone}`
 }
 
 const two = (value: number): string => (value < 10 ? `0${value}` : String(value))
@@ -151,15 +158,15 @@ export function isoTime(micros: number, always = false): string {
 
 const INFINITE_MICROS = 9_223_372_036_854_775_807n
 
-/** `2026-01-02T03:04:05.000006Z`; 'infinity' and '-infinity' as PostgreSQL prints them. */
-export function isoMicros(micros: bigint): string {
+/** `2026-01-02T03:04:05.000006` and the zone; 'infinity' and '-infinity' as PostgreSQL prints them. */
+export function isoMicros(micros: bigint, zone: Zone): string {
   if (micros === INFINITE_MICROS) return 'infinity'
   if (micros === -INFINITE_MICROS) return '-infinity'
   const ms = micros / 1_000n - (micros % 1_000n < 0n ? 1n : 0n)
   const rest = Number(micros - ms * 1_000n)
   const date = new Date(Number(ms))
   if (Number.isNaN(date.getTime())) return `${micros} us`
-  return `${date.toISOString().slice(0, -1)}${String(rest).padStart(3, '0')}Z`
+  return `${date.toISOString().slice(0, -1)}${String(rest).padStart(3, '0')}${zone}`
 }
 
 const FIRST_DAY = -719_528

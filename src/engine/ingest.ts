@@ -18,6 +18,7 @@ import {
   MAP,
   STRUCT,
   TIME,
+  TIMESTAMP,
   TIMESTAMPTZ,
   UUID,
   VARCHAR,
@@ -66,6 +67,8 @@ function duckType(type: Type): DuckDBType {
       return TIME
     case 'timestamp':
       return TIMESTAMPTZ
+    case 'datetime':
+      return TIMESTAMP
     case 'uuid':
       return UUID
     case 'binary':

@@ -21,6 +21,7 @@ const types: Readonly<Record<string, Type>> = {
   s: { kind: 'string' },
   day: { kind: 'date' },
   seen: { kind: 'timestamp' },
+  due: { kind: 'datetime' },
   yes: { kind: 'boolean' },
 }
 const shape: Shape = { fields: Object.entries(types).map(([name, type]) => ({ name, type, optional: true })) }
@@ -57,6 +58,11 @@ test('terms of a WHERE clause', async () => {
       'seen >= 2026-01-01 00:00:00',
       'seen < 2026-01-02 03:04:05+01',
     ],
+    "due >= TIMESTAMP '2026-01-01 12:00:00' AND due < '2026-01-02' AND due <> '2026-01-02 00:00:00' AND due <= '2026-01-02 00:00:00+01'": [
+      'due >= 2026-01-01 12:00:00',
+      'due < 2026-01-02 00:00:00',
+    ],
+    "due = CAST('2026-01-01T12:00:00' AS TIMESTAMPTZ) AND due < TIMESTAMPTZ '2026-01-02 00:00:00+01'": ['due = 2026-01-01T12:00:00'],
     "seen < DATE '2026-01-01' AND seen >= '2026-01-01 00:00'::TIMESTAMP AND yes = true": ['seen < 2026-01-01 00:00:00', 'yes = true'],
     'i = $1 AND s = $2': ['i = 7', 's = x'],
     'i <> 5 AND i + 1 = 5 AND abs(i) = 5 AND i = l AND i = (SELECT 1) AND NOT (i > 3 AND l > 3)': [],
@@ -104,6 +110,16 @@ const CONSTANTS: Readonly<Record<string, readonly string[]>> = {
     "TIMESTAMP '2026-01-02 12:00:00'",
     "TIMESTAMPTZ '2026-01-02 13:00:00+01'",
   ],
+  due: [
+    "'2026-01-02'",
+    "'2026-01-02 12:00:00+01'",
+    "'2026-01-02T12:00:00'",
+    "DATE '2026-01-03'",
+    "TIMESTAMP '2026-01-02 12:00:00'",
+    "TIMESTAMP '2026-01-02 13:00:00+01'",
+    "TIMESTAMPTZ '2026-01-02 13:00:00+01'",
+    "TIMESTAMPTZ '2026-01-02 12:00:00'",
+  ],
   yes: ['true', 'false'],
 }
 
@@ -114,10 +130,21 @@ const ROW_VALUES: Readonly<Record<string, readonly string[]>> = {
   d: ['0', '0.1', '1.5', '-2', "'nan'", '9007199254740992'],
   m: ['0.10', '1.25', '1.26', '-2'],
   day: ["DATE '2026-01-01'", "DATE '2026-01-02'", "DATE '2026-01-03'"],
+  due: ["TIMESTAMP '2026-01-02 00:00:00'", "TIMESTAMP '2026-01-02 12:00:00'", "TIMESTAMP '2026-01-03 00:00:00.000001'"],
   seen: ["TIMESTAMPTZ '2026-01-02 00:00:00+00'", "TIMESTAMPTZ '2026-01-02 12:00:00+00'", "TIMESTAMPTZ '2026-01-03 00:00:00.000001+00'"],
 }
 
-const TABLE = { i: 'int', l: 'long', d: 'double', m: 'decimal(12, 2)', s: 'string', day: 'date', seen: 'timestamptz', yes: 'boolean' }
+const TABLE = {
+  i: 'int',
+  l: 'long',
+  d: 'double',
+  m: 'decimal(12, 2)',
+  s: 'string',
+  day: 'date',
+  seen: 'timestamptz',
+  due: 'timestamp',
+  yes: 'boolean',
+}
 const columns = Object.keys(TABLE)
 
 const predicate = fc.constantFrom(...columns).chain((column) =>
@@ -136,7 +163,10 @@ const predicate = fc.constantFrom(...columns).chain((column) =>
 )
 
 test('a pruned scan answers as the whole one', async () => {
-  const tables = [lakeTable({ columns: TABLE }), lakeTable({ columns: TABLE, partitions: { p: ['seen', 'day'], q: ['l', 'bucket[3]'] } })]
+  const tables = [
+    lakeTable({ columns: TABLE }),
+    lakeTable({ columns: TABLE, partitions: { p: ['seen', 'day'], r: ['due', 'hour'], q: ['l', 'bucket[3]'] } }),
+  ]
   const stored: { table: (typeof tables)[number]; files: DataFile[] }[] = []
   const random = fc.sample(fc.tuple(...columns.map((column) => fc.constantFrom('NULL', ...ROW_VALUES[column]!))), { numRuns: 24, seed: 5 })
   for (const table of tables) {

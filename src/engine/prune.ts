@@ -176,6 +176,8 @@ function fitting({ type }: Field, constant: Constant | undefined): Value | undef
       return isText && (cast === null || cast === 'DATE') && DAY.test(value) ? value : undefined
     case 'timestamp':
       return isText ? instant(value, cast) : undefined
+    case 'datetime':
+      return isText ? clockTime(value, cast) : undefined
     case 'uuid':
       return isText && (cast === null || cast === 'UUID') ? value : undefined
     default:
@@ -193,4 +195,10 @@ function instant(text: string, cast: string | null): string | undefined {
   if (DAY.test(text)) return `${text} 00:00:00`
   if (cast === null || cast === 'TIMESTAMP WITH TIME ZONE') return text
   return cast === 'TIMESTAMP' && TIME_OF_DAY.test(text) ? text : undefined
+}
+
+/** Text without a zone is the same time of day for DuckDB whatever it is cast to, since the session is UTC. */
+function clockTime(text: string, cast: string | null): string | undefined {
+  if (DAY.test(text)) return `${text} 00:00:00`
+  return TIME_OF_DAY.test(text) && (cast === null || cast.startsWith('TIMESTAMP')) ? text : undefined
 }

@@ -181,6 +181,9 @@ function typedLiteral({ type }: Field, value: unknown): string {
       return text === 'true' || text === 'false' ? text : 'NULL'
     case 'binary':
       return 'NULL'
+    case 'datetime':
+      // The engine would pass over an offset.
+      return /:\d\d(\.\d+)?\s*[Zz+-]/.test(text) ? 'NULL' : `TRY_CAST(${quoteText(text)} AS TIMESTAMP)`
     default:
       return `TRY_CAST(${quoteText(text)} AS ${toDuckType(type)})`
   }

@@ -26,7 +26,7 @@ export function fittingMask({ type }: Field, mask: MaskKind): MaskKind {
     case 'last4':
       return isText ? mask : 'null'
     case 'year':
-      return type.kind === 'date' || type.kind === 'timestamp' ? mask : 'null'
+      return type.kind === 'date' || type.kind === 'timestamp' || type.kind === 'datetime' ? mask : 'null'
   }
 }
 

@@ -223,6 +223,14 @@ function faultsOf(field: Field, value: string): Fault[] {
       message: `the value of ${name} is not among those allowed`,
       field: name,
     })
+  // DuckDB passes over an offset where it casts to TIMESTAMP.
+  if (type.kind === 'datetime')
+    faults.push({
+      condition: `coalesce(typeof(${value}) = 'TIMESTAMP WITH TIME ZONE' OR regexp_matches(CAST(${value} AS VARCHAR), ${quoteText(WITH_OFFSET)}), false)`,
+      code: 'MR_ROW_TYPE',
+      message: `the value of ${name} has a zone or an offset, and its column none`,
+      field: name,
+    })
   // DuckDB rounds where digits do not fit: exact columns take exact values only.
   const scale = type.kind === 'decimal' ? type.scale : type.kind === 'int' || type.kind === 'long' ? 0 : null
   const exact = (text: string): string => `TRY_CAST(${text} AS DECIMAL(38, ${Math.min((scale ?? 0) + 12, 37)}))`
@@ -235,6 +243,9 @@ function faultsOf(field: Field, value: string): Fault[] {
     })
   return faults
 }
+
+/** A time of day, and behind it Z, UTC or an offset. */
+const WITH_OFFSET = '(?i):\\d\\d(\\.\\d+)?\\s*(z|utc|[+-]\\d\\d(:?\\d\\d)*)$'
 
 const checkFault = ({ name, failing }: RowRule): Fault => ({
   condition: failing,

@@ -27,7 +27,8 @@ export async function sourceSql(
   const defaulted = shape.fields.filter((field) => field.default !== undefined)
   const isJson = source.format === 'json'
   if (isJson && defaulted.length > 0) return { sql: objectsSql(source, shape.fields, files), isText: true }
-  const isText = isJson && shape.fields.some(({ type }) => isNested(type) || type.kind === 'json')
+  // DuckDB's reader of JSON makes UTC of a time with an offset, which a datetime refuses.
+  const isText = isJson && shape.fields.some(({ type }) => isNested(type) || type.kind === 'json' || type.kind === 'datetime')
   const options = isText ? { ...source.options, maximum_depth: 1 } : source.options
   if (defaulted.length === 0) return { sql: readFilesSql(source.format, files, options), isText }
   const runs: { files: SourceFile[]; absent: readonly Field[]; key: string }[] = []

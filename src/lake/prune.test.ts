@@ -111,6 +111,23 @@ const DOMAINS: readonly Domain[] = [
     transforms: ['year', 'month', 'day', 'hour', 'bucket[7]'],
   },
   {
+    type: 'timestamp',
+    value: micros,
+    literal: fc.oneof(
+      micros,
+      micros.map((value) => instantText(value).slice(0, 26)),
+    ),
+    print: (value) => instantText(BigInt(value)).slice(0, 26),
+    order: (value, literal) =>
+      order(
+        BigInt(value),
+        typeof literal === 'string'
+          ? BigInt(Date.parse(`${literal.slice(0, 19).replace(' ', 'T')}Z`)) * 1000n + BigInt(literal.slice(20, 26))
+          : BigInt(literal),
+      ),
+    transforms: ['identity', 'year', 'month', 'day', 'hour', 'bucket[7]'],
+  },
+  {
     type: 'uuid',
     value: fc.uuid(),
     literal: fc.uuid(),

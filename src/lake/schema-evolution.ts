@@ -23,6 +23,7 @@ const FLAT: { readonly [K in Exclude<Type['kind'], 'struct' | 'list' | 'map'>]: 
   date: () => 'date',
   time: () => 'time',
   timestamp: () => 'timestamptz',
+  datetime: () => 'timestamp',
   string: () => 'string',
   uuid: () => 'uuid',
   binary: () => 'binary',

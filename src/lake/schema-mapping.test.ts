@@ -35,6 +35,7 @@ test('every type has its Iceberg type; enum and json come back as string', () =>
     field('l', { kind: 'binary' }),
     field('m', { kind: 'json' }),
     field('n', { kind: 'enum', values: ['x'] }),
+    field('o', { kind: 'datetime' }),
   )
   const { schema, lastColumnId } = shapeToSchema(all, undefined, { key: ['c'] })
   assert.deepEqual(
@@ -54,15 +55,16 @@ test('every type has its Iceberg type; enum and json come back as string', () =>
       'binary',
       'string',
       'string',
+      'timestamp',
     ],
   )
-  assert.equal(lastColumnId, 14)
+  assert.equal(lastColumnId, 15)
   assert.deepEqual(schema.identifierIds, [3])
   const back = schemaToShape(schema)
   assert.deepEqual(back.fields.slice(0, 12), all.fields.slice(0, 12))
   assert.deepEqual(
     back.fields.slice(12).map((one) => one.type.kind),
-    ['string', 'string'],
+    ['string', 'string', 'datetime'],
   )
 })
 
@@ -100,6 +102,8 @@ test('types may widen, and nothing else', () => {
     [int, string],
     [int, { kind: 'double' }],
     [{ kind: 'date' }, { kind: 'timestamp' }],
+    [{ kind: 'timestamp' }, { kind: 'datetime' }],
+    [{ kind: 'datetime' }, { kind: 'timestamp' }],
   ]
   for (const [from, to] of allowed) assert.equal(ids(evolve(shapeToSchema(shape(field('a', from))), shape(field('a', to))))['a'], 1)
   for (const [from, to] of forbidden)
@@ -143,9 +147,13 @@ test('over any history of adding and dropping no id is given twice', () => {
   )
 })
 
-test('a timestamp without zone and nested types of other writers are refused by name', () => {
+test('types that are not here are refused by name, timestamps of nanoseconds among them', () => {
   const schema = (type: string) => ({ id: 0, fields: [{ id: 1, name: 'at', type, required: false }], identifierIds: [] })
-  assert.throws(() => schemaToShape(schema('timestamp')), { code: 'MR_SCHEMA_TYPE', message: /at is a timestamp without/ })
+  for (const type of ['timestamp_ns', 'timestamptz_ns'])
+    assert.throws(() => schemaToShape(schema(type)), {
+      code: 'MR_SCHEMA_TYPE',
+      message: new RegExp(`column at has the Iceberg type ${type}`),
+    })
   assert.throws(() => schemaToShape(schema('list<int>')), { code: 'MR_SCHEMA_TYPE' })
 })
 

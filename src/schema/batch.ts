@@ -10,7 +10,7 @@ export interface NumberColumn {
 }
 
 /**
- * long, decimal (unscaled), time and timestamp (microseconds): exact integers. `values` while all fit in 2^53, and
+ * long, decimal (unscaled), time, timestamp and datetime (microseconds): exact integers. `values` while all fit in 2^53, and
  * then `big` is null; otherwise `big` holds every value and `values` must not be used.
  */
 export interface IntegerColumn {
@@ -53,6 +53,7 @@ export function laneOf(type: Shape['fields'][number]['type']): Column['kind'] {
     case 'long':
     case 'time':
     case 'timestamp':
+    case 'datetime':
       return 'integer'
     case 'decimal':
       return type.precision <= 18 ? 'integer' : 'bytes'

@@ -50,10 +50,13 @@ export function isoTime(micros: number): string {
 }
 
 /** `YYYY-MM-DDTHH:MM:SS.ffffffZ` of microseconds since 1970 UTC; exact for every bigint and for safe integers. */
-export function isoInstant(micros: number | bigint): string {
+export const isoInstant = (micros: number | bigint): string => `${isoDatetime(micros)}Z`
+
+/** The same of a reading of a clock: `YYYY-MM-DDTHH:MM:SS.ffffff`. */
+export function isoDatetime(micros: number | bigint): string {
   const days = typeof micros === 'bigint' ? Number((micros - modulo(micros)) / BigInt(DAY_MICROS)) : Math.floor(micros / DAY_MICROS)
   const ofDay = typeof micros === 'bigint' ? Number(modulo(micros)) : micros - days * DAY_MICROS
-  return `${isoDate(days)}T${isoTime(ofDay)}Z`
+  return `${isoDate(days)}T${isoTime(ofDay)}`
 }
 
 /** Microseconds since midnight, also before 1970. */

@@ -17,6 +17,8 @@ const CASES: readonly (readonly [Type, unknown, string | null])[] = [
   [{ kind: 'date' }, '2026-02-28', '2026-02-28'],
   [{ kind: 'date' }, '2026-02-29', null],
   [{ kind: 'timestamp' }, '2026-01-01T00:00:00+01:00', '2025-12-31T23:00:00.000000Z'],
+  [{ kind: 'datetime' }, '2026-01-01 00:00:00.5', '2026-01-01T00:00:00.500000'],
+  [{ kind: 'datetime' }, '2026-01-01T00:00:00Z', null],
   [{ kind: 'binary' }, Uint8Array.of(0, 255), 'AP8='],
   [{ kind: 'enum', values: ['a'] }, 'b', null],
   [{ kind: 'string' }, null, null],

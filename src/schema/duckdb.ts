@@ -11,6 +11,7 @@ const NAMES: Record<Exclude<Kind, 'decimal' | 'struct' | 'list' | 'map'>, string
   date: 'DATE',
   time: 'TIME',
   timestamp: 'TIMESTAMPTZ',
+  datetime: 'TIMESTAMP',
   string: 'VARCHAR',
   uuid: 'UUID',
   binary: 'BLOB',
@@ -54,10 +55,6 @@ const MEANINGS: Record<string, Type> = {
   DECIMAL: { kind: 'decimal', precision: 18, scale: 3 },
   DATE: { kind: 'date' },
   TIME: { kind: 'time' },
-  TIMESTAMP: { kind: 'timestamp' },
-  TIMESTAMP_S: { kind: 'timestamp' },
-  TIMESTAMP_MS: { kind: 'timestamp' },
-  TIMESTAMP_NS: { kind: 'timestamp' },
   TIMESTAMPTZ: { kind: 'timestamp' },
   'TIMESTAMP WITH TIME ZONE': { kind: 'timestamp' },
   VARCHAR: { kind: 'string' },
@@ -66,17 +63,23 @@ const MEANINGS: Record<string, Type> = {
   JSON: { kind: 'json' },
 }
 
+/** Times without a zone: what they mean follows from what they are computed from (decision 27). */
+const ZONELESS = new Set(['TIMESTAMP', 'TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS'])
+export type Zoneless = 'timestamp' | 'datetime'
+
 /**
  * The type that a DuckDB type name, as in `typeof` or a result's column, means; undefined for those without a counterpart
  * (INTERVAL, BIT, TIMETZ, VARINT, NULL, UNION, structs without names, ...), also inside others. Whatever is inside may be null.
+ * `zoneless`: what TIMESTAMP is, an instant whose text is UTC, or a datetime.
  */
-export function fromDuckType(text: string): Type | undefined {
+export function fromDuckType(text: string, zoneless: Zoneless): Type | undefined {
+  if (ZONELESS.has(text)) return { kind: zoneless }
   const known = Object.hasOwn(MEANINGS, text) ? MEANINGS[text] : undefined
   if (known) return known
   const list = /\[\d*\]$/.exec(text)
-  if (list) return listOf(text.slice(0, list.index))
-  if (text.startsWith('STRUCT(')) return structOf(partsOf(text))
-  if (text.startsWith('MAP(')) return mapOf(partsOf(text))
+  if (list) return listOf(text.slice(0, list.index), zoneless)
+  if (text.startsWith('STRUCT(')) return structOf(partsOf(text), zoneless)
+  if (text.startsWith('MAP(')) return mapOf(partsOf(text), zoneless)
   const decimal = /^DECIMAL\((\d+), ?(\d+)\)$/.exec(text)
   if (decimal) return { kind: 'decimal', precision: Number(decimal[1]), scale: Number(decimal[2]) }
   if (/^ENUM\('(?:[^']|'')*'(?:, ?'(?:[^']|'')*')*\)$/.test(text)) return { kind: 'enum', values: enumValues(text) }
@@ -85,22 +88,22 @@ export function fromDuckType(text: string): Type | undefined {
 
 const enumValues = (text: string): string[] => [...text.matchAll(/'((?:[^']|'')*)'/g)].map((match) => match[1]!.replaceAll("''", "'"))
 
-function listOf(text: string): Type | undefined {
-  const type = fromDuckType(text)
+function listOf(text: string, zoneless: Zoneless): Type | undefined {
+  const type = fromDuckType(text, zoneless)
   return type && { kind: 'list', element: { type, optional: true } }
 }
 
-function structOf(parts: readonly string[]): Type | undefined {
+function structOf(parts: readonly string[], zoneless: Zoneless): Type | undefined {
   const fields = parts.map((part): Field | undefined => {
     const match = /^(?:"((?:[^"]|"")*)"|(\w+)) (.+)$/s.exec(part)
-    const type = match ? fromDuckType(match[3]!) : undefined
+    const type = match ? fromDuckType(match[3]!, zoneless) : undefined
     return type && { name: match![1]?.replaceAll('""', '"') ?? match![2]!, type, optional: true }
   })
   return fields.every((field) => field !== undefined) ? { kind: 'struct', fields } : undefined
 }
 
-function mapOf([keyText = '', valueText = '']: readonly string[]): Type | undefined {
-  const [key, value] = [fromDuckType(keyText), fromDuckType(valueText)]
+function mapOf([keyText = '', valueText = '']: readonly string[], zoneless: Zoneless): Type | undefined {
+  const [key, value] = [fromDuckType(keyText, zoneless), fromDuckType(valueText, zoneless)]
   return key && value && { kind: 'map', key, value: { type: value, optional: true } }
 }
 

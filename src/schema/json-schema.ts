@@ -8,6 +8,7 @@ export interface JsonSchema {
   readonly [keyword: string]: unknown
 }
 
+const DATETIME = '^[0-9]{4}-[0-1][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?$'
 const LONG = '^-?(0|[1-9][0-9]*)$'
 
 /** The schema of a value that is not null. */
@@ -30,6 +31,8 @@ export function toJsonSchema(type: Type): JsonSchema {
       return { type: 'string', format: 'partial-time', pattern: '^[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?$' }
     case 'timestamp':
       return { type: 'string', format: 'date-time' }
+    case 'datetime': // a date-time has to have an offset
+      return { type: 'string', format: 'date-time-local', pattern: DATETIME }
     case 'string':
       return { type: 'string' }
     case 'uuid':

@@ -18,6 +18,7 @@ const types: Type[] = [
   { kind: 'date' },
   { kind: 'time' },
   { kind: 'timestamp' },
+  { kind: 'datetime' },
   { kind: 'string' },
   { kind: 'uuid' },
   { kind: 'binary' },
@@ -30,7 +31,7 @@ const types: Type[] = [
     kind: 'struct',
     fields: [
       { name: 'a', type: { kind: 'long' }, optional: true },
-      { name: 'q"u, o(t)e', type: { kind: 'list', element: { type: { kind: 'time' }, optional: true } }, optional: true },
+      { name: 'q"u, o(t)e', type: { kind: 'list', element: { type: { kind: 'datetime' }, optional: true } }, optional: true },
     ],
   },
 ] // prettier-ignore
@@ -41,7 +42,7 @@ test('DuckDB takes every type and names it in a way that leads back', async () =
   const rows = (
     await connection.runAndReadAll('SELECT data_type FROM duckdb_columns() WHERE table_name = $1 ORDER BY column_index', ['t'])
   ).getRows()
-  const back = rows.map(([name]) => fromDuckType(String(name)))
+  const back = rows.map(([name]) => fromDuckType(String(name), 'datetime'))
   const stored = types.map((type): Type => (type.kind === 'json' || type.kind === 'enum' ? { kind: 'string' } : type))
   assert.deepEqual(back, stored)
   const names = 'SELECT typeof(x) FROM (VALUES '
@@ -66,7 +67,7 @@ test('DuckDB takes every type and names it in a way that leads back', async () =
   ]
   const seen: unknown[] = []
   for (const expression of expressions)
-    seen.push(fromDuckType(String((await connection.runAndReadAll(`${names}(${expression})) t(x)`)).getRows()[0]![0])))
+    seen.push(fromDuckType(String((await connection.runAndReadAll(`${names}(${expression})) t(x)`)).getRows()[0]![0]), 'timestamp'))
   assert.deepEqual(seen, [
     { kind: 'int' },
     { kind: 'decimal', precision: 20, scale: 0 },
@@ -115,7 +116,10 @@ test('DuckDB takes every type and names it in a way that leads back', async () =
     undefined,
     undefined,
   ]) // prettier-ignore
-  assert.equal(fromDuckType('constructor'), undefined)
+  assert.equal(fromDuckType('constructor', 'timestamp'), undefined)
+  const within = (kind: 'timestamp' | 'datetime'): Type => ({ kind: 'list', element: { type: { kind }, optional: true } })
+  assert.deepEqual(fromDuckType('TIMESTAMP_NS[]', 'datetime'), within('datetime'))
+  assert.deepEqual(fromDuckType('TIMESTAMP WITH TIME ZONE[]', 'datetime'), within('timestamp'))
 })
 
 const shape: Shape = {
@@ -147,6 +151,14 @@ test('JSON Schema: null is allowed where a field is optional, doc and unit are k
     [true, true, true, false, false, false],
   )
   for (const type of types) assert.equal(typeof toJsonSchema(type), 'object', type.kind)
+  const clock = toJsonSchema({ kind: 'datetime' })
+  assert.equal(clock['format'], 'date-time-local')
+  assert.deepEqual(
+    ['2026-03-01T14:05:00', '2026-03-01 14:05:00.000001', '2026-03-01T14:05:00Z', '2026-03-01T14:05:00+01:00', '2026-03-01'].map((text) =>
+      new RegExp(clock['pattern'] as string).test(text),
+    ),
+    [true, true, false, false, false],
+  )
   assert.deepEqual(toJsonSchema({ kind: 'list', element: { type: { kind: 'struct', fields: [shape.fields[2]!] }, optional: true } }), {
     type: 'array',
     items: { type: ['object', 'null'], properties: { extra: {} }, additionalProperties: false },
@@ -174,6 +186,7 @@ test('TypeScript: quoted where needed, null where optional', () => {
       'string',
       'string',
       'Instant',
+      'string',
       'string',
       'string',
       'Uint8Array',

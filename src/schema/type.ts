@@ -11,6 +11,7 @@ export type Type =
   | { readonly kind: 'date' } // days, proleptic Gregorian
   | { readonly kind: 'time' } // microseconds of a day
   | { readonly kind: 'timestamp' } // an instant: microseconds since 1970 UTC
+  | { readonly kind: 'datetime' } // a reading of a wall clock, which has no zone: microseconds since 1970-01-01T00:00:00 on that clock
   | { readonly kind: 'string' } // UTF-8
   | { readonly kind: 'uuid' }
   | { readonly kind: 'binary' } // bytes; base64 in JSON
@@ -59,6 +60,13 @@ export interface Shape {
 export const fieldOf = (shape: Shape, name: string): Field | undefined => shape.fields.find((field) => field.name === name)
 
 export const isNested = (type: Type): type is NestedType => type.kind === 'struct' || type.kind === 'list' || type.kind === 'map'
+
+/** Whether it is a datetime or has one inside. */
+export function holdsDatetime(type: Type): boolean {
+  if (type.kind === 'struct') return type.fields.some((field) => holdsDatetime(field.type))
+  if (type.kind === 'list') return holdsDatetime(type.element.type)
+  return type.kind === 'map' ? holdsDatetime(type.key) || holdsDatetime(type.value.type) : type.kind === 'datetime'
+}
 
 /** The one of `before` that goes on as `field` in `after`: the one of its name, or of the name that it had. */
 export function formerOf<F extends { readonly name: string }>(

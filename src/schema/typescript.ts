@@ -12,6 +12,7 @@ const NAMES: Record<Exclude<Kind, 'enum' | 'struct' | 'list' | 'map'>, string> =
   date: 'string',
   time: 'string',
   timestamp: 'Instant',
+  datetime: 'string',
   string: 'string',
   uuid: 'string',
   binary: 'Uint8Array',

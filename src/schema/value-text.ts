@@ -1,7 +1,7 @@
 // The text of single values as they stand in JSON, keys and messages: one spelling per value, the one that the scanner
 // reads back exactly.
 import type { Column } from './batch.ts'
-import { isoDate, isoInstant, isoTime } from './calendar.ts'
+import { isoDate, isoDatetime, isoInstant, isoTime } from './calendar.ts'
 import type { Type } from './type.ts'
 
 /** A decimal from its unscaled integer: `scale` digits after the point, `-` in front, never `-0`. */
@@ -27,6 +27,8 @@ export function textOf(type: Type, column: Exclude<Column, { kind: 'bytes' }>, r
       return isoTime(Number(value))
     case 'timestamp':
       return isoInstant(value)
+    case 'datetime':
+      return isoDatetime(value)
     case 'decimal':
       return decimalText(value, type.scale)
     case 'float':

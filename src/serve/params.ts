@@ -7,6 +7,7 @@ const PATTERNS: Partial<Record<Field['type']['kind'], RegExp>> = {
   date: /^\d{4}-\d{2}-\d{2}$/,
   uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
   decimal: /^-?\d+(\.\d+)?$/,
+  datetime: /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$/,
   timestamp: /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$/,
   time: /^\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$/,
 }

@@ -1,4 +1,4 @@
-// Small batches from plain rows: what operators emit. Exact integers (long, decimal, time, timestamp in microseconds) are
+// Small batches from plain rows: what operators emit. Exact integers (long, decimal, time, timestamp and datetime in microseconds) are
 // bigint or safe numbers, dates are days; decimals of more than 18 digits are given unscaled too; bytes are latin1 text.
 import { type Column, type ColumnBatch, laneOf } from '../schema/batch.ts'
 import { Decimal } from '../schema/decimal.ts'

@@ -22,6 +22,7 @@ const SHAPE: Shape = {
     { name: 'day', type: { kind: 'date' }, optional: true },
     { name: 't', type: { kind: 'time' }, optional: true },
     { name: 'at', type: { kind: 'timestamp' }, optional: true },
+    { name: 'c', type: { kind: 'datetime' }, optional: true },
     { name: 's', type: { kind: 'string' }, optional: true },
     { name: 'u', type: { kind: 'uuid' }, optional: true },
     { name: 'x', type: { kind: 'binary' }, optional: true },
@@ -38,6 +39,7 @@ const SHAPE: Shape = {
               { name: 'price', type: { kind: 'decimal', precision: 12, scale: 2 }, optional: false },
               { name: 'n', type: { kind: 'long' }, optional: true },
               { name: 'at', type: { kind: 'timestamp' }, optional: true },
+              { name: 'c', type: { kind: 'datetime' }, optional: true },
               { name: 'x', type: { kind: 'binary' }, optional: true },
               { name: 'j', type: { kind: 'json' }, optional: true },
             ],
@@ -51,10 +53,10 @@ const SHAPE: Shape = {
   ],
 }
 const LINES = [
-  '{"b":true,"i":-7,"l":"9223372036854775807","d":0.1,"n":"-3.50","w":"-1234567890123456789.0001","day":"2026-02-28","t":"14:05:00","at":"2026-01-01T00:00:00.000001Z","s":"é\\"\\n","u":"0e37df36-f698-11e6-8dd4-cb9ced3df976","x":"AP8=","j":{"a":[1,null,"é"]},"e":"cart"}',
-  '{"d":"NaN","l":5,"j":"text","x":"","items":[{"price":3e0,"n":"9223372036854775807","at":"2026-01-01T00:00:00.000001Z","x":"AP8=","j":[1]},null,{"price":"-0.10"}],"sizes":{"-1":"NaN","2":null,"1":0.1}}',
+  '{"b":true,"i":-7,"l":"9223372036854775807","d":0.1,"n":"-3.50","w":"-1234567890123456789.0001","day":"2026-02-28","t":"14:05:00","at":"2026-01-01T00:00:00.000001Z","c":"2026-01-01T00:00:00.000001","s":"é\\"\\n","u":"0e37df36-f698-11e6-8dd4-cb9ced3df976","x":"AP8=","j":{"a":[1,null,"é"]},"e":"cart"}',
+  '{"d":"NaN","l":5,"j":"text","x":"","items":[{"price":3e0,"n":"9223372036854775807","at":"2026-01-01T00:00:00.000001Z","c":"2026-01-01 00:00:00","x":"AP8=","j":[1]},null,{"price":"-0.10"}],"sizes":{"-1":"NaN","2":null,"1":0.1}}',
   '{"items":[],"sizes":{}}',
-  '{"d":"-Infinity","j":null,"day":"0001-01-01","at":"1969-12-31T23:59:59.999999Z"}',
+  '{"d":"-Infinity","j":null,"day":"0001-01-01","at":"1969-12-31T23:59:59.999999Z","c":"1969-12-31T23:59:59.000000"}',
   '{}',
 ]
 const scan = (lines: readonly string[]): ColumnBatch => {
@@ -76,9 +78,10 @@ test('nested values as user code sees them', () => {
   const [first, second, third] = items
   assert.deepEqual([String(first!['price']), first!['n'], first!['j']], ['3.00', 9_223_372_036_854_775_807n, [1]])
   assert.ok(first!['at'] instanceof Instant && first!['at'].toIso() === '2026-01-01T00:00:00.000001Z')
+  assert.equal(first!['c'], '2026-01-01T00:00:00.000000')
   assert.deepEqual([...(first!['x'] as Uint8Array)], [0, 255])
   assert.equal(second, null)
-  assert.deepEqual({ ...third, price: String(third!['price']) }, { price: '-0.10', n: null, at: null, x: null, j: null })
+  assert.deepEqual({ ...third, price: String(third!['price']) }, { price: '-0.10', n: null, at: null, c: null, x: null, j: null })
   assert.deepEqual(sizes, { '-1': Number.NaN, 2: null, 1: 0.1 })
 })
 
@@ -88,7 +91,7 @@ test('nested state: equal values have equal text, whatever the order of their me
   const price = Decimal.from('3.00')
   const [one, other] = [codec.textOf([{ price, n: 5n }]), codec.textOf([{ n: 5n, price }])]
   assert.equal(one, other)
-  assert.deepEqual(codec.textOf(codec.valueOf(one)), codec.textOf([{ n: 5n, price, at: null, x: null, j: null }]))
+  assert.deepEqual(codec.textOf(codec.valueOf(one)), codec.textOf([{ n: 5n, price, at: null, c: null, x: null, j: null }]))
 })
 
 test('a row as user code sees it', () => {

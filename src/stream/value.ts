@@ -2,7 +2,7 @@
 import { isAscii } from 'node:buffer'
 import { MillraceError } from '../core/errors.ts'
 import { type BytesColumn, type Column, type ColumnBatch, type IntegerColumn, type NumberColumn, valueIn } from '../schema/batch.ts'
-import { isoDate, isoTime } from '../schema/calendar.ts'
+import { isoDate, isoDatetime, isoTime } from '../schema/calendar.ts'
 import { Decimal } from '../schema/decimal.ts'
 import { Instant } from '../schema/instant.ts'
 import { newNested, type Vector } from '../schema/scan/nested.ts'
@@ -12,7 +12,7 @@ import { isNested, type MapType, type NestedType, type Shape, type StructType, t
 export type Value = unknown
 
 /**
- * Reads rows as user code sees them: decimals exact, longs bigint, timestamps instants, dates and times ISO text, json parsed, structs
+ * Reads rows as user code sees them: decimals exact, longs bigint, timestamps instants, dates, times and datetimes ISO text, json parsed, structs
  * and maps objects, lists arrays;
  * absent fields are null, also inside.
  */
@@ -58,6 +58,12 @@ function valueReader(type: Type, texts: Texts): ColumnReader {
         if (!isThere(column, row)) return null
         const { big, values } = column as IntegerColumn
         return Instant.fromMicros(big === null ? values[row]! : big[row]!)
+      }
+    case 'datetime':
+      return (column, row) => {
+        if (!isThere(column, row)) return null
+        const { big, values } = column as IntegerColumn
+        return isoDatetime(big === null ? values[row]! : big[row]!)
       }
     case 'decimal':
       return (column, row) => {
@@ -148,6 +154,8 @@ function toValue(type: Type, raw: ReturnType<typeof valueIn>): Value {
       return typeof raw === 'bigint' ? new Decimal(raw, type.scale) : Decimal.from(String(raw))
     case 'timestamp':
       return Instant.fromMicros(Number(raw))
+    case 'datetime':
+      return isoDatetime(raw as bigint)
     case 'date':
       return isoDate(Number(raw))
     case 'time':

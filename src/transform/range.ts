@@ -5,6 +5,7 @@ import type { Session } from '../engine/duckdb.ts'
 import { scanSql } from '../engine/scan.ts'
 import { quoteName } from '../engine/sql-text.ts'
 import type { LakeTable } from '../lake/types.ts'
+import { fieldOf } from '../schema/type.ts'
 import { AFFECTED } from './affected.ts'
 import type { Part, RefreshParts } from './inputs.ts'
 import { mergeAffected, nothingAffected } from './merge-affected.ts'
@@ -21,7 +22,7 @@ export interface Range {
 export interface ByInterval {
   /** SELECT of all its rows. */
   readonly sql: string
-  /** Columns that make an interval, dates or timestamps; the range is about the first. */
+  /** Columns that make an interval, dates, datetimes or timestamps; the range is about the first. */
   readonly units: readonly string[]
   /** Condition over the units without which an interval is left alone. */
   readonly where: string | null
@@ -59,7 +60,7 @@ export async function planRange(session: Session, model: ModelManifest, by: ByIn
 
 function conditionOf(model: ModelManifest, { units, where }: ByInterval, { fromMs, untilMs }: Range): string {
   const [by] = units as [string]
-  const type = model.shape.fields.find(({ name }) => name === by)?.type.kind === 'date' ? 'TIMESTAMP' : 'TIMESTAMPTZ'
+  const type = fieldOf(model.shape, by)?.type.kind === 'timestamp' ? 'TIMESTAMPTZ' : 'TIMESTAMP'
   const at = (ms: number): string => `${type} '${new Date(ms).toISOString()}'`
   const terms = [
     ...(fromMs === null ? [] : [`${quoteName(by)} >= ${at(fromMs)}`]),

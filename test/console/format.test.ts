@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { closure, columnPath, onPath, sourceFirst } from '../../console/src/pages/graph.ts'
 import {
+  axisMs,
   familyOf,
   formatAge,
   formatBytes,
@@ -78,6 +79,11 @@ test('cells follow their type, whichever dialect names it', { skip }, () => {
   assert.equal(formatCell('9007199254740993', 'long'), '9,007,199,254,740,993')
   assert.equal(formatCell('2026-11-20T09:04:11.204000Z', 'timestamp'), '2026-11-20 09:04:11.204')
   assert.equal(formatCell('2026-11-20T09:04:11.000000Z', 'timestamp'), '2026-11-20 09:04:11')
+  assert.equal(familyOf('datetime'), 'instant')
+  assert.equal(formatCell('2026-11-20T09:04:11.500000', 'datetime'), '2026-11-20 09:04:11.5')
+  const instants = ['2026-11-20T09:04:11.500Z', '2026-11-20T09:04:11.500000', '2026-11-20'].map((text) => axisMs(text, 'UTC'))
+  assert.deepEqual(instants, [1_795_165_451_500, 1_795_165_451_500, Date.UTC(2026, 10, 20)])
+  assert.equal(axisMs('2026-11-20T09:04:00', 'local'), new Date(2026, 10, 20, 9, 4).getTime())
   assert.equal(formatCell(null, 'string'), 'null')
 })
 

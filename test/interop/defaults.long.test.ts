@@ -33,6 +33,7 @@ const COLUMNS: readonly (readonly [type: string, given: string, text: string, ot
   ['string()', '"it\'s, a ü"', "it's, a ü", 'other'],
   ['uuid()', "'f79c3e09-677c-4bbd-a479-3f349cb785e7'", 'f79c3e09-677c-4bbd-a479-3f349cb785e7', '00000000-0000-0000-0000-000000000001'],
   ["enum('new', 'old')", "'old'", 'old', 'new'],
+  ['datetime()', "'2017-11-16T22:31:08.123456'", '2017-11-16 22:31:08.123456', '2024-01-01T00:00:00.000001'],
 ]
 const nameOf = (index: number): string => `c${index}`
 

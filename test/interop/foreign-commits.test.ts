@@ -48,7 +48,7 @@ async function rowsOf(lake: Lake, table: LakeTable, files?: readonly DataFile[])
 const rewrite = async (lake: Lake, table: LakeTable, files: readonly DataFile[]): Promise<DataFile[]> =>
   writeParquet(engine.session, { select: scanSql({ table, files, tails: [] }), table, directory: lake.dataDirectory(table) })
 
-for (const name of ['positions_by_partition', 'equality', 'equality_partitioned']) {
+for (const name of ['positions_by_partition', 'equality', 'equality_partitioned', 'clocks']) {
   test(`${name}: rows appended, rewritten and compacted by Millrace are those that there were`, async () => {
     const { lake, table } = await open(name)
     const before = await rowsOf(lake, table)

@@ -68,6 +68,8 @@ const SHAPE: Shape = {
     { name: 'sizes', type: map(TEXT, { kind: 'long' }), optional: true },
     { name: 'grid', type: map({ kind: 'int' }, list({ kind: 'date' })), optional: true },
     { name: 'codes', type: REQUIRED, optional: true },
+    { name: 'local', type: { kind: 'datetime' }, optional: true },
+    { name: 'locals', type: map(TEXT, list(struct({ from: { kind: 'datetime' }, at: { kind: 'timestamp' } }))), optional: true },
   ],
 }
 
@@ -82,23 +84,28 @@ const ROWS = `
     [['a', 'ü'], [], NULL, [NULL, repeat('long text ', 3)]][1 + i % 4] AS tags,
     [{'sku': 's' || n, 'price': (n * 1.25)::DECIMAL(12, 2), 'count': n::INTEGER, 'raw': ('r' || n)::BLOB} FOR n IN range(i % 4)] AS items,
     map_from_entries([{'k': 'k' || n, 'v': n} FOR n IN range(i % 3)]) AS sizes, MAP {i::INTEGER: [DATE '2024-01-01' + i::INTEGER, NULL]} AS grid,
-    MAP {'a': [{'c': i}, {'c': 0}], 'b': []} AS codes
+    MAP {'a': [{'c': i}, {'c': 0}], 'b': []} AS codes, TIMESTAMP '2024-01-01 00:00:00.000001' + to_hours(i::INTEGER) AS local,
+    CASE WHEN i % 3 > 0 THEN MAP {'l': [{'from': TIMESTAMP '1969-12-31 23:59:59.999999', 'at': TIMESTAMPTZ '2024-01-01 00:00:00+00'}, NULL]} END AS locals
   FROM range(100) AS t(i)
   UNION ALL SELECT -9223372036854775807, TIMESTAMPTZ '1969-12-31 23:59:59.999999+00', '', false, -2147483648, '-Infinity', '-Infinity', -9999999999.99,
     -9999999999999999999999999999999999.9999, DATE '0001-01-01', TIME '00:00:00', repeat('😀', 20), 'ffffffff-ffff-ffff-ffff-ffffffffffff', ''::BLOB, 'null', 'cart',
     {'zone': '', 'xy': {'x': '-Infinity'::DOUBLE, 'y': 'NaN'::FLOAT}, 'seen': TIMESTAMPTZ '1969-12-31 23:59:59.999999+00'}, [''],
-    [{'sku': NULL, 'price': -9999999999.99, 'count': -2147483648, 'raw': '\\x00\\xFF'::BLOB}, NULL], MAP {'': 9223372036854775807, '"': NULL}, MAP {-1: NULL, 2147483647: []}, MAP {}
+    [{'sku': NULL, 'price': -9999999999.99, 'count': -2147483648, 'raw': '\\x00\\xFF'::BLOB}, NULL], MAP {'': 9223372036854775807, '"': NULL}, MAP {-1: NULL, 2147483647: []}, MAP {},
+    TIMESTAMP '1583-01-01 00:00:00', MAP {'': []}
   UNION ALL SELECT 9223372036854775807, TIMESTAMPTZ '2262-04-11 00:00:00+00', 'zz', true, 2147483647, 'Infinity', 'NaN', 9999999999.99,
-    9999999999999999999999999999999999.9999, DATE '9999-12-31', TIME '23:59:59.999999', 'ünïcödé', '00000000-0000-0000-0000-000000000000', '\\xFF\\x00'::BLOB, '[]', 'cart', {'zone': NULL, 'xy': NULL, 'seen': NULL}, NULL, NULL, NULL, NULL, NULL
-  UNION ALL SELECT 1000, TIMESTAMPTZ '1970-01-01 00:00:00+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-  UNION ALL SELECT 1001, TIMESTAMPTZ '1970-01-01 00:00:00+00', 'de', true, 0, -0.0::FLOAT, -0.0::DOUBLE, 0, 0, DATE '1970-01-01', TIME '12:00:00', '', '00000000-0000-0000-0000-000000000001', '\\x00'::BLOB, '0', 'home', NULL, [], [], MAP {}, MAP {}, NULL`
+    9999999999999999999999999999999999.9999, DATE '9999-12-31', TIME '23:59:59.999999', 'ünïcödé', '00000000-0000-0000-0000-000000000000', '\\xFF\\x00'::BLOB, '[]', 'cart', {'zone': NULL, 'xy': NULL, 'seen': NULL}, NULL, NULL, NULL, NULL, NULL,
+    TIMESTAMP '9999-12-31 23:59:59.999999', MAP {'x': [{'from': TIMESTAMP '9999-12-31 23:59:59.999999', 'at': NULL}]}
+  UNION ALL SELECT 1000, TIMESTAMPTZ '1970-01-01 00:00:00+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  UNION ALL SELECT 1001, TIMESTAMPTZ '1970-01-01 00:00:00+00', 'de', true, 0, -0.0::FLOAT, -0.0::DOUBLE, 0, 0, DATE '1970-01-01', TIME '12:00:00', '', '00000000-0000-0000-0000-000000000001', '\\x00'::BLOB, '0', 'home', NULL, [], [], MAP {}, MAP {}, NULL,
+    TIMESTAMP '1970-01-01 00:00:00', MAP {}`
 
 const MORE = `
   SELECT (2000 + i)::BIGINT AS id, TIMESTAMPTZ '2024-02-01 00:00:00+00' + to_hours(i::INTEGER) AS "at", 'se' AS country, i::BIGINT * 5000000000 AS small,
     i / 3 AS ratio, (i * 1e9)::DECIMAL(14, 2) AS price, 'later ' || i AS comment, i::INTEGER AS added,
     NULL AS flag, NULL AS huge, NULL AS day, NULL AS hour, NULL AS ref, NULL AS raw, NULL AS extra, NULL AS kind,
     {'zone': 'n' || i, 'seen': NULL, 'note': 'new'} AS place, ['t' || i] AS tags, [{'price': 123456789012.25, 'count': 5000000000 + i, 'raw': NULL, 'sku': 'again'}] AS items,
-    MAP {'s': i} AS sizes, NULL AS grid, MAP {'z': [{'c': i}]} AS codes FROM range(30) AS t(i)`
+    MAP {'s': i} AS sizes, NULL AS grid, MAP {'z': [{'c': i}]} AS codes,
+    TIMESTAMP '2024-02-01 12:00:00' + to_hours(i::INTEGER) AS local, NULL AS locals FROM range(30) AS t(i)`
 
 const ITEM: Record<string, Type> = { price: { kind: 'decimal', precision: 14, scale: 2 }, count: { kind: 'long' }, raw: { kind: 'binary' } }
 
@@ -143,7 +150,7 @@ export const nestedText = (type: LakeType, value: Plain): string | null =>
 function partText(type: LakeType, value: Plain): unknown {
   if (value === null) return null
   if (typeof type === 'string') {
-    if (type === 'timestamptz') return String(value).replace('T', ' ').replace('Z', '')
+    if (type === 'timestamptz' || type === 'timestamp') return String(value).replace('T', ' ').replace('Z', '')
     return type === 'binary' ? Buffer.from(String(value), 'base64').toString('hex') : String(value)
   }
   if (type.type === 'list') return (value as Plain[]).map((element) => partText(type.element, element))
@@ -155,6 +162,7 @@ function partText(type: LakeType, value: Plain): unknown {
 
 function textSql(column: string, type: LakeType): string {
   if (type === 'timestamptz') return `strftime(${column} AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f')`
+  if (type === 'timestamp') return `strftime(${column}, '%Y-%m-%d %H:%M:%S.%f')`
   if (type === 'time') return `strftime(DATE '2000-01-01' + ${column}, '%H:%M:%S.%f')`
   if (type === 'binary') return `lower(hex(${column}))`
   if (typeof type !== 'string') return column

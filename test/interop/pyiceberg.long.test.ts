@@ -72,6 +72,8 @@ test('PyIceberg reads what was written, now and at a tag, and prunes by our stat
     [['huge', '<', '-1.0000']],
     [['ref', '=', 'ffffffff-ffff-ffff-ffff-ffffffffffff']],
     [['hour', '>=', '23:59:59.999999']],
+    [['local', '>=', '2024-02-01T12:00:00']],
+    [['local', '<', '1970-01-01T00:00:00']],
   ]
   const answer = ask(last, [{}, { snapshot: String(first.current!.id) }, ...filters.map((where) => ({ where }))])
   const [now, before, ...filtered] = answer.scans

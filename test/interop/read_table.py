@@ -24,6 +24,8 @@ def text(value):
         if math.isinf(value):
             return "Infinity" if value > 0 else "-Infinity"
         return repr(value)
+    if isinstance(value, datetime.datetime) and value.tzinfo is None:
+        return value.strftime("%Y-%m-%d %H:%M:%S.%f")
     if isinstance(value, datetime.datetime):
         return value.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")
     if isinstance(value, datetime.time):

@@ -36,6 +36,7 @@ const EXPECTED = `
     if(odd, NULL, repeat('ünïcödé ', (i % 3)::INTEGER) || i) AS comment,
     if(odd, NULL, ('00000000-0000-0000-0000-' || lpad(format('{:x}', i), 12, '0'))::UUID) AS ref,
     if(odd, NULL, unhex(lpad(format('{:x}', i % 256), 2, '0') || 'ff')) AS raw,
+    if(odd, NULL, TIMESTAMP '1969-12-31 23:59:59.999999' + to_hours(i::INTEGER)) AS local,
     if(i BETWEEN 90 AND 99, i::INTEGER, NULL) AS added
   FROM (SELECT i, i % 7 = 3 AS odd FROM (FROM range(10, 100) AS t(i) UNION ALL SELECT 1000))`
 
@@ -78,12 +79,12 @@ test('PyIceberg and Millrace read what the other wrote through the REST catalog'
     assert.deepEqual(await catalog.server.sql('SELECT place, items, sizes FROM py.nested ORDER BY id'), [
       [
         { px: 1, y: null, x: null },
-        [{ price: '1.50', seen: '2024-01-01T00:00:00.000000Z', code: null, sku: null }, null],
+        [{ price: '1.50', seen: '2024-01-01T00:00:00.000000Z', local: '2024-01-01T00:00:00.000001', code: null, sku: null }, null],
         { k: { n: 3 }, none: null },
       ],
       [
         { px: 2, y: 'two', x: 'NaN' },
-        [{ price: '2.50', seen: null, code: 'c', sku: 'again' }, null],
+        [{ price: '2.50', seen: null, local: null, code: 'c', sku: 'again' }, null],
         { k: { n: 5_000_000_000 }, none: null },
       ],
     ])

@@ -28,6 +28,7 @@ from pyiceberg.types import (
     NestedField,
     StringType,
     StructType,
+    TimestampType,
     TimestamptzType,
     UUIDType,
 )
@@ -57,6 +58,7 @@ SCHEMA = Schema(
     NestedField(18, "note", StringType()),
     NestedField(19, "ref", UUIDType()),
     NestedField(20, "raw", BinaryType()),
+    NestedField(21, "local", TimestampType()),
     identifier_field_ids=[10],
 )
 SPEC = PartitionSpec(
@@ -82,6 +84,7 @@ def rows(start, count):
                 "note": None if odd else "ünïcödé " * (i % 3) + str(i),
                 "ref": None if odd else uuid.UUID(int=i).bytes,
                 "raw": None if odd else bytes([i % 256, 255]),
+                "local": None if odd else datetime.datetime(1969, 12, 31, 23, 59, 59, 999999) + datetime.timedelta(hours=i),
             }
         )
     return made
@@ -130,7 +133,7 @@ seen["location"] = catalog.load_table("py.renamed").metadata.location
 catalog.purge_table("py.renamed")
 seen["gone"] = refused(lambda: catalog.load_table("py.renamed"), NoSuchTableError)
 place = StructType(NestedField(3, "x", IntegerType()), NestedField(4, "y", StringType()))
-items = ListType(6, StructType(NestedField(7, "sku", StringType()), NestedField(8, "price", DecimalType(10, 2)), NestedField(9, "seen", TimestamptzType())), element_required=False)
+items = ListType(6, StructType(NestedField(7, "sku", StringType()), NestedField(8, "price", DecimalType(10, 2)), NestedField(9, "seen", TimestamptzType()), NestedField(14, "local", TimestampType())), element_required=False)
 sizes = MapType(11, StringType(), 12, StructType(NestedField(13, "n", IntegerType())), value_required=False)
 nested = catalog.create_table(
     "py.nested", Schema(NestedField(1, "id", LongType()), NestedField(2, "place", place), NestedField(5, "items", items), NestedField(10, "sizes", sizes))
@@ -142,7 +145,7 @@ def basket(table, id, place, item, size):
     table.append(pa.Table.from_pylist([row], schema=table.schema().as_arrow()))
 
 
-basket(nested, 1, {"x": 1, "y": None}, {"sku": "a", "price": decimal.Decimal("1.50"), "seen": datetime.datetime(2024, 1, 1, tzinfo=utc)}, {"n": 3})
+basket(nested, 1, {"x": 1, "y": None}, {"sku": "a", "price": decimal.Decimal("1.50"), "seen": datetime.datetime(2024, 1, 1, tzinfo=utc), "local": datetime.datetime(2024, 1, 1, 0, 0, 0, 1)}, {"n": 3})
 with catalog.load_table("py.nested").update_schema() as update:
     update.rename_column("place.x", "px")
     update.add_column(("items", "code"), StringType())
@@ -152,7 +155,7 @@ with catalog.load_table("py.nested").update_schema() as update:
     update.add_column(("items", "sku"), StringType())
     update.add_column(("place", "x"), DoubleType())
 nested = catalog.load_table("py.nested")
-item = {"price": decimal.Decimal("2.50"), "seen": None, "code": "c", "sku": "again"}
+item = {"price": decimal.Decimal("2.50"), "seen": None, "local": None, "code": "c", "sku": "again"}
 basket(nested, 2, {"px": 2, "y": "two", "x": math.nan}, item, {"n": 5_000_000_000})
 found = catalog.load_table("py.nested").scan().to_arrow().sort_by("id").to_pylist()
 seen["nested"] = [[row["id"], row["place"]["px"], row["items"][0]["sku"], row["items"][0]["code"], dict(row["sizes"])["k"]["n"]] for row in found]

@@ -27,7 +27,7 @@ spark.sparkContext.setLogLevel("ERROR")
 
 
 def text(column, kind):
-    if kind == "timestamp":
+    if kind in ("timestamp", "timestamp_ntz"):
         return f"date_format(`{column}`, 'yyyy-MM-dd HH:mm:ss.SSSSSS') AS `{column}`"
     if kind == "binary":
         return f"lower(hex(`{column}`)) AS `{column}`"

@@ -124,7 +124,12 @@ def delete_equal(name, columns, deleted, partition=None, unpartitioned=False):
     writer = factory.newEqDeleteWriter(out, jvm.org.apache.iceberg.FileFormat.PARQUET, struct)
     for values in deleted:
         fields = {str(schema.findField(column).fieldId()): value for column, value in zip(columns, values)}
-        writer.write(jvm.org.apache.iceberg.SingleValueParser.fromJson(chosen.asStruct(), json.dumps(fields)))
+        record = jvm.org.apache.iceberg.SingleValueParser.fromJson(chosen.asStruct(), json.dumps(fields))
+        for i, (column, value) in enumerate(zip(columns, values)):
+            # It reads microseconds, and the writer takes Java's own type.
+            if value is not None and str(schema.findField(column).type()) == "timestamp":
+                record.set(i, jvm.java.time.LocalDateTime.parse(value))
+        writer.write(record)
     writer.close()
     table.newRowDelta().addDeletes(writer.toDeleteFile()).commit()
     sql(f"REFRESH TABLE c.t.{name}")
@@ -180,6 +185,25 @@ def nested():
       map('big', named_struct('n', 5000000000, 'remark', NULL))""")
     sql("DELETE FROM c.t.nested WHERE id % 10 = 3")
     sql("UPDATE c.t.nested SET place.area = 'changed' WHERE place.area = 'z8'")
+
+
+def clocks():
+    """Readings of a clock beside instants: alone, nested, deleted by value and by position, renamed, partitioned by."""
+    columns = "id bigint, due timestamp_ntz, seen timestamp, place struct<at: timestamp_ntz, seen: timestamp>, dues array<timestamp_ntz>, by map<string, timestamp_ntz>"
+    create("clocks", columns, 2)
+
+    def add(first, count):
+        sql(f"""INSERT INTO c.t.clocks SELECT id, IF(id % 7 = 0, NULL, TIMESTAMP_NTZ '1969-12-31 23:59:59.999999' + MAKE_INTERVAL(0, 0, 0, 0, CAST(id * 5 AS int))) AS due,
+          TIMESTAMP '2024-01-01 00:00:00' AS seen, IF(id % 5 = 0, NULL, named_struct('at', TIMESTAMP_NTZ '2024-01-01 00:00:00.5', 'seen', TIMESTAMP '2024-01-01 00:00:00.5')) AS place,
+          IF(id % 4 = 0, NULL, array(TIMESTAMP_NTZ '1600-01-01 00:00:00', NULL)) AS dues, map('k', TIMESTAMP_NTZ '9999-12-31 23:59:59.999999', 'n', NULL) AS by
+          FROM RANGE({first}, {first + count}, 1, 1)""")
+
+    add(0, 40)
+    delete_equal("clocks", ["due"], [[None], ["1970-01-01T04:59:59.999999"], ["1970-01-02T05:59:59.999999"]])
+    sql("ALTER TABLE c.t.clocks RENAME COLUMN due TO slot")
+    sql("ALTER TABLE c.t.clocks ADD PARTITION FIELD days(slot)")
+    add(40, 20)
+    sql("DELETE FROM c.t.clocks WHERE slot >= TIMESTAMP_NTZ '1970-01-09 00:00:00' AND id % 2 = 0")
 
 
 def plain(value):
@@ -248,6 +272,7 @@ MAKERS = {
     "equality": equality,
     "equality_partitioned": equality_partitioned,
     "nested": nested,
+    "clocks": clocks,
 }
 for name in wanted or MAKERS:
     MAKERS[name]()

@@ -176,6 +176,8 @@ function instant(source: string): bigint {
   return Number.isSafeInteger(Number(value)) && BigInt(Number(value)) === value ? value : range()
 }
 
+const clockTime = (source: string): bigint => (/^[\d-]{10}[Tt ][\d:.]+$/.test(source) ? instant(source) : wrong())
+
 type Reader<K extends Type['kind']> = (value: unknown, type: Extract<Type, { kind: K }>, source: string, ignoreUnknown: boolean) => Value
 
 const READERS: { [K in Type['kind']]: Reader<K> } = {
@@ -191,6 +193,7 @@ const READERS: { [K in Type['kind']]: Reader<K> } = {
   date: (value) => Number(days(text(value))),
   time: (value) => micros(text(value)),
   timestamp: (value) => instant(text(value)),
+  datetime: (value) => clockTime(text(value)),
   string: text,
   uuid: (value) => (/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text(value)) ? (value as string).toLowerCase() : wrong()),
   binary: (value) => {

@@ -69,6 +69,7 @@ export const everyKind: Shape = {
     { name: 'day', type: { kind: 'date' }, optional: true },
     { name: 'clock', type: { kind: 'time' }, optional: true },
     { name: 'seen', type: { kind: 'timestamp' }, optional: false },
+    { name: 'local', type: { kind: 'datetime' }, optional: true },
     { name: 'page', type: { kind: 'enum', values: ['home', 'cart', 'product', 'é', ''] }, optional: true },
     { name: 'body', type: { kind: 'binary' }, optional: true },
     { name: 'extra', type: { kind: 'json' }, optional: true },
@@ -80,7 +81,7 @@ export const everyKind: Shape = {
       type: {
         kind: 'map',
         key: { kind: 'int' },
-        value: { type: { kind: 'list', element: { type: { kind: 'timestamp' }, optional: true } }, optional: false },
+        value: { type: { kind: 'list', element: { type: { kind: 'datetime' }, optional: true } }, optional: false },
       },
       optional: true,
     },
@@ -239,6 +240,11 @@ const VALUES: { [K in Type['kind']]: Maker<K> } = {
   timestamp: (_, dice) =>
     quote(
       `${dateText(dice)}${dice.chance(0.95) ? 'T' : dice.pick([' ', 't', '_', ''])}${timeText(dice)}${dice.chance(0.8) ? 'Z' : dice.pick(ZONES)}`,
+      dice,
+    ),
+  datetime: (_, dice) =>
+    quote(
+      `${dateText(dice)}${dice.chance(0.95) ? 'T' : dice.pick([' ', 't', '_', ''])}${timeText(dice)}${dice.chance(0.9) ? '' : dice.pick(ZONES)}`,
       dice,
     ),
   string: (_, dice) => quote(stringOf(dice), dice),

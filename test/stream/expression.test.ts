@@ -11,7 +11,7 @@ import { openParser } from '../../src/engine/ast.ts'
 import { quoteText } from '../../src/engine/sql-text.ts'
 import { batchOf, type LaneValue, openTestEngine } from '../../src/engine/testing.ts'
 import { type Column, valueAt } from '../../src/schema/batch.ts'
-import { isoDate, isoInstant, isoTime } from '../../src/schema/calendar.ts'
+import { isoDate, isoDatetime, isoInstant, isoTime } from '../../src/schema/calendar.ts'
 import { Decimal } from '../../src/schema/decimal.ts'
 import { toDuckType } from '../../src/schema/duckdb.ts'
 import type { Type } from '../../src/schema/type.ts'
@@ -33,6 +33,8 @@ function literalOf(value: LaneValue, type: Type): string {
         return isoDate(value as number)
       case 'timestamp':
         return isoInstant(value as bigint)
+      case 'datetime':
+        return isoDatetime(value as bigint)
       case 'time':
         return isoTime(Number(value))
       default:
@@ -61,7 +63,9 @@ function shown(column: Column, expression: Expression, row: number): string | nu
     case 'date':
       return dateText(value as number)
     case 'timestamp':
-      return timestampText(Number(value))
+      return timestampText(Number(value), '+00')
+    case 'datetime':
+      return timestampText(Number(value), '')
     case 'time':
       return timeText(Number(value))
     default:

@@ -82,6 +82,10 @@ export const COLUMNS: Readonly<Record<string, { readonly type: Type; readonly va
     type: { kind: 'timestamp' },
     values: [0n, -1n, 1_700_000_000_123_456n, 951_782_399_999_999n, -2_208_988_800_000_000n, 1_709_164_800_000_000n],
   },
+  c: {
+    type: { kind: 'datetime' },
+    values: [0n, -1n, 1_700_000_000_123_456n, 951_782_399_999_999n, -2_208_988_800_000_000n, 1_709_210_000_000_000n],
+  },
   o: { type: { kind: 'time' }, values: [0n, 86_399_999_999n, 3_600_000_000n, 1_500_000n] },
   x: {
     type: { kind: 'json' },
@@ -112,6 +116,7 @@ export class Writer {
       () => this.text(depth),
       () => this.text(depth),
       () => this.instant(depth),
+      () => this.clock(depth),
       () => this.date(depth),
       () => this.long(depth),
     )()
@@ -129,6 +134,8 @@ export class Writer {
       () => `(${this.number(d)} ${op} ${this.number(d)})`,
       () => `(${this.text(d)} ${op} ${this.text(d)})`,
       () => `(${this.instant(d)} ${op} ${this.#pick(this.instant(d), this.date(d), "'2024-02-29'", "'1999-12-31 23:59:59.5+00'")})`,
+      () =>
+        `(${this.clock(d)} ${op} ${this.#pick(this.clock(d), this.instant(d), this.date(d), "'2024-02-29 12:33:20'", "TIMESTAMP '2024-02-29 12:33:20'")})`,
       () => `(u ${op} ${this.#pick('u', "'f47ac10b-58cc-4372-a567-0e02b2c3d479'")})`,
       () => `(o ${op} ${this.#pick('o', "TIME '01:00:00'")})`,
       () => `(${this.number(d)} IS ${this.#pick('', 'NOT ')}NULL)`,
@@ -164,7 +171,7 @@ export class Writer {
   long(depth: number): string {
     if (depth <= 0) return this.#pick('l', 'm', 'm', '5000000000', 'CAST(i AS BIGINT)')
     const d = depth - 1
-    const dated = this.#pick(this.instant(d), this.date(d))
+    const dated = this.#pick(this.instant(d), this.date(d), this.clock(d))
     return this.#pick(
       () => `(${this.long(d)} ${this.#pick('+', '-', '*', '//', '%')} ${this.#pick(this.long(d), this.whole(d))})`,
       () => `${this.#pick('length', 'strlen')}(${this.text(d)})`,
@@ -173,7 +180,7 @@ export class Writer {
         `date_part('${this.#pick('year', 'quarter', 'month', 'week', 'day', 'doy', 'dow', 'isodow', 'hour', 'minute', 'second', 'millisecond', 'microsecond')}', ${dated})`,
       () => `extract(${this.#pick('year', 'month', 'hour', 'second')} FROM ${this.instant(d)})`,
       () => `${this.#pick('year', 'month', 'dayofweek')}(${dated})`,
-      () => `${this.#pick('epoch_ms', 'epoch_us')}(${this.instant(d)})`,
+      () => `${this.#pick('epoch_ms', 'epoch_us')}(${this.#pick(this.instant(d), this.clock(d))})`,
       () => `(${this.date(d)} - ${this.date(d)})`,
       () => `${this.#cast()}(${this.number(d)} AS BIGINT)`,
       () => `${this.#cast()}(${this.text(d)} AS BIGINT)`,
@@ -239,7 +246,7 @@ export class Writer {
       () => `${this.#pick('lpad', 'rpad')}(${this.text(d)}, ${this.#pick('0', '3', '6', '-1')}, ${this.#pick("'xy'", "'é'")})`,
       () => `split_part(${this.text(d)}, ${this.#pick("','", 't')}, ${size()})`,
       () =>
-        `CAST(${this.#pick(this.whole(d), this.long(d), this.decimal(d), 'd', 'e', this.bool(d), this.date(d), this.instant(d), 'o', 'u')} AS VARCHAR)`,
+        `CAST(${this.#pick(this.whole(d), this.long(d), this.decimal(d), 'd', 'e', this.bool(d), this.date(d), this.instant(d), this.clock(d), 'o', 'u')} AS VARCHAR)`,
       () => `(x ->> ${this.#pick("'$.a'", "'$.b.c[1]'", "'b'", "'$[0]'", "'$.b'", "'$'", "'$.b.c[2]'")})`,
       () => this.#either(d, (inner) => this.text(inner)),
     )()
@@ -250,7 +257,7 @@ export class Writer {
     const d = depth - 1
     return this.#pick(
       () => `(${this.date(d)} ${this.#pick('+', '-')} ${this.#pick('1', '-30', 'CAST(b AS INTEGER)')})`,
-      () => `CAST(${this.instant(d)} AS DATE)`,
+      () => `CAST(${this.#pick(this.instant(d), this.clock(d))} AS DATE)`,
       () => this.#either(d, (inner) => this.date(inner)),
     )()
   }
@@ -264,8 +271,21 @@ export class Writer {
       () =>
         `date_trunc('${this.#pick('year', 'quarter', 'month', 'week', 'day', 'hour', 'minute', 'second', 'millisecond')}', ${this.instant(d)})`,
       () => `time_bucket(INTERVAL ${this.#pick('7 MINUTE', '1 DAY', '5 HOUR')}, ${this.instant(d)})`,
-      () => `CAST(${this.date(d)} AS TIMESTAMPTZ)`,
+      () => `CAST(${this.#pick(this.date(d), this.clock(d))} AS TIMESTAMPTZ)`,
       () => this.#either(d, (inner) => this.instant(inner)),
+    )()
+  }
+
+  clock(depth: number): string {
+    if (depth <= 0) return 'c'
+    const d = depth - 1
+    return this.#pick(
+      () =>
+        `(${this.clock(d)} ${this.#pick('+', '-')} INTERVAL ${this.#pick('1 HOUR', '90 SECOND', '1 MONTH', '13 MONTH', "'1 day 3 hours'")})`,
+      () => `date_trunc('${this.#pick('year', 'month', 'week', 'day', 'hour', 'second')}', ${this.clock(d)})`,
+      () => `time_bucket(INTERVAL ${this.#pick('7 MINUTE', '1 DAY', '5 HOUR')}, ${this.clock(d)})`,
+      () => `${this.#pick('coalesce', 'greatest', 'least')}(${this.clock(d)}, ${this.#pick("TIMESTAMP '2024-02-29 12:30:00.25'", 'y')})`,
+      () => this.#either(d, (inner) => this.clock(inner)),
     )()
   }
 

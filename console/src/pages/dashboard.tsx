@@ -3,11 +3,12 @@ import { useQuery } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import type { Cell, DashboardDetail, TileAnswer } from '../../../src/serve/admin/types.ts'
+import { usePreferences } from '../api/preferences.ts'
 import { dashboardQuery, tileQuery } from '../api/queries.ts'
 import { Answer, Skeleton } from '../ui/answer.tsx'
 import { Chart } from '../ui/chart.tsx'
 import type { ChartSeries } from '../ui/chart-props.ts'
-import { familyOf, formatCell } from '../ui/format.ts'
+import { axisMs, familyOf, formatCell } from '../ui/format.ts'
 import { Grid } from '../ui/grid.tsx'
 import { Tags, Title } from '../ui/head.tsx'
 import { Bars, Heat, HeatKey } from '../ui/heat.tsx'
@@ -71,6 +72,7 @@ export function tileSeries(
 }
 
 function LineTile({ tile, answer }: { readonly tile: Tile; readonly answer: TileAnswer }) {
+  const { zone } = usePreferences()
   const { x, series } = tileSeries(tile, answer)
   const type = answer.columns[Math.max(0, indexOf(answer, tile.x))]?.type ?? ''
   const timed = familyOf(type) === 'instant' || familyOf(type) === 'date'
@@ -84,7 +86,7 @@ function LineTile({ tile, answer }: { readonly tile: Tile; readonly answer: Tile
     }),
   )
   const axis = timed
-    ? { kind: 'time' as const, values: x.map((value) => Date.parse(String(value).length === 10 ? `${value}T00:00:00Z` : String(value))) }
+    ? { kind: 'time' as const, values: x.map((value) => axisMs(String(value), zone)) }
     : { kind: 'words' as const, values: x.map(String) }
   return (
     <Chart

@@ -84,13 +84,13 @@ function Figures({ of }: { readonly of: RelationDetail }) {
 }
 
 const NUMERIC = ['int', 'long', 'float', 'double', 'decimal']
-const isInstant = (field: Field): boolean => field.type.kind === 'date' || field.type.kind === 'timestamp'
+const isTime = (field: Field): boolean => ['date', 'timestamp', 'datetime'].includes(field.type.kind)
 
 function dayColumn(of: RelationDetail): Field | undefined {
   const { manifest } = of
   const wanted = manifest.kind === 'model' ? manifest.by : manifest.kind === 'stream' ? manifest.time : undefined
   const fields = manifest.shape.fields
-  return fields.find((field) => field.name === wanted && isInstant(field)) ?? fields.find(isInstant)
+  return fields.find((field) => field.name === wanted && isTime(field)) ?? fields.find(isTime)
 }
 
 const asNumber = (value: Cell | undefined): number | null => (value == null ? null : Number(value))

@@ -20,6 +20,7 @@ const TYPES: Record<string, string> = {
   long: 'bigint',
   decimal: 'Decimal',
   timestamp: 'Instant',
+  datetime: 'string',
   date: 'string',
   time: 'string',
   string: 'string',

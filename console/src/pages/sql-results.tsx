@@ -1,10 +1,11 @@
 // The answer to a query: rows, a chart of them, a profile of each column; below, what it was read from and what the policy did.
 import { useState } from 'react'
 import type { Cell, SqlAnswer } from '../../../src/serve/admin/types.ts'
+import { usePreferences } from '../api/preferences.ts'
 import { Chart } from '../ui/chart.tsx'
 import type { ChartSeries } from '../ui/chart-props.ts'
 import { Segments } from '../ui/choice.tsx'
-import { familyOf, formatBytes, formatCell, formatCount, formatDuration, formatShare, plural } from '../ui/format.ts'
+import { axisMs, familyOf, formatBytes, formatCell, formatCount, formatDuration, formatShare, plural } from '../ui/format.ts'
 import { Grid } from '../ui/grid.tsx'
 import { Empty } from '../ui/note.tsx'
 import { State } from '../ui/state.tsx'
@@ -19,6 +20,7 @@ const COLORS = ['--chart-1', '--chart-2', '--chart-3']
 const isNumber = (type: string): boolean => familyOf(type) === 'number' || familyOf(type) === 'decimal'
 
 function AnswerChart({ answer }: { readonly answer: SqlAnswer }) {
+  const { zone } = usePreferences()
   const x = answer.columns.findIndex((column) => !isNumber(column.type))
   const ys = answer.columns.flatMap((column, index) => (isNumber(column.type) && index !== x ? [index] : [])).slice(0, COLORS.length)
   if (x < 0 || ys.length === 0 || answer.rows.length === 0)
@@ -36,10 +38,7 @@ function AnswerChart({ answer }: { readonly answer: SqlAnswer }) {
     }),
   )
   const axis = timed
-    ? {
-        kind: 'time' as const,
-        values: rows.map((row) => Date.parse(family === 'date' ? `${String(row[x]).slice(0, 10)}T00:00:00Z` : String(row[x]))),
-      }
+    ? { kind: 'time' as const, values: rows.map((row) => axisMs(String(row[x]), zone)) }
     : { kind: 'words' as const, values: rows.map((row) => String(row[x])) }
   return (
     <div style={{ padding: 16 }}>

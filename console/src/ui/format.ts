@@ -126,10 +126,16 @@ export function familyOf(type: string): 'number' | 'decimal' | 'instant' | 'date
   const name = type.toLowerCase()
   if (/^(decimal|numeric)/.test(name)) return 'decimal'
   if (/^u?(tiny|small|big|huge)?int(eger)?\d*\b|^long|^double|^float|^real/.test(name)) return 'number'
-  if (/^timestamp/.test(name)) return 'instant'
+  if (/^(timestamp|datetime)/.test(name)) return 'instant'
   if (/^date/.test(name)) return 'date'
   if (/^bool/.test(name)) return 'boolean'
   return 'text'
+}
+
+/** Where a value stands on an axis of time that is shown in `zone`: dates and datetimes, which have none, at what they read there. */
+export function axisMs(text: string, zone: Zone): number {
+  if (text.endsWith('Z')) return Date.parse(text)
+  return Date.parse(`${text.length === 10 ? `${text}T00:00:00` : text}${zone === 'UTC' ? 'Z' : ''}`)
 }
 
 /** A value of data in a grid. Instants lose their zone letter and zeros after the second; full text is in the title. */

@@ -1,7 +1,7 @@
 // A value that Avro's library has decoded, as JSON for the scanner: exact, with logical types in the spelling that rows have. It walks
 // the schema beside the value, because the library forgets logical types and gives unions by the name of their branch. Of a record
 // only what the columns have is written. Source: Avro specification 1.12, "Logical Types", "Names".
-import { isoDate, isoInstant, isoTime } from '../../schema/calendar.ts'
+import { isoDate, isoDatetime, isoInstant, isoTime } from '../../schema/calendar.ts'
 import type { Field, Type } from '../../schema/type.ts'
 import { Undecodable } from './decoder.ts'
 
@@ -125,18 +125,18 @@ function logicalOf({ type, logicalType, scale = 0 }: AvroComplex): Write | undef
     case 'long time-micros':
       return (value) => `"${isoTime(Number(value as bigint))}"`
     case 'long timestamp-millis':
-    case 'long local-timestamp-millis':
-      return (value) => instant((value as bigint) * 1_000n)
+      return (value) => micros((value as bigint) * 1_000n, isoInstant)
     case 'long timestamp-micros':
-    case 'long local-timestamp-micros':
-      return (value) => instant(value as bigint)
+      return (value) => micros(value as bigint, isoInstant)
     case 'long timestamp-nanos':
+      return (value) => micros(microsOfNanos(value as bigint), isoInstant)
+    // Readings of a clock: a column of instants takes their text as UTC.
+    case 'long local-timestamp-millis':
+      return (value) => micros((value as bigint) * 1_000n, isoDatetime)
+    case 'long local-timestamp-micros':
+      return (value) => micros(value as bigint, isoDatetime)
     case 'long local-timestamp-nanos':
-      return (value) => {
-        // Digits that the column has no place for are not cut off in silence.
-        if ((value as bigint) % 1_000n !== 0n) throw new Undecodable(`the time ${value} ns has more than microseconds`)
-        return instant((value as bigint) / 1_000n)
-      }
+      return (value) => micros(microsOfNanos(value as bigint), isoDatetime)
     case 'bytes decimal':
     case 'fixed decimal':
       return (value) => `"${decimalText(bytesOf(value), scale)}"`
@@ -150,10 +150,16 @@ function logicalOf({ type, logicalType, scale = 0 }: AvroComplex): Write | undef
   }
 }
 
-function instant(micros: bigint): string {
-  const exact = Number(micros)
-  if (!Number.isSafeInteger(exact)) throw new Undecodable(`the time ${micros} us is out of range`)
-  return `"${isoInstant(exact)}"`
+function micros(value: bigint, print: (micros: number) => string): string {
+  const exact = Number(value)
+  if (!Number.isSafeInteger(exact)) throw new Undecodable(`the time ${value} us is out of range`)
+  return `"${print(exact)}"`
+}
+
+function microsOfNanos(value: bigint): bigint {
+  // Digits that the column has no place for are not cut off in silence.
+  if (value % 1_000n !== 0n) throw new Undecodable(`the time ${value} ns has more than microseconds`)
+  return value / 1_000n
 }
 
 /** Of a two's complement, big end first. */

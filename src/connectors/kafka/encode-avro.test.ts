@@ -22,6 +22,7 @@ const SHAPE: Shape = {
     of('day', { kind: 'date' }),
     of('clock', { kind: 'time' }),
     of('seen', { kind: 'timestamp' }),
+    of('local', { kind: 'datetime' }),
     of('s', { kind: 'string' }),
     of('id', { kind: 'uuid' }),
     of('raw', { kind: 'binary' }),
@@ -35,7 +36,7 @@ const SHAPE: Shape = {
 }
 
 const ROW = `{"b":true,"i":-5,"l":"9223372036854775807","f":0.1,"d":"NaN","amount":"-1234567890123456789012345678.0123456789","day":"2026-02-28",
-"clock":"23:59:59.999999","seen":"1969-12-31T23:59:59.999999Z","s":"a\\n\\"é","id":"123e4567-e89b-12d3-a456-426614174000","raw":"AP8=",
+"clock":"23:59:59.999999","seen":"1969-12-31T23:59:59.999999Z","local":"1969-12-31T23:59:59.999999","s":"a\\n\\"é","id":"123e4567-e89b-12d3-a456-426614174000","raw":"AP8=",
 "extra":{"n":12345678901234567890,"list":[1.50,"x",null]},"page":"not a symbol","maybe":null,"place":{"x":1.5,"at":null},"tags":["1.10",null],"counts":{"k":9007199254740991}}`
 
 test('a row of every type comes back as it was', async () => {

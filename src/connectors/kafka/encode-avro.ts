@@ -4,7 +4,7 @@
 
 import { assert } from '../../core/errors.ts'
 import { Instant } from '../../schema/instant.ts'
-import { readDate, readTime } from '../../schema/scan/read-time.ts'
+import { readDate, readDatetime, readTime } from '../../schema/scan/read-time.ts'
 import type { Field, Inner, Shape, Type } from '../../schema/type.ts'
 import type { AvroComplex, AvroSchema } from './avro-json.ts'
 import { compileSchema, loadAvro } from './decode-avro.ts'
@@ -76,6 +76,8 @@ function schemaOf(name: string, type: Type): AvroSchema {
       return { type: 'long', logicalType: 'time-micros' }
     case 'timestamp':
       return { type: 'long', logicalType: 'timestamp-micros' }
+    case 'datetime':
+      return { type: 'long', logicalType: 'local-timestamp-micros' }
     case 'uuid':
       return { type: 'string', logicalType: 'uuid' }
     case 'binary':
@@ -152,6 +154,8 @@ function avroValue(name: string, type: Type, value: unknown): unknown {
       return BigInt(timeOf(readTime, textOf(value)))
     case 'timestamp':
       return BigInt(Instant.fromIso(textOf(value)).epochMicros)
+    case 'datetime':
+      return BigInt(timeOf(readDatetime, textOf(value)))
     case 'binary':
       return Buffer.from(textOf(value), 'base64')
     case 'json':

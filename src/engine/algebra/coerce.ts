@@ -5,7 +5,7 @@ import { daysOf } from '../../schema/calendar.ts'
 import { Decimal } from '../../schema/decimal.ts'
 import { Instant } from '../../schema/instant.ts'
 import type { Type } from '../../schema/type.ts'
-import { type ConstantExpression, constant, type Expression, isOptional, sameValueType, type ValueType } from './expression.ts'
+import { type ConstantExpression, constant, type Expression, isOptional, sameValueType, TIMESTAMP, type ValueType } from './expression.ts'
 
 /** How a column's type takes part in expressions: enums and JSON are text. */
 export const valueTypeOf = (type: Type): ValueType => (type.kind === 'enum' || type.kind === 'json' ? { kind: 'string' } : type)
@@ -28,9 +28,15 @@ export function commonType(a: ValueType, b: ValueType): ValueType | undefined {
   if (a.kind === 'null') return b
   if (b.kind === 'null') return a
   if (isNumeric(a) && isNumeric(b)) return commonNumber(a, b)
-  if ((a.kind === 'date' && b.kind === 'timestamp') || (a.kind === 'timestamp' && b.kind === 'date')) return { kind: 'timestamp' }
+  const rank = (type: ValueType): number => TIMES.indexOf(type.kind)
+  if (rank(a) >= 0 && rank(b) >= 0) return rank(a) > rank(b) ? a : b
   return undefined
 }
+
+/** Each is cast to those behind it. Sessions are in UTC: the same microseconds. */
+const TIMES: readonly ValueType['kind'][] = ['date', 'datetime', 'timestamp']
+
+export const isTime = (type: ValueType): boolean => TIMES.includes(type.kind)
 
 function commonNumber(a: ValueType, b: ValueType): ValueType | undefined {
   const higher = RANK[a.kind]! > RANK[b.kind]! ? a : b
@@ -52,6 +58,9 @@ export function castTo(of: Expression, type: ValueType, isTry = false): Expressi
   const folded = of.op === 'constant' ? foldConstant(of, type) : undefined
   return folded ?? { op: 'cast', of, type, optional: isTry || isOptional(of), try: isTry }
 }
+
+/** A date as the instant of its midnight; datetimes and instants as they are. */
+export const inMicros = (of: Expression): Expression => (of.type.kind === 'datetime' ? of : castTo(of, TIMESTAMP))
 
 function foldConstant(from: ConstantExpression, type: ValueType): ConstantExpression | undefined {
   if (from.value === null) return constant(null, type)
@@ -88,6 +97,7 @@ function foldText(text: string, type: ValueType): ConstantExpression | undefined
     case 'date':
       return constant(daysIn(text, type), type)
     case 'timestamp':
+    case 'datetime':
       return constant(String(instantIn(text, type)), type)
     case 'time':
       return constant(String(timeIn(text, type)), type)
@@ -127,7 +137,8 @@ function daysIn(text: string, type: ValueType): number {
 
 function instantIn(text: string, type: ValueType): bigint {
   const match = /^(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2})(:\d{2}(?:\.\d{1,6})?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?$/.exec(text)
-  if (!match) throw unfit(text, type)
+  // DuckDB passes over the offset of a datetime: it is left to it.
+  if (!match || (match[4] !== undefined && type.kind === 'datetime')) throw unfit(text, type)
   const zone =
     match[4] === undefined ? 'Z' : /^[+-]\d{2}$/.test(match[4]) ? `${match[4]}:00` : match[4].replace(/^([+-]\d{2})(\d{2})$/, '$1:$2')
   try {

@@ -14,7 +14,7 @@ export type ValueType =
 
 /**
  * Plain and printable as JSON: boolean; int, date (days) and double as number, with NaN and infinities as text; long, huge,
- * decimal (unscaled), time and timestamp (microseconds) as the digits of an integer; text and uuid as they are.
+ * decimal (unscaled), time, timestamp and datetime (microseconds) as the digits of an integer; text and uuid as they are.
  */
 export type ConstantValue = null | boolean | number | string
 
@@ -31,6 +31,8 @@ export interface ConstantExpression {
   readonly type: ValueType
   /** A text literal as written: it takes the type of what it meets. */
   readonly literal?: true
+  /** Written as TIMESTAMP '...': an instant, and a datetime where it meets one. */
+  readonly zoneless?: true
 }
 
 export interface IntervalExpression {
@@ -94,6 +96,7 @@ export const HUGE = { kind: 'huge' } as const
 export const DOUBLE = { kind: 'double' } as const
 export const STRING = { kind: 'string' } as const
 export const TIMESTAMP = { kind: 'timestamp' } as const
+export const DATETIME = { kind: 'datetime' } as const
 export const DATE = { kind: 'date' } as const
 export const NULL = { kind: 'null' } as const
 

@@ -1,14 +1,21 @@
 // The functions and operators that live models may call, each with its types: a closed list. A call is resolved as DuckDB
 // resolves it, with every implicit cast made explicit; what is not listed is answered by a reason. `docs/reference/live-sql.md`
 // is compared with the names here by `test/docs/`.
-import { asDecimal, castTo, commonType, isExact, isInteger, isNumeric } from './coerce.ts'
-import { BOOLEAN, call, constant, DOUBLE, type Expression, isOptional, LONG, STRING, TIMESTAMP, type ValueType } from './expression.ts'
+import { asDecimal, castTo, commonType, inMicros, isExact, isInteger, isNumeric, isTime } from './coerce.ts'
+import { BOOLEAN, call, constant, DATETIME, DOUBLE, type Expression, isOptional, LONG, STRING, type ValueType } from './expression.ts'
 import { count, type Resolve, type Resolved, typesOf } from './resolve.ts'
 import { TEXT_CALLS } from './text-calls.ts'
 import { TIME_CALLS } from './time-calls.ts'
 
+/** TIMESTAMP '...' among datetimes is one. */
+function settled(of: readonly Expression[]): readonly Expression[] {
+  if (!of.some(({ type }) => type.kind === 'datetime')) return of
+  return of.map((expression) => (expression.op === 'constant' && expression.zoneless ? constant(expression.value, DATETIME) : expression))
+}
+
 /** Both in their common type. */
-export function align(a: Expression, b: Expression): readonly [Expression, Expression] | undefined {
+export function align(left: Expression, right: Expression): readonly [Expression, Expression] | undefined {
+  const [a, b] = settled([left, right]) as [Expression, Expression]
   const isLiteral = (expression: Expression): boolean => expression.op === 'constant' && expression.literal === true
   if (isLiteral(a) && !isLiteral(b)) return [castTo(a, b.type), castTo(b, b.type)]
   if (isLiteral(b) && !isLiteral(a)) return [castTo(a, a.type), castTo(b, a.type)]
@@ -17,7 +24,8 @@ export function align(a: Expression, b: Expression): readonly [Expression, Expre
 }
 
 /** All in their common type, as CASE, COALESCE, greatest and IN need them. */
-export function alignAll(of: readonly Expression[]): readonly Expression[] | undefined {
+export function alignAll(given: readonly Expression[]): readonly Expression[] | undefined {
+  const of = settled(given)
   const typed = of.filter((expression) => !(expression.op === 'constant' && expression.literal))
   let type: ValueType | undefined = typed.length === 0 ? STRING : typed[0]!.type
   for (const expression of typed) if (type) type = commonType(type, expression.type)
@@ -86,14 +94,15 @@ function decimalArithmetic(name: '+' | '-' | '*' | '%', a: Expression, b: Expres
   return call(name, of, type, name === '%' ? true : of.some(isOptional))
 }
 
-/** Dates and instants with intervals and days. */
+/** Dates, datetimes and instants with intervals and days. */
 function timeArithmetic(name: '+' | '-', a: Expression, b: Expression): Resolved | undefined {
   if (a.op === 'interval' && name === '+' && b.op !== 'interval') return timeArithmetic(name, b, a)
   if (b.op === 'interval') {
-    if (a.type.kind !== 'timestamp' && a.type.kind !== 'date') return `of ${a.type.kind} and an interval`
+    if (!isTime(a.type)) return `of ${a.type.kind} and an interval`
     const sign = name === '+' ? 1 : -1
     const by = { ...b, months: b.months * sign, days: b.days * sign, micros: b.micros * sign }
-    return call('add_interval', [castTo(a, TIMESTAMP), by], TIMESTAMP, isOptional(a))
+    const at = inMicros(a)
+    return call('add_interval', [at, by], at.type, isOptional(a))
   }
   if (a.type.kind === 'date' && b.type.kind === 'date' && name === '-') return call('date_minus', [a, b], LONG)
   if (a.type.kind === 'date' && b.type.kind === 'int') return call(name === '+' ? 'date_add' : 'date_sub', [a, b], a.type)

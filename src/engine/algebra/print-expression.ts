@@ -1,6 +1,6 @@
 // Typed expressions as DuckDB's SQL: what the same expression is in a batch query. Constants carry their types, every cast is
 // written out, so that DuckDB gives each part the type that the expression has.
-import { isoDate, isoInstant, isoTime } from '../../schema/calendar.ts'
+import { isoDate, isoDatetime, isoInstant, isoTime } from '../../schema/calendar.ts'
 import { Decimal } from '../../schema/decimal.ts'
 import { toDuckType } from '../../schema/duckdb.ts'
 import { quoteName, quoteText } from '../sql-text.ts'
@@ -49,6 +49,8 @@ function constantText(value: string, type: ValueType): string {
       return isoTime(Number(value))
     case 'timestamp':
       return isoInstant(BigInt(value))
+    case 'datetime':
+      return isoDatetime(BigInt(value))
     default:
       return value
   }

@@ -105,11 +105,12 @@ const TRUNCATIONS = new Set(['year', 'quarter', 'month', 'day', 'hour', 'minute'
 const dateTrunc: PrintCall = ([, at], of) => {
   const part = text(of[0])
   if (!TRUNCATIONS.has(part)) refuseFlink(`date_trunc('${part}', ...)`, `truncate to one of ${[...TRUNCATIONS].join(', ')}`)
-  return cutTo(at!, part.toUpperCase())
+  return cutTo(at!, part.toUpperCase(), of[1])
 }
 
 /** Flink cuts times without a zone only. */
-const cutTo = (at: string, unit: string): string => `CAST(FLOOR(CAST(${at} AS TIMESTAMP(6)) TO ${unit}) AS TIMESTAMP_LTZ(6))`
+const cutTo = (at: string, unit: string, of: Expression | undefined): string =>
+  of?.type.kind === 'datetime' ? `FLOOR(${at} TO ${unit})` : `CAST(FLOOR(CAST(${at} AS TIMESTAMP(6)) TO ${unit}) AS TIMESTAMP_LTZ(6))`
 
 /** Bounds of a window row by row: of the lengths that Flink can cut a time to. */
 const bucket: PrintCall = ([, at], of) => {
@@ -117,7 +118,7 @@ const bucket: PrintCall = ([, at], of) => {
   const micros = width.op === 'interval' ? (fixedMicros(width) ?? 0) : 0
   const units: Readonly<Record<number, string>> = { 1000000: 'SECOND', 60000000: 'MINUTE', 3600000000: 'HOUR', 86400000000: 'DAY' }
   const unit = units[micros]
-  if (unit) return cutTo(at!, unit)
+  if (unit) return cutTo(at!, unit, of[1])
   return refuseFlink(
     'a bound of a window row by row, of another length than a second, a minute, an hour or a day,',
     'group by window_start, or take one of these lengths',

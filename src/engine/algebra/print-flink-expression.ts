@@ -1,7 +1,7 @@
 // Typed expressions as Flink SQL (1.20, the default dialect). Constants carry their types and every cast is written out, as for
 // DuckDB; results whose type Flink derives in another way are cast to ours. Integers that overflow wrap in Flink: no text changes that.
 
-import { isoDate, isoInstant, isoTime } from '../../schema/calendar.ts'
+import { isoDate, isoDatetime, isoTime } from '../../schema/calendar.ts'
 import { Decimal } from '../../schema/decimal.ts'
 import type { Inner } from '../../schema/type.ts'
 import { quoteText } from '../sql-text.ts'
@@ -37,6 +37,8 @@ export function flinkType(type: ValueType, millis = false): string {
       return 'TIME(3)'
     case 'timestamp':
       return millis ? 'TIMESTAMP_LTZ(3)' : 'TIMESTAMP_LTZ(6)'
+    case 'datetime':
+      return 'TIMESTAMP(6)'
     case 'binary':
       return 'BYTES'
     case 'struct':
@@ -104,7 +106,8 @@ function printConstant({ value, type }: ConstantExpression): string {
     case 'time':
       return `TIME ${quoteText(isoTime(Number(value)))}`
     case 'timestamp':
-      return `CAST(${quoteText(isoInstant(BigInt(value)).replace('T', ' ').replace('Z', ''))} AS ${flinkType(type)})`
+    case 'datetime':
+      return `CAST(${quoteText(isoDatetime(BigInt(value)).replace('T', ' '))} AS ${flinkType(type)})`
     case 'double':
     case 'float':
       if (!Number.isFinite(Number(value))) return refuseFlink(`the constant ${value}`, 'compare with a finite number')
@@ -159,7 +162,7 @@ const isRounded = (of: Expression): boolean => of.op === 'call' && ['floor', 'ce
 function castToText(of: Expression, text: string): string {
   const { kind } = of.type
   if (kind === 'boolean') return `LOWER(CAST(${text} AS STRING))`
-  if (kind === 'double' || kind === 'float' || kind === 'timestamp' || kind === 'time' || kind === 'binary')
+  if (['double', 'float', 'timestamp', 'datetime', 'time', 'binary'].includes(kind))
     return refuseFlink(`CAST of a ${kind} to text, which the two write differently,`, 'leave it as it is')
   return `CAST(${text} AS STRING)`
 }

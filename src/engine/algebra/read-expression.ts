@@ -3,11 +3,12 @@
 import { MillraceError } from '../../core/errors.ts'
 import { type Node, nodes } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
-import { castTo, isExact, isNumeric } from './coerce.ts'
+import { castTo, isExact, isNumeric, isTime } from './coerce.ts'
 import {
   BOOLEAN,
   call,
   constant,
+  DATETIME,
   DOUBLE,
   type Expression,
   INT,
@@ -149,7 +150,7 @@ function readCast(node: Node, scope: Scope): Expression {
   const child = node['child'] as Node
   if (target.id === 'INTERVAL') return readIntervalText(child)
   const of = readNative(child, scope)
-  // TIMESTAMP '...' is an instant here: sessions run in UTC.
+  // TIMESTAMP '...' is an instant here, where it meets no datetime: sessions run in UTC.
   const isInstant = target.id === 'TIMESTAMP' && of.op === 'constant'
   const type: ValueType | undefined =
     target.id === 'DECIMAL'
@@ -159,7 +160,10 @@ function readCast(node: Node, scope: Scope): Expression {
         : CAST_TYPES[target.id]
   if (!type) return refuse(`a cast to ${target.id}`, node, `cast to ${Object.keys(CAST_TYPES).join(', ')} or DECIMAL`)
   if (!isCastable(of, type)) return refuse(`a cast of ${of.type.kind} to ${target.id}`, node, 'give the column of the stream that type')
-  return placed(node, () => castTo(of, type, node['try_cast'] === true))
+  return placed(node, () => {
+    const cast = castTo(of, isInstant ? DATETIME : type, node['try_cast'] === true)
+    return isInstant && cast.op === 'constant' ? { ...cast, type, zoneless: true } : cast
+  })
 }
 
 /** Casts that are computed as DuckDB computes them. */
@@ -171,7 +175,7 @@ function isCastable(of: Expression, to: ValueType): boolean {
   if (to.kind === 'boolean') return isExact(from) || from.kind === 'double'
   if (to.kind === 'string') return !['binary', 'interval', 'float'].includes(from.kind)
   if (from.kind === 'string') return to.kind === 'int' || to.kind === 'long' || to.kind === 'double' || to.kind === 'decimal'
-  return (from.kind === 'timestamp' && to.kind === 'date') || (from.kind === 'date' && to.kind === 'timestamp')
+  return isTime(from) && isTime(to)
 }
 
 const COMPARISONS: Readonly<Record<string, '=' | '<>' | '<' | '<=' | '>' | '>=' | 'distinct_from'>> = {

@@ -2,10 +2,11 @@
 // what the expression compiler does not have, until nothing is left to ask.
 
 import { fromDuckType, toDuckType } from '../../schema/duckdb.ts'
-import { isNested } from '../../schema/type.ts'
+import { holdsDatetime, isNested } from '../../schema/type.ts'
 import type { Node, SqlParser } from '../ast.ts'
 import { quoteName } from '../sql-text.ts'
 import { valueTypeOf } from './coerce.ts'
+import type { ValueType } from './expression.ts'
 import { printType } from './print-expression.ts'
 import { argName, type Described, Known, Question } from './read-computed.ts'
 import { compileLive } from './read-query.ts'
@@ -38,7 +39,8 @@ async function describe({ node, columns }: Question, { parser, typeOf }: Describ
     const text = (await parser.print({ ...statement, node: select })).replace(/^SELECT\s+/, '').replace(/;\s*$/, '')
     const args = columns.map(({ type }, i) => `CAST(NULL AS ${printType(type)}) AS ${quoteName(argName(i))}`)
     const found = await typeOf(`SELECT ${text} AS v${args.length > 0 ? ` FROM (SELECT ${args.join(', ')})` : ''}`)
-    const type = fromDuckType(found)
+    const isClock = columns.some((column) => isDatetime(column.type))
+    const type = fromDuckType(found, isClock ? 'datetime' : 'timestamp')
     if (!type || isNested(type)) return null
     const kept = valueTypeOf(type)
     const cast = printType(kept) === found ? text : `CAST(${text} AS ${toDuckType(type)})`
@@ -48,3 +50,6 @@ async function describe({ node, columns }: Question, { parser, typeOf }: Describ
     return null
   }
 }
+
+const isDatetime = (type: ValueType): boolean =>
+  type.kind !== 'huge' && type.kind !== 'null' && type.kind !== 'interval' && holdsDatetime(type)

@@ -1,6 +1,6 @@
 // The date and time functions of live models with their types. Everything is in UTC.
-import { castTo } from './coerce.ts'
-import { call, constant, DOUBLE, type Expression, isOptional, LONG, STRING, TIMESTAMP } from './expression.ts'
+import { inMicros, isTime } from './coerce.ts'
+import { call, constant, DOUBLE, type Expression, isOptional, LONG, STRING } from './expression.ts'
 import { type Resolve, typesOf } from './resolve.ts'
 import { isConstantText } from './text-calls.ts'
 
@@ -48,29 +48,30 @@ function partOf(expression: Expression | undefined, allowed: readonly string[]):
 
 const datePart: Resolve = (of) => {
   const part = partOf(of[0], DATE_PARTS)
-  const isDated = of[1]?.type.kind === 'timestamp' || of[1]?.type.kind === 'date'
-  if (of.length !== 2 || !part || !isDated) return `with a part other than ${DATE_PARTS.join(', ')} of a date or timestamp`
-  return call('date_part', [constant(part, STRING), castTo(of[1]!, TIMESTAMP)], part === 'epoch' ? DOUBLE : LONG)
+  if (of.length !== 2 || !part || !isTime(of[1]!.type)) return `with a part other than ${DATE_PARTS.join(', ')} of a date or timestamp`
+  return call('date_part', [constant(part, STRING), inMicros(of[1]!)], part === 'epoch' ? DOUBLE : LONG)
 }
 
 const dateTrunc: Resolve = (of) => {
   const part = partOf(of[0], TRUNCATIONS)
-  const isDated = of[1]?.type.kind === 'timestamp' || of[1]?.type.kind === 'date'
-  if (of.length !== 2 || !part || !isDated) return `with a part other than ${TRUNCATIONS.join(', ')} of a date or timestamp`
-  return call('date_trunc', [constant(part, STRING), castTo(of[1]!, TIMESTAMP)], TIMESTAMP)
+  if (of.length !== 2 || !part || !isTime(of[1]!.type)) return `with a part other than ${TRUNCATIONS.join(', ')} of a date or timestamp`
+  const at = inMicros(of[1]!)
+  return call('date_trunc', [constant(part, STRING), at], at.type)
 }
 
 const timeBucket: Resolve = (of) => {
   const [width, time] = of
-  if (of.length !== 2 || width?.op !== 'interval' || width.months !== 0 || time?.type.kind !== 'timestamp')
+  if (of.length !== 2 || width?.op !== 'interval' || width.months !== 0 || !time || !isMicros(time))
     return 'other than of an interval of fixed length and a timestamp'
-  return call('time_bucket', [width, time], TIMESTAMP, isOptional(time))
+  return call('time_bucket', [width, time], time.type, isOptional(time))
 }
+
+const isMicros = ({ type }: Expression): boolean => type.kind === 'timestamp' || type.kind === 'datetime'
 
 const epoch =
   (name: string): Resolve =>
   (of) =>
-    of.length === 1 && of[0]!.type.kind === 'timestamp' ? call(name, of, LONG) : `of ${typesOf(of)}`
+    of.length === 1 && isMicros(of[0]!) ? call(name, of, LONG) : `of ${typesOf(of)}`
 
 const part =
   (name: string): Resolve =>

@@ -1,7 +1,7 @@
 // Writes values of a result column as JSON or CSV text, straight from DuckDB's vectors. The forms are those of CONTRACT, as
 // `cell.ts` gives them: the two are compared by a test.
 import { type DuckDBDecimalType, type DuckDBType, DuckDBTypeId } from '@duckdb/node-api'
-import { cellOf, decimalText, isoDate, isoMicros, isoSafeMicros, isoTime, plainOf, shortestFloat } from '../cell.ts'
+import { cellOf, decimalText, isoDate, isoMicros, isoSafeMicros, isoTime, plainOf, shortestFloat, zoneOf } from '../cell.ts'
 import { type BytesVector, isValid, type LongsVector, type NumbersVector, type ResultVector, safeLong } from '../result-vector.ts'
 import type { ByteSink } from './byte-sink.ts'
 
@@ -77,11 +77,13 @@ function longWriter(sink: ByteSink, vector: LongsVector, type: DuckDBType, optio
           quotedAscii(sink, String(vector.big[row]), options)
         else sink.whole(value)
       }
-    default:
+    default: {
+      const zone = zoneOf(type)
       return (row) => {
         const micros = safeLong(vector, row)
-        quotedAscii(sink, micros === undefined ? isoMicros(vector.big[row]!) : isoSafeMicros(micros), options)
+        quotedAscii(sink, micros === undefined ? isoMicros(vector.big[row]!, zone) : isoSafeMicros(micros, zone), options)
       }
+    }
   }
 }
 

@@ -24,6 +24,8 @@ test('single values have the bytes of the specification', () => {
     ['time', '00:00:01.000001', '41420f0000000000'],
     ['timestamptz', '1969-12-31 23:59:59.999999+00', 'ffffffffffffffff'],
     ['timestamptz', '1970-01-01 00:00:01+00', '40420f0000000000'],
+    ['timestamp', '1969-12-31 23:59:59.999999', 'ffffffffffffffff'],
+    ['timestamp', '1970-01-01 00:00:01', '40420f0000000000'],
     ['string', 'é', 'c3a9'],
     ['uuid', 'f79c3e09-677c-4bbd-a479-3f349cb785e7', 'f79c3e09677c4bbda4793f349cb785e7'],
     ['binary', '00FF6162', '00ff6162'],
@@ -96,4 +98,5 @@ test('values survive encoding; bounds of a narrower type are widened', () => {
   fc.assert(fc.property(fc.uuid(), (value) => round('uuid', value)))
   assert.equal(decodeValue('long', encodeValue('int', -7)), -7n)
   assert.equal(decodeValue('double', encodeValue('float', 0.5)), 0.5)
+  assert.equal(decodeValue('timestamp', encodeValue('date', -1)), -86_400_000_000n)
 })

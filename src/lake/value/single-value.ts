@@ -43,7 +43,9 @@ function filled(size: number, fill: (view: DataView) => void): Uint8Array {
   return bytes
 }
 
-/** The value of `bytes`; a bound written before int became long or float became double keeps its 4 bytes and is widened. */
+const DAY_MICROS = 86_400_000_000n
+
+/** The value of `bytes`; a bound written before int became long, float double or date timestamp (version 3) keeps its 4 bytes and is widened. */
 export function decodeValue(typeText: string, bytes: Uint8Array): Value {
   const type = parseIcebergType(typeText)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -57,9 +59,10 @@ export function decodeValue(typeText: string, bytes: Uint8Array): Value {
       return view.getFloat32(0, true)
     case 'double':
       return bytes.length === 4 ? view.getFloat32(0, true) : view.getFloat64(0, true)
+    case 'timestamp':
+      return bytes.length === 4 ? BigInt(view.getInt32(0, true)) * DAY_MICROS : view.getBigInt64(0, true)
     case 'long':
     case 'time':
-    case 'timestamp':
     case 'timestamptz':
       return bytes.length === 4 ? BigInt(view.getInt32(0, true)) : view.getBigInt64(0, true)
     case 'decimal':

@@ -53,6 +53,10 @@ test('year, month, day and hour round down, also before 1970', () => {
     [-1, -1, -1, -1],
   )
   assert.deepEqual(
+    ['year', 'month', 'day', 'hour'].map((transform) => of(transform, 'timestamp', '2017-11-16 22:31:08.5')),
+    [47, 574, 17_486, 419_686],
+  )
+  assert.deepEqual(
     ['year', 'month', 'day'].map((transform) => of(transform, 'date', '1969-12-31')),
     [-1, -1, -1],
   )

@@ -144,7 +144,8 @@ function columnRule(scope: Scope, what: string, rule: ColumnRule, field: Field, 
         return refuse(scope, what, at, `${is}, not text`, 'match a text column')
       return { kind: 'matches', column, pattern: rule.pattern }
     case 'fresh': {
-      if (!['timestamp', 'date'].includes(field.type.kind)) return refuse(scope, what, at, `${is}, not a time`, 'name a timestamp column')
+      if (!['timestamp', 'date'].includes(field.type.kind))
+        return refuse(scope, what, at, `${is}, ${field.type.kind === 'datetime' ? 'of no zone' : 'not a time'}`, 'name a timestamp column')
       const withinMs = durationOf(scope, at, what, rule.within)
       return withinMs === undefined ? undefined : { kind: 'fresh', column, withinMs }
     }

@@ -11,7 +11,7 @@ import { didYouMean } from '../suggest.ts'
 import { roleNames } from './access.ts'
 import { requireFlat, shapeOf } from './fields.ts'
 import { bindSql, readSql } from './query.ts'
-import { resultShape } from './result.ts'
+import { resultShape, withInstants } from './result.ts'
 
 interface EndpointDefinition extends Definition<'endpoint'> {
   readonly $params: Fields
@@ -65,7 +65,7 @@ async function compileEndpoint(
     path,
     ...(how.doc === undefined ? {} : { doc: how.doc }),
     params,
-    sql: { text: query.rendered.text, params: query.rendered.params },
+    sql: { text: withInstants(query.rendered.text, bound.columns, result), params: query.rendered.params },
     inputs: query.inputs,
     allow,
     live: how.live ?? false,

@@ -280,12 +280,12 @@ function formatVersionOf(scope: Scope, what: string, iceberg: unknown, at: strin
 }
 
 const TRANSFORMS: Readonly<Record<string, readonly Type['kind'][]>> = {
-  year: ['date', 'timestamp'],
-  month: ['date', 'timestamp'],
-  day: ['date', 'timestamp'],
-  hour: ['timestamp'],
-  bucket: ['int', 'long', 'decimal', 'date', 'time', 'timestamp', 'string', 'enum', 'uuid', 'binary'],
-  identity: ['boolean', 'int', 'long', 'decimal', 'date', 'time', 'timestamp', 'string', 'enum', 'uuid'],
+  year: ['date', 'timestamp', 'datetime'],
+  month: ['date', 'timestamp', 'datetime'],
+  day: ['date', 'timestamp', 'datetime'],
+  hour: ['timestamp', 'datetime'],
+  bucket: ['int', 'long', 'decimal', 'date', 'time', 'timestamp', 'datetime', 'string', 'enum', 'uuid', 'binary'],
+  identity: ['boolean', 'int', 'long', 'decimal', 'date', 'time', 'timestamp', 'datetime', 'string', 'enum', 'uuid'],
 }
 
 function partitionRule(scope: Scope, what: string, shape: Shape, text: string, at: string): readonly PartitionRule[] {

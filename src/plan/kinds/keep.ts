@@ -55,7 +55,8 @@ export function keepOf(scope: Scope, of: KeepOf): Keep {
 
 /** The column that says how old a row is: what the user named, the event time, the time that it is partitioned by, the only one. */
 function columnOf(scope: Scope, { what, at, how, kind, shape }: KeepOf): string | undefined {
-  const times = shape.fields.filter(({ type }) => type.kind === 'timestamp' || type.kind === 'date').map(({ name }) => name)
+  // A date and a datetime are read as UTC.
+  const times = shape.fields.filter(({ type }) => ['timestamp', 'datetime', 'date'].includes(type.kind)).map(({ name }) => name)
   const choice = times.length > 0 ? `choose one of ${times.join(', ')}` : 'give it a column of time'
   const asked = how.keep?.by
   if (asked !== undefined) {

@@ -9,6 +9,7 @@ import type { ModelHow } from '../../define/model.ts'
 import type { Sql } from '../../define/sql.ts'
 import { HISTORY_FIELDS, isLookedUp } from '../../define/system-columns.ts'
 import { computedIn } from '../../engine/algebra/lower-computed.ts'
+import { fromDuckType } from '../../schema/duckdb.ts'
 import { printType, type Shape, type Type } from '../../schema/type.ts'
 import type { BoundColumn, LiveResult, WindowCall } from '../binder.ts'
 import { checkColumnNames } from '../names.ts'
@@ -16,7 +17,7 @@ import { checkOptions, columnIn, durationOf, fail, listOf, type Scope, sizeOf } 
 import { didYouMean } from '../suggest.ts'
 import { commonOf, RELATION_OPTIONS, shapeOf } from './fields.ts'
 import { bindSql, type Query } from './query.ts'
-import { resultShape, warnLostTags } from './result.ts'
+import { resultShape, warnLostTags, withInstants } from './result.ts'
 import { keyColumns } from './table.ts'
 
 interface ModelOptions extends Omit<ModelHow<never>, 'refresh' | 'fresh' | 'key'> {
@@ -70,11 +71,12 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
       "add key: '<column>', by which the versions of a row are one",
     )
   if (refresh === 'incremental') checkIncremental(scope, what, how, query, at)
+  // Windows are functions of the stream engine; in batch the model is its twin, which gives the same rows.
+  const text = refresh === 'live' || !live ? query.rendered.text : live.batchSql
   return {
     kind: 'model',
     ...commonOf(scope, definition, { ...how, refresh }, shape),
-    // Windows are functions of the stream engine; in batch the model is its twin, which gives the same rows.
-    sql: { text: refresh === 'live' || !live ? query.rendered.text : live.batchSql, params: query.rendered.params },
+    sql: { text: refresh === 'view' ? withInstants(text, bound.columns, shape) : text, params: query.rendered.params },
     inputs: query.inputs,
     refresh,
     key: keyColumns(scope, what, shape, keys, at),
@@ -241,7 +243,7 @@ function compareShapes(scope: Scope, what: string, declared: Shape, bound: reado
       continue
     }
     const actual = column.type
-    if (actual !== null && !fits(field.type, actual))
+    if (actual !== null && !fits(field.type, actual) && !fits(field.type, fromDuckType(column.sqlType, 'datetime') ?? actual))
       fail(
         scope,
         'MR_PLAN_TYPE',
@@ -264,13 +266,13 @@ function compareShapes(scope: Scope, what: string, declared: Shape, bound: reado
 function intervalColumn(scope: Scope, what: string, shape: Shape, name: string, at: string): string | undefined {
   const field = columnIn(scope, shape, name, at, `${what}, by`, 'MR_PLAN_REFRESH')
   if (!field) return undefined
-  if (field.type.kind === 'date' || field.type.kind === 'timestamp') return name
+  if (['date', 'timestamp', 'datetime'].includes(field.type.kind)) return name
   fail(
     scope,
     'MR_PLAN_REFRESH',
     at,
     `${what}: by "${name}" is ${printType(field.type)}`,
-    "an interval is a date or timestamp: SELECT CAST(... AS date) AS day, or give key: '<column>' alone",
+    "an interval is a date, datetime or timestamp: SELECT CAST(... AS date) AS day, or give key: '<column>' alone",
   )
   return undefined
 }

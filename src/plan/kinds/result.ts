@@ -1,6 +1,8 @@
 // Bound columns to fields: their types, and what is known about the columns that they pass on: enum values, unit, doc,
 // and the tags of personal data, by which masks are chosen.
-import { type Field, type Shape, sameType } from '../../schema/type.ts'
+import { quoteName } from '../../engine/sql-text.ts'
+import { fromDuckType, toDuckType } from '../../schema/duckdb.ts'
+import { type Field, fieldOf as fieldIn, holdsDatetime, type Shape, sameType } from '../../schema/type.ts'
 import type { BoundColumn, ColumnUse } from '../binder.ts'
 import { fail, type Scope, warn } from '../scope.ts'
 
@@ -40,6 +42,19 @@ function fieldOf(scope: Scope, what: string, column: BoundColumn, at: string): r
 
 const fieldAt = (scope: Scope, use: ColumnUse): Field | undefined =>
   scope.shapes.get(use.relation)?.fields.find((field) => field.name === use.column)
+
+/**
+ * `text`, with what is TIMESTAMP in SQL and an instant in `shape` as one: where no table casts it. Other columns are as they were.
+ */
+export function withInstants(text: string, columns: readonly BoundColumn[], shape: Shape): string {
+  const casts = columns.flatMap(({ name, sqlType }) => {
+    const field = fieldIn(shape, name)
+    const written = fromDuckType(sqlType, 'datetime')
+    if (!field || !written || !holdsDatetime(written) || holdsDatetime(field.type)) return []
+    return [`CAST(${quoteName(name)} AS ${toDuckType(field.type)}) AS ${quoteName(name)}`]
+  })
+  return casts.length === 0 ? text : `SELECT * REPLACE (${casts.join(', ')}) FROM (${text}\n)`
+}
 
 /** Warns of a column that is computed from personal data and so carries no tag, or that mixes two tags. */
 export function warnLostTags(scope: Scope, what: string, column: BoundColumn, at: string): void {

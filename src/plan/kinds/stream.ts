@@ -136,7 +136,8 @@ export function timeColumn(scope: Scope, what: string, shape: Shape, name: strin
   if (!field) return undefined
   if (field.type.kind !== 'timestamp' || field.optional) {
     const is = field.type.kind === 'timestamp' ? 'may be null' : `is ${printType(field.type)}`
-    fail(scope, 'MR_PLAN_KEY', at, `${what}: the time "${name}" ${is}`, 'an event time is a t.timestamp() that is never null')
+    const zone = field.type.kind === 'datetime' ? ': a datetime does not say when it was, send an instant, with Z or an offset' : ''
+    fail(scope, 'MR_PLAN_KEY', at, `${what}: the time "${name}" ${is}`, `an event time is a t.timestamp() that is never null${zone}`)
     return undefined
   }
   return name

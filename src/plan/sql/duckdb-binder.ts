@@ -7,7 +7,7 @@ import { readLive } from '../../engine/algebra/read-live.ts'
 import { treesOf, walk } from '../../engine/ast.ts'
 import { quoteName, quoteRelation, quoteText } from '../../engine/sql-text.ts'
 import { fromDuckType, toDuckType } from '../../schema/duckdb.ts'
-import type { Shape } from '../../schema/type.ts'
+import { fieldOf, holdsDatetime, type Shape } from '../../schema/type.ts'
 import type { Binder, Bound, BoundColumn, ColumnUse, Inspected, Refused, SqlProblem } from '../binder.ts'
 import { applyEdits, callEnd, type Edit, parameterSpans } from './edits.ts'
 import { type Lineage, lineageOf } from './lineage.ts'
@@ -142,9 +142,14 @@ function columnsOf(
   return rows.map((row, i) => {
     const sqlType = String(row['column_type'])
     const from = known?.[i]
+    const read = [...(from?.origins ?? []), ...(from?.uses ?? everything)]
+    const isClock = read.some(({ relation, column }) => {
+      const field = shapes.get(relation) && fieldOf(shapes.get(relation)!, column)
+      return field !== undefined && holdsDatetime(field.type)
+    })
     return {
       name: String(row['column_name']),
-      type: fromDuckType(sqlType) ?? null,
+      type: fromDuckType(sqlType, isClock ? 'datetime' : 'timestamp') ?? null,
       sqlType,
       optional: from?.optional ?? true,
       origins: from?.origins ?? [],

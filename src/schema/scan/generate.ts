@@ -6,7 +6,7 @@
 import type { Plan, ScanState, Slot } from './plan.ts'
 import { putFallback } from './put-fallback.ts'
 import { uuidForm } from './read-text.ts'
-import { readDate, readTime, readTimestamp } from './read-time.ts'
+import { readDate, readDatetime, readTime, readTimestamp } from './read-time.ts'
 import { readValue } from './read-value.ts'
 import { newFault, skipValue } from './syntax.ts'
 
@@ -35,6 +35,7 @@ interface Kit {
   readonly readDate: typeof readDate
   readonly readTime: typeof readTime
   readonly readTimestamp: typeof readTimestamp
+  readonly readDatetime: typeof readDatetime
   readonly uuidForm: typeof uuidForm
   readonly powers: Float64Array
 }
@@ -52,6 +53,7 @@ export function generateLoop(plan: Plan, layout: Layout): Loop {
     readDate,
     readTime,
     readTimestamp,
+    readDatetime,
     uuidForm,
     powers: Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`)),
   }
@@ -68,7 +70,7 @@ function lineEnd(state: ScanState, at: number): number {
 function loopText(plan: Plan, layout: Layout): string {
   const lanes = plan.slots.filter((slot) => slot.lane >= 0)
   return `'use strict'
-const { exact, put, skip, readDate, readTime, readTimestamp, uuidForm, powers } = kit
+const { exact, put, skip, readDate, readTime, readTimestamp, readDatetime, uuidForm, powers } = kit
 ${lanes
   .filter(({ type }) => type.kind === 'timestamp')
   .map(minuteText)
@@ -202,6 +204,8 @@ function kindText(slot: Slot, trusted: boolean): string {
       return timeText(slot, 'readTime')
     case 'timestamp':
       return timestampText(slot)
+    case 'datetime':
+      return timeText(slot, 'readDatetime')
     case 'uuid':
       return `if (b[q] === 34 && b[q + 37] === 34 && uuidForm(b, q + 1) === 1) { start${lane}[n] = q + 1; length${lane}[n] = 36; q += 38 }
       else { ${exactly(slot, 'q')} }`

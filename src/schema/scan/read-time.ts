@@ -64,12 +64,7 @@ function readFraction(bytes: Uint8Array, from: number, whole: number, out: Float
  * years 1684 to 2255.
  */
 export function readTimestamp(bytes: Uint8Array, at: number, out: Float64Array): number {
-  const dateEnd = readDate(bytes, at, out)
-  if (dateEnd < 0) return dateEnd
-  const days = out[0]!
-  const separator = bytes[dateEnd]!
-  if (separator !== 0x54 && separator !== 0x74 && separator !== 0x20) return NO_FORM
-  const timeEnd = readTime(bytes, dateEnd + 1, out)
+  const timeEnd = readLocal(bytes, at, out)
   if (timeEnd < 0) return timeEnd
   const local = out[0]!
   const zone = bytes[timeEnd]!
@@ -81,9 +76,30 @@ export function readTimestamp(bytes: Uint8Array, at: number, out: Float64Array):
     if (zoneEnd < 0) return zoneEnd
     offset = zone === 0x2b ? out[0]! : -out[0]!
   }
-  const micros = days * DAY_MICROS + (local - offset)
-  out[0] = Number.isSafeInteger(micros) ? micros : Number.NaN
+  exactly(local - offset, out)
   return zoneEnd
+}
+
+/** The same without a zone: microseconds since 1970-01-01T00:00:00 on the clock. What follows the time is the caller's to refuse. */
+export function readDatetime(bytes: Uint8Array, at: number, out: Float64Array): number {
+  const end = readLocal(bytes, at, out)
+  exactly(out[0]!, out)
+  return end
+}
+
+function readLocal(bytes: Uint8Array, at: number, out: Float64Array): number {
+  const dateEnd = readDate(bytes, at, out)
+  if (dateEnd < 0) return dateEnd
+  const days = out[0]!
+  const separator = bytes[dateEnd]!
+  if (separator !== 0x54 && separator !== 0x74 && separator !== 0x20) return NO_FORM
+  const timeEnd = readTime(bytes, dateEnd + 1, out)
+  out[0] = days * DAY_MICROS + out[0]!
+  return timeEnd
+}
+
+function exactly(micros: number, out: Float64Array): void {
+  out[0] = Number.isSafeInteger(micros) ? micros : Number.NaN
 }
 
 /** `HH`, `HHMM` or `HH:MM` in microseconds. */

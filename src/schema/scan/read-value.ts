@@ -5,7 +5,7 @@ import { setWide } from './lanes.ts'
 import { type Problem, type ScanState, type Slot, sameBytes } from './plan.ts'
 import { measureNumber, scaleNumber, writeDecimal } from './read-number.ts'
 import { decodeBase64, decodeString, uuidForm, writeLowerUuid } from './read-text.ts'
-import { readDate, readTime, readTimestamp } from './read-time.ts'
+import { readDate, readDatetime, readTime, readTimestamp } from './read-time.ts'
 import { skipNumber, skipSpace, skipString, skipValue, startsWith } from './syntax.ts'
 
 /** In place of a position: the JSON is malformed; `state.fault` says where. */
@@ -39,7 +39,7 @@ export function readValue(state: ScanState, slot: Slot, at: number, end: number,
  * - boolean: true, false. int: a number in any spelling of an integer, such as `1.0` or `1e3`.
  * - long: as int, or a string of digits. decimal: a number or a string with one; zeros beyond the scale are no loss.
  * - float, double: a number (rounded to the nearest; an overflow is MR_ROW_RANGE), or "NaN", "Infinity", "-Infinity".
- * - date, time, timestamp: strings, see `read-time.ts`; never a number of milliseconds, whose unit one would have to guess.
+ * - date, time, timestamp, datetime: strings, see `read-time.ts`; never a number of milliseconds, whose unit one would have to guess.
  * - string: any text, U+0000 included. uuid: the 36 characters, kept in lower case. enum: one of its values (MR_ROW_ENUM).
  * - binary: base64 with padding. json: any value; its text is kept as written.
  * - struct, list, map: an object, an array, an object, whose parts are taken as above; see `nested.ts`.
@@ -244,6 +244,8 @@ function storeText(state: ScanState, slot: Slot, row: number, mark: number): num
       return storeNumber(state, slot, row, mark, readTime(text, from, state.out))
     case 'timestamp':
       return storeNumber(state, slot, row, mark, readTimestamp(text, from, state.out))
+    case 'datetime':
+      return storeNumber(state, slot, row, mark, readDatetime(text, from, state.out))
     case 'uuid': {
       const form = to - from === 36 ? uuidForm(text, from) : 0
       if (form === 2) writeLowerUuid(text, from, state.side)
@@ -335,6 +337,8 @@ function describe(slot: Slot): string {
       return 'a time HH:MM:SS with at most 6 decimals'
     case 'timestamp':
       return 'an ISO 8601 timestamp in the years 1684 to 2255 with at most 6 decimals'
+    case 'datetime':
+      return 'a datetime YYYY-MM-DDTHH:MM:SS without Z or offset, in the years 1684 to 2255 with at most 6 decimals'
     case 'string':
       return 'a string'
     case 'uuid':

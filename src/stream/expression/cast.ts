@@ -19,6 +19,7 @@ export function castCode(emitter: Emitter, { of, type, try: isTry }: CastExpress
 }
 
 const isWhole = (type: ValueType): boolean => type.kind === 'int' || type.kind === 'long' || type.kind === 'huge'
+const isMicros = (type: ValueType): boolean => type.kind === 'timestamp' || type.kind === 'datetime'
 const isReal = (type: ValueType): boolean => type.kind === 'double' || type.kind === 'float'
 
 function castValue(emitter: Emitter, { value }: Code, from: ValueType, to: ValueType, onError: string): string {
@@ -27,7 +28,8 @@ function castValue(emitter: Emitter, { value }: Code, from: ValueType, to: Value
   if (from.kind === 'string') return castText(emitter, value, to, onError)
   if (to.kind === 'boolean') return `(${value} !== ${emitter.isBig && representationOf(from) === 'exact' ? '0n' : '0'}) | 0`
   if (from.kind === 'boolean') return representationOf(to) === 'exact' && emitter.isBig ? `BigInt(${value})` : value
-  if (from.kind === 'timestamp' || from.kind === 'date') return castTime(emitter, value, from, to, onError)
+  if (isMicros(from) && isMicros(to)) return value
+  if (isMicros(from) || from.kind === 'date') return castTime(emitter, value, from, to, onError)
   if (isReal(from)) return castReal(emitter, value, from, to, onError)
   return castExact(emitter, value, from, to, onError)
 }
@@ -117,7 +119,9 @@ function castToText(value: string, from: ValueType): string {
     case 'time':
       return `R.timeText(Number(${value}))`
     case 'timestamp':
-      return `R.timestampText(Number(${value}))`
+      return `R.timestampText(Number(${value}), '+00')`
+    case 'datetime':
+      return `R.timestampText(Number(${value}), '')`
     default:
       return value
   }

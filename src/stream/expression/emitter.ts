@@ -1,5 +1,5 @@
 // The text of a generated function while it grows: variables, statements in blocks, constants by reference. Two ways to hold
-// exact integers (long, decimal, time, timestamp): as numbers, which gives up where one leaves 2^53, and as bigint, which
+// exact integers (long, decimal, time, timestamp, datetime): as numbers, which gives up where one leaves 2^53, and as bigint, which
 // never does. It knows nothing of SQL.
 import type { CallExpression, Expression, ValueType } from '../../engine/algebra/expression.ts'
 
@@ -13,6 +13,7 @@ export function representationOf(type: ValueType): Representation {
     case 'decimal':
     case 'time':
     case 'timestamp':
+    case 'datetime':
       return 'exact'
     case 'string':
     case 'enum':

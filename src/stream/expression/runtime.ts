@@ -185,9 +185,9 @@ export function timeText(micros: number): string {
   return rest === 0 ? clock : `${clock}.${String(rest).padStart(6, '0').replace(/0+$/, '')}`
 }
 
-export function timestampText(micros: number): string {
+export function timestampText(micros: number, zone: '+00' | ''): string {
   const days = Math.floor(micros / 86_400_000_000)
-  return `${dateText(days)} ${timeText(micros - days * 86_400_000_000)}+00`
+  return `${dateText(days)} ${timeText(micros - days * 86_400_000_000)}${zone}`
 }
 
 // Text as numbers: null for what is none

@@ -15,7 +15,7 @@ export interface Codec {
   give(kept: Value): Value
 }
 
-const PLAIN = new Set<Type['kind']>(['string', 'uuid', 'date', 'time', 'enum'])
+const PLAIN = new Set<Type['kind']>(['string', 'uuid', 'date', 'time', 'datetime', 'enum'])
 
 export function codecOf(type: Type): Codec {
   if (PLAIN.has(type.kind)) {

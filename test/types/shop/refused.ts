@@ -23,7 +23,7 @@ import { analyst } from './access.ts'
 import { baskets } from './baskets.ts'
 import { dailyRevenue } from './models.ts'
 import { payments, reviews } from './streams.ts'
-import { customers, orders } from './tables.ts'
+import { appointments, customers, orders } from './tables.ts'
 
 // @ts-expect-error an unknown column
 orders.nope
@@ -33,6 +33,16 @@ dailyRevenue.nope
 stream('a', { id: t.string() }, { from: http(), time: 'id' })
 // @ts-expect-error event time that may be null
 stream('a', { seen: t.timestamp().optional() }, { from: http(), time: 'seen' })
+// @ts-expect-error event time that is a reading of a clock
+stream('a', { due: t.datetime() }, { from: http(), time: 'due' })
+// @ts-expect-error the hour of a date
+table('a', { day: t.date() }, { partition: ['hour(day)'] })
+// @ts-expect-error a default that is an instant
+t.datetime().default(new Date())
+// @ts-expect-error a key of a map that is a datetime
+t.map(t.datetime(), t.long())
+// @ts-expect-error freshness of a reading of a clock
+fresh(appointments.due, '1 hour')
 // @ts-expect-error a key that is no column
 stream('a', { id: t.string() }, { from: http(), key: 'nope' })
 // @ts-expect-error dedupe by what is no column

@@ -31,6 +31,20 @@ export const parcels = table(
   { key: 'id' },
 )
 
+export const appointments = table(
+  'appointments',
+  {
+    id: t.string(),
+    due: t.datetime().default('2026-01-01T09:00:00'),
+    ends: t.datetime().optional(),
+    breaks: t.list(t.struct({ from: t.datetime() })).optional(),
+  },
+  { key: 'id', partition: ['day(due)', 'hour(ends)', 'year(due)', 'due'] },
+)
+
+/** A text, like a date. */
+export const endOf = ({ due, ends }: typeof appointments.$row): string => (ends ?? due).slice(0, 10)
+
 /** What has a default is there in every row. */
 export const stateOf = (parcel: typeof parcels.$row): 'new' | 'sent' => parcel.state
 
