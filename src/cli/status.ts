@@ -25,7 +25,9 @@ export async function status(_: string[], options: CommandOptions): Promise<numb
           `${relation.kind} ${relation.how}`,
           freshness.state,
           age,
-          relation.changes ? `${relation.rows ?? '?'} + ${relation.changes} changes` : relation.rows,
+          relation.changes
+            ? `${relation.rows ?? '?'} + ${relation.changes} ${relation.changes === 1 ? 'change' : 'changes'}`
+            : relation.rows,
           checks ? `${checks.passed}/${checks.total}` : '',
         ]
       }),

@@ -103,7 +103,7 @@ function Action({ of, mayRun }: { readonly of: Attention; readonly mayRun: boole
         to="/lineage"
         search={{ node: of.relation === undefined ? `sink:${of.subject}` : `source:kafka ${of.relation}` }}
       >
-        See the topic
+        {of.relation === undefined ? 'See the sink' : 'See the topic'}
       </Link>
     )
   if (of.relation === undefined) return null

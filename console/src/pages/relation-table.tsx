@@ -87,7 +87,7 @@ function RelationRow({ of, wide }: { readonly of: RelationSummary; readonly wide
         <FreshTarget of={of.freshness} />
       </td>
       <td className="r hide-m">
-        <RowCount of={of} />
+        <RowCount of={of} short />
       </td>
       {wide ? (
         <>

@@ -11,14 +11,20 @@ const HOW: Record<NumAs, (value: number) => string> = {
   rate: formatRate,
 }
 
-/** Rows of a relation: of a large one by key beside the changes that are not counted until they are committed. */
-export function RowCount({ of }: { readonly of: { readonly rows: number | null; readonly changes?: number } }) {
+/** Rows of a relation: of a large one by key beside the changes that are not counted until they are committed; `short` in a table. */
+export function RowCount({
+  of,
+  short = false,
+}: {
+  readonly of: { readonly rows: number | null; readonly changes?: number }
+  readonly short?: boolean
+}) {
   return (
     <>
       <Num value={of.rows} />
       {of.changes === undefined ? null : (
         <span className="muted num" title="changes by key that are not committed yet: each replaces, adds or takes away a row">
-          {` + ${formatShort(of.changes)} changes`}
+          {short ? ` +${formatShort(of.changes)}` : ` + ${formatShort(of.changes)} ${of.changes === 1 ? 'change' : 'changes'}`}
         </span>
       )}
     </>
