@@ -21,6 +21,9 @@ export interface Wrote {
   readonly pages: unknown[][]
 }
 
+/** A reading of a clock, as it is sent and answered. */
+const localOf = (id: number): string => `${new Date(id * 1_000).toISOString().slice(0, -1)}000`
+
 /** Answers what the project says is in its tables, when all of it is committed and the project is stopped. */
 export async function runWholeProject({ uri, token, data }: WholeProject): Promise<Wrote> {
   const start = (flushMs: number) =>
@@ -42,6 +45,7 @@ export async function runWholeProject({ uri, token, data }: WholeProject): Promi
         id: id++,
         page: `p${id % 3}`,
         seen: new Date(1_700_000_000_000 + id).toISOString(),
+        local: localOf(id),
       }))
       await send(server, 'clicks', clicks)
       await send(server, 'people', [{ id: batch, name: `life ${life}` }])
@@ -61,6 +65,10 @@ export async function runWholeProject({ uri, token, data }: WholeProject): Promi
     people: await server.sql('SELECT id, name FROM people ORDER BY id'),
     pages: await settled(server, 'SELECT page, views FROM marts.pages ORDER BY page', total),
   }
+  assert.deepEqual(
+    await server.sql('SELECT local FROM clicks ORDER BY id'),
+    wrote.clicks.map(([id]) => [localOf(Number(id) + 1)]),
+  )
   assert.equal(await server.stop(), 0, server.errors())
   return wrote
 }

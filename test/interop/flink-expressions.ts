@@ -17,6 +17,7 @@ export const SALES: Shape = {
     field('ok', { kind: 'boolean' }, true),
     field('day', { kind: 'date' }),
     field('detail', { kind: 'json' }),
+    field('due', { kind: 'datetime' }, true),
   ],
 }
 
@@ -33,6 +34,7 @@ export const ROWS: readonly Readonly<Record<string, unknown>>[] = [
     ok: true,
     day: '2026-03-05',
     detail: '{"a":{"b":"x"}}',
+    due: '2026-03-01T14:05:59.123456',
   },
   {
     id: 2,
@@ -46,6 +48,7 @@ export const ROWS: readonly Readonly<Record<string, unknown>>[] = [
     ok: null,
     day: '2024-02-29',
     detail: '{"a":{"b":3}}',
+    due: null,
   },
   {
     id: 3,
@@ -59,6 +62,7 @@ export const ROWS: readonly Readonly<Record<string, unknown>>[] = [
     ok: false,
     day: '2025-12-31',
     detail: '{}',
+    due: '2023-12-31T23:59:59.999999',
   },
 ]
 
@@ -145,4 +149,14 @@ export const EXPRESSIONS: readonly string[] = [
   'TRY_CAST(shop AS INTEGER)',
   "seen >= TIMESTAMPTZ '2026-01-01 00:00:00+00'",
   "seen < '2026-06-01'",
+  'hour(due)',
+  'dayofyear(due)',
+  'CAST(due AS DATE)',
+  "due >= TIMESTAMP '2026-03-01 00:00:00'",
+  "due < '2026-03-01 14:06:00'",
+  "date_trunc('hour', due) = TIMESTAMP '2026-03-01 14:00:00'",
+  "due + INTERVAL 90 SECOND > TIMESTAMP '2026-03-01 14:07:00'",
+  'due > seen',
+  'due > day',
+  "coalesce(due, TIMESTAMP '2026-01-01 00:00:00') < TIMESTAMP '2026-02-01 00:00:00'",
 ]

@@ -64,7 +64,10 @@ function readFraction(bytes: Uint8Array, from: number, whole: number, out: Float
  * years 1684 to 2255.
  */
 export function readTimestamp(bytes: Uint8Array, at: number, out: Float64Array): number {
-  const timeEnd = readLocal(bytes, at, out)
+  const dateEnd = readDate(bytes, at, out)
+  if (dateEnd < 0) return dateEnd
+  const days = out[0]!
+  const timeEnd = readTimeOfDay(bytes, dateEnd, out)
   if (timeEnd < 0) return timeEnd
   const local = out[0]!
   const zone = bytes[timeEnd]!
@@ -76,26 +79,24 @@ export function readTimestamp(bytes: Uint8Array, at: number, out: Float64Array):
     if (zoneEnd < 0) return zoneEnd
     offset = zone === 0x2b ? out[0]! : -out[0]!
   }
-  exactly(local - offset, out)
+  exactly(days * DAY_MICROS + (local - offset), out)
   return zoneEnd
 }
 
 /** The same without a zone: microseconds since 1970-01-01T00:00:00 on the clock. What follows the time is the caller's to refuse. */
 export function readDatetime(bytes: Uint8Array, at: number, out: Float64Array): number {
-  const end = readLocal(bytes, at, out)
-  exactly(out[0]!, out)
-  return end
-}
-
-function readLocal(bytes: Uint8Array, at: number, out: Float64Array): number {
   const dateEnd = readDate(bytes, at, out)
   if (dateEnd < 0) return dateEnd
   const days = out[0]!
-  const separator = bytes[dateEnd]!
-  if (separator !== 0x54 && separator !== 0x74 && separator !== 0x20) return NO_FORM
-  const timeEnd = readTime(bytes, dateEnd + 1, out)
-  out[0] = days * DAY_MICROS + out[0]!
+  const timeEnd = readTimeOfDay(bytes, dateEnd, out)
+  exactly(days * DAY_MICROS + out[0]!, out)
   return timeEnd
+}
+
+/** T, t or a space, and a time. */
+function readTimeOfDay(bytes: Uint8Array, at: number, out: Float64Array): number {
+  const separator = bytes[at]!
+  return separator === 0x54 || separator === 0x74 || separator === 0x20 ? readTime(bytes, at + 1, out) : NO_FORM
 }
 
 function exactly(micros: number, out: Float64Array): void {

@@ -3,7 +3,7 @@ import { config, embedded, http, model, project, restCatalog, secret, sql, strea
 
 export const clicks = stream(
   'clicks',
-  { id: t.long(), page: t.string(), seen: t.timestamp() },
+  { id: t.long(), page: t.string(), seen: t.timestamp(), local: t.datetime() },
   { from: http(), time: 'seen', lateness: '1 hour' },
 )
 
