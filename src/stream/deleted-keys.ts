@@ -3,7 +3,7 @@
 import { SYSTEM_FIELDS } from '../define/system-columns.ts'
 import type { LogBatch } from '../log/log.ts'
 import { type Column, type ColumnBatch, laneOf, nullColumn, selectRows } from '../schema/batch.ts'
-import { compileScanner } from '../schema/scan/scanner.ts'
+import { compileScanner, type Scanner } from '../schema/scan/scanner.ts'
 import type { Field, Shape } from '../schema/type.ts'
 
 export interface DeletedFrom {
@@ -12,17 +12,22 @@ export interface DeletedFrom {
   readonly until: number
   /** Of the table, without the system's columns. */
   readonly shape: Shape
-  readonly key: readonly string[]
+  /** As `keyScanner`. */
+  readonly scanner: Scanner
 }
 
-/** Scanned as the door did, which took only sound keys. */
-export function deletedKeys(batch: LogBatch, { from, until, shape, key }: DeletedFrom): ColumnBatch {
-  const fields = shape.fields.filter(({ name }) => key.includes(name))
-  const { batch: keys } = compileScanner({ fields }, { unknown: 'ignore' }).scan(batch.payload)
+/** Reads the key of a row and passes over the rest: as the door did, which took only sound keys. */
+export const keyScanner = ({ fields }: Shape, key: readonly string[]): Scanner =>
+  compileScanner({ fields: fields.filter(({ name }) => key.includes(name)) }, { unknown: 'ignore' })
+
+export function deletedKeys(batch: LogBatch, { from, until, shape, scanner }: DeletedFrom): ColumnBatch {
+  const { batch: keys } = scanner.scan(batch.payload)
+  const { fields } = scanner.shape
   const lines = Array.from({ length: keys.rows }, (_, row) => row)
   const wanted = Int32Array.from(lines.filter((row) => batch.baseOffset + row >= from && batch.baseOffset + row < until))
   const { rows, columns } = selectRows(keys, wanted)
-  const columnOf = (field: Field): Column => columns[fields.indexOf(field)] ?? nullColumn(laneOf(field.type), rows)
+  const columnOf = ({ name, type }: Field): Column =>
+    columns[fields.findIndex((own) => own.name === name)] ?? nullColumn(laneOf(type), rows)
   const system: Column[] = [
     { kind: 'number', values: new Float64Array(rows).fill(batch.partition), nulls: null },
     { kind: 'integer', values: Float64Array.from(wanted, (row) => batch.baseOffset + row), big: null, nulls: null },

@@ -7,7 +7,7 @@ import { type ColumnBatch, selectRows } from '../schema/batch.ts'
 import type { Scan, Scanner } from '../schema/scan/scanner.ts'
 import type { Shape } from '../schema/type.ts'
 import { decisionsOf } from './control.ts'
-import { deletedKeys } from './deleted-keys.ts'
+import { deletedKeys, keyScanner } from './deleted-keys.ts'
 import { type RejectedRow, rejectedFromDoor, rejectedFromScan } from './rejected.ts'
 import type { FailedCheck } from './row-checks.ts'
 
@@ -38,9 +38,12 @@ export interface PartSettings {
 export class PartReader {
   readonly #settings: PartSettings
   readonly #isPart: boolean
+  /** None where no rows go by their keys. */
+  readonly #keys: Scanner | null
 
   constructor(settings: PartSettings) {
     this.#settings = settings
+    this.#keys = settings.key.length > 0 ? keyScanner(settings.scanner.shape, settings.key) : null
     this.#isPart = settings.shape.fields.length < settings.scanner.shape.fields.length
   }
 
@@ -59,8 +62,7 @@ export class PartReader {
         parts.push({ kind: 'rejects', rows: rejectedFromDoor(batch).filter((row) => row.offset >= from && row.offset < until) })
         i++
       } else if (batch.kind === 'deletes') {
-        const { shape, key } = this.#settings
-        parts.push({ kind: 'deletes', batch: deletedKeys(batch, { from, until, shape, key }) })
+        parts.push({ kind: 'deletes', batch: deletedKeys(batch, { from, until, shape: this.#settings.shape, scanner: this.#keys! }) })
         i++
       } else {
         const run = [batch]
