@@ -1,9 +1,11 @@
 // The format of a `changes` batch: one change of a keyed table, of keys whose rows go and rows that come, as lines of one append. A batch
-// has one checksum, so all of it is there after a crash or nothing. A line that begins with `-` is a key; others are rows.
+// has one checksum, so all of it is there after a crash or nothing. A line that begins with `-` is a key; others are rows. They may stand
+// in any order, which is that of the changes.
 import type { LogBatch } from './log.ts'
 
+/** What a line that is a key begins with. */
+export const KEY_MARK = 0x2d
 const NEWLINE = 0x0a
-const MINUS = 0x2d
 
 export interface Changes {
   /** JSON of rows with at least the key, one a line. */
@@ -22,16 +24,16 @@ export function encodeChanges({ deletes, rows }: Changes): Buffer {
   return Buffer.concat([...parts, rows])
 }
 
-const MARK = Buffer.from('-')
+const MARK = Buffer.of(KEY_MARK)
 
 /** The batch as batches of `deletes` and `rows`, in the order of its lines and with their offsets. */
 export function splitChanges(batch: LogBatch): LogBatch[] {
   const split: LogBatch[] = []
   const { payload } = batch
   for (let at = 0, line = 0; at < payload.length; ) {
-    const isDelete = payload[at] === MINUS
+    const isDelete = payload[at] === KEY_MARK
     const [from, first] = [at, line]
-    while (at < payload.length && (payload[at] === MINUS) === isDelete) {
+    while (at < payload.length && (payload[at] === KEY_MARK) === isDelete) {
       at = payload.indexOf(NEWLINE, at) + 1
       line++
     }

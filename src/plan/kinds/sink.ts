@@ -35,7 +35,7 @@ function compileSink(scope: Scope, definition: Sink): SinkManifest | undefined {
     fail(scope, 'MR_DEFINE_VALUE', at, `${what}: this is nothing that a sink can write to`, "write to: bus.topic('name')")
     return undefined
   }
-  for (const option of ['start', 'epoch'] as const)
+  for (const option of ['keyFormat', 'start', 'epoch'] as const)
     if (how.to[option] !== undefined) fail(scope, 'MR_DEFINE_VALUE', at, `${what}: ${option} is about topics that are read`, 'remove it')
   const stored = storedShape(from)
   const own = from.kind === 'model' || from.kind === 'table' ? from.key : []

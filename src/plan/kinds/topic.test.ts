@@ -89,6 +89,23 @@ test('the cluster and the topic', async () => {
   await expectOne(/is merged by key, but has none/, table('s', columns, { from: bus.topic('s'), load: 'upsert' }))
 })
 
+test('how keys of messages that delete rows are read', async () => {
+  const keyed = (keyFormat: Wrong, key: Wrong = 'id') =>
+    table('keyed', { id: t.int(), word: t.string() }, { from: bus.topic('keyed', { keyFormat }), key })
+  for (const format of ['text', 'json', avro({ schema: '"int"' }), avro({ registry: config('R') }), protobuf({ proto: 'k', message: 'K' })])
+    assert.deepEqual(await findings(keyed(format)), [])
+  assert.deepEqual(await findings(keyed('json', ['id', 'word'])), [])
+  await expectOne(/keys of messages that are text hold one value, and the key is id, word/, keyed('text', ['id', 'word']))
+  await expectOne(/messages of format "xml" cannot be read/, keyed('xml'))
+  await expectOne(/here are no rows that go \| remove it/, stream('s', columns, { from: bus.topic('s', { keyFormat: 'text' }) }))
+  const source = stream('source', columns, { from: http() })
+  await expectOne(/keyFormat is about topics that are read/, source, sink('out', source, { to: bus.topic('out', { keyFormat: 'text' }) }))
+  const { relations } = await manifestOf(keyed('text'))
+  assert.deepEqual(relations[0]!.kind === 'table' && relations[0]!.source.kind === 'kafka' && relations[0]!.source.keyFormat, {
+    kind: 'text',
+  })
+})
+
 test('sinks', async () => {
   const source = stream('source', columns, { from: http() })
   const view = model('view', sql`SELECT id FROM source`, { refresh: 'view' })
