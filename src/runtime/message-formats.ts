@@ -6,6 +6,7 @@ import { jsonKeys, keyDecoder, registeredKeys, textKeys } from '../connectors/ka
 import { protobufDecoder } from '../connectors/kafka/decode-protobuf.ts'
 import { type Decoder, jsonDecoder } from '../connectors/kafka/decoder.ts'
 import { avroEncoder } from '../connectors/kafka/encode-avro.ts'
+import { protobufEncoder } from '../connectors/kafka/encode-protobuf.ts'
 import { type RegistrySettings, SchemaRegistry } from '../connectors/kafka/schema-registry.ts'
 import type { FormatManifest, KeyFormatManifest, SinkManifest } from '../define/manifest.ts'
 import type { Field } from '../schema/type.ts'
@@ -46,10 +47,18 @@ export async function keyDecoderOf(
 }
 
 /** @throws as `decoderOf` */
-export async function encoderOf({ variables }: Surroundings, { name, shape, to }: SinkManifest): Promise<EncodeValue> {
-  if (to.format.kind !== 'avro') return (json) => json
-  const { registry } = registryOf(variables, to.format)
-  return avroEncoder({ name, shape, ...(registry ? { registry: { client: registry, subject: `${to.topic}-value` } } : {}) })
+export async function encoderOf({ directory, variables }: Surroundings, { name, shape, to }: SinkManifest): Promise<EncodeValue> {
+  const { format, topic } = to
+  switch (format.kind) {
+    case 'json':
+      return (json) => json
+    case 'avro': {
+      const { registry } = registryOf(variables, format)
+      return avroEncoder({ name, shape, ...(registry ? { registry: { client: registry, subject: `${topic}-value` } } : {}) })
+    }
+    case 'protobuf':
+      return protobufEncoder(resolve(directory, format.proto), format.message, shape)
+  }
 }
 
 function registryOf(

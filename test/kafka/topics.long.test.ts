@@ -192,15 +192,18 @@ function avroBytes(id: number): Buffer {
   })
 }
 
-test('values of every type in every format, a registry among them, and what a sink writes of them', { timeout: 240_000 }, async (t) => {
+test('values of every type in every format, a registry among them; what sinks write of them comes in again', {
+  timeout: 240_000,
+}, async (t) => {
   const world = await worldFor(t)
   if (!world) return
   const { bus, broker, directory } = world
-  for (const topic of ['plain', 'avro_plain', 'avro_registry', 'proto', 'out_json', 'out_avro']) await bus.make(topic, 1)
+  for (const topic of ['plain', 'avro_plain', 'avro_registry', 'proto', 'out_json', 'out_avro', 'out_proto']) await bus.make(topic, 1)
   const registered: string[] = []
   const registry = createServer((request, response) => {
     const answer = (body: object): void => void response.setHeader('content-type', 'application/json').end(JSON.stringify(body))
     if (request.url === '/schemas/ids/7') answer({ schema: JSON.stringify(AVRO) })
+    else if (request.url === '/schemas/ids/9') answer({ schema: (JSON.parse(registered.join('')) as { schema: string }).schema })
     else if (request.url === '/subjects/out_avro-value/versions' && request.method === 'POST')
       request.on('data', (chunk) => registered.push(String(chunk))).on('end', () => answer({ id: 9 }))
     else response.writeHead(404).end('{}')
@@ -219,7 +222,11 @@ export const avroRegistry = stream('avro_registry', shape, { from: bus.topic('av
 export const proto = stream('proto', shape, { from: bus.topic('proto', { format: protobuf({ proto: '../row.proto', message: 'shop.Row' }) }) })
 export const outJson = sink('out_json', plain, { to: bus.topic('out_json'), key: ['id', 'page'], every: '500 milliseconds' })
 export const outAvro = sink('out_avro', plain, { to: bus.topic('out_avro', { format: avro({ registry }) }), every: '500 milliseconds' })
-export default project('values', [plain, avroPlain, avroRegistry, proto, outJson, outAvro])`,
+export const outProto = sink('out_proto', plain, { to: bus.topic('out_proto', { format: protobuf({ proto: '../row.proto', message: 'shop.Row' }) }), every: '500 milliseconds' })
+export const jsonBack = stream('json_back', shape, { from: bus.topic('out_json') })
+export const avroBack = stream('avro_back', shape, { from: bus.topic('out_avro', { format: avro({ registry }) }) })
+export const protoBack = stream('proto_back', shape, { from: bus.topic('out_proto', { format: protobuf({ proto: '../row.proto', message: 'shop.Row' }) }) })
+export default project('values', [plain, avroPlain, avroRegistry, proto, outJson, outAvro, outProto, jsonBack, avroBack, protoBack])`,
     { REGISTRY: url },
   )
   const header = Buffer.from([0, 0, 0, 0, 7])
@@ -235,7 +242,7 @@ export default project('values', [plain, avroPlain, avroRegistry, proto, outJson
     { topic: 'avro_registry', value: Buffer.concat([header, avroBytes(1)]) },
     { topic: 'proto', value: Buffer.from(message) },
   ])
-  for (const name of ['plain', 'avro_plain', 'avro_registry', 'proto']) {
+  for (const name of ['plain', 'avro_plain', 'avro_registry', 'proto', 'json_back', 'avro_back', 'proto_back']) {
     await until(
       () => countOf(server, name),
       (count) => count === 1,
@@ -249,18 +256,8 @@ export default project('values', [plain, avroPlain, avroRegistry, proto, outJson
   )
   assert.equal(written[0]!.key, '{"id":1,"page":"cart"}')
   assert.deepEqual(JSON.parse(written[0]!.value!), row(1))
-  // What a sink writes of Avro is read by a source again, by the schema that was registered.
-  await until(
-    async () => registered.length,
-    (count) => count > 0,
-  )
   const { schema } = JSON.parse(registered.join('')) as { schema: string }
   assert.equal((JSON.parse(schema) as { name: string }).name, 'out_avro')
-  const encoded = await until(
-    () => broker.read('out_avro'),
-    (records) => records.length === 1,
-  )
-  assert.equal(encoded.length, 1)
   assert.equal(await server.stop(), 0)
 })
 
@@ -344,6 +341,45 @@ export default project('poison', [mixed, stock])`)
   assert.equal(told, 16n)
   const metrics = await (await server.get('/metrics')).text()
   assert.match(metrics, /millrace_topic_lag_messages\{direction="in",name="mixed",topic="mixed"\} 0/)
+  assert.equal(await server.stop(), 0)
+})
+
+test('a value that the message of a sink cannot hold stops it, and nothing is left out', { timeout: 240_000 }, async (t) => {
+  const world = await worldFor(t)
+  if (!world) return
+  const { bus, broker, directory } = world
+  await bus.make('words', 1)
+  await bus.make('told', 1)
+  const proto = join(directory, 'word.proto')
+  const write = (values: string): void =>
+    writeFileSync(proto, `syntax = "proto3"; package w; enum Word { ${values} } message Told { Word word = 1; }`)
+  write('A = 0; B = 1;')
+  const source = `
+export const words = stream('words', { word: t.string() }, { from: bus.topic('words') })
+export const told = sink('told', words, { to: bus.topic('told', { format: protobuf({ proto: '../word.proto', message: 'w.Told' }) }), every: '500 milliseconds' })
+export default project('unfit', [words, told])`
+  let server = await world.start(source)
+  const send = (words: readonly string[]) => bus.send(words.map((word) => ({ topic: 'words', value: JSON.stringify({ word }) })))
+  await send(['A', 'B'])
+  await until(
+    () => broker.read('told'),
+    (records) => records.length === 2,
+  )
+  await send(['B', 'C', 'A'])
+  const stopped = await stoppedOf(server, 'told')
+  assert.deepEqual([stopped?.code, stopped?.message], ['MR_KAFKA_VALUE', 'w.Told.word: "C" is not a value of the enum Word'])
+  assert.equal((await broker.read('told')).length, 2)
+  await server.stop()
+  write('A = 0; B = 1; C = 2;')
+  server = await world.start(source)
+  const records = await until(
+    () => broker.read('told'),
+    (all) => all.length === 5,
+  )
+  assert.deepEqual(
+    records.map(({ value }) => Buffer.from(value!).at(1) ?? 0),
+    [0, 1, 1, 2, 0],
+  )
   assert.equal(await server.stop(), 0)
 })
 

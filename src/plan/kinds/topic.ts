@@ -126,15 +126,15 @@ function formatOf(scope: Scope, what: string, format: MessageFormat, at: string,
   }
   if (typeof format === 'object' && format?.$format === 'protobuf') {
     const { proto, message } = format
-    if (typeof proto !== 'string' || typeof message !== 'string')
-      fail(
-        scope,
-        'MR_DEFINE_VALUE',
-        at,
-        `${what}: Protobuf needs a file and a message`,
-        "write protobuf({ proto: 'click.proto', message: 'shop.Click' })",
-      )
-    return { kind: 'protobuf', proto, message }
+    if (typeof proto === 'string' && typeof message === 'string') return { kind: 'protobuf', proto, message }
+    fail(
+      scope,
+      'MR_DEFINE_VALUE',
+      at,
+      `${what}: Protobuf needs a file and a message`,
+      "write protobuf({ proto: 'click.proto', message: 'shop.Click' })",
+    )
+    return { kind: 'json' }
   }
   fail(
     scope,
