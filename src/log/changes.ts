@@ -26,35 +26,34 @@ export function encodeChanges({ deletes, rows }: Changes): Buffer {
 
 const MARK = Buffer.of(KEY_MARK)
 
-/** The batch as batches of `deletes` and `rows`, in the order of its lines and with their offsets. */
-export function splitChanges(batch: LogBatch): LogBatch[] {
-  const split: LogBatch[] = []
-  const { payload } = batch
-  for (let at = 0, line = 0; at < payload.length; ) {
-    const isDelete = payload[at] === KEY_MARK
-    const [from, first] = [at, line]
-    while (at < payload.length && (payload[at] === KEY_MARK) === isDelete) {
-      at = payload.indexOf(NEWLINE, at) + 1
-      line++
-    }
-    const part = payload.subarray(from, at)
-    split.push({
-      ...batch,
-      kind: isDelete ? 'deletes' : 'rows',
-      baseOffset: batch.baseOffset + first,
-      count: line - first,
-      payload: isDelete ? withoutMarks(part) : part,
-    })
-  }
-  return split
+/** Lines of one kind, and the offset of each. */
+export interface Lines {
+  readonly payload: Uint8Array
+  readonly offsets: Float64Array
 }
 
-function withoutMarks(lines: Uint8Array): Uint8Array {
-  const parts: Uint8Array[] = []
-  for (let at = 0; at < lines.length; ) {
-    const next = lines.indexOf(NEWLINE, at) + 1
-    parts.push(lines.subarray(at + 1, next))
+/** The keys and the rows of a batch; in which order they stand, their offsets say. */
+export function openChanges({ payload, baseOffset }: LogBatch): { readonly keys: Lines; readonly rows: Lines } {
+  const [keys, rows] = [new Picked(), new Picked()]
+  for (let at = 0, offset = baseOffset; at < payload.length; offset++) {
+    const next = payload.indexOf(NEWLINE, at) + 1
+    if (payload[at] === KEY_MARK) keys.add(payload.subarray(at + 1, next), offset)
+    else rows.add(payload.subarray(at, next), offset)
     at = next
   }
-  return Buffer.concat(parts)
+  return { keys: keys.lines(), rows: rows.lines() }
+}
+
+class Picked {
+  readonly #parts: Uint8Array[] = []
+  readonly #offsets: number[] = []
+
+  add(line: Uint8Array, offset: number): void {
+    this.#parts.push(line)
+    this.#offsets.push(offset)
+  }
+
+  lines(): Lines {
+    return { payload: Buffer.concat(this.#parts), offsets: Float64Array.from(this.#offsets) }
+  }
 }

@@ -1,6 +1,7 @@
 // Keys of a table that have gone, as its log says it: the rows of a `deletes` batch as columns of the table, of which only the key
 // and the system's are known.
 import { SYSTEM_FIELDS } from '../define/system-columns.ts'
+import type { Lines } from '../log/changes.ts'
 import type { LogBatch } from '../log/log.ts'
 import { type Column, type ColumnBatch, laneOf, nullColumn, selectRows } from '../schema/batch.ts'
 import { compileScanner, type Scanner } from '../schema/scan/scanner.ts'
@@ -16,22 +17,35 @@ export interface DeletedFrom {
   readonly scanner: Scanner
 }
 
+export interface DeletedKeys {
+  readonly batch: ColumnBatch
+  /** Of each of its rows. */
+  readonly offsets: Float64Array
+}
+
 /** Reads the key of a row and passes over the rest: as the door did, which took only sound keys. */
 export const keyScanner = ({ fields }: Shape, key: readonly string[]): Scanner =>
   compileScanner({ fields: fields.filter(({ name }) => key.includes(name)) }, { unknown: 'ignore' })
 
-export function deletedKeys(batch: LogBatch, { from, until, shape, scanner }: DeletedFrom): ColumnBatch {
-  const { batch: keys } = scanner.scan(batch.payload)
+export function deletedKeys(
+  { payload, offsets }: Lines,
+  { partition, appendTimeMs }: Pick<LogBatch, 'partition' | 'appendTimeMs'>,
+  { from, until, shape, scanner }: DeletedFrom,
+): DeletedKeys {
+  const { batch: keys, lines } = scanner.scan(payload)
   const { fields } = scanner.shape
-  const lines = Array.from({ length: keys.rows }, (_, row) => row)
-  const wanted = Int32Array.from(lines.filter((row) => batch.baseOffset + row >= from && batch.baseOffset + row < until))
+  const offsetOf = (row: number): number => offsets[lines[row]!]!
+  const all = Array.from({ length: keys.rows }, (_, row) => row)
+  const wanted = Int32Array.from(all.filter((row) => offsetOf(row) >= from && offsetOf(row) < until))
   const { rows, columns } = selectRows(keys, wanted)
+  const own = Float64Array.from(wanted, offsetOf)
   const columnOf = ({ name, type }: Field): Column =>
-    columns[fields.findIndex((own) => own.name === name)] ?? nullColumn(laneOf(type), rows)
+    columns[fields.findIndex((field) => field.name === name)] ?? nullColumn(laneOf(type), rows)
   const system: Column[] = [
-    { kind: 'number', values: new Float64Array(rows).fill(batch.partition), nulls: null },
-    { kind: 'integer', values: Float64Array.from(wanted, (row) => batch.baseOffset + row), big: null, nulls: null },
-    { kind: 'integer', values: new Float64Array(rows).fill(batch.appendTimeMs * 1_000), big: null, nulls: null },
+    { kind: 'number', values: new Float64Array(rows).fill(partition), nulls: null },
+    { kind: 'integer', values: own, big: null, nulls: null },
+    { kind: 'integer', values: new Float64Array(rows).fill(appendTimeMs * 1_000), big: null, nulls: null },
   ]
-  return { shape: { fields: [...shape.fields, ...SYSTEM_FIELDS] }, rows, columns: [...shape.fields.map(columnOf), ...system] }
+  const batch = { shape: { fields: [...shape.fields, ...SYSTEM_FIELDS] }, rows, columns: [...shape.fields.map(columnOf), ...system] }
+  return { batch, offsets: own }
 }

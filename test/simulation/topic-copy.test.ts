@@ -10,7 +10,7 @@ import { integer, type Random, seededRandom } from '../../src/core/random.ts'
 import type { KafkaSourceManifest } from '../../src/define/manifest.ts'
 import { TopicCopy } from '../../src/ingest/kafka/copy-topic.ts'
 import type { MessageReader } from '../../src/ingest/kafka/read-messages.ts'
-import { splitChanges } from '../../src/log/changes.ts'
+import { openChanges } from '../../src/log/changes.ts'
 import { openEmbeddedLog } from '../../src/log/embedded.ts'
 import type { Log, RecordKind } from '../../src/log/log.ts'
 import { compileScanner } from '../../src/schema/scan/scanner.ts'
@@ -98,6 +98,8 @@ interface Line {
   readonly line: Record<string, unknown>
 }
 
+const textOf = (payload: Uint8Array): string[] => Buffer.from(payload).toString().split('\n').slice(0, -1)
+
 async function linesOf(log: Log): Promise<Line[]> {
   const found: Line[] = []
   const { partitions } = log.topics().find(({ topic }) => topic === TOPIC)!
@@ -105,8 +107,13 @@ async function linesOf(log: Log): Promise<Line[]> {
     for (let at = 0; at < log.range(TOPIC, partition).end; ) {
       for (const batch of await log.read(TOPIC, partition, at, 1 << 20)) {
         at = batch.baseOffset + batch.count
-        for (const { kind, payload } of batch.kind === 'changes' ? splitChanges(batch) : [batch])
-          for (const line of Buffer.from(payload).toString().trimEnd().split('\n')) found.push({ partition, kind, line: JSON.parse(line) })
+        const { keys, rows } =
+          batch.kind === 'changes' ? openChanges(batch) : { keys: null, rows: { payload: batch.payload, offsets: null } }
+        const own = [
+          ...textOf(rows.payload).map((line, at) => ({ kind: keys ? 'rows' : batch.kind, line, offset: rows.offsets?.[at] ?? 0 })),
+          ...(keys ? textOf(keys.payload) : []).map((line, at) => ({ kind: 'deletes' as const, line, offset: keys!.offsets[at]! })),
+        ].toSorted((a, b) => a.offset - b.offset)
+        for (const { kind, line } of own) found.push({ partition, kind: kind as RecordKind, line: JSON.parse(line) })
       }
     }
   }
