@@ -108,6 +108,7 @@ export const ERRORS = {
   MR_KAFKA_DENIED: entry('A Kafka cluster refuses the credentials, or what they may do', 500),
   MR_KAFKA_TOPIC: entry('A topic of Kafka does not exist, or is another one than before', 409),
   MR_KAFKA_SCHEMA: entry('A schema of messages cannot be used, or a schema registry does not give it', 502, true),
+  MR_KAFKA_VALUE: entry('A value does not fit into the messages that a sink writes', 422),
   MR_KAFKA_RANGE: entry('A topic of Kafka does not have the messages that come next', 409),
 
   // engine, queries

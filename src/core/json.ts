@@ -25,6 +25,9 @@ export function parseJsonVerbatim(text: string): unknown {
   return JSON.parse(text, reviver as (key: string, value: unknown) => unknown)
 }
 
+/** The digits of a number, or the text of another value, of what `parseJsonVerbatim` gives. */
+export const textOf = (value: unknown): string => (JSON.isRawJSON(value) ? (value as { rawJSON: string }).rawJSON : String(value))
+
 /** Prints; bigint as a JSON number. */
 export function printJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? JSON.rawJSON(String(inner)) : inner), indent)

@@ -39,6 +39,11 @@ export const protobuf = (how: ProtobufHow): MessageFormat => Object.freeze({ $fo
 export interface TopicHow {
   /** Default: JSON, one object a message. */
   readonly format?: MessageFormat
+  /**
+   * Of a source of a table: how keys are read of messages without a value, which delete a row. Default: an object of JSON, or of one
+   * column its value as JSON or plain text; what begins with the id of a schema is read by the registry of `format`, if it has one.
+   */
+  readonly keyFormat?: 'text' | MessageFormat
   /** Of a source, where it begins the first time; an instant is ISO 8601. Partitions that are added later are read whole. Default: 'earliest'. */
   readonly start?: 'earliest' | 'latest' | (string & {})
   /** Of a source: counted up, it begins again at `start`, whatever it has read before. Default 0. */

@@ -77,6 +77,9 @@ export type FormatManifest =
     }
   | { readonly kind: 'protobuf'; readonly proto: string; readonly message: string }
 
+/** Of the keys of messages. */
+export type KeyFormatManifest = FormatManifest | { readonly kind: 'text' }
+
 export interface TopicManifest {
   readonly connection: KafkaConnection
   readonly topic: string
@@ -85,6 +88,8 @@ export interface TopicManifest {
 
 /** A topic that is copied into the log. */
 export interface KafkaSourceManifest extends TopicManifest {
+  /** Of a table whose messages delete rows; absent = as the keys look. */
+  readonly keyFormat?: KeyFormatManifest
   /** A number: the first message at or after this time, milliseconds. */
   readonly start: 'earliest' | 'latest' | number
   readonly epoch: number

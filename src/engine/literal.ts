@@ -1,5 +1,6 @@
 // Constants of a syntax tree as exact values. The tree is read without losing a digit, so numbers beyond 2^53 come as raw JSON
 // (core/json.ts), and those of 128 bits as two halves.
+import { textOf } from '../core/json.ts'
 
 /** The `value` of a CONSTANT node. */
 export interface Literal {
@@ -19,7 +20,7 @@ export function literalValue({ type, is_null: isNull, value }: Literal): bigint 
     case 'DECIMAL':
       return pointed(wholeOf(value), type.type_info?.scale ?? 0)
     case 'DOUBLE':
-      return Number(digitsOf(value))
+      return Number(textOf(value))
     case 'VARCHAR':
       return String(value)
     case 'BOOLEAN':
@@ -29,12 +30,10 @@ export function literalValue({ type, is_null: isNull, value }: Literal): bigint 
   }
 }
 
-const digitsOf = (value: unknown): string => (JSON.isRawJSON(value) ? (value as { rawJSON: string }).rawJSON : String(value))
-
 function wholeOf(value: unknown): bigint {
-  if (value === null || typeof value !== 'object' || JSON.isRawJSON(value)) return BigInt(digitsOf(value))
+  if (value === null || typeof value !== 'object' || JSON.isRawJSON(value)) return BigInt(textOf(value))
   const { upper, lower } = value as { upper: unknown; lower: unknown }
-  return (BigInt(digitsOf(upper)) << 64n) + BigInt(digitsOf(lower))
+  return (BigInt(textOf(upper)) << 64n) + BigInt(textOf(lower))
 }
 
 function pointed(unscaled: bigint, scale: number): string {

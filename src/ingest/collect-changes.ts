@@ -9,6 +9,7 @@ import { openVector } from '../engine/result-vector.ts'
 import { type ColumnBatch, valueAt } from '../schema/batch.ts'
 import { compileScanner, type Scan, type Scanner } from '../schema/scan/scanner.ts'
 import type { Field } from '../schema/type.ts'
+import { keyFields } from './key-fields.ts'
 
 export interface CollectedChanges {
   /** Lines of rows that are written, as scanned. */
@@ -49,15 +50,15 @@ const NOTHING: ReadonlySet<string> = new Set()
  */
 export async function collectChanges(pages: AsyncIterable<Page>, select: ChangesSelect, rules: ChangeRules): Promise<CollectedChanges> {
   const { table, scanner, failedCheck } = rules
-  const keyFields = table.key.map((name) => withoutDefault(table.shape.fields.find((field) => field.name === name)!))
+  const fields = keyFields(table)
   const [rows, olds] = [new ByteSink(), new ByteSink()]
   const entries: Entry[] = []
   let [rowCount, oldCount] = [0, 0]
   for await (const page of pages) {
     if (page.rowCount === 0) continue
     const branches = openVector(page.chunk, 0, page.types[0]!, page.rowCount)
-    const oldLines = linesOf(olds, page, placed(keyFields, 1))
-    const newLines = linesOf(rows, page, placed(table.shape.fields, 1 + keyFields.length))
+    const oldLines = linesOf(olds, page, placed(fields, 1))
+    const newLines = linesOf(rows, page, placed(table.shape.fields, 1 + fields.length))
     for (let row = 0; row < page.rowCount; row++) {
       const number = branches.kind === 'numbers' ? branches.values[row]! : -1
       const branch = number < 0 ? null : select.branches[number]!
@@ -73,7 +74,7 @@ export async function collectChanges(pages: AsyncIterable<Page>, select: Changes
   const [rowBytes, oldBytes] = [rows.take(), olds.take()]
   const scan = scanner.scan(rowBytes)
   refuseRejected(scan, failedCheck)
-  const oldScan = compileScanner({ fields: keyFields }).scan(oldBytes)
+  const oldScan = compileScanner({ fields }).scan(oldBytes)
   const newKey = keyReader(scan.batch, table.key)
   const oldKey = keyReader(oldScan.batch, table.key)
   const resolved = resolve(entries, select, { table, newKey, oldKey })
@@ -86,9 +87,6 @@ export async function collectChanges(pages: AsyncIterable<Page>, select: Changes
     counts: resolved.counts,
   }
 }
-
-/** What is deleted is said, not assumed. */
-const withoutDefault = ({ default: _, ...field }: Field): Field => field
 
 const placed = (fields: readonly Field[], first: number): Placed[] => fields.map((field, index) => ({ field, at: first + index }))
 

@@ -15,6 +15,7 @@ import type { Log } from '../log/log.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
 import { type CollectLimits, type CollectRequest, readLines } from './collect.ts'
+import { keyFields } from './key-fields.ts'
 
 export interface DeleteParts {
   readonly engine: Engine
@@ -99,12 +100,8 @@ async function readKeys(
   request: Omit<CollectRequest, 'idempotencyKey'>,
   limits: CollectLimits,
 ): Promise<{ readonly keys: ColumnBatch; readonly lines: Uint8Array }> {
-  const fields = table.key.map((column) => {
-    const { default: _, ...field } = table.shape.fields.find(({ name }) => name === column)! // what is deleted is said, not assumed
-    return field
-  })
   const payload = await readLines(request, limits)
-  const { batch, rejects, lineStart, lineEnd } = compileScanner({ fields }, { unknown: 'ignore' }).scan(payload)
+  const { batch, rejects, lineStart, lineEnd } = compileScanner({ fields: keyFields(table) }, { unknown: 'ignore' }).scan(payload)
   const [first] = rejects
   const lineOf = (_: unknown, row: number): Buffer => Buffer.concat([payload.subarray(lineStart[row]!, lineEnd[row]!), NEWLINE])
   if (!first) return { keys: batch, lines: Buffer.concat(Array.from({ length: batch.rows }, lineOf)) }

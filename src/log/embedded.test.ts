@@ -116,6 +116,21 @@ test('appends of one moment share a batch; kinds and shapes do not', async () =>
   )
 })
 
+test('rows and keys that have gone keep the order in which they came, in one group', async () => {
+  const log = await openWith(1)
+  const gone = (name: string) => rows([name], { kind: 'deletes', fingerprint: '' })
+  await log.append('clicks', [
+    rows(['a']),
+    rows(['bad'], { kind: 'rejects', fingerprint: '' }),
+    gone('b'),
+    rows(['c']),
+    gone('d'),
+    gone('e'),
+  ])
+  await log.append('clicks', [rows(['f'], { kind: 'changes' }), rows(['g']), rows(['h'], { kind: 'changes' })])
+  assert.deepEqual(await contents(log), ['a', 'bad', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
+})
+
 const keyed = (key: string, hash = 'h') => ({ idempotency: { key, hash } })
 
 test('an append that relies on the end is refused when something came before it, in the same group too', async () => {

@@ -34,7 +34,8 @@ export interface Placement {
 export class Stage {
   readonly batches: StagedBatch[] = []
   readonly #memory: Memory
-  readonly #open = new Map<RecordKind, StagedBatch>()
+  /** The batch that each lane ends with. */
+  readonly #open = new Map<string, StagedBatch>()
   readonly #placed = new Map<string, { readonly hash: string; readonly placement: Placement }>()
   readonly #emitted = new Map<string, number>()
 
@@ -115,11 +116,12 @@ export class Stage {
     return { batch, first, count, duplicate: false }
   }
 
-  /** Rows keep the order in which they came, and so do rejects; the two do not cut each other's batches. */
   #batchFor(part: Append, bytes: number): StagedBatch {
-    const open = this.#open.get(part.kind)
+    const lane = laneOf(part.kind)
+    const open = this.#open.get(lane)
     if (
-      open?.fingerprint === part.fingerprint &&
+      open?.kind === part.kind &&
+      open.fingerprint === part.fingerprint &&
       open.redriveOf === undefined &&
       part.redriveOf === undefined &&
       open.payloadBytes + bytes <= BATCH_BYTES_MAX
@@ -136,11 +138,17 @@ export class Stage {
       payloadBytes: 0,
       baseOffset: -1,
     }
-    this.#open.set(part.kind, batch)
+    this.#open.set(lane, batch)
     this.batches.push(batch)
     return batch
   }
 }
+
+/**
+ * Parts of one lane keep the order in which they came: rows, and keys whose rows go. Rejects and decisions have lanes of their own and
+ * do not cut batches of rows.
+ */
+const laneOf = (kind: RecordKind): string => (kind === 'deletes' || kind === 'changes' ? 'rows' : kind)
 
 const NEWLINE = 0x0a
 

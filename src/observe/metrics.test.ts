@@ -12,6 +12,7 @@ import { SeriesStore } from './series.ts'
 test('names and labels', async () => {
   const metrics = openMetrics()
   metrics.collected('events', 3, 1, 100, 5)
+  metrics.deleted('stock', 2)
   metrics.streamEvent({ kind: 'flushed', pipeline: 'live:m@abc', tables: ['m'], rows: 7, tookMs: 20 })
   metrics.streamEvent({ kind: 'failed', pipeline: 'live:m@abc', error: new MillraceError('MR_LOG_IO', 'x'), againMs: 1 })
   metrics.streamEvent({ kind: 'taken', pipeline: 'live:m@abc', waitedMs: 12 })
@@ -24,6 +25,7 @@ test('names and labels', async () => {
   for (const line of [
     'millrace_ingest_records_total{stream="events",result="accepted"} 3',
     'millrace_ingest_records_total{stream="events",result="rejected"} 1',
+    'millrace_ingest_records_total{stream="stock",result="deleted"} 2',
     'millrace_ingest_bytes_total{stream="events"} 100',
     'millrace_ingest_duration_seconds_count{stream="events"} 1',
     'millrace_flush_rows_total{pipeline="live:m"} 7',

@@ -17,6 +17,8 @@ export interface Metrics {
   /** Text of `GET /metrics`. `refresh` callbacks run first. */
   print(): Promise<string>
   collected(stream: string, accepted: number, rejected: number, bytes: number, tookMs: number): void
+  /** Messages of a topic that delete a row each. */
+  deleted(table: string, count: number): void
   /** Messages that a sink wrote. */
   written(sink: string, messages: number): void
   streamEvent(event: StreamEvent): void
@@ -124,6 +126,9 @@ export function openMetrics(): Metrics {
       if (rejected > 0) records.inc({ stream, result: 'rejected' }, rejected)
       bytes.inc({ stream }, size)
       acknowledged.observe({ stream }, tookMs / 1_000)
+    },
+    deleted(table, count) {
+      if (count > 0) records.inc({ stream: table, result: 'deleted' }, count)
     },
     written: (sink, messages) => written.inc({ sink }, messages),
     streamEvent(event) {

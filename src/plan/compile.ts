@@ -1,6 +1,6 @@
 // Definitions to manifest: a project's values become plain JSON, and everything that is wrong with them a list of
-// findings. Pure but for the binder, which asks an SQL engine about empty relations. User functions are not called,
-// except the ones that describe SQL and row rules.
+// findings. Pure but for the binder, which asks an SQL engine about empty relations, and for .proto files that sinks write by. User
+// functions are not called, except the ones that describe SQL and row rules.
 import type { Definition } from '../define/definition.ts'
 import type { Manifest, ProcessorManifest, Relation } from '../define/manifest.ts'
 import type { Project } from '../define/project.ts'
@@ -50,7 +50,7 @@ export async function compile(project: Project, binder: Binder, options: Compile
   checkNames(scope)
   const processors = await compileRelations(scope)
   const roles = await compileRoles(scope)
-  const sinks = compileSinks(scope)
+  const sinks = await compileSinks(scope)
   const manifest: Manifest = {
     version: 1,
     project: project.$name,

@@ -1,27 +1,22 @@
 // What a project has to do with Kafka, put together: copies of topics into the log, and sinks. Nothing of it is loaded, and no
 // package asked for, by a project that names no topic.
-import { resolve } from 'node:path'
-import { avroDecoder } from '../connectors/kafka/decode-avro.ts'
-import { protobufDecoder } from '../connectors/kafka/decode-protobuf.ts'
-import { type Decoder, jsonDecoder } from '../connectors/kafka/decoder.ts'
-import { avroEncoder } from '../connectors/kafka/encode-avro.ts'
-import { type RegistrySettings, SchemaRegistry } from '../connectors/kafka/schema-registry.ts'
 import type { MillraceError } from '../core/errors.ts'
-import type { FormatManifest, KafkaConnection, KafkaSourceManifest, Relation, SinkManifest } from '../define/manifest.ts'
+import type { KafkaConnection, KafkaSourceManifest, Relation, SinkManifest } from '../define/manifest.ts'
 import { partitionKeyIndex } from '../define/partition-key.ts'
 import { storedShape, topicOf } from '../define/system-columns.ts'
 import { type Reading, TopicCopy } from '../ingest/kafka/copy-topic.ts'
+import type { MessageReader } from '../ingest/kafka/read-messages.ts'
+import { keyFields } from '../ingest/key-fields.ts'
 import type { ClusterSettings } from '../log/kafka/cluster.ts'
 import { openTopic } from '../log/kafka/topic-reader.ts'
 import { openWriter } from '../log/kafka/topic-writer.ts'
 import { Flow } from '../observe/flows.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
-import type { Shape } from '../schema/type.ts'
 import { type FeedEvent, SinkFeed } from '../transform/sink/feed.ts'
-import type { EncodeValue } from '../transform/sink/messages-of-page.ts'
 import { within } from './closers.ts'
 import { partitionsOf } from './deploy.ts'
+import { decoderOf, encoderOf, keyDecoderOf } from './message-formats.ts'
 import type { NodeOptions } from './node-options.ts'
 import type { NodeStorage } from './open-storage.ts'
 import { resolveText } from './settings.ts'
@@ -31,7 +26,7 @@ const STOP_MS = 5_000
 export interface TopicsParts {
   readonly options: Pick<NodeOptions, 'clock' | 'manifest' | 'variables' | 'directory'>
   readonly storage: Pick<NodeStorage, 'log' | 'catalog' | 'engine' | 'lake'>
-  readonly metrics: Pick<Metrics, 'collected' | 'written'>
+  readonly metrics: Pick<Metrics, 'collected' | 'deleted' | 'written'>
   /** Commits what a live relation holds. */
   readonly flush: (relation: string) => Promise<void>
   /** A flow failed; it is tried again after so many milliseconds. */
@@ -89,13 +84,11 @@ function copyOf(parts: TopicsParts, relation: Relation, source: KafkaSourceManif
       // What a definition refers to may be missing in this environment: that stops the source and nothing else.
       cluster: () => clusterOf(variables, source.connection),
       open: openTopic,
-      openReading: async ({ shape, format, ...door }) => ({
-        door: { topic: name, ...door, scanner: compileScanner(shape) },
-        decoder: await decoderOf(parts.options, format, shape),
-      }),
+      openReading: (reading) => readerOf(parts.options, name, reading),
       onEvent: (event) => {
         if (event.kind !== 'copied') return tell(parts, flow, event)
         parts.metrics.collected(name, event.rows, event.rejected, event.bytes, event.tookMs)
+        parts.metrics.deleted(name, event.deleted)
         parts.onPassed()
       },
     },
@@ -125,7 +118,7 @@ function feedOf(parts: TopicsParts, sink: SinkManifest): { readonly feed: SinkFe
       catalog,
       cluster: () => clusterOf(variables, to.connection),
       open: openWriter,
-      encode: () => encoderOf(variables, sink),
+      encode: () => encoderOf(parts.options, sink),
       flush: () => parts.flush(from),
       onEvent: (event) => {
         if (event.kind !== 'written') return tell(parts, flow, event)
@@ -153,13 +146,27 @@ function tell(parts: TopicsParts, flow: Flow, event: Extract<FeedEvent, { kind: 
   parts.onFailed(flow, event.error, event.againMs)
 }
 
-const readingOf = (relation: Relation, { format }: KafkaSourceManifest): Reading => ({
+const readingOf = (relation: Relation, { format, keyFormat }: KafkaSourceManifest): Reading => ({
   shape: relation.shape,
   keyIndex: partitionKeyIndex(relation),
   timeIndex: relation.kind === 'stream' ? relation.shape.fields.findIndex(({ name }) => name === relation.time) : -1,
   partitions: partitionsOf(relation),
   format,
+  ...(relation.kind === 'table' ? { keys: { columns: relation.key, ...(keyFormat ? { format: keyFormat } : {}) } } : {}),
 })
+
+async function readerOf(
+  options: TopicsParts['options'],
+  relation: string,
+  { shape, format, keys, ...door }: Reading,
+): Promise<MessageReader> {
+  const decoder = await decoderOf(options, format, shape.fields)
+  const reader = { door: { topic: relation, ...door, scanner: compileScanner(shape) }, decoder }
+  if (!keys) return reader
+  const fields = keyFields({ shape, key: keys.columns })
+  const scanner = compileScanner({ fields }, { unknown: 'ignore' })
+  return { ...reader, keys: { scanner, decoder: await keyDecoderOf(options, { format: keys.format, values: format }, fields) } }
+}
 
 export function clusterOf(variables: NodeOptions['variables'], { bus, brokers, sasl, tls }: KafkaConnection): ClusterSettings {
   const text = (value: Parameters<typeof resolveText>[1]): string => resolveText(variables, value)
@@ -171,31 +178,4 @@ export function clusterOf(variables: NodeOptions['variables'], { bus, brokers, s
     ...(sasl ? { sasl: { mechanism: sasl.mechanism, username: text(sasl.username), password: text(sasl.password) } } : {}),
     ...(tls ? { tls: Object.fromEntries(Object.entries(tls).map(([name, value]) => [name, text(value)])) } : {}),
   }
-}
-
-/** Files of schemas are relative to the project. */
-async function decoderOf({ directory, variables }: TopicsParts['options'], format: FormatManifest, { fields }: Shape): Promise<Decoder> {
-  switch (format.kind) {
-    case 'json':
-      return jsonDecoder
-    case 'avro':
-      return avroDecoder({ ...(format.schema === undefined ? {} : { schema: format.schema }), ...registryOf(variables, format) }, fields)
-    case 'protobuf':
-      return protobufDecoder(resolve(directory, format.proto), format.message, fields)
-  }
-}
-
-function registryOf(
-  variables: NodeOptions['variables'],
-  { registry }: Extract<FormatManifest, { kind: 'avro' }>,
-): { readonly registry?: SchemaRegistry } {
-  if (!registry) return {}
-  const settings = Object.fromEntries(Object.entries(registry).map(([name, value]) => [name, resolveText(variables, value)]))
-  return { registry: new SchemaRegistry(settings as unknown as RegistrySettings) }
-}
-
-async function encoderOf(variables: NodeOptions['variables'], { name, shape, to }: SinkManifest): Promise<EncodeValue> {
-  if (to.format.kind !== 'avro') return (json) => json
-  const { registry } = registryOf(variables, to.format)
-  return avroEncoder({ name, shape, ...(registry ? { registry: { client: registry, subject: `${to.topic}-value` } } : {}) })
 }

@@ -45,14 +45,21 @@ function joinBytes(
   const columns = parts as readonly (readonly [Extract<Column, { kind: 'bytes' }>, number])[]
   const start = new Int32Array(rows)
   const length = new Int32Array(rows)
+  // Rows that were selected of one batch share its bytes, which may be much more than theirs: they are there once.
+  const bases = new Map<Uint8Array, number>()
   let at = 0
-  let base = 0
-  for (const [column, count] of columns) {
+  let size = 0
+  for (const [{ bytes, ...column }, count] of columns) {
+    const known = bases.get(bytes)
+    const base = known ?? size
+    if (known === undefined) {
+      bases.set(bytes, base)
+      size += bytes.length
+    }
     for (let i = 0; i < count; i++, at++) {
       start[at] = base + column.start[i]!
       length[at] = column.length[i]!
     }
-    base += column.bytes.length
   }
-  return { kind: 'bytes', bytes: Buffer.concat(columns.map(([column]) => column.bytes)), start, length }
+  return { kind: 'bytes', bytes: Buffer.concat([...bases.keys()]), start, length }
 }

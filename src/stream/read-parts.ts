@@ -1,13 +1,14 @@
 // Batches of the log as parts of a delivery: rows are scanned, a run of one shape at once, and what a quarantine check refuses
 // is set aside; keys that have gone, decisions and refusals of the door stand between them.
-import { splitChanges } from '../log/changes.ts'
+import { type Lines, openChanges } from '../log/changes.ts'
 import type { LogBatch } from '../log/log.ts'
 import { rawText } from '../log/refusal.ts'
 import { type ColumnBatch, selectRows } from '../schema/batch.ts'
 import type { Scan, Scanner } from '../schema/scan/scanner.ts'
 import type { Shape } from '../schema/type.ts'
+import { groupsBetween } from './between-rows.ts'
 import { decisionsOf } from './control.ts'
-import { DeletedKeys } from './deleted-keys.ts'
+import { type DeletedKeys, deletedKeys, keyScanner } from './deleted-keys.ts'
 import { type RejectedRow, rejectedFromDoor, rejectedFromScan } from './rejected.ts'
 import type { FailedCheck } from './row-checks.ts'
 
@@ -38,20 +39,20 @@ export interface PartSettings {
 export class PartReader {
   readonly #settings: PartSettings
   readonly #isPart: boolean
-  readonly #deleted: DeletedKeys
+  /** None where no rows go by their keys. */
+  readonly #keys: Scanner | null
 
   constructor(settings: PartSettings) {
     this.#settings = settings
-    this.#deleted = new DeletedKeys(settings.shape, settings.key)
+    this.#keys = settings.key.length > 0 ? keyScanner(settings.scanner.shape, settings.key) : null
     this.#isPart = settings.shape.fields.length < settings.scanner.shape.fields.length
   }
 
   /** What the batches have of the offsets [from, until); rows of one shape that follow each other are one part. */
   read(found: readonly LogBatch[], from: number, until: number): Part[] {
-    const batches = found.flatMap((batch) => (batch.kind === 'changes' ? splitChanges(batch) : batch))
     const parts: Part[] = []
-    for (let i = 0; i < batches.length; ) {
-      const batch = batches[i]!
+    for (let i = 0; i < found.length; ) {
+      const batch = found[i]!
       if (batch.kind === 'control') {
         for (const [index, { watermarkUs }] of decisionsOf(batch).entries())
           if (batch.baseOffset + index >= from && batch.baseOffset + index < until)
@@ -61,15 +62,40 @@ export class PartReader {
         parts.push({ kind: 'rejects', rows: rejectedFromDoor(batch).filter((row) => row.offset >= from && row.offset < until) })
         i++
       } else if (batch.kind === 'deletes') {
-        parts.push({ kind: 'deletes', batch: this.#deleted.read(batch, from, until) })
+        parts.push({ kind: 'deletes', batch: this.#gone(batch, linesOf(batch), from, until).batch })
+        i++
+      } else if (batch.kind === 'changes') {
+        const { keys, rows } = openChanges(batch)
+        parts.push(...this.#inOrder(this.#scanRun([{ ...batch, ...rows }], from, until), this.#gone(batch, keys, from, until)))
         i++
       } else {
         const run = [batch]
-        while (++i < batches.length && batches[i]!.kind === 'rows' && batches[i]!.fingerprint === batch.fingerprint) run.push(batches[i]!)
-        parts.push(this.#scanRun(run, from, until))
+        while (++i < found.length && found[i]!.kind === 'rows' && found[i]!.fingerprint === batch.fingerprint) run.push(found[i]!)
+        parts.push(
+          this.#scanRun(
+            run.map((one) => ({ ...one, ...linesOf(one) })),
+            from,
+            until,
+          ),
+        )
       }
     }
     return parts
+  }
+
+  #gone(batch: LogBatch, lines: Lines, from: number, until: number): DeletedKeys {
+    return deletedKeys(lines, batch, { from, until, shape: this.#settings.shape, scanner: this.#keys! })
+  }
+
+  #inOrder(rows: RowsPart, gone: DeletedKeys): Part[] {
+    const parts: Part[] = []
+    let at = 0
+    for (const { before, keys } of groupsBetween(rows.batch, rows.offsets, gone, this.#settings.key)) {
+      if (before > at) parts.push({ ...slice(rows, at, before), rejected: [] })
+      parts.push({ kind: 'deletes', batch: selectRows(gone.batch, Int32Array.from(keys)) })
+      at = before
+    }
+    return [...parts, slice(rows, at, rows.batch.rows)]
   }
 
   /** Rows of another shape of the stream are read whole, since they may not be of this one. */
@@ -83,22 +109,38 @@ export class PartReader {
     return { ...scan, batch: { shape, rows: scan.batch.rows, columns: own } }
   }
 
-  #scanRun(run: readonly LogBatch[], from: number, until: number): RowsPart {
+  #scanRun(run: readonly (LogBatch & Lines)[], from: number, until: number): RowsPart {
     const trusted = run[0]!.fingerprint === this.#settings.scanner.fingerprint
     const payload = run.length === 1 ? run[0]!.payload : Buffer.concat(run.map((batch) => batch.payload))
     const scan = this.#scan(payload, trusted)
-    const lines = run.reduce((sum, batch) => sum + batch.count, 0)
+    const lines = run.reduce((sum, { offsets }) => sum + offsets.length, 0)
     const lineOffset = new Float64Array(lines)
     const lineMs = new Float64Array(lines)
     const redriven = run.some((batch) => batch.redriveOf !== undefined) ? new Uint8Array(lines) : null
     let line = 0
-    for (const batch of run) {
-      lineMs.fill(batch.appendTimeMs, line, line + batch.count)
-      if (redriven && batch.redriveOf !== undefined) redriven.fill(1, line, line + batch.count)
-      for (let i = 0; i < batch.count; i++) lineOffset[line++] = batch.baseOffset + i
+    for (const { offsets, appendTimeMs, redriveOf } of run) {
+      const end = line + offsets.length
+      lineOffset.set(offsets, line)
+      lineMs.fill(appendTimeMs, line, end)
+      if (redriven && redriveOf !== undefined) redriven.fill(1, line, end)
+      line = end
     }
     return cutRows({ scan, lineOffset, lineMs, redriven, partition: run[0]!.partition, payload }, from, until, this.#settings.failedCheck)
   }
+}
+
+const linesOf = ({ payload, baseOffset, count }: LogBatch): Lines => ({
+  payload,
+  offsets: Float64Array.from({ length: count }, (_, line) => baseOffset + line),
+})
+
+/** Some of its rows; what was set aside goes with them. */
+function slice(part: RowsPart, from: number, to: number): RowsPart {
+  if (from === 0 && to === part.batch.rows) return part
+  const rows = Int32Array.from({ length: to - from }, (_, index) => from + index)
+  const cut = <A extends Float64Array | Uint8Array>(values: A): A => values.subarray(from, to) as A
+  const { batch, offsets, appendMs, redriven } = part
+  return { ...part, batch: selectRows(batch, rows), offsets: cut(offsets), appendMs: cut(appendMs), redriven: redriven && cut(redriven) }
 }
 
 interface ScannedRun {

@@ -44,6 +44,10 @@ function moduleOf(page: string): string | null {
   return seen === 0 ? null : [`import { ${[...names].join(', ')} } from 'millrace'`, ...lines.slice(1)].join('\n')
 }
 
+/** The `proto` blocks of a page, by the name of the file that their first line says. */
+const filesOf = (page: string): readonly (readonly [name: string, text: string])[] =>
+  [...page.matchAll(/^```proto\n\/\/ (\S+)\n([\s\S]*?)^```$/gm)].map(([, name, text]) => [name!, text!])
+
 test('every block of TypeScript compiles, and what a page defines checks', async () => {
   writeFileSync(join(home, 'package.json'), '{"type": "module"}')
   const names: string[] = []
@@ -52,6 +56,7 @@ test('every block of TypeScript compiles, and what a page defines checks', async
     if (module === null) continue
     names.push(page.replaceAll('/', '-').slice(0, -'.md'.length))
     writeFileSync(join(home, `${names.at(-1)}.ts`), module)
+    for (const [name, text] of filesOf(read(page))) writeFileSync(join(home, name), text)
   }
   assert.ok(names.length >= 8, `saw only ${names.length} pages with code`)
   const options = {

@@ -21,7 +21,7 @@ export async function brokerFor(t: TestContext, user?: KafkaUser): Promise<Kafka
 export interface Sent {
   readonly topic: string
   readonly partition?: number
-  readonly key?: string
+  readonly key?: string | Buffer
   readonly value: string | Buffer | null
 }
 

@@ -1,6 +1,7 @@
-// The kill campaign of topics: the program is killed at random while it reads a topic and writes two, and the broker once. Then what was
-// produced and committed is in the stream exactly once, in the order of its keys, and an independent consumer (Kafka's own, reading
-// committed messages) sees each row of the sinks exactly once. MILLRACE_ROUNDS says how often.
+// The kill campaign of topics: the program is killed at random while it reads two topics and writes three, and the broker once. Then what
+// was produced and committed is in the stream exactly once, in the order of its keys, and the table has the last row of each key that was
+// not deleted last; an independent consumer (Kafka's own, reading committed messages) sees each row of the sinks exactly once.
+// MILLRACE_ROUNDS says how often.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,7 +23,7 @@ interface Row {
 }
 
 const PROJECT = `
-import { config, model, project, sink, sql, stream, t } from 'millrace'
+import { config, model, project, sink, sql, stream, t, table } from 'millrace'
 import { kafka } from 'millrace/kafka'
 const bus = kafka('bus', { brokers: config('BROKERS') })
 export const events = stream('events', { id: t.long(), key: t.string(), amount: t.int(), at: t.timestamp() }, {
@@ -33,10 +34,13 @@ export const totals = model('totals', sql\`SELECT key, count(*) AS events, sum(a
 })
 export const copied = sink('copied', events, { to: bus.topic('copied'), key: 'id', every: '500 milliseconds' })
 export const summed = sink('summed', totals, { to: bus.topic('summed'), every: '500 milliseconds' })
-export default project('crash', [events, totals, copied, summed])
+export const stock = table('stock', { product: t.string(), amount: t.int() }, { from: bus.topic('stock'), key: 'product' })
+export const sizes = model('sizes', sql\`SELECT amount, count(*) AS products FROM \${stock} GROUP BY amount\`, { fresh: 'live', key: ['amount'] })
+export const left = sink('left', stock, { to: bus.topic('left'), every: '500 milliseconds' })
+export default project('crash', [events, totals, copied, summed, stock, sizes, left])
 `
 
-test(`${ROUNDS} kills while a topic is read and two are written, one of the broker`, { timeout: 900_000 }, async (t) => {
+test(`${ROUNDS} kills while two topics are read and three are written, one of the broker`, { timeout: 900_000 }, async (t) => {
   const broker = await brokerFor(t)
   if (!broker) return
   const random = seededRandom(SEED)
@@ -46,6 +50,8 @@ test(`${ROUNDS} kills while a topic is read and two are written, one of the brok
   await bus.make('events', PARTITIONS)
   await bus.make('copied', 2)
   await bus.make('summed', 2)
+  await bus.make('stock', PARTITIONS, { 'cleanup.policy': 'compact' })
+  await bus.make('left', 1)
   const project = projectIn(join(directory, 'project'), PROJECT)
   const start = (): Promise<TestServer> =>
     startServer({
@@ -68,6 +74,12 @@ test(`${ROUNDS} kills while a topic is read and two are written, one of the brok
         // A key keeps its partition, so that its rows have an order.
         return { topic: 'events', partition: Number(row.key.slice(1)) % PARTITIONS, key: row.key, value: JSON.stringify({ ...row, at }) }
       })
+      for (let count = integer(random, 20); count > 0; count--) {
+        const number = integer(random, 40)
+        const [key, partition] = [`p${number}`, number % PARTITIONS]
+        const value = random.next() < 0.4 ? null : JSON.stringify({ product: key, amount: integer(random, 10) })
+        sent.push({ topic: 'stock', partition, key, value })
+      }
       const [how, producer] = [random.next(), `producer${integer(random, 2)}`]
       // What becomes of it while the broker is away, Kafka's own consumer says in the end.
       await (how < 0.3 ? bus.send(sent) : bus.sendAs(producer, sent, how < 0.8)).catch(() => sleep(500))
@@ -139,6 +151,33 @@ test(`${ROUNDS} kills while a topic is read and two are written, one of the brok
     message,
   )
   for (const { key, value } of copied) assert.deepEqual(JSON.parse(key!), { id: JSON.parse(value!).id })
+
+  const changes = await broker.read('stock')
+  const deletions = changes.filter(({ value }) => value === null).length
+  assert.ok(deletions > 50, `only ${deletions} messages deleted a row`)
+  const stock = new Map(changes.map(({ key, value }) => [key!, value]))
+  const present = [...stock]
+    .filter(([, value]) => value !== null)
+    .map(([key, value]) => [key, (JSON.parse(value!) as { amount: number }).amount])
+  const inTable = await until(
+    () => server.sql('SELECT product, amount FROM stock ORDER BY product'),
+    (found) => JSON.stringify(found) === JSON.stringify(present.toSorted()),
+  )
+  assert.deepEqual(inTable, present.toSorted(), message)
+  assert.equal(await countOf(server, 'stock__rejected'), 0)
+  const sizes = await server.sql('SELECT amount, count(*)::INT AS products FROM stock GROUP BY amount ORDER BY amount')
+  assert.deepEqual(
+    await until(
+      () => server.sql('SELECT amount, products::INT FROM sizes ORDER BY amount'),
+      (found) => JSON.stringify(found) === JSON.stringify(sizes),
+    ),
+    sizes,
+    message,
+  )
+  const lastOfSink = async () =>
+    [...new Map((await broker.read('left')).map(({ key, value }) => [key, value])).values()].filter((value) => value !== null).toSorted()
+  const wantedLast = present.map(([product, amount]) => JSON.stringify({ product, amount })).toSorted()
+  assert.deepEqual(await until(lastOfSink, (found) => JSON.stringify(found) === JSON.stringify(wantedLast)), wantedLast, message)
 
   const totals = await server.sql('SELECT key, count(*), sum(amount) FROM events GROUP BY key ORDER BY key')
   const wanted = totals.map(([key, events, amount]) => ({ key, events: Number(events), amount: Number(amount) }))

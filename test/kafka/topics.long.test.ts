@@ -192,15 +192,18 @@ function avroBytes(id: number): Buffer {
   })
 }
 
-test('values of every type in every format, a registry among them, and what a sink writes of them', { timeout: 240_000 }, async (t) => {
+test('values of every type in every format, a registry among them; what sinks write of them comes in again', {
+  timeout: 240_000,
+}, async (t) => {
   const world = await worldFor(t)
   if (!world) return
   const { bus, broker, directory } = world
-  for (const topic of ['plain', 'avro_plain', 'avro_registry', 'proto', 'out_json', 'out_avro']) await bus.make(topic, 1)
+  for (const topic of ['plain', 'avro_plain', 'avro_registry', 'proto', 'out_json', 'out_avro', 'out_proto']) await bus.make(topic, 1)
   const registered: string[] = []
   const registry = createServer((request, response) => {
     const answer = (body: object): void => void response.setHeader('content-type', 'application/json').end(JSON.stringify(body))
     if (request.url === '/schemas/ids/7') answer({ schema: JSON.stringify(AVRO) })
+    else if (request.url === '/schemas/ids/9') answer({ schema: (JSON.parse(registered.join('')) as { schema: string }).schema })
     else if (request.url === '/subjects/out_avro-value/versions' && request.method === 'POST')
       request.on('data', (chunk) => registered.push(String(chunk))).on('end', () => answer({ id: 9 }))
     else response.writeHead(404).end('{}')
@@ -219,7 +222,11 @@ export const avroRegistry = stream('avro_registry', shape, { from: bus.topic('av
 export const proto = stream('proto', shape, { from: bus.topic('proto', { format: protobuf({ proto: '../row.proto', message: 'shop.Row' }) }) })
 export const outJson = sink('out_json', plain, { to: bus.topic('out_json'), key: ['id', 'page'], every: '500 milliseconds' })
 export const outAvro = sink('out_avro', plain, { to: bus.topic('out_avro', { format: avro({ registry }) }), every: '500 milliseconds' })
-export default project('values', [plain, avroPlain, avroRegistry, proto, outJson, outAvro])`,
+export const outProto = sink('out_proto', plain, { to: bus.topic('out_proto', { format: protobuf({ proto: '../row.proto', message: 'shop.Row' }) }), every: '500 milliseconds' })
+export const jsonBack = stream('json_back', shape, { from: bus.topic('out_json') })
+export const avroBack = stream('avro_back', shape, { from: bus.topic('out_avro', { format: avro({ registry }) }) })
+export const protoBack = stream('proto_back', shape, { from: bus.topic('out_proto', { format: protobuf({ proto: '../row.proto', message: 'shop.Row' }) }) })
+export default project('values', [plain, avroPlain, avroRegistry, proto, outJson, outAvro, outProto, jsonBack, avroBack, protoBack])`,
     { REGISTRY: url },
   )
   const header = Buffer.from([0, 0, 0, 0, 7])
@@ -235,7 +242,7 @@ export default project('values', [plain, avroPlain, avroRegistry, proto, outJson
     { topic: 'avro_registry', value: Buffer.concat([header, avroBytes(1)]) },
     { topic: 'proto', value: Buffer.from(message) },
   ])
-  for (const name of ['plain', 'avro_plain', 'avro_registry', 'proto']) {
+  for (const name of ['plain', 'avro_plain', 'avro_registry', 'proto', 'json_back', 'avro_back', 'proto_back']) {
     await until(
       () => countOf(server, name),
       (count) => count === 1,
@@ -249,22 +256,12 @@ export default project('values', [plain, avroPlain, avroRegistry, proto, outJson
   )
   assert.equal(written[0]!.key, '{"id":1,"page":"cart"}')
   assert.deepEqual(JSON.parse(written[0]!.value!), row(1))
-  // What a sink writes of Avro is read by a source again, by the schema that was registered.
-  await until(
-    async () => registered.length,
-    (count) => count > 0,
-  )
   const { schema } = JSON.parse(registered.join('')) as { schema: string }
   assert.equal((JSON.parse(schema) as { name: string }).name, 'out_avro')
-  const encoded = await until(
-    () => broker.read('out_avro'),
-    (records) => records.length === 1,
-  )
-  assert.equal(encoded.length, 1)
   assert.equal(await server.stop(), 0)
 })
 
-test('poison, tombstones and aborted messages; a table by key; what Kafka’s tools see', { timeout: 240_000 }, async (t) => {
+test('poison and aborted messages; a table by key; what Kafka’s tools see', { timeout: 240_000 }, async (t) => {
   const world = await worldFor(t)
   if (!world) return
   const { bus } = world
@@ -344,6 +341,143 @@ export default project('poison', [mixed, stock])`)
   assert.equal(told, 16n)
   const metrics = await (await server.get('/metrics')).text()
   assert.match(metrics, /millrace_topic_lag_messages\{direction="in",name="mixed",topic="mixed"\} 0/)
+  assert.equal(await server.stop(), 0)
+})
+
+test('a value that the message of a sink cannot hold stops it, and nothing is left out', { timeout: 240_000 }, async (t) => {
+  const world = await worldFor(t)
+  if (!world) return
+  const { bus, broker, directory } = world
+  await bus.make('words', 1)
+  await bus.make('told', 1)
+  const proto = join(directory, 'word.proto')
+  const write = (values: string): void =>
+    writeFileSync(proto, `syntax = "proto3"; package w; enum Word { ${values} } message Told { Word word = 1; }`)
+  write('A = 0; B = 1;')
+  const source = `
+export const words = stream('words', { word: t.string() }, { from: bus.topic('words') })
+export const told = sink('told', words, { to: bus.topic('told', { format: protobuf({ proto: '../word.proto', message: 'w.Told' }) }), every: '500 milliseconds' })
+export default project('unfit', [words, told])`
+  let server = await world.start(source)
+  const send = (words: readonly string[]) => bus.send(words.map((word) => ({ topic: 'words', value: JSON.stringify({ word }) })))
+  await send(['A', 'B'])
+  await until(
+    () => broker.read('told'),
+    (records) => records.length === 2,
+  )
+  await send(['B', 'C', 'A'])
+  const stopped = await stoppedOf(server, 'told')
+  assert.deepEqual([stopped?.code, stopped?.message], ['MR_KAFKA_VALUE', 'w.Told.word: "C" is not a value of the enum Word'])
+  assert.equal((await broker.read('told')).length, 2)
+  await server.stop()
+  write('A = 0; B = 1; C = 2;')
+  server = await world.start(source)
+  const records = await until(
+    () => broker.read('told'),
+    (all) => all.length === 5,
+  )
+  assert.deepEqual(
+    records.map(({ value }) => Buffer.from(value!).at(1) ?? 0),
+    [0, 1, 1, 2, 0],
+  )
+  assert.equal(await server.stop(), 0)
+})
+
+test('messages that delete rows of a table: compacted, in every spelling of keys, and what follows from them', {
+  timeout: 240_000,
+}, async (t) => {
+  const world = await worldFor(t)
+  if (!world) return
+  const { bus, broker } = world
+  await bus.make('stock', 2, { 'cleanup.policy': 'compact' })
+  await bus.make('places', 1)
+  await bus.make('people', 1)
+  await bus.make('left', 1)
+  const registry = createServer((request, response) => {
+    const found = request.url === '/schemas/ids/3'
+    const schema = JSON.stringify({ type: 'record', name: 'Key', fields: [{ name: 'id', type: 'long' }] })
+    response.writeHead(found ? 200 : 404).end(found ? JSON.stringify({ schema }) : '{}')
+  })
+  await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve))
+  t.after(() => registry.close())
+  const source = `
+export const stock = table('stock', { product: t.string(), amount: t.int() }, { from: bus.topic('stock'), key: 'product' })
+export const places = table('places', { shop: t.int(), product: t.string(), row: t.string() }, { from: bus.topic('places'), key: ['shop', 'product'] })
+export const people = table('people', { id: t.long(), name: t.string() }, { from: bus.topic('people', { keyFormat: avro({ registry: config('REGISTRY') }) }), key: 'id' })
+export const total = model('total', sql\`SELECT amount, count(*) AS n FROM \${stock} GROUP BY amount\`, { fresh: 'live', key: ['amount'] })
+export const left = sink('left', stock, { to: bus.topic('left'), every: '500 milliseconds' })
+export default project('gone', [stock, places, people, total, left])`
+  const env = { REGISTRY: `http://127.0.0.1:${(registry.address() as AddressInfo).port}` }
+  let server = await world.start(source, env)
+  const put = (product: string, amount: number) => ({ topic: 'stock', key: product, value: JSON.stringify({ product, amount }) })
+  const gone = (topic: string, key: string | Buffer) => ({ topic, key, value: null })
+  await bus.send([
+    put('a', 1),
+    put('b', 1),
+    put('c', 2),
+    put('d', 1),
+    put('a', 3),
+    gone('stock', 'a'),
+    gone('stock', 'b'),
+    put('b', 2),
+    gone('stock', '"c"'),
+  ])
+  await bus.send([
+    ...['x', 'y', 'z'].map((product) => ({ topic: 'places', value: JSON.stringify({ shop: 7, product, row: 'r' }) })),
+    gone('places', '{"product":"x","shop":7,"more":1}'),
+    gone('places', 'x'),
+  ])
+  const avroKey = (id: number): Buffer => Buffer.of(0, 0, 0, 0, 3, id << 1)
+  await bus.send([
+    ...[1, 2, 3].map((id) => ({ topic: 'people', key: avroKey(id), value: JSON.stringify({ id, name: 'n' }) })),
+    gone('people', avroKey(2)),
+    gone('people', '3'),
+    { topic: 'people', value: null },
+  ])
+  const shows = async (query: string, expected: readonly (readonly unknown[])[]): Promise<void> =>
+    assert.deepEqual(
+      await until(
+        () => server.sql(query),
+        (rows) => JSON.stringify(rows) === JSON.stringify(expected),
+      ),
+      expected,
+      query,
+    )
+  const STOCK = 'SELECT product, amount FROM stock ORDER BY product'
+  await shows(STOCK, [
+    ['b', 2],
+    ['d', 1],
+  ])
+  const TOTAL = 'SELECT amount, n::INT FROM total ORDER BY amount'
+  await shows(TOTAL, [
+    [1, 1],
+    [2, 1],
+  ])
+  await shows('SELECT product FROM places ORDER BY product', [['y'], ['z']])
+  await shows('SELECT id::INT FROM people ORDER BY id', [[1], [3]])
+  await shows('SELECT raw, code FROM places__rejected', [['x', 'MR_ROW_MESSAGE']])
+  await shows('SELECT raw, code FROM people__rejected ORDER BY _offset', [
+    ['3', 'MR_ROW_MESSAGE'],
+    ['', 'MR_ROW_MESSAGE'],
+  ])
+  const metrics = await (await server.get('/metrics')).text()
+  assert.match(metrics, /millrace_ingest_records_total\{stream="stock",result="deleted"\} 3/)
+  assert.match(metrics, /millrace_ingest_records_total\{stream="people",result="deleted"\} 1/)
+  // What is in the table goes on from where it is: a row that was committed goes, and comes again, across a kill.
+  await bus.send([gone('stock', 'd'), put('e', 5)])
+  await server.kill('SIGKILL')
+  await bus.send([put('d', 9), gone('stock', 'e'), gone('stock', 'b')])
+  server = await world.start(source, env)
+  await shows(STOCK, [['d', 9]])
+  await shows(TOTAL, [[9, 1]])
+  const last = await until(
+    async () => new Map((await broker.read('left')).map(({ key, value }) => [key, value])),
+    (seen) => [...seen.values()].filter((value) => value !== null).length === 1 && seen.get('{"product":"d"}') !== null,
+  )
+  assert.deepEqual(
+    [...last].filter(([, value]) => value !== null),
+    [['{"product":"d"}', '{"product":"d","amount":9}']],
+  )
   assert.equal(await server.stop(), 0)
 })
 

@@ -1,19 +1,23 @@
 // A topic copied into the log on a faulty disk: processes die at any I/O step, forget where they were, and read rounds of other sizes.
-// Each committed message is in the log exactly once, the rows of a key in the order of their offsets, what is no row among the rejected.
+// Each committed message is in the log exactly once, the rows of a key and its deletions in the order of their offsets, what is neither
+// among the rejected.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { jsonKeys } from '../../src/connectors/kafka/decode-key.ts'
 import { jsonDecoder } from '../../src/connectors/kafka/decoder.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { integer, type Random, seededRandom } from '../../src/core/random.ts'
 import type { KafkaSourceManifest } from '../../src/define/manifest.ts'
 import { TopicCopy } from '../../src/ingest/kafka/copy-topic.ts'
+import type { MessageReader } from '../../src/ingest/kafka/read-messages.ts'
+import { openChanges } from '../../src/log/changes.ts'
 import { openEmbeddedLog } from '../../src/log/embedded.ts'
-import type { TopicMessage, TopicReader, TopicSlice } from '../../src/log/kafka/topic-reader.ts'
-import type { Log } from '../../src/log/log.ts'
+import type { Log, RecordKind } from '../../src/log/log.ts'
 import { compileScanner } from '../../src/schema/scan/scanner.ts'
 import type { Shape } from '../../src/schema/type.ts'
 import type { CommitRequest } from '../../src/store/catalog.ts'
 import { FakeDisk } from './fake-disk.ts'
+import { FakeTopic } from './fake-topic.ts'
 
 const TOPIC = 'events'
 const SEEDS = process.env['MILLRACE_TEST_SEED']
@@ -54,77 +58,73 @@ function hastyClock(random: Random): Clock {
 interface Told {
   readonly id: number
   readonly key: string
-  readonly isRow: boolean
+  /** What it is where it is no row, whatever the columns are. */
+  readonly kind: 'row' | 'key' | 'none'
 }
 
-/** Partitions with gaps between the offsets, and messages that are no rows. */
-class FakeTopic {
-  readonly partitions: TopicMessage[][]
-  readonly told: Told[] = []
-  readonly #random: Random
+/** What was sent, by the place that refusals name. */
+type Sent = ReadonlyMap<string, Told>
 
-  constructor(random: Random) {
-    this.#random = random
-    this.partitions = Array.from({ length: 1 + integer(random, 3) }, () => [])
-    const count = 20 + integer(random, 120)
-    for (let id = 0; id < count; id++) {
-      const key = `k${integer(random, 5)}`
-      const isRow = integer(random, 10) > 0
-      const messages = this.partitions[Number(key[1]) % this.partitions.length]!
-      const offset = (messages.at(-1)?.offset ?? -1) + 1 + (integer(random, 4) === 0 ? integer(random, 5) : 0)
-      const text = isRow ? JSON.stringify({ id, key, at: new Date(Date.UTC(2026, 0, 1) + id * 1_000).toISOString() }) : `no row ${id}`
-      messages.push({ offset, key: null, value: Buffer.from(text) })
-      this.told.push({ id, key, isRow })
-    }
+/** Rows, and messages that are none; `isTable`: those of a table, some of which delete rows. */
+function send(topic: FakeTopic, random: Random, isTable: boolean): Sent {
+  const sent = new Map<string, Told>()
+  const count = 20 + integer(random, 120)
+  for (let id = 0; id < count; id++) {
+    const key = `k${integer(random, 5)}`
+    const kind = integer(random, 10) === 0 ? 'none' : isTable && integer(random, 3) === 0 ? 'key' : 'row'
+    const partition = Number(key[1]) % topic.partitions.length
+    const at = new Date(Date.UTC(2026, 0, 1) + id * 1_000).toISOString()
+    const none: readonly (readonly [string | null, string | null])[] = [
+      [null, `no row ${id}`],
+      [null, null],
+      ['{"kay":"k1"}', null],
+      ['{', null],
+    ]
+    const [messageKey, value] =
+      kind === 'row'
+        ? [null, JSON.stringify({ id, key, at })]
+        : kind === 'key'
+          ? [JSON.stringify({ key, id }), null]
+          : none[integer(random, none.length)]!
+    const offset = topic.send(partition, messageKey, value)
+    sent.set(`partition ${partition}, offset ${offset}`, { id, key, kind })
   }
-
-  end(partition: number): number {
-    return (this.partitions[partition]!.at(-1)?.offset ?? -1) + 1
-  }
-
-  reader(): TopicReader {
-    return {
-      state: async () => ({ id: 'one', partitions: this.partitions.map((_, partition) => ({ start: 0, end: this.end(partition) })) }),
-      offsetsAt: async () => [],
-      fetch: async (positions) => {
-        await new Promise((resolve) => setImmediate(resolve))
-        return [...positions].flatMap(([partition, from]) => this.#slice(partition, from))
-      },
-      tell: async () => {},
-      close: async () => {},
-    }
-  }
-
-  #slice(partition: number, from: number): TopicSlice[] {
-    const end = this.end(partition)
-    if (from >= end || integer(this.#random, 4) === 0) return []
-    const all = this.partitions[partition]!.filter(({ offset }) => offset >= from)
-    const messages = all.slice(0, 1 + integer(this.#random, 20))
-    return [{ partition, messages, next: messages.at(-1)!.offset + 1, end }]
-  }
+  return sent
 }
 
-async function linesOf(log: Log, kind: 'rows' | 'rejects'): Promise<{ partition: number; line: Record<string, unknown> }[]> {
-  const found: { partition: number; line: Record<string, unknown> }[] = []
-  for (const partition of log
-    .topics()
-    .find(({ topic }) => topic === TOPIC)!
-    .partitions.keys()) {
+interface Line {
+  readonly partition: number
+  readonly kind: RecordKind
+  readonly line: Record<string, unknown>
+}
+
+const textOf = (payload: Uint8Array): string[] => Buffer.from(payload).toString().split('\n').slice(0, -1)
+
+async function linesOf(log: Log): Promise<Line[]> {
+  const found: Line[] = []
+  const { partitions } = log.topics().find(({ topic }) => topic === TOPIC)!
+  for (const partition of partitions.keys()) {
     for (let at = 0; at < log.range(TOPIC, partition).end; ) {
       for (const batch of await log.read(TOPIC, partition, at, 1 << 20)) {
         at = batch.baseOffset + batch.count
-        if (batch.kind !== kind) continue
-        for (const line of Buffer.from(batch.payload).toString().trimEnd().split('\n')) found.push({ partition, line: JSON.parse(line) })
+        const { keys, rows } =
+          batch.kind === 'changes' ? openChanges(batch) : { keys: null, rows: { payload: batch.payload, offsets: null } }
+        const own = [
+          ...textOf(rows.payload).map((line, at) => ({ kind: keys ? 'rows' : batch.kind, line, offset: rows.offsets?.[at] ?? 0 })),
+          ...(keys ? textOf(keys.payload) : []).map((line, at) => ({ kind: 'deletes' as const, line, offset: keys!.offsets[at]! })),
+        ].toSorted((a, b) => a.offset - b.offset)
+        for (const { kind, line } of own) found.push({ partition, kind: kind as RecordKind, line: JSON.parse(line) })
       }
     }
   }
   return found
 }
 
-async function live(seed: number): Promise<number> {
+async function live(seed: number, isTable: boolean): Promise<number> {
   const random = seededRandom(seed)
-  const topic = new FakeTopic(random)
-  const partitions = 1 + integer(random, 3)
+  const topic = new FakeTopic(random, 1 + integer(random, 3))
+  const sent = send(topic, random, isTable)
+  const partitions = isTable ? 1 : 1 + integer(random, 3)
   const cursors = new Map<string, string>()
   const clock = hastyClock(random)
   let disk = new FakeDisk(random)
@@ -154,9 +154,10 @@ async function live(seed: number): Promise<number> {
           catalog,
           cluster: () => ({ bus: 'bus', brokers: [] }),
           open: async () => topic.reader(),
-          openReading: async ({ shape, format: _, ...door }) => ({
+          openReading: async ({ shape, format: _, keys, ...door }) => ({
             door: { topic: TOPIC, ...door, scanner: compileScanner(shape) },
             decoder: jsonDecoder,
+            ...(keys ? { keys: keysOf(shape) } : {}),
           }),
           onEvent: () => {},
         },
@@ -165,9 +166,11 @@ async function live(seed: number): Promise<number> {
           reading: {
             shape: SHAPES[integer(random, 2)]!,
             keyIndex: integer(random, 4) === 0 ? -1 : 1,
-            timeIndex: 2,
+            timeIndex: isTable ? -1 : 2,
             partitions,
             format: { kind: 'json' },
+            // What ran before knew nothing of keys.
+            ...(isTable && integer(random, 4) > 0 ? { keys: { columns: ['key'] } } : {}),
           },
           slackMs: integer(random, 3) * 1_000,
           source: SOURCE,
@@ -179,7 +182,7 @@ async function live(seed: number): Promise<number> {
       await copy.stop()
       if (disk.isCrashed) throw new Error('dead')
       assert.equal(copy.lag, 0)
-      await check(log, topic)
+      await check(log, sent)
       isDone = true
       await log.close()
     } catch (error) {
@@ -191,18 +194,25 @@ async function live(seed: number): Promise<number> {
   return deaths
 }
 
-async function check(log: Log, { told }: FakeTopic): Promise<void> {
-  const rows = (await linesOf(log, 'rows')).map(({ line, partition }) => ({ id: line['id'] as number, key: line['key'], partition }))
-  const rejected = (await linesOf(log, 'rejects')).map(({ line }) => Number(/\d+/.exec(String(line['raw']))![0]))
+async function check(log: Log, sent: Sent): Promise<void> {
+  const lines = await linesOf(log)
+  const refused = lines.flatMap(({ kind, line }) =>
+    kind === 'rejects' ? [sent.get(/\((?:topic clicks, )(.*)\)$/.exec(String(line['message']))![1]!)!] : [],
+  )
+  const taken = lines.flatMap(({ kind, partition, line }) =>
+    kind === 'rejects' ? [] : [{ id: line['id'] as number, key: line['key'], kind, partition }],
+  )
   // What a row is, each process says for itself: but each message is one or the other, once.
-  const all = [...rows.map(({ id }) => id), ...rejected].toSorted((a, b) => a - b)
+  const all = [...taken, ...refused].map(({ id }) => id).toSorted((a, b) => a - b)
+  const told = [...sent.values()]
   assert.deepEqual(
     all,
     told.map(({ id }) => id),
   )
-  const none = new Set(rejected)
-  for (const { id, isRow } of told) assert.ok(isRow || none.has(id), `${id} is no row`)
-  for (const [place, own] of Map.groupBy(rows, ({ key, partition }) => `${key} in ${partition}`)) {
+  const none = new Set(refused.map(({ id }) => id))
+  for (const { id, kind } of told) assert.ok(kind !== 'none' || none.has(id), `${id} is no row`)
+  for (const { id, kind } of taken) assert.equal(kind, told[id]!.kind === 'row' ? 'rows' : 'deletes', `${id} is what was sent`)
+  for (const [place, own] of Map.groupBy(taken, ({ key, partition }) => `${key} in ${partition}`)) {
     const order = own.map(({ id }) => id)
     assert.deepEqual(
       order,
@@ -212,14 +222,23 @@ async function check(log: Log, { told }: FakeTopic): Promise<void> {
   }
 }
 
-test(`${SEEDS.length} topics copied through crashes`, async () => {
-  let deaths = 0
-  for (const seed of SEEDS) {
-    try {
-      deaths += await live(seed)
-    } catch (error) {
-      throw new Error(`MILLRACE_TEST_SEED=${seed}`, { cause: error })
+const keysOf = ({ fields }: Shape): NonNullable<MessageReader['keys']> => {
+  const columns = fields.filter(({ name }) => name === 'key')
+  return { decoder: jsonKeys(columns), scanner: compileScanner({ fields: columns }, { unknown: 'ignore' }) }
+}
+
+for (const [what, isTable] of [
+  ['streams', false],
+  ['tables, whose rows go', true],
+] as const)
+  test(`${SEEDS.length} topics of ${what} copied through crashes`, async () => {
+    let deaths = 0
+    for (const seed of SEEDS) {
+      try {
+        deaths += await live(seed, isTable)
+      } catch (error) {
+        throw new Error(`MILLRACE_TEST_SEED=${seed}`, { cause: error })
+      }
     }
-  }
-  if (SEEDS.length > 1) assert.ok(deaths > SEEDS.length, `only ${deaths} deaths`)
-})
+    if (SEEDS.length > 1) assert.ok(deaths > SEEDS.length, `only ${deaths} deaths`)
+  })

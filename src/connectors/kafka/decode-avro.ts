@@ -59,6 +59,9 @@ const bytesOf = (value: Uint8Array, from: number): Buffer => Buffer.from(value.b
 const idOf = (value: Uint8Array): number | null =>
   value.length >= HEADER_BYTES && value[0] === 0 ? bytesOf(value, 1).readUInt32BE(0) : null
 
+/** Whether bytes begin as messages of a registry do. */
+export const hasSchemaId = (bytes: Uint8Array): boolean => idOf(bytes) !== null
+
 export interface CompiledSchema {
   readonly json: AvroSchema
   readonly type: AvroType

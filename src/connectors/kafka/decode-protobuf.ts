@@ -2,29 +2,14 @@
 // the file; a field that is not set is null where its presence is told, and the default of its type otherwise. Source: Protocol
 // Buffers language guide, "Field Presence"; JSON mapping for well-known types.
 import type { Field as ProtoField, Type as ProtoType } from 'protobufjs'
-import { MillraceError } from '../../core/errors.ts'
-import { optional } from '../../core/optional.ts'
 import { isoInstant } from '../../schema/calendar.ts'
 import type { Field, Type } from '../../schema/type.ts'
 import { type Decoder, Undecodable } from './decoder.ts'
+import { loadMessage } from './proto-message.ts'
 
-type Protobuf = typeof import('protobufjs')
-
-/** `path`: absolute. @throws MR_PACKAGE_MISSING; MR_KAFKA_SCHEMA when the file or the message is not there. */
+/** @throws as `loadMessage` */
 export async function protobufDecoder(path: string, message: string, fields: readonly Field[]): Promise<Decoder> {
-  const module = await optional<Protobuf & { readonly default?: Protobuf }>('protobufjs', 'messages of Protobuf')
-  const protobuf = module.default ?? module
-  let type: ProtoType
-  try {
-    const root = await new protobuf.Root().load(path, { keepCase: true })
-    type = root.lookupType(message)
-    root.resolveAll()
-  } catch (cause) {
-    throw new MillraceError('MR_KAFKA_SCHEMA', `the Protobuf message ${message} of ${path} cannot be used: ${(cause as Error).message}`, {
-      cause,
-      fix: 'correct the file, or the full name of the message',
-    })
-  }
+  const type = await loadMessage(path, message)
   const row: Type = { kind: 'struct', fields }
   return {
     line(value) {

@@ -22,15 +22,23 @@ export interface Decoder {
 
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d
 
+/** Where the first byte is that is no white space; the length where there is none. */
+function firstOf(value: Uint8Array): number {
+  let first = 0
+  while (first < value.length && isSpace(value[first]!)) first++
+  return first
+}
+
+/** Whether it can be nothing but an object, if it is JSON at all. */
+export const isObject = (value: Uint8Array): boolean => value[firstOf(value)] === 0x7b
+
 /** One JSON document a message. */
 export const jsonDecoder: Decoder = {
   line(value) {
-    let first = 0
-    while (first < value.length && isSpace(value[first]!)) first++
-    if (first === value.length) throw new Undecodable('the message is empty', 'MR_ROW_JSON')
+    if (firstOf(value) === value.length) throw new Undecodable('the message is empty', 'MR_ROW_JSON')
     if (value.indexOf(0x0a) < 0) return value
     // A line break may stand between tokens and not inside of text: only who reads it as JSON may take it out.
-    if (value[first] !== 0x7b) throw new Undecodable('the message is no JSON object', 'MR_ROW_NOT_OBJECT')
+    if (!isObject(value)) throw new Undecodable('the message is no JSON object', 'MR_ROW_NOT_OBJECT')
     try {
       return linesOfJson(value).subarray(0, -1)
     } catch (error) {

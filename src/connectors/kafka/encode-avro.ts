@@ -3,11 +3,13 @@
 // Confluent's wire format.
 
 import { assert } from '../../core/errors.ts'
+import { textOf } from '../../core/json.ts'
 import { Instant } from '../../schema/instant.ts'
 import { readDate, readDatetime, readTime } from '../../schema/scan/read-time.ts'
 import type { Field, Inner, Shape, Type } from '../../schema/type.ts'
 import type { AvroComplex, AvroSchema } from './avro-json.ts'
 import { compileSchema, loadAvro } from './decode-avro.ts'
+import { readRow } from './read-row.ts'
 import type { SchemaRegistry } from './schema-registry.ts'
 
 export interface AvroTarget {
@@ -24,17 +26,9 @@ export async function avroEncoder({ name, shape, registry }: AvroTarget): Promis
   const { type } = compileSchema(await loadAvro('messages of Avro'), schema)
   const head = registry ? headOf(await registry.client.register(registry.subject, schema)) : Buffer.alloc(0)
   return (json) => {
-    const row = JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString(), keepDigits) as Readonly<
-      Record<string, unknown>
-    >
-    return Buffer.concat([head, type.toBuffer(recordValue(shape.fields, embedded(shape, row), name))])
+    return Buffer.concat([head, type.toBuffer(recordValue(shape.fields, readRow(json, shape), name))])
   }
 }
-
-const embedded = ({ fields }: Shape, row: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
-  Object.fromEntries(
-    fields.map(({ name, type }) => [name, type.kind === 'json' && row[name] !== null ? new Embedded(row[name]) : row[name]]),
-  )
 
 function headOf(id: number): Buffer {
   const head = Buffer.alloc(5)
@@ -112,30 +106,6 @@ function innerValue(name: string, { type, optional }: Inner, value: unknown): un
   return optional ? { [branchOf(name, type)]: own } : own
 }
 
-/** A number with the text that it came from. */
-class Digits {
-  readonly text: string
-
-  constructor(text: string) {
-    this.text = text
-  }
-}
-
-/** JSON.parse rounds numbers: they are kept as they are written. */
-const keepDigits = (_key: string, value: unknown, context?: { readonly source?: string }): unknown =>
-  typeof value === 'number' ? new Digits(context?.source ?? String(value)) : value
-
-/** A column of JSON, as it stands in its row; inside of others JSON is text. */
-class Embedded {
-  readonly value: unknown
-
-  constructor(value: unknown) {
-    this.value = value
-  }
-}
-
-const textOf = (value: unknown): string => (value instanceof Digits ? value.text : String(value))
-
 function avroValue(name: string, type: Type, value: unknown): unknown {
   switch (type.kind) {
     case 'boolean':
@@ -159,7 +129,6 @@ function avroValue(name: string, type: Type, value: unknown): unknown {
     case 'binary':
       return Buffer.from(textOf(value), 'base64')
     case 'json':
-      return value instanceof Embedded ? printJson(value.value) : value
     case 'string':
     case 'uuid':
     case 'enum':
@@ -171,15 +140,6 @@ function avroValue(name: string, type: Type, value: unknown): unknown {
     case 'map':
       return Object.fromEntries(Object.entries(value as object).map(([key, item]) => [key, innerValue(`${name}_value`, type.value, item)]))
   }
-}
-
-function printJson(value: unknown): string {
-  if (value instanceof Digits) return value.text
-  if (Array.isArray(value)) return `[${value.map(printJson).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  return `{${Object.entries(value)
-    .map(([key, item]) => `${JSON.stringify(key)}:${printJson(item)}`)
-    .join(',')}}`
 }
 
 function timeOf(read: typeof readDate, text: string): number {

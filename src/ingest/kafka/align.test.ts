@@ -12,12 +12,11 @@ function messages(partition: number, from: number, times: readonly number[]): Re
     offsets: Float64Array.from(times, (_, place) => from + place),
     times: Float64Array.from(times),
     targets: new Int32Array(times.length),
+    isGone: new Uint8Array(times.length),
     lines: Buffer.alloc(0),
     starts: new Int32Array(times.length),
     ends: new Int32Array(times.length),
     refusals: new Map(),
-    rows: times.length,
-    next: from + times.length,
   }
 }
 

@@ -2,19 +2,18 @@
 // far it is follows from what is durable: rows carry the offset of their message as emission number, which the log drops when it has
 // it, and the position in the control store is written after the rows are. It reads one round ahead of what is written, and no more.
 
-import type { Decoder } from '../../connectors/kafka/decoder.ts'
 import type { Clock } from '../../core/clock.ts'
 import { asMillraceError, type MillraceError } from '../../core/errors.ts'
-import type { FormatManifest, KafkaSourceManifest } from '../../define/manifest.ts'
+import type { FormatManifest, KafkaSourceManifest, KeyFormatManifest } from '../../define/manifest.ts'
 import type { ClusterSettings } from '../../log/kafka/cluster.ts'
 import type { OpenTopic, TopicReader, TopicSlice } from '../../log/kafka/topic-reader.ts'
 import type { Append, Log } from '../../log/log.ts'
 import type { Shape } from '../../schema/type.ts'
 import type { Catalog } from '../../store/catalog.ts'
 import { Align, type Stretch } from './align.ts'
-import { appendsOf } from './append-stretches.ts'
+import { appendsOf, countsOf } from './append-stretches.ts'
 import { type Positions, readOn } from './positions.ts'
-import { readMessages, type TimedDoor } from './read-messages.ts'
+import { type MessageReader, readMessages } from './read-messages.ts'
 
 export interface CopyParts {
   readonly clock: Clock
@@ -22,7 +21,7 @@ export interface CopyParts {
   readonly catalog: Pick<Catalog, 'cursor' | 'commit'>
   readonly cluster: () => ClusterSettings
   readonly open: OpenTopic
-  readonly openReading: (reading: Reading) => Promise<OpenReading>
+  readonly openReading: (reading: Reading) => Promise<MessageReader>
   readonly onEvent: (event: CopyEvent) => void
 }
 
@@ -34,11 +33,8 @@ export interface Reading {
   /** Of the log. */
   readonly partitions: number
   readonly format: FormatManifest
-}
-
-export interface OpenReading {
-  readonly door: TimedDoor
-  readonly decoder: Decoder
+  /** Of a table: its key, and how messages have it. Without it, messages that have no value delete nothing. */
+  readonly keys?: { readonly columns: readonly string[]; readonly format?: KeyFormatManifest }
 }
 
 export interface CopySettings {
@@ -53,7 +49,15 @@ export interface CopySettings {
 }
 
 export type CopyEvent =
-  | { readonly kind: 'copied'; readonly rows: number; readonly rejected: number; readonly bytes: number; readonly tookMs: number }
+  | {
+      readonly kind: 'copied'
+      readonly rows: number
+      /** Messages that delete a row. */
+      readonly deleted: number
+      readonly rejected: number
+      readonly bytes: number
+      readonly tookMs: number
+    }
   | { readonly kind: 'failed'; readonly error: MillraceError; readonly againMs: number }
   | { readonly kind: 'recovered' }
 
@@ -162,12 +166,13 @@ export class TopicCopy {
     return reader.fetch(new Map([...read].filter(([partition]) => !align.holds(partition))), ROUND_BYTES)
   }
 
-  async #take({ door, decoder }: OpenReading, align: Align, slices: readonly TopicSlice[]): Promise<void> {
-    for (const { partition, messages, next } of slices) {
+  async #take(reading: MessageReader, align: Align, slices: readonly TopicSlice[]): Promise<void> {
+    for (const { partition, messages } of slices) {
       if (messages.length === 0) continue
-      await decoder.prepare?.(messages.flatMap(({ value }) => (value ? [value] : [])))
+      await reading.decoder.prepare?.(messages.flatMap(({ value }) => (value ? [value] : [])))
+      await reading.keys?.decoder.prepare?.(messages.flatMap(({ key, value }) => (key && !value ? [key] : [])))
       const origin = { topic: this.#settings.source.topic, partition, pipeline: this.#pipeline(partition) }
-      align.add(readMessages(door, decoder, origin, messages, next))
+      align.add(readMessages(reading, origin, messages))
     }
   }
 
@@ -274,15 +279,14 @@ export class TopicCopy {
     this.#positions = readOn(this.#named, this.#positions!, await reader.state())
   }
 
-  async #write({ door }: OpenReading, stretches: readonly Stretch[]): Promise<void> {
+  async #write({ door }: MessageReader, stretches: readonly Stretch[]): Promise<void> {
     if (stretches.length === 0) return
     const startedMs = this.#parts.clock.monotonicMs()
     const parts = appendsOf(stretches, door.scanner.fingerprint)
     await this.#append(parts)
-    const count = (kind: Append['kind']): number => parts.reduce((sum, part) => (part.kind === kind ? sum + part.count : sum), 0)
     const bytes = parts.reduce((sum, { payload }) => sum + payload.byteLength, 0)
     const tookMs = this.#parts.clock.monotonicMs() - startedMs
-    this.#parts.onEvent({ kind: 'copied', rows: count('rows'), rejected: count('rejects'), bytes, tookMs })
+    this.#parts.onEvent({ kind: 'copied', ...countsOf(stretches), bytes, tookMs })
   }
 
   /** Waits while the log takes nothing: nothing more is fetched meanwhile. */

@@ -3,7 +3,7 @@
 // show the lag. It does not try again: after an error it is closed and another is opened.
 import type { Consumer } from '@platformatic/kafka'
 import { MillraceError } from '../../core/errors.ts'
-import { type ClusterSettings, clientOptions, isAnswer, kafkaError, loadClient } from './cluster.ts'
+import { type ClusterSettings, clientOptions, kafkaError, loadClient } from './cluster.ts'
 
 export interface TopicMessage {
   readonly offset: number
@@ -179,6 +179,3 @@ export function sliceOf({ partitionIndex, records, abortedTransactions, lastStab
   }
   return { partition: partitionIndex, messages, next, end: Number(lastStableOffset) }
 }
-
-/** Whether an answer says that the offset is not in the partition. */
-export const isOutOfRange = (error: unknown): boolean => isAnswer((error as Error).cause, 'OFFSET_OUT_OF_RANGE')

@@ -1,5 +1,9 @@
 // Sinks: what they read is stored, the columns that they write and the key exist, and the format can hold them.
-import type { SinkManifest } from '../../define/manifest.ts'
+import { resolve } from 'node:path'
+import { loadMessage } from '../../connectors/kafka/proto-message.ts'
+import { misfitsOf } from '../../connectors/kafka/protobuf-fit.ts'
+import { MillraceError } from '../../core/errors.ts'
+import type { FormatManifest, SinkManifest } from '../../define/manifest.ts'
 import type { Sink } from '../../define/sink.ts'
 import { storedShape } from '../../define/system-columns.ts'
 import type { Field, Shape } from '../../schema/type.ts'
@@ -9,11 +13,30 @@ import { compileTopic, isTopic } from './topic.ts'
 
 const DEFAULT_EVERY_MS = 5_000
 
-export function compileSinks(scope: Scope): readonly SinkManifest[] {
-  return membersOfKind<Sink>(scope, 'sink').flatMap(({ definition }) => {
-    const compiled = compileSink(scope, definition)
-    return compiled ? [compiled] : []
-  })
+export async function compileSinks(scope: Scope): Promise<readonly SinkManifest[]> {
+  const compiled: SinkManifest[] = []
+  for (const { definition } of membersOfKind<Sink>(scope, 'sink')) {
+    const sink = compileSink(scope, definition)
+    if (sink) compiled.push(sink)
+    if (sink?.to.format.kind === 'protobuf') await checkFit(scope, definition, sink.to.format, sink.shape)
+  }
+  return compiled
+}
+
+/** Whether the message of the file can hold the rows. */
+async function checkFit(
+  scope: Scope,
+  { $name: name, $at: at }: Sink,
+  { proto, message }: Extract<FormatManifest, { kind: 'protobuf' }>,
+  shape: Shape,
+): Promise<void> {
+  try {
+    for (const misfit of misfitsOf(await loadMessage(resolve(scope.root, proto), message), shape.fields))
+      (misfit.isNever ? fail : warn)(scope, 'MR_DEFINE_VALUE', at, `sink "${name}": ${misfit.message}`, misfit.fix)
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error
+    fail(scope, error.code, at, `sink "${name}": ${error.message}`, error.fix ?? '')
+  }
 }
 
 function compileSink(scope: Scope, definition: Sink): SinkManifest | undefined {
@@ -35,15 +58,13 @@ function compileSink(scope: Scope, definition: Sink): SinkManifest | undefined {
     fail(scope, 'MR_DEFINE_VALUE', at, `${what}: this is nothing that a sink can write to`, "write to: bus.topic('name')")
     return undefined
   }
-  for (const option of ['start', 'epoch'] as const)
+  for (const option of ['keyFormat', 'start', 'epoch'] as const)
     if (how.to[option] !== undefined) fail(scope, 'MR_DEFINE_VALUE', at, `${what}: ${option} is about topics that are read`, 'remove it')
   const stored = storedShape(from)
   const own = from.kind === 'model' || from.kind === 'table' ? from.key : []
   const key = how.key === undefined ? own : keyColumns(scope, what, stored, listOf(how.key), at)
   const shape = shapeOf(scope, what, how.columns === undefined ? from.shape : stored, how.columns, at)
   const to = compileTopic(scope, what, how.to, at, true)
-  if (to.format.kind === 'protobuf')
-    fail(scope, 'MR_DEFINE_VALUE', at, `${what}: sinks write JSON or Avro`, "write format: 'json' or avro()")
   if (from.encrypted)
     warn(
       scope,

@@ -43,7 +43,7 @@ function collected(scope: Scope, definition: StreamDefinition, how: StreamHow<Fi
   const what = `stream "${definition.$name}"`
   checkOptions(scope, definition, how, [...RELATION_OPTIONS, 'from', 'key', 'time', 'lateness', 'maxSkew', 'dedupe', 'partitions'])
   const isEmitted = how.from?.$source === 'emitted'
-  const kafka = isTopic(how.from) ? compileTopicSource(scope, what, how.from, at) : undefined
+  const kafka = isTopic(how.from) ? compileTopicSource(scope, what, how.from, at, []) : undefined
   if (!isEmitted && !kafka && how.from?.$source !== 'http')
     fail(
       scope,

@@ -39,7 +39,7 @@ export async function compileTable(scope: Scope, definition: TableDefinition): P
   const declared = sentShapeOf(scope, what, definition.$shape, at)
   await checkColumnNames(scope, what, declared, at, false)
   const key = keyColumns(scope, what, declared, listOf(how.key), at)
-  const source = sourceOf(scope, what, how.from, declared, at)
+  const source = sourceOf(scope, what, how.from, declared, key, at)
   const load = how.load ?? (key.length > 0 && how.from?.$source !== 'files' ? 'upsert' : key.length > 0 ? 'upsert' : 'full')
   if (!['full', 'append', 'upsert'].includes(load))
     fail(
@@ -81,10 +81,17 @@ export function keyColumns(scope: Scope, what: string, shape: Shape, names: read
   })
 }
 
-function sourceOf(scope: Scope, what: string, from: TableHow<Fields>['from'], shape: Shape, at: string): TableManifest['source'] {
+function sourceOf(
+  scope: Scope,
+  what: string,
+  from: TableHow<Fields>['from'],
+  shape: Shape,
+  key: readonly string[],
+  at: string,
+): TableManifest['source'] {
   if (from === undefined) return { kind: 'none' }
   if (from.$source === 'http') return { kind: 'http' }
-  if (isTopic(from)) return { kind: 'kafka', ...compileTopicSource(scope, what, from, at) }
+  if (isTopic(from)) return { kind: 'kafka', ...compileTopicSource(scope, what, from, at, key) }
   if (from.$source === 'files') return filesOf(scope, what, from, shape, at)
   fail(scope, 'MR_DEFINE_VALUE', at, `${what}: this is not a source`, 'write from: http(), files({ ... }) or a topic of kafka()')
   return { kind: 'none' }

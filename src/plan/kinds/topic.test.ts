@@ -1,5 +1,8 @@
 // Topics and sinks: each finding by the smallest project that earns it, what the plan says of them, and what a change means.
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { avro, kafka, protobuf } from '../../define/kafka.ts'
 import type { Manifest } from '../../define/manifest.ts'
@@ -89,6 +92,23 @@ test('the cluster and the topic', async () => {
   await expectOne(/is merged by key, but has none/, table('s', columns, { from: bus.topic('s'), load: 'upsert' }))
 })
 
+test('how keys of messages that delete rows are read', async () => {
+  const keyed = (keyFormat: Wrong, key: Wrong = 'id') =>
+    table('keyed', { id: t.int(), word: t.string() }, { from: bus.topic('keyed', { keyFormat }), key })
+  for (const format of ['text', 'json', avro({ schema: '"int"' }), avro({ registry: config('R') }), protobuf({ proto: 'k', message: 'K' })])
+    assert.deepEqual(await findings(keyed(format)), [])
+  assert.deepEqual(await findings(keyed('json', ['id', 'word'])), [])
+  await expectOne(/keys of messages that are text hold one value, and the key is id, word/, keyed('text', ['id', 'word']))
+  await expectOne(/messages of format "xml" cannot be read/, keyed('xml'))
+  await expectOne(/here are no rows that go \| remove it/, stream('s', columns, { from: bus.topic('s', { keyFormat: 'text' }) }))
+  const source = stream('source', columns, { from: http() })
+  await expectOne(/keyFormat is about topics that are read/, source, sink('out', source, { to: bus.topic('out', { keyFormat: 'text' }) }))
+  const { relations } = await manifestOf(keyed('text'))
+  assert.deepEqual(relations[0]!.kind === 'table' && relations[0]!.source.kind === 'kafka' && relations[0]!.source.keyFormat, {
+    kind: 'text',
+  })
+})
+
 test('sinks', async () => {
   const source = stream('source', columns, { from: http() })
   const view = model('view', sql`SELECT id FROM source`, { refresh: 'view' })
@@ -97,11 +117,6 @@ test('sinks', async () => {
   await expectOne(/"view" is a view, which never changes by itself/, source, view, sink('out', view, { to } as Wrong))
   await expectOne(/nothing that a sink can write to/, source, sink('out', source, { to: http() as Wrong }))
   await expectOne(/start is about topics that are read/, source, sink('out', source, { to: bus.topic('out', { start: 'latest' }) }))
-  await expectOne(
-    /sinks write JSON or Avro/,
-    source,
-    sink('out', source, { to: bus.topic('o', { format: protobuf({ proto: 'a', message: 'b' }) }) }),
-  )
   await expectOne(
     /the Avro schema of what is written follows from the columns/,
     source,
@@ -113,6 +128,39 @@ test('sinks', async () => {
   const sealed = stream('sealed', columns, { from: http(), encrypted: true })
   await expectOne(/warning MR_PLAN_POLICY sink "out" writes rows of the encrypted "sealed"/, sealed, sink('out', sealed, { to }))
   await expectOne(/MR_DURATION/, source, sink('out', source, { to, every: 'soon' as Wrong }))
+})
+
+test('sinks of Protobuf fit the message of their file', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-fit-'))
+  after(() => rmSync(directory, { recursive: true }))
+  const proto = join(directory, 'out.proto')
+  writeFileSync(proto, 'syntax = "proto3"; package p; message Out { int32 id = 1; optional string word = 2; }')
+  const source = stream('source', columns, { from: http() })
+  const out = (how: object = {}, message = 'p.Out', file = proto) =>
+    sink('out', source, { to: bus.topic('o', { format: protobuf({ proto: file, message }) }), ...how })
+  assert.deepEqual(await findings(source, out()), [])
+  assert.deepEqual((await manifestOf(source, out())).sinks?.[0]?.to.format, { kind: 'protobuf', proto, message: 'p.Out' })
+  const offset = { columns: ['id', '_offset'] as Wrong }
+  await expectOne(
+    /^error MR_DEFINE_VALUE sink "out": the message p\.Out has no field for the column "_offset" \| add the field/,
+    source,
+    out(offset),
+  )
+  const wide = stream('source', { id: t.string() }, { from: http() })
+  await expectOne(/^error .* the column "id" is string, which a field of int32 cannot hold/, wide, out())
+  const maybe = stream('source', { id: t.int().optional() }, { from: http() })
+  await expectOne(/^warning MR_DEFINE_VALUE sink "out": the column "id" may be null/, maybe, out())
+  await expectOne(/^error MR_KAFKA_SCHEMA sink "out": the Protobuf message p\.None of .* cannot be used/, source, out({}, 'p.None'))
+  await expectOne(
+    /^error MR_KAFKA_SCHEMA sink "out": the Protobuf message p\.Out of .*none\.proto cannot be used/,
+    source,
+    out({}, 'p.Out', 'none.proto'),
+  )
+  await expectOne(
+    /Protobuf needs a file and a message/,
+    source,
+    sink('out', source, { to: bus.topic('o', { format: protobuf({} as Wrong) }) }),
+  )
 })
 
 test('the plan says what flows where, and what a change means', async () => {

@@ -2,19 +2,53 @@
 // Whether the topic exists is known only when the project runs.
 import { utcMs } from '../../core/utc-ms.ts'
 import type { KafkaHow, KafkaTopic, MessageFormat } from '../../define/kafka.ts'
-import type { FormatManifest, KafkaConnection, KafkaSourceManifest, Text, TopicManifest } from '../../define/manifest.ts'
+import type { FormatManifest, KafkaConnection, KafkaSourceManifest, KeyFormatManifest, Text, TopicManifest } from '../../define/manifest.ts'
 import { fail, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
 
-const SAID_OF_TOPICS = ['format', 'start', 'epoch']
+const SAID_OF_TOPICS = ['format', 'keyFormat', 'start', 'epoch']
 const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']
 const NAME = /^[a-zA-Z0-9._-]{1,249}$/
 
 export const isTopic = (value: unknown): value is KafkaTopic => (value as KafkaTopic | undefined)?.$source === 'kafka'
 
-/** A topic as the source of a relation. */
-export function compileTopicSource(scope: Scope, what: string, topic: KafkaTopic, at: string): KafkaSourceManifest {
-  return { ...compileTopic(scope, what, topic, at), start: startOf(scope, what, topic, at), epoch: epochOf(scope, what, topic, at) }
+/** A topic as the source of a relation; `key`: columns of a table's key, empty for a stream. */
+export function compileTopicSource(scope: Scope, what: string, topic: KafkaTopic, at: string, key: readonly string[]): KafkaSourceManifest {
+  const keyFormat = keyFormatOf(scope, what, topic, at, key)
+  return {
+    ...compileTopic(scope, what, topic, at),
+    ...(keyFormat ? { keyFormat } : {}),
+    start: startOf(scope, what, topic, at),
+    epoch: epochOf(scope, what, topic, at),
+  }
+}
+
+function keyFormatOf(
+  scope: Scope,
+  what: string,
+  { keyFormat }: KafkaTopic,
+  at: string,
+  key: readonly string[],
+): KeyFormatManifest | undefined {
+  if (keyFormat === undefined) return undefined
+  if (key.length === 0)
+    fail(
+      scope,
+      'MR_DEFINE_VALUE',
+      at,
+      `${what}: keyFormat says which row of a table a message without a value deletes, and here are no rows that go`,
+      'remove it, or make it a table with a key',
+    )
+  if (keyFormat !== 'text') return formatOf(scope, what, keyFormat, at, false)
+  if (key.length > 1)
+    fail(
+      scope,
+      'MR_DEFINE_VALUE',
+      at,
+      `${what}: keys of messages that are text hold one value, and the key is ${key.join(', ')}`,
+      "write keyFormat: 'json', avro({ ... }) or protobuf({ ... })",
+    )
+  return { kind: 'text' }
 }
 
 /** What sources and sinks say of a topic alike. */
@@ -92,15 +126,15 @@ function formatOf(scope: Scope, what: string, format: MessageFormat, at: string,
   }
   if (typeof format === 'object' && format?.$format === 'protobuf') {
     const { proto, message } = format
-    if (typeof proto !== 'string' || typeof message !== 'string')
-      fail(
-        scope,
-        'MR_DEFINE_VALUE',
-        at,
-        `${what}: Protobuf needs a file and a message`,
-        "write protobuf({ proto: 'click.proto', message: 'shop.Click' })",
-      )
-    return { kind: 'protobuf', proto, message }
+    if (typeof proto === 'string' && typeof message === 'string') return { kind: 'protobuf', proto, message }
+    fail(
+      scope,
+      'MR_DEFINE_VALUE',
+      at,
+      `${what}: Protobuf needs a file and a message`,
+      "write protobuf({ proto: 'click.proto', message: 'shop.Click' })",
+    )
+    return { kind: 'json' }
   }
   fail(
     scope,
