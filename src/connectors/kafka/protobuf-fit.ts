@@ -106,7 +106,7 @@ function ofMessage(message: ProtoType, type: Type, at: string): Misfit[] | undef
   return type.kind === 'struct' ? within(message, type.fields, `${at}.`) : undefined
 }
 
-const TEXT: readonly Type['kind'][] = ['string', 'enum', 'uuid', 'decimal', 'long', 'date', 'time', 'timestamp', 'json']
+const TEXT: readonly Type['kind'][] = ['string', 'enum', 'uuid', 'decimal', 'long', 'date', 'time', 'timestamp', 'datetime', 'json']
 const KINDS: Readonly<Record<string, readonly Type['kind'][]>> = {
   bool: ['boolean'],
   string: TEXT,

@@ -48,7 +48,7 @@ class FakeBroker {
     this.#random = random
   }
 
-  readonly open: OpenWriter = async () => ({
+  open: OpenWriter = async () => ({
     committed: this.committed,
     write: async (number, messages) => {
       const fate = this.mayDie ? integer(this.#random, 4) : 2
@@ -86,7 +86,7 @@ class World {
     this.broker = new FakeBroker(this.#random)
   }
 
-  feed(key: readonly string[]): SinkFeed {
+  feed(key: readonly string[], shape = SHAPE): SinkFeed {
     return new SinkFeed(
       {
         clock: hasty,
@@ -101,7 +101,7 @@ class World {
           if (event.kind === 'failed') assert.equal(event.error.code, 'MR_KAFKA_BUSY', event.error.message)
         },
       },
-      { sink: sinkOf(key), stored: SHAPE, unique: key, name: 'test.out', messagesMax: 7 },
+      { sink: { ...sinkOf(key), shape }, stored: SHAPE, unique: key, name: 'test.out', messagesMax: 7 },
     )
   }
 
@@ -138,6 +138,19 @@ class World {
       const how = { lake: this.lake, table, key: ['id'], rows: isDeletion ? `${select} WHERE false` : select, keys: select }
       const change = await mergeRows(session, how)
       if (change.add.length + change.remove.length > 0 || change.delete) await this.lake.commit([change])
+    } finally {
+      session.close()
+    }
+  }
+
+  /** So many rows by one commit: a step of several transactions. */
+  async add(count: number): Promise<void> {
+    const session = await tested.engine.session()
+    try {
+      const table = await this.lake.table('source')
+      const select = `SELECT i::INTEGER AS id, NULL::VARCHAR AS word, (5000 - i)::VARCHAR AS extra FROM range(${count}) AS t(i)`
+      const add = await writeParquet(session, { select, table, directory: this.lake.dataDirectory(table) })
+      await this.lake.commit([{ table: 'source', operation: 'append', add, remove: [] }])
     } finally {
       session.close()
     }
@@ -210,6 +223,42 @@ test('a keyed table, as it is, and no message for nothing', async () => {
   let deaths = 0
   for (const seed of SEEDS) deaths += await live(seed, true, seed % 2 === 0 ? 3 : 2)
   assert.ok(deaths > 0)
+})
+
+test('a sink that is given other columns in the middle of a step leaves no row out', async () => {
+  const world = new World(1)
+  world.broker.mayDie = false
+  await world.lake.create({ name: 'source', shape: SHAPE, partition: [], cluster: [], key: [], formatVersion: 2 })
+  await world.add(5_000)
+  const { open } = world.broker
+  const write = Promise.withResolvers<void>()
+  // It is away for good after the first transaction of the step.
+  world.broker.open = async (options) => {
+    const writer = await open(options)
+    return {
+      ...writer,
+      write: async (number, messages) => {
+        if (number === 2) write.resolve()
+        if (number >= 2) throw new MillraceError('MR_KAFKA_BUSY', 'the broker is away')
+        await writer.write(number, messages)
+      },
+    }
+  }
+  const first = world.feed([])
+  await first.start()
+  await write.promise
+  await first.stop()
+  const written = world.broker.messages.length
+  assert.ok(written > 0 && written < 5_000, String(written))
+  world.broker.open = open
+  const second = world.feed([], { fields: [SHAPE.fields[2]!, SHAPE.fields[0]!] })
+  await second.start()
+  for (let tries = 0; tries < 2_000 && !second.isCaughtUp(await world.lake.table('source')); tries++)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  await second.stop()
+  const ids = (rows: readonly string[]): Set<number> => new Set(rows.map((row) => (JSON.parse(row) as { id: number }).id))
+  assert.deepEqual(ids(world.broker.messages.map(({ value }) => text(value)!)), ids(await world.rows()))
+  await world.close()
 })
 
 test('Kafka decides, and what does not fit stops the sink', () => {

@@ -12,7 +12,7 @@ import type { OpenWriter, OutMessage, TopicWriter } from '../../log/kafka/topic-
 import type { Shape } from '../../schema/type.ts'
 import type { Catalog } from '../../store/catalog.ts'
 import { type EncodeValue, messagesOfPage } from './messages-of-page.ts'
-import { nextStep, type SinkPosition, type Step } from './step.ts'
+import { formOf, nextStep, type SinkPosition, type Step } from './step.ts'
 import { stepSql } from './step-sql.ts'
 
 export interface FeedParts {
@@ -200,8 +200,10 @@ export class SinkFeed {
     const { sink, stored, unique } = this.#settings
     const { snapshot, under } = this.#position!
     const to = step.to.id.toString()
-    let done = under?.done ?? 0
-    this.#move(table, { snapshot, under: { to, done } })
+    const form = formOf(sink)
+    // Of another form, what is left of the step cannot be told from what is written: rather twice than not at all.
+    let done = under?.form === form ? under.done : 0
+    this.#move(table, { snapshot, under: { to, done, form } })
     using lease = lake.lease()
     const sql = step.isSame ? null : await stepSql({ lake, lease }, { table, stored, unique, sink }, snapshot, step)
     if (sql !== null) {
@@ -216,7 +218,7 @@ export class SinkFeed {
           }
           if (waiting.length < (this.#settings.messagesMax ?? MESSAGES_MAX) && bytes < BYTES_MAX) continue
           done += waiting.length
-          await this.#write(writer, waiting, { snapshot, under: { to, done } })
+          await this.#write(writer, waiting, { snapshot, under: { to, done, form } })
           if (this.#stop.signal.aborted) return
           waiting = []
           bytes = 0

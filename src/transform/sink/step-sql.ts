@@ -55,7 +55,7 @@ export async function stepSql({ lake, lease }: StepParts, of: StepOf, from: stri
     parts.push(
       select(
         true,
-        `SELECT DISTINCT ON (${sink.key.map((name) => `o.${quoteName(name)}`).join(', ')}) o.* FROM (${gone}) AS o ANTI JOIN (${left}) AS n ON ${isSame}`,
+        `SELECT DISTINCT ON (${sink.key.map((name) => `o.${quoteName(name)}`).join(', ')}) o.* FROM (${gone}) AS o ANTI JOIN (${left}) AS n ON ${isSame} ORDER BY ALL`,
       ),
     )
   }

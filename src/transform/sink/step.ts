@@ -1,13 +1,18 @@
 // Which snapshots of a table a sink goes through, from the one that it has written to the current one. Pure.
+import type { SinkManifest } from '../../define/manifest.ts'
 import type { LakeSnapshot, LakeTable } from '../../lake/types.ts'
 
 /** How far a sink is. */
 export interface SinkPosition {
   /** All of this snapshot is written; null: nothing is. */
   readonly snapshot: string | null
-  /** The step that is under way: up to which snapshot, and how many of its messages are written. */
-  readonly under: { readonly to: string; readonly done: number } | null
+  /** The step that is under way: up to which snapshot, and how many of its messages are written, by a sink of this form. */
+  readonly under: { readonly to: string; readonly done: number; readonly form: string } | null
 }
+
+/** What says which messages a step has, and in which order. */
+export const formOf = ({ shape, key }: Pick<SinkManifest, 'shape' | 'key'>): string =>
+  JSON.stringify({ columns: shape.fields.map(({ name }) => name), key })
 
 export interface Step {
   readonly to: LakeSnapshot
