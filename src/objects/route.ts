@@ -15,7 +15,7 @@ export function routeStores(local: ObjectStore, remote: readonly Served[]): Obje
     const found = remote.find(({ prefix }) => `${path}/`.startsWith(prefix))
     if (found) return found.store
     throw new MillraceError('MR_OBJECT_STORE', `no object store is set up for ${path}`, {
-      fix: 'give the environment of the project the lake in which this table was made',
+      fix: 'give the environment the variables of the lake in which this table was made, or let the project choose that lake again',
     })
   }
   return {
