@@ -7,9 +7,9 @@ import { ByteSink } from '../engine/encode/byte-sink.ts'
 import { linesOf, type Placed } from '../engine/encode/row-lines.ts'
 import { openVector } from '../engine/result-vector.ts'
 import { type ColumnBatch, valueAt } from '../schema/batch.ts'
+import { keyFields } from '../schema/scan/key-scanner.ts'
 import { compileScanner, type Scan, type Scanner } from '../schema/scan/scanner.ts'
 import type { Field } from '../schema/type.ts'
-import { keyFields } from './key-fields.ts'
 
 export interface CollectedChanges {
   /** Lines of rows that are written, as scanned. */

@@ -13,9 +13,8 @@ import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
 import type { Log } from '../log/log.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
-import { compileScanner } from '../schema/scan/scanner.ts'
+import { keyScanner } from '../schema/scan/key-scanner.ts'
 import { type CollectLimits, type CollectRequest, readLines } from './collect.ts'
-import { keyFields } from './key-fields.ts'
 
 export interface DeleteParts {
   readonly engine: Engine
@@ -101,7 +100,7 @@ async function readKeys(
   limits: CollectLimits,
 ): Promise<{ readonly keys: ColumnBatch; readonly lines: Uint8Array }> {
   const payload = await readLines(request, limits)
-  const { batch, rejects, lineStart, lineEnd } = compileScanner({ fields: keyFields(table) }, { unknown: 'ignore' }).scan(payload)
+  const { batch, rejects, lineStart, lineEnd } = keyScanner(table).scan(payload)
   const [first] = rejects
   const lineOf = (_: unknown, row: number): Buffer => Buffer.concat([payload.subarray(lineStart[row]!, lineEnd[row]!), NEWLINE])
   if (!first) return { keys: batch, lines: Buffer.concat(Array.from({ length: batch.rows }, lineOf)) }

@@ -6,12 +6,12 @@ import { partitionKeyIndex } from '../define/partition-key.ts'
 import { storedShape, topicOf } from '../define/system-columns.ts'
 import { type Reading, TopicCopy } from '../ingest/kafka/copy-topic.ts'
 import type { MessageReader } from '../ingest/kafka/read-messages.ts'
-import { keyFields } from '../ingest/key-fields.ts'
 import type { ClusterSettings } from '../log/kafka/cluster.ts'
 import { openTopic } from '../log/kafka/topic-reader.ts'
 import { openWriter } from '../log/kafka/topic-writer.ts'
 import { Flow } from '../observe/flows.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import { keyFields, keyScanner } from '../schema/scan/key-scanner.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
 import { type FeedEvent, SinkFeed } from '../transform/sink/feed.ts'
 import { within } from './closers.ts'
@@ -163,9 +163,11 @@ async function readerOf(
   const decoder = await decoderOf(options, format, shape.fields)
   const reader = { door: { topic: relation, ...door, scanner: compileScanner(shape) }, decoder }
   if (!keys) return reader
-  const fields = keyFields({ shape, key: keys.columns })
-  const scanner = compileScanner({ fields }, { unknown: 'ignore' })
-  return { ...reader, keys: { scanner, decoder: await keyDecoderOf(options, { format: keys.format, values: format }, fields) } }
+  const table = { shape, key: keys.columns }
+  return {
+    ...reader,
+    keys: { scanner: keyScanner(table), decoder: await keyDecoderOf(options, { format: keys.format, values: format }, keyFields(table)) },
+  }
 }
 
 export function clusterOf(variables: NodeOptions['variables'], { bus, brokers, sasl, tls }: KafkaConnection): ClusterSettings {

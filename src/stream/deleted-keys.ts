@@ -4,7 +4,7 @@ import { SYSTEM_FIELDS } from '../define/system-columns.ts'
 import type { Lines } from '../log/changes.ts'
 import type { LogBatch } from '../log/log.ts'
 import { type Column, type ColumnBatch, laneOf, nullColumn, selectRows } from '../schema/batch.ts'
-import { compileScanner, type Scanner } from '../schema/scan/scanner.ts'
+import type { Scanner } from '../schema/scan/scanner.ts'
 import type { Field, Shape } from '../schema/type.ts'
 
 export interface DeletedFrom {
@@ -13,7 +13,7 @@ export interface DeletedFrom {
   readonly until: number
   /** Of the table, without the system's columns. */
   readonly shape: Shape
-  /** As `keyScanner`. */
+  /** By `keyScanner`: the door has taken only sound keys. */
   readonly scanner: Scanner
 }
 
@@ -22,10 +22,6 @@ export interface DeletedKeys {
   /** Of each of its rows. */
   readonly offsets: Float64Array
 }
-
-/** Reads the key of a row and passes over the rest: as the door did, which took only sound keys. */
-export const keyScanner = ({ fields }: Shape, key: readonly string[]): Scanner =>
-  compileScanner({ fields: fields.filter(({ name }) => key.includes(name)) }, { unknown: 'ignore' })
 
 export function deletedKeys(
   { payload, offsets }: Lines,

@@ -4,11 +4,12 @@ import { type Lines, openChanges } from '../log/changes.ts'
 import type { LogBatch } from '../log/log.ts'
 import { rawText } from '../log/refusal.ts'
 import { type ColumnBatch, selectRows } from '../schema/batch.ts'
+import { keyScanner } from '../schema/scan/key-scanner.ts'
 import type { Scan, Scanner } from '../schema/scan/scanner.ts'
 import type { Shape } from '../schema/type.ts'
 import { groupsBetween } from './between-rows.ts'
 import { decisionsOf } from './control.ts'
-import { type DeletedKeys, deletedKeys, keyScanner } from './deleted-keys.ts'
+import { type DeletedKeys, deletedKeys } from './deleted-keys.ts'
 import { type RejectedRow, rejectedFromDoor, rejectedFromScan } from './rejected.ts'
 import type { FailedCheck } from './row-checks.ts'
 
@@ -44,7 +45,7 @@ export class PartReader {
 
   constructor(settings: PartSettings) {
     this.#settings = settings
-    this.#keys = settings.key.length > 0 ? keyScanner(settings.scanner.shape, settings.key) : null
+    this.#keys = settings.key.length > 0 ? keyScanner({ shape: settings.scanner.shape, key: settings.key }) : null
     this.#isPart = settings.shape.fields.length < settings.scanner.shape.fields.length
   }
 

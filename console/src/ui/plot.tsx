@@ -20,10 +20,14 @@ export function axisNumber(value: number): string {
 
 const { bars } = uPlot.paths
 
+const [DAY_S, HOUR_S] = [86_400, 3_600]
+
 /** Half a bar more at both ends, so that the first and the last are whole. */
 function roomForBars(props: ChartProps, low: number, high: number): uPlot.Range.MinMax {
   const count = props.x.values.length
-  const half = props.kind === 'bar' && count > 1 ? ((high - low) / (count - 1)) * 0.6 : 0
+  // uPlot ends an axis of one time years later.
+  if (count === 1) return props.days ? [low - 4 * DAY_S, low + 4 * DAY_S] : [low - HOUR_S, low + HOUR_S]
+  const half = props.kind === 'bar' ? ((high - low) / (count - 1)) * 0.6 : 0
   return [low - half, high + half]
 }
 

@@ -5,7 +5,7 @@ import type { Field as ProtoField, Type as ProtoType } from 'protobufjs'
 import { isoInstant } from '../../schema/calendar.ts'
 import type { Field, Type } from '../../schema/type.ts'
 import { type Decoder, Undecodable } from './decoder.ts'
-import { loadMessage } from './proto-message.ts'
+import { loadMessage, wellKnown } from './proto-message.ts'
 
 /** @throws as `loadMessage` */
 export async function protobufDecoder(path: string, message: string, fields: readonly Field[]): Promise<Decoder> {
@@ -138,15 +138,4 @@ const jsonStruct = (message: Members): string =>
 
 const jsonList = (message: Members): string => `[${((message['values'] ?? []) as Members[]).map(jsonValue).join(',')}]`
 
-const WELL_KNOWN: Readonly<Record<string, WriteKnown>> = {
-  '.google.protobuf.Timestamp': timestamp,
-  '.google.protobuf.Struct': jsonStruct,
-  '.google.protobuf.Value': jsonValue,
-  '.google.protobuf.ListValue': jsonList,
-  ...Object.fromEntries(
-    ['Double', 'Float', 'Int64', 'UInt64', 'Int32', 'UInt32', 'Bool', 'String', 'Bytes'].map((name) => [
-      `.google.protobuf.${name}Value`,
-      wrapper,
-    ]),
-  ),
-}
+const WELL_KNOWN = wellKnown<WriteKnown>({ timestamp, struct: jsonStruct, value: jsonValue, list: jsonList, wrapper })

@@ -6,7 +6,7 @@ import { MillraceError } from '../../core/errors.ts'
 import { parseJsonVerbatim, textOf } from '../../core/json.ts'
 import { Instant } from '../../schema/instant.ts'
 import type { Shape, Type } from '../../schema/type.ts'
-import { loadMessage } from './proto-message.ts'
+import { loadMessage, wellKnown } from './proto-message.ts'
 import { readRow } from './read-row.ts'
 
 /** @throws MR_PACKAGE_MISSING, MR_KAFKA_SCHEMA; what it answers: MR_KAFKA_VALUE for a value that its field cannot hold */
@@ -213,15 +213,4 @@ const jsonList: MakeKnown = ({ type, at }, value) => {
   return { values: value.map((item, index) => jsonValue({ type: inner, at: `${at}[${index}]` }, item, undefined)) }
 }
 
-const WELL_KNOWN: Readonly<Record<string, MakeKnown>> = {
-  '.google.protobuf.Timestamp': timestamp,
-  '.google.protobuf.Struct': jsonStruct,
-  '.google.protobuf.Value': jsonValue,
-  '.google.protobuf.ListValue': jsonList,
-  ...Object.fromEntries(
-    ['Double', 'Float', 'Int64', 'UInt64', 'Int32', 'UInt32', 'Bool', 'String', 'Bytes'].map((name) => [
-      `.google.protobuf.${name}Value`,
-      wrapper,
-    ]),
-  ),
-}
+const WELL_KNOWN = wellKnown<MakeKnown>({ timestamp, struct: jsonStruct, value: jsonValue, list: jsonList, wrapper })

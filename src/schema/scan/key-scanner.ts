@@ -1,0 +1,18 @@
+// The columns by which rows of a table are deleted, and how they are read: by doors and topics, and again from the log.
+import type { Field, Shape } from '../type.ts'
+import { compileScanner, type Scanner } from './scanner.ts'
+
+interface Keyed {
+  readonly shape: Shape
+  readonly key: readonly string[]
+}
+
+/** Without defaults: what is deleted is said, not assumed. */
+export const keyFields = ({ shape, key }: Keyed): readonly Field[] =>
+  key.map((column) => {
+    const { default: _, ...field } = shape.fields.find(({ name }) => name === column)!
+    return field
+  })
+
+/** Reads the key of a row and passes over the rest. */
+export const keyScanner = (table: Keyed): Scanner => compileScanner({ fields: keyFields(table) }, { unknown: 'ignore' })
