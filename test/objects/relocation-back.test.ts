@@ -10,27 +10,21 @@ import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startS3 } from '../../scripts/servers/versitygw.ts'
 import { runMillrace } from '../cli/millrace.ts'
-import { root, startServer, type TestServer } from '../server/server.ts'
+import { root, type TestServer } from '../server/server.ts'
 import { openFaultProxy } from './fault-proxy.ts'
+import { clicksFrom, DEFINITIONS, pagesOf, QUESTIONS, send, withServer } from './moving-tables.ts'
 
 const lakeIn = (bucket: string): string =>
   `{ lake: s3Lake({ bucket: '${bucket}', prefix: 'shop', endpoint: config('LAKE_ENDPOINT'), accessKeyId: config('LAKE_KEY'), secretAccessKey: secret('LAKE_SECRET') }) }`
 const definition = (lake: string): string => `
 import { config, embedded, http, model, project, s3Lake, secret, sql, stream, t, table } from 'millrace'
 void [config, s3Lake, secret]
-export const clicks = stream('clicks', { id: t.int(), page: t.string(), seen: t.timestamp() }, { from: http(), time: 'seen', partition: ['page'] })
-export const pages = table('pages', { page: t.string(), title: t.string() }, { from: http(), key: 'page', iceberg: { version: 3 } })
+${DEFINITIONS}
 export const perPage = model('per_page', sql\`SELECT page, count(*) AS clicks, sum(id) AS ids FROM \${clicks} GROUP BY page\`, { fresh: 'live', emit: 'changes' })
 export default project('moving', [{ clicks, pages, perPage }], { environments: { dev: embedded(${lake}) } })
 `
 
-const QUESTIONS = [
-  'SELECT page, count(*)::INTEGER, sum(id)::INTEGER FROM clicks GROUP BY ALL ORDER BY ALL',
-  "SELECT count(*)::INTEGER, sum(id)::INTEGER FROM clicks AT (VERSION => 'first')",
-  'SELECT title, count(*)::INTEGER FROM pages GROUP BY ALL ORDER BY ALL',
-  "SELECT title, count(*)::INTEGER FROM pages AT (VERSION => 'audit') GROUP BY ALL ORDER BY ALL",
-  'SELECT page, clicks::INTEGER, ids::INTEGER FROM per_page ORDER BY ALL',
-]
+const ASKED = [...QUESTIONS, 'SELECT page, clicks::INTEGER, ids::INTEGER FROM per_page ORDER BY ALL']
 
 interface Done {
   readonly from: string
@@ -66,31 +60,8 @@ else {
       const { status, out, errors } = await runMillrace([...args, '--data', data, '--json'], env)
       return { status, answer: JSON.parse((out || errors).trim().split('\n').at(-1)!) as Done }
     }
-    const withServer = async <T>(body: (server: TestServer) => Promise<T>): Promise<T> => {
-      const server = await startServer({ project: place, data, env })
-      try {
-        const result = await body(server)
-        assert.equal(await server.stop(), 0)
-        return result
-      } finally {
-        server.child.kill('SIGKILL')
-      }
-    }
-    const send = async (server: TestServer, relation: string, rows: readonly object[]): Promise<void> => {
-      const committed = async () =>
-        Number((await server.sql(`SELECT count(*) FROM millrace.snapshots WHERE relation = '${relation}'`))[0]![0])
-      const before = await committed()
-      const body = rows.map((row) => `${JSON.stringify(row)}\n`).join('')
-      assert.equal((await server.post(`/streams/${relation}`, body, { 'content-type': 'application/x-ndjson' })).status, 202)
-      for (let tries = 0; (await committed()) === before; tries++) {
-        assert.ok(tries < 300, 'nothing was committed')
-        await sleep(50)
-      }
-    }
-    const clicks = (from: number): object[] =>
-      Array.from({ length: 30 }, (_, i) => ({ id: from + i, page: `p${i % 5}`, seen: '2026-05-01T10:00:00Z' }))
-    const pages = (count: number, title: string): object[] => Array.from({ length: count }, (_, i) => ({ page: `p${i}`, title }))
-    const ask = (server: TestServer): Promise<unknown[][][]> => Promise.all(QUESTIONS.map((sql) => server.sql(sql)))
+    const running = <T>(body: (server: TestServer) => Promise<T>): Promise<T> => withServer({ project: place, data, env }, body)
+    const ask = (server: TestServer): Promise<unknown[][][]> => Promise.all(ASKED.map((sql) => server.sql(sql)))
     const settled = async (server: TestServer, rows: number): Promise<void> => {
       for (let tries = 0; ; tries++) {
         const [[sum]] = (await server.sql('SELECT coalesce(sum(clicks), 0)::INTEGER FROM per_page')) as [[number]]
@@ -107,13 +78,13 @@ else {
     const isWrite = (request: string): boolean => /^(PUT|POST)/.test(request)
 
     writeFileSync(project, definition(lakeIn('one')))
-    const expected = await withServer(async (server) => {
-      await send(server, 'clicks', clicks(0))
+    const expected = await running(async (server) => {
+      await send(server, 'clicks', clicksFrom(0))
       await millrace('tag', 'create', 'clicks', 'first')
-      await send(server, 'clicks', clicks(100))
-      await send(server, 'pages', pages(40, 'one'))
+      await send(server, 'clicks', clicksFrom(100))
+      await send(server, 'pages', pagesOf(40, 'one'))
       await millrace('branch', 'create', 'pages', 'audit')
-      await send(server, 'pages', pages(4, 'two'))
+      await send(server, 'pages', pagesOf(4, 'two'))
       await settled(server, 60)
       return ask(server)
     })
@@ -121,14 +92,14 @@ else {
 
     // To the other bucket: started once, the tables stay where they are, and new commits of theirs too.
     writeFileSync(project, definition(lakeIn('two')))
-    assert.deepEqual(await withServer(ask), expected)
+    assert.deepEqual(await running(ask), expected)
     let writes = 0
     proxy.fault = (request) => (isWrite(request) && ++writes > 8 ? 'denied' : null)
     const broken = await millrace('relocate')
     assert.match(broken.answer.code!, /^MR_OBJECT_/)
     proxy.fault = () => null
     assert.equal((await millrace('verify')).status, 0)
-    assert.deepEqual(await withServer(ask), expected, 'nothing was changed')
+    assert.deepEqual(await running(ask), expected, 'nothing was changed')
     let count = 0
     const faults = ['lost', 'busy', 'cut'] as const
     proxy.fault = (request) =>
@@ -143,9 +114,9 @@ else {
     rmSync(join(s3.directory, 'one', 'shop'), { recursive: true })
     rmSync(join(data, 'cache'), { recursive: true })
     assert.equal((await millrace('verify')).status, 0)
-    const grown = await withServer(async (server) => {
+    const grown = await running(async (server) => {
       assert.deepEqual(await ask(server), expected)
-      await send(server, 'clicks', clicks(200))
+      await send(server, 'clicks', clicksFrom(200))
       await settled(server, 90)
       return ask(server)
     })
@@ -153,7 +124,7 @@ else {
 
     // Back: answers break off, then the command is killed, then it goes through.
     writeFileSync(project, definition(''))
-    assert.deepEqual(await withServer(ask), grown)
+    assert.deepEqual(await running(ask), grown)
     let reads = 0
     proxy.fault = (request) => (request.includes('.parquet') && request.startsWith('GET') && ++reads > 3 ? 'denied' : null)
     assert.match((await millrace('relocate')).answer.code!, /^MR_OBJECT_/)
@@ -168,7 +139,7 @@ else {
     await new Promise((resolve) => child.once('exit', resolve))
     assert.equal(child.signalCode, 'SIGKILL')
     proxy.fault = () => null
-    assert.deepEqual(await withServer(ask), grown, 'nothing was changed')
+    assert.deepEqual(await running(ask), grown, 'nothing was changed')
     count = 0
     proxy.fault = (request) => (request.startsWith('GET') && ++count % 8 === 0 ? (count % 16 === 0 ? 'cut' : 'busy') : null)
     const back = await millrace('relocate', '--remove-old')
@@ -182,10 +153,10 @@ else {
     )
     s3.stop()
     rmSync(join(data, 'cache'), { recursive: true, force: true })
-    await withServer(async (server) => {
+    await running(async (server) => {
       assert.deepEqual(await ask(server), grown)
-      await send(server, 'clicks', clicks(300))
-      await send(server, 'pages', pages(2, 'three'))
+      await send(server, 'clicks', clicksFrom(300))
+      await send(server, 'pages', pagesOf(2, 'three'))
       await settled(server, 120)
     })
     assert.equal((await millrace('verify')).status, 0)

@@ -6,31 +6,18 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { systemClock } from '../../src/core/clock.ts'
 import { runMillrace } from '../cli/millrace.ts'
-import { startServer, type TestServer } from '../server/server.ts'
+import type { TestServer } from '../server/server.ts'
 import { openFaultProxy } from './fault-proxy.ts'
 import { LAKES } from './lakes.ts'
+import { clicksFrom, DEFINITIONS, pagesOf, QUESTIONS, send, withServer } from './moving-tables.ts'
 
 const definition = (lake: string | null): string => `
 import { config, embedded, http, project, secret, stream, t, table, azureLake, googleLake, hdfsLake, s3Lake } from 'millrace'
 void [config, secret, azureLake, googleLake, hdfsLake, s3Lake]
-export const clicks = stream('clicks', { id: t.int(), page: t.string(), seen: t.timestamp() }, { from: http(), time: 'seen', partition: ['page'] })
-export const pages = table('pages', { page: t.string(), title: t.string() }, { from: http(), key: 'page', iceberg: { version: 3 } })
+${DEFINITIONS}
 export default project('moving', [{ clicks, pages }], { environments: { dev: embedded(${lake === null ? '' : `{ lake: ${lake} }`}) } })
 `
-
-const clicksFrom = (from: number): object[] =>
-  Array.from({ length: 30 }, (_, i) => ({ id: from + i, page: `p${i % 5}`, seen: '2026-05-01T10:00:00Z' }))
-const pagesOf = (count: number, title: string): object[] => Array.from({ length: count }, (_, i) => ({ page: `p${i}`, title }))
-
-/** What must be the same before and after. */
-const QUESTIONS = [
-  'SELECT page, count(*)::INTEGER, sum(id)::INTEGER FROM clicks GROUP BY ALL ORDER BY ALL',
-  "SELECT count(*)::INTEGER, sum(id)::INTEGER FROM clicks AT (VERSION => 'first')",
-  'SELECT title, count(*)::INTEGER FROM pages GROUP BY ALL ORDER BY ALL',
-  "SELECT title, count(*)::INTEGER FROM pages AT (VERSION => 'audit') GROUP BY ALL ORDER BY ALL",
-]
 
 for (const [name, startLake] of Object.entries(LAKES)) {
   const lake = await startLake()
@@ -57,34 +44,13 @@ for (const [name, startLake] of Object.entries(LAKES)) {
       const { status, out, errors } = await runMillrace([...args, '--data', data, '--json'], { ...env, MILLRACE_LOG: 'fatal' })
       return { status, answer: JSON.parse((out || errors).trim().split('\n').at(-1)!) as T }
     }
-    const withServer = async <T>(body: (server: TestServer) => Promise<T>): Promise<T> => {
-      const server = await startServer({ project: place, data, env })
-      try {
-        const result = await body(server)
-        assert.equal(await server.stop(), 0)
-        return result
-      } finally {
-        server.child.kill('SIGKILL')
-      }
-    }
-    const send = async (server: TestServer, relation: string, rows: readonly object[]): Promise<void> => {
-      const snapshots = async () =>
-        Number((await server.sql(`SELECT count(*) FROM millrace.snapshots WHERE relation = '${relation}'`))[0]![0])
-      const before = await snapshots()
-      const body = rows.map((row) => `${JSON.stringify(row)}\n`).join('')
-      const answer = await server.post(`/streams/${relation}`, body, { 'content-type': 'application/x-ndjson' })
-      assert.equal(answer.status, 202)
-      for (let tries = 0; (await snapshots()) === before; tries++) {
-        assert.ok(tries < 300, 'nothing was committed')
-        await systemClock.sleep(50)
-      }
-    }
+    const running = <T>(body: (server: TestServer) => Promise<T>): Promise<T> => withServer({ project: place, data, env }, body)
     const ask = (server: TestServer): Promise<unknown[][][]> => Promise.all(QUESTIONS.map((sql) => server.sql(sql)))
     const dataFiles = (): string[] =>
       readdirSync(join(data, 'lake'), { recursive: true, encoding: 'utf8' }).filter((path) => /\.(parquet|puffin|avro)$/.test(path))
 
     writeFileSync(project, definition(null))
-    const expected = await withServer(async (server) => {
+    const expected = await running(async (server) => {
       await send(server, 'clicks', clicksFrom(0))
       await millrace('tag', 'create', 'clicks', 'first')
       await send(server, 'clicks', clicksFrom(100))
@@ -96,7 +62,7 @@ for (const [name, startLake] of Object.entries(LAKES)) {
     })
     assert.ok(dataFiles().some((path) => path.endsWith('.puffin')))
     writeFileSync(project, definition(lake.code))
-    assert.deepEqual(await withServer(ask), expected, 'the tables of before stay where they are')
+    assert.deepEqual(await running(ask), expected, 'the tables of before stay where they are')
 
     // The store is gone in the middle of the copies.
     const isWrite = (request: string): boolean => /^(PUT|POST)/.test(request)
@@ -108,7 +74,7 @@ for (const [name, startLake] of Object.entries(LAKES)) {
     proxy.fault = () => null
     const verified = await millrace<{ storage: { tables: { table: string; damage: unknown[] }[] } }>('verify')
     assert.equal(verified.status, 0)
-    assert.deepEqual(await withServer(ask), expected, 'nothing was changed')
+    assert.deepEqual(await running(ask), expected, 'nothing was changed')
 
     // Goes on from there, though now and then an answer is lost or the store is busy.
     let count = 0
@@ -123,7 +89,7 @@ for (const [name, startLake] of Object.entries(LAKES)) {
     rmSync(join(data, 'lake'), { recursive: true })
     rmSync(join(data, 'cache'), { recursive: true, force: true })
     assert.equal((await millrace('verify')).status, 0)
-    const grown = await withServer(async (server) => {
+    const grown = await running(async (server) => {
       assert.deepEqual(await ask(server), expected)
       await send(server, 'clicks', clicksFrom(200))
       await send(server, 'pages', pagesOf(2, 'three'))
@@ -137,7 +103,7 @@ for (const [name, startLake] of Object.entries(LAKES)) {
     })
 
     writeFileSync(project, definition(null))
-    assert.deepEqual(await withServer(ask), grown, 'the tables are still in the store')
+    assert.deepEqual(await running(ask), grown, 'the tables are still in the store')
     let reads = 0
     proxy.fault = (request) => (request.startsWith('GET') && ++reads % 11 === 0 ? (reads % 2 === 0 ? 'busy' : 'cut') : null)
     const back = await millrace<{ from: string; files: number; removed: number }>('relocate', '--remove-old')
@@ -147,7 +113,7 @@ for (const [name, startLake] of Object.entries(LAKES)) {
     proxy.fault = () => 'denied'
     rmSync(join(data, 'cache'), { recursive: true, force: true })
     assert.equal((await millrace('verify')).status, 0)
-    await withServer(async (server) => {
+    await running(async (server) => {
       assert.deepEqual(await ask(server), grown)
       await send(server, 'clicks', clicksFrom(300))
       assert.deepEqual(await server.sql('SELECT count(*)::INTEGER FROM clicks'), [[120]])
