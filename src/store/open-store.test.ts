@@ -1,10 +1,11 @@
 // The control database: versions, group commit, isolation of reads and what a second process sees.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { test } from 'node:test'
+import { mock, test } from 'node:test'
 import { openStore, type Store } from './open-store.ts'
 
 async function withPath(body: (path: string) => Promise<void>): Promise<void> {
@@ -41,6 +42,35 @@ test('the journal is a WAL that checkpoints sync by themselves; commits are sync
     })
     assert.deepEqual(pragmas, ['wal', 1, 1])
     await store.close()
+  }))
+
+test('a write is answered when the journal was synced, and so is what reads it', () =>
+  withPath(async (path) => {
+    const store = openStore(path)
+    const handle = await open(path, 'r')
+    const said: string[] = []
+    const datasync = mock.method(Object.getPrototypeOf(handle) as FileHandle, 'datasync', async function sync(this: FileHandle) {
+      said.push((await this.stat()).ino === statSync(`${path}-wal`).ino ? 'syncing the journal' : 'syncing another file')
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      said.push('synced')
+    })
+    try {
+      const written = setCursor(store, 'a', '1').then(() => said.push('written'))
+      while (said.length === 0) await new Promise((resolve) => setImmediate(resolve))
+      await store.catalog.cursor('a').then((value) => said.push(`read ${value}`))
+      await written
+      assert.deepEqual(
+        [said.slice(0, 2), said.slice(2).toSorted()],
+        [
+          ['syncing the journal', 'synced'],
+          ['read 1', 'written'],
+        ],
+      )
+    } finally {
+      datasync.mock.restore()
+      await handle.close()
+      await store.close()
+    }
   }))
 
 test('a newer database is refused and left alone', () =>
