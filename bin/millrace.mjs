@@ -3,6 +3,7 @@
 // runs the command line in this process; on an older Node it re-executes. Plain JavaScript: it must start on Node 20.
 import { existsSync } from 'node:fs'
 import * as nodeModule from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
@@ -17,7 +18,9 @@ if (major >= 24) {
   // Rows live in array buffers. Counted on their own, every 64 MB of them would have the whole heap marked: several times a
   // second under load, for a tenth of the processor time. A flag of V8's own: unknown to another version, maybe.
   if (major === 24) setFlagsFromString('--external-memory-accounted-in-global-limit')
-  nodeModule.enableCompileCache() // stripped of types and compiled once, not at every start
+  // Stripped of types and compiled once, not at every start; the variable has threads do so too.
+  process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache')
+  nodeModule.enableCompileCache()
   await import(pathToFileURL(entry).href)
 } else {
   const { run } = await import('../scripts/node24.mjs')

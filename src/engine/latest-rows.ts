@@ -29,8 +29,8 @@ export class LatestRows {
       const place = places.get(key) ?? rows.length
       places.set(key, place)
       rows[place] = before + row
+      if (rows.length > this.#keysMax) return null
     }
-    if (rows.length > this.#keysMax) return null
     const joined = this.#columns.map((column, index) =>
       joinColumns(column.kind, [
         [column, before],

@@ -16,6 +16,7 @@ import { SeriesStore } from '../observe/series.ts'
 import { startMaintenance } from '../orchestrate/maintenance.ts'
 import { storeHistory } from '../orchestrate/store-history.ts'
 import { storeCheckHistory } from '../quality/store-history.ts'
+import { beginDoorThreads } from '../serve/doors/door-threads.ts'
 import { serveHttp } from '../serve/serve-http.ts'
 import { openCheckpoints } from '../stream/checkpoint.ts'
 import { Live } from '../stream/live.ts'
@@ -76,6 +77,8 @@ type ChangedKey = { readonly kind: 'changed'; readonly key: readonly [string, st
 
 async function compose(options: NodeOptions, directory: ReturnType<typeof takeDataDirectory>, closers: Closer[]): Promise<RunningNode> {
   const { clock, settings, manifest } = options
+  const doorThreads = beginDoorThreads(settings.doorThreads)
+  closers.push(() => doorThreads.close())
   const logger = openLogger(settings.logLevel, clock)
   const metrics = openMetrics()
   const series = new SeriesStore()
@@ -205,7 +208,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
     host: options.host,
     port: options.port,
     bodyBytesMax: settings.bodyBytesMax,
-    doorThreads: settings.doorThreads,
+    doorThreads,
     random: systemRandom,
     cursorKey: secretOf(directory.path, 'cursor'),
     consoleDirectory: join(ROOT, 'console', 'dist'),

@@ -6,6 +6,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Clock } from '../core/clock.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
+import type { DoorThreads } from './doors/door-threads.ts'
 import { type Doors, openDoors } from './doors/doors.ts'
 import type { DoorDefinition } from './doors/messages.ts'
 import { takeRelayed } from './doors/relay.ts'
@@ -19,7 +20,7 @@ export interface HttpOptions {
   readonly streams: StreamPorts
   readonly doors: readonly DoorDefinition[]
   /** Threads that take rows of streams. */
-  readonly doorThreads: number
+  readonly doorThreads: DoorThreads
   /** For relayed connections: nobody else gets past the inner port. */
   readonly random: Random
   readonly bodyBytesMax: number

@@ -16,6 +16,7 @@ import { addAdmin, callerOf } from './admin/routes.ts'
 import { mayCount } from './admin/shown.ts'
 import type { Caller } from './answer.ts'
 import { addDeletes } from './delete-rows.ts'
+import type { DoorThreads } from './doors/door-threads.ts'
 import type { DoorDefinition } from './doors/messages.ts'
 import { type HttpServer, startHttp } from './http.ts'
 import { addIceberg, type IcebergServing } from './iceberg/routes.ts'
@@ -29,7 +30,7 @@ export interface ServeParts {
   readonly host: string
   readonly port: number
   readonly bodyBytesMax: number
-  readonly doorThreads: number
+  readonly doorThreads: DoorThreads
   readonly random: Random
   readonly admin: AdminParts
   readonly cursorKey: Uint8Array

@@ -7,6 +7,7 @@ import { systemClock } from '../../core/clock.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { Append } from '../../log/log.ts'
 import type { Shape } from '../../schema/type.ts'
+import { beginDoorThreads } from './door-threads.ts'
 import { type Doors, openDoors } from './doors.ts'
 import { takeRelayed } from './relay.ts'
 
@@ -46,10 +47,11 @@ async function tried(threads: number, run: (one: Tried) => Promise<void>, port =
     durable: Promise.resolve(),
   }
   let offset = 0
+  const doorThreads = beginDoorThreads(threads)
   const doors = await openDoors({
     host: '127.0.0.1',
     port,
-    threads,
+    threads: doorThreads,
     inner: { port: innerPort, secret: SECRET },
     doors: [
       { topic: 'other', partitions: 1, keyIndex: -1, shape },
@@ -77,8 +79,9 @@ async function tried(threads: number, run: (one: Tried) => Promise<void>, port =
       },
       onCollected: (stream, accepted, rejected, bytes) => void state.collected.push([stream, accepted, rejected, bytes]),
     },
-  }).catch((error) => {
+  }).catch(async (error) => {
     inner.close()
+    await doorThreads.close()
     throw error
   })
   try {

@@ -1,11 +1,12 @@
 // The threads that listen on the port: they take rows of streams and leave everything else to node:http. Here is their side of
 // the process: it starts them, appends what they read to the log, and says who may write (decision 10).
 import { createServer } from 'node:net'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { Clock } from '../../core/clock.ts'
 import { asMillraceError, MillraceError } from '../../core/errors.ts'
 import { fingerprint } from '../../schema/fingerprint.ts'
 import type { StreamPorts } from '../streams.ts'
+import type { DoorThreads } from './door-threads.ts'
 import {
   callsOf,
   collectedOf,
@@ -25,7 +26,7 @@ export interface DoorsOptions {
   readonly host: string
   /** 0 = any free one. */
   readonly port: number
-  readonly threads: number
+  readonly threads: DoorThreads
   readonly inner: InnerAddress
   readonly doors: readonly DoorDefinition[]
   readonly streams: Pick<StreamPorts, 'log' | 'limits' | 'mayWrite' | 'onCollected'>
@@ -79,10 +80,11 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     if (threads.size === 0) ended.resolve()
     for (const thread of threads) thread.close(connections)
   }
-  if (options.threads > 1 && options.port !== 0) await probe(options.host, options.port)
+  const { count } = options.threads
+  if (count > 1 && options.port !== 0) await probe(options.host, options.port)
   const port = await start(options.port)
   try {
-    for (let more = 1; more < options.threads; more++) await start(port)
+    await Promise.all(Array.from({ length: count - 1 }, () => start(port)))
   } catch (cause) {
     close('all')
     throw cause
@@ -96,13 +98,11 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     busyMs() {
       let sum = 0
       for (const thread of threads) sum += thread.busyMs
-      return sum / options.threads
+      return sum / count
     },
     close,
   }
 }
-
-const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url)
 
 class Thread {
   readonly listening: Promise<void>
@@ -125,8 +125,8 @@ class Thread {
     const memory = slotMemory()
     this.#slots = slotsOf(memory)
     const { bodyBytesMax } = streams.limits
-    const workerData: ThreadData = { host, port, isShared: threads > 1, bodyBytesMax, doors, inner, memory }
-    this.#worker = new Worker(ENTRY, { workerData, name: 'door' })
+    const data: ThreadData = { host, port, isShared: threads.count > 1, bodyBytesMax, doors, inner, memory }
+    this.#worker = threads.take()
     const listening = Promise.withResolvers<void>()
     this.listening = listening.promise
     this.#worker.on('message', (message: FromThread) => {
@@ -149,6 +149,7 @@ class Thread {
     })
     this.#worker.on('exit', () => ended.resolve(error))
     this.ended = ended.promise
+    this.#worker.postMessage(data)
   }
 
   get port(): number {

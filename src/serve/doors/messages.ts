@@ -12,6 +12,7 @@ export interface DoorDefinition {
   readonly shape: Shape
 }
 
+/** The first thing that a thread hears. */
 export interface ThreadData {
   readonly host: string
   readonly port: number

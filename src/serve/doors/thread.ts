@@ -1,7 +1,8 @@
-// A door's thread: listens, reads requests in the lane, validates their rows, and asks the process to append them. It holds no
+// A door's thread: waits until it is told where, listens, reads requests in the lane, validates their rows, and asks the process to append them. It holds no
 // state but open connections and who was found to be allowed to write within the last second.
+import { flushCompileCache } from 'node:module'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { systemClock } from '../../core/clock.ts'
 import { assert } from '../../core/errors.ts'
 import type { Door } from '../../ingest/collect.ts'
@@ -23,8 +24,9 @@ interface Waiting<T> {
 
 assert(parentPort, 'this module runs in a thread')
 const port = parentPort
-const data = workerData as ThreadData
 const clock = systemClock
+flushCompileCache() // for the next start: after a `kill -9` nobody would write it
+const data = await new Promise<ThreadData>((resolve) => port.once('message', resolve))
 const say = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
 
 const doors = data.doors.map(({ shape, ...door }): Door => ({ ...door, scanner: compileScanner(shape) }))
