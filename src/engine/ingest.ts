@@ -31,6 +31,8 @@ import { isNested, type StructType, type Type } from '../schema/type.ts'
 const CHUNK_ROWS = 2048
 /** How many rows hold the thread: some milliseconds. */
 const TURN_ROWS = 4 * CHUNK_ROWS
+/** The appender gives so many to the table together. */
+const SMALL_ROWS = 2 * CHUNK_ROWS
 const scratch = new ArrayBuffer(CHUNK_ROWS * 16)
 const bytes = new Uint8Array(scratch)
 const int32 = new Int32Array(scratch)
@@ -90,11 +92,12 @@ export const ingestTypes = (batch: Pick<ColumnBatch, 'shape'>): readonly DuckDBT
 
 /**
  * Appends all rows to `memory.schema.table`, whose columns are `ingestTypes`. Visible when it resolves; all or nothing.
- * Strings must be valid UTF-8. Within a transaction of its own, since then only the copy into the connection's local storage
- * holds this thread; merging it into the table is the commit's, on another one.
+ * Strings must be valid UTF-8. A small one goes into the table at once. A larger one within a transaction of its own, since then only
+ * the copy into the connection's local storage holds this thread; merging it into the table is the commit's, on another one.
  */
 export async function appendBatch(connection: DuckDBConnection, schema: string, table: string, batch: ColumnBatch): Promise<void> {
   if (batch.rows === 0) return
+  if (batch.rows <= SMALL_ROWS) return appendRows(connection, schema, table, batch)
   await connection.run('BEGIN')
   try {
     await appendRows(connection, schema, table, batch)

@@ -1,14 +1,13 @@
 // The rows of a keyed generation while it has few keys: the latest row of each. What replaces a small table as a whole costs the
 // engine a third of what deleting and inserting in it does, whatever part of it changed.
 import { type BytesColumn, type Column, type ColumnBatch, laneOf } from '../schema/batch.ts'
-import { joinColumns } from '../schema/join-columns.ts'
 import type { Shape } from '../schema/type.ts'
 
 export class LatestRows {
   readonly #shape: Shape
   readonly #key: readonly number[]
   readonly #keysMax: number
-  #columns: readonly Column[]
+  readonly #columns: readonly LatestColumn[]
   /** Row of each key. */
   readonly #places = new Map<string, number>()
 
@@ -16,29 +15,28 @@ export class LatestRows {
     this.#shape = shape
     this.#key = key.map((name) => shape.fields.findIndex((field) => field.name === name))
     this.#keysMax = keysMax
-    this.#columns = shape.fields.map((field) => joinColumns(laneOf(field.type), []))
+    this.#columns = shape.fields.map((field) => new LatestColumn(laneOf(field.type)))
   }
 
-  /** All rows, with those of the batch in place of others of their keys; null when there are too many keys: it is of no use then. */
+  /**
+   * All rows, with those of the batch in place of others of their keys, until the next call; null when there are too many keys: it
+   * is of no use then.
+   */
   take(batch: ColumnBatch): ColumnBatch | null {
     const places = this.#places
-    const before = places.size
-    const rows = Array.from({ length: before }, (_, row) => row)
+    const rows = new Int32Array(batch.rows)
     for (let row = 0; row < batch.rows; row++) {
       const key = keyAt(batch, this.#key, row)
-      const place = places.get(key) ?? rows.length
-      places.set(key, place)
-      rows[place] = before + row
-      if (rows.length > this.#keysMax) return null
+      let place = places.get(key)
+      if (place === undefined) {
+        place = places.size
+        if (place === this.#keysMax) return null
+        places.set(key, place)
+      }
+      rows[row] = place
     }
-    const joined = this.#columns.map((column, index) =>
-      joinColumns(column.kind, [
-        [column, before],
-        [batch.columns[index]!, batch.rows],
-      ]),
-    )
-    this.#columns = joined.map((column) => gather(column, rows))
-    return { shape: this.#shape, rows: rows.length, columns: this.#columns }
+    for (const [index, column] of this.#columns.entries()) column.put(batch.columns[index]!, rows, places.size)
+    return { shape: this.#shape, rows: places.size, columns: this.#columns.map((column) => column.column) }
   }
 }
 
@@ -50,33 +48,99 @@ function keyAt(batch: ColumnBatch, key: readonly number[], row: number): string 
     if (column.nulls?.[row]) text += 'n'
     else if (column.kind === 'bytes') {
       const start = column.start[row]!
-      text += `${column.length[row]}:${bytesOf(column).latin1Slice(start, start + column.length[row]!)}`
+      text += `${column.length[row]}:${bufferOf(column).latin1Slice(start, start + column.length[row]!)}`
     } else text += `${column.kind === 'integer' && column.big ? column.big[row] : column.values[row]},`
   }
   return text
 }
 
-const bytesOf = ({ bytes }: BytesColumn): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+const bufferOf = ({ bytes }: BytesColumn): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** The chosen rows in arrays of their own, without what no row needs any more. */
-function gather(column: Column, rows: readonly number[]): Column {
-  const nulls = column.nulls ? Uint8Array.from(rows, (row) => column.nulls![row]!) : null
-  if (column.kind === 'number') return { kind: 'number', values: Float64Array.from(rows, (row) => column.values[row]!), nulls }
-  if (column.kind === 'integer') {
-    if (column.big)
-      return { kind: 'integer', values: new Float64Array(0), big: BigInt64Array.from(rows, (row) => column.big![row]!), nulls }
-    return { kind: 'integer', values: Float64Array.from(rows, (row) => column.values[row]!), big: null, nulls }
+/** Values by their places; its arrays grow. */
+class LatestColumn {
+  readonly #kind: Column['kind']
+  #values = new Float64Array(0)
+  /** Of integers, once one did not fit in a double: then `#values` has none. */
+  #big: BigInt64Array<ArrayBuffer> | null = null
+  #nulls: Uint8Array<ArrayBuffer> | null = null
+  #start = new Int32Array(0)
+  #length = new Int32Array(0)
+  #bytes = new Uint8Array(0)
+  /** Bytes that were written: what was replaced is still among them. */
+  #used = 0
+
+  constructor(kind: Column['kind']) {
+    this.#kind = kind
   }
-  const start = new Int32Array(rows.length)
-  const length = new Int32Array(rows.length)
-  let size = 0
-  for (const [place, row] of rows.entries()) {
-    start[place] = size
-    length[place] = column.nulls?.[row] ? 0 : column.length[row]!
-    size += length[place]!
+
+  /** Valid until the next `put`. */
+  get column(): Column {
+    const nulls = this.#nulls
+    if (this.#kind === 'bytes') return { kind: 'bytes', bytes: this.#bytes, start: this.#start, length: this.#length, nulls }
+    if (this.#kind === 'integer') return { kind: 'integer', values: this.#values, big: this.#big, nulls }
+    return { kind: 'number', values: this.#values, nulls }
   }
-  const bytes = new Uint8Array(size)
-  for (const [place, row] of rows.entries())
-    bytes.set(column.bytes.subarray(column.start[row]!, column.start[row]! + length[place]!), start[place]!)
-  return { kind: 'bytes', bytes, start, length, nulls }
+
+  /** Row i of `column` at `places[i]`; all places are below `count` afterwards. */
+  put(column: Column, places: Int32Array, count: number): void {
+    this.#putNulls(column, places, count)
+    if (column.kind === 'bytes') this.#putBytes(column, places, count)
+    else if (column.kind === 'integer' && (column.big || this.#big)) this.#putBig(column, places, count)
+    else {
+      this.#values = grown(this.#values, count)
+      // At a null row may stand anything.
+      for (let row = 0; row < places.length; row++) this.#values[places[row]!] = column.nulls?.[row] ? 0 : column.values[row]!
+    }
+  }
+
+  #putNulls({ nulls }: Column, places: Int32Array, count: number): void {
+    if (!nulls && !this.#nulls) return
+    this.#nulls = grown(this.#nulls ?? new Uint8Array(0), count)
+    for (let row = 0; row < places.length; row++) this.#nulls[places[row]!] = nulls ? nulls[row]! : 0
+  }
+
+  #putBig({ values, big, nulls }: Extract<Column, { kind: 'integer' }>, places: Int32Array, count: number): void {
+    this.#big ??= BigInt64Array.from(this.#values, BigInt)
+    this.#big = grown(this.#big, count)
+    for (let row = 0; row < places.length; row++) this.#big[places[row]!] = nulls?.[row] ? 0n : big ? big[row]! : BigInt(values[row]!)
+  }
+
+  #putBytes({ bytes, start, length, nulls }: BytesColumn, places: Int32Array, count: number): void {
+    this.#start = grown(this.#start, count)
+    this.#length = grown(this.#length, count)
+    for (let row = 0; row < places.length; row++) {
+      const size = nulls?.[row] ? 0 : length[row]!
+      if (this.#used + size > this.#bytes.length) this.#makeRoom(size)
+      const [from, to] = [start[row]!, this.#used]
+      for (let i = 0; i < size; i++) this.#bytes[to + i] = bytes[from + i]!
+      this.#start[places[row]!] = to
+      this.#length[places[row]!] = size
+      this.#used += size
+    }
+  }
+
+  /** Leaves out what no row has any more; twice the room that is needed, so that it is rarely done. */
+  #makeRoom(size: number): void {
+    const before = this.#bytes
+    let live = 0
+    for (let place = 0; place < this.#length.length; place++) live += this.#length[place]!
+    this.#bytes = new Uint8Array((live + size) * 2)
+    this.#used = 0
+    for (let place = 0; place < this.#length.length; place++) {
+      const from = this.#start[place]!
+      this.#bytes.set(before.subarray(from, from + this.#length[place]!), this.#used)
+      this.#start[place] = this.#used
+      this.#used += this.#length[place]!
+    }
+  }
+}
+
+function grown<A extends Float64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>>(
+  array: A,
+  count: number,
+): A {
+  if (count <= array.length) return array
+  const larger = new (array.constructor as new (length: number) => A)(Math.max(64, count * 2))
+  larger.set(array as never)
+  return larger
 }

@@ -334,14 +334,14 @@ export class RelationStore {
   async pin(name: string, options: PinOptions = {}): Promise<Pin> {
     const { spec, visible } = this.#relations.get(name) ?? (await this.#fromCatalog(name))
     const isPast = options.at !== undefined
-    const tails = isPast || options.committedOnly ? [] : [...visible.tails, ...(visible.provisional ? [visible.provisional] : [])]
-    for (const generation of tails) generation.hold()
+    const generations = isPast || options.committedOnly ? [] : [...visible.tails, ...(visible.provisional ? [visible.provisional] : [])]
+    const tails = generations.filter(({ rows, isOpen }) => rows > 0 || isOpen).map((generation) => generation.hold())
     const lease = this.#lake.lease()
     let unpin = (): void => {}
     const release = once(() => {
       unpin()
       lease.release()
-      for (const generation of tails) generation.letGo()
+      for (const tail of tails) tail.letGo()
     })
     try {
       const snapshot = this.#snapshot(visible.table, options.at)
@@ -349,17 +349,14 @@ export class RelationStore {
       const listed =
         visible.table && snapshot ? await this.#lake.files(visible.table, snapshot, prunable(visible.table, snapshot, options)) : []
       const files = await lease.local(listed)
-      const sources = tails.filter((generation) => generation.rows > 0 || generation.isOpen)
-      const isEmpty = files.length === 0 && sources.length === 0
+      const isEmpty = files.length === 0 && tails.length === 0
       return {
         relation: name,
         shape: spec.shape,
-        scanSql: isEmpty
-          ? emptySql(spec.shape)
-          : scanSql({ table: visible.table, files, tails: sources, shape: spec.shape, key: spec.key }),
-        version: `${snapshot?.id ?? 0}.${sources.map((generation) => generation.id).join('.')}${options.prune?.length ? `.${prunedVersion(options.prune)}` : ''}`,
+        scanSql: isEmpty ? emptySql(spec.shape) : scanSql({ table: visible.table, files, tails, shape: spec.shape, key: spec.key }),
+        version: `${snapshot?.id ?? 0}${tails.map(({ table }) => table.slice(name.length)).join('')}${options.prune?.length ? `.${prunedVersion(options.prune)}` : ''}`,
         snapshotId: snapshot?.id.toString() ?? null,
-        hasTail: sources.length > 0,
+        hasTail: tails.length > 0,
         release,
       }
     } catch (error) {

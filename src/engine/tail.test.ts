@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Type } from '../schema/type.ts'
-import { type Generation, HotTail } from './tail.ts'
+import { type Generation, type Held, HotTail } from './tail.ts'
 import { batchOf, openTestEngine, type TestEngine } from './testing.ts'
 
 const columns: Readonly<Record<string, Type>> = {
@@ -32,8 +32,8 @@ const read = async (...generations: Generation[]): Promise<unknown[]> =>
     ([key, value]) => `${key}=${value}`,
   )
 
-const exists = async ({ table }: Generation): Promise<boolean> =>
-  (await parts.session.rows('SELECT 1 FROM duckdb_tables() WHERE table_name = $1', [table])).rows.length > 0
+/** It is given back when nobody reads it any more, and emptied then. */
+const isEmpty = async ({ sql }: Generation): Promise<boolean> => (await parts.session.rows(sql)).rows.length === 0
 
 test('appended rows are visible at once, with the types of the relation', async () => {
   const tail = await HotTail.open(parts.engine, { name: 'plain.a"b', shape, key: [] })
@@ -110,16 +110,32 @@ test('a retired generation goes when nobody holds it', async () => {
   const tail = await HotTail.open(parts.engine, { name: 'held', shape, key: [] })
   await tail.append(rowsBatch([['a', 1]]))
   const frozen = await tail.rotate(() => {})
-  frozen.hold()
+  const held = frozen.hold()
   frozen.retire()
   assert.deepEqual(await read(frozen), ['a=1'])
-  frozen.letGo()
-  while (await exists(frozen)) await new Promise(setImmediate)
+  held.letGo()
+  while (!(await isEmpty(frozen))) await new Promise(setImmediate)
   const unheld = await tail.separate(rowsBatch([['p', 1]]))
   assert.deepEqual(await read(unheld), ['p=1'])
   unheld.retire()
   unheld.retire()
-  while (await exists(unheld)) await new Promise(setImmediate)
+  while (!(await isEmpty(unheld))) await new Promise(setImmediate)
+})
+
+test('a reader of a small keyed tail sees the rows of when it came until it lets go', async () => {
+  const tail = await HotTail.open(parts.engine, { name: 'replaced', shape, key: ['k'] })
+  const active = await tail.clear()
+  const held: Held[] = []
+  for (const value of [1, 2, 3, 4, 5, 6, 7]) {
+    await tail.append(rowsBatch([['a', value]]))
+    held.push(active.hold())
+  }
+  const seen = async () => Promise.all(held.map(async ({ sql }) => (await parts.session.rows(`SELECT v FROM (${sql})`)).rows[0]))
+  assert.deepEqual(await seen(), [[1n], [2n], [3n], [4n], [5n], [6n], [7n]])
+  for (const one of held.splice(0, 6)) one.letGo()
+  for (const value of [8, 9]) await tail.append(rowsBatch([['b', value]]))
+  assert.deepEqual(await seen(), [[7n]])
+  assert.deepEqual(await read(active), ['a=7', 'b=9'])
 })
 
 test('a failed append leaves the tail as it was and usable', async () => {

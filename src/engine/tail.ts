@@ -7,6 +7,8 @@ import type { Field, Shape, Type } from '../schema/type.ts'
 import type { Engine, Session } from './duckdb.ts'
 import { appendBatch, appendRows, ingestTypes } from './ingest.ts'
 import { LatestRows } from './latest-rows.ts'
+import type { Layer } from './scan.ts'
+import { SpareTables } from './spare-tables.ts'
 import { quoteName } from './sql-text.ts'
 
 export interface TailSpec {
@@ -28,18 +30,28 @@ const shapeIn = ({ shape, canLose }: TailSpec): Shape => (canLose ? { fields: [.
 
 let generations = 0
 
-/** One table of the tail. */
+/** A table of a generation while somebody shows or reads it. */
+interface Shown extends Layer {
+  readonly table: string
+  holds: number
+  isLeft: boolean
+}
+
+/** What a reader has of a generation: the rows of now, until it lets go. */
+export interface Held extends Layer {
+  /** Equal for equal `sql`. */
+  readonly table: string
+  letGo(): void
+}
+
+/** Rows of the tail that are shown as one. */
 export class Generation {
   readonly id = generations++
-  /** SELECT of its rows with the types of the relation. */
-  readonly sql: string
-  /** SELECT of the keys whose older rows it hides; absent: those of its rows. */
-  readonly keys?: string
-  readonly table: string
+  readonly #spec: TailSpec
+  readonly #giveBack: (table: string) => void
+  #shown: Shown
   /** Of a keyed tail, while it has few keys. */
   latest: LatestRows | null
-  readonly #drop: () => void
-  #holds = 0
   #isRetired = false
   /** Rows that it took; in keyed tails several may be of one key. Grows with every change. */
   rows = 0
@@ -47,30 +59,72 @@ export class Generation {
   /** Takes rows still. */
   isOpen = true
 
-  constructor(spec: TailSpec, drop: (table: string) => void) {
-    this.table = `${spec.name}#${this.id}`
-    const rows = typedSql(spec.shape, this.table)
-    this.sql = spec.canLose ? `${rows} WHERE NOT ${quoteName(GONE.name)}` : rows
-    if (spec.canLose) this.keys = typedSql({ fields: spec.shape.fields.filter(({ name }) => spec.key.includes(name)) }, this.table)
+  constructor(spec: TailSpec, table: string, giveBack: (table: string) => void) {
+    this.#spec = spec
+    this.#giveBack = giveBack
+    this.#shown = shownIn(spec, table)
     this.latest = new LatestRows(shapeIn(spec), spec.key, WHOLE_KEYS_MAX)
-    this.#drop = () => drop(this.table)
   }
 
-  hold(): void {
-    this.#holds++
+  get table(): string {
+    return this.#shown.table
   }
 
-  letGo(): void {
-    this.#holds--
-    if (this.#isRetired && this.#holds === 0) this.#drop()
+  /** SELECT of its rows with the types of the relation. */
+  get sql(): string {
+    return this.#shown.sql
+  }
+
+  /** SELECT of the keys whose older rows it hides; absent: those of its rows. */
+  get keys(): string | undefined {
+    return this.#shown.keys
+  }
+
+  /** The rows of another table in place of those that it has: a reader sees one or the other. */
+  show(table: string): void {
+    const before = this.#shown
+    this.#shown = shownIn(this.#spec, table)
+    this.#leave(before)
+  }
+
+  hold(): Held {
+    const shown = this.#shown
+    shown.holds++
+    const { table, sql, keys } = shown
+    return {
+      table,
+      sql,
+      ...(keys === undefined ? {} : { keys }),
+      letGo: () => {
+        shown.holds--
+        this.#giveBackUnused(shown)
+      },
+    }
   }
 
   /** Not part of what new readers see: goes as soon as nobody holds it. */
   retire(): void {
     if (this.#isRetired) return
     this.#isRetired = true
-    if (this.#holds === 0) this.#drop()
+    this.#leave(this.#shown)
   }
+
+  #leave(shown: Shown): void {
+    shown.isLeft = true
+    this.#giveBackUnused(shown)
+  }
+
+  #giveBackUnused(shown: Shown): void {
+    if (shown.isLeft && shown.holds === 0) this.#giveBack(shown.table)
+  }
+}
+
+function shownIn(spec: TailSpec, table: string): Shown {
+  const rows = typedSql(spec.shape, table)
+  const unused = { table, holds: 0, isLeft: false }
+  if (!spec.canLose) return { ...unused, sql: rows }
+  const keys = typedSql({ fields: spec.shape.fields.filter(({ name }) => spec.key.includes(name)) }, table)
+  return { ...unused, sql: `${rows} WHERE NOT ${quoteName(GONE.name)}`, keys }
 }
 
 /** Decimals of more than 18 digits are text in the tail; those of less than 10 are stored wider. */
@@ -103,22 +157,25 @@ export const tableName = (table: string): string => `memory.tail.${quoteName(tab
 export class HotTail {
   readonly #spec: TailSpec
   readonly #session: Session
-  /** Drops happen on a connection of their own: never within a transaction of the writer's. */
-  readonly #drops: Session
+  readonly #spare: SpareTables
   #active: Generation
   #last: Promise<unknown> = Promise.resolve()
 
-  private constructor(spec: TailSpec, session: Session, drops: Session, active: Generation) {
+  private constructor(spec: TailSpec, session: Session, spare: SpareTables, active: Generation) {
     this.#spec = spec
     this.#session = session
-    this.#drops = drops
+    this.#spare = spare
     this.#active = active
   }
 
   static async open(engine: Engine, spec: TailSpec): Promise<HotTail> {
     const session = await engine.session()
-    const drops = await engine.session()
-    return new HotTail(spec, session, drops, await createGeneration(spec, session, drops))
+    const sql = {
+      create: (table: string) => createSql(shapeIn(spec), table),
+      drop: (table: string) => `DROP TABLE IF EXISTS ${tableName(table)}`,
+    }
+    const spare = new SpareTables(spec.name, await engine.session(), sql)
+    return new HotTail(spec, session, spare, await createGeneration(spec, spare))
   }
 
   /** Rows that the active generation took. */
@@ -158,20 +215,30 @@ export class HotTail {
     const { latest } = generation
     generation.latest = null // stays so when it fails: the table has what it had before
     const whole = latest?.take(batch)
-    if (!whole) return this.#within(`${this.#spec.name}#incoming`, batch, upsertSql(this.#spec, generation.table))
-    await this.#within(generation.table, whole, [])
+    if (!whole) return this.#merge(generation.table, batch)
+    const table = await this.#filled(whole)
+    generation.show(table)
     generation.latest = latest
   }
 
-  /**
-   * Makes `table` anew with the rows and does the rest, in one transaction. Two trips to the engine: each costs a turn of a
-   * thread, and a live model does this all the time.
-   */
-  async #within(table: string, batch: ColumnBatch, rest: readonly string[]): Promise<void> {
+  /** A table with the rows of the batch. */
+  async #filled(batch: ColumnBatch): Promise<string> {
+    const table = await this.#spare.take()
     try {
-      await this.#session.run(`BEGIN; ${createSql(shapeIn(this.#spec), table)}`)
-      await appendRows(this.#session.connection, 'tail', table, batch)
-      await this.#session.run([...rest, 'COMMIT'].join('; '))
+      await appendBatch(this.#session.connection, 'tail', table, batch)
+      return table
+    } catch (error) {
+      this.#spare.giveBack(table)
+      throw error
+    }
+  }
+
+  async #merge(into: string, batch: ColumnBatch): Promise<void> {
+    const incoming = `${this.#spec.name}#incoming`
+    try {
+      await this.#session.run(`BEGIN; ${createSql(shapeIn(this.#spec), incoming)}`)
+      await appendRows(this.#session.connection, 'tail', incoming, batch)
+      await this.#session.run([...upsertSql(this.#spec, into), 'COMMIT'].join('; '))
     } catch (error) {
       await this.#session.run('ROLLBACK').catch(() => {}) // a commit that failed has ended it
       throw error
@@ -181,8 +248,7 @@ export class HotTail {
   /** A generation of its own, beside the active one: for rows that are shown but not final. */
   separate(batch: ColumnBatch): Promise<Generation> {
     return this.#next(async () => {
-      const generation = await createGeneration(this.#spec, this.#session, this.#drops)
-      await appendBatch(this.#session.connection, 'tail', generation.table, batch)
+      const generation = newGeneration(this.#spec, await this.#filled(batch), this.#spare)
       generation.rows = batch.rows
       generation.isOpen = false
       return generation
@@ -200,7 +266,7 @@ export class HotTail {
   }
 
   async #renew(): Promise<void> {
-    const fresh = await createGeneration(this.#spec, this.#session, this.#drops)
+    const fresh = await createGeneration(this.#spec, this.#spare)
     this.#active.isOpen = false
     this.#active = fresh
   }
@@ -212,14 +278,10 @@ export class HotTail {
   }
 }
 
-async function createGeneration(spec: TailSpec, session: Session, drops: Session): Promise<Generation> {
-  const generation = new Generation(spec, (table) => {
-    // It can fail only when the engine is closed, and then the table is gone.
-    drops.run(`DROP TABLE IF EXISTS ${tableName(table)}`).catch(() => {})
-  })
-  await session.run(createSql(shapeIn(spec), generation.table))
-  return generation
-}
+const newGeneration = (spec: TailSpec, table: string, spare: SpareTables): Generation =>
+  new Generation(spec, table, (unused) => spare.giveBack(unused))
+
+const createGeneration = async (spec: TailSpec, spare: SpareTables): Promise<Generation> => newGeneration(spec, await spare.take(), spare)
 
 /** The rows of `<name>#incoming` into the table. */
 function upsertSql({ name, key }: TailSpec, into: string): readonly string[] {
