@@ -75,10 +75,12 @@ test('whoever is waited for need not wait for the rest', async () => {
   assert.equal(await rested(clock, 1_000, 0, wanted.signal), 22)
 })
 
-test('one that somebody waits for reads again a tick after the last read began', async () => {
-  const clock = threadClock(12, 0.9)
+test('one that somebody waits for reads again a tick after the last read began; after long work others have their turn for longer', async () => {
+  const clock = threadClock(0, 0.9)
   await breathe(clock, { startedMs: 0 }, never)
-  assert.equal(clock.monotonicMs(), 17)
+  assert.equal(clock.monotonicMs(), 5)
+  await breathe(clock, { startedMs: 1 }, never)
+  assert.equal(clock.monotonicMs(), 13, 'twice as long as it worked')
   await breathe(clock, { startedMs: 0 }, never)
-  assert.equal(clock.monotonicMs(), 29, 'after long work it only lets others have their turn')
+  assert.equal(clock.monotonicMs(), 33, 'but for 20 ms at most')
 })
