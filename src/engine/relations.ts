@@ -14,7 +14,7 @@ import type { Shape } from '../schema/type.ts'
 import type { Engine } from './duckdb.ts'
 import { type FlushParts, flushAppend, flushKeyed, flushReplacing } from './flush.ts'
 import { emptySql, scanSql } from './scan.ts'
-import { type Generation, HotTail } from './tail.ts'
+import { type Generation, type Held, HotTail } from './tail.ts'
 
 export interface RelationSpec {
   readonly name: string
@@ -185,8 +185,10 @@ class ManagedRelation implements WritableRelation {
     const frozen = await tail.rotate((old, active) => {
       this.#visible = { ...this.#visible, tails: [...this.#visible.tails.filter((generation) => generation !== old), old, active] }
     })
+    const { key } = this.spec
+    const write = (parts: FlushParts): Promise<TableChange> => (key.length > 0 ? flushKeyed(parts, key) : flushAppend(parts))
     return {
-      changes: async () => [await this.#flush(frozen)].filter(hasEffect),
+      changes: async () => [await this.#flush(frozen, write)].filter(hasEffect),
       publish: async (tables) => {
         this.#show(tables, (shown) => shown.filter((generation) => generation !== frozen))
         frozen.retire()
@@ -200,7 +202,7 @@ class ManagedRelation implements WritableRelation {
       next = active
     })
     return {
-      changes: async () => [await flushReplacing(await this.#flushParts(frozen))],
+      changes: async () => [await this.#flush(frozen, flushReplacing)],
       publish: async (tables) => {
         this.#isHidden = false
         this.#show(tables, () => (next ? [next] : []))
@@ -214,19 +216,23 @@ class ManagedRelation implements WritableRelation {
     this.#visible = { ...this.#visible, table: newer(this.#visible.table, table), tails: tails(this.#visible.tails) }
   }
 
-  async #flushParts(frozen: Generation): Promise<FlushParts> {
+  async #flushParts({ sql, keys }: Held): Promise<FlushParts> {
     return {
       engine: this.#engine,
       lake: this.#lake,
       table: await this.#lake.table(this.spec.name),
-      source: frozen.sql,
-      ...(frozen.keys === undefined ? {} : { keys: frozen.keys }),
+      source: sql,
+      ...(keys === undefined ? {} : { keys }),
     }
   }
 
-  async #flush(frozen: Generation): Promise<TableChange> {
-    const parts = await this.#flushParts(frozen)
-    return this.spec.key.length > 0 ? flushKeyed(parts, this.spec.key) : flushAppend(parts)
+  async #flush(frozen: Generation, write: (parts: FlushParts) => Promise<TableChange>): Promise<TableChange> {
+    const held = frozen.hold()
+    try {
+      return await write(await this.#flushParts(held))
+    } finally {
+      held.letGo()
+    }
   }
 
   /** A commit by somebody else (a model's refresh, compaction) moved the table. */

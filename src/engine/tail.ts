@@ -1,6 +1,7 @@
 // The hot tail of a relation: rows that are in the log and not yet in a committed file, in DuckDB tables, visible the moment
 // they are appended. It is a cache: after a crash it is filled again from the log. Generations let a flush take what came so
 // far while new rows come in; one goes when it is retired and no reader holds it.
+import { assert } from '../core/errors.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import type { Field, Shape, Type } from '../schema/type.ts'
@@ -89,6 +90,7 @@ export class Generation {
 
   hold(): Held {
     const shown = this.#shown
+    assert(!shown.isLeft, 'what is held is shown')
     shown.holds++
     const { table, sql, keys } = shown
     return {
