@@ -99,9 +99,9 @@ test('rows, keys, or both are one part; nothing is none', async () => {
   assert.deepEqual(
     world.appended.map(({ part, ends }) => [part.kind, part.count, String(Buffer.from(part.payload)), ends]),
     [
-      ['rows', 1, '{"id":1,"n":1}\n', [{ partition: 0, end: 3 }]],
-      ['deletes', 1, '{"id":1}\n', [{ partition: 0, end: 4 }]],
-      ['changes', 2, '-{"id":1}\n{"id":11,"n":0}\n', [{ partition: 0, end: 5 }]],
+      ['rows', 1, '{"id":1,"n":1}\n', [{ topic: 't', partition: 0, end: 3 }]],
+      ['deletes', 1, '{"id":1}\n', [{ topic: 't', partition: 0, end: 4 }]],
+      ['changes', 2, '-{"id":1}\n{"id":11,"n":0}\n', [{ topic: 't', partition: 0, end: 5 }]],
     ],
   )
 })

@@ -63,7 +63,7 @@ export async function changeRows(ports: ChangePorts, { door, select, rules, isDr
     if (isKeyed && (ports.life() !== life || ports.snapshot() !== snapshot)) continue
     const parts = partsOf(door, collected)
     if (isDryRun || parts.length === 0) return { ...collected.counts, offsets: [], attempts: attempt }
-    const appended = await ports.log.append(door.topic, parts, isKeyed ? [{ partition: 0, end }] : []).catch(nullIfMoved)
+    const appended = await ports.log.append(door.topic, parts, isKeyed ? [{ topic: door.topic, partition: 0, end }] : []).catch(nullIfMoved)
     if (!appended) continue
     await catchUp(ports, timeoutMs).catch(() => {}) // it is durable, whatever else happens
     return { ...collected.counts, offsets: appended.map(({ partition, first, last }) => ({ partition, first, last })), attempts: attempt }
