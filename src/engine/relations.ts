@@ -278,6 +278,12 @@ export class RelationStore {
     return this.#must(name).visible.table
   }
 
+  /** Id of the committed snapshot, also of a table that another engine made; null before the first. */
+  async snapshotOf(name: string): Promise<bigint | null> {
+    const { visible } = this.#relations.get(name) ?? (await this.#fromCatalog(name))
+    return visible.table?.current?.id ?? null
+  }
+
   /** Changes with every row that a reader would see: for ETags and caches. */
   versionOf(name: string): string {
     return this.#must(name).version
