@@ -33,6 +33,13 @@ export const isIcebergType = (type: LakeType): boolean =>
     ? PLAIN.test(type) || DECIMAL.test(type) || FIXED.test(type)
     : partsOf(type).every((part) => isIcebergType(part.type))
 
+/**
+ * Whether files that Millrace writes have it as the specification says: DuckDB writes `fixed` as `binary`, which other readers refuse
+ * (Iceberg spec, "Parquet").
+ */
+export const isWritableType = (type: LakeType): boolean =>
+  typeof type === 'string' ? isIcebergType(type) && !FIXED.test(type) : partsOf(type).every((part) => isWritableType(part.type))
+
 /** For those who take single values: of a nested type its name, which `parseIcebergType` refuses. */
 export const flatType = (type: LakeType): string => (typeof type === 'string' ? type : type.type)
 

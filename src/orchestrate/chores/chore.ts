@@ -5,7 +5,7 @@ import { asMillraceError } from '../../core/errors.ts'
 import type { Engine } from '../../engine/duckdb.ts'
 import type { Lake } from '../../lake/open-lake.ts'
 import type { DataFile, LakeTable } from '../../lake/types.ts'
-import { isIcebergType } from '../../lake/value/iceberg-type.ts'
+import { isWritableType } from '../../lake/value/iceberg-type.ts'
 import type { Saved } from '../history.ts'
 import type { Keeping } from '../keeping.ts'
 
@@ -39,7 +39,7 @@ export interface Chore {
 
 /** Tables of other engines are theirs to rewrite when Millrace does not write their version or types. */
 export const mayRewrite = ({ formatVersion, schema }: LakeTable): boolean =>
-  formatVersion >= 2 && schema.fields.every((field) => isIcebergType(field.type))
+  formatVersion >= 2 && schema.fields.every((field) => isWritableType(field.type))
 
 export const bytesOf = (files: readonly Pick<DataFile, 'sizeBytes'>[]): number => files.reduce((sum, file) => sum + file.sizeBytes, 0)
 
