@@ -157,6 +157,13 @@ test('types that are not here are refused by name, timestamps of nanoseconds amo
   assert.throws(() => schemaToShape(schema('list<int>')), { code: 'MR_SCHEMA_TYPE' })
 })
 
+test('names that differ in case alone are refused, also inside of a struct', () => {
+  const twins = ['b', 'c', 'B'].map((name, id) => ({ id, name, type: 'int', required: false }))
+  const inside: LakeField = { id: 9, name: 's', type: { type: 'struct', fields: twins }, required: false }
+  for (const fields of [twins, [inside]])
+    assert.throws(() => schemaToShape({ id: 0, fields, identifierIds: [] }), { code: 'MR_SCHEMA_TYPE', message: /the names b and B/ })
+})
+
 const struct = (...fields: Field[]): Type => ({ kind: 'struct', fields })
 const list = (type: Type, optional = true): Type => ({ kind: 'list', element: { type, optional } })
 const map = (type: Type, optional = true): Type => ({ kind: 'map', key: string, value: { type, optional } })

@@ -13,4 +13,9 @@ test('files of types that DuckDB does not write as the specification says are no
   assert.deepEqual(may, [true, true, true, true])
   const mayNot = ['fixed[5]', mapOf('fixed[5]'), 'timestamp_ns', 'variant'].map((type) => mayRewrite(tableOf(type as LakeType)))
   assert.deepEqual([...mayNot, mayRewrite(tableOf('int', 1))], [false, false, false, false, false])
+  const twins = {
+    type: 'struct',
+    fields: ['b', 'B'].map((name, index) => ({ id: 4 + index, name, type: 'int', required: false })),
+  } as const
+  assert.equal(mayRewrite(tableOf(twins)), false)
 })
