@@ -276,6 +276,8 @@ function fromAvro(typeText: string, value: AvroValue): PartitionValue {
     case 'time':
     case 'timestamp':
     case 'timestamptz':
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
       return BigInt(value as number | bigint)
     case 'decimal':
       return decimalFromBytes(value as Uint8Array)

@@ -136,10 +136,12 @@ function typeOf(stored: LakeType, place: string): Type {
   const type = parseIcebergType(stored)
   switch (type.kind) {
     case 'timestamptz':
+    case 'timestamptz_ns':
       return { kind: 'timestamp' }
     case 'fixed':
       return { kind: 'binary' }
     case 'timestamp':
+    case 'timestamp_ns':
       return { kind: 'datetime' }
     default:
       return type as Type // the kinds that are left have the same names in both systems

@@ -337,7 +337,7 @@ test('no client makes an encrypted table, or says of one that it is', async () =
 })
 
 test('a table with a column of a type that Millrace has not is kept for those who know it, and refused by SQL', async () => {
-  for (const type of ['timestamp_ns', 'timestamptz_ns', 'unknown', 'variant', 'geometry']) {
+  for (const type of ['unknown', 'variant', 'geometry']) {
     const fields = [
       { id: 1, name: 'id', required: false, type: 'long' },
       { id: 2, name: 'odd', required: false, type },
