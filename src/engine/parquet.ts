@@ -13,6 +13,8 @@ const DUCK_TYPES: Record<string, string> = {
   time: 'TIME',
   timestamp: 'TIMESTAMP',
   timestamptz: 'TIMESTAMPTZ',
+  timestamp_ns: 'TIMESTAMP',
+  timestamptz_ns: 'TIMESTAMPTZ',
   string: 'VARCHAR',
   uuid: 'UUID',
   binary: 'BLOB',

@@ -289,3 +289,32 @@ test('a table that goes back to an earlier snapshot is read as it is then; one t
     assert.deepEqual(await ask(bench, 'elsewhere.events'), ['1a'])
     await assert.rejects(relations.pin('absent'), { code: 'MR_SQL_UNKNOWN' })
   }))
+
+test('a table that nobody added has the columns of then at an earlier snapshot, and those of now on a branch', () =>
+  withRelations(async (bench) => {
+    const { lake, relations, session } = bench
+    await add(bench, 'events')
+    await relations.writable('events').append(rowsOf([[1, 'a']]))
+    await flush(bench, 'events')
+    const first = (await lake.table('events')).current!.id
+    await relations.writable('events').append(rowsOf([[2, 'b']]))
+    await flush(bench, 'events')
+    const n = { name: 'n', type: { kind: 'long' as const }, optional: true }
+    const other = { shape: { fields: [n, { name: 'v', type: { kind: 'double' as const }, optional: true }] } }
+    await lake.commit([{ table: 'events', operation: 'append', add: [], remove: [], shape: { fields: [n] } }])
+    await lake.commit([{ table: 'events', operation: 'append', add: [], remove: [], ...other }])
+    await lake.rename('events', 'events_of_others')
+    const refs = ['branch', 'tag'].map((type) => ({ action: 'set-snapshot-ref', 'ref-name': type, type, 'snapshot-id': first }))
+    await lake.outside.update([{ name: 'events_of_others', shown: 'x', requirements: [], updates: refs }])
+    const seen = async (version?: string): Promise<unknown> => {
+      const pin = await relations.pin('events_of_others', version === undefined ? {} : { at: { version } })
+      const { rows } = await session.rows(`SELECT n, v FROM (${pin.scanSql}) ORDER BY n`)
+      pin.release()
+      return rows
+    }
+    assert.deepEqual(await seen(), [
+      [1n, null],
+      [2n, null],
+    ])
+    assert.deepEqual([await seen(String(first)), await seen('tag'), await seen('branch')], [[[1n, 'a']], [[1n, 'a']], [[1n, null]]])
+  }))

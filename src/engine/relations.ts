@@ -3,8 +3,9 @@
 // when no pin holds it. PROTOCOL rule 16.
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
-import { schemaOf, snapshotChoice } from '../lake/list-files.ts'
+import { schemaOf } from '../lake/list-files.ts'
 import { numberOfMetadata } from '../lake/location.ts'
+import { type Moment, schemaAt, snapshotAt } from '../lake/moment.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import { schemaToShape } from '../lake/schema-mapping.ts'
 import { rowsLeft } from '../lake/snapshot-summary.ts'
@@ -48,11 +49,6 @@ export interface WritableRelation {
    */
   reset(options?: { readonly anew: boolean }): Promise<void>
   readonly isHidden: boolean
-}
-
-export interface Moment {
-  readonly version?: string
-  readonly timestampMs?: number
 }
 
 export interface Pin {
@@ -284,6 +280,12 @@ export class RelationStore {
     return this.#must(name).visible.table
   }
 
+  /** Id of the committed snapshot, also of a table that another engine made; null before the first. */
+  async snapshotOf(name: string): Promise<bigint | null> {
+    const { visible } = this.#relations.get(name) ?? (await this.#fromCatalog(name))
+    return visible.table?.current?.id ?? null
+  }
+
   /** Changes with every row that a reader would see: for ETags and caches. */
   versionOf(name: string): string {
     return this.#must(name).version
@@ -327,18 +329,19 @@ export class RelationStore {
     return relation
   }
 
-  /** A table that another engine made: as the catalog has it now, with what its schema says and no tail. */
-  async #fromCatalog(name: string): Promise<{ spec: RelationSpec; visible: Visible }> {
+  /** A table that another engine made: as the catalog has it now, with what its schema says, or said then, and no tail. */
+  async #fromCatalog(name: string, at?: Moment): Promise<{ spec: RelationSpec; visible: Visible }> {
     const pointer = await this.#lake.catalog.table(name)
     if (!pointer) throw unknownRelation(name)
-    const table = await this.#lake.at(pointer)
+    const now = await this.#lake.at(pointer)
+    const table = { ...now, schema: schemaAt(now, at) }
     const spec = { name, shape: schemaToShape(table.schema), key: [], tailed: false }
     return { spec, visible: { table, tails: [], provisional: null } }
   }
 
   /** Fixes what a reader sees until it releases the pin. @throws MR_SQL_UNKNOWN, MR_LAKE_SNAPSHOT_UNKNOWN. */
   async pin(name: string, options: PinOptions = {}): Promise<Pin> {
-    const { spec, visible } = this.#relations.get(name) ?? (await this.#fromCatalog(name))
+    const { spec, visible } = this.#relations.get(name) ?? (await this.#fromCatalog(name, options.at))
     const isPast = options.at !== undefined
     const generations = isPast || options.committedOnly ? [] : [...visible.tails, ...(visible.provisional ? [visible.provisional] : [])]
     const tails = generations.filter(({ rows, isOpen }) => rows > 0 || isOpen).map((generation) => generation.hold())
@@ -350,7 +353,7 @@ export class RelationStore {
       for (const tail of tails) tail.letGo()
     })
     try {
-      const snapshot = this.#snapshot(visible.table, options.at)
+      const snapshot = snapshotAt(visible.table, options.at)
       if (visible.table && snapshot) unpin = this.#lake.pin(visible.table, snapshot)
       const listed =
         visible.table && snapshot ? await this.#lake.files(visible.table, snapshot, prunable(visible.table, snapshot, options)) : []
@@ -369,12 +372,6 @@ export class RelationStore {
       release()
       throw error
     }
-  }
-
-  #snapshot(table: LakeTable | null, at: Moment | undefined): LakeSnapshot | null {
-    if (!at || !table) return table?.current ?? null
-    if (at.timestampMs !== undefined) return this.#lake.snapshotAt(table, { timestampMs: at.timestampMs })
-    return this.#lake.snapshotAt(table, snapshotChoice(at.version!))
   }
 }
 

@@ -95,6 +95,16 @@ test('a key column that was dropped since, widened, or is in no file still decid
   })
 })
 
+test('keys of nanoseconds are not compared by what is left of them', async () => {
+  const table = lakeTable({ columns: { a: 'int', b: 'timestamp_ns' } })
+  const file = await write(table, "SELECT range::INT AS a, TIMESTAMP_NS '2024-01-01 00:00:00.123456789' AS b FROM range(5)")
+  assert.deepEqual(await read(table, [withDeletes(file, { equality: [equality(await equalFile(1, ['0::INT']), [1])] })], 'WHERE a = 1'), [
+    [1, '2024-01-01T00:00:00.123456'],
+  ])
+  const key = await equalFile(2, ["TIMESTAMP_NS '2024-01-01 00:00:00.123456001'"])
+  assert.throws(() => scanSql({ table, files: [withDeletes(file, { equality: [equality(key, [2])] })], tails: [] }), /nanoseconds/)
+})
+
 test('a position that a later file of the same path is not about deletes nothing', async () => {
   const table = lakeTable({ columns: { a: 'int' } })
   const [one, two] = [

@@ -7,6 +7,7 @@ import { FILE_PATH_ID, POSITION_ID } from '../lake/deletes/delete-manifest.ts'
 import { originOf } from '../lake/lease.ts'
 import { fieldById } from '../lake/nested-type.ts'
 import type { DataFile, DeletedRows, EqualityDeletes, FileDeletes, LakeTable } from '../lake/types.ts'
+import { isNanoseconds } from '../lake/value/iceberg-type.ts'
 import { duckTypeOfIceberg, initialOf, parquetSql, type StoredColumn } from './parquet.ts'
 import { quoteText } from './sql-text.ts'
 
@@ -28,6 +29,7 @@ export function undeletedSql(
   const deleted = files.filter((file): file is Deleted => file.deletes !== undefined)
   const equality = equalitySets(deleted)
   const keys = [...new Set(equality.flatMap((set) => set.fieldIds))]
+  for (const id of keys) mustBeExact(table, id)
   const read = [...columns.map((column) => ({ ...column, name: keptName(column.id) })), ...missing(table, keys, columns)]
   const rows = parquetSql(deleted, read, { placed: true })
   const joins = [...positionJoin(deleted), ...equality.map((set, i) => equalityJoin(table, set, `e${i}`))]
@@ -47,6 +49,15 @@ function columnOf(table: LakeTable, id: number): StoredColumn {
   if (field) return { id, name: keptName(id), type: duckTypeOfIceberg(field.type), ...initialOf(field) }
   throw new MillraceError('MR_LAKE_VERSION', `${table.name} has rows deleted by a field ${id} that is none of its columns`, {
     fix: 'have the engine that wrote the deletes compact the table: keys inside nested columns are not read',
+  })
+}
+
+/** Cut to microseconds, keys of different rows are equal. */
+function mustBeExact({ name, schemas }: LakeTable, id: number): void {
+  const field = fieldById(schemas, id)
+  if (!field || !isNanoseconds(field.type)) return
+  throw new MillraceError('MR_LAKE_VERSION', `${name} has rows deleted by ${field.name}, whose nanoseconds are not read`, {
+    fix: 'have the engine that wrote the deletes compact the table',
   })
 }
 

@@ -28,7 +28,7 @@ class World implements AsyncDisposable {
   readonly appended: { readonly part: Append; readonly ends: readonly PartitionEnd[] }[] = []
   end = 3
   life: string | null = 'first'
-  snapshot = '1'
+  snapshots = '1'
   asked = 0
   held = 0
   /** What others do while it is computed. */
@@ -62,9 +62,10 @@ class World implements AsyncDisposable {
           return [{ partition: 0, first: this.end - part!.count, last: this.end - 1, duplicate: false }]
         },
       },
+      tables: ['t'],
       catchUp: async () => this.life,
       life: () => this.life ?? '',
-      snapshot: () => this.snapshot,
+      snapshots: async () => this.snapshots,
       ask: async (take) => {
         this.asked++
         const taken = await take(session.pages(this.#sql))
@@ -99,9 +100,9 @@ test('rows, keys, or both are one part; nothing is none', async () => {
   assert.deepEqual(
     world.appended.map(({ part, ends }) => [part.kind, part.count, String(Buffer.from(part.payload)), ends]),
     [
-      ['rows', 1, '{"id":1,"n":1}\n', [{ partition: 0, end: 3 }]],
-      ['deletes', 1, '{"id":1}\n', [{ partition: 0, end: 4 }]],
-      ['changes', 2, '-{"id":1}\n{"id":11,"n":0}\n', [{ partition: 0, end: 5 }]],
+      ['rows', 1, '{"id":1,"n":1}\n', [{ topic: 't', partition: 0, end: 3 }]],
+      ['deletes', 1, '{"id":1}\n', [{ topic: 't', partition: 0, end: 4 }]],
+      ['changes', 2, '-{"id":1}\n{"id":11,"n":0}\n', [{ topic: 't', partition: 0, end: 5 }]],
     ],
   )
 })
@@ -123,7 +124,7 @@ test('it is computed again when less was shown, or another engine committed', as
   await using world = await World.open()
   world.meanwhile = () => {
     if (world.asked === 1) world.life = 'second'
-    if (world.asked === 2) world.snapshot = '2'
+    if (world.asked === 2) world.snapshots = '2'
   }
   assert.equal((await world.change('UPDATE t SET n = 1')).attempts, 3)
   assert.equal(world.appended.length, 1)

@@ -1,6 +1,6 @@
-// Carries out a statement that changes rows: computes it on the state of the table at a known end of its log, and appends what it
-// changes only if the log still ends there; otherwise everything is computed again. So statements and rows by HTTP stand in one order,
-// and each statement saw all that stands before it (decision 24). What it changes is one record of the log: there as a whole or not at all.
+// Carries out a statement that changes rows: computes it on the state of all keyed tables that it reads at known ends of their logs, and
+// appends what it changes only if they still end there; otherwise everything is computed again. So statements and rows by HTTP stand in one
+// order, and each statement saw all that stands before it (decision 24). What it changes is one record of the log: there as a whole or not at all.
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { ChangesSelect } from '../engine/dml/changes-select.ts'
@@ -13,11 +13,13 @@ import { type ChangeCounts, type ChangeRules, type CollectedChanges, collectChan
 export interface ChangePorts {
   readonly clock: Clock
   readonly log: Pick<Log, 'append' | 'hold' | 'range'>
-  /** Resolves when what the log has of the relation so far is shown; answers what changes when less is shown again, null when it ends. */
+  /** Keyed tables that it reads, among them the one that it changes: topics of one partition. */
+  readonly tables: readonly string[]
+  /** Resolves when what the log has so far of them, and of what it changes, is shown; answers what changes when less is shown again, null when it ends. */
   catchUp(): Promise<string | null>
   readonly life: () => string
-  /** Names the committed snapshot of the relation, which other engines may move. */
-  readonly snapshot: () => string
+  /** Names the committed snapshots of what it reads, which other engines may move. */
+  snapshots(): Promise<string>
   /** Asks for what is to be changed, at this moment. */
   ask<T>(take: (pages: AsyncIterable<Page>) => Promise<T>): Promise<T>
 }
@@ -38,7 +40,7 @@ export interface Changed extends ChangeCounts {
   readonly attempts: number
 }
 
-/** Others may write to the table while a statement is computed, so many times. */
+/** Others may write to the tables while a statement is computed, so many times. */
 const TRY_MAX = 8
 /** A statement that takes long is not tried again after this. */
 const LATE_MS = 30_000
@@ -48,29 +50,29 @@ const HOLD_MS = 2_000
 
 /**
  * Answers when the change is durable and shown.
- * @throws MR_SQL_CONFLICT when others wrote to the table each time; MR_SQL_TIMEOUT, MR_NOT_READY when its rows are not shown; as `collectChanges`, as `Log.append`, and what `ask` throws.
+ * @throws MR_SQL_CONFLICT when others wrote to the tables each time; MR_SQL_TIMEOUT, MR_NOT_READY when its rows are not shown; as `collectChanges`, as `Log.append`, and what `ask` throws.
  */
 export async function changeRows(ports: ChangePorts, { door, select, rules, isDryRun, timeoutMs }: Change): Promise<Changed> {
-  const isKeyed = rules.table.key.length > 0
+  const { tables } = ports
   const startedMs = ports.clock.monotonicMs()
   let attempt = 1
   for (; attempt <= TRY_MAX && (attempt === 1 || ports.clock.monotonicMs() - startedMs < LATE_MS); attempt++) {
-    using _held = await holding(ports, door, isKeyed && attempt > PATIENT_TRIES)
-    const { end } = ports.log.range(door.topic, 0)
+    using _held = await holding(ports, attempt > PATIENT_TRIES ? tables : [])
+    const ends = tables.map((topic) => ({ topic, partition: 0, end: ports.log.range(topic, 0).end }))
     const life = await catchUp(ports, timeoutMs)
-    const snapshot = ports.snapshot()
+    const snapshots = await ports.snapshots()
     const collected = await ports.ask((pages) => collectChanges(pages, select, { ...rules, scanner: door.scanner }))
-    if (isKeyed && (ports.life() !== life || ports.snapshot() !== snapshot)) continue
+    if (ports.life() !== life || (await ports.snapshots()) !== snapshots) continue
     const parts = partsOf(door, collected)
     if (isDryRun || parts.length === 0) return { ...collected.counts, offsets: [], attempts: attempt }
-    const appended = await ports.log.append(door.topic, parts, isKeyed ? [{ partition: 0, end }] : []).catch(nullIfMoved)
+    const appended = await ports.log.append(door.topic, parts, ends).catch(nullIfMoved)
     if (!appended) continue
     await catchUp(ports, timeoutMs).catch(() => {}) // it is durable, whatever else happens
     return { ...collected.counts, offsets: appended.map(({ partition, first, last }) => ({ partition, first, last })), attempts: attempt }
   }
   throw new MillraceError(
     'MR_SQL_CONFLICT',
-    `others wrote to ${door.topic} each of the ${attempt - 1} times that the statement was computed`,
+    `others wrote to ${tables.join(' or ')} each of the ${attempt - 1} times that the statement was computed`,
     {
       fix: 'try again, or change fewer rows at once, which is faster',
     },
@@ -93,9 +95,13 @@ async function catchUp({ clock, catchUp }: ChangePorts, timeoutMs: number): Prom
   return life
 }
 
-async function holding({ log }: ChangePorts, { topic }: Door, isHeld: boolean): Promise<Disposable> {
-  const release = isHeld ? await log.hold(topic, HOLD_MS) : () => {}
-  return { [Symbol.dispose]: release }
+async function holding({ log }: ChangePorts, topics: readonly string[]): Promise<Disposable> {
+  const releases = await Promise.all(topics.map((topic) => log.hold(topic, HOLD_MS)))
+  return {
+    [Symbol.dispose]() {
+      for (const release of releases) release()
+    },
+  }
 }
 
 function nullIfMoved(cause: unknown): readonly Appended[] | null {

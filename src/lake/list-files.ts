@@ -5,7 +5,7 @@ import { damaged } from '../objects/seal/sealed.ts'
 import { withDeletes } from './deletes/with-deletes.ts'
 import { scopeOf } from './encrypted.ts'
 import { checkReadable } from './format-version.ts'
-import { DELETED, type ManifestEntry } from './manifest.ts'
+import { DELETED, type ManifestEntry, mustBeParquet } from './manifest.ts'
 import { holdsData } from './manifest-list.ts'
 import type { MetadataFiles } from './metadata-files.ts'
 import { pruner } from './prune.ts'
@@ -44,6 +44,7 @@ export async function listFiles(
     if (!keep.any(entries)) continue
     for (const entry of entries) if (entry.status !== DELETED && keep.file(entry.file)) live.push(entry)
   }
+  for (const { file } of live) mustBeParquet(file)
   const bare = scopeOf(table) === null ? undefined : live.find(({ file }) => !file.seal)
   if (bare) throw damaged(bare.file.path, 'is not encrypted, and all of its table is')
   const listed = await withDeletes(files, table, manifests, live)

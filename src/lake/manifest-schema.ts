@@ -29,6 +29,11 @@ export function avroTypeOf(icebergType: string): AvroSchema {
       const zone = { 'adjust-to-utc': type.kind === 'timestamptz' }
       return { type: 'long', logicalType: 'timestamp-micros', ...zone }
     }
+    case 'timestamp_ns':
+    case 'timestamptz_ns': {
+      const zone = { 'adjust-to-utc': type.kind === 'timestamptz_ns' }
+      return { type: 'long', logicalType: 'timestamp-nanos', ...zone }
+    }
     case 'uuid':
       return { type: 'fixed', name: 'uuid_fixed', size: 16, logicalType: 'uuid' }
     case 'fixed':

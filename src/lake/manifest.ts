@@ -54,7 +54,6 @@ export function writeManifest(entries: readonly ManifestEntry[], context: WriteC
   const toRow = fileRows(context)
   return writeEntries(entries, context, 'data', random, ({ file, sortOrderId, status }) => ({
     content: 0,
-    file_format: 'PARQUET',
     ...toRow(file),
     sort_order_id: sortOrderId,
     ...NO_VECTOR,
@@ -113,6 +112,7 @@ function fileRow(file: Omit<DataFile, 'deletes'>, spec: LakeSpec, types: readonl
     })
   return {
     file_path: toUri(file.path),
+    file_format: file.format ?? PARQUET,
     partition: Object.fromEntries(spec.fields.map((field, i) => [avroName(field.name), toAvro(types[i]!, file.partition[field.name])])),
     record_count: file.rows,
     file_size_in_bytes: file.sizeBytes,
@@ -128,6 +128,16 @@ function fileRow(file: Omit<DataFile, 'deletes'>, spec: LakeSpec, types: readonl
   }
 }
 
+const PARQUET = 'PARQUET'
+
+/** @throws MR_LAKE_VERSION for a file that the engine does not read. */
+export function mustBeParquet({ path, format }: Pick<DataFile, 'path' | 'format'>): void {
+  if (format === undefined) return
+  throw new MillraceError('MR_LAKE_VERSION', `${path} is a file of ${format}; only those of Parquet are read`, {
+    fix: 'rewrite the table as Parquet with the engine that wrote it',
+  })
+}
+
 /** Where the manifest stands in its list: what its new entries inherit. */
 export interface Inherited {
   readonly path: string
@@ -136,12 +146,12 @@ export interface Inherited {
   readonly specId: number
 }
 
-/** @throws MR_LAKE_CORRUPT when it cannot be read; MR_LAKE_VERSION when it holds other than Parquet data files. */
+/** @throws MR_LAKE_CORRUPT when it cannot be read; MR_LAKE_VERSION when it holds other than data files. */
 export function readManifest(bytes: Buffer, from: Inherited, context: ManifestContext): ManifestEntry[] {
   const entries = readEntries(bytes, from, context, (row, file) => {
-    if ((row['content'] ?? 0) === 0 && String(row['file_format']).toUpperCase() === 'PARQUET') return { row, file }
-    throw new MillraceError('MR_LAKE_VERSION', `${from.path} lists ${String(row['file_path'])}, which is not a Parquet data file`, {
-      fix: 'rewrite the table as Parquet with the engine that wrote it',
+    if ((row['content'] ?? 0) === 0) return { row, file }
+    throw new MillraceError('MR_LAKE_VERSION', `${from.path} lists ${String(row['file_path'])}, which is not a data file`, {
+      fix: 'rewrite the table with the engine that wrote it',
     })
   })
   return entries.map((entry) => ({
@@ -181,8 +191,10 @@ function readFile(row: Row, from: Inherited, spec: LakeSpec, types: readonly str
   const partition = row['partition'] as Row
   const seal = readSeal(row['key_metadata'] as Uint8Array | null | undefined)
   const splitOffsets = row['split_offsets'] as readonly number[] | null | undefined
+  const format = String(row['file_format']).toUpperCase()
   return {
     path: toPath(row['file_path'] as string),
+    ...(format === PARQUET ? {} : { format }),
     rows: Number(row['record_count']),
     sizeBytes: Number(row['file_size_in_bytes']),
     specId: from.specId,
@@ -264,6 +276,8 @@ function fromAvro(typeText: string, value: AvroValue): PartitionValue {
     case 'time':
     case 'timestamp':
     case 'timestamptz':
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
       return BigInt(value as number | bigint)
     case 'decimal':
       return decimalFromBytes(value as Uint8Array)

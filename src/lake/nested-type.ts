@@ -37,6 +37,21 @@ export function typeWith(kind: LakeNested['type'], parts: readonly LakeField[]):
   return { type: 'map', 'key-id': first.id, key: first.type, 'value-id': second.id, value: second.type, 'value-required': second.required }
 }
 
+/** Two of the fields, or of the members of one struct inside of them, whose names differ in case alone: SQL cannot tell them apart. */
+export function twinsOf(fields: readonly LakeField[]): readonly [string, string] | undefined {
+  const seen = new Map<string, string>()
+  for (const { name } of fields) {
+    const other = seen.get(name.toLowerCase())
+    if (other !== undefined) return [other, name]
+    seen.set(name.toLowerCase(), name)
+  }
+  for (const { type } of fields) {
+    const inside = twinsOf(partsOf(type))
+    if (inside) return inside
+  }
+  return undefined
+}
+
 /** The field and all fields inside it, outer ones first. */
 export const withInner = (field: LakeField): LakeField[] => [field, ...partsOf(field.type).flatMap(withInner)]
 

@@ -1,7 +1,7 @@
 // The lake on a real directory with the SQLite catalog: commits, isolation, time travel, expiry, evolution. What happens
 // when it crashes in the middle is in test/simulation/lake.test.ts.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -278,6 +278,26 @@ test('a table whose files may have no field ids is refused, not read as nulls', 
     const file = await fakeDataFile(nodeDisk, lake, table, { name: 'a', rows: 1 })
     const { tables } = await lake.commit([append('orders', file)])
     await assert.rejects(lake.files(tables[0]!), code('MR_LAKE_VERSION'))
+  }))
+
+test('files of other formats are not read, and neither removed nor in the way of what is', () =>
+  withLake(async ({ lake, directory }) => {
+    const table = await lake.create(orders())
+    const lost = await fakeDataFile(nodeDisk, lake, table, { name: 'lost', rows: 1 })
+    const file = { ...(await fakeDataFile(nodeDisk, lake, table, { name: 'a', rows: 1 })), format: 'ORC' }
+    const { tables } = await lake.commit([append('orders', file)])
+    await assert.rejects(lake.files(tables[0]!), code('MR_LAKE_VERSION'))
+    assert.deepEqual(
+      (await lake.check('orders')).snapshots.map(({ damage, dataFiles }) => [damage, dataFiles.length]),
+      [[[], 1]],
+    )
+    const clock = new VirtualClock(4_000_000_000_000) // the files carry the machine's time
+    const random = seededRandom(9)
+    const future = openLake({ disk: nodeDisk, clock, random, catalog: lake.catalog, directory: join(directory, 'lake') })
+    assert.equal((await future.removeOrphans(1_000)).files, 1)
+    assert.deepEqual([existsSync(file.path), existsSync(lost.path)], [true, false])
+    await lake.drop('orders', { purge: true })
+    assert.ok(!existsSync(file.path))
   }))
 
 test('orphans go when they are old; what is reachable or young stays', () =>

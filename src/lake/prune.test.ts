@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { pruner } from './prune.ts'
 import type { ColumnStats, DataFile, LakeSchema, LakeSpec, PartitionValue, PruneTerm } from './types.ts'
 import { encodeBound } from './value/bound.ts'
+import { encodeValue } from './value/single-value.ts'
 import { applyTransform } from './value/transform.ts'
 
 interface Domain {
@@ -307,4 +308,14 @@ test('a whole manifest is skipped by the range of its partition values', () => {
   assert.equal(keep({ column: 'c', op: '>=', values: [20] }), true)
   assert.equal(keep({ column: 'c', op: 'is null', values: [] }), false)
   assert.equal(keep({ column: 'c', op: '=', values: [9] }, null), true)
+})
+
+test('nothing is pruned by a column of nanoseconds, which is compared by its microseconds', () => {
+  const schema = schemaOf('timestamp_ns')
+  const at = (value: bigint) => encodeValue('timestamp_ns', value)
+  const stats: ColumnStats = { sizeBytes: 1, values: 1, nulls: 0, lower: at(123_456_789n), upper: at(123_456_789n) }
+  const file: DataFile = { path: '/f', rows: 1, sizeBytes: 1, specId: 0, partition: { p: 123_456_789n }, columns: new Map([[1, stats]]) }
+  const { file: keep } = pruner([{ column: 'c', op: '=', values: ['1970-01-01 00:00:00.123456'] }], schema, [specOf('identity')], [schema])
+  assert.equal(keep(file), true)
+  assert.equal(pruner([{ column: 'c', op: 'is null', values: [] }], schema, [specOf('identity')], [schema]).file(file), false)
 })

@@ -147,14 +147,23 @@ test('over any history of adding and dropping no id is given twice', () => {
   )
 })
 
-test('types that are not here are refused by name, timestamps of nanoseconds among them', () => {
+test('types that are not here are refused by name; of nanoseconds the microseconds are read', () => {
   const schema = (type: string) => ({ id: 0, fields: [{ id: 1, name: 'at', type, required: false }], identifierIds: [] })
-  for (const type of ['timestamp_ns', 'timestamptz_ns'])
+  for (const type of ['unknown', 'variant'])
     assert.throws(() => schemaToShape(schema(type)), {
       code: 'MR_SCHEMA_TYPE',
       message: new RegExp(`column at has the Iceberg type ${type}`),
     })
   assert.throws(() => schemaToShape(schema('list<int>')), { code: 'MR_SCHEMA_TYPE' })
+  const kinds = ['timestamp_ns', 'timestamptz_ns'].map((type) => schemaToShape(schema(type)).fields[0]!.type.kind)
+  assert.deepEqual(kinds, ['datetime', 'timestamp'])
+})
+
+test('names that differ in case alone are refused, also inside of a struct', () => {
+  const twins = ['b', 'c', 'B'].map((name, id) => ({ id, name, type: 'int', required: false }))
+  const inside: LakeField = { id: 9, name: 's', type: { type: 'struct', fields: twins }, required: false }
+  for (const fields of [twins, [inside]])
+    assert.throws(() => schemaToShape({ id: 0, fields, identifierIds: [] }), { code: 'MR_SCHEMA_TYPE', message: /the names b and B/ })
 })
 
 const struct = (...fields: Field[]): Type => ({ kind: 'struct', fields })

@@ -2,7 +2,7 @@
 // that comes back under its old name is a new column (Iceberg spec, "Schemas", "Column Projection").
 import { MillraceError } from '../core/errors.ts'
 import { type Field, formerOf, type Inner, type Shape, type Type } from '../schema/type.ts'
-import { partsOf } from './nested-type.ts'
+import { partsOf, twinsOf } from './nested-type.ts'
 import { evolveField, newField, requiredAdded } from './schema-evolution.ts'
 import type { LakeField, LakeNested, LakeSchema, LakeType } from './types.ts'
 import { icebergDefault } from './value/default-value.ts'
@@ -102,8 +102,22 @@ const printable = ({ id, name, type, required, doc, initialDefault, writeDefault
   writeDefault === undefined ? null : String(writeDefault),
 ]
 
-/** The shape of a schema. What a file does not say (enum values, JSON, units, tags) is not in it: enum and json come back as string. */
-export const schemaToShape = (schema: LakeSchema): Shape => ({ fields: schema.fields.map((field) => fieldOf(field, field.name)) })
+/**
+ * The shape of a schema. What a file does not say (enum values, JSON, units, tags) is not in it: enum and json come back as string.
+ * @throws MR_SCHEMA_TYPE for a type that there is not here, and for names that SQL cannot tell apart.
+ */
+export function schemaToShape({ fields }: LakeSchema): Shape {
+  const twins = twinsOf(fields)
+  if (twins)
+    throw new MillraceError(
+      'MR_SCHEMA_TYPE',
+      `the names ${twins.join(' and ')} differ in case alone, and SQL cannot tell such columns apart`,
+      {
+        fix: 'have the engine that wrote the table rename one of them',
+      },
+    )
+  return { fields: fields.map((field) => fieldOf(field, field.name)) }
+}
 
 /** `place` is the name in messages. */
 const fieldOf = (field: LakeField, place: string): Field => ({
@@ -122,10 +136,12 @@ function typeOf(stored: LakeType, place: string): Type {
   const type = parseIcebergType(stored)
   switch (type.kind) {
     case 'timestamptz':
+    case 'timestamptz_ns':
       return { kind: 'timestamp' }
     case 'fixed':
       return { kind: 'binary' }
     case 'timestamp':
+    case 'timestamp_ns':
       return { kind: 'datetime' }
     default:
       return type as Type // the kinds that are left have the same names in both systems

@@ -54,6 +54,16 @@ test('a column of no type is refused when it is read, not when its table is look
   assert.throws(() => schemaToShape(toLakeTable('t', 'm', nested).schema), { code: 'MR_SCHEMA_TYPE', message: /tags/ })
 })
 
+test('the column that Java keeps the name of is called otherwise in metadata, and so in metadata alone', () => {
+  const fields = [{ name: '_partition', type: { kind: 'int' as const }, optional: false }]
+  const create = { name: 't', shape: { fields }, partition: [], cluster: [], key: [] }
+  const metadata = newMetadata({ create, uuid: made['table-uuid'], location: 'file:///lake/t', nowMs: 5 })
+  assert.equal(metadata.schemas[0]!.fields[0]!.name, '_log_partition')
+  const named = (name: string): string => printMetadata(metadata).replace('"_log_partition"', JSON.stringify(name))
+  for (const name of ['_log_partition', '_partition'])
+    assert.equal(toLakeTable('t', 'm', parseMetadata(named(name), 'm')).schema.fields[0]!.name, '_partition')
+})
+
 test('the table that callers see', () => {
   const table = toLakeTable('t', 'file:///m', full)
   assert.equal(table.current!.id, ID)

@@ -212,10 +212,15 @@ function readSchema(json: SchemaJson): LakeSchema {
   return { id: json['schema-id'], fields: json.fields.map(readField), identifierIds: json['identifier-field-ids'] ?? [] }
 }
 
+// Java's library keeps `_partition` for a column of its own: its scans refuse a table that has one of this name. So the column is called
+// otherwise in metadata, and nowhere else. A table whose metadata has it under its own name is read as well.
+const KEPT_BY_JAVA = '_partition'
+const IN_METADATA = '_log_partition'
+
 // What is no type that Millrace holds is refused when the column is read, not when the table is looked up.
 const readField = (field: SchemaJson['fields'][number]): LakeField => ({
   id: field.id,
-  name: field.name,
+  name: field.name === IN_METADATA ? KEPT_BY_JAVA : field.name,
   type: isLakeType(field.type) ? field.type : `of the column ${field.name}`,
   required: field.required,
   ...(field.doc === undefined ? {} : { doc: field.doc }),
@@ -252,7 +257,7 @@ export const schemaJson = (schema: LakeSchema): SchemaJson => ({
   ...(schema.identifierIds.length > 0 ? { 'identifier-field-ids': schema.identifierIds } : {}),
   fields: schema.fields.map(({ id, name, required, type, doc, initialDefault, writeDefault }) => ({
     id,
-    name,
+    name: name === KEPT_BY_JAVA ? IN_METADATA : name,
     required,
     type,
     ...(doc === undefined ? {} : { doc }),

@@ -73,6 +73,8 @@ export type PartitionValue = number | bigint | string | boolean | null
 export interface DataFile {
   /** Absolute location. */
   readonly path: string
+  /** As its manifest calls it, in capitals; absent: Parquet. No other is read, but kept, counted and removed like those. */
+  readonly format?: string
   /** Where the file lies, when `path` is a copy on this machine (`lease.ts`). */
   readonly origin?: string
   readonly rows: number

@@ -135,7 +135,7 @@ const keyed = (key: string, hash = 'h') => ({ idempotency: { key, hash } })
 
 test('an append that relies on the end is refused when something came before it, in the same group too', async () => {
   const log = await openWith(2)
-  const at = (end: number, partition = 0) => [{ partition, end }]
+  const at = (end: number, partition = 0, topic = 'clicks') => [{ topic, partition, end }]
   const moved = { code: 'MR_LOG_MOVED' }
   await log.append('clicks', [rows(['a'])], at(0))
   await assert.rejects(log.append('clicks', [rows(['x'])], at(0)), moved)
@@ -152,6 +152,12 @@ test('an append that relies on the end is refused when something came before it,
     ['fulfilled', 'fulfilled', 'rejected', 'rejected', 'fulfilled'],
   )
   assert.deepEqual([await contents(log), await contents(log, 1)], [['a', 'b', 'c', 'd'], ['e']])
+  await log.ensureTopic('others', 1)
+  const crossing = await Promise.allSettled([
+    log.append('clicks', [rows(['f'])], [...at(4), ...at(0, 0, 'others')]),
+    log.append('others', [rows(['x'])], [...at(4), ...at(0, 0, 'others')]),
+  ])
+  assert.deepEqual([crossing.map(({ status }) => status), log.range('others', 0).end], [['fulfilled', 'rejected'], 0])
 })
 
 test('while a topic is held only appends that rely on its end go on; the others keep their order', async () => {
@@ -162,7 +168,7 @@ test('while a topic is held only appends that rely on its end go on; the others 
   const waiting = ['b', 'c'].map((name) => log.append('clicks', [rows([name])]))
   await log.append('others', [rows(['o'])])
   const { end } = log.range('clicks', 0)
-  await log.append('clicks', [rows(['mine'])], [{ partition: 0, end }])
+  await log.append('clicks', [rows(['mine'])], [{ topic: 'clicks', partition: 0, end }])
   release()
   release()
   await Promise.all([before, ...waiting])

@@ -161,7 +161,7 @@ class EmbeddedLog implements Log {
       const hiding = this.#hiding.get(topic)
       const parts = hiding ? given.map((part) => hideIdempotency(part, hiding)) : given
       const partitions = parts.map((part) => this.#partition(topic, part.partition))
-      const ifEnds = ends.map(({ partition, end }) => [this.#partition(topic, partition), end] as const)
+      const ifEnds = ends.map(({ topic, partition, end }) => [this.#partition(topic, partition), end] as const)
       const bytes = parts.reduce((sum, part) => sum + part.payload.byteLength, 0)
       this.#admit(topic, parts, bytes)
       this.#pendingBytes += bytes

@@ -68,6 +68,7 @@ export interface PartitionRange {
 }
 
 export interface PartitionEnd {
+  readonly topic: string
   readonly partition: number
   /** Next offset to be written. */
   readonly end: number
@@ -100,8 +101,8 @@ export interface Log {
    * @throws MR_LOG_BUSY above the limit of pending bytes; MR_LOG_FULL without space, and the log goes on when there is
    *   room again; MR_LOG_IO after a failed sync, which closes the partition; MR_INGEST_IDEMPOTENCY for a key that was
    *   used with another hash.
-   * With `ifEnds`, where each partition that it lists must end: decided as the parts get their offsets, so nothing can come
-   * between. @throws MR_LOG_MOVED when one ends elsewhere; then nothing is written.
+   * With `ifEnds`, where each partition that it lists, of any topic, must end: decided as the parts get their offsets, so nothing
+   * can come between. @throws MR_LOG_MOVED when one ends elsewhere; then nothing is written.
    */
   append(topic: string, parts: readonly Append[], ifEnds?: readonly PartitionEnd[]): Promise<readonly Appended[]>
   /**

@@ -126,11 +126,12 @@ function damaging(cause: unknown): MillraceError {
   return error
 }
 
-/** What is wrong inside of data files, by path. */
+/** What is wrong inside of data files, by path. Of those of other formats only that they are there is known. */
 async function checkInside(lake: Lake, session: Session, table: LakeTable, files: readonly DataFile[]): Promise<Map<string, string>> {
   const wrong = new Map<string, string>()
   const isRenamed = hasRenamedParts(table.schemas) ? { isRenamed: true as const } : {}
   for (const file of new Map(files.map((file) => [file.path, file])).values()) {
+    if (file.format !== undefined) continue
     using lease = lake.lease()
     const what = await lease.local([{ ...file, ...isRenamed }]).then(
       ([local]) => checkParquet(session, table, local!),

@@ -1,10 +1,11 @@
 // Statements that change rows, put together: who may, what the statement becomes, the door of what it changes, and the record of what
-// was done. One statement a relation at a time: they would only make each other compute again.
+// was done. Statements that touch one keyed table take turns: they would only make each other compute again.
 import type { Clock } from '../core/clock.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { encryptedRelations } from '../define/encrypted.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { partitionKeyIndex } from '../define/partition-key.ts'
+import { isLookedUp } from '../define/system-columns.ts'
 import type { Node, SqlParser } from '../engine/ast.ts'
 import { changesSelect, type Describe } from '../engine/dml/changes-select.ts'
 import { parametersOf } from '../engine/dml/read-statement.ts'
@@ -48,14 +49,15 @@ export interface ChangeParts {
 export function makeChanger(parts: ChangeParts): ChangeBy {
   const { clock, log, relations, settings } = parts
   const last = new Map<string, Promise<unknown>>()
-  const inTurn = async <T>(relation: string, action: () => Promise<T>): Promise<T> => {
-    const turn = (last.get(relation) ?? Promise.resolve()).then(action)
+  /** After all that were here before and have a table in common. */
+  const inTurn = async <T>(tables: readonly string[], action: () => Promise<T>): Promise<T> => {
+    const turn = Promise.all(tables.map((table) => last.get(table))).then(action)
     const settled = turn.catch(() => {})
-    last.set(relation, settled)
+    for (const table of tables) last.set(table, settled)
     try {
       return await turn
     } finally {
-      if (last.get(relation) === settled) last.delete(relation)
+      for (const table of tables) if (last.get(table) === settled) last.delete(table)
     }
   }
   return async (caller, question, statement, asking) => {
@@ -70,18 +72,24 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
       relation = name
       const table = { name, shape, key: owner.kind === 'table' ? owner.key : [] }
       const select = await changesSelect(statement, table, describing(parts.parser, question, asking))
-      const pipeline = parts.pipelineOf(name)
+      const params = paramsIn(select.sql, question.params)
+      const read = readBy(manifest, await asking.ask(select.sql, params, async ({ snapshots }) => Object.keys(snapshots)))
+      const pipelines = [...new Set([name, ...read.tables])].map((table) => parts.pipelineOf(table))
       const door = { topic: name, partitions: partitionsOf(owner), keyIndex: partitionKeyIndex(owner), scanner: compileScanner(shape) }
       const failedCheck = compileRowChecks(manifest.checks, name, shape)
       const options = { timeoutMs: question.timeoutMs ?? settings.queryTimeoutMs, ...(question.signal ? { signal: question.signal } : {}) }
       const ports = {
         clock,
         log,
-        catchUp: () => pipeline.catchUp(),
-        life: () => pipeline.life,
-        snapshot: () => String(relations.tableOf(name)?.current?.id),
+        tables: read.tables,
+        async catchUp() {
+          const lives = await Promise.all(pipelines.map((pipeline) => pipeline.catchUp()))
+          return lives.includes(null) ? null : lives.join()
+        },
+        life: () => pipelines.map(({ life }) => life).join(),
+        snapshots: async () => (await Promise.all(read.committed.map((relation) => relations.snapshotOf(relation)))).join(),
         ask: <T>(take: (pages: ReturnType<Secured['session']['pages']>) => Promise<T>) =>
-          asking.ask(select.sql, paramsIn(select.sql, question.params), (secured) => {
+          asking.ask(select.sql, params, (secured) => {
             if (select.branches.some(({ kind }) => kind !== 'delete')) mustStaySealed(manifest, name, secured.relations)
             return take(secured.session.pages(secured.sql, secured.params, options))
           }),
@@ -94,7 +102,7 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
         timeoutMs: options.timeoutMs,
         rules: { table, failedCheck, bytesMax: settings.writeBytesMax },
       }
-      const { attempts, ...changed } = await inTurn(name, () => changeRows(ports, change))
+      const { attempts, ...changed } = await inTurn(read.tables, () => changeRows(ports, change))
       const durationMs = clock.monotonicMs() - startedMs
       await asking.record('ok', name, { ...changed, attempts, dryRun: isDryRun, ms: Math.round(durationMs) })
       return { relation: name, ...changed, ...(isDryRun ? { dryRun: true } : {}), durationMs }
@@ -104,6 +112,21 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
       await asking.record(error.code, relation, { message: error.message })
       throw error
     }
+  }
+}
+
+/**
+ * Of stored relations that a statement reads: tables whose logs it relies on, and those whose snapshots are to be the same after it was
+ * computed. Streams are neither: they get rows all the time, and a statement would never come to its end.
+ */
+function readBy(
+  manifest: Manifest,
+  names: readonly string[],
+): { readonly tables: readonly string[]; readonly committed: readonly string[] } {
+  const owners = names.map((name) => ({ name, owner: findOwned(manifest, name)?.owner }))
+  return {
+    tables: [...new Set(owners.flatMap(({ owner }) => (owner && isLookedUp(owner) ? owner.name : [])))],
+    committed: owners.filter(({ owner }) => owner?.kind !== 'stream').map(({ name }) => name),
   }
 }
 

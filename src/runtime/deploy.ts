@@ -14,9 +14,11 @@ import {
 } from '../define/system-columns.ts'
 import type { RelationSpec, RelationStore } from '../engine/relations.ts'
 import { ENCRYPTED, scopeOf } from '../lake/encrypted.ts'
+import { withInner } from '../lake/nested-type.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import { schemaToShape, writeDefaultOf } from '../lake/schema-mapping.ts'
 import type { CreateTable, LakeTable } from '../lake/types.ts'
+import { isNanoseconds } from '../lake/value/iceberg-type.ts'
 import type { Log } from '../log/log.ts'
 import { type Field, type Inner, type Shape, sameType, type Type } from '../schema/type.ts'
 import type { Catalog } from '../store/catalog.ts'
@@ -104,7 +106,7 @@ const encryptedOtherwise = (table: LakeTable): MillraceError =>
     { fix: 'define it as it is stored, or give it another name: rows that exist are not written again' },
   )
 
-/** In names, types or what may be null, at any depth, or in defaults, which only version 3 keeps. */
+/** In names, types or what may be null, at any depth, or in defaults, which only version 3 keeps. No definition is of nanoseconds. */
 const isChanged = ({ schema, formatVersion }: LakeTable, { fields }: Shape): boolean => {
   const stored = schemaToShape(schema)
   const hasDefault = (field: Field, index: number): boolean => {
@@ -112,6 +114,7 @@ const isChanged = ({ schema, formatVersion }: LakeTable, { fields }: Shape): boo
     return now === before || (now !== undefined && before !== undefined && String(now) === String(before))
   }
   return (
+    schema.fields.flatMap(withInner).some(({ type }) => isNanoseconds(type)) ||
     fields.length !== stored.fields.length ||
     fields.some((field, index) => !isSameField(field, stored.fields[index]!)) ||
     (formatVersion >= 3 && !fields.every(hasDefault))

@@ -141,7 +141,7 @@ class Run {
     this.#model.sent(parts)
     if (integer(this.#random, 2) === 0) await this.#clock.advance(integer(this.#random, 50))
     try {
-      const appended = await log.append(TOPIC, parts, [{ partition, end }])
+      const appended = await log.append(TOPIC, parts, [{ topic: TOPIC, partition, end }])
       assert.equal(Math.min(...appended.filter((part) => part.partition === partition).map(({ first }) => first)), end)
       this.#model.acknowledge(parts, appended)
       this.#atEnd.taken++

@@ -50,7 +50,7 @@ async function change(world: StreamWorld, gone: readonly string[], rows: readonl
   const { log } = world.now
   const { end } = log.range('customers', 0)
   const part = { partition: 0, kind: 'changes' as const, payload, count: gone.length + rows.length, fingerprint }
-  await log.append('customers', [part], [{ partition: 0, end }])
+  await log.append('customers', [part], [{ topic: 'customers', partition: 0, end }])
 }
 
 let orders = 0

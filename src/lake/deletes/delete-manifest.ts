@@ -18,6 +18,8 @@ import type { DataFile } from '../types.ts'
 export interface DeleteFile {
   readonly kind: 'position' | 'equality' | 'vector'
   readonly path: string
+  /** Of position and equality deletes, see `DataFile`. */
+  readonly format?: string
   readonly rows: number
   readonly sizeBytes: number
   readonly specId: number
@@ -40,8 +42,9 @@ export const POSITION_ID = 2147483545
 /** @throws MR_LAKE_CORRUPT when it cannot be read; MR_LAKE_VERSION for a kind of deletes that is not known. */
 export function readDeleteManifest(bytes: Buffer, from: Inherited, context: ManifestContext): Entry<DeleteFile>[] {
   return readEntries(bytes, from, context, (row, file) => ({
-    kind: kindOf(row, from.path),
+    kind: kindOf(row, file, from.path),
     path: file.path,
+    ...(file.format === undefined || file.format === PUFFIN ? {} : { format: file.format }),
     rows: file.rows,
     sizeBytes: file.sizeBytes,
     specId: file.specId,
@@ -54,14 +57,14 @@ export function readDeleteManifest(bytes: Buffer, from: Inherited, context: Mani
   }))
 }
 
-function kindOf(row: ManifestRow, manifest: string): DeleteFile['kind'] {
-  const format = String(row['file_format']).toUpperCase()
-  if (row['content'] === 1 && format === 'PUFFIN') return 'vector'
-  if (row['content'] === 1 && format === 'PARQUET') return 'position'
-  if (row['content'] === 2 && format === 'PARQUET') return 'equality'
+const PUFFIN = 'PUFFIN'
+
+function kindOf(row: ManifestRow, { format }: DataFile, manifest: string): DeleteFile['kind'] {
+  if (row['content'] === 1) return format === PUFFIN ? 'vector' : 'position'
+  if (row['content'] === 2 && format !== PUFFIN) return 'equality'
   throw new MillraceError(
     'MR_LAKE_VERSION',
-    `${manifest} lists ${String(row['file_path'])}, deletes of kind ${String(row['content'])} as ${format}, which are not read`,
+    `${manifest} lists ${String(row['file_path'])}, deletes of kind ${String(row['content'])} as ${format ?? 'PARQUET'}, which are not known`,
     { fix: 'rewrite the table without delete files, with the engine that wrote them' },
   )
 }
@@ -70,7 +73,7 @@ function kindOf(row: ManifestRow, manifest: string): DeleteFile['kind'] {
 function dataFileOf(row: ManifestRow, file: DataFile, manifest: string): string | null {
   const named = row['referenced_data_file'] as string | null | undefined
   if (named) return toPath(named)
-  if (kindOf(row, manifest) === 'vector')
+  if (kindOf(row, file, manifest) === 'vector')
     throw new MillraceError('MR_LAKE_CORRUPT', `${manifest} lists a deletion vector in ${file.path} and not of which data file`, {
       fix: 'read an earlier snapshot',
     })
@@ -84,7 +87,7 @@ export function writeDeleteManifest(entries: readonly Entry<DeleteFile>[], conte
   return writeEntries(entries, context, 'deletes', random, ({ file }) => ({
     ...toRow(file),
     content: file.kind === 'equality' ? 2 : 1,
-    file_format: file.kind === 'vector' ? 'PUFFIN' : 'PARQUET',
+    ...(file.kind === 'vector' ? { file_format: PUFFIN } : {}),
     equality_ids: file.equalityIds.length > 0 ? file.equalityIds : null,
     sort_order_id: null,
     first_row_id: null,

@@ -1,6 +1,6 @@
 // Data files of a snapshot together with what deletes rows of them: the step between manifests and a scan. Deletion vectors
 // are read here, since the engine cannot; position and equality delete files are Parquet and read by the scan itself.
-import { DELETED, type Entry, type ManifestEntry } from '../manifest.ts'
+import { DELETED, type Entry, type ManifestEntry, mustBeParquet } from '../manifest.ts'
 import { holdsData, isLive, type ManifestFile } from '../manifest-list.ts'
 import type { MetadataFiles } from '../metadata-files.ts'
 import { partitionKey } from '../snapshot-summary.ts'
@@ -54,6 +54,7 @@ async function finderOf(files: MetadataFiles, table: LakeTable, manifests: reado
   const known = finders.get(manifests)
   if (known !== undefined) return known
   const deletes = await liveDeletes(files, table, manifests)
+  for (const { file } of deletes) mustBeParquet(file)
   const finder = deletes.length === 0 ? null : matchDeletes(deletes, table.specs)
   finders.set(manifests, finder)
   return finder

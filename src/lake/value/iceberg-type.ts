@@ -15,6 +15,8 @@ export type IcebergType =
         | 'time'
         | 'timestamp'
         | 'timestamptz'
+        | 'timestamp_ns'
+        | 'timestamptz_ns'
         | 'string'
         | 'uuid'
         | 'binary'
@@ -22,16 +24,29 @@ export type IcebergType =
   | { readonly kind: 'decimal'; readonly precision: number; readonly scale: number }
   | { readonly kind: 'fixed'; readonly length: number }
 
-const PLAIN = /^(boolean|int|long|float|double|date|time|timestamp|timestamptz|string|uuid|binary)$/
+const PLAIN = /^(boolean|int|long|float|double|date|time|timestamp|timestamptz|timestamp_ns|timestamptz_ns|string|uuid|binary)$/
+const NANOSECONDS = /^timestamp(tz)?_ns$/
 const DECIMAL = /^decimal\((\d+),\s*(\d+)\)$/
 const FIXED = /^fixed\[(\d+)\]$/
 const parsed = new Map<string, IcebergType>()
+
+/** Whether it has nanoseconds, of which what is read here keeps the microseconds. */
+export const isNanoseconds = (type: LakeType): boolean => typeof type === 'string' && NANOSECONDS.test(type)
 
 /** Whether Millrace holds values of it: `parseIcebergType` takes it, or all that is inside of it. */
 export const isIcebergType = (type: LakeType): boolean =>
   typeof type === 'string'
     ? PLAIN.test(type) || DECIMAL.test(type) || FIXED.test(type)
     : partsOf(type).every((part) => isIcebergType(part.type))
+
+/**
+ * Whether files that Millrace writes have all of it, as the specification says: DuckDB writes `fixed` as `binary`, which other readers
+ * refuse (Iceberg spec, "Parquet").
+ */
+export const isWritableType = (type: LakeType): boolean =>
+  typeof type === 'string'
+    ? isIcebergType(type) && !FIXED.test(type) && !isNanoseconds(type)
+    : partsOf(type).every((part) => isWritableType(part.type))
 
 /** For those who take single values: of a nested type its name, which `parseIcebergType` refuses. */
 export const flatType = (type: LakeType): string => (typeof type === 'string' ? type : type.type)

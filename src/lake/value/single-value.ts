@@ -1,6 +1,6 @@
 // One value in binary: bounds in manifests and partition summaries (Iceberg spec, appendix D, "Binary single-value
 // serialization"). In memory: boolean; int, date, float, double as number; long, time, timestamp and decimal (unscaled) as
-// bigint; string; uuid as its 36 characters; binary and fixed as hexadecimal digits.
+// bigint, in nanoseconds where the type has those; string; uuid as its 36 characters; binary and fixed as hexadecimal digits.
 import type { PartitionValue } from '../types.ts'
 import { decimalBytes, decimalFromBytes } from './decimal.ts'
 import { parseIcebergType } from './iceberg-type.ts'
@@ -24,6 +24,8 @@ export function encodeValue(typeText: string, value: Value): Uint8Array {
     case 'time':
     case 'timestamp':
     case 'timestamptz':
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
       return filled(8, (view) => view.setBigInt64(0, BigInt(value), true))
     case 'decimal':
       return decimalBytes(BigInt(value))
@@ -61,9 +63,12 @@ export function decodeValue(typeText: string, bytes: Uint8Array): Value {
       return bytes.length === 4 ? view.getFloat32(0, true) : view.getFloat64(0, true)
     case 'timestamp':
       return bytes.length === 4 ? BigInt(view.getInt32(0, true)) * DAY_MICROS : view.getBigInt64(0, true)
+    case 'timestamp_ns':
+      return bytes.length === 4 ? BigInt(view.getInt32(0, true)) * DAY_MICROS * 1_000n : view.getBigInt64(0, true)
     case 'long':
     case 'time':
     case 'timestamptz':
+    case 'timestamptz_ns':
       return bytes.length === 4 ? BigInt(view.getInt32(0, true)) : view.getBigInt64(0, true)
     case 'decimal':
       return decimalFromBytes(bytes)

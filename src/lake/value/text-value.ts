@@ -27,6 +27,9 @@ export function valueFromText(typeText: string, text: string): Exclude<Partition
     case 'timestamp':
     case 'timestamptz':
       return INTEGER.test(text) ? BigInt(text) : parseTimestamp(text)
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
+      return undefined
     case 'decimal':
       return unscaledOf(text, type.scale)
     case 'string':

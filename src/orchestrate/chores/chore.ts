@@ -3,9 +3,10 @@
 import type { Clock } from '../../core/clock.ts'
 import { asMillraceError } from '../../core/errors.ts'
 import type { Engine } from '../../engine/duckdb.ts'
+import { twinsOf } from '../../lake/nested-type.ts'
 import type { Lake } from '../../lake/open-lake.ts'
 import type { DataFile, LakeTable } from '../../lake/types.ts'
-import { isIcebergType } from '../../lake/value/iceberg-type.ts'
+import { isWritableType } from '../../lake/value/iceberg-type.ts'
 import type { Saved } from '../history.ts'
 import type { Keeping } from '../keeping.ts'
 
@@ -37,9 +38,9 @@ export interface Chore {
   run(parts: ChoreParts, task: ChoreTask): Promise<ChoreDone | null>
 }
 
-/** Tables of other engines are theirs to rewrite when Millrace does not write their version or types. */
+/** Tables of other engines are theirs to rewrite when Millrace does not write their version, types or names. */
 export const mayRewrite = ({ formatVersion, schema }: LakeTable): boolean =>
-  formatVersion >= 2 && schema.fields.every((field) => isIcebergType(field.type))
+  formatVersion >= 2 && schema.fields.every((field) => isWritableType(field.type)) && !twinsOf(schema.fields)
 
 export const bytesOf = (files: readonly Pick<DataFile, 'sizeBytes'>[]): number => files.reduce((sum, file) => sum + file.sizeBytes, 0)
 

@@ -1,9 +1,12 @@
 // Small files become larger ones, sorted as the table is. Rows that come meanwhile do not matter; a file that is gone
 // meanwhile refuses the commit of its group, and the next pass looks again.
+import { asMillraceError } from '../../core/errors.ts'
 import { movedSql } from '../../engine/lineage.ts'
 import { withRelations } from '../../engine/workspace.ts'
 import { writeParquet } from '../../engine/write.ts'
-import type { DataFile } from '../../lake/types.ts'
+import type { Lake } from '../../lake/open-lake.ts'
+import type { CompactionGroup, CompactionOptions } from '../../lake/plan-compaction.ts'
+import type { DataFile, LakeTable } from '../../lake/types.ts'
 import { bytesOf, type Chore, type ChoreDone, type ChoreParts, type ChoreTask, mayRewrite, unlessLost } from './chore.ts'
 
 export const compact: Chore = { name: 'compact', run }
@@ -11,7 +14,7 @@ export const compact: Chore = { name: 'compact', run }
 async function run(parts: ChoreParts, { table, isAsked }: ChoreTask): Promise<ChoreDone | null> {
   if (!mayRewrite(table)) return null
   const [before, after]: [DataFile[], DataFile[]] = [[], []]
-  for (const group of await parts.lake.planCompaction(table, isAsked ? { minFiles: 2, fillDefaults: true } : {})) {
+  for (const group of await groupsOf(parts.lake, table, isAsked ? { minFiles: 2, fillDefaults: true } : {})) {
     using lease = parts.lake.lease()
     const files = await lease.local(group.files)
     const add = await withRelations(parts.engine, {}, (session) =>
@@ -32,5 +35,15 @@ async function run(parts: ChoreParts, { table, isAsked }: ChoreTask): Promise<Ch
   return {
     note: `${before.length} small files became ${after.length}`,
     saved: { filesBefore: before.length, filesAfter: after.length, bytesBefore: bytesOf(before), bytesAfter: bytesOf(after) },
+  }
+}
+
+/** None of a table with files that are not read, in another format than Parquet: its own engine looks after those. */
+async function groupsOf(lake: Lake, table: LakeTable, options: Partial<CompactionOptions>): Promise<readonly CompactionGroup[]> {
+  try {
+    return await lake.planCompaction(table, options)
+  } catch (cause) {
+    if (asMillraceError(cause).code !== 'MR_LAKE_VERSION') throw cause
+    return []
   }
 }
