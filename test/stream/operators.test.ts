@@ -222,6 +222,8 @@ const QUERIES: Readonly<Record<string, string>> = {
      min(heat) AS mh, max(shop) AS xs, count(DISTINCT shop) AS ds, arg_max(price, n) AS am, bool_and(ok) AS ba
      FROM session(readings, seen, INTERVAL '2500 milliseconds', key := device) GROUP BY ALL`,
   'session: having': `SELECT n, window_start, count(*) AS c FROM session(readings, seen, INTERVAL 4 SECOND, key := n) WHERE n > 0 GROUP BY ALL HAVING count(*) > 1`,
+  'session: of all rows, of which some count': `SELECT n, window_start, window_end, count(*) AS c, max(price) FILTER (WHERE ok) AS p, count(DISTINCT device) AS d
+     FROM session(readings, seen, INTERVAL 4 SECOND, key := n) WHERE n > 0 AND shop <> 'a' AND price > 1 GROUP BY ALL`,
   'keyed: every aggregate': `SELECT shop, coalesce(device, 'none') AS device, count(*) AS c, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp, sum(total) AS st,
      sum(heat) AS sh, avg(price) AS ap, min(heat) AS mh, max(device) AS xd, count(DISTINCT n) AS dn, arg_min(day, heat) AS ad, max(seen) AS last
      FROM readings GROUP BY ALL`,

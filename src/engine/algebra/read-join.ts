@@ -3,7 +3,7 @@
 import type { MillraceError } from '../../core/errors.ts'
 import { type Node, walk } from '../ast.ts'
 import { isExact, isInteger } from './coerce.ts'
-import { BOOLEAN, call, columnsIn, type Expression, type IntervalExpression } from './expression.ts'
+import { allOf, BOOLEAN, call, columnsIn, conjuncts, type Expression, type IntervalExpression } from './expression.ts'
 import { comparison } from './functions.ts'
 import { fixedMicros, readCondition, type Scope } from './read-expression.ts'
 import { refuse } from './refuse.ts'
@@ -103,13 +103,6 @@ function readable(part: Node, scope: Scope): Expression | null {
     throw error
   }
 }
-
-/** Parts of an AND. */
-const conjuncts = (condition: Expression): readonly Expression[] =>
-  condition.op === 'call' && condition.name === 'and' ? condition.of.flatMap(conjuncts) : [condition]
-
-const allOf = (conditions: readonly Expression[]): Expression | null =>
-  conditions.length === 0 ? null : conditions.length === 1 ? conditions[0]! : call('and', conditions, BOOLEAN)
 
 interface Difference {
   readonly left: string

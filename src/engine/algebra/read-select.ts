@@ -3,8 +3,13 @@
 import { type Node, nodes } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
 import {
+  allOf,
+  BOOLEAN,
   type ColumnExpression,
+  call,
   columnsIn,
+  conjuncts,
+  constant,
   type Expression,
   isOptional,
   LONG,
@@ -37,6 +42,10 @@ import { isHidden, isNestedValue, knownColumns, LOG_ORDER, type Rows, type Sourc
 
 /** The rank that QUALIFY compares, as the operators name it. */
 const RANK = '#rank'
+
+/** Rows of a session that WHERE leaves in it; one without any is none. */
+const COUNTED: Aggregate = { name: '#counted', function: 'count', of: [], distinct: false, where: null, type: LONG }
+const HAS_ROWS = call('>', [{ op: 'column', name: COUNTED.name, type: LONG, optional: false }, constant('0', LONG)], BOOLEAN, false)
 
 /** Aggregates from which rows can be taken away again. */
 const REMOVABLE: readonly AggregateFunction[] = ['count', 'sum', 'avg', 'min', 'max', 'bool_and', 'bool_or']
@@ -72,6 +81,8 @@ class SelectReader {
   #ranking: Ranking | null = null
   readonly #where: Node | null
   readonly #isModel: boolean
+  /** Of sessions: which rows the aggregates see. */
+  #counted: Expression | null = null
   /** What windows of the source or of the groups are: set where rows are grouped or numbered by a time that is known to close. */
   #window: Window | null
 
@@ -204,9 +215,19 @@ class SelectReader {
     const condition = readCondition(where, this.#scope)
     if (this.#aggregates.length > 0) refuse('an aggregate in WHERE', where, 'write it in HAVING')
     this.#source.checkBeforeWindow(condition, where)
+    if (this.#window?.kind === 'session') return this.#filteredSessions(relation, condition, this.#window.by)
     if (result === 'keyed' && !rowKey && [...columnsIn([condition])].some((name) => !key.includes(name)))
       refuse('WHERE over rows that are replaced, which would have to leave the table again', where, AS_VIEW)
     return { op: 'filter', input: relation, where: condition }
+  }
+
+  /** Sessions are of all rows, as FROM stands before WHERE: only what is said of the key alone takes whole sessions out. */
+  #filteredSessions(input: Relation, condition: Expression, by: Expression): Relation {
+    const isOfKey = (part: Expression): boolean => by.op === 'column' && [...columnsIn([part])].every((name) => name === by.name)
+    const [ofKey, ofRows] = [true, false].map((wanted) => conjuncts(condition).filter((part) => isOfKey(part) === wanted))
+    this.#counted = allOf(ofRows!)
+    const where = allOf(ofKey!)
+    return where ? { op: 'filter', input, where } : input
   }
 
   #outputs(): NamedExpression[] {
@@ -289,12 +310,14 @@ class SelectReader {
     const keys = this.#keysOf(groups)
     if (window) this.#checkWindowKeys(groups, keys)
     const over = (value: Expression): Expression => this.#overGroup(value, keys)
+    const counted = this.#counted ? [{ ...COUNTED, where: this.#counted }] : []
     const aggregates = this.#aggregates.map((aggregate) => ({
       ...aggregate,
       of: aggregate.of.map((value) => this.#beforeGroup(value)),
-      where: aggregate.where && this.#beforeGroup(aggregate.where),
+      where: allOf([this.#counted, aggregate.where].flatMap((where) => (where ? [this.#beforeGroup(where)] : []))),
     }))
-    let relation: Relation = this.#groupOver(input, keys, aggregates)
+    let relation: Relation = this.#groupOver(input, keys, [...aggregates, ...counted])
+    if (this.#counted) relation = { op: 'filter', input: relation, where: HAS_ROWS }
     if (!window && keys.length === 0)
       refuse(
         `an aggregate over a whole ${this.#source.rowKey ? 'table' : 'stream'}`,
