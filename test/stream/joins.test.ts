@@ -336,7 +336,7 @@ test('what is not of the closed list is refused with its place and what is near'
       /a left join without bounds between the times of both sides \(character \d+\)/,
     ],
     ['SELECT o.id FROM orders o JOIN payments p ON p.ts BETWEEN o.ts AND o.ts + INTERVAL 1 SECOND', /a join without equal keys/],
-    ['SELECT o.id FROM orders o JOIN payments p USING (shop)', /USING/],
+    [`SELECT o.id FROM orders o FULL JOIN payments p USING (shop)`, /USING in a FULL JOIN/],
     ['SELECT id FROM orders JOIN orders ON true', /"orders" on both sides of a join/],
     ['SELECT shop FROM orders o JOIN payments p ON o.id = p.order_id', /"shop", which several relations have, \(character 8\)/],
     ['SELECT o.id FROM orders o ASOF JOIN payments p ON o.id = p.order_id AND o.ts <= p.ts', /this ASOF JOIN/],
@@ -389,7 +389,11 @@ test('what is not of the closed list is refused with its place and what is near'
       /lag\(\.\.\.\) beside an aggregate/,
     ],
     ['SELECT id, lag(amount, 2) OVER (PARTITION BY id ORDER BY ts) AS b FROM orders', /this lag\(\.\.\.\)/],
-    ['SELECT id FROM orders WHERE id IN (SELECT sku FROM items)', /this expression \(subquery\)/],
+    ['SELECT id FROM orders WHERE id IN (SELECT sku FROM items)', /a subquery outside of FROM/],
+    [
+      'SELECT amount FROM (SELECT amount, row_number() OVER (PARTITION BY id ORDER BY ts) AS n FROM orders) WHERE n = 1',
+      /rows that are replaced by what the subquery does not select/,
+    ],
   ]
   for (const [sql, message] of refusals) {
     const { node } = await parser.parse(sql)
