@@ -542,7 +542,7 @@ test('a live model looks up in keyed tables over HTTP, and has DuckDB compute wh
   const alone = model('m', sql`SELECT id, upper(name) AS name FROM ${people} WHERE name <> ''`, { fresh: 'live', key: 'id' })
   const rows = (await compiled([people, alone])).manifest.relations.find(({ name }) => name === 'm') as ModelManifest
   assert.deepEqual([rows.key, rows.keyed, rows.loses], [['id'], true, true])
-  assert.match(describeRun(rows), /the row of each id follows the rows of its table, and goes with them/)
+  assert.match(describeRun(rows), /the row of each id follows its inputs, and goes when they no longer make it/)
   const names = model('m', sql`SELECT name FROM ${people}`, { fresh: 'live' })
   await expectOne(/MR_PLAN_LIVE_SHAPE model "m": a selection of rows that can go without the whole of their key/, people, names)
   const varying = model('m', sql`SELECT random() AS r FROM ${clicks}`, { fresh: 'live' })

@@ -47,19 +47,21 @@ export const comparison =
 const arithmetic =
   (name: '+' | '-' | '*' | '%'): Resolve =>
   (of) => {
-    if (of.length === 1 && (name === '-' || name === '+')) return sign(name, of[0]!)
-    const [a, b] = of as readonly [Expression, Expression]
+    if (of.length === 1 && (name === '-' || name === '+')) return sign(name, summed(of[0]!))
     if (of.length !== 2) return count(of, 1, 2)!
+    const [a, b] = of.map(summed) as [Expression, Expression]
     const timed = name === '+' || name === '-' ? timeArithmetic(name, a, b) : undefined
     if (timed) return timed
     if (!isNumeric(a.type) || !isNumeric(b.type)) return `of ${typesOf(of)}`
-    if ([a, b].some(({ type }) => type.kind === 'huge')) return 'of a sum of integers: cast it to BIGINT or DECIMAL first'
     const isDecimal = (a.type.kind === 'decimal' || b.type.kind === 'decimal') && isExact(a.type) && isExact(b.type)
     return isDecimal ? decimalArithmetic(name, a, b) : plainArithmetic(name, a, b)
   }
 
+/** A sum of integers counts as a decimal of as many digits as it has as a column. */
+const summed = (of: Expression): Expression => (of.type.kind === 'huge' ? castTo(of, asDecimal(of.type)) : of)
+
 function sign(name: '+' | '-', of: Expression): Resolved {
-  if (!isNumeric(of.type) || of.type.kind === 'huge') return `of ${of.type.kind}`
+  if (!isNumeric(of.type)) return `of ${of.type.kind}`
   if (name === '+') return of
   if (of.op === 'constant' && of.value !== null && isExact(of.type)) {
     const negated = -BigInt(of.value)

@@ -21,8 +21,8 @@ export type { ShapeOf, StreamShape } from './source.ts'
 export function compileLive(tree: unknown, shapeOf: ShapeOf, known: Known | null = null): LiveQuery {
   const streams = new Set<string>()
   const reading: Reading = { shapeOf, streams, named: new Map(), query: readQuery, isModel: true, known }
-  const { relation: root, result, key, rowKey } = readQuery(tree as Node, reading)
-  const loses = rowKey ? { loses: true as const } : {}
+  const { relation: root, result, key, rowKey, loses: isFiltered } = readQuery(tree as Node, reading)
+  const loses = rowKey || isFiltered ? { loses: true as const } : {}
   return { root: known ? lowerComputed(root) : root, streams: [...streams], result, key, ...loses }
 }
 

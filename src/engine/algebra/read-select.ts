@@ -97,6 +97,8 @@ class SelectReader {
   #ranking: Ranking | null = null
   readonly #isModel: boolean
   readonly #handsOnArrival: boolean
+  /** Rows of groups go where they no longer fulfil a condition. */
+  #loses = false
   /** Conditions of WHERE on the bounds of a hop or a session, which hold for groups as they do for their rows. */
   #ofWindow: readonly Expression[] = []
   /** Of sessions: which rows the aggregates see. */
@@ -155,7 +157,8 @@ class SelectReader {
     const keys = this.#source.columns.map(({ column }) => column).filter(({ name }) => key.includes(name))
     if (result === 'keyed') {
       const unselected = key.filter((name) => name === UNSELECTED)
-      return this.#result(root, 'keyed', [...this.#keyNames(keys, outputs), ...unselected], this.#source.isRetracted)
+      const rows = this.#result(root, 'keyed', [...this.#keyNames(keys, outputs), ...unselected], this.#source.isRetracted)
+      return this.#loses ? { ...rows, loses: true } : rows
     }
     // Rows of lag wait for its time: how long another time may lag behind the watermark is not known.
     const [lag] = [...this.#lags, ...this.#frames]
@@ -245,7 +248,8 @@ class SelectReader {
   }
 
   #filtered(): Relation {
-    const { relation, result, key, rowKey } = this.#source
+    const { relation, result, key, rowKey, isRetracted, loses } = this.#source
+    this.#loses = loses === true
     const where = this.#select['where_clause'] as Node | null
     if (!where) return relation
     const condition = readCondition(where, this.#scope)
@@ -253,7 +257,9 @@ class SelectReader {
     const window = this.#source.window
     if (window?.kind === 'session') return this.#filteredSessions(relation, this.#ofRows(condition, where), window.by)
     if (window) return filtered(relation, this.#ofRows(condition, where))
-    if (result === 'keyed' && !rowKey && [...columnsIn([condition])].some((name) => !key.includes(name)))
+    const isOfKey = [...columnsIn([condition])].every((name) => key.includes(name))
+    if (result === 'keyed' && !rowKey && !isOfKey && isRetracted && isPlain(this.#select)) this.#loses = true
+    else if (result === 'keyed' && !rowKey && !isOfKey)
       refuse('WHERE over rows that are replaced, which would have to leave the table again', where, AS_VIEW)
     return { op: 'filter', input: relation, where: condition }
   }
@@ -373,15 +379,14 @@ class SelectReader {
         this.#select,
         'GROUP BY a column or a window, and put the whole into a view over the model',
       )
-    if (having && !window && !this.#source.rowKey)
-      refuse('HAVING without a window, where rows would have to leave the table again', this.#select['having'] as Node, AS_VIEW)
     relation = filtered(relation, this.#ofWindow.map(over))
     if (having) relation = { op: 'filter', input: relation, where: over(having) }
     if (limit !== null) {
       if (!window || window.kind === 'session') refuse('QUALIFY over groups without tumble or hop', this.#select['qualify'] as Node)
       relation = { ...this.#top(relation, limit, over, true), overGroups: true }
     }
-    return this.#ofGroups(relation, keys, outputs)
+    const rows = this.#ofGroups(relation, keys, outputs)
+    return having && !window && !this.#source.rowKey ? { ...rows, loses: true } : rows
   }
 
   #groupOver(input: Relation, keys: readonly NamedExpression[], aggregates: readonly Aggregate[]): GroupRelation {
@@ -397,8 +402,9 @@ class SelectReader {
 
   /** Groups over rows that are replaced: what is taken back must be known, and no group may become empty. */
   #replacing(keys: readonly NamedExpression[]): { readonly replaces?: true } {
-    const { result, key, isRetracted, rowKey } = this.#source
+    const { result, key, isRetracted, rowKey, loses } = this.#source
     if (result !== 'keyed') return {}
+    if (loses) refuse('a group over groups that a condition takes away', this.#select, 'write FILTER (WHERE ...) of the aggregates')
     if (!isRetracted) refuse('a group over rows that are replaced by QUALIFY', this.#select, 'group over a group: max(...), arg_max(...)')
     for (const { value } of keys)
       if (!rowKey && [...columnsIn([value])].some((name) => !key.includes(name)))

@@ -64,6 +64,7 @@ const TEXTS: readonly string[] = [
   'SELECT began, rider AS city, city AS rider FROM rides',
   "SELECT coalesce(city, 'none') AS c, rider % 3 AS third, count(*) AS n, count_if(fare > 10) AS dear FROM rides GROUP BY c, third",
   'SELECT window_start, city, count(*) AS n, sum(fare) AS total FROM tumble(rides, began, INTERVAL 10 MINUTE) GROUP BY ALL HAVING n > 3 AND total > 40',
+  'SELECT rider, sum(ride) * 2 - 5 AS a, sum(ride) % 7 AS b, -sum(ride) AS c, sum(ride) - sum(rider) AS d, sum(ride) * 1.5 AS e, sum(ride) + 0.25 AS f, sum(ride) / 3 AS g FROM rides GROUP BY rider HAVING sum(ride) * 2 > 100',
   // Ranks.
   'SELECT DISTINCT ON (rider) rider, city, began FROM rides ORDER BY rider, began DESC',
   'SELECT DISTINCT ON (rider, city) rider, fare, city AS place FROM rides WHERE city IS NOT NULL ORDER BY fare DESC NULLS LAST, ride',
