@@ -591,6 +591,14 @@ test('processors: input, key, state', async () => {
   const of = (how: object) => processor('p', { id: t.uuid() }, { from: clicks, on() {}, ...how } as Wrong)
   await expectOne(/MR_PLAN_KEY processor "p", key: there is no column "sesion"/, clicks, hidden, of({ key: 'sesion' }))
   await expectOne(/MR_DEFINE_VALUE processor "p" reads "orders", which is a table/, orders, of({ from: orders }))
+  const odd: readonly (readonly [unknown, RegExp])[] = [
+    [() => ({ n: keyed.moments() }), /processor "p": its state is a function \| write state: \{ name: keyed.value/],
+    [keyed.moments(), /its state is no object of named states/],
+    [{ n: undefined }, /state "n" is not a state/],
+    [{ n: keyed.moments }, /state "n" is not a state/],
+    [{ n: keyed.ewma(undefined as never) }, /state "n" has no length of time/],
+  ]
+  for (const [state, message] of odd) await expectOne(message, clicks, hidden, of({ key: 'id', state }))
   await expectOne(/MR_PLAN_KEY processor "p" has state but no key/, clicks, hidden, of({ state: { n: keyed.moments() } }))
   await expectOne(/MR_DURATION processor "p", state "n"/, clicks, hidden, of({ key: 'session', state: { n: keyed.ewma('soon' as Wrong) } }))
   await expectOne(/MR_PLAN_UNKNOWN processor "p", from: stream "clicks" \(.*\) is not part of the project/, of({}))
