@@ -587,6 +587,30 @@ test('personal data: tags follow plain columns, and a warning says where one is 
   assert.deepEqual(await findings(customers, hidden, declared), [])
 })
 
+test('a live model reads another one by its SQL, and changes with it', async () => {
+  const of = (least: number) => [
+    clicks,
+    hidden,
+    model('views', sql`SELECT id, session, seen FROM clicks WHERE ms > ${least}`, { fresh: 'live' }),
+    model('minutes', sql`SELECT window_start, count(*) AS n FROM tumble(views, seen, INTERVAL 1 MINUTE) GROUP BY ALL`, { fresh: 'live' }),
+    model('sessions', sql`SELECT session, count(*) AS n FROM views GROUP BY session`, { fresh: 'live' }),
+    model('busy', sql`SELECT n, count(*) AS m FROM sessions GROUP BY n`, { refresh: 'full', key: 'n' }),
+  ]
+  assert.deepEqual(await findings(...of(1)), [])
+  const [before, after] = [await compiled(of(1)), await compiled(of(2))]
+  const changes = diff(before.manifest, after.manifest).filter(({ class: effect }) => effect === 'rebuild')
+  assert.deepEqual(
+    changes.map(({ name, reasons }) => [name, reasons.some((reason) => reason === 'reads "views", whose SQL changes')]),
+    [
+      ['views', false],
+      ['minutes', true],
+      ['sessions', true],
+    ],
+  )
+  const over = model('over', sql`SELECT n, count(*) AS m FROM sessions GROUP BY n`, { fresh: 'live' })
+  await expectOne(/MR_PLAN_LIVE_SHAPE model "over": a group by what may change in rows that are replaced/, ...of(1), over)
+})
+
 test('processors: input, key, state', async () => {
   const of = (how: object) => processor('p', { id: t.uuid() }, { from: clicks, on() {}, ...how } as Wrong)
   await expectOne(/MR_PLAN_KEY processor "p", key: there is no column "sesion"/, clicks, hidden, of({ key: 'sesion' }))

@@ -14,13 +14,18 @@ import type { NamedColumn, Rows, ShapeOf } from './source.ts'
 
 export type { ShapeOf, StreamShape } from './source.ts'
 
+/** Queries of live models by name. */
+export type Models = ReadonlyMap<string, Node>
+
 /**
  * `tree` is the query node of the statement. `known`: what DuckDB says of expressions that it computes (`read-live.ts`); without it
- * there are none. @throws MR_PLAN_LIVE_SHAPE naming the construct, MR_PLAN_UNKNOWN.
+ * there are none. `models`: other live models, which stand for their queries. @throws MR_PLAN_LIVE_SHAPE naming the construct, MR_PLAN_UNKNOWN.
  */
-export function compileLive(tree: unknown, shapeOf: ShapeOf, known: Known | null = null): LiveQuery {
+export function compileLive(tree: unknown, shapeOf: ShapeOf, known: Known | null = null, models: Models = new Map()): LiveQuery {
   const streams = new Set<string>()
-  const reading: Reading = { shapeOf, streams, named: new Map(), query: readQuery, isModel: true, known }
+  const named = new Map<string, { node: Node; named: Reading['named'] }>()
+  for (const [name, node] of models) named.set(name.toLowerCase(), { node, named })
+  const reading: Reading = { shapeOf, streams, named, query: readQuery, isModel: true, known }
   const { relation: root, result, key, rowKey, loses: isFiltered } = readQuery(tree as Node, reading)
   const loses = rowKey || isFiltered ? { loses: true as const } : {}
   return { root: known ? lowerComputed(root) : root, streams: [...streams], result, key, ...loses }

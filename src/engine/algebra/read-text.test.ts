@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Shape, Type } from '../../schema/type.ts'
-import { openParser, type SqlParser } from '../ast.ts'
+import { type Node, openParser, type SqlParser } from '../ast.ts'
 import { openTestEngine, type TestEngine } from '../testing.ts'
 import { expandWindows } from '../window-calls.ts'
 import { printLive } from './print-query.ts'
 import { readLive } from './read-live.ts'
+import { compileLive } from './read-query.ts'
 import type { StreamShape } from './source.ts'
 
 const field = (name: string, type: Type, optional = false): Shape['fields'][number] => ({ name, type, optional })
@@ -135,3 +136,20 @@ for (const sql of TEXTS)
     assert.deepEqual(twin.names, expected.names)
     assert.deepEqual(twin.rows, expected.rows)
   })
+
+test('live models over live models read their SQL, whatever names WITH gives', async () => {
+  const texts = new Map([
+    ['dear', 'WITH rides AS (SELECT * FROM rides WHERE fare > 10) SELECT ride, rider, fare, began FROM rides'],
+    ['slots', 'SELECT rider, window_start, count(*) AS n FROM tumble(dear, began, INTERVAL 5 MINUTE) GROUP BY ALL'],
+  ])
+  const models = new Map<string, Node>()
+  for (const [name, text] of texts) models.set(name, (await parser.parse(text)).node)
+  const sql = `WITH rides AS (SELECT rider, max(n) AS most, count(*) AS slots FROM slots GROUP BY rider) SELECT * FROM rides WHERE most > 1`
+  const live = compileLive((await parser.parse(sql)).node, (name) => SHAPES[name], null, models)
+  assert.deepEqual([live.streams, live.result, live.loses], [['rides'], 'keyed', true])
+  const statement = await parser.parse(`WITH dear AS (${texts.get('dear')}), slots AS (${texts.get('slots')}) SELECT * FROM (${sql})`)
+  await expandWindows(parser, statement)
+  const expected = await asked(await parser.print(statement))
+  assert.ok(expected.rows.length > 2)
+  assert.deepEqual(await asked(printLive(live, (name) => name)), expected)
+})
