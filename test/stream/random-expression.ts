@@ -185,8 +185,6 @@ export class Writer {
       () =>
         `${this.#pick('date_diff', 'datediff')}('${this.#pick('year', 'quarter', 'months', 'day', 'hour', 'minute', 'second', 'millisecond', 'microseconds')}', ${this.#pick(`${this.instant(d)}, ${this.instant(d)}`, `${this.clock(d)}, ${this.clock(d)}`)})`,
       () => `date_diff('${this.#pick('year', 'quarter', 'month', 'day')}', ${this.date(d)}, ${this.date(d)})`,
-      () =>
-        `date_sub('${this.#pick('week', 'day', 'hour', 'minute', 'second')}', ${this.#pick(`${this.instant(d)}, ${this.instant(d)}`, `${this.clock(d)}, ${this.clock(d)}`)})`,
       () => `(${this.whole(d)} ${this.#pick('%', '//')} ${this.#pick('7', '-3')})`,
       () => `${this.#cast()}(${this.number(d)} AS BIGINT)`,
       () => `${this.#cast()}(${this.text(d)} AS BIGINT)`,

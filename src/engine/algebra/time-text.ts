@@ -85,7 +85,7 @@ const lastDay: Resolve = (of) => {
   return castTo(call('add_interval', [month, next], at.type, isOptional(at)), DATE)
 }
 
-/** Microseconds of units of one length. */
+/** Microseconds of units of one length. Where DuckDB's weeks begin depends on the type and the side of 1970: they are left to it. */
 const UNITS: Readonly<Record<string, number>> = {
   microsecond: 1,
   millisecond: 1_000,
@@ -93,32 +93,27 @@ const UNITS: Readonly<Record<string, number>> = {
   minute: 60_000_000,
   hour: 3_600_000_000,
   day: 86_400_000_000,
-  week: 604_800_000_000,
 }
 
 /** Of a year, for units that have several lengths. */
 const IN_YEAR: Readonly<Record<string, number>> = { month: 12, quarter: 4, year: 1 }
 
-/** Borders of units between two times; `isWhole`: whole units. */
-const between =
-  (isWhole: boolean): Resolve =>
-  (of) => {
-    const [unit, from, until] = of
-    const wrong = 'other than of a constant unit and two times'
-    if (of.length !== 3 || !isConstantText(unit) || !isTime(from!.type) || !isTime(until!.type)) return wrong
-    const name = unit.value.toLowerCase().replace(/s$/, '')
-    // Where DuckDB's weeks begin depends on the type and the side of 1970: their borders are left to it.
-    const units = Object.hasOwn(UNITS, name) && (isWhole || name !== 'week') ? UNITS[name] : undefined
-    if (units === undefined && (isWhole || !Object.hasOwn(IN_YEAR, name))) return `with the unit ${unit.value}`
-    const count = (time: Expression): Expression => {
-      const at = inMicros(time)
-      if (units === undefined) return ordinal(name, at)
-      const isPlain = isWhole || name === 'microsecond'
-      return call('epoch_us', [isPlain ? at : call('date_trunc', [constant(name, STRING), at], at.type)], LONG)
-    }
-    const difference = over('-', count(until!), count(from!))
-    return units === undefined || units === 1 ? difference : divided('//', difference, units)
+/** Borders of units between two times. */
+const dateDiff: Resolve = (of) => {
+  const [unit, from, until] = of
+  if (of.length !== 3 || !isConstantText(unit) || !isTime(from!.type) || !isTime(until!.type))
+    return 'other than of a constant unit and two times'
+  const name = unit.value.toLowerCase().replace(/s$/, '')
+  const units = Object.hasOwn(UNITS, name) ? UNITS[name] : undefined
+  if (units === undefined && !Object.hasOwn(IN_YEAR, name)) return `with the unit ${unit.value}`
+  const count = (time: Expression): Expression => {
+    const at = inMicros(time)
+    if (units === undefined) return ordinal(name, at)
+    return call('epoch_us', [units === 1 ? at : call('date_trunc', [constant(name, STRING), at], at.type)], LONG)
   }
+  const difference = over('-', count(until!), count(from!))
+  return units === undefined || units === 1 ? difference : divided('//', difference, units)
+}
 
 function ordinal(unit: string, at: Expression): Expression {
   const years = over('*', part('year', at), long(IN_YEAR[unit]!))
@@ -130,8 +125,6 @@ export const TIME_TEXTS: Readonly<Record<string, Resolve>> = {
   dayname: nameOfTime('A'),
   monthname: nameOfTime('B'),
   last_day: lastDay,
-  date_diff: between(false),
-  datediff: between(false),
-  date_sub: between(true),
-  datesub: between(true),
+  date_diff: dateDiff,
+  datediff: dateDiff,
 }
