@@ -1,7 +1,7 @@
 // The columns that Millrace adds, and the relations that come with each stream: `<name>__late` and
 // `<name>__rejected`, and `<name>__archive` where rows are archived.
 import type { Field, Shape } from '../schema/type.ts'
-import type { KafkaSourceManifest, Relation, StreamManifest, TableManifest } from './manifest.ts'
+import type { KafkaSourceManifest, ModelManifest, Relation, StreamManifest, TableManifest } from './manifest.ts'
 
 export const SYSTEM_FIELDS: readonly Field[] = [
   { name: '_partition', type: { kind: 'int' }, optional: false, doc: 'partition of the log' },
@@ -69,4 +69,13 @@ export function liveShape(
   if (relation.kind === 'stream')
     return { ...storedShape(relation), time: relation.time ?? '_ingested_at', unique: relation.dedupe?.by ?? [] }
   return isLookedUp(relation) ? { ...storedShape(relation), time: '_ingested_at', unique: [], tableKey: relation.key } : undefined
+}
+
+/** The live models that a live model reads, and those that these read: it stands on their SQL, not on their tables. */
+export function liveInputs(relations: readonly Relation[], model: Pick<ModelManifest, 'inputs'>): readonly ModelManifest[] {
+  const own = relations.filter(
+    (relation): relation is ModelManifest =>
+      relation.kind === 'model' && relation.refresh === 'live' && model.inputs.includes(relation.name),
+  )
+  return [...new Set(own.flatMap((input) => [...liveInputs(relations, input), input]))]
 }

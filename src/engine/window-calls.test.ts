@@ -26,6 +26,10 @@ const SAME = [
   'SELECT sales.window_start, window_end, count(*) AS n FROM TUMBLE(sales, sales.seen, INTERVAL 1 MINUTE) WHERE sales.amount > 10 GROUP BY ALL',
   'SELECT window_start, window_end, shop, avg(amount) AS mean FROM hop(sales, seen, INTERVAL 2 SECOND, INTERVAL 10 SECOND) GROUP BY ALL',
   'SELECT device, window_start, window_end, count(*) AS n FROM session(sales, seen, INTERVAL 3 SECOND, key := device) WHERE device IS NOT NULL GROUP BY ALL',
+  // A session is of all rows: WHERE decides which of them are counted.
+  "SELECT device, window_start, window_end, count(*) AS n, sum(amount) FILTER (WHERE amount > 9) AS total FROM session(sales, seen, INTERVAL 3 SECOND, key := device) WHERE shop = 'a' AND device > 'a' AND amount % 3 < 2 GROUP BY ALL",
+  `WITH w AS (SELECT shop, window_start, window_end, count(*) AS n FROM tumble(sales, seen, INTERVAL 5 SECOND) GROUP BY ALL)
+   SELECT window_start, max(n) AS most, count(*) AS windows FROM hop(w, window_end, INTERVAL 10 SECOND, INTERVAL 20 SECOND) GROUP BY ALL`,
 ]
 
 test('windows are those of live models', async () => {

@@ -3,7 +3,7 @@
 // both give the same rows. Any timestamp column is a time here; nothing waits for a watermark.
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { type ColumnExpression, type IntervalExpression, TIMESTAMP } from './algebra/expression.ts'
-import { printSessions, withBounds } from './algebra/print-query.ts'
+import { boundsOf, printSessions, printWindowed } from './algebra/print-query.ts'
 import { fixedMicros, readExpression } from './algebra/read-expression.ts'
 import { type Node, nodes, type SqlParser, type Statement, walk } from './ast.ts'
 import { quoteName } from './sql-text.ts'
@@ -13,6 +13,9 @@ const FORMS = {
   hop: 'hop(relation, time, slide, width)',
   session: 'session(relation, time, gap, key := column)',
 } as const
+
+/** What is windowed may be windows, whose own bounds the new ones hide, as in a live model. */
+const OWN = `COLUMNS("#name" -> lower("#name") NOT IN ('window_start', 'window_end', '#start', '#n', '#new', '#session'))`
 
 type Name = keyof typeof FORMS
 
@@ -58,15 +61,14 @@ function boundsSql(name: Name, time: ColumnExpression, given: readonly Node[], f
   }
   const window = name === 'tumble' ? { kind: name, time, widthUs: length(2) } : { kind: name, time, slideUs: length(2), widthUs: length(3) }
   if (window.kind === 'hop' && window.widthUs % window.slideUs !== 0) throw wrong(name, 'has a width that is no multiple of its slide')
-  const own = window.kind === 'hop' ? '"#start", "#n"' : '"#start"'
-  return `SELECT * EXCLUDE (${own}) FROM (${withBounds(window, from)})`
+  return `SELECT ${OWN}, ${boundsOf(window)} FROM (${printWindowed(window, from)})`
 }
 
 function sessionsSql(time: ColumnExpression, gapUs: number, by: ColumnExpression, from: string): string {
   const over = `OVER (PARTITION BY ${quoteName(by.name)}, "#session")`
   const [first, last] = ['min', 'max'].map((name) => `${name}(${quoteName(time.name)}) ${over}`)
   const bounds = `${first} AS window_start, ${last} + to_microseconds(${gapUs}) AS window_end`
-  return `SELECT * EXCLUDE ("#new", "#session"), ${bounds} FROM (${printSessions({ kind: 'session', time, gapUs, by }, from)})`
+  return `SELECT ${OWN}, ${bounds} FROM (${printSessions({ kind: 'session', time, gapUs, by }, from)})`
 }
 
 const pathOf = (node: Node | undefined): readonly string[] | undefined =>

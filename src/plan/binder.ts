@@ -76,6 +76,9 @@ export interface Binder {
   define(name: string, shape: Shape): Promise<void>
   /** Names and types of the result. `tumble`, `hop` and `session` add `window_start` and `window_end` to their relation's columns. */
   bind(text: string): Promise<Bound | Refused>
-  /** What the stream engine makes of an inspected SELECT, or why it cannot run it; undefined for one that was not inspected. */
-  checkLive(text: string): Promise<LiveResult | MillraceError | undefined>
+  /**
+   * What the stream engine makes of an inspected SELECT, or why it cannot run it; undefined for one that was not inspected. `models`: SQL
+   * of the live models that it reads.
+   */
+  checkLive(text: string, models: ReadonlyMap<string, string>): Promise<LiveResult | MillraceError | undefined>
 }

@@ -542,7 +542,7 @@ test('a live model looks up in keyed tables over HTTP, and has DuckDB compute wh
   const alone = model('m', sql`SELECT id, upper(name) AS name FROM ${people} WHERE name <> ''`, { fresh: 'live', key: 'id' })
   const rows = (await compiled([people, alone])).manifest.relations.find(({ name }) => name === 'm') as ModelManifest
   assert.deepEqual([rows.key, rows.keyed, rows.loses], [['id'], true, true])
-  assert.match(describeRun(rows), /the row of each id follows the rows of its table, and goes with them/)
+  assert.match(describeRun(rows), /the row of each id follows its inputs, and goes when they no longer make it/)
   const names = model('m', sql`SELECT name FROM ${people}`, { fresh: 'live' })
   await expectOne(/MR_PLAN_LIVE_SHAPE model "m": a selection of rows that can go without the whole of their key/, people, names)
   const varying = model('m', sql`SELECT random() AS r FROM ${clicks}`, { fresh: 'live' })
@@ -587,10 +587,42 @@ test('personal data: tags follow plain columns, and a warning says where one is 
   assert.deepEqual(await findings(customers, hidden, declared), [])
 })
 
+test('a live model reads another one by its SQL, and changes with it', async () => {
+  const of = (least: number) => [
+    clicks,
+    hidden,
+    model('views', sql`SELECT id, session, seen FROM clicks WHERE ms > ${least}`, { fresh: 'live' }),
+    model('minutes', sql`SELECT window_start, count(*) AS n FROM tumble(views, seen, INTERVAL 1 MINUTE) GROUP BY ALL`, { fresh: 'live' }),
+    model('sessions', sql`SELECT session, count(*) AS n FROM views GROUP BY session`, { fresh: 'live' }),
+    model('busy', sql`SELECT n, count(*) AS m FROM sessions GROUP BY n`, { refresh: 'full', key: 'n' }),
+  ]
+  assert.deepEqual(await findings(...of(1)), [])
+  const [before, after] = [await compiled(of(1)), await compiled(of(2))]
+  const changes = diff(before.manifest, after.manifest).filter(({ class: effect }) => effect === 'rebuild')
+  assert.deepEqual(
+    changes.map(({ name, reasons }) => [name, reasons.some((reason) => reason === 'reads "views", whose SQL changes')]),
+    [
+      ['views', false],
+      ['minutes', true],
+      ['sessions', true],
+    ],
+  )
+  const over = model('over', sql`SELECT n, count(*) AS m FROM sessions GROUP BY n`, { fresh: 'live' })
+  await expectOne(/MR_PLAN_LIVE_SHAPE model "over": a group by what may change in rows that are replaced/, ...of(1), over)
+})
+
 test('processors: input, key, state', async () => {
   const of = (how: object) => processor('p', { id: t.uuid() }, { from: clicks, on() {}, ...how } as Wrong)
   await expectOne(/MR_PLAN_KEY processor "p", key: there is no column "sesion"/, clicks, hidden, of({ key: 'sesion' }))
   await expectOne(/MR_DEFINE_VALUE processor "p" reads "orders", which is a table/, orders, of({ from: orders }))
+  const odd: readonly (readonly [unknown, RegExp])[] = [
+    [() => ({ n: keyed.moments() }), /processor "p": its state is a function \| write state: \{ name: keyed.value/],
+    [keyed.moments(), /its state is no object of named states/],
+    [{ n: undefined }, /state "n" is not a state/],
+    [{ n: keyed.moments }, /state "n" is not a state/],
+    [{ n: keyed.ewma(undefined as never) }, /state "n" has no length of time/],
+  ]
+  for (const [state, message] of odd) await expectOne(message, clicks, hidden, of({ key: 'id', state }))
   await expectOne(/MR_PLAN_KEY processor "p" has state but no key/, clicks, hidden, of({ state: { n: keyed.moments() } }))
   await expectOne(/MR_DURATION processor "p", state "n"/, clicks, hidden, of({ key: 'session', state: { n: keyed.ewma('soon' as Wrong) } }))
   await expectOne(/MR_PLAN_UNKNOWN processor "p", from: stream "clicks" \(.*\) is not part of the project/, of({}))

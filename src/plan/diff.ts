@@ -14,6 +14,7 @@ import type {
   StreamManifest,
   TableManifest,
 } from '../define/manifest.ts'
+import { liveInputs } from '../define/system-columns.ts'
 import { type ColumnChange, compareShapes } from './compare-shapes.ts'
 
 export type AssetKind =
@@ -58,8 +59,13 @@ const GRAVITY: readonly ChangeClass[] = ['setting', 'additive', 'policy', 'rebui
 
 /** Changes that lead from `before` (null: nothing is deployed) to `after`, in the order of the new manifest, removals last. */
 export function diff(before: Manifest | null, after: Manifest): readonly Change[] {
+  const known = before?.relations ?? []
+  const compare = (old: Relation, relation: Relation): readonly Reason[] => [
+    ...compareRelations(old, relation),
+    ...compareLiveInputs(known, after.relations, relation),
+  ]
   return [
-    ...compareLists(before?.relations ?? [], after.relations, (r) => r.kind, compareRelations, relationAdded, relationRemoved),
+    ...compareLists(known, after.relations, (r) => r.kind, compare, relationAdded, relationRemoved),
     ...compareLists(before?.processors ?? [], after.processors, () => 'processor', compareProcessors, 'additive', 'breaking'),
     ...compareLists(before?.checks ?? [], after.checks, () => 'checks', settings('its checks'), 'additive', 'setting'),
     ...compareLists(
@@ -144,6 +150,16 @@ const settings =
   (what: string, effect: ChangeClass = 'setting') =>
   (before: Named, after: Named): readonly Reason[] =>
     equal(before, after) ? [] : [{ effect, reason: `changes ${what}` }]
+
+/** A live model stands on the SQL of the live models that it reads. */
+function compareLiveInputs(before: readonly Relation[], after: readonly Relation[], relation: Relation): readonly Reason[] {
+  const inputs = relation.kind === 'model' && relation.refresh === 'live' ? liveInputs(after, relation) : []
+  return inputs.flatMap((input): Reason[] => {
+    const old = before.find(({ name }) => name === input.name)
+    const isSame = old === undefined || (old.kind === 'model' && equal(old.sql, input.sql))
+    return isSame ? [] : [{ effect: 'rebuild', reason: `reads "${input.name}", whose SQL changes` }]
+  })
+}
 
 function compareRelations(before: Relation, after: Relation): readonly Reason[] {
   if (before.kind !== after.kind)

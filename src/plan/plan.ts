@@ -147,7 +147,7 @@ const ofDuckDb = ({ computed = [] }: Pick<ModelManifest, 'computed'>): string =>
   computed.length === 0 ? '' : `; DuckDB computes for each batch: ${computed.join(', ')}`
 
 function liveRows({ keyed, loses, emit, key }: ModelManifest): string {
-  if (loses) return `the row of each ${key.join(', ')} follows the rows of its table, and goes with them`
+  if (loses) return `the row of each ${key.join(', ')} follows its inputs, and goes when they no longer make it`
   if (keyed) return `the row of each ${key.join(', ')} follows its inputs`
   return emit === 'final' ? 'a row is added once it is final' : 'rows change while their window is open'
 }

@@ -2,7 +2,7 @@
 // source of each table (its WITH clause) is left to whoever takes it there.
 import { MillraceError } from '../core/errors.ts'
 import type { Manifest, StreamManifest } from '../define/manifest.ts'
-import { isLookedUp, liveShape, storedShape } from '../define/system-columns.ts'
+import { isLookedUp, liveInputs, liveShape, storedShape } from '../define/system-columns.ts'
 import { printFlink, printFlinkStream } from '../engine/algebra/print-flink.ts'
 import { inlineConstants } from '../engine/sql-text.ts'
 import { openBinder } from '../plan/open-binder.ts'
@@ -30,9 +30,12 @@ export async function flinkText(manifest: Manifest, name: string): Promise<Flink
     for (const stream of streams) await binder.define(stream.name, storedShape(stream))
     for (const table of manifest.relations.filter(isLookedUp)) await binder.define(table.name, liveShape(table)!)
     await binder.inspect(text)
-    const live = await binder.checkLive(text)
+    const live = await binder.checkLive(
+      text,
+      new Map(liveInputs(manifest.relations, model).map((input) => [input.name, inlineConstants(input.sql)])),
+    )
     if (live === undefined || live instanceof MillraceError) throw live ?? new MillraceError('MR_ASSERT', 'cannot be: no tree')
-    const read = streams.filter((stream) => model.inputs.includes(stream.name))
+    const read = streams.filter((stream) => live.query.streams.includes(stream.name))
     return { tables: read.map((stream) => printFlinkStream(stream, "'connector' = '...'")), query: printFlink(live.query) }
   } finally {
     binder.close()

@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
 import type { Scratch } from '../core/scratch.ts'
 import type { Manifest, ModelManifest, ProcessorManifest, Relation, StreamManifest } from '../define/manifest.ts'
-import { isLogged, isLookedUp, liveShape, storedShape } from '../define/system-columns.ts'
+import { isLogged, isLookedUp, liveInputs, liveShape, storedShape } from '../define/system-columns.ts'
 import { columnsRead } from '../engine/algebra/columns-read.ts'
 import { readLive } from '../engine/algebra/read-live.ts'
 import { inputsOf, type LiveQuery, type Relation as Operation } from '../engine/algebra/relation.ts'
 import type { ShapeOf } from '../engine/algebra/source.ts'
-import type { SqlParser } from '../engine/ast.ts'
+import type { Node, SqlParser } from '../engine/ast.ts'
 import { rowComputer } from '../engine/compute-rows.ts'
 import type { Engine } from '../engine/duckdb.ts'
 import { readHistory } from '../engine/history.ts'
@@ -142,7 +142,9 @@ export async function compileModel(
     const relation = manifest.relations.find((candidate) => candidate.name === name)
     return relation && liveShape(relation)
   }
-  return readLive(statement.node, shapeOf, { parser, typeOf: (select) => typeOf(engine, select) })
+  const models = new Map<string, Node>()
+  for (const { name, sql } of liveInputs(manifest.relations, model)) models.set(name, (await parser.parse(inlineConstants(sql))).node)
+  return readLive(statement.node, shapeOf, { parser, typeOf: (select) => typeOf(engine, select), models })
 }
 
 /** A changed definition is a new pipeline: it goes through the history of its streams, and replaces the table's rows then. */

@@ -205,7 +205,7 @@ const QUERIES: Readonly<Record<string, string>> = {
     "SELECT _offset, CASE WHEN word LIKE '2026%' THEN strptime(word, '%Y-%m-%d') END AS parsed, n FROM events",
   'keys and arguments of groups':
     "SELECT coalesce(address.city, '-') AS city, count(*) AS c, sum(len(words)) AS l, max(reverse(word)) FILTER (WHERE regexp_extract(word, '[0-9]') <> '') AS m FROM events GROUP BY 1",
-  'the bounds of a window': "SELECT _offset, strftime(ts, '%H:%M:%S') AS at FROM events WHERE n > 0",
+  'the bounds of a window': "SELECT _offset, strftime(ts, '%c') AS at FROM events WHERE n > 0",
   'a part of a part in a subquery':
     'SELECT city, c + 1 AS more FROM (SELECT address.city AS city, len(words) AS c FROM events WHERE address.geo.n > 1)',
   'columns of types that are kept otherwise':

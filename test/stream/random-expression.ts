@@ -182,6 +182,10 @@ export class Writer {
       () => `${this.#pick('year', 'month', 'dayofweek')}(${dated})`,
       () => `${this.#pick('epoch_ms', 'epoch_us')}(${this.#pick(this.instant(d), this.clock(d))})`,
       () => `(${this.date(d)} - ${this.date(d)})`,
+      () =>
+        `${this.#pick('date_diff', 'datediff')}('${this.#pick('year', 'quarter', 'months', 'day', 'hour', 'minute', 'second', 'millisecond', 'microseconds')}', ${this.#pick(`${this.instant(d)}, ${this.instant(d)}`, `${this.clock(d)}, ${this.clock(d)}`)})`,
+      () => `date_diff('${this.#pick('year', 'quarter', 'month', 'day')}', ${this.date(d)}, ${this.date(d)})`,
+      () => `(${this.whole(d)} ${this.#pick('%', '//')} ${this.#pick('7', '-3')})`,
       () => `${this.#cast()}(${this.number(d)} AS BIGINT)`,
       () => `${this.#cast()}(${this.text(d)} AS BIGINT)`,
       () => this.#either(d, (inner) => this.long(inner)),
@@ -216,7 +220,7 @@ export class Writer {
       () => `round(${this.#pick('d', 'e')}, ${integer(this.#random, 5)})`,
       () => `${this.#cast()}(${this.number(d)} AS ${this.#pick('DOUBLE', 'DOUBLE', 'FLOAT')})`,
       () => `TRY_CAST(${this.text(d)} AS DOUBLE)`,
-      () => `date_part('epoch', ${this.instant(d)})`,
+      () => `${this.#pick("date_part('epoch', ", 'epoch(')}${this.instant(d)})`,
       () => this.#either(d, (inner) => this.real(inner)),
     )()
   }
@@ -248,6 +252,9 @@ export class Writer {
       () =>
         `CAST(${this.#pick(this.whole(d), this.long(d), this.decimal(d), 'd', 'e', this.bool(d), this.date(d), this.instant(d), this.clock(d), 'o', 'u')} AS VARCHAR)`,
       () => `(x ->> ${this.#pick("'$.a'", "'$.b.c[1]'", "'b'", "'$[0]'", "'$.b'", "'$'", "'$.b.c[2]'")})`,
+      () =>
+        `strftime(${this.#pick(this.date(d), this.instant(d), this.clock(d))}, '${this.#pick('%Y-%m-%d', '%H:%M:%S.%f', '%-d.%-m.%y %-I %p', 'day %j, %a %b %%', '%A %B %I:%M %g', '%w%u %-j %-H%-M%-S', '%y-%-y')}')`,
+      () => `${this.#pick('dayname', 'monthname')}(${this.#pick(this.date(d), this.instant(d), this.clock(d))})`,
       () => this.#either(d, (inner) => this.text(inner)),
     )()
   }
@@ -258,6 +265,7 @@ export class Writer {
     return this.#pick(
       () => `(${this.date(d)} ${this.#pick('+', '-')} ${this.#pick('1', '-30', 'CAST(b AS INTEGER)')})`,
       () => `CAST(${this.#pick(this.instant(d), this.clock(d))} AS DATE)`,
+      () => `last_day(${this.#pick(this.date(d), this.instant(d), this.clock(d))})`,
       () => this.#either(d, (inner) => this.date(inner)),
     )()
   }

@@ -167,3 +167,10 @@ export function replaceColumns(expression: Expression, replace: (name: string) =
   if (expression.op === 'column') return replace(expression.name) ?? expression
   return mapChildren(expression, (inner) => replaceColumns(inner, replace))
 }
+
+/** Parts of an AND. */
+export const conjuncts = (condition: Expression): readonly Expression[] =>
+  condition.op === 'call' && condition.name === 'and' ? condition.of.flatMap(conjuncts) : [condition]
+
+export const allOf = (conditions: readonly Expression[]): Expression | null =>
+  conditions.length === 0 ? null : conditions.length === 1 ? conditions[0]! : call('and', conditions, BOOLEAN)

@@ -6,6 +6,7 @@ import { BOOLEAN, call, constant, DATETIME, DOUBLE, type Expression, isOptional,
 import { count, type Resolve, type Resolved, typesOf } from './resolve.ts'
 import { TEXT_CALLS } from './text-calls.ts'
 import { TIME_CALLS } from './time-calls.ts'
+import { TIME_TEXTS } from './time-text.ts'
 
 /** TIMESTAMP '...' among datetimes is one. */
 function settled(of: readonly Expression[]): readonly Expression[] {
@@ -46,19 +47,21 @@ export const comparison =
 const arithmetic =
   (name: '+' | '-' | '*' | '%'): Resolve =>
   (of) => {
-    if (of.length === 1 && (name === '-' || name === '+')) return sign(name, of[0]!)
-    const [a, b] = of as readonly [Expression, Expression]
+    if (of.length === 1 && (name === '-' || name === '+')) return sign(name, summed(of[0]!))
     if (of.length !== 2) return count(of, 1, 2)!
+    const [a, b] = of.map(summed) as [Expression, Expression]
     const timed = name === '+' || name === '-' ? timeArithmetic(name, a, b) : undefined
     if (timed) return timed
     if (!isNumeric(a.type) || !isNumeric(b.type)) return `of ${typesOf(of)}`
-    if ([a, b].some(({ type }) => type.kind === 'huge')) return 'of a sum of integers: cast it to BIGINT or DECIMAL first'
     const isDecimal = (a.type.kind === 'decimal' || b.type.kind === 'decimal') && isExact(a.type) && isExact(b.type)
     return isDecimal ? decimalArithmetic(name, a, b) : plainArithmetic(name, a, b)
   }
 
+/** A sum of integers counts as a decimal of as many digits as it has as a column. */
+const summed = (of: Expression): Expression => (of.type.kind === 'huge' ? castTo(of, asDecimal(of.type)) : of)
+
 function sign(name: '+' | '-', of: Expression): Resolved {
-  if (!isNumeric(of.type) || of.type.kind === 'huge') return `of ${of.type.kind}`
+  if (!isNumeric(of.type)) return `of ${of.type.kind}`
   if (name === '+') return of
   if (of.op === 'constant' && of.value !== null && isExact(of.type)) {
     const negated = -BigInt(of.value)
@@ -67,10 +70,13 @@ function sign(name: '+' | '-', of: Expression): Resolved {
   return call('neg', [of], of.type)
 }
 
+/** Of a divisor: what is divided by 0 is null. */
+const mayBeZero = (by: Expression): boolean => by.op !== 'constant' || Number(by.value) === 0
+
 function plainArithmetic(name: '+' | '-' | '*' | '%', a: Expression, b: Expression): Resolved {
   const type = commonType(a.type, b.type)!
   const of = [castTo(a, type), castTo(b, type)]
-  return call(name, of, type, name === '%' && isInteger(type) ? true : of.some(isOptional))
+  return call(name, of, type, of.some(isOptional) || (name === '%' && isInteger(type) && mayBeZero(of[1]!)))
 }
 
 /** The widths of DuckDB's decimal operators: one digit more for sums, both widths for products, at most 18 where both had so. */
@@ -91,7 +97,7 @@ function decimalArithmetic(name: '+' | '-' | '*' | '%', a: Expression, b: Expres
   if (precision > 18 && widest <= 18) precision = 18
   const type = { kind: 'decimal', precision: Math.min(38, precision), scale } as const
   const of = [castTo(a, type), castTo(b, type)]
-  return call(name, of, type, name === '%' ? true : of.some(isOptional))
+  return call(name, of, type, of.some(isOptional) || (name === '%' && mayBeZero(of[1]!)))
 }
 
 /** Dates, datetimes and instants with intervals and days. */
@@ -124,12 +130,8 @@ const divideWhole: Resolve = (of) => {
   if (of.length !== 2 || !of.every(({ type }) => type.kind === 'int' || type.kind === 'long'))
     return `of ${typesOf(of)}: it divides integers`
   const type = commonType(of[0]!.type, of[1]!.type)!
-  return call(
-    '//',
-    of.map((expression) => castTo(expression, type)),
-    type,
-    true,
-  )
+  const cast = of.map((expression) => castTo(expression, type))
+  return call('//', cast, type, cast.some(isOptional) || mayBeZero(cast[1]!))
 }
 
 /** floor, ceil and trunc. */
@@ -208,6 +210,7 @@ export const FUNCTIONS: Readonly<Record<string, Resolve>> = {
   nullif,
   ...TEXT_CALLS,
   ...TIME_CALLS,
+  ...TIME_TEXTS,
 }
 
 export const coalesceOf = coalesce

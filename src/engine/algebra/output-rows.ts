@@ -4,7 +4,7 @@ import type { Node } from '../ast.ts'
 import { isOptional } from './expression.ts'
 import { refuse } from './refuse.ts'
 import type { NamedExpression, Relation } from './relation.ts'
-import { isHidden, LOG_ORDER, type NamedColumn, type Rows } from './source.ts'
+import { ARRIVAL, isHidden, LOG_ORDER, type NamedColumn, type Rows } from './source.ts'
 
 export interface Output extends Pick<Rows, 'relation' | 'result' | 'key' | 'isRetracted' | 'rowKey'> {
   /** Of the columns that the outputs are computed from. */
@@ -24,7 +24,8 @@ export function outputRows(
   const names = outputs.map(({ name }) => name)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined && subquery) refuse(`two columns "${twice}" of a subquery`, subquery, 'give one of them an alias')
-  const columns = outputs.map(({ name, value }): NamedColumn => {
+  const handedOn = result === 'append' ? projected.find(({ name }) => name === ARRIVAL) : undefined
+  const columns = [...outputs, ...(handedOn ? [handedOn] : [])].map(({ name, value }): NamedColumn => {
     const column = { op: 'column', name, type: value.type, optional: isOptional(value) } as const
     return { from: '', name, column }
   })
@@ -34,7 +35,7 @@ export function outputRows(
   })
   const isPlain = result === 'append' && source.isLogged
   const called = (name: string): string | undefined => outputs.find(({ value }) => value.op === 'column' && value.name === name)?.name
-  const arrival = result === 'append' && source.arrival !== undefined ? called(source.arrival) : undefined
+  const arrival = result === 'append' && source.arrival !== undefined ? (handedOn?.name ?? called(source.arrival)) : undefined
   const isLogged = isPlain && LOG_ORDER.every((name) => called(name) === name)
   const unique = isLogged ? source.unique.map(called) : []
   return {

@@ -69,14 +69,13 @@ function printGroup({ input, window, keys, aggregates }: GroupRelation, stream: 
     const own = [`${time} AS window_start`, `${time} AS window_end`]
     return `SELECT ${[...own, ...columns].join(', ')} FROM (${from}) GROUP BY ${[time, ...groups].join(', ')}`
   }
-  const bounds = ['"#start" AS window_start', `"#start" + ${microseconds(window.widthUs)} AS window_end`]
-  return `SELECT ${[...bounds, ...columns].join(', ')} FROM (${printWindowed(window, from)}) GROUP BY ${['"#start"', ...groups].join(', ')}`
+  return `SELECT ${[boundsOf(window), ...columns].join(', ')} FROM (${printWindowed(window, from)}) GROUP BY ${['"#start"', ...groups].join(', ')}`
 }
 
 const microseconds = (micros: number): string => `to_microseconds(${micros})`
 
-/** Each row with the starts of its windows as `#start`. */
-function printWindowed(window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string {
+/** Each row with the starts of its windows as `#start`; `#n` of a hop is there too. */
+export function printWindowed(window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string {
   const slideUs = window.kind === 'hop' ? window.slideUs : window.widthUs
   const last = printExpression(tumbleBounds({ kind: 'tumble', time: window.time, widthUs: slideUs }).window_start)
   if (window.kind === 'tumble') return `SELECT *, ${last} AS "#start" FROM (${from})`
@@ -135,9 +134,13 @@ function printOver({ partition, time, ties }: Pick<LagRelation, 'partition' | 't
   return `${by}ORDER BY ${[printExpression(time), ...ties.map((value) => `${printExpression(value)} ASC NULLS FIRST`)].join(', ')}`
 }
 
-/** Each row once for each of its windows, with their bounds; `#start`, and `#n` of a hop, are there too. */
-export const withBounds = (window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string =>
-  `SELECT *, "#start" AS window_start, "#start" + ${microseconds(window.widthUs)} AS window_end FROM (${printWindowed(window, from)})`
+/** Of rows with `#start`. */
+export const boundsOf = ({ widthUs }: { readonly widthUs: number }): string =>
+  `"#start" AS window_start, "#start" + ${microseconds(widthUs)} AS window_end`
+
+/** Each row once for each of its windows, with their bounds. */
+const withBounds = (window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string =>
+  `SELECT *, ${boundsOf(window)} FROM (${printWindowed(window, from)})`
 
 const printOrder = ({ value, descending, nullsFirst }: OrderBy): string =>
   `${printExpression(value)} ${descending ? 'DESC' : 'ASC'} NULLS ${nullsFirst ? 'FIRST' : 'LAST'}`

@@ -39,6 +39,7 @@ export const AGGREGATE_NAMES: readonly string[] = Object.keys(NAMES).filter((nam
 /** Undefined when the call is of no aggregate. @throws MR_PLAN_LIVE_SHAPE. */
 export function readAggregate(node: Node, scope: Scope, index: number): Aggregate | undefined {
   const called = String(node['function_name'])
+  if (called === 'count_if' || called === 'countif') return readAggregate(asSum(node), scope, index)
   if (OTHERS.has(called)) refuse(`${called}(...)`, node, `use ${AGGREGATE_NAMES.join(', ')}`)
   const name = Object.hasOwn(NAMES, called) ? NAMES[called] : undefined
   if (!name) return undefined
@@ -53,6 +54,24 @@ export function readAggregate(node: Node, scope: Scope, index: number): Aggregat
   const where = node['filter'] ? readCondition(node['filter'] as Node, inner) : null
   const { of, type } = typed(name, given, node, called)
   return { name: `#a${index}`, function: name, of, distinct, where, type }
+}
+
+/** `count_if(x)` is `sum(CASE WHEN x THEN 1 ELSE 0 END)`, and of its type. */
+function asSum(node: Node): Node {
+  const [test] = node['children'] as Node[]
+  const number = (value: number): Node => ({
+    class: 'CONSTANT',
+    type: 'VALUE_CONSTANT',
+    alias: '',
+    query_location: node.query_location,
+    value: { type: { id: 'INTEGER', type_info: null }, is_null: false, value },
+  })
+  const cases = { class: 'CASE', type: 'CASE_EXPR', alias: '', query_location: node.query_location }
+  return {
+    ...node,
+    function_name: 'sum',
+    children: [{ ...cases, case_checks: [{ when_expr: test, then_expr: number(1) }], else_expr: number(0) }],
+  }
 }
 
 const readNested = (node: Node): boolean => node.class === 'WINDOW' || Object.hasOwn(NAMES, String(node['function_name']))

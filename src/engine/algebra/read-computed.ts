@@ -86,7 +86,7 @@ function rewrite(value: unknown, rewriting: Rewriting): unknown {
   if (node.class === 'COLUMN_REF') return rewriteColumn(node, rewriting)
   if (node.class === 'FUNCTION' && !isPlainCall(node)) return undefined
   if (node.class !== undefined && node.class !== 'FUNCTION' && !CLASSES.has(node.class)) return undefined
-  const params = node.class === 'LAMBDA' ? new Set([...rewriting.params, ...namesIn(node['lhs'])]) : rewriting.params
+  const params = node.class === 'LAMBDA' ? paramsOf(node, rewriting) : rewriting.params
   const copy: Node = {}
   for (const [key, inner] of Object.entries(node)) {
     const written = rewrite(inner, { ...rewriting, params })
@@ -95,6 +95,10 @@ function rewrite(value: unknown, rewriting: Rewriting): unknown {
   }
   return copy
 }
+
+/** What is a column on the left of an arrow is no parameter: `detail -> '$.channel'` is a part of JSON. */
+const paramsOf = (lambda: Node, { source, params }: Rewriting): ReadonlySet<string> =>
+  new Set([...params, ...namesIn(lambda['lhs']).filter((name) => !source.lookUp([name]))])
 
 /** `[a, b]` calls a function of the schema `main`. */
 function isPlainCall(node: Node): boolean {

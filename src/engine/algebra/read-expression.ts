@@ -3,7 +3,7 @@
 import { MillraceError } from '../../core/errors.ts'
 import { type Node, nodes } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
-import { castTo, isExact, isNumeric, isTime } from './coerce.ts'
+import { castTo, inMicros, isExact, isNumeric, isTime } from './coerce.ts'
 import {
   BOOLEAN,
   call,
@@ -90,6 +90,8 @@ function readNative(node: Node, scope: Scope): Expression {
     case 'FUNCTION':
     case 'WINDOW':
       return readFunction(node, scope)
+    case 'SUBQUERY':
+      return refuse('a subquery outside of FROM', node, 'JOIN the stream within a time, or the table by its key')
     default:
       return refuse(`this expression (${String(node.class).toLowerCase()})`, node)
   }
@@ -192,7 +194,7 @@ const COMPARISONS: Readonly<Record<string, '=' | '<>' | '<' | '<=' | '>' | '>=' 
 function readComparison(node: Node, scope: Scope): Expression {
   const name = COMPARISONS[node.type ?? '']
   if (!name) return refuse(`the comparison ${node.type}`, node)
-  const of = [readNative(node['left'] as Node, scope), readNative(node['right'] as Node, scope)]
+  const of = readCompared(node['left'] as Node, node['right'] as Node, scope)
   const test = settle(node, `a comparison`, () => comparison(name)(of))
   return node.type === 'COMPARE_NOT_DISTINCT_FROM' ? call('not', [test], BOOLEAN) : test
 }
@@ -202,10 +204,33 @@ function readConjunction(node: Node, scope: Scope): Expression {
   return call(node.type === 'CONJUNCTION_AND' ? 'and' : 'or', of, BOOLEAN)
 }
 
+/** Both sides of a comparison. `a - b < INTERVAL ...` of times is `a < b + INTERVAL ...`. */
+function readCompared(left: Node, right: Node, scope: Scope): readonly [Expression, Expression] {
+  const [a, b] = [differenceIn(left), differenceIn(right)]
+  if (a) return movedTimes(a, right, scope) ?? [readNative(left, scope), readNative(right, scope)]
+  const moved = b && movedTimes(b, left, scope)
+  return moved ? [moved[1], moved[0]] : [readNative(left, scope), readNative(right, scope)]
+}
+
+function differenceIn(node: Node): readonly [Node, Node] | undefined {
+  const of = node.class === 'FUNCTION' && node['function_name'] === '-' ? nodes(node['children']) : []
+  return of.length === 2 ? [of[0]!, of[1]!] : undefined
+}
+
+function movedTimes([later, earlier]: readonly [Node, Node], length: Node, scope: Scope): readonly [Expression, Expression] | undefined {
+  if (differenceIn(length) || length.class === 'COLUMN_REF') return undefined
+  const by = readNative(length, scope)
+  if (by.op !== 'interval' || fixedMicros(by) === undefined) return undefined
+  const [a, b] = [readNative(later, scope), readNative(earlier, scope)]
+  if (!isTime(a.type) || !isTime(b.type)) return undefined
+  const at = inMicros(b)
+  return [inMicros(a), call('add_interval', [at, by], at.type, isOptional(at))]
+}
+
 function readBetween(node: Node, scope: Scope): Expression {
-  const [input, lower, upper] = (['input', 'lower', 'upper'] as const).map((key) => readNative(node[key] as Node, scope))
-  const from = settle(node, 'BETWEEN', () => comparison('>=')([input!, lower!]))
-  const until = settle(node, 'BETWEEN', () => comparison('<=')([input!, upper!]))
+  const [input, lower, upper] = (['input', 'lower', 'upper'] as const).map((key) => node[key] as Node)
+  const from = settle(node, 'BETWEEN', () => comparison('>=')(readCompared(input!, lower!, scope)))
+  const until = settle(node, 'BETWEEN', () => comparison('<=')(readCompared(input!, upper!, scope)))
   return call('and', [from, until], BOOLEAN)
 }
 

@@ -3,7 +3,7 @@
 import type { MillraceError } from '../../core/errors.ts'
 import { type Node, walk } from '../ast.ts'
 import { isExact, isInteger } from './coerce.ts'
-import { BOOLEAN, call, columnsIn, type Expression, type IntervalExpression } from './expression.ts'
+import { allOf, BOOLEAN, call, columnsIn, conjuncts, type Expression, type IntervalExpression } from './expression.ts'
 import { comparison } from './functions.ts'
 import { fixedMicros, readCondition, type Scope } from './read-expression.ts'
 import { refuse } from './refuse.ts'
@@ -52,28 +52,68 @@ export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, wh
   const froms = [leftRows, rightRows].map(({ columns }) => new Set(columns.map(({ from }) => from)))
   for (const from of froms[0]!)
     if (froms[1]!.has(from)) refuse(`"${from}" on both sides of a join`, node, 'give each side an alias of its own')
-  if (((node['using_columns'] as string[] | undefined) ?? []).length > 0) refuse('USING', node, 'write ON a.key = b.key')
   const isLatest = node['ref_type'] === 'ASOF'
   const kind = KINDS[String(node['join_type'])] ?? refuse(`${String(node['join_type'])} JOIN`, node, NEAREST)
   if (node['ref_type'] !== 'REGULAR' && !isLatest && node['ref_type'] !== 'CROSS') refuse(`${String(node['ref_type'])} JOIN`, node, NEAREST)
-  if (leftRows.result === 'keyed' || rightRows.result === 'keyed')
-    refuse(
-      'a join with rows that are replaced',
-      node,
-      leftRows.rowKey || rightRows.rowKey ? `look up in the table itself: ${LOOKUP}` : 'join the stream, or window the subquery',
-    )
-  if (leftRows.table && rightRows.table)
-    refuse(`a join of the tables "${leftRows.table.name}" and "${rightRows.table.name}"`, node, 'join them in a model that is not live')
-  if (leftRows.table) refuse(`the table "${leftRows.table.name}" on the left of a join`, node, LOOKUP)
-  if (rightRows.table && (isLatest || (kind !== 'inner' && kind !== 'left')))
-    refuse(`${isLatest ? 'an ASOF' : `a ${kind}`} join with the table "${rightRows.table.name}"`, node, LOOKUP)
+  if (leftRows.table && !rightRows.table && !isLatest && (kind === 'inner' || kind === 'right')) {
+    // A lookup is a lookup on whichever side the table is written.
+    const swapped = joinRows({ ...node, join_type: kind === 'inner' ? 'INNER' : 'LEFT' }, rightRows, leftRows, { used, where })
+    const isOfTable = ({ from }: NamedColumn): boolean => froms[0]!.has(from)
+    return {
+      ...swapped,
+      columns: inPlace([...swapped.columns.filter(isOfTable), ...swapped.columns.filter((column) => !isOfTable(column))]),
+    }
+  }
+  checkSides(node, kind, leftRows, rightRows, isLatest)
   const left = prepare(leftRows, used, readsOf(leftRows, false))
   const right = prepare(rightRows, used, readsOf(rightRows, isLatest))
   const both = sourceOf({ ...left, columns: [...left.columns, ...right.columns] }, null)
   const scope: Scope = { column: (path, at) => both.column(path, at), special: () => undefined }
-  const on = node['condition'] ? conjuncts(readCondition(node['condition'] as Node, scope)) : []
+  const using = (node['using_columns'] as readonly string[] | undefined) ?? []
+  if (using.length > 0 && kind === 'full') refuse('USING in a FULL JOIN', node, 'write ON a.key = b.key, and select coalesce(a.key, b.key)')
+  const named = using.map((name, i) => usingOf(node, name, [left, right], isLatest && i === using.length - 1 ? '>=' : '='))
+  const on = node['condition'] ? conjuncts(readCondition(node['condition'] as Node, scope)) : named
   const claimed = kind === 'inner' && !isLatest ? claim(where, both, scope).flatMap(conjuncts) : []
-  return new Joining(node, kind, left, right).read([...on, ...claimed], isLatest)
+  const rows = new Joining(node, kind, left, right).read([...on, ...claimed], isLatest)
+  if (using.length === 0) return rows
+  // Without a qualifier the name of USING is the column of the side whose rows are all there.
+  const other = froms[kind === 'right' ? 0 : 1]!
+  const isSecond = ({ from, name }: NamedColumn): boolean =>
+    other.has(from) && using.some((one) => one.toLowerCase() === name.toLowerCase())
+  return {
+    ...rows,
+    columns: inPlace(rows.columns.map((column) => (isSecond(column) ? { ...column, isQualified: true as const } : column))),
+  }
+}
+
+/** In `*` the column that a name of USING means stands where the first of the two does. */
+function inPlace(columns: readonly NamedColumn[]): readonly NamedColumn[] {
+  const placed = [...columns]
+  for (const [at, { name, isQualified }] of columns.entries()) {
+    const other = placed.findIndex((column) => !column.isQualified && column.name.toLowerCase() === name.toLowerCase())
+    if (isQualified && other > at) [placed[at], placed[other]] = [placed[other]!, placed[at]!]
+  }
+  return placed
+}
+
+/** One column of USING as a comparison. */
+function usingOf(node: Node, name: string, sides: readonly Rows[], sign: '=' | '>='): Expression {
+  const compared = comparison(sign)(sides.map((rows) => sourceOf(rows, null).column([name], node)))
+  return typeof compared === 'string' ? refuse(`USING (${name}) ${compared}`, node, 'write ON a.key = CAST(b.key AS ...)') : compared
+}
+
+function checkSides(node: Node, kind: JoinRelation['kind'], left: Rows, right: Rows, isLatest: boolean): void {
+  if (left.result === 'keyed' || right.result === 'keyed')
+    refuse(
+      'a join with rows that are replaced',
+      node,
+      left.rowKey || right.rowKey ? `look up in the table itself: ${LOOKUP}` : 'join the stream, or window the subquery',
+    )
+  if (left.table && right.table)
+    refuse(`a join of the tables "${left.table.name}" and "${right.table.name}"`, node, 'join them in a model that is not live')
+  if (left.table) refuse(`the table "${left.table.name}" on the left of a join`, node, LOOKUP)
+  if (right.table && (isLatest || (kind !== 'inner' && kind !== 'left')))
+    refuse(`${isLatest ? 'an ASOF' : `a ${kind}`} join with the table "${right.table.name}"`, node, LOOKUP)
 }
 
 /** Takes out the conditions that read nothing but these columns; what DuckDB must compute stays where it is. */
@@ -103,13 +143,6 @@ function readable(part: Node, scope: Scope): Expression | null {
     throw error
   }
 }
-
-/** Parts of an AND. */
-const conjuncts = (condition: Expression): readonly Expression[] =>
-  condition.op === 'call' && condition.name === 'and' ? condition.of.flatMap(conjuncts) : [condition]
-
-const allOf = (conditions: readonly Expression[]): Expression | null =>
-  conditions.length === 0 ? null : conditions.length === 1 ? conditions[0]! : call('and', conditions, BOOLEAN)
 
 interface Difference {
   readonly left: string

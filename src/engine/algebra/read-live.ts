@@ -9,7 +9,7 @@ import { valueTypeOf } from './coerce.ts'
 import type { ValueType } from './expression.ts'
 import { printType } from './print-expression.ts'
 import { argName, type Described, Known, Question } from './read-computed.ts'
-import { compileLive } from './read-query.ts'
+import { compileLive, type Models } from './read-query.ts'
 import type { LiveQuery } from './relation.ts'
 import type { ShapeOf } from './source.ts'
 
@@ -17,6 +17,8 @@ export interface Describing {
   readonly parser: Pick<SqlParser, 'parse' | 'print'>
   /** DuckDB's name of the type of the one column of a SELECT that reads no table. @throws when it does not bind. */
   typeOf(select: string): Promise<string>
+  /** Other live models that it may read. */
+  readonly models?: Models
 }
 
 /** As `compileLive`, whose refusals these are where DuckDB does not take an expression either. */
@@ -24,7 +26,7 @@ export async function readLive(tree: unknown, shapeOf: ShapeOf, describing: Desc
   const known = new Known()
   for (;;) {
     try {
-      return compileLive(tree, shapeOf, known)
+      return compileLive(tree, shapeOf, known, describing.models)
     } catch (question) {
       if (!(question instanceof Question)) throw question
       known.learn(question, await describe(question, describing))

@@ -1,6 +1,7 @@
 // From DuckDB's syntax tree of one statement to the logical operators of a live model: WITH, UNION ALL and the one SELECT or
 // several (`read-select.ts`). What is there is a closed list; anything else is refused with its place.
 import { type Node, nodes } from '../ast.ts'
+import { constant, isOptional, NULL } from './expression.ts'
 import { alignAll } from './functions.ts'
 import { lowerComputed } from './lower-computed.ts'
 import type { Known } from './read-computed.ts'
@@ -13,29 +14,40 @@ import type { NamedColumn, Rows, ShapeOf } from './source.ts'
 
 export type { ShapeOf, StreamShape } from './source.ts'
 
+/** Queries of live models by name. */
+export type Models = ReadonlyMap<string, Node>
+
 /**
  * `tree` is the query node of the statement. `known`: what DuckDB says of expressions that it computes (`read-live.ts`); without it
- * there are none. @throws MR_PLAN_LIVE_SHAPE naming the construct, MR_PLAN_UNKNOWN.
+ * there are none. `models`: other live models, which stand for their queries. @throws MR_PLAN_LIVE_SHAPE naming the construct, MR_PLAN_UNKNOWN.
  */
-export function compileLive(tree: unknown, shapeOf: ShapeOf, known: Known | null = null): LiveQuery {
+export function compileLive(tree: unknown, shapeOf: ShapeOf, known: Known | null = null, models: Models = new Map()): LiveQuery {
   const streams = new Set<string>()
-  const reading: Reading = { shapeOf, streams, named: new Map(), query: readQuery, isModel: true, known }
-  const { relation: root, result, key, rowKey } = readQuery(tree as Node, reading)
-  const loses = rowKey ? { loses: true as const } : {}
+  const named = new Map<string, { node: Node; named: Reading['named'] }>()
+  for (const [name, node] of models) named.set(name.toLowerCase(), { node, named })
+  const reading: Reading = { shapeOf, streams, named, query: readQuery, isModel: true, known }
+  const { relation: root, result, key, rowKey, loses: isFiltered } = readQuery(tree as Node, reading)
+  const loses = rowKey || isFiltered ? { loses: true as const } : {}
   return { root: known ? lowerComputed(root) : root, streams: [...streams], result, key, ...loses }
 }
 
 function readQuery(node: Node, outer: Reading): Rows {
   const reading = { ...outer, named: withNames(node, outer) }
   if (node.type === 'SELECT_NODE') return readSelect(node, reading)
-  if (node.type !== 'SET_OPERATION_NODE' || node['setop_type'] !== 'UNION' || node['setop_all'] !== true)
-    return refuse('a set operation other than UNION ALL, or a recursive query,', node, 'UNION ALL is')
+  if (node.type !== 'SET_OPERATION_NODE' || !isUnion(node))
+    return refuse(
+      'a set operation other than UNION ALL, or a recursive query,',
+      node,
+      'write UNION ALL or UNION ALL BY NAME, and SELECT DISTINCT over it where rows must be unlike',
+    )
   if (nodes(node['modifiers']).length > 0) refuse('ORDER BY or LIMIT', node, AS_VIEW)
-  return unite(
-    node,
-    partsOf(node).map((part) => readQuery(part, { ...reading, isModel: false })),
+  const parts = partsOf(node, node['setop_type']).map((part) =>
+    readQuery(part, { ...reading, isModel: false, isLookup: false, around: undefined }),
   )
+  return unite(node, node['setop_type'] === 'UNION' ? parts : byName(parts))
 }
+
+const isUnion = (node: Node): boolean => ['UNION', 'UNION_BY_NAME'].includes(String(node['setop_type'])) && node['setop_all'] === true
 
 /** A name means what it meant where its own query stands, whatever hides it later. */
 function withNames(node: Node, { named }: Reading): Reading['named'] {
@@ -50,11 +62,35 @@ function withNames(node: Node, { named }: Reading): Reading['named'] {
 const ctesOf = (node: Node): readonly { readonly key: string; readonly value: Node }[] =>
   (node['cte_map'] as { map?: readonly { key: string; value: Node }[] } | undefined)?.map ?? []
 
-/** Parts of a UNION ALL, from left to right. */
-function partsOf(node: Node): Node[] {
-  const isUnion = node.type === 'SET_OPERATION_NODE' && node['setop_type'] === 'UNION' && node['setop_all'] === true
-  if (!isUnion || ctesOf(node).length > 0) return [node]
-  return [...partsOf(node['left'] as Node), ...partsOf(node['right'] as Node)]
+/** Parts of a UNION ALL of one type, from left to right. */
+function partsOf(node: Node, type: unknown): Node[] {
+  const isPart = node.type === 'SET_OPERATION_NODE' && node['setop_type'] === type && isUnion(node) && ctesOf(node).length === 0
+  return isPart ? [...partsOf(node['left'] as Node, type), ...partsOf(node['right'] as Node, type)] : [node]
+}
+
+/** The columns of all, in the order in which they come first; null where a part has none of the name. */
+function byName(parts: readonly Rows[]): readonly Rows[] {
+  const known = new Map<string, NamedColumn>()
+  for (const { columns } of parts)
+    for (const column of columns) if (!known.has(column.name.toLowerCase())) known.set(column.name.toLowerCase(), column)
+  return parts.map((part) => {
+    const own = new Map(part.columns.map((column) => [column.name.toLowerCase(), column.column]))
+    const values = [...known].map(([key, { name }]): NamedExpression => ({ name, value: own.get(key) ?? constant(null, NULL) }))
+    const columns = values.map(({ name, value }): NamedColumn => {
+      return {
+        from: '',
+        name,
+        column: { op: 'column', name, type: value.op === 'column' ? value.type : NULL, optional: isOptional(value) },
+      }
+    })
+    const times = new Map(
+      values.flatMap(({ name, value }) => {
+        const delay = value.op === 'column' ? part.times.get(value.name) : undefined
+        return delay === undefined ? [] : [[name, delay] as const]
+      }),
+    )
+    return { ...part, relation: { op: 'project', input: part.relation, columns: values }, columns, times }
+  })
 }
 
 function unite(node: Node, parts: readonly Rows[]): Rows {

@@ -3,8 +3,13 @@
 import { type Node, nodes } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
 import {
+  allOf,
+  BOOLEAN,
   type ColumnExpression,
+  call,
   columnsIn,
+  conjuncts,
+  constant,
   type Expression,
   isOptional,
   LONG,
@@ -18,7 +23,7 @@ import { carryKey, overLatest } from './over-latest.ts'
 import { readAggregate } from './read-aggregate.ts'
 import { readComputed } from './read-computed.ts'
 import { readCondition, readExpression, type Scope } from './read-expression.ts'
-import { type Reading, readSource } from './read-source.ts'
+import { type Reading, readSource, rowByRow } from './read-source.ts'
 import {
   type Framed,
   isSameNode,
@@ -30,27 +35,47 @@ import {
   readOrder,
   readRanking,
 } from './read-window-function.ts'
-import { NEAREST, refuse } from './refuse.ts'
+import { refuse } from './refuse.ts'
 import type { Aggregate, AggregateFunction, GroupRelation, NamedExpression, Relation, TopRelation, Window } from './relation.ts'
+import { withoutAliases, withoutDistinctOn, withRankLimit } from './rewrite-select.ts'
 import { AS_VIEW, checkClauses, joined, namesIn, partsOf } from './select-clauses.ts'
-import { isHidden, isNestedValue, knownColumns, LOG_ORDER, type Rows, type Source, tumbleBounds } from './source.ts'
+import { ARRIVAL, isHidden, isNestedValue, knownColumns, LOG_ORDER, type Rows, type Source, sourceOf, tumbleBounds } from './source.ts'
+
+const IN_HAVING = 'write the condition over the time column, or GROUP BY window_start'
 
 /** The rank that QUALIFY compares, as the operators name it. */
 const RANK = '#rank'
+
+/** In the key of a subquery, for a column that it does not select: a group above goes without it, rows do not. */
+const UNSELECTED = ''
+
+/** Rows of a session that WHERE leaves in it; one without any is none. */
+const COUNTED: Aggregate = { name: '#counted', function: 'count', of: [], distinct: false, where: null, type: LONG }
+const HAS_ROWS = call('>', [{ op: 'column', name: COUNTED.name, type: LONG, optional: false }, constant('0', LONG)], BOOLEAN, false)
 
 /** Aggregates from which rows can be taken away again. */
 const REMOVABLE: readonly AggregateFunction[] = ['count', 'sum', 'avg', 'min', 'max', 'bool_and', 'bool_or']
 
 /** @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
-export function readSelect(select: Node, reading: Reading): Rows {
+export function readSelect(given: Node, { around, ...reading }: Reading): Rows {
+  const select = withRankLimit(withoutDistinctOn(given), around)
   checkClauses(select)
-  const from = select['from_table'] as Node
   const clause = select['where_clause'] as Node | null
-  // A join takes its own conditions out of the WHERE clause.
-  const where = clause && from.type === 'JOIN' ? partsOf(clause) : []
-  const source = readSource(from, reading, { used: namesIn(select), where })
-  return new SelectReader(select, rowsOfTable(source), from.type === 'JOIN' ? joined(where) : clause, reading).read()
+  // A join takes its own conditions out of the WHERE clause, and so does a subquery with a rank.
+  const where = clause ? partsOf(clause) : []
+  const from = select['from_table'] as Node
+  const read = rowsOfTable(readSource(from, reading, { used: namesIn(select), where }))
+  const source = read.window?.kind === 'hop' && isPlain(select) ? sourceOf(rowByRow(read, from), null) : read
+  const named = withoutAliases({ ...select, where_clause: joined(where) }, source.has)
+  return new SelectReader(named, source, knownColumns(clause, source.column), reading).read()
 }
+
+/** Neither grouped nor numbered: a hop is the row once for each of its windows. */
+const isPlain = (select: Node): boolean =>
+  nodes(select['group_expressions']).length === 0 &&
+  select['aggregate_handling'] !== 'FORCE_AGGREGATES' &&
+  !select['qualify'] &&
+  nodes(select['modifiers']).length === 0
 
 /** A table that is read by itself, not looked up in: its rows are replaced, and go, by its key. */
 function rowsOfTable(source: Source): Source {
@@ -70,18 +95,24 @@ class SelectReader {
   readonly #lags: Lag[] = []
   readonly #frames: Framed[] = []
   #ranking: Ranking | null = null
-  readonly #where: Node | null
   readonly #isModel: boolean
+  readonly #handsOnArrival: boolean
+  /** Rows of groups go where they no longer fulfil a condition. */
+  #loses = false
+  /** Conditions of WHERE on the bounds of a hop or a session, which hold for groups as they do for their rows. */
+  #ofWindow: readonly Expression[] = []
+  /** Of sessions: which rows the aggregates see. */
+  #counted: Expression | null = null
   /** What windows of the source or of the groups are: set where rows are grouped or numbered by a time that is known to close. */
   #window: Window | null
 
-  constructor(select: Node, source: Source, where: Node | null, { isModel, known: computed }: Reading) {
+  /** `known`: columns that are not null in the rows that WHERE leaves. */
+  constructor(select: Node, source: Source, known: ReadonlySet<string>, { isModel, isLookup, known: computed }: Reading) {
     this.#select = select
     this.#source = source
-    this.#where = where
     this.#isModel = isModel
+    this.#handsOnArrival = isLookup === true && !isModel
     this.#window = source.window
-    const known = knownColumns(select['where_clause'] as Node | null, source.column)
     this.#scope = {
       column: (names, node) => source.column(names, node, known),
       special: (node) => this.#special(node),
@@ -101,6 +132,7 @@ class SelectReader {
     const before = [...this.#lags, ...this.#frames]
     const nested = before.length > 0 ? outputs.find(({ value }) => isNestedValue(value.type)) : undefined
     if (nested) refuse(`OVER (...) beside the column "${nested.name}", which is nested,`, this.#select, `leave "${nested.name}" out`)
+    if (this.#ofWindow.length > 0) refuse('WHERE over the bounds of this window', this.#select['where_clause'] as Node, IN_HAVING)
     if (limit) return this.#topped(input, outputs, limit)
     if (this.#isDistinct) return this.#distinct(input, outputs)
     return this.#plain(before.length > 0 ? this.#withRowsBefore(input) : input, outputs)
@@ -110,18 +142,36 @@ class SelectReader {
   #plain(input: Relation, outputs: readonly NamedExpression[]): Rows {
     const { result, key } = this.#source
     const window = this.#window
-    if (window && window.kind !== 'tumble') refuse(`${window.kind}(...) without GROUP BY`, this.#select)
-    const columns = outputs.map(({ name, value }) => ({ name, value: this.#beforeGroup(value) }))
+    if (window && window.kind !== 'tumble')
+      refuse(`${window.kind}(...) without GROUP BY`, this.#select, 'GROUP BY the key of the session, window_start and window_end')
+    const columns = [...outputs, ...this.#arrival(outputs)].map(({ name, value }) => ({ name, value: this.#beforeGroup(value) }))
     const root: Relation = { op: 'project', input, columns }
     const { rowKey } = this.#source
     if (rowKey) return this.#rowsThatGo(input, columns, rowKey)
+    if (this.#isModel && key.includes(UNSELECTED))
+      refuse(
+        'rows that are replaced by what the subquery does not select',
+        this.#select,
+        'select every column that it groups or partitions by',
+      )
     const keys = this.#source.columns.map(({ column }) => column).filter(({ name }) => key.includes(name))
-    if (result === 'keyed') return this.#result(root, 'keyed', this.#keyNames(keys, outputs), this.#source.isRetracted)
+    if (result === 'keyed') {
+      const unselected = key.filter((name) => name === UNSELECTED)
+      const rows = this.#result(root, 'keyed', [...this.#keyNames(keys, outputs), ...unselected], this.#source.isRetracted)
+      return this.#loses ? { ...rows, loses: true } : rows
+    }
     // Rows of lag wait for its time: how long another time may lag behind the watermark is not known.
     const [lag] = [...this.#lags, ...this.#frames]
     const times = new Map(lag ? (lag.time.op === 'column' ? [[lag.time.name, lag.delayUs]] : []) : this.#source.times)
     if (window) times.set('window_start', (window.delayUs ?? 0) + window.widthUs).set('window_end', window.delayUs ?? 0)
     return this.#result(root, lag ? 'closing' : result, [], false, times, outputs)
+  }
+
+  /** When a row came, for a lookup above, where it is not selected. */
+  #arrival(outputs: readonly NamedExpression[]): NamedExpression[] {
+    const { arrival, columns } = this.#source
+    const column = this.#handsOnArrival ? columns.find((known) => known.column.name === arrival)?.column : undefined
+    return column && !outputs.some(({ value }) => sameExpression(value, column)) ? [{ name: ARRIVAL, value: column }] : []
   }
 
   #rowsThatGo(input: Relation, columns: readonly NamedExpression[], key: readonly ColumnExpression[]): Rows {
@@ -198,21 +248,47 @@ class SelectReader {
   }
 
   #filtered(): Relation {
-    const { relation, result, key, rowKey } = this.#source
-    const where = this.#where
+    const { relation, result, key, rowKey, isRetracted, loses } = this.#source
+    this.#loses = loses === true
+    const where = this.#select['where_clause'] as Node | null
     if (!where) return relation
     const condition = readCondition(where, this.#scope)
     if (this.#aggregates.length > 0) refuse('an aggregate in WHERE', where, 'write it in HAVING')
-    this.#source.checkBeforeWindow(condition, where)
-    if (result === 'keyed' && !rowKey && [...columnsIn([condition])].some((name) => !key.includes(name)))
+    const window = this.#source.window
+    if (window?.kind === 'session') return this.#filteredSessions(relation, this.#ofRows(condition, where), window.by)
+    if (window) return filtered(relation, this.#ofRows(condition, where))
+    const isOfKey = [...columnsIn([condition])].every((name) => key.includes(name))
+    if (result === 'keyed' && !rowKey && !isOfKey && isRetracted && isPlain(this.#select)) this.#loses = true
+    else if (result === 'keyed' && !rowKey && !isOfKey)
       refuse('WHERE over rows that are replaced, which would have to leave the table again', where, AS_VIEW)
     return { op: 'filter', input: relation, where: condition }
+  }
+
+  /** Sessions are of all rows, as FROM stands before WHERE: only what is said of the key alone takes whole sessions out. */
+  #filteredSessions(input: Relation, conditions: readonly Expression[], by: Expression): Relation {
+    const isOfKey = (part: Expression): boolean => by.op === 'column' && [...columnsIn([part])].every((name) => name === by.name)
+    this.#counted = allOf(conditions.filter((part) => !isOfKey(part)))
+    return filtered(input, conditions.filter(isOfKey))
+  }
+
+  /** What is said of rows; of windows that are known row by row too. What is said of other windows alone is said of the groups. */
+  #ofRows(condition: Expression, where: Node): readonly Expression[] {
+    if (this.#source.window?.kind === 'tumble') return [this.#beforeGroup(condition)]
+    const isOfWindow = (part: Expression): boolean => {
+      const read = [...columnsIn([part])]
+      return read.length > 0 && read.every((name) => name === 'window_start' || name === 'window_end')
+    }
+    const parts = conjuncts(condition)
+    this.#ofWindow = parts.filter(isOfWindow)
+    const rest = parts.filter((part) => !isOfWindow(part))
+    for (const part of rest) this.#source.checkBeforeWindow(part, where)
+    return rest
   }
 
   #outputs(): NamedExpression[] {
     const list = nodes(this.#select['select_list'])
     return list.flatMap((node, index) => {
-      if (node.class === 'STAR') return this.#source.star(node, this.#isPassing)
+      if (node.class === 'STAR') return this.#source.star(node, this.#isPassing, (changed) => readExpression(changed, this.#scope))
       const isColumn = this.#isPassing && node.class === 'COLUMN_REF'
       const whole = isColumn ? this.#source.lookUp(node['column_names'] as string[]) : null
       if (whole && isNestedValue(whole.type)) return [{ name: nameOf(node, index), value: whole }]
@@ -289,26 +365,28 @@ class SelectReader {
     const keys = this.#keysOf(groups)
     if (window) this.#checkWindowKeys(groups, keys)
     const over = (value: Expression): Expression => this.#overGroup(value, keys)
+    const counted = this.#counted ? [{ ...COUNTED, where: this.#counted }] : []
     const aggregates = this.#aggregates.map((aggregate) => ({
       ...aggregate,
       of: aggregate.of.map((value) => this.#beforeGroup(value)),
-      where: aggregate.where && this.#beforeGroup(aggregate.where),
+      where: allOf([this.#counted, aggregate.where].flatMap((where) => (where ? [this.#beforeGroup(where)] : []))),
     }))
-    let relation: Relation = this.#groupOver(input, keys, aggregates)
+    let relation: Relation = this.#groupOver(input, keys, [...aggregates, ...counted])
+    if (this.#counted) relation = { op: 'filter', input: relation, where: HAS_ROWS }
     if (!window && keys.length === 0)
       refuse(
         `an aggregate over a whole ${this.#source.rowKey ? 'table' : 'stream'}`,
         this.#select,
-        this.#source.rowKey ? 'GROUP BY a column, or put it into a view' : NEAREST,
+        'GROUP BY a column or a window, and put the whole into a view over the model',
       )
-    if (having && !window && !this.#source.rowKey)
-      refuse('HAVING without a window, where rows would have to leave the table again', this.#select['having'] as Node, AS_VIEW)
+    relation = filtered(relation, this.#ofWindow.map(over))
     if (having) relation = { op: 'filter', input: relation, where: over(having) }
     if (limit !== null) {
       if (!window || window.kind === 'session') refuse('QUALIFY over groups without tumble or hop', this.#select['qualify'] as Node)
       relation = { ...this.#top(relation, limit, over, true), overGroups: true }
     }
-    return this.#ofGroups(relation, keys, outputs)
+    const rows = this.#ofGroups(relation, keys, outputs)
+    return having && !window && !this.#source.rowKey ? { ...rows, loses: true } : rows
   }
 
   #groupOver(input: Relation, keys: readonly NamedExpression[], aggregates: readonly Aggregate[]): GroupRelation {
@@ -324,12 +402,17 @@ class SelectReader {
 
   /** Groups over rows that are replaced: what is taken back must be known, and no group may become empty. */
   #replacing(keys: readonly NamedExpression[]): { readonly replaces?: true } {
-    const { result, key, isRetracted, rowKey } = this.#source
+    const { result, key, isRetracted, rowKey, loses } = this.#source
     if (result !== 'keyed') return {}
+    if (loses) refuse('a group over groups that a condition takes away', this.#select, 'write FILTER (WHERE ...) of the aggregates')
     if (!isRetracted) refuse('a group over rows that are replaced by QUALIFY', this.#select, 'group over a group: max(...), arg_max(...)')
     for (const { value } of keys)
       if (!rowKey && [...columnsIn([value])].some((name) => !key.includes(name)))
-        refuse('a group by what may change in rows that are replaced', this.#select, `group by columns of the inner key: ${key.join(', ')}`)
+        refuse(
+          'a group by what may change in rows that are replaced',
+          this.#select,
+          `group by columns of the inner key: ${key.filter((name) => name !== UNSELECTED).join(', ')}`,
+        )
     for (const { function: called, distinct } of this.#aggregates)
       if (distinct || !REMOVABLE.includes(called))
         refuse(
@@ -383,7 +466,7 @@ class SelectReader {
     if (window!.kind !== 'session') return
     const isKey = (value: Expression): boolean => sameExpression(value, window!.by)
     if (keys.length !== 1 || !keys.every(({ value }) => isKey(value)))
-      refuse('a session that is not grouped by its key, window_start and window_end', this.#select)
+      refuse('a session that is not grouped by its key, window_start and window_end', this.#select, 'group by these and nothing else')
   }
 
   /** Over the result of the group: keys and aggregates are its columns. */
@@ -477,7 +560,7 @@ class SelectReader {
   #keyNames(key: readonly Expression[], outputs: readonly NamedExpression[]): string[] {
     return key.flatMap((value) => {
       const output = outputs.find((candidate) => sameExpression(candidate.value, value))
-      if (!output && !this.#isModel) return []
+      if (!output && !this.#isModel) return [UNSELECTED]
       if (!output) return refuse('grouping or partitioning by what is not selected', this.#select, 'select every column of the key')
       if (this.#isModel && isOptional(value))
         return refuse(
@@ -501,6 +584,11 @@ class SelectReader {
     const rows = { relation, result, key, isRetracted, times, values, rowKey }
     return outputRows(rows, this.#source, this.#isModel ? null : this.#select)
   }
+}
+
+function filtered(input: Relation, conditions: readonly Expression[]): Relation {
+  const where = allOf(conditions)
+  return where ? { op: 'filter', input, where } : input
 }
 
 const sameAggregate = ({ name: _a, ...a }: Aggregate, { name: _b, ...b }: Aggregate): boolean => JSON.stringify(a) === JSON.stringify(b)

@@ -9,6 +9,7 @@ import { fixedMicros, readExpression, type Scope } from './read-expression.ts'
 import { joinRows, type Wanted } from './read-join.ts'
 import { refuse } from './refuse.ts'
 import type { NamedExpression, Window } from './relation.ts'
+import type { Around } from './rewrite-select.ts'
 import { type NamedColumn, type Rows, type ShapeOf, type Source, type StreamShape, sourceOf, tumbleBounds } from './source.ts'
 
 const NEAREST =
@@ -25,6 +26,10 @@ export interface Reading {
   readonly known: Known | null
   /** The rows are those of the model, whose key must be whole and never null. */
   readonly isModel: boolean
+  /** Subqueries hand on when a row came: a table is looked up in. */
+  readonly isLookup?: boolean
+  /** Of the SELECT that a subquery stands in. */
+  readonly around?: Around | undefined
   /** Reads a query; columns are called by the names that it gives them, `from` is empty. */
   query(node: Node, reading: Reading): Rows
 }
@@ -33,23 +38,30 @@ export function readSource(from: Node, reading: Reading, wanted: Wanted): Source
   if (from.type === 'JOIN') {
     // Conditions on rows that an outer join may fill with nulls hold after it, not before.
     const kind = String(from['join_type'])
+    const isLookup = reading.isLookup || ['left', 'right'].some((name) => isTable(from[name] as Node, reading))
+    const inner = { ...reading, isLookup }
     const side = (name: 'left' | 'right', isFree: boolean): Rows => {
       const node = from[name] as Node
-      return rowByRow(readSource(node, reading, isFree ? wanted : { ...wanted, where: [] }), node)
+      return rowByRow(readSource(node, inner, isFree ? wanted : { ...wanted, where: [] }), node)
     }
     const [left, right] = [side('left', kind === 'INNER' || kind === 'LEFT'), side('right', kind === 'INNER')]
     return sourceOf(joinRows(from, left, right, wanted), null)
   }
-  if (from.type === 'BASE_TABLE') return sourceOf(named(from, relationName(from), reading), null)
-  if (from.type === 'SUBQUERY')
-    return sourceOf(called(reading.query((from['subquery'] as { node: Node }).node, { ...reading, isModel: false }), from), null)
+  if (from.type === 'BASE_TABLE') {
+    const name = relationName(from)
+    return sourceOf(named(from, name, { ...reading, around: { alias: from.alias || name, where: wanted.where } }), null)
+  }
+  if (from.type === 'SUBQUERY') {
+    const inner = { ...reading, isModel: false, around: { alias: String(from.alias), where: wanted.where } }
+    return sourceOf(called(reading.query((from['subquery'] as { node: Node }).node, inner), from), null)
+  }
   if (from.type !== 'TABLE_FUNCTION') return refuse('this FROM', from, NEAREST)
   const call = from['function'] as Node
   const name = String(call['function_name'])
   const [relation, ...rest] = nodes(call['children'])
   if (name !== 'tumble' && name !== 'hop' && name !== 'session') return refuse(`${name}(...)`, call, NEAREST)
   const stream = (relation?.['column_names'] as string[] | undefined)?.join('.')
-  if (!stream) return refuse(`the first argument of ${name}, which must be a stream,`, relation ?? call, NEAREST)
+  if (!stream) return refuse(`the first argument of ${name}, which is no stream and no name of WITH,`, relation ?? call, NEAREST)
   const rows = named(from, stream, reading)
   if (rows.table)
     return refuse(
@@ -61,6 +73,11 @@ export function readSource(from: Node, reading: Reading, wanted: Wanted): Source
   // Within the call the stream goes by its own name; the alias is of what comes out.
   const given = sourceOf({ ...rows, columns: rows.columns.map((column) => ({ ...column, from: stream })) }, null)
   return sourceOf(rows, readWindow(name, call, rest, given))
+}
+
+function isTable(from: Node, { named, shapeOf }: Reading): boolean {
+  const name = from.type === 'BASE_TABLE' ? relationName(from) : ''
+  return !named.has(name.toLowerCase()) && shapeOf(name)?.tableKey !== undefined
 }
 
 function relationName(from: Node): string {
@@ -130,7 +147,7 @@ function readWindow(kind: 'tumble' | 'hop' | 'session', called: Node, of: readon
 }
 
 /** What is joined has the bounds of its windows as columns of its rows. */
-function rowByRow(source: Source, from: Node): Rows {
+export function rowByRow(source: Source, from: Node): Rows {
   const { window, relation, columns } = source
   if (!window) return source
   if (window.kind === 'session' || window.kind === 'instant')

@@ -209,7 +209,7 @@ export interface LiveQuery {
   readonly result: 'append' | 'closing' | 'keyed'
   /** Of a keyed result: the columns that make a row one, by name. */
   readonly key: readonly string[]
-  /** Of a keyed result: rows go by their key too. */
+  /** Of a keyed result: rows go by their key too, with the row of a table or because a condition on groups no longer holds. */
   readonly loses?: true
 }
 

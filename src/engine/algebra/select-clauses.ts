@@ -20,6 +20,7 @@ export function namesIn(select: Node): ReadonlySet<string> | null {
   let isAll = false
   walk(select, (node) => {
     if (node.class === 'STAR') isAll = true
+    for (const name of (node['using_columns'] as string[] | undefined) ?? []) names.add(name.toLowerCase())
     // Each part may be the column, and those behind it parts of its value.
     if (node.class === 'COLUMN_REF') for (const name of node['column_names'] as string[]) names.add(name.toLowerCase())
   })
@@ -30,6 +31,5 @@ export function checkClauses(select: Node): void {
   if (select['sample']) refuse('SAMPLE', select)
   for (const modifier of nodes(select['modifiers'])) {
     if (modifier.type !== 'DISTINCT_MODIFIER') refuse('ORDER BY or LIMIT', select, AS_VIEW)
-    if (nodes(modifier['distinct_on_targets']).length > 0) refuse('DISTINCT ON', select, 'QUALIFY row_number() OVER (PARTITION BY ...) = 1')
   }
 }

@@ -21,7 +21,9 @@ export type StreamShape = Shape & {
 
 /** Columns that carry the key of rows that can go where no column of the SELECT does. */
 export const hiddenKey = (at: number): string => `#key${at}`
-export const isHidden = (name: string): boolean => name.startsWith('#key')
+/** When a row came, where a subquery hands it on unasked to a lookup in a table. */
+export const ARRIVAL = '#arrival'
+export const isHidden = (name: string): boolean => name.startsWith('#key') || name === ARRIVAL
 
 /** What puts rows of one stream in order. PROTOCOL rule 10. */
 export const LOG_ORDER = ['_ingested_at', '_partition', '_offset']
@@ -33,6 +35,8 @@ export interface NamedColumn {
   readonly from: string
   readonly name: string
   readonly column: ColumnExpression
+  /** Of a join with USING: the other side's column of that name, which only `side.name` means. */
+  readonly isQualified?: true
 }
 
 /** Rows of a part of the query. */
@@ -48,6 +52,8 @@ export interface Rows {
   readonly isRetracted: boolean
   /** Of rows that can go, which are keyed: the columns by which they do, as the relation has them; `columns` may lack them. */
   readonly rowKey?: readonly ColumnExpression[] | undefined
+  /** Of groups of a stream: a condition takes rows away again, by their key. */
+  readonly loses?: true | undefined
   /** By names in the relation: see `StreamShape`. */
   readonly unique: readonly string[]
   /** Rows of one stream: the log puts them in order. */
@@ -71,8 +77,8 @@ export interface Source extends Rows {
   isBound(value: Expression): boolean
   /** @throws MR_PLAN_LIVE_SHAPE where the condition reads a window that is not known row by row. */
   checkBeforeWindow(condition: Expression, node: Node): void
-  /** `isWhole`: nested columns too. */
-  star(node: Node, isWhole: boolean): NamedExpression[]
+  /** `isWhole`: nested columns too. `read`: what REPLACE puts in the place of a column. */
+  star(node: Node, isWhole: boolean, read: (node: Node) => Expression): NamedExpression[]
 }
 
 const boundOf = (name: string): ColumnExpression => ({ op: 'column', name, type: TIMESTAMP, optional: false })
@@ -80,6 +86,21 @@ const boundOf = (name: string): ColumnExpression => ({ op: 'column', name, type:
 const isCalled = (from: string, path: readonly string[]): boolean => {
   const qualifier = path.slice(0, -1).join('.')
   return from === qualifier || from.split('.').at(-1) === qualifier
+}
+
+/** `* EXCLUDE (...) REPLACE (...) RENAME (...)`. */
+function changesOf(star: Node) {
+  if (star['columns'] === true) refuse('COLUMNS(...)', star, 'name the columns, or write * EXCLUDE (...)')
+  const excluded = [...(star['exclude_list'] as string[]), ...nodes(star['qualified_exclude_list']).map(({ column }) => String(column))]
+  const names = new Set(excluded.map((name) => name.toLowerCase()))
+  const entries = (list: unknown) => list as readonly { key: string | { column: string }; value: unknown }[]
+  const keyed = <T>(list: unknown) =>
+    new Map(entries(list).map(({ key, value }) => [(typeof key === 'string' ? key : key.column).toLowerCase(), value as T]))
+  return {
+    isExcluded: (name: string): boolean => names.has(name.toLowerCase()),
+    replaced: keyed<Node>(star['replace_list']),
+    renamed: keyed<string>(star['rename_list']),
+  }
 }
 
 const BOUNDS = ['window_start', 'window_end']
@@ -91,9 +112,9 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
   const own = window ? rows.columns.filter(({ name }) => !BOUNDS.includes(name)) : rows.columns
   const columns = window ? [...own, ...BOUNDS.map((name): NamedColumn => ({ from: froms[0]!, name, column: boundOf(name) }))] : own
   const named = (name: string, from?: string): NamedColumn[] => {
-    const exact = columns.filter((column) => column.name === name && (from === undefined || column.from === from))
-    if (exact.length > 0) return exact
-    return columns.filter((column) => column.name.toLowerCase() === name.toLowerCase() && (from === undefined || column.from === from))
+    const own = columns.filter((column) => (from === undefined ? !column.isQualified : column.from === from))
+    const exact = own.filter((column) => column.name === name)
+    return exact.length > 0 ? exact : own.filter((column) => column.name.toLowerCase() === name.toLowerCase())
   }
   const flat = (found: NamedColumn, node: Node): NamedColumn => {
     if (!isNestedValue(found.column.type)) return found
@@ -113,7 +134,7 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
     const [found, other] = named(name, from)
     if (!found)
       throw new MillraceError('MR_PLAN_UNKNOWN', `the stream has no column "${name}"`, {
-        fix: `it has ${columns.map((column) => column.name).join(', ')}`,
+        fix: `it has ${columns.flatMap(({ name: known }) => (isHidden(known) ? [] : [known])).join(', ')}`,
       })
     return other ? refuse(`"${name}", which several relations have,`, node, `write ${found.from}.${name} or ${other.from}.${name}`) : found
   }
@@ -142,12 +163,16 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
       if (window && [...columnsIn([condition])].some((name) => BOUNDS.includes(name)))
         refuse('WHERE over window_start', node, 'write the condition over the time column, or in HAVING')
     },
-    star: (node, isWhole) => {
-      for (const part of ['exclude_list', 'replace_list', 'rename_list']) if (nodes(node[part]).length > 0) refuse('* with changes', node)
+    star: (node, isWhole, read) => {
       const of = String(node['relation_name'] ?? '')
+      const { isExcluded, replaced, renamed } = changesOf(node)
       return columns
-        .filter(({ from }) => of === '' || from === of)
-        .map((column) => ({ name: column.name, value: (isWhole ? column : flat(column, node)).column }))
+        .filter(({ from, name, isQualified }) => (of === '' ? !isQualified : from === of) && !isExcluded(name) && !isHidden(name))
+        .map((column) => {
+          const changed = replaced.get(column.name.toLowerCase())
+          const name = renamed.get(column.name.toLowerCase()) ?? column.name
+          return { name, value: changed ? read(changed) : (isWhole ? column : flat(column, node)).column }
+        })
     },
   }
 }

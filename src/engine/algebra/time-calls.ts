@@ -84,6 +84,7 @@ export const TIME_CALLS: Readonly<Record<string, Resolve>> = {
   date_trunc: dateTrunc,
   datetrunc: dateTrunc,
   time_bucket: timeBucket,
+  epoch: part('epoch'),
   epoch_ms: epoch('epoch_ms'),
   epoch_us: epoch('epoch_us'),
   year: part('year'),

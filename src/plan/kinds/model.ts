@@ -4,11 +4,12 @@ import { MillraceError } from '../../core/errors.ts'
 import type { Size } from '../../core/size.ts'
 import type { Definition } from '../../define/definition.ts'
 import type { Fields } from '../../define/field.ts'
-import type { ModelManifest } from '../../define/manifest.ts'
+import type { ModelManifest, Relation } from '../../define/manifest.ts'
 import type { ModelHow } from '../../define/model.ts'
 import type { Sql } from '../../define/sql.ts'
-import { HISTORY_FIELDS, isLookedUp } from '../../define/system-columns.ts'
+import { HISTORY_FIELDS, isLookedUp, liveInputs } from '../../define/system-columns.ts'
 import { computedIn } from '../../engine/algebra/lower-computed.ts'
+import { inlineConstants } from '../../engine/sql-text.ts'
 import { fromDuckType } from '../../schema/duckdb.ts'
 import { printType, type Shape, type Type } from '../../schema/type.ts'
 import type { BoundColumn, LiveResult, WindowCall } from '../binder.ts'
@@ -115,6 +116,8 @@ function refreshOf(scope: Scope, what: string, how: ModelOptions, at: string): M
   return 'live'
 }
 
+const isLive = (relation: Relation): boolean => relation.kind === 'model' && relation.refresh === 'live'
+
 /** Windows need a stream and its event time, and no incremental model can follow them. True when nothing was reported. */
 function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelManifest['refresh'], at: string): boolean {
   const { windows } = query.inspected
@@ -131,14 +134,14 @@ function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelMa
   for (const window of windows) checkWindowTime(scope, what, query, window)
   for (const name of query.inputs) {
     const input = scope.relations.get(name)
-    if (!input || input.kind === 'stream' || (refresh === 'live' && isLookedUp(input))) continue
+    if (!input || input.kind === 'stream' || (refresh === 'live' && (isLookedUp(input) || isLive(input)))) continue
     fail(
       scope,
       'MR_PLAN_REFRESH',
       at,
       refresh === 'live' ? `${what} is live but reads the ${input.kind} "${name}"` : `${what} has windows over the ${input.kind} "${name}"`,
       refresh === 'live'
-        ? "a live model reads streams, and tables with a key that come over HTTP or by a topic: give it a duration, such as fresh: '1 minute'"
+        ? "a live model reads streams, live models, and tables with a key that come over HTTP or by a topic: give it a duration, such as fresh: '1 minute'"
         : 'group by time_bucket(...)',
     )
   }
@@ -147,7 +150,8 @@ function checkWindows(scope: Scope, what: string, query: Query, refresh: ModelMa
 
 /** What the stream engine can run is a closed list of shapes, which it knows itself. */
 async function checkLiveShape(scope: Scope, what: string, query: Query): Promise<LiveResult | undefined> {
-  const found = await scope.binder.checkLive(query.rendered.text)
+  const inputs = liveInputs([...scope.relations.values()], query)
+  const found = await scope.binder.checkLive(query.rendered.text, new Map(inputs.map(({ name, sql }) => [name, inlineConstants(sql)])))
   if (!(found instanceof MillraceError)) return found
   const refusal = found
   const character = / \(character (\d+)\)/.exec(refusal.message)

@@ -27,7 +27,8 @@ export function compileProcessor(scope: Scope, definition: StreamDefinition, how
       `${what} keeps state by "${key}", but "${input.name}" is partitioned ${input.key === undefined ? 'by no column' : `by "${input.key}"`}: events of one ${key} come in no order`,
       `give stream "${input.name}" key: '${key}', or one partition`,
     )
-  const states = Object.entries(how.state ?? {}).flatMap(([name, spec]) => {
+  const declared = statesOf(scope, what, how.state, at)
+  const states = Object.entries(declared).flatMap(([name, spec]) => {
     const state = stateOf(scope, `${what}, state "${name}"`, spec, at)
     return state ? [[name, state] as const] : []
   })
@@ -36,7 +37,7 @@ export function compileProcessor(scope: Scope, definition: StreamDefinition, how
   const limitMs = durationOf(scope, at, `${what}, limit`, how.limit)
   const memoryBytes = sizeOf(scope, at, `${what}, memory`, how.memory)
   for (const name of how.reset === true ? [] : (how.reset ?? []))
-    if (!(name in (how.state ?? {})))
+    if (!(name in declared))
       fail(scope, 'MR_DEFINE_VALUE', at, `${what}, reset: it has no state "${name}"`, 'name states that it declares, or give reset: true')
   const timers = Object.keys(how.onTimer ?? {})
   const outputs = outputsOf(scope, what, how, at, time !== undefined && time === input.time)
@@ -105,9 +106,28 @@ function outputsOf(
   })
 }
 
+/** What users write without types may be anything. */
+function statesOf(scope: Scope, what: string, state: unknown, at: string): Readonly<Record<string, StateSpec>> {
+  const isNamed = state !== null && typeof state === 'object' && !Array.isArray(state) && !('$state' in state)
+  if (isNamed) return state as Readonly<Record<string, StateSpec>>
+  if (state !== undefined)
+    fail(
+      scope,
+      'MR_DEFINE_VALUE',
+      at,
+      `${what}: its state is ${typeof state === 'function' ? 'a function' : 'no object of named states'}`,
+      'write state: { name: keyed.value(t.long()) }',
+    )
+  return {}
+}
+
 function stateOf(scope: Scope, what: string, spec: StateSpec, at: string): StateManifest | undefined {
   const wrong = (message: string, fix: string): undefined => void fail(scope, 'MR_DEFINE_VALUE', at, `${what} ${message}`, fix)
-  const within = (): number => durationOf(scope, at, what, spec.within) ?? 0
+  if (spec === null || typeof spec !== 'object') return wrong('is not a state', 'declare it by keyed.* or shared.*')
+  const within = (): number => {
+    if (spec.within === undefined) wrong('has no length of time', "write one, such as '10 minutes'")
+    return durationOf(scope, at, what, spec.within) ?? 0
+  }
   const own = spec.$scope === 'partition' ? { scope: 'partition' as const } : {}
   const type = spec.field?.type
   const number = (name: string, least: number, most: number, isWhole = true): number => {

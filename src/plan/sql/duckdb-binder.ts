@@ -46,11 +46,17 @@ export async function duckdbBinder(ask: Ask): Promise<Binder> {
       const parsed = trees.has(text) ? { tree: trees.get(text)! } : await parse(ask, text)
       return 'tree' in parsed ? describe(ask, text, parsed.tree, shapes) : parsed
     },
-    async checkLive(text) {
+    async checkLive(text, models) {
       try {
         if (!trees.has(text)) return undefined
         const { node } = await parser.parse(text)
-        const query = await readLive(node, (stream) => shapes.get(stream), { parser, typeOf: (select) => typeOf(ask, select) })
+        const read = new Map<string, Node>()
+        for (const [name, sql] of models) read.set(name, (await parser.parse(sql)).node)
+        const query = await readLive(node, (stream) => shapes.get(stream), {
+          parser,
+          typeOf: (select) => typeOf(ask, select),
+          models: read,
+        })
         return { result: query.result, key: query.key, batchSql: printLive(query, quoteRelation), query }
       } catch (error) {
         if (error instanceof MillraceError) return error

@@ -21,8 +21,10 @@ interface Step {
   readonly relation: Relation
   readonly operator: Operator
   readonly after: readonly Stage[]
-  /** Of groups that can go, in place of `after`. */
+  /** Of groups that can go, or whose rows a condition takes away, in place of `after`. */
   readonly losing: LosingPath | null
+  /** Its rows say in their last column whether they are there or have gone. */
+  readonly isSigned: boolean
   readonly to: Port | null
   readonly delayUs: number
 }
@@ -59,6 +61,8 @@ export class Chain {
   readonly #scratch: Scratch | null
   /** Of a keyed result, by the names of its columns. */
   readonly #key: readonly string[]
+  /** Rows go by it. */
+  readonly #loses: boolean
   readonly #entries: Entry[] = []
   /** Each before those that it feeds. */
   readonly #steps: Step[] = []
@@ -72,6 +76,7 @@ export class Chain {
     this.#scratch = scratch
     this.#compute = compute
     this.#key = query.key
+    this.#loses = query.loses === true
     this.#build(inColumnsOf(query.root, model), [], null)
   }
 
@@ -96,10 +101,19 @@ export class Chain {
     const follows = relation.op === 'group' && relation.replaces === true
     const isTakenBack = to?.step.relation.op === 'group' && to.step.relation.replaces === true
     const { operator, shape } = operatorOf(relation, follows ? shapes.map(withSign) : shapes, later, isTakenBack, this.#scratch)
-    const isLosing = follows && inputs[0]!.op === 'latest'
+    const isSigned = follows && inputs[0]!.op === 'latest'
+    const isLosing = relation.op === 'group' && (isSigned || (to === null && this.#loses))
     const keys = isLosing ? relation.keys.map(({ name }) => name) : []
     const losing = isLosing ? this.#losing(later, shape, keys, to) : null
-    const step: Step = { relation, operator, after: losing ? [] : stagesOf(later, shape, null), losing, to, delayUs: delayOf(relation) }
+    const step: Step = {
+      relation,
+      operator,
+      after: losing ? [] : stagesOf(later, shape, null),
+      losing,
+      isSigned,
+      to,
+      delayUs: delayOf(relation),
+    }
     for (const [side, input] of inputs.entries()) this.#build(input, [], { step, side: side as 0 | 1 })
     this.#steps.push(step)
   }
@@ -220,14 +234,14 @@ export class Chain {
     this.#forward(step, step.operator.take(rows.batch, rows.rows, rows.count, side), out)
   }
 
-  #forward({ after, losing, to }: Step, batch: ColumnBatch | null | undefined, out: ColumnBatch[]): void {
+  #forward({ after, losing, isSigned, to }: Step, batch: ColumnBatch | null | undefined, out: ColumnBatch[]): void {
     if (!batch || batch.rows === 0) return
     if (!losing) this.#pass(run(after, { batch, rows: null, count: batch.rows }), to, out)
     else {
       const all = Int32Array.from({ length: batch.rows }, (_, row) => row)
-      const signs = batch.columns.at(-1) as NumberColumn
-      const there = all.filter((row) => signs.values[row] === 1)
-      const groups = { ...batch, columns: batch.columns.slice(0, -1) }
+      const signs = isSigned ? (batch.columns.at(-1) as NumberColumn).values : null
+      const there = signs ? all.filter((row) => signs[row] === 1) : all
+      const groups = isSigned ? { ...batch, columns: batch.columns.slice(0, -1) } : batch
       const taken = run(losing.stages, losing.enter({ batch: groups, rows: there, count: there.length }))
       this.#passLosing(losing, losing.leave(groups, all, taken), to, out)
     }
