@@ -76,7 +76,8 @@ export function readSource(from: Node, reading: Reading, wanted: Wanted): Source
 }
 
 function isTable(from: Node, { named, shapeOf }: Reading): boolean {
-  const name = from.type === 'BASE_TABLE' ? relationName(from) : ''
+  if (from.type !== 'BASE_TABLE') return false
+  const name = relationName(from)
   return !named.has(name.toLowerCase()) && shapeOf(name)?.tableKey !== undefined
 }
 
