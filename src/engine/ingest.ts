@@ -24,6 +24,7 @@ import {
   VARCHAR,
 } from '@duckdb/node-api'
 import duckdb from '@duckdb/node-bindings'
+import { grown } from '../core/grown.ts'
 import type { BytesColumn, Column, ColumnBatch, IntegerColumn, NumberColumn } from '../schema/batch.ts'
 import { type ListVector, type Nested, newNested, type StructVector, type Vector } from '../schema/scan/nested.ts'
 import { isNested, type StructType, type Type } from '../schema/type.ts'
@@ -258,12 +259,6 @@ function fillStrings(vector: Target, column: BytesColumn, from: number, count: n
 function copyBytes(source: Uint8Array, from: number, target: Uint8Array, to: number, size: number): void {
   if (size > 64) target.set(source.subarray(from, from + size), to)
   else for (let i = 0; i < size; i++) target[to + i] = source[from + i]!
-}
-
-function grown(old: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.max(size, old.length * 2))
-  larger.set(old)
-  return larger
 }
 
 /** Turns the offsets of long strings in the scratch into addresses, where the vector keeps `content`. */

@@ -1,5 +1,6 @@
 // The rows of a keyed generation while it has few keys: the latest row of each. What replaces a small table as a whole costs the
 // engine a third of what deleting and inserting in it does, whatever part of it changed.
+import { grown } from '../core/grown.ts'
 import { type BytesColumn, type Column, type ColumnBatch, laneOf } from '../schema/batch.ts'
 import type { Shape } from '../schema/type.ts'
 
@@ -133,14 +134,4 @@ class LatestColumn {
       this.#used += this.#length[place]!
     }
   }
-}
-
-function grown<A extends Float64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>>(
-  array: A,
-  count: number,
-): A {
-  if (count <= array.length) return array
-  const larger = new (array.constructor as new (length: number) => A)(Math.max(64, count * 2))
-  larger.set(array as never)
-  return larger
 }

@@ -271,15 +271,22 @@ test('a reader beside a writer sees every row that was acknowledged once, in eve
     assert.equal((await ask(bench, 'events', { committedOnly: true })).length, acknowledged)
   }))
 
+/** `events` with a row in each of two snapshots; answers the id of the first. */
+async function twoSnapshots(bench: Bench): Promise<bigint> {
+  await add(bench, 'events')
+  const events = bench.relations.writable('events')
+  await events.append(rowsOf([[1, 'a']]))
+  await flush(bench, 'events')
+  const first = (await bench.lake.table('events')).current!.id
+  await events.append(rowsOf([[2, 'b']]))
+  await flush(bench, 'events')
+  return first
+}
+
 test('a table that goes back to an earlier snapshot is read as it is then; one that nobody added, as the catalog has it', () =>
   withRelations(async (bench) => {
     const { lake, relations } = bench
-    await add(bench, 'events')
-    await relations.writable('events').append(rowsOf([[1, 'a']]))
-    await flush(bench, 'events')
-    const first = (await lake.table('events')).current!.id
-    await relations.writable('events').append(rowsOf([[2, 'b']]))
-    await flush(bench, 'events')
+    const first = await twoSnapshots(bench)
     assert.deepEqual(await ask(bench, 'events'), ['1a', '2b'])
     const back = { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': first }
     const [table] = await lake.outside.update([{ name: 'events', shown: 'events', requirements: [], updates: [back] }])
@@ -293,12 +300,7 @@ test('a table that goes back to an earlier snapshot is read as it is then; one t
 test('a table that nobody added has the columns of then at an earlier snapshot, and those of now on a branch', () =>
   withRelations(async (bench) => {
     const { lake, relations, session } = bench
-    await add(bench, 'events')
-    await relations.writable('events').append(rowsOf([[1, 'a']]))
-    await flush(bench, 'events')
-    const first = (await lake.table('events')).current!.id
-    await relations.writable('events').append(rowsOf([[2, 'b']]))
-    await flush(bench, 'events')
+    const first = await twoSnapshots(bench)
     const n = { name: 'n', type: { kind: 'long' as const }, optional: true }
     const other = { shape: { fields: [n, { name: 'v', type: { kind: 'double' as const }, optional: true }] } }
     await lake.commit([{ table: 'events', operation: 'append', add: [], remove: [], shape: { fields: [n] } }])

@@ -1,6 +1,6 @@
 // Slots by time, so that those before a time are found without looking at the others: lists of a tenth of a second, and a heap of
 // the lists. A slot is given up only after it was taken out here: slots are used again.
-import { grown } from './pack.ts'
+import { grown } from '../../core/grown.ts'
 import type { Doubles } from './paged.ts'
 import { TimerHeap } from './timer-heap.ts'
 

@@ -1,6 +1,6 @@
 // Timers by their time, the earliest first: a binary heap over typed arrays. An entry belongs to a slot and to one use of it
 // (its stamp): whoever takes it out knows from the stamp whether the slot is still the same.
-import { grown } from './pack.ts'
+import { grown } from '../../core/grown.ts'
 
 export class TimerHeap {
   #times: Float64Array = new Float64Array(16)
