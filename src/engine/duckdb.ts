@@ -18,6 +18,7 @@ import type { KeyRing } from '../objects/seal/key-ring.ts'
 import { bindValues, hasValues, type SqlValues } from './bind-values.ts'
 import { type Plain, rowsOf } from './cell.ts'
 import { engineError } from './engine-error.ts'
+import { addPartNumbers, type PartNumbers } from './part-numbers.ts'
 import { Slots } from './slots.ts'
 import { quoteText } from './sql-text.ts'
 import { watch } from './watch.ts'
@@ -88,10 +89,14 @@ export interface Session {
   readonly connection: DuckDBConnection
   readonly clock: Clock
   readonly keys: KeyRing | null
+  partNumbers(): PartNumbers
   /** Statements may write here too; it may not exist yet. */
   readonly exportDirectory: string
   close(): void
 }
+
+/** What the sessions of an engine have in common. */
+type SharedParts = Pick<Session, 'clock' | 'keys' | 'partNumbers' | 'exportDirectory'>
 
 export interface Engine {
   session(): Promise<Session>
@@ -132,10 +137,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   ]
   for (const statement of setup) await first.run(statement)
   const slots = new Slots(options.concurrency ?? defaultConcurrency())
+  const shared = { clock: options.clock, keys: options.keys ?? null, partNumbers: addPartNumbers(first), exportDirectory }
   return {
     clock: options.clock,
     keys: options.keys ?? null,
-    session: async () => openSession(await instance.connect(), slots, options, exportDirectory),
+    session: async () => openSession(await instance.connect(), slots, shared),
     close() {
       first.closeSync()
       instance.closeSync()
@@ -143,8 +149,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-function openSession(connection: DuckDBConnection, slots: Slots, { clock, keys }: EngineOptions, exportDirectory: string): Session {
-  const guarded = (options: QueryOptions): Guarded => openGuard(connection, slots, clock, options)
+function openSession(connection: DuckDBConnection, slots: Slots, shared: SharedParts): Session {
+  const guarded = (options: QueryOptions): Guarded => openGuard(connection, slots, shared.clock, options)
   const once = async <T>(text: string, source: string, options: QueryOptions, action: () => Promise<T>): Promise<T> => {
     const guard = guarded(options)
     try {
@@ -159,9 +165,7 @@ function openSession(connection: DuckDBConnection, slots: Slots, { clock, keys }
     streamPages(connection, guarded(options), sql, values, options.source)
   return {
     connection,
-    clock,
-    keys: keys ?? null,
-    exportDirectory,
+    ...shared,
     run: (sql, values, options = {}) => once(sql, sql, options, async () => void (await execute(connection, sql, values))),
     rows(sql, values, options = {}) {
       const { rowMax } = options

@@ -1,7 +1,6 @@
 // Keys of encrypted Parquet files in the engine. Files that are written together share one, derived from the table's data key and a
 // salt that each file's manifest entry has; it stands in the SQL that reads them. DuckDB makes nonces by a generator that it does
 // not call secure: a key is used for one statement alone, and no nonce may occur twice under it, which is looked at after each.
-import { rename, rm } from 'node:fs/promises'
 import { MillraceError } from '../core/errors.ts'
 import { systemRandom } from '../core/random.ts'
 import { scopeOf } from '../lake/encrypted.ts'
@@ -35,18 +34,10 @@ export async function keyForWriting({ keys }: Session, table: LakeTable): Promis
 
 const fileKeyOf = (data: DataKey, salt: string): string => deriveKey(data, Buffer.from(salt, 'hex'), 'millrace parquet').toString('base64')
 
-/**
- * The files of one statement with their seals, all in `target` itself: the directories that DuckDB makes in it for partitions have
- * values in their names. Without partitions `target` is the file.
- */
-export async function sealWritten(
-  files: readonly DataFile[],
-  fields: readonly LakeField[],
-  { key, salt, fileKey }: WritingKey,
-  target: string,
-): Promise<DataFile[]> {
+/** The files of one statement with their seals. */
+export async function sealWritten(files: readonly DataFile[], fields: readonly LakeField[], written: WritingKey): Promise<DataFile[]> {
+  const { key, salt, fileKey } = written
   const names = fields.some(({ type }) => isNestedType(type)) ? { names: namesOf(fields) } : {}
-  const partitions = new Set<string>()
   const seen = new Set<string>()
   const sealed: DataFile[] = []
   for (const file of files) {
@@ -55,15 +46,8 @@ export async function sealWritten(
     for (const nonce of nonces) seen.add(nonce)
     if (seen.size !== before + nonces.length)
       throw new MillraceError('MR_ENGINE', `DuckDB used a nonce twice while it wrote ${file.path}`, { fix: 'write the rows again' })
-    const [first, ...inner] = file.path.slice(target.length + 1).split('/')
-    const path = inner.length === 0 ? file.path : `${target}/${inner.at(-1)}`
-    if (inner.length > 0) {
-      await rename(file.path, path)
-      partitions.add(first!)
-    }
-    sealed.push({ ...file, path, seal: { key, salt, digest, ...names }, fileKey })
+    sealed.push({ ...file, seal: { key, salt, digest, ...names }, fileKey })
   }
-  for (const partition of partitions) await rm(`${target}/${partition}`, { recursive: true, force: true })
   return sealed
 }
 

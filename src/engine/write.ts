@@ -12,6 +12,7 @@ import type { Session } from './duckdb.ts'
 import { lineageOf } from './lineage.ts'
 import { duckTypeOfIceberg, encryptionSql, fieldIdsSql } from './parquet.ts'
 import { keyForWriting, sealWritten } from './parquet-keys.ts'
+import type { PartNumbers } from './part-numbers.ts'
 import { quoteName, quoteText } from './sql-text.ts'
 
 export interface WriteOptions {
@@ -27,25 +28,18 @@ export interface WriteOptions {
   readonly signal?: AbortSignal
 }
 
-/** A hidden column by which files are split, and the partition field that it is, if any. */
-interface Split {
-  readonly column: string
-  readonly value: string
-  readonly field: LakePartitionField | null
-}
-
 /**
  * Writes new files and answers them; none for no rows. Nothing stays behind when the statement fails.
  * @throws MR_SQL_* of the SELECT; MR_LAKE_SPEC for a partition value that cannot be part of a path.
  */
 export async function writeParquet(session: Session, options: WriteOptions): Promise<DataFile[]> {
   const { table, directory, signal } = options
-  const { rows, splits } = rowsSql(session, options)
   const key = await keyForWriting(session, table)
+  using numbers = key ? session.partNumbers() : null
+  const { rows, splits } = rowsSql(session, options, numbers)
   const id = uuidV7(session.clock.nowMs(), systemRandom)
   const target = `${directory}/${id}${splits.length > 0 ? '' : '.parquet'}`
-  const columns = splits.map(({ column }) => column).join(', ')
-  const split = splits.length > 0 ? `, PARTITION_BY (${columns}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f-{uuid}'` : ''
+  const split = splits.length > 0 ? `, PARTITION_BY (${splits.join(', ')}), WRITE_PARTITION_COLUMNS false, FILENAME_PATTERN 'f-{uuid}'` : ''
   const encryption = key ? `, ENCRYPTION_CONFIG ${encryptionSql(key.fileKey)}` : ''
   const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${fieldIdsSql(storedFields(options))}}${encryption}${split})`
   await mkdir(directory, { recursive: true })
@@ -55,8 +49,8 @@ export async function writeParquet(session: Session, options: WriteOptions): Pro
     // DuckDB writes a file for no rows too.
     for (const row of written.rows) if (Number(row[1]) === 0) await rm(String(row[0]), { force: true })
     if (full.length === 0) await rm(target, { recursive: true, force: true })
-    const files = full.map((row) => dataFile(table, splits, row))
-    return key ? await sealWritten(files, storedFields(options), key, target) : files
+    const files = full.map((row) => dataFile(table, numbers, row))
+    return key ? await sealWritten(files, storedFields(options), key) : files
   } catch (cause) {
     await rm(target, { recursive: true, force: true })
     if (/File name too long/.test(String(cause)))
@@ -73,30 +67,42 @@ const storedFields = ({ table, moved }: Pick<WriteOptions, 'table' | 'moved'>): 
   ...(moved ? lineageOf(table) : []),
 ]
 
-function rowsSql(session: Session, options: WriteOptions): { rows: string; splits: Split[] } {
+/** Column by which files are split: what a field of the partition spec takes. */
+const partColumn = (index: number): string => `__p_${index}`
+/** Instead of all of those, in encrypted tables. */
+const NUMBER_COLUMN = '__p'
+/** Within a partition: ranges of the sort order. */
+const RANGE_COLUMN = '__n'
+
+/** The rows to write and the hidden columns that split them into files. */
+function rowsSql(session: Session, options: WriteOptions, numbers: PartNumbers | null): { rows: string; splits: string[] } {
   const { select, table, rowsPerFile } = options
   const fields = storedFields(options)
   const names = fields.map((field) => quoteName(field.name))
   const typed = fields.map((field, index) => `CAST(${names[index]} AS ${duckTypeOfIceberg(field.type)}) AS ${names[index]}`)
   let rows = `SELECT ${typed.join(', ')} FROM (${select})`
-  const splits: Split[] = []
+  const values: string[] = []
   for (const [index, field] of table.spec.fields.entries()) {
     const source = sourceOf(table, field)
     const bucketed = field.transform.startsWith('bucket') ? bucketSql(session, rows, source, field.transform, index) : null
     if (bucketed) rows = bucketed.sql
-    splits.push({ column: `__p_${index}`, value: bucketed?.value ?? transformSql(field.transform, source), field })
+    values.push(`${bucketed?.value ?? transformSql(field.transform, source)} AS ${partColumn(index)}`)
   }
   const sort = table.sort.flatMap((id) => fields.filter((field) => field.id === id).map((field) => quoteName(field.name)))
-  const partitions = splits.map(({ column }) => column)
-  if (splits.length > 0)
-    rows = `SELECT ${names.join(', ')}, ${splits.map(({ column, value }) => `${value} AS ${column}`).join(', ')} FROM (${rows})`
-  if (rowsPerFile !== undefined) {
-    const within = partitions.length > 0 ? `PARTITION BY ${partitions.join(', ')} ` : ''
-    const order = sort.length > 0 ? `ORDER BY ${sort.join(', ')}` : ''
-    rows = `SELECT *, (row_number() OVER (${within}${order}) - 1) // ${rowsPerFile} AS __n FROM (${rows})`
-    splits.push({ column: '__n', value: '', field: null })
+  let splits = values.map((_, index) => partColumn(index))
+  if (splits.length > 0) rows = `SELECT ${[...names, ...values].join(', ')} FROM (${rows})`
+  if (splits.length > 0 && numbers) {
+    rows = `SELECT ${names.join(', ')}, ${numbers.sql(splits)} AS ${NUMBER_COLUMN} FROM (${rows})`
+    splits = [NUMBER_COLUMN]
   }
-  if (sort.length > 0) rows = `SELECT * FROM (${rows}) ORDER BY ${[...partitions, ...sort].join(', ')}`
+  const order = [...splits, ...sort].join(', ')
+  if (rowsPerFile !== undefined) {
+    const within = splits.length > 0 ? `PARTITION BY ${splits.join(', ')} ` : ''
+    const sorted = sort.length > 0 ? `ORDER BY ${sort.join(', ')}` : ''
+    rows = `SELECT *, (row_number() OVER (${within}${sorted}) - 1) // ${rowsPerFile} AS ${RANGE_COLUMN} FROM (${rows})`
+    splits.push(RANGE_COLUMN)
+  }
+  if (sort.length > 0) rows = `SELECT * FROM (${rows}) ORDER BY ${order}`
   return { rows, splits }
 }
 
@@ -125,10 +131,11 @@ function transformSql(transform: string, source: LakeField): string {
 type Texts = Readonly<Record<string, string | null>>
 
 /** A row of RETURN_STATS. */
-function dataFile(table: LakeTable, splits: readonly Split[], row: readonly unknown[]): DataFile {
+function dataFile(table: LakeTable, numbers: PartNumbers | null, row: readonly unknown[]): DataFile {
   const [path, count, size, , statistics, keys] = row as [string, bigint, bigint, bigint, Readonly<Record<string, Texts>>, Texts | null]
-  const partOf = (column: string): string | null => keys?.[column] ?? null
-  const texts = Object.fromEntries(splits.flatMap(({ field, column }) => (field ? [[field.name, partOf(column)]] : [])))
+  const fields = table.spec.fields
+  const hidden = fields.length > 0 ? numbers?.texts(Number(keys![NUMBER_COLUMN])) : undefined
+  const texts = Object.fromEntries(fields.map(({ name }, index) => [name, (hidden ? hidden[index] : keys?.[partColumn(index)]) ?? null]))
   const columns = new Map<number, ColumnStats>()
   for (const [key, value] of Object.entries(statistics)) {
     const field = table.schema.fields.find((candidate) => quoteName(candidate.name) === key)

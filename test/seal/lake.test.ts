@@ -2,13 +2,14 @@
 // and verification, are the same as those of a table in the clear, and stand nowhere on the disk. Whatever is changed, cut, moved
 // or put in place of a file is refused.
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { systemClock } from '../../src/core/clock.ts'
 import { nodeDisk } from '../../src/core/disk.ts'
 import { systemRandom } from '../../src/core/random.ts'
+import type { PartitionRule } from '../../src/define/manifest.ts'
 import { checkParquet } from '../../src/engine/check-parquet.ts'
 import { openEngine, type Session } from '../../src/engine/duckdb.ts'
 import { fileNames } from '../../src/engine/file-names.ts'
@@ -228,6 +229,78 @@ for (const formatVersion of [2, 3] as const)
         ],
       )
     })
+
+test('values that a table is partitioned by are in no name on the disk at any moment of a write', async () => {
+  await using world = await openWorld()
+  for (const [name, isEncrypted] of [
+    ['t', true],
+    ['open', false],
+  ] as const) {
+    await create(world, { name, isEncrypted, isPartitioned: true })
+    const seen = new Set<string>()
+    const look = setInterval(() => {
+      for (const path of readdirSync(join(world.directory, 'lake', name), { recursive: true, encoding: 'utf8' })) seen.add(path)
+    }, 1)
+    await append(world, name, rowsSql(0, 200_000), 20_000)
+    clearInterval(look)
+    const files = [...seen].filter((path) => path.endsWith('.parquet'))
+    assert.ok(files.length > 0, 'looked while it wrote')
+    assert.equal(
+      files.some((path) => path.includes(MARKER)),
+      !isEncrypted,
+    )
+  }
+})
+
+test('files of an encrypted table have the partitions that they have in the clear: of all kinds of values, and of none', async () => {
+  await using world = await openWorld()
+  const types = {
+    text: 'string',
+    n: 'int',
+    seen: 'timestamp',
+    day: 'date',
+    amount: { kind: 'decimal', precision: 12, scale: 2 },
+    yes: 'boolean',
+    id: 'uuid',
+  }
+  const fields = Object.entries(types).map(([name, type]) => ({
+    name,
+    type: (typeof type === 'string' ? { kind: type } : type) as Type,
+    optional: true,
+  }))
+  const values = [
+    "('a/b', -7, TIMESTAMPTZ '1969-12-31 23:59:59.5+00', DATE '0001-01-01', -0.05, true, '01234567-89ab-cdef-0123-456789abcdef')",
+    `('"é🙂\\''
+', 2147483647, TIMESTAMPTZ '2026-11-27 01:00:00.000001+00', DATE '2026-11-27', 12345.10, false, NULL)`,
+    "('NULL', 0, NULL, NULL, 0, NULL, NULL)",
+    '(NULL, NULL, NULL, NULL, NULL, NULL, NULL)',
+  ]
+  const names = fields.map(({ name }) => name)
+  const select = `SELECT ${names.map((name) => (name === 'id' ? 'CAST(id AS UUID) AS id' : name)).join(', ')} FROM (VALUES ${values.join(', ')}) AS v(${names.join(', ')})`
+  const partition: readonly PartitionRule[] = [
+    ...names.map((column) => ({ transform: 'identity', column }) as const),
+    { transform: 'hour', column: 'seen' },
+    { transform: 'bucket', column: 'text', buckets: 16 },
+  ]
+  const partitions: unknown[] = []
+  for (const name of ['t', 'open']) {
+    const properties = name === 't' ? { properties: { [ENCRYPTED]: name } } : {}
+    await world.lake.create({ name, shape: { fields }, partition, cluster: [], key: [], ...properties })
+    const files = await world.lake.files(await append(world, name, select))
+    assert.equal(files.length, values.length)
+    partitions.push(new Set(files.map((file) => file.partition)))
+  }
+  assert.deepEqual(partitions[0], partitions[1])
+  // No path has to hold it.
+  await append(
+    world,
+    't',
+    `SELECT repeat('a', 3000) AS text, ${names
+      .slice(1)
+      .map((name) => `NULL AS ${name}`)
+      .join(', ')}`,
+  )
+})
 
 test('relocated by copy: rows at the new place, and still encrypted there', async () => {
   await using world = await openWorld()
