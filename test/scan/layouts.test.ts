@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { valueAt } from '../../src/schema/batch.ts'
 import { linesOfJson } from '../../src/schema/scan/document.ts'
 import { compileScanner, type Scan } from '../../src/schema/scan/scanner.ts'
-import type { Shape } from '../../src/schema/type.ts'
+import type { Shape, Type } from '../../src/schema/type.ts'
 import { Dice, everyKind, lineOf } from './rows.ts'
 
 const shape: Shape = {
@@ -67,6 +67,35 @@ test('every order, with and without optional keys, compact, spaced and loose, ag
         projected.batch.shape.fields.map(({ name }) => name),
         columns,
       ) // prettier-ignore
+    }
+  }
+})
+
+test('space before one value of a row that is compact otherwise, also before a null', () => {
+  const int = { type: { kind: 'int' }, optional: true } as const
+  const types: Readonly<Record<string, readonly [type: Type, value: string]>> = {
+    n: [int.type, '1'],
+    text: [{ kind: 'string' }, '"a"'],
+    large: [{ kind: 'decimal', precision: 38, scale: 2 }, '1.50'],
+    day: [{ kind: 'date' }, '"2026-11-27"'],
+    any: [{ kind: 'json' }, '{"a":1}'],
+    list: [{ kind: 'list', element: int }, '[1]'],
+    map: [{ kind: 'map', key: { kind: 'string' }, value: int }, '{"a":1}'],
+    struct: [{ kind: 'struct', fields: [{ name: 'a', ...int }] }, '{"a":1}'],
+  }
+  const names = Object.keys(types)
+  const line = (values: Readonly<Record<string, string>> = {}): string =>
+    `{${names.map((name) => `"${name}":${values[name] ?? types[name]![1]}`).join(',')}}`
+  for (const optional of [true, false]) {
+    const scanner = compileScanner({ fields: names.map((name) => ({ name, type: types[name]![0], optional })) })
+    // The order is learned from compact rows; more follow, since the last ones are read by the exact path.
+    const scanned = (row: string): Scan => scanner.scan(Buffer.from(`${[line(), line(), row, ...Array(40).fill(line())].join('\n')}\n`))
+    for (const [index, name] of names.entries()) {
+      const spaced = scanned(line({ [name]: ` ${types[name]![1]}` }))
+      assert.deepEqual(valuesOf(spaced)[2], valuesOf(scanned(line()))[2], name)
+      const none = scanned(line({ [name]: ' null' }))
+      if (optional) assert.equal(valuesOf(none)[2]![index], null, name)
+      else assert.deepEqual([none.rejects.map(({ line, code }) => [line, code])], [[[2, 'MR_ROW_MISSING']]], name)
     }
   }
 })

@@ -33,7 +33,7 @@ export function decide(shape: Shape, line: string, ignoreUnknown = false): Verdi
   } catch {
     return { code: 'MR_ROW_JSON' }
   }
-  if (depthOf(row) > 64) return { code: 'MR_ROW_JSON' }
+  if (line.length > 64 && depthOf(line) > 64) return { code: 'MR_ROW_JSON' }
   if (line.includes('\\u') && hasLoneEscape(line)) return { code: 'MR_ROW_UTF8' }
   if (typeof row !== 'object' || row === null || Array.isArray(row)) return { code: 'MR_ROW_NOT_OBJECT' }
   try {
@@ -235,7 +235,12 @@ function parse(line: string): unknown {
 const hasLoneEscape = (line: string): boolean =>
   [...line.matchAll(TOKEN)].some(({ 0: token }) => token.startsWith('"') && !(JSON.parse(token) as string).isWellFormed())
 
-function depthOf(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0
-  return 1 + Math.max(0, ...Object.values(value).map(depthOf))
+/** Of the text, since a member whose key comes again is not in the parsed value. */
+function depthOf(line: string): number {
+  let [depth, deepest] = [0, 0]
+  for (const [token] of line.matchAll(TOKEN)) {
+    if (token === '{' || token === '[') deepest = Math.max(deepest, ++depth)
+    else if (token === '}' || token === ']') depth--
+  }
+  return deepest
 }

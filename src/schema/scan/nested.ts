@@ -70,12 +70,11 @@ export function newNested(type: NestedType, ignoreUnknown: boolean): Nested {
   }
   return {
     check(outer, slot, at, end) {
-      const start = skipSpace(outer.bytes, at, end)
       // What is known to be JSON is read below without a look at its form. Depth counts from the row.
-      const next = skipValue(outer.bytes, start, end, outer.fault, 1)
+      const next = skipValue(outer.bytes, at, end, outer.fault, 1)
       if (next < 0) return MALFORMED
       begin(outer.bytes)
-      const taken = put(reader, root, start, next)
+      const taken = put(reader, root, at, next)
       state.bytes = NOTHING
       if (taken >= 0) return next
       outer.problem ??= state.problem === null ? null : within(state.problem, slot.name)

@@ -6,7 +6,7 @@ import { type Problem, type ScanState, type Slot, sameBytes } from './plan.ts'
 import { measureNumber, scaleNumber, writeDecimal } from './read-number.ts'
 import { decodeBase64, decodeString, uuidForm, writeLowerUuid } from './read-text.ts'
 import { readDate, readDatetime, readTime, readTimestamp } from './read-time.ts'
-import { skipNumber, skipSpace, skipString, skipValue, startsWith } from './syntax.ts'
+import { skipNumber, skipString, skipValue, startsWith } from './syntax.ts'
 
 /** In place of a position: the JSON is malformed; `state.fault` says where. */
 export const MALFORMED = -1
@@ -188,13 +188,11 @@ function readNested(state: ScanState, slot: Slot, at: number, end: number, row: 
 }
 
 function readJson(state: ScanState, slot: Slot, at: number, end: number, row: number): number {
-  // A generated loop may come here with space before the value.
-  const start = skipSpace(state.bytes, at, end)
-  const next = skipValue(state.bytes, start, end, state.fault, 1)
+  const next = skipValue(state.bytes, at, end, state.fault, 1)
   if (next < 0) return MALFORMED
   const lane = state.lanes[slot.lane]!
-  lane.start[row] = start
-  lane.length[row] = next - start
+  lane.start[row] = at
+  lane.length[row] = next - at
   return next
 }
 
