@@ -111,13 +111,19 @@ class LatestColumn {
     this.#length = grown(this.#length, count)
     for (let row = 0; row < places.length; row++) {
       const size = nulls?.[row] ? 0 : length[row]!
-      if (this.#used + size > this.#bytes.length) this.#makeRoom(size)
-      const [from, to] = [start[row]!, this.#used]
+      const place = places[row]!
+      if (size > this.#length[place]!) this.#giveRoom(place, size)
+      const [from, to] = [start[row]!, this.#start[place]!]
       for (let i = 0; i < size; i++) this.#bytes[to + i] = bytes[from + i]!
-      this.#start[places[row]!] = to
-      this.#length[places[row]!] = size
-      this.#used += size
+      this.#length[place] = size
     }
+  }
+
+  /** What it had does not suffice. */
+  #giveRoom(place: number, size: number): void {
+    if (this.#used + size > this.#bytes.length) this.#makeRoom(size)
+    this.#start[place] = this.#used
+    this.#used += size
   }
 
   /** Leaves out what no row has any more; twice the room that is needed, so that it is rarely done. */

@@ -73,10 +73,24 @@ export function unscaled(bytes: Buffer, start: number, length: number): bigint {
   return BigInt(digits.includes('.') ? digits.replace('.', '') : digits)
 }
 
+/** So many bytes are at most 15 digits, which a number holds exactly; `decimalText` writes no `-0`. */
+const SHORT_DECIMAL = 15
+
 export function safeUnscaled(bytes: Buffer, start: number, length: number): number {
+  if (length <= SHORT_DECIMAL) return shortUnscaled(bytes, start, length)
   const value = Number(unscaled(bytes, start, length))
   if (!Number.isSafeInteger(value)) throw UNSAFE
   return value
+}
+
+function shortUnscaled(bytes: Buffer, start: number, length: number): number {
+  const isNegative = bytes[start] === 0x2d
+  let value = 0
+  for (let i = isNegative ? start + 1 : start; i < start + length; i++) {
+    const byte = bytes[i]!
+    if (byte !== 0x2e) value = value * 10 + (byte - 0x30)
+  }
+  return isNegative ? -value : value
 }
 
 // Rounding

@@ -137,6 +137,10 @@ export class ExactSum extends Counted implements AggregateState {
     const sink = new TextSink(count, 'latin1')
     for (let i = 0; i < count; i++) {
       if (nulls[i] === 1) continue
+      if (!this.#wide.has(groups[i]!)) {
+        sink.putDecimal(i, this.#sums.at(groups[i]!), this.#scale)
+        continue
+      }
       const total = this.#total(groups[i]!)
       if (total >= this.#limit || total <= -this.#limit) overflow(this.#scale === 0 ? 'HUGEINT' : 'DECIMAL')
       sink.put(i, decimalText(total, this.#scale))
