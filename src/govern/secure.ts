@@ -182,7 +182,7 @@ class Question {
     opening.catch(() => {}) // waited for below, after what may fail first
     try {
       const statement = await this.#parts.parser.parse(sql)
-      await expandWindows(this.#parts.parser, statement)
+      await expandWindows(this.#parts.parser, statement, sql)
       const passed = passGate(statement)
       const refs = relationsOf(statement)
       this.#columns = columnsOf(statement)

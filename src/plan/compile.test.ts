@@ -118,6 +118,20 @@ test('places point at the line in the SQL, through nested SQL and holes', async 
   assert.equal(second[0]?.at, `compile.test.ts:${Number(/:(\d+)$/.exec(wrong.$at)![1]) + 2}`)
 })
 
+test('a window is over a name: where else it is over is said at its place', async () => {
+  for (const how of [undefined, { fresh: 'live' }] as const) {
+    const windows = sql`SELECT 'ää' AS a, count(*) AS n
+      FROM tumble(
+        (SELECT * FROM clicks), seen, INTERVAL 1 MINUTE) GROUP BY ALL`
+    const { findings: found } = await compiled([clicks, hidden, how ? model('m', windows, how) : model('m', windows)])
+    assert.equal(found.length, 1)
+    const { code, message, at, fix } = found[0]!
+    assert.deepEqual([code, message], ['MR_PLAN_SQL', 'model "m": the first argument of tumble is the name of a relation'])
+    assert.equal(fix, 'put the query into WITH, and write the name that it has there')
+    assert.equal(at, `compile.test.ts:${Number(/:(\d+)$/.exec(windows.$at)![1]) + 2}`)
+  }
+})
+
 test('unknown relations and columns, with the nearest name', async () => {
   await expectOne(
     /error MR_PLAN_UNKNOWN model "m": there is no relation "ordrs" \| did you mean "orders"\?/,

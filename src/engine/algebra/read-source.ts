@@ -13,7 +13,7 @@ import type { Around } from './rewrite-select.ts'
 import { type NamedColumn, type Rows, type ShapeOf, type Source, type StreamShape, sourceOf, tumbleBounds } from './source.ts'
 
 const NEAREST =
-  'write FROM stream, tumble(stream, time, INTERVAL 1 MINUTE), hop(stream, time, slide, width) or session(stream, time, gap, key := column)'
+  'write FROM stream, tumble(stream, time, INTERVAL 1 MINUTE), hop(stream, time, slide, width) or session(stream, time, gap, key := expression)'
 
 /** What a query is read with. */
 export interface Reading {

@@ -76,6 +76,7 @@ const TEXTS: readonly string[] = [
   // Conditions on windows.
   "SELECT window_start, count(*) AS n FROM tumble(rides, began, INTERVAL 10 MINUTE) WHERE window_start >= '2026-03-01 00:20:00+00' AND rider > 2 GROUP BY ALL",
   "SELECT window_end, count(*) AS n FROM hop(rides, began, INTERVAL 5 MINUTE, INTERVAL 10 MINUTE) WHERE window_end > '2026-03-01 00:20:00+00' AND fare > 3 GROUP BY window_start, window_end",
+  `SELECT lower(city) AS town, window_start, window_end, count(*) AS n FROM session(rides, began, INTERVAL 9 SECOND, key := lower(rides.city)) GROUP BY ALL`,
   `SELECT rider, window_start, window_end, count(*) AS n, max(fare) FILTER (WHERE city = 'rome') AS top FROM session(rides, began, INTERVAL 40 SECOND, key := rider)
      WHERE window_start > '2026-03-01 00:10:00+00' AND rider < 7 AND fare > 5 GROUP BY ALL`,
   "SELECT ride, window_start, window_end FROM hop(rides, began, INTERVAL 5 MINUTE, INTERVAL 10 MINUTE) WHERE fare > 30 AND window_start < '2026-03-01 00:30:00+00'",
@@ -129,7 +130,7 @@ for (const sql of TEXTS)
     const typeOf = async (select: string): Promise<string> => (await parts.session.rows(select)).columns[0]!.type
     const live = await readLive((await parser.parse(sql)).node, (name) => SHAPES[name], { parser, typeOf })
     const statement = await parser.parse(sql)
-    await expandWindows(parser, statement)
+    await expandWindows(parser, statement, sql)
     const expected = await asked(await parser.print(statement))
     assert.ok(expected.rows.length > 2, `only ${expected.rows.length} rows`)
     const twin = await asked(printLive(live, (name) => name))
@@ -147,8 +148,9 @@ test('live models over live models read their SQL, whatever names WITH gives', a
   const sql = `WITH rides AS (SELECT rider, max(n) AS most, count(*) AS slots FROM slots GROUP BY rider) SELECT * FROM rides WHERE most > 1`
   const live = compileLive((await parser.parse(sql)).node, (name) => SHAPES[name], null, models)
   assert.deepEqual([live.streams, live.result, live.loses], [['rides'], 'keyed', true])
-  const statement = await parser.parse(`WITH dear AS (${texts.get('dear')}), slots AS (${texts.get('slots')}) SELECT * FROM (${sql})`)
-  await expandWindows(parser, statement)
+  const whole = `WITH dear AS (${texts.get('dear')}), slots AS (${texts.get('slots')}) SELECT * FROM (${sql})`
+  const statement = await parser.parse(whole)
+  await expandWindows(parser, statement, whole)
   const expected = await asked(await parser.print(statement))
   assert.ok(expected.rows.length > 2)
   assert.deepEqual(await asked(printLive(live, (name) => name)), expected)
