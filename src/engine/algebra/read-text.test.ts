@@ -71,6 +71,8 @@ const TEXTS: readonly string[] = [
   'SELECT DISTINCT ON (rider, city) rider, fare, city AS place FROM rides WHERE city IS NOT NULL ORDER BY fare DESC NULLS LAST, ride',
   'SELECT * FROM (SELECT rider, fare, began, row_number() OVER (PARTITION BY rider ORDER BY began DESC) AS n FROM rides) WHERE n = 1',
   'WITH numbered AS (SELECT rider, ride, fare, row_number() OVER (PARTITION BY rider ORDER BY fare DESC NULLS LAST, ride) AS n FROM rides) SELECT t.rider, t.n, t.fare FROM numbered t WHERE t.n <= 3',
+  'SELECT X.rider, X.n, x.* EXCLUDE (N, rider) FROM (SELECT rider, fare, row_number() OVER (PARTITION BY rider ORDER BY began DESC) AS n FROM rides) X WHERE x.n = 1',
+  'SELECT r.ride, C.amount, RIDES.rider FROM rides JOIN (SELECT R.ride, r.fare FROM rides R) r ON R.ride = rides.ride JOIN charges c ON c.ride = r.ride',
   `SELECT window_start, city, total FROM (SELECT window_start, city, sum(fare) AS total, rank() OVER (PARTITION BY window_start ORDER BY sum(fare) DESC NULLS LAST) AS place
      FROM tumble(rides, began, INTERVAL 15 MINUTE) GROUP BY window_start, city) WHERE place < 2 AND total > 10`,
   // Conditions on windows.

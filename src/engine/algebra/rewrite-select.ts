@@ -24,7 +24,7 @@ export function withRankLimit(select: Node, around: Around | undefined): Node {
     const left = node['left'] as Node | undefined
     if (node.class !== 'COMPARISON' || !isColumn(left) || (node['right'] as Node).class !== 'CONSTANT') return false
     const path = pathOf(left)
-    return ranks.includes(path.at(-1)!.toLowerCase()) && (path.length === 1 || path[0] === around.alias)
+    return ranks.includes(path.at(-1)!.toLowerCase()) && (path.length === 1 || path[0]!.toLowerCase() === around.alias.toLowerCase())
   }
   const at = around.where.findIndex(isOfRank)
   return at < 0 ? select : { ...select, qualify: around.where.splice(at, 1)[0] }
