@@ -87,6 +87,9 @@ const TEXTS: readonly string[] = [
   "SELECT strftime(window_start, '%d.%m. %H') AS hour, window_start, epoch(window_end) AS ends, count(*) AS n FROM tumble(rides, began, INTERVAL 20 MINUTE) GROUP BY ALL",
   // JSON.
   "SELECT ride, meta -> '$.app' AS app, (meta -> 'app' ->> 'v')::INTEGER + 1 AS v, list_sum(list_transform([1, 2], x -> x + rider)) AS l FROM rides",
+  'SELECT ride, rider + 1 AS x, list_sum(list_transform([1, 2], lambda x: x * 2)) AS y FROM rides WHERE list_sum(list_transform([x, 3], lambda x: x + 1)) > 5',
+  "SELECT ride, meta AS doc, list_sum(list_transform([rider], doc -> doc + 1)) AS l, (doc -> 'app' ->> 'v')::INTEGER AS v, list_sum([doc ->> '$.app.v' = '1', true]::INTEGER[]) AS m FROM rides",
+  'SELECT ride AS v, rider + 1 AS i, list_sum(list_transform([i, 2], (v, i) -> v * i)) AS l, list_sum(list_filter([v, i], lambda i: i > 3)) AS f FROM rides',
   // Joins.
   'SELECT ride, rider, r.fare, c.amount FROM rides r JOIN charges c USING (ride, rider)',
   ...['JOIN', 'LEFT JOIN', 'RIGHT JOIN'].map(
