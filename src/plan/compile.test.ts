@@ -621,6 +621,23 @@ test('a live model reads another one by its SQL, and changes with it', async () 
       ['sessions', true],
     ],
   )
+  // What is refused for how it is read is refused where it stands.
+  const whole = stream('whole', { id: t.uuid(), words: t.list(t.string()), seen: t.timestamp() }, { from: http(), time: 'seen' })
+  const text = sql`SELECT id, seen, /* äöüß */
+    ${'äöüß'} AS note,
+    words FROM whole`
+  const kept = model('kept', text, { fresh: 'live' })
+  const between = model('between', sql`SELECT id FROM kept`, { fresh: 'live' })
+  const { findings: found } = await compiled([whole, kept, between])
+  assert.deepEqual(
+    found.map(({ message, at }) => [message, at]),
+    [
+      [
+        'model "between": in the SQL of the live model "kept": the column "words", which is a list, is not supported in a live model',
+        `compile.test.ts:${Number(/:(\d+)$/.exec(text.$at)![1]) + 2}`,
+      ],
+    ],
+  )
   const over = model('over', sql`SELECT n, count(*) AS m FROM sessions GROUP BY n`, { fresh: 'live' })
   await expectOne(/MR_PLAN_LIVE_SHAPE model "over": a group by what may change in rows that are replaced/, ...of(1), over)
 })

@@ -168,7 +168,9 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
       const of = String(node['relation_name'] ?? '')
       const { isExcluded, replaced, renamed } = changesOf(node)
       return columns
-        .filter(({ from, name, isQualified }) => (of === '' ? !isQualified : isCalled(from, [of, '*'])) && !isExcluded(name) && !isHidden(name))
+        .filter(
+          ({ from, name, isQualified }) => (of === '' ? !isQualified : isCalled(from, [of, '*'])) && !isExcluded(name) && !isHidden(name),
+        )
         .map((column) => {
           const changed = replaced.get(column.name.toLowerCase())
           const name = renamed.get(column.name.toLowerCase()) ?? column.name
