@@ -210,7 +210,11 @@ test('of times finer than microseconds the rest is cut off, in every format: doc
       )
     await load()
     assert.deepEqual(await rejected(), [], format)
-    assert.deepEqual((await rows()).map((row) => row.map(String)), [['2026-03-01T10:00:00.123456Z', '2026-03-01T10:00:00.123456']], format)
+    assert.deepEqual(
+      (await rows()).map((row) => row.map(String)),
+      [['2026-03-01T10:00:00.123456Z', '2026-03-01T10:00:00.123456']],
+      format,
+    )
   }
 })
 
