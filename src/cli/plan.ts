@@ -1,7 +1,6 @@
 // `millrace check`, `plan` and `apply`: the walk from definitions to steps, stopped early.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { confirm, isCancel } from '@clack/prompts'
 import { MillraceError } from '../core/errors.ts'
 import type { Manifest } from '../define/manifest.ts'
 import { printEnv } from '../plan/env.ts'
@@ -82,6 +81,7 @@ export async function apply(_: string[], options: CommandOptions & { readonly ye
 async function isConfirmed(json: boolean): Promise<boolean> {
   if (json || !process.stdin.isTTY)
     throw new MillraceError('MR_USAGE', 'apply asks before it changes anything', { fix: 'say --yes when nobody can answer' })
+  const { confirm, isCancel } = await import('@clack/prompts')
   const answer = await confirm({ message: 'Apply?' })
   return !isCancel(answer) && answer
 }

@@ -40,7 +40,7 @@ test('windows are those of live models', async () => {
     (await parts.session.rows(sql)).rows.map((row) => JSON.stringify(row.map(String))).sort()
   const asked = async (sql: string): Promise<string[]> => {
     const statement = await parser.parse(sql)
-    await expandWindows(parser, statement)
+    await expandWindows(parser, statement, sql)
     return sorted(await parser.print(statement))
   }
   for (const sql of SAME) {
@@ -57,9 +57,39 @@ test('windows are those of live models', async () => {
   assert.equal(JSON.parse(counted!)[0], '150')
   assert.deepEqual(await asked('SELECT columns(*) FROM tumble(sales, seen, INTERVAL 1 MINUTE) LIMIT 0'), [])
   assert.deepEqual(await asked('SELECT count(*) FROM tumble(sales, seen, INTERVAL 1 MINUTE) TABLESAMPLE reservoir(7 ROWS)'), ['["7"]'])
-  const names = await parser.parse('SELECT * FROM hop(sales, seen, INTERVAL 1 SECOND, INTERVAL 2 SECOND)')
-  await expandWindows(parser, names)
+  const text = 'SELECT * FROM hop(sales, seen, INTERVAL 1 SECOND, INTERVAL 2 SECOND)'
+  const names = await parser.parse(text)
+  await expandWindows(parser, names, text)
   const { columns } = await parts.session.rows(await parser.print(names))
+  assert.deepEqual(
+    columns.map(({ name }) => name),
+    ['seen', 'shop', 'device', 'amount', 'window_start', 'window_end'],
+  )
+  parser.close()
+})
+
+test('the key of a session may be any expression of its rows', async () => {
+  await using parts = await openTestEngine()
+  const parser = await openParser(parts.engine)
+  await parts.session.run(`CREATE TABLE sales AS ${ROWS}`)
+  const asked = async (sql: string): Promise<string[][]> => {
+    const statement = await parser.parse(sql)
+    await expandWindows(parser, statement, sql)
+    const { rows } = await parts.session.rows(await parser.print(statement))
+    return rows.map((row) => row.map(String))
+  }
+  const counts = (key: string, from = 'sales') => `SELECT window_start, window_end, count(*), sum(amount)
+    FROM session(${from}, seen, INTERVAL 2 SECOND, key := ${key}) GROUP BY window_start, window_end, ${key} ORDER BY ALL`
+  const named = (key: string) => `WITH w AS (SELECT *, ${key} AS k FROM sales) ${counts('k', 'w')}`
+  for (const key of ['upper(device)', "sales.shop || coalesce(sales.device, '')", 'amount % 3', "CASE WHEN shop = 'a' THEN device END"]) {
+    const rows = await asked(counts(key))
+    assert.ok(rows.length >= 4, key)
+    assert.deepEqual(rows, await asked(named(key)), key)
+  }
+  const text = 'SELECT * FROM session(sales, seen, INTERVAL 2 SECOND, key := upper(device)) AS s'
+  const statement = await parser.parse(text)
+  await expandWindows(parser, statement, text)
+  const { columns } = await parts.session.rows(await parser.print(statement))
   assert.deepEqual(
     columns.map(({ name }) => name),
     ['seen', 'shop', 'device', 'amount', 'window_start', 'window_end'],
@@ -70,21 +100,26 @@ test('windows are those of live models', async () => {
 test('another form is refused with the right one', async () => {
   await using parts = await openTestEngine()
   const parser = await openParser(parts.engine)
-  for (const [call, message] of [
+  for (const [call, message, column = 15] of [
     ['tumble(sales, seen)', 'tumble does not take these arguments'],
-    ["tumble('sales', seen, INTERVAL 1 SECOND)", 'tumble does not take these arguments'],
+    ['tumble()', 'tumble does not take these arguments'],
+    ["tumble('sales', seen, INTERVAL 1 SECOND)", 'the first argument of tumble is the name of a relation', 22],
+    ['hop((SELECT * FROM sales), seen, INTERVAL 1 SECOND, INTERVAL 1 SECOND)', 'the first argument of hop is the name of a relation', 19],
+    ['session((FROM sales), seen, INTERVAL 1 SECOND, key := shop)', 'the first argument of session is the name of a relation', 23],
     ['tumble(sales, seen + INTERVAL 1 SECOND, INTERVAL 1 SECOND)', 'tumble does not take these arguments'],
-    ['tumble(sales, seen, INTERVAL 1 MONTH)', 'tumble has a length that is no INTERVAL of fixed length'],
-    ['tumble(sales, seen, INTERVAL 0 SECOND)', 'tumble has a length that is no INTERVAL of fixed length'],
-    ['tumble(sales, seen, amount)', 'tumble has a length that is not constant'],
-    ['hop(sales, seen, INTERVAL 2 SECOND, INTERVAL 3 SECOND)', 'hop has a width that is no multiple of its slide'],
-    ['session(sales, seen, INTERVAL 2 SECOND, key := upper(device))', 'session has a key that is no column'],
+    ['tumble(sales, seen, INTERVAL 1 MONTH)', 'tumble has a length that is no INTERVAL of fixed length', 44],
+    ['tumble(sales, seen, INTERVAL 0 SECOND)', 'tumble has a length that is no INTERVAL of fixed length', 44],
+    ['tumble(sales, seen, amount)', 'tumble has a length that is not constant', 35],
+    ['hop(sales, seen, INTERVAL 2 SECOND, INTERVAL 3 SECOND)', 'hop has a width that is no multiple of its slide', 60],
   ] as const) {
-    const statement = await parser.parse(`SELECT * FROM ${call}`)
-    await assert.rejects(expandWindows(parser, statement), { code: 'MR_SQL_SYNTAX', message }, call)
+    const text = `SELECT 'ä' AS a,\n * FROM ${call}`
+    const statement = await parser.parse(text)
+    const expected = { code: 'MR_SQL_SYNTAX', message: `${message} (line 2, column ${column - 6})` }
+    await assert.rejects(expandWindows(parser, statement, text), expected, call)
   }
-  const other = await parser.parse('SELECT * FROM constructor(sales, seen, INTERVAL 1 SECOND)')
-  await expandWindows(parser, other)
+  const call = 'SELECT * FROM constructor(sales, seen, INTERVAL 1 SECOND)'
+  const other = await parser.parse(call)
+  await expandWindows(parser, other, call)
   assert.match(await parser.print(other), /constructor/i, 'functions of other names are left to the gate')
   parser.close()
 })

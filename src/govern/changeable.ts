@@ -6,7 +6,7 @@ import { hasDoor } from '../define/system-columns.ts'
 import { decide, findOwned, mayWrite } from './decide.ts'
 import type { Identity } from './identity.ts'
 import { DEFAULT_SCHEMAS } from './question.ts'
-import { definedName, unknownRelation } from './secure.ts'
+import { definedName, unknownRelation } from './relation-names.ts'
 
 export interface Named {
   readonly schema: string

@@ -24,7 +24,8 @@ const build = (more: Record<string, unknown> = {}, audience = 'millrace', issuer
     .setAudience(audience)
     .setExpirationTime(NOW_MS / 1000 + seconds)
 
-const verify = (token: string, settings: JwtSettings = SETTINGS) => openJwt(settings, new VirtualClock(NOW_MS))(token)
+const verify = (token: string, settings: JwtSettings = SETTINGS) =>
+  openJwt(settings, new VirtualClock(NOW_MS)).then((check) => check(token))
 const signed = (jwt: SignJWT, key: Uint8Array = secret) => jwt.setProtectedHeader({ alg: 'HS256' }).sign(key)
 
 test('claims become an identity; admin only when it may', async () => {
@@ -78,7 +79,7 @@ test('everything else is refused in the same words', async () => {
   ]
   for (const [token, settings] of bad)
     await assert.rejects(verify(token, settings), { code: 'MR_AUTH_INVALID', message: /^the token (is not valid|names no user)$/ }, token)
-  assert.throws(() => openJwt({ ...SETTINGS, keys: { kind: 'secret', secret: new Uint8Array(8) } }, new VirtualClock(0)), {
+  await assert.rejects(openJwt({ ...SETTINGS, keys: { kind: 'secret', secret: new Uint8Array(8) } }, new VirtualClock(0)), {
     code: 'MR_ENVIRONMENT',
   })
 })
@@ -98,7 +99,7 @@ test('a provider that cannot be reached or answers an error is not the fault of 
 
 test('a token that was good before is refused when it has expired', async () => {
   const clock = new VirtualClock(NOW_MS)
-  const check = openJwt(SETTINGS, clock)
+  const check = await openJwt(SETTINGS, clock)
   const token = await signed(build())
   assert.equal((await check(token)).user, 'ada')
   await clock.advance(30_000)

@@ -1,6 +1,7 @@
 // Callers by a signed token of somebody else (OpenID Connect). The algorithms are fixed by the kind of key, never read from
-// the token; issuer, audience and expiry are required. Roles and attributes come from named claims.
-import { createLocalJWKSet, createRemoteJWKSet, errors, type JSONWebKeySet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+// the token; issuer, audience and expiry are required. Roles and attributes come from named claims. The library is loaded where
+// there is such a somebody.
+import type { JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
 import { ADMIN, type HeldRole, type Identity } from './identity.ts'
@@ -34,14 +35,18 @@ const KNOWN_MAX = 1_000
 /** Three parts in base64url: what `Tokens.verify` does not take. */
 export const isJwt = (token: string): boolean => /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)
 
-/** Answers the identity of a token. @throws MR_AUTH_INVALID in the same words whatever is wrong with it, MR_NOT_READY without keys. */
-export function openJwt(settings: JwtSettings, clock: Clock): (token: string) => Promise<Identity> {
+/**
+ * What answers the identity of a token. @throws MR_ENVIRONMENT for a secret that is too short; of a token MR_AUTH_INVALID in the same
+ * words whatever is wrong with it, MR_NOT_READY without keys.
+ */
+export async function openJwt(settings: JwtSettings, clock: Clock): Promise<(token: string) => Promise<Identity>> {
   const { keys, issuer, audience } = settings
   if (keys.kind === 'secret' && keys.secret.length < 32)
     throw new MillraceError('MR_ENVIRONMENT', `the secret of tokens has ${keys.secret.length} bytes, 32 are needed`)
+  const jose = await import('jose')
   const common = { issuer, audience, requiredClaims: ['exp'], clockTolerance: SKEW_SECONDS }
   const keySet: JWTVerifyGetKey | undefined =
-    keys.kind === 'set' ? createLocalJWKSet(keys.set) : keys.kind === 'url' ? remoteKeys(keys.url, issuer) : undefined
+    keys.kind === 'set' ? jose.createLocalJWKSet(keys.set) : keys.kind === 'url' ? remoteKeys(jose, keys.url, issuer) : undefined
   const verified = new Map<string, { readonly identity: Identity; readonly untilMs: number }>()
   return async (token) => {
     const known = verified.get(token)
@@ -50,8 +55,8 @@ export function openJwt(settings: JwtSettings, clock: Clock): (token: string) =>
     const options = { ...common, currentDate: new Date(clock.nowMs()) }
     try {
       const { payload } = keySet
-        ? await jwtVerify(token, keySet, { ...options, algorithms: PUBLIC_KEY_ALGORITHMS })
-        : await jwtVerify(token, (keys as { secret: Uint8Array }).secret, { ...options, algorithms: ['HS256'] })
+        ? await jose.jwtVerify(token, keySet, { ...options, algorithms: PUBLIC_KEY_ALGORITHMS })
+        : await jose.jwtVerify(token, (keys as { secret: Uint8Array }).secret, { ...options, algorithms: ['HS256'] })
       const identity = identityOf(settings, payload)
       if (verified.size >= KNOWN_MAX) verified.delete(verified.keys().next().value!)
       verified.set(token, { identity, untilMs: Math.min(payload.exp! * 1_000, clock.nowMs() + KNOWN_MS) })
@@ -63,16 +68,15 @@ export function openJwt(settings: JwtSettings, clock: Clock): (token: string) =>
   }
 }
 
-/** Faults of the token; any other of the key set is the provider's: it cannot be reached, or answers something else. */
-const TOKEN_FAULTS = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported]
-
-function remoteKeys(url: string, issuer: string): JWTVerifyGetKey {
+function remoteKeys({ createRemoteJWKSet, errors }: typeof import('jose'), url: string, issuer: string): JWTVerifyGetKey {
+  // Faults of the token; any other of the key set is the provider's: it cannot be reached, or answers something else.
+  const ofToken = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported]
   const keyOf = createRemoteJWKSet(new URL(url))
   return async (header, token) => {
     try {
       return await keyOf(header, token)
     } catch (cause) {
-      if (TOKEN_FAULTS.some((fault) => cause instanceof fault)) throw cause
+      if (ofToken.some((fault) => cause instanceof fault)) throw cause
       throw new MillraceError('MR_NOT_READY', 'the keys of tokens could not be fetched', { cause, fix: `see whether ${issuer} answers` })
     }
   }

@@ -2,8 +2,7 @@
 // the pinned (snapshot, tail); the session that runs it has a catalog of only such views. DuckDB's own binder does the
 // scoping. Names that a user writes never reach a physical table.
 import { MillraceError } from '../core/errors.ts'
-import type { Manifest, ModelManifest } from '../define/manifest.ts'
-import { archiveName, lateName, rejectedName } from '../define/system-columns.ts'
+import type { Manifest } from '../define/manifest.ts'
 import { type Node, type RelationRef, relationsOf, type SqlParser } from '../engine/ast.ts'
 import type { Engine, Session, SqlValues } from '../engine/duckdb.ts'
 import { ENGINE_VERSION } from '../engine/listed-functions.ts'
@@ -28,6 +27,7 @@ import {
   type Params,
   withoutParameters,
 } from './question.ts'
+import { definedName, isSystem, unknownRelation, viewOf } from './relation-names.ts'
 import { SecuredSessions } from './secured-sessions.ts'
 import { needsTwoStages } from './strict.ts'
 import { Verdicts } from './verdicts.ts'
@@ -182,7 +182,7 @@ class Question {
     opening.catch(() => {}) // waited for below, after what may fail first
     try {
       const statement = await this.#parts.parser.parse(sql)
-      await expandWindows(this.#parts.parser, statement)
+      await expandWindows(this.#parts.parser, statement, sql)
       const passed = passGate(statement)
       const refs = relationsOf(statement)
       this.#columns = columnsOf(statement)
@@ -390,28 +390,3 @@ function policySql(manifest: Manifest, relation: string, decision: Decision, raw
   const where = decision.rowFilter === null ? '' : ` WHERE ${decision.rowFilter}`
   return `SELECT ${columns.join(', ')} FROM (${raw}) AS raw${where}`
 }
-
-/** The model, when it is a view: it shows parts of relations that its reader may not read. */
-const viewOf = (manifest: Manifest, name: string): ModelManifest | undefined =>
-  manifest.relations.find(
-    (relation): relation is ModelManifest => relation.kind === 'model' && relation.refresh === 'view' && relation.name === name,
-  )
-
-/** The relation, or a part of one, that a name means without regard to case. */
-export function definedName(manifest: Manifest, wanted: string): string | undefined {
-  if (findOwned(manifest, wanted)) return wanted
-  const names = manifest.relations.flatMap((relation) => [
-    relation.name,
-    lateName(relation.name),
-    rejectedName(relation.name),
-    archiveName(relation.name),
-  ])
-  return names.find((candidate) => candidate.toLowerCase() === wanted.toLowerCase() && findOwned(manifest, candidate))
-}
-
-const isSystem = (relation: string): boolean => relation.startsWith('millrace.')
-
-export const unknownRelation = (name: string): MillraceError =>
-  new MillraceError('MR_SQL_UNKNOWN', `there is no relation "${name}"`, {
-    fix: 'check the name; relations that you may not read are not shown',
-  })

@@ -194,6 +194,30 @@ test('json and parquet, and columns under other names', async () => {
   )
 })
 
+test('of times finer than microseconds the rest is cut off, in every format: docs/guide/streams.md says so', async () => {
+  const fields: Field[] = [
+    { name: 'seen', type: { kind: 'timestamp' }, optional: false },
+    { name: 'due', type: { kind: 'datetime' }, optional: false },
+  ]
+  for (const format of ['csv', 'json', 'parquet'] as const) {
+    const { directory, write, load, rows, rejected } = await setUp('full', format, { fields })
+    const [seen, due] = ['2026-03-01T10:00:00.123456789Z', '2026-03-01T10:00:00.1234567']
+    if (format === 'csv') write('1.csv', `seen,due\n${seen},${due}\n`)
+    if (format === 'json') write('1.json', JSON.stringify({ seen, due }))
+    if (format === 'parquet')
+      await tested.session.run(
+        `COPY (SELECT TIMESTAMP_NS '2026-03-01 10:00:00.123456789' AS seen, TIMESTAMP_NS '2026-03-01 10:00:00.1234567' AS due) TO '${directory}/1.parquet'`,
+      )
+    await load()
+    assert.deepEqual(await rejected(), [], format)
+    assert.deepEqual(
+      (await rows()).map((row) => row.map(String)),
+      [['2026-03-01T10:00:00.123456Z', '2026-03-01T10:00:00.123456']],
+      format,
+    )
+  }
+})
+
 test('columns of JSON in JSON files are what was written, also where all of them look alike', async () => {
   const fields: Field[] = [
     { name: 'id', type: { kind: 'int' }, optional: false },

@@ -11,6 +11,8 @@ export interface SqlProblem {
   readonly position?: number
   /** Names that would have been right. */
   readonly candidates: readonly string[]
+  /** What to do, where it is known better than by the candidates. */
+  readonly fix?: string
 }
 
 /** `tumble(relation, column, width)`, `hop(...)` or `session(...)` in a FROM clause. */

@@ -118,6 +118,20 @@ test('places point at the line in the SQL, through nested SQL and holes', async 
   assert.equal(second[0]?.at, `compile.test.ts:${Number(/:(\d+)$/.exec(wrong.$at)![1]) + 2}`)
 })
 
+test('a window is over a name: where else it is over is said at its place', async () => {
+  for (const how of [undefined, { fresh: 'live' }] as const) {
+    const windows = sql`SELECT 'ää' AS a, count(*) AS n
+      FROM tumble(
+        (SELECT * FROM clicks), seen, INTERVAL 1 MINUTE) GROUP BY ALL`
+    const { findings: found } = await compiled([clicks, hidden, how ? model('m', windows, how) : model('m', windows)])
+    assert.equal(found.length, 1)
+    const { code, message, at, fix } = found[0]!
+    assert.deepEqual([code, message], ['MR_PLAN_SQL', 'model "m": the first argument of tumble is the name of a relation'])
+    assert.equal(fix, 'put the query into WITH, and write the name that it has there')
+    assert.equal(at, `compile.test.ts:${Number(/:(\d+)$/.exec(windows.$at)![1]) + 2}`)
+  }
+})
+
 test('unknown relations and columns, with the nearest name', async () => {
   await expectOne(
     /error MR_PLAN_UNKNOWN model "m": there is no relation "ordrs" \| did you mean "orders"\?/,
@@ -605,6 +619,23 @@ test('a live model reads another one by its SQL, and changes with it', async () 
       ['views', false],
       ['minutes', true],
       ['sessions', true],
+    ],
+  )
+  // What is refused for how it is read is refused where it stands.
+  const whole = stream('whole', { id: t.uuid(), words: t.list(t.string()), seen: t.timestamp() }, { from: http(), time: 'seen' })
+  const text = sql`SELECT id, seen, /* äöüß */
+    ${'äöüß'} AS note,
+    words FROM whole`
+  const kept = model('kept', text, { fresh: 'live' })
+  const between = model('between', sql`SELECT id FROM kept`, { fresh: 'live' })
+  const { findings: found } = await compiled([whole, kept, between])
+  assert.deepEqual(
+    found.map(({ message, at }) => [message, at]),
+    [
+      [
+        'model "between": in the SQL of the live model "kept": the column "words", which is a list, is not supported in a live model',
+        `compile.test.ts:${Number(/:(\d+)$/.exec(text.$at)![1]) + 2}`,
+      ],
     ],
   )
   const over = model('over', sql`SELECT n, count(*) AS m FROM sessions GROUP BY n`, { fresh: 'live' })

@@ -8,6 +8,8 @@ export interface Logger {
   info(message: string, fields?: object): void
   warn(message: string, fields?: object): void
   error(message: string, error: MillraceError, fields?: object): void
+  /** Of what is tried again, as often as it takes: with the stack of our own mistakes only, of others at the level debug. */
+  retried(message: string, error: MillraceError, fields?: object): void
 }
 
 export function openLogger(level: string, clock: Clock): Logger {
@@ -21,19 +23,15 @@ export function openLogger(level: string, clock: Clock): Logger {
     },
     pino.destination({ dest: 2, sync: true }),
   )
+  const fail = (message: string, error: MillraceError, fields: object, hasStack: boolean): void => {
+    const { code, fix, cause } = error
+    const stack = hasStack && cause instanceof Error ? { 'error.stack_trace': cause.stack } : {}
+    log.error({ ...fields, 'error.code': code, 'error.message': error.message, ...(fix ? { 'error.fix': fix } : {}), ...stack }, message)
+  }
   return {
     info: (message, fields = {}) => log.info(fields, message),
     warn: (message, fields = {}) => log.warn(fields, message),
-    error: (message, error, fields = {}) =>
-      log.error(
-        {
-          ...fields,
-          'error.code': error.code,
-          'error.message': error.message,
-          ...(error.fix ? { 'error.fix': error.fix } : {}),
-          ...(error.cause instanceof Error ? { 'error.stack_trace': error.cause.stack } : {}),
-        },
-        message,
-      ),
+    error: (message, error, fields = {}) => fail(message, error, fields, true),
+    retried: (message, error, fields = {}) => fail(message, error, fields, error.code === 'MR_INTERNAL' || log.isLevelEnabled('debug')),
   }
 }

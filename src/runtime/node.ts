@@ -164,7 +164,7 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
       void (await Promise.all(pipelines.flatMap(({ makes, pipeline }) => (makes === relation ? [pipeline.flush()] : [])))),
     onFailed: (flow, error, againMs) => {
       const { name, relation, direction } = flow.figures
-      logger.error(direction === 'in' ? 'a topic is not read' : 'a sink does not write', error, { name, againMs })
+      logger.retried(direction === 'in' ? 'a topic is not read' : 'a sink does not write', error, { name, againMs })
       alerts.ran(direction === 'in' ? name : sinkAsset(name), 'failed', error.message)
       changed('relation', relation)
     },

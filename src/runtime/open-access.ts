@@ -53,7 +53,7 @@ export async function openAccess(
   })
   closers.push(() => guard.close())
   const provider = jwtSettings(options.variables)
-  const jwt = provider && openJwt(provider, clock)
+  const jwt = provider && (await openJwt(provider, clock))
   const answerer = makeAnswerer({
     jwt,
     clock,

@@ -6,6 +6,7 @@ import { uuidV7 } from '../core/random.ts'
 import { CatchUp } from './catch-up.ts'
 import { commitCut, type PipelineState } from './commit-cut.ts'
 import { IdleWatch } from './idle.ts'
+import { type Input, Inputs } from './inputs.ts'
 import { Lookups } from './lookups.ts'
 import { breathe, type Round, rest } from './pace.ts'
 import type { InputProgress, Rebuild } from './pipeline-progress.ts'
@@ -14,21 +15,13 @@ import { type OpenHistory, readHistory } from './replay.ts'
 import type { Sink } from './sink.ts'
 import type { StreamSource } from './source.ts'
 
-/** One partition of one topic that the pipeline reads. */
-interface Input {
-  readonly source: StreamSource
-  readonly topic: string
-  readonly partition: number
-}
-
 const BACKOFF_MAX_MS = 10_000
 const IDLE_MS = 30_000
 
 export class Pipeline {
   readonly settings: PipelineSettings
   readonly #parts: PipelineParts
-  readonly #sources: readonly StreamSource[]
-  readonly #inputs: readonly Input[]
+  readonly #inputs: Inputs
   readonly #sink: Sink
   readonly #stop = new AbortController()
   readonly #idleWatch: IdleWatch | null
@@ -60,8 +53,7 @@ export class Pipeline {
   #rebuilding: (() => void)[] = []
   #replayedRows = 0
   #isReplaying = false
-  #ready: Promise<void>
-  #isReady: () => void = () => {}
+  readonly #ready = Promise.withResolvers<void>()
 
   constructor(
     settings: PipelineSettings,
@@ -73,27 +65,17 @@ export class Pipeline {
     this.settings = settings
     this.#openHistory = openHistory
     this.#parts = parts
-    this.#sources = sources
-    this.#inputs = sources.flatMap((source) => source.positions.map((_, partition) => ({ source, topic: source.topic, partition })))
+    this.#inputs = new Inputs(sources, parts.log)
     this.#sink = sink
-    this.#lookups = new Lookups(this.#inputs)
+    this.#lookups = new Lookups(this.#inputs.all)
     const timed = sources.filter(({ hasWatermark }) => hasWatermark).length
     const decides = timed > 1 || (sink.ownsStream && sources[0]!.needsIdleDecisions)
-    this.#idleWatch = decides
-      ? new IdleWatch(
-          parts.clock,
-          this.#inputs.filter(({ source }) => source.hasWatermark),
-          settings.idleMs ?? IDLE_MS,
-        )
-      : null
-    this.#ready = new Promise((resolve) => {
-      this.#isReady = resolve
-    })
+    this.#idleWatch = decides ? new IdleWatch(parts.clock, this.#inputs.timed, settings.idleMs ?? IDLE_MS) : null
   }
 
   /** Every partition of every topic that it reads. */
   get inputs(): readonly InputProgress[] {
-    return this.#inputs.map(({ source, topic, partition }, index) => ({
+    return this.#inputs.all.map(({ source, topic, partition }, index) => ({
       topic,
       partition,
       position: source.positions[partition]!,
@@ -108,22 +90,12 @@ export class Pipeline {
   }
 
   get topics(): readonly string[] {
-    return this.#sources.map(({ topic }) => topic)
+    return this.#inputs.sources.map(({ topic }) => topic)
   }
 
-  /** Event time up to which results are complete, microseconds: the least over all partitions of all topics that have one. */
+  /** See `Inputs`. */
   get watermarkUs(): number | null {
-    let least: number | null = Number.POSITIVE_INFINITY
-    for (const { hasWatermark, watermarkUs } of this.#sources) {
-      if (!hasWatermark) continue
-      if (watermarkUs === null) return null
-      if (watermarkUs < least) least = watermarkUs
-    }
-    return Number.isFinite(least) ? least : null
-  }
-
-  get #positions(): number[] {
-    return this.#inputs.map(({ source, partition }) => source.positions[partition]!)
+    return this.#inputs.watermarkUs
   }
 
   /** It was told to, or another owner has taken over. */
@@ -133,7 +105,7 @@ export class Pipeline {
 
   /** Resolves once the state of the last commit is restored, or the first try to do so has failed: nobody waits for one that cannot. */
   get ready(): Promise<void> {
-    return this.#ready
+    return this.#ready.promise
   }
 
   start(): void {
@@ -149,7 +121,7 @@ export class Pipeline {
 
   /** Reads everything that is durable now and commits it; resolves early when the pipeline stops. A failure on the way delays it. */
   async flush(): Promise<void> {
-    const target = this.#ends()
+    const target = this.#inputs.ends
     while (!this.#stop.signal.aborted && target.some((end, index) => (this.#flushed[index] ?? 0) < end)) {
       await new Promise<void>((resolve) => {
         this.#flushAsked.push(resolve)
@@ -164,7 +136,7 @@ export class Pipeline {
    */
   async catchUp(): Promise<string | null> {
     await this.#catchUp.until(
-      this.#ends(),
+      this.#inputs.ends,
       () => this.#stop.signal.aborted,
       () => this.#wake?.(),
     )
@@ -180,7 +152,7 @@ export class Pipeline {
   get rebuild(): Rebuild | null {
     if (this.#mustStartAnew) return { historyRows: 0, leftInLog: null }
     if (!this.#sink.isRebuilding && this.#rebuilding.length === 0) return null
-    const left = this.#ends().reduce((sum, end, index) => sum + end - this.#positions[index]!, 0)
+    const left = this.#inputs.ends.reduce((sum, end, index) => sum + end - this.#inputs.positions[index]!, 0)
     return { historyRows: this.#replayedRows, leftInLog: this.#isReplaying ? null : left }
   }
 
@@ -201,14 +173,14 @@ export class Pipeline {
     while (!this.#stop.signal.aborted) {
       try {
         await this.#recover()
-        this.#isReady()
+        this.#ready.resolve()
         await this.#readHistory()
         await this.#loop(() => {
           againMs = 100
         })
       } catch (error) {
         if (this.#stop.signal.aborted) break
-        this.#isReady()
+        this.#ready.resolve()
         const failure = asMillraceError(error)
         const isReplaced = failure.code === 'MR_LAKE_FENCED'
         this.#hasFailed = true
@@ -241,18 +213,12 @@ export class Pipeline {
     const { offsets, checkpoint } = this.#isAnew ? { offsets: [], checkpoint: null } : progress
     const state = checkpoint && ((await checkpoints.read(checkpoint.location)) as PipelineState)
     this.#checkpoint = checkpoint?.location ?? null
-    const isOf = (topic: string, partition: number) => (row: { topic: string; partition: number }) =>
-      row.topic === topic && row.partition === partition
-    const nextOf = (topic: string, partition: number): number => offsets.find(isOf(topic, partition))?.next ?? 0
-    for (const source of this.#sources) {
-      const next = source.positions.map((_, partition) => nextOf(source.topic, partition))
-      await source.restore(next, state?.sources?.[source.topic] ?? state?.source ?? null)
-    }
+    await this.#inputs.restore(offsets, state)
     await this.#sink.restore(state?.sink ?? null)
-    this.#flushed = this.#inputs.map(({ topic, partition }) => progress.offsets.find(isOf(topic, partition))?.next ?? 0)
-    this.#catchUp.restore(this.#positions)
+    this.#flushed = this.#inputs.nextOf(progress.offsets)
+    this.#catchUp.restore(this.#inputs.positions)
     this.#lastCutMs = clock.monotonicMs()
-    this.#caughtUpAt = this.#ends()
+    this.#caughtUpAt = this.#inputs.ends
     this.#idleWatch?.reset()
     this.#lookups.reset()
     await this.#sink.tick(this.watermarkUs)
@@ -269,11 +235,10 @@ export class Pipeline {
     this.#replayedRows = 0
     if (!this.#isAnew || !this.#openHistory) return
     this.#isReplaying = true
-    await readHistory(this.#sources, this.#openHistory, {
+    await readHistory(this.#inputs.sources, this.#openHistory, {
       isStopped: () => this.#stop.signal.aborted,
       take: async (delivery) => {
-        const input = this.#inputs.find(({ topic, partition }) => topic === delivery.topic && partition === delivery.partition)!
-        await this.#lookups.before(input, delivery, (table) => this.#read(table))
+        await this.#lookups.before(this.#inputs.of(delivery), delivery, (table) => this.#read(table))
         await this.#sink.apply(delivery)
         this.#replayedRows += delivery.batch.rows
       },
@@ -288,7 +253,7 @@ export class Pipeline {
     while (!this.#stop.signal.aborted && !this.#mustStartAnew) {
       const { clock, intakeMs } = this.#parts
       const round = { startedMs: clock.monotonicMs(), busyMs: clock.busyMs(), intakeMs: intakeMs() }
-      const ends = this.#ends()
+      const ends = this.#inputs.ends
       const didRead = await this.#readAll()
       await this.#sink.tick(this.watermarkUs)
       this.#tellTaken()
@@ -302,7 +267,7 @@ export class Pipeline {
       else if (!didRead) {
         this.#tellRecovered()
         await this.#idle()
-      } else if (this.#ends().some((end, index) => end > ends[index]!)) await this.#rest(round)
+      } else if (this.#inputs.ends.some((end, index) => end > ends[index]!)) await this.#rest(round)
     }
     await this.#flushing
   }
@@ -325,10 +290,6 @@ export class Pipeline {
     return this.#rebuildAsked.length > 0
   }
 
-  #ends(): number[] {
-    return this.#inputs.map(({ topic, partition }) => this.#parts.log.range(topic, partition).end)
-  }
-
   /** Rows came in while the last ones were read: the door goes first. */
   async #rest(round: Omit<Round, 'behindMs'>): Promise<void> {
     const { clock, intakeMs } = this.#parts
@@ -342,7 +303,7 @@ export class Pipeline {
 
   async #readAll(): Promise<boolean> {
     let didRead = false
-    for (const input of this.#inputs) if (await this.#read(input)) didRead = true
+    for (const input of this.#inputs.all) if (await this.#read(input)) didRead = true
     return didRead
   }
 
@@ -356,21 +317,21 @@ export class Pipeline {
     this.#oldestMs = Math.min(this.#oldestMs, delivery.appendMs[0] ?? Number.POSITIVE_INFINITY)
     await this.#lookups.before(input, delivery, (table) => this.#read(table))
     await this.#sink.apply(delivery)
-    this.#catchUp.took(this.#inputs.indexOf(input), delivery.next)
+    this.#catchUp.took(this.#inputs.all.indexOf(input), delivery.next)
     const lag = this.#parts.log.range(topic, partition).end - delivery.next
     this.#parts.onEvent({ kind: 'applied', pipeline: this.settings.name, partition, delivery, lag })
     return true
   }
 
   get #hasUncommitted(): boolean {
-    return this.#positions.some((position, index) => position > (this.#flushed[index] ?? 0))
+    return this.#inputs.positions.some((position, index) => position > (this.#flushed[index] ?? 0))
   }
 
   #isFlushDue(): boolean {
     if (this.#flushing) return false
     // What replaces other rows is committed as soon as it is as far as the log was, and not before.
     if (this.#sink.isRebuilding || this.#rebuilding.length > 0)
-      return this.#isAnew && this.#positions.every((position, index) => position >= this.#caughtUpAt[index]!)
+      return this.#isAnew && this.#inputs.positions.every((position, index) => position >= this.#caughtUpAt[index]!)
     if (!this.#hasUncommitted) {
       for (const resolve of this.#flushAsked.splice(0)) resolve()
       return false
@@ -384,11 +345,11 @@ export class Pipeline {
     const startedMs = this.#parts.clock.monotonicMs()
     // From cut to cut: a row waits for one interval and one flush, however long the flush before took.
     this.#lastCutMs = startedMs
-    const positions = this.#positions
+    const { positions } = this.#inputs
     const at = {
       generation: this.#generation,
-      offsets: this.#inputs.map(({ topic, partition }, index) => ({ topic, partition, next: positions[index]! })),
-      sources: Object.fromEntries(this.#sources.map((source) => [source.topic, source.save()])),
+      offsets: this.#inputs.offsets,
+      sources: this.#inputs.save(),
       before: this.#checkpoint,
     }
     const rows = this.#sink.pendingRows
@@ -428,7 +389,7 @@ export class Pipeline {
       this.#wake = resolve
       const isFlushAsked = this.#flushAsked.length > 0 && !this.#flushing
       if (this.#stop.signal.aborted || this.#flushError || isFlushAsked || this.#mustStartAnew) resolve()
-      for (const { source, topic, partition } of this.#inputs)
+      for (const { source, topic, partition } of this.#inputs.all)
         this.#parts.log.whenMore(topic, partition, source.positions[partition]!, waiting.signal).then(resolve, resolve)
     })
     this.#wake = null

@@ -292,6 +292,7 @@ const PLACES = [
   'SELECT * FROM payroll AT (VERSION => 1)',
   'SELECT * FROM hop(payroll, salary, INTERVAL 1 SECOND, INTERVAL 2 SECOND)',
   'SELECT * FROM session(payroll, salary, INTERVAL 1 SECOND, key := employee) s',
+  'SELECT * FROM session(orders, placed, INTERVAL 1 SECOND, key := (SELECT max(salary) FROM payroll))',
   'SELECT * FROM payroll TABLESAMPLE 10%',
   'SELECT * FROM PayRoll',
   'SELECT * FROM "PAYROLL"',
@@ -541,7 +542,8 @@ test('a filter, a window, a sample or an aggregate does not see hidden rows', as
     20_008n,
   )
   assert.equal(await shop.one(FRANCE, "SELECT count(*) FROM (SELECT lag(country) OVER (ORDER BY id) AS c FROM orders) WHERE c <> 'FR'"), 0n)
-  for (const rows of ['tumble(orders, placed, INTERVAL 1 DAY)', 'session(orders, placed, INTERVAL 1 DAY, key := country)'])
+  const sessions = ['country', 'lower(orders.country)'].map((key) => `session(orders, placed, INTERVAL 1 DAY, key := ${key})`)
+  for (const rows of ['tumble(orders, placed, INTERVAL 1 DAY)', ...sessions])
     assert.equal(await shop.one(FRANCE, `SELECT count(*) || ' ' || min(country) || max(country) FROM ${rows}`), '10005 FRFR', rows)
   assert.equal(await shop.one(FRANCE, 'SELECT min(number) FROM orders'), 65n)
   assert.equal(await shop.one(FRANCE, "SELECT count(*) FROM orders WHERE country <> 'FR' OR true"), 10_005n)

@@ -211,6 +211,19 @@ test('pages: everything for who does not ask, otherwise page by page to the end'
   assert.equal((await send('GET', '/v1/namespaces/many/tables?pageToken=&pageSize=x')).status, 400)
 })
 
+test('pages: a token that no page gave is refused, and is no end of the list', async () => {
+  const first = await send('GET', '/v1/namespaces/many/tables?pageToken=&pageSize=3')
+  const token: string = first.body['next-page-token']
+  const ofNames = Buffer.from('t1').toString('base64url')
+  for (const garbage of ['garbage', 'zzzz', ofNames, token.slice(0, 3), `${token}%3D`, `${token}%20`, '%00'])
+    for (const list of ['namespaces/many/tables', 'namespaces/many/views', 'namespaces']) {
+      const { status, body } = await send('GET', `/v1/${list}?pageToken=${garbage}&pageSize=3`)
+      assert.equal(status, 400, `${list} ${garbage}`)
+      assert.equal(body.error.type, 'BadRequestException')
+      assert.match(body.error.message, /the pageToken ".*" is none that a page of this list had/)
+    }
+})
+
 test('namespaces have levels and any names; a table is found under each', async () => {
   const path = '/v1/namespaces/deep%1Finner+one%1Fwith.dot'
   assert.equal((await send('POST', '/v1/namespaces', { namespace: ['deep', 'inner one', 'with.dot'], properties: { a: 'b' } })).status, 200)

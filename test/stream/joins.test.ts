@@ -338,6 +338,7 @@ test('what is not of the closed list is refused with its place and what is near'
     ['SELECT o.id FROM orders o JOIN payments p ON p.ts BETWEEN o.ts AND o.ts + INTERVAL 1 SECOND', /a join without equal keys/],
     [`SELECT o.id FROM orders o FULL JOIN payments p USING (shop)`, /USING in a FULL JOIN/],
     ['SELECT id FROM orders JOIN orders ON true', /"orders" on both sides of a join/],
+    ['SELECT O.id FROM orders O JOIN payments o ON true', /"O" on both sides of a join/],
     ['SELECT shop FROM orders o JOIN payments p ON o.id = p.order_id', /"shop", which several relations have, \(character 8\)/],
     ['SELECT o.id FROM orders o ASOF JOIN payments p ON o.id = p.order_id AND o.ts <= p.ts', /this ASOF JOIN/],
     [

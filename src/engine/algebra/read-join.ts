@@ -50,8 +50,9 @@ function readsOf(rows: Rows, isOrdered: boolean): readonly string[] {
 
 export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, where }: Wanted): Rows {
   const froms = [leftRows, rightRows].map(({ columns }) => new Set(columns.map(({ from }) => from)))
+  const ofRight = new Set([...froms[1]!].map((from) => from.toLowerCase()))
   for (const from of froms[0]!)
-    if (froms[1]!.has(from)) refuse(`"${from}" on both sides of a join`, node, 'give each side an alias of its own')
+    if (ofRight.has(from.toLowerCase())) refuse(`"${from}" on both sides of a join`, node, 'give each side an alias of its own')
   const isLatest = node['ref_type'] === 'ASOF'
   const kind = KINDS[String(node['join_type'])] ?? refuse(`${String(node['join_type'])} JOIN`, node, NEAREST)
   if (node['ref_type'] !== 'REGULAR' && !isLatest && node['ref_type'] !== 'CROSS') refuse(`${String(node['ref_type'])} JOIN`, node, NEAREST)

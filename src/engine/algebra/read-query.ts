@@ -6,7 +6,7 @@ import { alignAll } from './functions.ts'
 import { lowerComputed } from './lower-computed.ts'
 import type { Known } from './read-computed.ts'
 import { readSelect } from './read-select.ts'
-import type { Reading } from './read-source.ts'
+import type { NamedQuery, Reading } from './read-source.ts'
 import { refuse } from './refuse.ts'
 import type { LiveQuery, NamedExpression, Relation } from './relation.ts'
 import { AS_VIEW } from './select-clauses.ts'
@@ -23,8 +23,8 @@ export type Models = ReadonlyMap<string, Node>
  */
 export function compileLive(tree: unknown, shapeOf: ShapeOf, known: Known | null = null, models: Models = new Map()): LiveQuery {
   const streams = new Set<string>()
-  const named = new Map<string, { node: Node; named: Reading['named'] }>()
-  for (const [name, node] of models) named.set(name.toLowerCase(), { node, named })
+  const named = new Map<string, NamedQuery>()
+  for (const [name, node] of models) named.set(name.toLowerCase(), { node, named, model: name })
   const reading: Reading = { shapeOf, streams, named, query: readQuery, isModel: true, known }
   const { relation: root, result, key, rowKey, loses: isFiltered } = readQuery(tree as Node, reading)
   const loses = rowKey || isFiltered ? { loses: true as const } : {}

@@ -7,21 +7,28 @@ import type { Expression, IntervalExpression } from './expression.ts'
 import type { Known } from './read-computed.ts'
 import { fixedMicros, readExpression, type Scope } from './read-expression.ts'
 import { joinRows, type Wanted } from './read-join.ts'
-import { refuse } from './refuse.ts'
+import { refuse, within } from './refuse.ts'
 import type { NamedExpression, Window } from './relation.ts'
 import type { Around } from './rewrite-select.ts'
 import { type NamedColumn, type Rows, type ShapeOf, type Source, type StreamShape, sourceOf, tumbleBounds } from './source.ts'
 
 const NEAREST =
-  'write FROM stream, tumble(stream, time, INTERVAL 1 MINUTE), hop(stream, time, slide, width) or session(stream, time, gap, key := column)'
+  'write FROM stream, tumble(stream, time, INTERVAL 1 MINUTE), hop(stream, time, slide, width) or session(stream, time, gap, key := expression)'
+
+export interface NamedQuery {
+  readonly node: Node
+  readonly named: Reading['named']
+  /** The live model whose query it is. */
+  readonly model?: string
+}
 
 /** What a query is read with. */
 export interface Reading {
   readonly shapeOf: ShapeOf
   /** Streams that were met. */
   readonly streams: Set<string>
-  /** Queries by their names in WITH, with the names that they may use themselves. */
-  readonly named: ReadonlyMap<string, { readonly node: Node; readonly named: Reading['named'] }>
+  /** Queries by their names in WITH and of other live models, with the names that they may use themselves. */
+  readonly named: ReadonlyMap<string, NamedQuery>
   /** Expressions that DuckDB computes; null where it computes none. */
   readonly known: Known | null
   /** The rows are those of the model, whose key must be whole and never null. */
@@ -95,7 +102,10 @@ function called(rows: Rows, from: Node, name = ''): Rows {
 
 function named(from: Node, name: string, reading: Reading): Rows {
   const query = reading.named.get(name.toLowerCase())
-  if (query) return called(reading.query(query.node, { ...reading, named: query.named, isModel: false }), from, name)
+  if (query) {
+    const read = (): Rows => reading.query(query.node, { ...reading, named: query.named, isModel: false })
+    return called(query.model === undefined ? read() : within(query.model, read), from, name)
+  }
   const shape = reading.shapeOf(name)
   if (!shape) throw new MillraceError('MR_PLAN_UNKNOWN', `there is no stream "${name}"`, { fix: 'read a stream of the project' })
   reading.streams.add(name)

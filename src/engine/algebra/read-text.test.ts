@@ -71,11 +71,14 @@ const TEXTS: readonly string[] = [
   'SELECT DISTINCT ON (rider, city) rider, fare, city AS place FROM rides WHERE city IS NOT NULL ORDER BY fare DESC NULLS LAST, ride',
   'SELECT * FROM (SELECT rider, fare, began, row_number() OVER (PARTITION BY rider ORDER BY began DESC) AS n FROM rides) WHERE n = 1',
   'WITH numbered AS (SELECT rider, ride, fare, row_number() OVER (PARTITION BY rider ORDER BY fare DESC NULLS LAST, ride) AS n FROM rides) SELECT t.rider, t.n, t.fare FROM numbered t WHERE t.n <= 3',
+  'SELECT X.rider, X.n, x.* EXCLUDE (N, rider) FROM (SELECT rider, fare, row_number() OVER (PARTITION BY rider ORDER BY began DESC) AS n FROM rides) X WHERE x.n = 1',
+  'SELECT r.ride, C.amount, RIDES.rider FROM rides JOIN (SELECT R.ride, r.fare FROM rides R) r ON R.ride = rides.ride JOIN charges c ON c.ride = r.ride',
   `SELECT window_start, city, total FROM (SELECT window_start, city, sum(fare) AS total, rank() OVER (PARTITION BY window_start ORDER BY sum(fare) DESC NULLS LAST) AS place
      FROM tumble(rides, began, INTERVAL 15 MINUTE) GROUP BY window_start, city) WHERE place < 2 AND total > 10`,
   // Conditions on windows.
   "SELECT window_start, count(*) AS n FROM tumble(rides, began, INTERVAL 10 MINUTE) WHERE window_start >= '2026-03-01 00:20:00+00' AND rider > 2 GROUP BY ALL",
   "SELECT window_end, count(*) AS n FROM hop(rides, began, INTERVAL 5 MINUTE, INTERVAL 10 MINUTE) WHERE window_end > '2026-03-01 00:20:00+00' AND fare > 3 GROUP BY window_start, window_end",
+  `SELECT lower(city) AS town, window_start, window_end, count(*) AS n FROM session(rides, began, INTERVAL 9 SECOND, key := lower(rides.city)) GROUP BY ALL`,
   `SELECT rider, window_start, window_end, count(*) AS n, max(fare) FILTER (WHERE city = 'rome') AS top FROM session(rides, began, INTERVAL 40 SECOND, key := rider)
      WHERE window_start > '2026-03-01 00:10:00+00' AND rider < 7 AND fare > 5 GROUP BY ALL`,
   "SELECT ride, window_start, window_end FROM hop(rides, began, INTERVAL 5 MINUTE, INTERVAL 10 MINUTE) WHERE fare > 30 AND window_start < '2026-03-01 00:30:00+00'",
@@ -84,6 +87,9 @@ const TEXTS: readonly string[] = [
   "SELECT strftime(window_start, '%d.%m. %H') AS hour, window_start, epoch(window_end) AS ends, count(*) AS n FROM tumble(rides, began, INTERVAL 20 MINUTE) GROUP BY ALL",
   // JSON.
   "SELECT ride, meta -> '$.app' AS app, (meta -> 'app' ->> 'v')::INTEGER + 1 AS v, list_sum(list_transform([1, 2], x -> x + rider)) AS l FROM rides",
+  'SELECT ride, rider + 1 AS x, list_sum(list_transform([1, 2], lambda x: x * 2)) AS y FROM rides WHERE list_sum(list_transform([x, 3], lambda x: x + 1)) > 5',
+  "SELECT ride, meta AS doc, list_sum(list_transform([rider], doc -> doc + 1)) AS l, (doc -> 'app' ->> 'v')::INTEGER AS v, list_sum([doc ->> '$.app.v' = '1', true]::INTEGER[]) AS m FROM rides",
+  'SELECT ride AS v, rider + 1 AS i, list_sum(list_transform([i, 2], (v, i) -> v * i)) AS l, list_sum(list_filter([v, i], lambda i: i > 3)) AS f FROM rides',
   // Joins.
   'SELECT ride, rider, r.fare, c.amount FROM rides r JOIN charges c USING (ride, rider)',
   ...['JOIN', 'LEFT JOIN', 'RIGHT JOIN'].map(
@@ -129,7 +135,7 @@ for (const sql of TEXTS)
     const typeOf = async (select: string): Promise<string> => (await parts.session.rows(select)).columns[0]!.type
     const live = await readLive((await parser.parse(sql)).node, (name) => SHAPES[name], { parser, typeOf })
     const statement = await parser.parse(sql)
-    await expandWindows(parser, statement)
+    await expandWindows(parser, statement, sql)
     const expected = await asked(await parser.print(statement))
     assert.ok(expected.rows.length > 2, `only ${expected.rows.length} rows`)
     const twin = await asked(printLive(live, (name) => name))
@@ -147,8 +153,9 @@ test('live models over live models read their SQL, whatever names WITH gives', a
   const sql = `WITH rides AS (SELECT rider, max(n) AS most, count(*) AS slots FROM slots GROUP BY rider) SELECT * FROM rides WHERE most > 1`
   const live = compileLive((await parser.parse(sql)).node, (name) => SHAPES[name], null, models)
   assert.deepEqual([live.streams, live.result, live.loses], [['rides'], 'keyed', true])
-  const statement = await parser.parse(`WITH dear AS (${texts.get('dear')}), slots AS (${texts.get('slots')}) SELECT * FROM (${sql})`)
-  await expandWindows(parser, statement)
+  const whole = `WITH dear AS (${texts.get('dear')}), slots AS (${texts.get('slots')}) SELECT * FROM (${sql})`
+  const statement = await parser.parse(whole)
+  await expandWindows(parser, statement, whole)
   const expected = await asked(await parser.print(statement))
   assert.ok(expected.rows.length > 2)
   assert.deepEqual(await asked(printLive(live, (name) => name)), expected)

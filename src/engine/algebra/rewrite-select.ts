@@ -24,7 +24,7 @@ export function withRankLimit(select: Node, around: Around | undefined): Node {
     const left = node['left'] as Node | undefined
     if (node.class !== 'COMPARISON' || !isColumn(left) || (node['right'] as Node).class !== 'CONSTANT') return false
     const path = pathOf(left)
-    return ranks.includes(path.at(-1)!.toLowerCase()) && (path.length === 1 || path[0] === around.alias)
+    return ranks.includes(path.at(-1)!.toLowerCase()) && (path.length === 1 || path[0]!.toLowerCase() === around.alias.toLowerCase())
   }
   const at = around.where.findIndex(isOfRank)
   return at < 0 ? select : { ...select, qualify: around.where.splice(at, 1)[0] }
@@ -59,23 +59,46 @@ export function withoutDistinctOn(select: Node): Node {
 
 const ONE = { type: { id: 'INTEGER', type_info: null }, is_null: false, value: 1 }
 
+/** Functions in whose arguments `x -> ...` is a lambda; elsewhere the arrow takes a part of JSON. The tree has one node for both. */
+const TAKES_LAMBDA = /^(list_|array_)?(transform|apply|filter|reduce)$/
+
+const namesIn = (value: unknown): readonly string[] => {
+  if (value === null || typeof value !== 'object') return []
+  return isColumn(value as Node) ? pathOf(value as Node).map((name) => name.toLowerCase()) : Object.values(value).flatMap(namesIn)
+}
+
+interface Within {
+  /** The outputs before this one can be meant. */
+  readonly until: number
+  /** Parameters of the lambdas around, which hide outputs of their names. */
+  readonly params: readonly string[]
+  /** Among the arguments of a function that takes lambdas. */
+  readonly isArgument: boolean
+}
+
 /** `SELECT a * 2 AS b, b + 1 AS c ... HAVING b > 1`: a name that no column has means the output column, as in DuckDB. */
 export function withoutAliases(select: Node, isKnown: (name: string) => boolean): Node {
   const outputs = nodes(select['select_list'])
-  const expand = (value: unknown, until: number): unknown => {
+  const expand = (value: unknown, within: Within): unknown => {
     if (value === null || typeof value !== 'object' || JSON.isRawJSON(value)) return value
-    if (Array.isArray(value)) return value.map((item) => expand(item, until))
+    if (Array.isArray(value)) return value.map((item) => expand(item, within))
     const node = value as Node
     const name = isColumn(node) && pathOf(node).length === 1 ? pathOf(node)[0]!.toLowerCase() : undefined
     const at =
-      name === undefined || isKnown(name) ? -1 : outputs.findIndex((output, i) => i < until && output.alias?.toLowerCase() === name)
-    if (at >= 0) return { ...(expand(outputs[at], at) as Node), alias: node.alias }
-    return Object.fromEntries(Object.entries(node).map(([key, inner]) => [key, expand(inner, until)]))
+      name === undefined || within.params.includes(name) || isKnown(name)
+        ? -1
+        : outputs.findIndex((output, i) => i < within.until && output.alias?.toLowerCase() === name)
+    if (at >= 0) return { ...(expand(outputs[at], before(at)) as Node), alias: node.alias }
+    const isLambda = within.isArgument && node.class === 'LAMBDA'
+    const params = isLambda ? [...within.params, ...namesIn(node['lhs'])] : within.params
+    const inside = { ...within, params, isArgument: node.class === 'FUNCTION' && TAKES_LAMBDA.test(String(node['function_name'])) }
+    return Object.fromEntries(Object.entries(node).map(([key, inner]) => [key, expand(inner, inside)]))
   }
-  const clause = (name: string): Record<string, unknown> => ({ [name]: expand(select[name], outputs.length) })
+  const before = (until: number): Within => ({ until, params: [], isArgument: false })
+  const clause = (name: string): Record<string, unknown> => ({ [name]: expand(select[name], before(outputs.length)) })
   return {
     ...select,
-    select_list: outputs.map((output, i) => expand(output, i)),
+    select_list: outputs.map((output, i) => expand(output, before(i))),
     ...clause('where_clause'),
     ...clause('group_expressions'),
     ...clause('having'),

@@ -83,9 +83,10 @@ export interface Source extends Rows {
 
 const boundOf = (name: string): ColumnExpression => ({ op: 'column', name, type: TIMESTAMP, optional: false })
 
+/** Names of relations are one whatever their case, as in DuckDB. */
 const isCalled = (from: string, path: readonly string[]): boolean => {
-  const qualifier = path.slice(0, -1).join('.')
-  return from === qualifier || from.split('.').at(-1) === qualifier
+  const [name, qualifier] = [from.toLowerCase(), path.slice(0, -1).join('.').toLowerCase()]
+  return name === qualifier || name.split('.').at(-1) === qualifier
 }
 
 /** `* EXCLUDE (...) REPLACE (...) RENAME (...)`. */
@@ -167,7 +168,9 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
       const of = String(node['relation_name'] ?? '')
       const { isExcluded, replaced, renamed } = changesOf(node)
       return columns
-        .filter(({ from, name, isQualified }) => (of === '' ? !isQualified : from === of) && !isExcluded(name) && !isHidden(name))
+        .filter(
+          ({ from, name, isQualified }) => (of === '' ? !isQualified : isCalled(from, [of, '*'])) && !isExcluded(name) && !isHidden(name),
+        )
         .map((column) => {
           const changed = replaced.get(column.name.toLowerCase())
           const name = renamed.get(column.name.toLowerCase()) ?? column.name

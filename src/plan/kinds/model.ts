@@ -6,9 +6,11 @@ import type { Definition } from '../../define/definition.ts'
 import type { Fields } from '../../define/field.ts'
 import type { ModelManifest, Relation } from '../../define/manifest.ts'
 import type { ModelHow } from '../../define/model.ts'
+import { renderSql } from '../../define/render-sql.ts'
 import type { Sql } from '../../define/sql.ts'
 import { HISTORY_FIELDS, isLookedUp, liveInputs } from '../../define/system-columns.ts'
 import { computedIn } from '../../engine/algebra/lower-computed.ts'
+import { InModelError } from '../../engine/algebra/refuse.ts'
 import { inlineConstants } from '../../engine/sql-text.ts'
 import { fromDuckType } from '../../schema/duckdb.ts'
 import { printType, type Shape, type Type } from '../../schema/type.ts'
@@ -155,10 +157,16 @@ async function checkLiveShape(scope: Scope, what: string, query: Query): Promise
   if (!(found instanceof MillraceError)) return found
   const refusal = found
   const character = / \(character (\d+)\)/.exec(refusal.message)
-  const at = query.rendered.at(character ? Number(character[1]) - 1 : 0)
+  // What it reads was compiled before it, and is refused here for how it is read.
+  const other = refusal instanceof InModelError ? (scope.defined.get(refusal.model) as ModelDefinition) : undefined
+  const rendered = other ? renderSql(other.$sql, 'inline') : query.rendered
+  const at = rendered.at(character ? charOf(rendered.text, Number(character[1]) - 1) : 0)
   fail(scope, 'MR_PLAN_LIVE_SHAPE', at, `${what}: ${refusal.message.replace(character?.[0] ?? '', '')}`, refusal.fix ?? '')
   return undefined
 }
+
+/** Of a position in bytes of UTF-8. */
+const charOf = (text: string, byte: number): number => Buffer.from(text).subarray(0, byte).toString().length
 
 /** What a live model without a window is grouped by is its key, whether it is written or not. */
 function liveKey(scope: Scope, what: string, found: readonly string[], written: readonly string[], at: string): readonly string[] {

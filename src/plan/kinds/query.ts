@@ -48,8 +48,8 @@ export async function bindSql(scope: Scope, what: string, query: Query): Promise
 
 export function reportProblem(scope: Scope, what: string, rendered: RenderedSql, problem: SqlProblem): void {
   const at = rendered.at(problem.position ?? 0)
-  const fix =
-    problem.candidates.length > 0 ? `did you mean ${problem.candidates.map((name) => `"${name}"`).join(' or ')}?` : 'correct the SQL'
+  const candidates = problem.candidates.map((name) => `"${name}"`).join(' or ')
+  const fix = problem.fix ?? (candidates === '' ? 'correct the SQL' : `did you mean ${candidates}?`)
   fail(scope, CODES[problem.kind], at, `${what}: ${problem.message}`, fix)
 }
 

@@ -11,7 +11,7 @@ import { fieldOf, holdsDatetime, type Shape } from '../../schema/type.ts'
 import type { Binder, Bound, BoundColumn, ColumnUse, Inspected, Refused, SqlProblem } from '../binder.ts'
 import { applyEdits, callEnd, type Edit, parameterSpans } from './edits.ts'
 import { type Lineage, lineageOf } from './lineage.ts'
-import { inspectTree, type Node, windowCall } from './tree.ts'
+import { inspectTree, type Node, unnamedWindow, windowCall } from './tree.ts'
 
 /** Runs one statement in a database that nobody else uses; rows by column name. Rejects with the engine's message. */
 export type Ask = (statement: string) => Promise<readonly Readonly<Record<string, unknown>>[]>
@@ -33,6 +33,8 @@ export async function duckdbBinder(ask: Ask): Promise<Binder> {
     async inspect(text) {
       const parsed = await parse(ask, text)
       if (!('tree' in parsed)) return parsed
+      const unnamed = unnamedWindow(parsed.tree, charAt(text))
+      if (unnamed) return refused(unnamed)
       trees.set(text, parsed.tree)
       return inspectTree(parsed.tree, charAt(text))
     },

@@ -1,7 +1,8 @@
 // DuckDB's serialized syntax tree, as far as compiling looks at it: which relations a SELECT reads, which windows it
 // calls, whether it aggregates. Positions in the tree are bytes of UTF-8. Nothing here changes a tree.
 import { type Node, relationsOf, walk } from '../../engine/ast.ts'
-import type { Inspected, WindowCall } from '../binder.ts'
+import { UNNAMED_FIX, unnamed } from '../../engine/window-calls.ts'
+import type { Inspected, SqlProblem, WindowCall } from '../binder.ts'
 
 export type { Node }
 
@@ -33,6 +34,19 @@ export function windowCall(
   if (name !== 'tumble' && name !== 'hop' && name !== 'session') return undefined
   const [relation, ...rest] = nodesOf(node['function']['children'])
   return { kind: name, relation: ((relation?.['column_names'] as string[] | undefined) ?? []).join('.'), arguments: rest }
+}
+
+/** The first window over something that is no name. */
+export function unnamedWindow(root: Node, charOf: (byte: number) => number): SqlProblem | undefined {
+  const found: SqlProblem[] = []
+  walk(root, (node) => {
+    const call = windowCall(node)
+    if (call?.relation !== '') return
+    const [given = node] = nodesOf((node['function'] as Node)['children'])
+    const position = charOf(Number(given.query_location))
+    found.push({ kind: 'syntax', message: unnamed(call.kind), candidates: [], fix: UNNAMED_FIX, position })
+  })
+  return found[0]
 }
 
 export const AGGREGATES = new Set(
