@@ -102,6 +102,20 @@ test('keyed: the newest layer wins, for keys of several columns', async () => {
   ])
 })
 
+test('keyed: null is a key of its own', async () => {
+  const table = lakeTable({ columns: { k: 'int', o: 'string', v: 'string' } })
+  const files = await write(table, "SELECT unnest([1, NULL, NULL]) AS k, unnest(['o', 'o', NULL]) AS o, 'cold' AS v")
+  const tails = [
+    "SELECT NULL::INT AS k, 'o' AS o, 'frozen' AS v",
+    { sql: "SELECT 4 AS k, NULL AS o, 'active' AS v", keys: 'SELECT unnest([4, NULL]) AS k, NULL AS o' },
+  ]
+  assert.deepEqual(await read({ table, files, tails, key: ['k', 'o'] }, 'ORDER BY k'), [
+    [1, 'o', 'cold'],
+    [4, null, 'active'],
+    [null, 'o', 'frozen'],
+  ])
+})
+
 test('filters and columns reach the files, through tails and keys', async () => {
   const table = lakeTable({ columns: { k: 'long', v: 'string', w: 'string' } })
   const files = await write(table, "SELECT range AS k, 'v' AS v, 'w' AS w FROM range(1000)")

@@ -78,6 +78,34 @@ test('keyed: the latest row of a key, within and over batches', async () => {
   assert.equal(tail.rows, 7)
 })
 
+test('keyed: null is a key of its own, of few keys and of many', async () => {
+  const keyed = { fields: shape.fields.map((field) => ({ ...field, optional: true })) }
+  const tail = await HotTail.open(parts.engine, { name: 'nulls', shape: keyed, key: ['k'] })
+  const active = await tail.clear()
+  const rows = (keys: readonly (string | null)[], value: number): ColumnBatch => ({
+    ...batchOf(
+      columns,
+      keys.map((key) => [key === null ? null : Buffer.from(key), BigInt(value), Buffer.from('0.5'), 0n]),
+    ),
+    shape: keyed,
+  })
+  await tail.append(rows([null, '', 'n', null], 1))
+  await tail.append(rows([null], 2))
+  assert.deepEqual(await read(active), ['=1', 'n=1', 'null=2'])
+  await tail.append(rows([...Array.from({ length: 6_000 }, (_, number) => `k${number}`), null], 3))
+  await tail.append(rows(['k0', null, null], 4))
+  const { rows: found } = await parts.session.rows(
+    `SELECT k, v FROM (${active.sql}) WHERE k IS NULL OR k IN ('', 'n', 'k0', 'k1') ORDER BY k`,
+  )
+  assert.deepEqual(found, [
+    ['', 1n],
+    ['k0', 4n],
+    ['k1', 3n],
+    ['n', 1n],
+    [null, 4n],
+  ])
+})
+
 test('keyed: many keys, then the latest rows of some', async () => {
   const tail = await HotTail.open(parts.engine, { name: 'many', shape, key: ['k'] })
   const active = await tail.clear()

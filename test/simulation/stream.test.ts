@@ -364,6 +364,24 @@ const OTHERS: readonly ModelManifest[] = [
     { inputs: ['readings'], keyed: true, key: ['device'] },
   ),
   liveOf(
+    'devices',
+    'SELECT device, small % 3 AS rest, count(*) AS n, count(device) AS named, max(seen) AS last FROM readings GROUP BY ALL',
+    [
+      field('device', 'string', true),
+      field('rest', 'int', true),
+      field('n', 'long'),
+      field('named', 'long'),
+      field('last', 'timestamp', true),
+    ],
+    { inputs: ['readings'], keyed: true, key: ['device', 'rest'] },
+  ),
+  liveOf(
+    'even_devices',
+    'SELECT device, small % 5 AS rest, count(*) AS n FROM readings GROUP BY ALL HAVING count(*) % 2 = 0',
+    [field('device', 'string', true), field('rest', 'int', true), field('n', 'long')],
+    { inputs: ['readings'], keyed: true, loses: true, key: ['device', 'rest'] },
+  ),
+  liveOf(
     'visits',
     `SELECT device, window_start, window_end, count(*) AS n, sum(price) AS prices
      FROM session(readings, readings.seen, INTERVAL 3 SECONDS, key := device) GROUP BY ALL`,

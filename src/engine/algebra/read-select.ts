@@ -419,7 +419,7 @@ class SelectReader {
           `${called}(${distinct ? 'DISTINCT ' : ''}...) over rows that are replaced`,
           this.#select,
           rowKey && distinct
-            ? 'count the rows of SELECT DISTINCT: SELECT a, count(*) FROM (SELECT DISTINCT a, b FROM ... WHERE b IS NOT NULL) GROUP BY a'
+            ? 'count the rows of SELECT DISTINCT: SELECT a, count(b) FROM (SELECT DISTINCT a, b FROM ...) GROUP BY a'
             : `use ${REMOVABLE.join(', ')}`,
         )
     return { replaces: true }
@@ -562,12 +562,6 @@ class SelectReader {
       const output = outputs.find((candidate) => sameExpression(candidate.value, value))
       if (!output && !this.#isModel) return [UNSELECTED]
       if (!output) return refuse('grouping or partitioning by what is not selected', this.#select, 'select every column of the key')
-      if (this.#isModel && isOptional(value))
-        return refuse(
-          `"${output.name}", which may be null, as part of the key`,
-          this.#select,
-          `add WHERE ... IS NOT NULL, or coalesce(...) AS ${output.name}`,
-        )
       return [output.name]
     })
   }

@@ -9,6 +9,7 @@ import type { ModelHow } from '../../define/model.ts'
 import type { Sql } from '../../define/sql.ts'
 import { HISTORY_FIELDS, isLookedUp, liveInputs } from '../../define/system-columns.ts'
 import { computedIn } from '../../engine/algebra/lower-computed.ts'
+import { type LiveQuery, mayBeNull } from '../../engine/algebra/relation.ts'
 import { inlineConstants } from '../../engine/sql-text.ts'
 import { fromDuckType } from '../../schema/duckdb.ts'
 import { printType, type Shape, type Type } from '../../schema/type.ts'
@@ -59,7 +60,9 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
   const computed = refresh === 'live' && live ? computedIn(live.query.root) : []
   const isKeyed = refresh === 'live' && live?.result === 'keyed'
   const keys = isKeyed ? liveKey(scope, what, live.key, listOf(how.key), at) : listOf(how.key)
-  const shape = withHistory(scope, what, requireKey(declared ?? inferred, keys), refresh, at)
+  const columns = declared ?? inferred
+  const unlike = isKeyed ? liveShape(scope, what, columns, live.query, declared !== undefined, at) : requireKey(columns, keys)
+  const shape = withHistory(scope, what, unlike, refresh, at)
   const by = how.by === undefined ? undefined : intervalColumn(scope, what, shape, how.by, at)
   const memoryBytes = sizeOf(scope, at, `${what}, memory`, how.memory)
   const lookbackMs = durationOf(scope, at, `${what}, lookback`, how.lookback)
@@ -80,7 +83,7 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
     sql: { text: refresh === 'view' ? withInstants(text, bound.columns, shape) : text, params: query.rendered.params },
     inputs: query.inputs,
     refresh,
-    key: keyColumns(scope, what, shape, keys, at),
+    key: keyColumns(scope, what, requireKey(shape, keys), keys, at),
     ...(by === undefined ? {} : { by }),
     ...(lookbackMs === undefined ? {} : { lookbackMs }),
     ...(how.onChange === undefined ? {} : { onChange: how.onChange }),
@@ -193,6 +196,25 @@ function checkWindowTime(scope: Scope, what: string, query: Query, window: Windo
 const requireKey = (shape: Shape, keys: readonly string[]): Shape => ({
   fields: shape.fields.map((field) => (keys.includes(field.name) ? { ...field, optional: false } : field)),
 })
+
+/** The key of a live model may be null where its SQL says so: null is a group of its own. */
+function liveShape(scope: Scope, what: string, { fields }: Shape, query: LiveQuery, isDeclared: boolean, at: string): Shape {
+  return {
+    fields: fields.map((field) => {
+      if (!query.key.includes(field.name)) return field
+      const optional = mayBeNull(query, field.name)
+      if (optional && isDeclared && !field.optional)
+        fail(
+          scope,
+          'MR_PLAN_TYPE',
+          at,
+          `${what} declares "${field.name}" as never null, but its SQL may group by null`,
+          `declare it .optional(), or write WHERE ... IS NOT NULL, or coalesce(...) AS ${field.name}`,
+        )
+      return { ...field, optional }
+    }),
+  }
+}
 
 function withHistory(scope: Scope, what: string, shape: Shape, refresh: ModelManifest['refresh'], at: string): Shape {
   if (refresh !== 'scd2') return shape
