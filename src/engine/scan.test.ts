@@ -116,6 +116,20 @@ test('keyed: null is a key of its own', async () => {
   ])
 })
 
+test('one row: of the newest layer that says anything', async () => {
+  const table = lakeTable({ columns: { k: 'int' } })
+  const files = await write(table, 'SELECT 1 AS k')
+  const none = { sql: 'SELECT 0 AS k WHERE false', keys: 'SELECT 1 WHERE false' }
+  const gone = { sql: 'SELECT 0 AS k WHERE false', keys: 'SELECT 1' }
+  const one = { table, files, isOneRow: true }
+  assert.deepEqual(await read({ ...one, tails: [] }), [[1]])
+  assert.deepEqual(await read({ ...one, tails: [none] }), [[1]])
+  assert.deepEqual(await read({ ...one, tails: ['SELECT 2 AS k', none] }), [[2]])
+  assert.deepEqual(await read({ ...one, tails: ['SELECT 2 AS k', gone] }), [])
+  assert.deepEqual(await read({ ...one, tails: [gone, 'SELECT 3 AS k'] }), [[3]])
+  assert.deepEqual(await read({ ...one, files: [], tails: [gone] }), [])
+})
+
 test('filters and columns reach the files, through tails and keys', async () => {
   const table = lakeTable({ columns: { k: 'long', v: 'string', w: 'string' } })
   const files = await write(table, "SELECT range AS k, 'v' AS v, 'w' AS w FROM range(1000)")

@@ -19,6 +19,8 @@ export interface ScanParts {
   readonly shape?: Shape
   /** Latest row of a key wins: a later tail hides an earlier one, and both hide the files. Null equals null. */
   readonly key?: readonly string[]
+  /** The key is empty: the latest row is all that there is. */
+  readonly isOneRow?: boolean
 }
 
 /** Rows in front of the files. */
@@ -49,11 +51,12 @@ export function scanSql(parts: ScanParts): string {
   const cold = parts.table && parts.files.length > 0 ? [filesSql(parts.table, parts.files, columns)] : []
   const layers = [...cold, ...parts.tails].map((layer): Layer => (typeof layer === 'string' ? { sql: layer } : layer))
   if (layers.length === 0) return `SELECT ${columns.map(nullOf).join(', ')} WHERE false`
-  const key = parts.key ?? []
-  const match = key.map((name) => matching(name, parts.shape)).join(' AND ')
+  const { key = [], isOneRow = false } = parts
+  const match = isOneRow ? 'true' : key.map((name) => matching(name, parts.shape)).join(' AND ')
+  const keyed = isOneRow ? ['1'] : key.map(quoteName)
   const list = columns.map((column) => quoteName(column.name)).join(', ')
   return layers
-    .map((layer, index) => (key.length === 0 ? layer.sql : latestSql(layer, layers.slice(index + 1), key.map(quoteName), match, list)))
+    .map((layer, index) => (keyed.length === 0 ? layer.sql : latestSql(layer, layers.slice(index + 1), keyed, match, list)))
     .join(' UNION ALL ')
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Type } from '../schema/type.ts'
-import { type Generation, type Held, HotTail } from './tail.ts'
+import { type Generation, GONE, type Held, HotTail } from './tail.ts'
 import { batchOf, openTestEngine, type TestEngine } from './testing.ts'
 
 const columns: Readonly<Record<string, Type>> = {
@@ -104,6 +104,38 @@ test('keyed: null is a key of its own, of few keys and of many', async () => {
     ['n', 1n],
     [null, 4n],
   ])
+})
+
+test('one row: the latest of all, or none', async () => {
+  const tail = await HotTail.open(parts.engine, { name: 'one', shape, key: [], isOneRow: true, canLose: true })
+  const active = await tail.clear()
+  const rows = (marked: readonly (readonly [number, boolean])[]): ColumnBatch => {
+    const batch = rowsBatch(marked.map(([value]) => ['a', value]))
+    const values = Float64Array.from(marked, ([, isGone]) => (isGone ? 1 : 0))
+    return { ...batch, shape: { fields: [...shape.fields, GONE] }, columns: [...batch.columns, { kind: 'number', values, nulls: null }] }
+  }
+  const hides = async (): Promise<boolean> => (await parts.session.rows(active.keys!)).rows.length > 0
+  assert.deepEqual([await read(active), await hides()], [[], false])
+  await tail.append(
+    rows([
+      [1, false],
+      [2, false],
+    ]),
+  )
+  assert.deepEqual([await read(active), await hides()], [['a=2'], true])
+  await tail.append(rows([[0, true]]))
+  assert.deepEqual([await read(active), await hides()], [[], true])
+  active.latest = null // as after an append that failed
+  await tail.append(
+    rows([
+      [3, false],
+      [4, true],
+      [5, false],
+    ]),
+  )
+  assert.deepEqual(await read(active), ['a=5'])
+  await tail.append(rows([[6, true]]))
+  assert.deepEqual([await read(active), await hides()], [[], true])
 })
 
 test('keyed: many keys, then the latest rows of some', async () => {

@@ -425,10 +425,10 @@ test('models: refresh, intervals, keys, windows', async () => {
     of({ refresh: 'full', fresh: 'live' }, windowed),
   )
   await expectOne(
-    /MR_PLAN_LIVE_SHAPE model "m": an aggregate over a whole stream is not supported/,
+    /MR_PLAN_KEY model "m": its SQL gives one row, which has no key \| leave key out/,
     clicks,
     hidden,
-    of({ fresh: 'live' }, sql`SELECT count(*) AS n FROM clicks`),
+    of({ fresh: 'live', key: 'n' }, sql`SELECT count(*) AS n FROM clicks`),
   )
   await expectOne(
     /MR_PLAN_REFRESH model "m" is live but reads the table "orders"/,
@@ -513,9 +513,36 @@ test('the key of a live model may be null where its SQL says so', async () => {
     ['id', false],
   ])
   await expectOne(
-    /MR_PLAN_TYPE model "m" declares "country" as never null, but its SQL may group by null \| declare it \.optional\(\), or write WHERE/,
+    /MR_PLAN_TYPE model "m" declares "country" as never null, but its SQL may give null \| declare it \.optional\(\), or write coalesce/,
     visits,
     of(all, { columns: { ...columns, country: t.string() } }),
+  )
+})
+
+test('an aggregate over a whole stream is one row without a key, whose values may be null', async () => {
+  for (const [text, wanted] of [
+    [sql`SELECT count(*) AS n, max(ms) AS most, coalesce(sum(ms), 0) AS total FROM clicks`, undefined],
+    [sql`SELECT count(*) AS n, max(ms) AS most, coalesce(sum(ms), 0) AS total FROM clicks GROUP BY ALL`, undefined],
+    [sql`SELECT count(*) AS n, max(ms) AS most, coalesce(sum(ms), 0) AS total FROM clicks HAVING count(*) > 3`, true],
+  ] as const) {
+    const { manifest, findings: found } = await compiled([clicks, hidden, model('m', text, { fresh: 'live' })])
+    assert.deepEqual(found, [])
+    const { key, keyed: isKeyed, loses, shape } = manifest.relations.find(({ name }) => name === 'm') as ModelManifest
+    assert.deepEqual([key, isKeyed, loses], [[], true, wanted])
+    assert.deepEqual(
+      shape.fields.map(({ name, optional }) => [name, optional]),
+      [
+        ['n', false],
+        ['most', true],
+        ['total', false],
+      ],
+    )
+  }
+  await expectOne(
+    /MR_PLAN_TYPE model "m" declares "most" as never null, but its SQL may give null \| declare it \.optional/,
+    clicks,
+    hidden,
+    model('m', sql`SELECT count(*) AS n, max(ms) AS most FROM ${clicks}`, { fresh: 'live', columns: { n: t.long(), most: t.int() } }),
   )
 })
 

@@ -371,14 +371,9 @@ class SelectReader {
       of: aggregate.of.map((value) => this.#beforeGroup(value)),
       where: allOf([this.#counted, aggregate.where].flatMap((where) => (where ? [this.#beforeGroup(where)] : []))),
     }))
+    if (!window && keys.length === 0 && aggregates.length === 0) refuse('a group by nothing without an aggregate', this.#select)
     let relation: Relation = this.#groupOver(input, keys, [...aggregates, ...counted])
     if (this.#counted) relation = { op: 'filter', input: relation, where: HAS_ROWS }
-    if (!window && keys.length === 0)
-      refuse(
-        `an aggregate over a whole ${this.#source.rowKey ? 'table' : 'stream'}`,
-        this.#select,
-        'GROUP BY a column or a window, and put the whole into a view over the model',
-      )
     relation = filtered(relation, this.#ofWindow.map(over))
     if (having) relation = { op: 'filter', input: relation, where: over(having) }
     if (limit !== null) {
@@ -411,7 +406,9 @@ class SelectReader {
         refuse(
           'a group by what may change in rows that are replaced',
           this.#select,
-          `group by columns of the inner key: ${key.filter((name) => name !== UNSELECTED).join(', ')}`,
+          key.length === 0
+            ? 'what is below gives one row: leave GROUP BY out'
+            : `group by columns of the inner key: ${key.filter((name) => name !== UNSELECTED).join(', ')}`,
         )
     for (const { function: called, distinct } of this.#aggregates)
       if (distinct || !REMOVABLE.includes(called))

@@ -170,6 +170,7 @@ export interface GroupRelation {
   readonly op: 'group'
   readonly input: Relation
   readonly window: Window | null
+  /** Without keys and a window there is one group, which is there before any row is. */
   readonly keys: readonly NamedExpression[]
   readonly aggregates: readonly Aggregate[]
   /**
@@ -207,7 +208,7 @@ export interface LiveQuery {
    * row of each key.
    */
   readonly result: 'append' | 'closing' | 'keyed'
-  /** Of a keyed result: the columns that make a row one, by name; null equals null, as in GROUP BY. */
+  /** Of a keyed result: the columns that make a row one, by name; null equals null, as in GROUP BY. Empty: there is one row. */
   readonly key: readonly string[]
   /** Of a keyed result: rows go by their key too, with the row of a table or because a condition on groups no longer holds. */
   readonly loses?: true

@@ -61,8 +61,8 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
   const isKeyed = refresh === 'live' && live?.result === 'keyed'
   const keys = isKeyed ? liveKey(scope, what, live.key, listOf(how.key), at) : listOf(how.key)
   const columns = declared ?? inferred
-  const unlike = isKeyed ? liveShape(scope, what, columns, live.query, declared !== undefined, at) : requireKey(columns, keys)
-  const shape = withHistory(scope, what, unlike, refresh, at)
+  const given = isKeyed ? liveShape(scope, what, columns, live.query, declared !== undefined, at) : requireKey(columns, keys)
+  const shape = withHistory(scope, what, given, refresh, at)
   const by = how.by === undefined ? undefined : intervalColumn(scope, what, shape, how.by, at)
   const memoryBytes = sizeOf(scope, at, `${what}, memory`, how.memory)
   const lookbackMs = durationOf(scope, at, `${what}, lookback`, how.lookback)
@@ -171,8 +171,8 @@ function liveKey(scope: Scope, what: string, found: readonly string[], written: 
       scope,
       'MR_PLAN_KEY',
       at,
-      `${what}: its SQL makes ${found.join(', ')} the key`,
-      `leave key out, or write key: ['${found.join("', '")}']`,
+      found.length === 0 ? `${what}: its SQL gives one row, which has no key` : `${what}: its SQL makes ${found.join(', ')} the key`,
+      found.length === 0 ? 'leave key out' : `leave key out, or write key: ['${found.join("', '")}']`,
     )
   return found
 }
@@ -197,19 +197,19 @@ const requireKey = (shape: Shape, keys: readonly string[]): Shape => ({
   fields: shape.fields.map((field) => (keys.includes(field.name) ? { ...field, optional: false } : field)),
 })
 
-/** The key of a live model may be null where its SQL says so: null is a group of its own. */
+/** As the SQL says, null may be in the key of a live model, a group of its own, and in its one row, while there is nothing to aggregate. */
 function liveShape(scope: Scope, what: string, { fields }: Shape, query: LiveQuery, isDeclared: boolean, at: string): Shape {
   return {
     fields: fields.map((field) => {
-      if (!query.key.includes(field.name)) return field
+      if (query.key.length > 0 && !query.key.includes(field.name)) return field
       const optional = mayBeNull(query, field.name)
       if (optional && isDeclared && !field.optional)
         fail(
           scope,
           'MR_PLAN_TYPE',
           at,
-          `${what} declares "${field.name}" as never null, but its SQL may group by null`,
-          `declare it .optional(), or write WHERE ... IS NOT NULL, or coalesce(...) AS ${field.name}`,
+          `${what} declares "${field.name}" as never null, but its SQL may give null`,
+          `declare it .optional(), or write coalesce(...) AS ${field.name}`,
         )
       return { ...field, optional }
     }),
