@@ -321,6 +321,66 @@ for (const formatVersion of [2, 3] as const) {
   })
 }
 
+for (const formatVersion of [2, 3] as const) {
+  test(`null is a key of its own, in a table of version ${formatVersion}`, async () => {
+    await withWorld(async (world) => {
+      const { session, lake } = world
+      const key = ['country', 'n']
+      const fields = [
+        { name: 'country', type: { kind: 'string' }, optional: true },
+        { name: 'n', type: { kind: 'int' }, optional: true },
+        { name: 'id', type: { kind: 'long' }, optional: false },
+      ] as const
+      let table = await lake.create({ name: 't', shape: { fields }, partition: [], cluster: key, key, formatVersion })
+      assert.deepEqual(table.schema.identifierIds, [])
+      const random = seededRandom(SEED)
+      const rows = new Map<string, Row>()
+      let replaced = 0
+      const [countries, numbers] = [
+        [null, 'a', 'b', 'c'],
+        [null, 0, 1, 2, 3, 4, 5, 6, 7],
+      ] as const
+      for (let round = 0; round < 12; round++) {
+        const [come, go] = [new Map<string, string>(), new Map<string, string>()]
+        const changes = round === 0 ? 60 : 1 + integer(random, 6)
+        for (let i = 0; i < changes; i++) {
+          const country = countries[integer(random, 4)]!
+          const n = numbers[integer(random, 9)]!
+          const [name, text] = [
+            `${country} ${n}`,
+            `${country === null ? 'NULL::VARCHAR' : `'${country}'`}, ${n === null ? 'NULL::INT' : n}`,
+          ]
+          const isGone = round > 0 && random.next() < 0.3
+          if ((country === null || n === null) && rows.has(name) && !come.has(name)) replaced++
+          if (isGone) rows.delete(name)
+          else rows.set(name, [round * 100 + i, country, n as number])
+          go.set(name, `(${text})`)
+          if (isGone) come.delete(name)
+          else come.set(name, `(${text}, ${round * 100 + i}::BIGINT)`)
+        }
+        const none = 'SELECT NULL::VARCHAR AS country, NULL::INT AS n, 0::BIGINT AS id WHERE false'
+        const merged = await mergeRows(session, {
+          lake,
+          table,
+          key,
+          rows: come.size === 0 ? none : `SELECT * FROM (VALUES ${[...come.values()].join(', ')}) AS v(country, n, id)`,
+          keys: `SELECT * FROM (VALUES ${[...go.values()].join(', ')}) AS v(country, n)`,
+        })
+        if (merged.add.length > 0 || merged.remove.length > 0 || merged.delete) table = await committed(lake, merged)
+        const found = await session.rows(
+          `SELECT id, country, n FROM (${scanSql({ table, files: await lake.files(table), tails: [] })}) ORDER BY id`,
+        )
+        assert.deepEqual(
+          found.rows.map(([id, country, n]) => [Number(id), country, n]),
+          [...rows.values()].sort(([a], [b]) => a - b),
+          `round ${round}, seed ${SEED}`,
+        )
+      }
+      assert.ok(replaced > 2, `${replaced} rows of null were replaced or went`)
+    })
+  })
+}
+
 test('of several rows of a key one keeps the row id', async () => {
   await withWorld(async (world) => {
     const table = await makeTable(world, 3, 300, world.session)

@@ -22,9 +22,11 @@ export interface RelationSpec {
   readonly shape: Shape
   /** Latest row of a key wins; empty = rows are only added. */
   readonly key: readonly string[]
+  /** Of a tailed relation without a key: the latest row is all that there is. */
+  readonly isOneRow?: boolean
   /** Whether rows arrive through a tail (streams, logged tables, live models), not only by commits. */
   readonly tailed: boolean
-  /** Of a tailed relation with a key: rows can go by it, and what is appended has the column `GONE` last. */
+  /** Of a tailed relation with a key or one row: rows can go by it, and what is appended has the column `GONE` last. */
   readonly canLose?: boolean
 }
 
@@ -127,7 +129,7 @@ class ManagedRelation implements WritableRelation {
     const { table, provisional } = this.#visible
     const committed = table?.current ? rowsLeft(table.current.summary) : 0
     const uncommitted = this.tailRows + (provisional?.rows ?? 0)
-    if (this.spec.key.length > 0) return { rows: committed, changes: uncommitted }
+    if (this.spec.key.length > 0 || this.spec.isOneRow) return { rows: committed, changes: uncommitted }
     return { rows: committed === null ? null : committed + uncommitted, changes: 0 }
   }
 
@@ -181,8 +183,9 @@ class ManagedRelation implements WritableRelation {
     const frozen = await tail.rotate((old, active) => {
       this.#visible = { ...this.#visible, tails: [...this.#visible.tails.filter((generation) => generation !== old), old, active] }
     })
-    const { key } = this.spec
-    const write = (parts: FlushParts): Promise<TableChange> => (key.length > 0 ? flushKeyed(parts, key) : flushAppend(parts))
+    const { key, isOneRow } = this.spec
+    const write = (parts: FlushParts): Promise<TableChange> =>
+      isOneRow ? flushReplacing(parts) : key.length > 0 ? flushKeyed(parts, key) : flushAppend(parts)
     return {
       changes: async () => [await this.#flush(frozen, write)].filter(hasEffect),
       publish: async (tables) => {
@@ -362,7 +365,9 @@ export class RelationStore {
       return {
         relation: name,
         shape: spec.shape,
-        scanSql: isEmpty ? emptySql(spec.shape) : scanSql({ table: visible.table, files, tails, shape: spec.shape, key: spec.key }),
+        scanSql: isEmpty
+          ? emptySql(spec.shape)
+          : scanSql({ table: visible.table, files, tails, shape: spec.shape, key: spec.key, isOneRow: spec.isOneRow === true }),
         version: `${snapshot?.id ?? 0}${tails.map(({ table }) => table.slice(name.length)).join('')}${options.prune?.length ? `.${prunedVersion(options.prune)}` : ''}`,
         snapshotId: snapshot?.id.toString() ?? null,
         hasTail: tails.length > 0,

@@ -102,6 +102,34 @@ test('keyed: the newest layer wins, for keys of several columns', async () => {
   ])
 })
 
+test('keyed: null is a key of its own', async () => {
+  const table = lakeTable({ columns: { k: 'int', o: 'string', v: 'string' } })
+  const files = await write(table, "SELECT unnest([1, NULL, NULL]) AS k, unnest(['o', 'o', NULL]) AS o, 'cold' AS v")
+  const tails = [
+    "SELECT NULL::INT AS k, 'o' AS o, 'frozen' AS v",
+    { sql: "SELECT 4 AS k, NULL AS o, 'active' AS v", keys: 'SELECT unnest([4, NULL]) AS k, NULL AS o' },
+  ]
+  assert.deepEqual(await read({ table, files, tails, key: ['k', 'o'] }, 'ORDER BY k'), [
+    [1, 'o', 'cold'],
+    [4, null, 'active'],
+    [null, 'o', 'frozen'],
+  ])
+})
+
+test('one row: of the newest layer that says anything', async () => {
+  const table = lakeTable({ columns: { k: 'int' } })
+  const files = await write(table, 'SELECT 1 AS k')
+  const none = { sql: 'SELECT 0 AS k WHERE false', keys: 'SELECT 1 WHERE false' }
+  const gone = { sql: 'SELECT 0 AS k WHERE false', keys: 'SELECT 1' }
+  const one = { table, files, isOneRow: true }
+  assert.deepEqual(await read({ ...one, tails: [] }), [[1]])
+  assert.deepEqual(await read({ ...one, tails: [none] }), [[1]])
+  assert.deepEqual(await read({ ...one, tails: ['SELECT 2 AS k', none] }), [[2]])
+  assert.deepEqual(await read({ ...one, tails: ['SELECT 2 AS k', gone] }), [])
+  assert.deepEqual(await read({ ...one, tails: [gone, 'SELECT 3 AS k'] }), [[3]])
+  assert.deepEqual(await read({ ...one, files: [], tails: [gone] }), [])
+})
+
 test('filters and columns reach the files, through tails and keys', async () => {
   const table = lakeTable({ columns: { k: 'long', v: 'string', w: 'string' } })
   const files = await write(table, "SELECT range AS k, 'v' AS v, 'w' AS w FROM range(1000)")

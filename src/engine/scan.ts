@@ -17,8 +17,10 @@ export interface ScanParts {
   readonly tails: readonly (string | Layer)[]
   /** Columns to give, in order; default: the table's own. */
   readonly shape?: Shape
-  /** Latest row of a key wins: a later tail hides an earlier one, and both hide the files. Columns that are never null. */
+  /** Latest row of a key wins: a later tail hides an earlier one, and both hide the files. Null equals null. */
   readonly key?: readonly string[]
+  /** The key is empty: the latest row is all that there is. */
+  readonly isOneRow?: boolean
 }
 
 /** Rows in front of the files. */
@@ -49,19 +51,26 @@ export function scanSql(parts: ScanParts): string {
   const cold = parts.table && parts.files.length > 0 ? [filesSql(parts.table, parts.files, columns)] : []
   const layers = [...cold, ...parts.tails].map((layer): Layer => (typeof layer === 'string' ? { sql: layer } : layer))
   if (layers.length === 0) return `SELECT ${columns.map(nullOf).join(', ')} WHERE false`
-  const key = (parts.key ?? []).map(quoteName)
+  const { key = [], isOneRow = false } = parts
+  const match = isOneRow ? 'true' : key.map((name) => matching(name, parts.shape)).join(' AND ')
+  const keyed = isOneRow ? ['1'] : key.map(quoteName)
   const list = columns.map((column) => quoteName(column.name)).join(', ')
   return layers
-    .map((layer, index) => (key.length === 0 ? layer.sql : latestSql(layer, layers.slice(index + 1), key, list)))
+    .map((layer, index) => (keyed.length === 0 ? layer.sql : latestSql(layer, layers.slice(index + 1), keyed, match, list)))
     .join(' UNION ALL ')
 }
 
 /** Rows of `layer` whose key no newer layer has. */
-function latestSql({ sql }: Layer, newer: readonly Layer[], key: readonly string[], list: string): string {
+function latestSql({ sql }: Layer, newer: readonly Layer[], key: readonly string[], match: string, list: string): string {
   if (newer.length === 0) return sql
   const hidden = newer.map((other) => `SELECT ${key.join(', ')} FROM (${other.keys ?? other.sql})`).join(' UNION ALL ')
-  const match = key.map((column) => `__old.${column} = __new.${column}`).join(' AND ')
   return `SELECT ${list} FROM (${sql}) AS __old ANTI JOIN (${hidden}) AS __new ON ${match}`
+}
+
+/** Of values that are never null the plain comparison is the same, and DuckDB does more with it. */
+function matching(name: string, shape: Shape | undefined): string {
+  const isRequired = shape?.fields.some((field) => field.name === name && !field.optional)
+  return `__old.${quoteName(name)} ${isRequired ? '=' : 'IS NOT DISTINCT FROM'} __new.${quoteName(name)}`
 }
 
 /** Files that are read in one way: with deletes or without, and by one set of names. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Type } from '../schema/type.ts'
-import { type Generation, type Held, HotTail } from './tail.ts'
+import { type Generation, GONE, type Held, HotTail } from './tail.ts'
 import { batchOf, openTestEngine, type TestEngine } from './testing.ts'
 
 const columns: Readonly<Record<string, Type>> = {
@@ -76,6 +76,66 @@ test('keyed: the latest row of a key, within and over batches', async () => {
   )
   assert.deepEqual(await read(active), ['a=3', 'b=6', 'c=7'])
   assert.equal(tail.rows, 7)
+})
+
+test('keyed: null is a key of its own, of few keys and of many', async () => {
+  const keyed = { fields: shape.fields.map((field) => ({ ...field, optional: true })) }
+  const tail = await HotTail.open(parts.engine, { name: 'nulls', shape: keyed, key: ['k'] })
+  const active = await tail.clear()
+  const rows = (keys: readonly (string | null)[], value: number): ColumnBatch => ({
+    ...batchOf(
+      columns,
+      keys.map((key) => [key === null ? null : Buffer.from(key), BigInt(value), Buffer.from('0.5'), 0n]),
+    ),
+    shape: keyed,
+  })
+  await tail.append(rows([null, '', 'n', null], 1))
+  await tail.append(rows([null], 2))
+  assert.deepEqual(await read(active), ['=1', 'n=1', 'null=2'])
+  await tail.append(rows([...Array.from({ length: 6_000 }, (_, number) => `k${number}`), null], 3))
+  await tail.append(rows(['k0', null, null], 4))
+  const { rows: found } = await parts.session.rows(
+    `SELECT k, v FROM (${active.sql}) WHERE k IS NULL OR k IN ('', 'n', 'k0', 'k1') ORDER BY k`,
+  )
+  assert.deepEqual(found, [
+    ['', 1n],
+    ['k0', 4n],
+    ['k1', 3n],
+    ['n', 1n],
+    [null, 4n],
+  ])
+})
+
+test('one row: the latest of all, or none', async () => {
+  const tail = await HotTail.open(parts.engine, { name: 'one', shape, key: [], isOneRow: true, canLose: true })
+  const active = await tail.clear()
+  const rows = (marked: readonly (readonly [number, boolean])[]): ColumnBatch => {
+    const batch = rowsBatch(marked.map(([value]) => ['a', value]))
+    const values = Float64Array.from(marked, ([, isGone]) => (isGone ? 1 : 0))
+    return { ...batch, shape: { fields: [...shape.fields, GONE] }, columns: [...batch.columns, { kind: 'number', values, nulls: null }] }
+  }
+  const hides = async (): Promise<boolean> => (await parts.session.rows(active.keys!)).rows.length > 0
+  assert.deepEqual([await read(active), await hides()], [[], false])
+  await tail.append(
+    rows([
+      [1, false],
+      [2, false],
+    ]),
+  )
+  assert.deepEqual([await read(active), await hides()], [['a=2'], true])
+  await tail.append(rows([[0, true]]))
+  assert.deepEqual([await read(active), await hides()], [[], true])
+  active.latest = null // as after an append that failed
+  await tail.append(
+    rows([
+      [3, false],
+      [4, true],
+      [5, false],
+    ]),
+  )
+  assert.deepEqual(await read(active), ['a=5'])
+  await tail.append(rows([[6, true]]))
+  assert.deepEqual([await read(active), await hides()], [[], true])
 })
 
 test('keyed: many keys, then the latest rows of some', async () => {

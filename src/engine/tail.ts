@@ -17,6 +17,8 @@ export interface TailSpec {
   readonly shape: Shape
   /** Latest row of a key wins; empty = every row is kept. */
   readonly key: readonly string[]
+  /** The key is empty, and the latest row is all that there is. */
+  readonly isOneRow?: boolean
   /** Rows can go by their key: batches have the column `GONE` last, which says of which keys nothing but the key is left. */
   readonly canLose?: boolean
 }
@@ -125,6 +127,7 @@ function shownIn(spec: TailSpec, table: string): Shown {
   const rows = typedSql(spec.shape, table)
   const unused = { table, holds: 0, isLeft: false }
   if (!spec.canLose) return { ...unused, sql: rows }
+  if (spec.isOneRow) return { ...unused, sql: `${rows} WHERE NOT ${quoteName(GONE.name)}`, keys: `SELECT 1 FROM ${tableName(table)}` }
   const keys = typedSql({ fields: spec.shape.fields.filter(({ name }) => spec.key.includes(name)) }, table)
   return { ...unused, sql: `${rows} WHERE NOT ${quoteName(GONE.name)}`, keys }
 }
@@ -203,7 +206,7 @@ export class HotTail {
   append(batch: ColumnBatch): Promise<void> {
     return this.#next(async () => {
       const generation = this.#active
-      if (this.#spec.key.length > 0) await this.#upsert(generation, batch)
+      if (this.#spec.key.length > 0 || this.#spec.isOneRow) await this.#upsert(generation, batch)
       else await appendBatch(this.#session.connection, 'tail', generation.table, batch)
       generation.rows += batch.rows
       generation.bytes += sizeOf(batch)
@@ -289,10 +292,11 @@ const createGeneration = async (spec: TailSpec, spare: SpareTables): Promise<Gen
 function upsertSql({ name, key }: TailSpec, into: string): readonly string[] {
   const [table, source] = [tableName(into), tableName(`${name}#incoming`)]
   const columns = key.map(quoteName)
-  const match = columns.map((column) => `t.${column} IS NOT DISTINCT FROM n.${column}`).join(' AND ')
+  const match = columns.map((column) => `t.${column} IS NOT DISTINCT FROM n.${column}`).join(' AND ') || 'true'
+  const partition = columns.length === 0 ? '' : `PARTITION BY ${columns.join(', ')} `
   return [
     `DELETE FROM ${table} AS t USING ${source} AS n WHERE ${match}`,
-    `INSERT INTO ${table} SELECT * FROM ${source} QUALIFY row_number() OVER (PARTITION BY ${columns.join(', ')} ORDER BY rowid DESC) = 1`,
+    `INSERT INTO ${table} SELECT * FROM ${source} QUALIFY row_number() OVER (${partition}ORDER BY rowid DESC) = 1`,
   ]
 }
 

@@ -39,6 +39,7 @@ import {
   table,
   unique,
 } from '../index.ts'
+import { fieldOf } from '../schema/type.ts'
 import type { Binder } from './binder.ts'
 import { type Compiled, type CompileOptions, compile } from './compile.ts'
 import { diff } from './diff.ts'
@@ -438,10 +439,10 @@ test('models: refresh, intervals, keys, windows', async () => {
     of({ refresh: 'full', fresh: 'live' }, windowed),
   )
   await expectOne(
-    /MR_PLAN_LIVE_SHAPE model "m": an aggregate over a whole stream is not supported/,
+    /MR_PLAN_KEY model "m": its SQL gives one row, which has no key \| leave key out/,
     clicks,
     hidden,
-    of({ fresh: 'live' }, sql`SELECT count(*) AS n FROM clicks`),
+    of({ fresh: 'live', key: 'n' }, sql`SELECT count(*) AS n FROM clicks`),
   )
   await expectOne(
     /MR_PLAN_REFRESH model "m" is live but reads the table "orders"/,
@@ -500,6 +501,63 @@ test('a live model without a window has the key that its SQL makes; in batch a w
   assert.doesNotMatch(byName('batch').sql.text, /tumble/)
   assert.match(byName('batch').sql.text, /time_bucket/)
   assert.equal(byName('batch').keyed, undefined)
+})
+
+test('the key of a live model may be null where its SQL says so', async () => {
+  const visits = stream('visits', { id: t.int(), country: t.string().optional() }, { from: http() })
+  const of = (text: ReturnType<typeof sql>, how = {}) => model('m', text, { fresh: 'live', ...how } as Wrong)
+  const optionalOf = async (text: ReturnType<typeof sql>, how = {}): Promise<unknown> => {
+    const { manifest, findings: found } = await compiled([visits, of(text, how)])
+    assert.deepEqual(found, [])
+    const { key, shape } = manifest.relations.find(({ name }) => name === 'm') as ModelManifest
+    return key.map((name) => [name, fieldOf(shape, name)!.optional])
+  }
+  const all = sql`SELECT country, id, count(*) AS n FROM ${visits} GROUP BY ALL`
+  assert.deepEqual(await optionalOf(all), [
+    ['country', true],
+    ['id', false],
+  ])
+  assert.deepEqual(await optionalOf(sql`SELECT country, count(*) AS n FROM ${visits} WHERE country IS NOT NULL GROUP BY ALL`), [
+    ['country', false],
+  ])
+  assert.deepEqual(await optionalOf(sql`SELECT DISTINCT country FROM ${visits}`, { key: 'country' }), [['country', true]])
+  const columns = { country: t.string().optional(), id: t.int(), n: t.long() }
+  assert.deepEqual(await optionalOf(all, { columns }), [
+    ['country', true],
+    ['id', false],
+  ])
+  await expectOne(
+    /MR_PLAN_TYPE model "m" declares "country" as never null, but its SQL may give null \| declare it \.optional\(\), or write coalesce/,
+    visits,
+    of(all, { columns: { ...columns, country: t.string() } }),
+  )
+})
+
+test('an aggregate over a whole stream is one row without a key, whose values may be null', async () => {
+  for (const [text, wanted] of [
+    [sql`SELECT count(*) AS n, max(ms) AS most, coalesce(sum(ms), 0) AS total FROM clicks`, undefined],
+    [sql`SELECT count(*) AS n, max(ms) AS most, coalesce(sum(ms), 0) AS total FROM clicks GROUP BY ALL`, undefined],
+    [sql`SELECT count(*) AS n, max(ms) AS most, coalesce(sum(ms), 0) AS total FROM clicks HAVING count(*) > 3`, true],
+  ] as const) {
+    const { manifest, findings: found } = await compiled([clicks, hidden, model('m', text, { fresh: 'live' })])
+    assert.deepEqual(found, [])
+    const { key, keyed: isKeyed, loses, shape } = manifest.relations.find(({ name }) => name === 'm') as ModelManifest
+    assert.deepEqual([key, isKeyed, loses], [[], true, wanted])
+    assert.deepEqual(
+      shape.fields.map(({ name, optional }) => [name, optional]),
+      [
+        ['n', false],
+        ['most', true],
+        ['total', false],
+      ],
+    )
+  }
+  await expectOne(
+    /MR_PLAN_TYPE model "m" declares "most" as never null, but its SQL may give null \| declare it \.optional/,
+    clicks,
+    hidden,
+    model('m', sql`SELECT count(*) AS n, max(ms) AS most FROM ${clicks}`, { fresh: 'live', columns: { n: t.long(), most: t.int() } }),
+  )
 })
 
 test('a live model may join streams, read subqueries and names of WITH, and window those', async () => {

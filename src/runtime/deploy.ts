@@ -72,6 +72,7 @@ function ownRelation(relation: Relation): Stored {
     name: relation.name,
     shape: storedShape(relation),
     key,
+    ...(isKeyed && key.length === 0 ? { isOneRow: true } : {}),
     tailed: isLogged(relation) || isLive,
     ...(isLookedUp(relation) || (isLive && relation.loses) ? { canLose: true } : {}),
     partition: relation.partition,

@@ -81,7 +81,9 @@ test('every example compiles, runs, and has a batch twin that DuckDB takes', asy
       assert.ok(kinds.includes(query.result), `${query.result}: ${sql}`)
       const chain = new Chain(query, shapeOf, shapeOfRelation(query.root, shapeOf), rowComputer(engine.engine))
       chain.restore(null)
-      assert.deepEqual((await engine.session.rows(printLive(query, (stream) => stream))).rows, [])
+      // Of no rows there is nothing, or the one row of an aggregate over all of them.
+      const { rows } = await engine.session.rows(printLive(query, (stream) => stream))
+      assert.equal(rows.length, chain.changed()?.rows ?? 0, sql)
     }
   }
   parser.close()

@@ -364,6 +364,41 @@ const OTHERS: readonly ModelManifest[] = [
     { inputs: ['readings'], keyed: true, key: ['device'] },
   ),
   liveOf(
+    'devices',
+    'SELECT device, small % 3 AS rest, count(*) AS n, count(device) AS named, max(seen) AS last FROM readings GROUP BY ALL',
+    [
+      field('device', 'string', true),
+      field('rest', 'int', true),
+      field('n', 'long'),
+      field('named', 'long'),
+      field('last', 'timestamp', true),
+    ],
+    { inputs: ['readings'], keyed: true, key: ['device', 'rest'] },
+  ),
+  liveOf(
+    'even_devices',
+    'SELECT device, small % 5 AS rest, count(*) AS n FROM readings GROUP BY ALL HAVING count(*) % 2 = 0',
+    [field('device', 'string', true), field('rest', 'int', true), field('n', 'long')],
+    { inputs: ['readings'], keyed: true, loses: true, key: ['device', 'rest'] },
+  ),
+  liveOf(
+    'whole',
+    'SELECT count(*) AS n, count(device) AS named, sum(small) AS smalls, max(seen) AS last FROM readings',
+    [field('n', 'long'), field('named', 'long'), field('smalls', HUGE, true), field('last', 'timestamp', true)],
+    { inputs: ['readings'], keyed: true },
+  ),
+  liveOf(
+    'whole_if_many',
+    'SELECT count(*) AS n, max(price) AS most FROM readings HAVING count(*) > 20',
+    [field('n', 'long'), field('most', { kind: 'decimal', precision: 12, scale: 2 }, true)],
+    { inputs: ['readings'], keyed: true, loses: true },
+  ),
+  liveOf('whole_if_few', 'SELECT count(*) AS n FROM readings HAVING count(*) < 20', [field('n', 'long')], {
+    inputs: ['readings'],
+    keyed: true,
+    loses: true,
+  }),
+  liveOf(
     'visits',
     `SELECT device, window_start, window_end, count(*) AS n, sum(price) AS prices
      FROM session(readings, readings.seen, INTERVAL 3 SECONDS, key := device) GROUP BY ALL`,
@@ -413,7 +448,8 @@ test('keyed tables, sessions, hopping windows and plain rows equal batch SQL, cu
       const names = model.shape.fields.map(({ name }) => name).join(', ')
       const expected = await world.ask(`SELECT ${names} FROM (${printLive(query, () => 'readings')})${until} ORDER BY ALL`)
       const actual = await world.ask(`SELECT ${names} FROM ${model.name} ORDER BY ALL`, committedOnly)
-      assert.ok(expected.length > 2, model.name)
+      if (model.name.startsWith('whole')) assert.equal(expected.length, model.name === 'whole_if_few' ? 0 : 1, model.name)
+      else assert.ok(expected.length > 2, model.name)
       assert.deepEqual(
         actual.map((row) => row.map(String)),
         expected.map((row) => row.map(String)),
@@ -421,6 +457,41 @@ test('keyed tables, sessions, hopping windows and plain rows equal batch SQL, cu
       )
     }
   }
+})
+
+test('an aggregate over a whole stream is a row before any row is, and one row ever after', async () => {
+  const models = OTHERS.filter(({ name }) => name.startsWith('whole'))
+  await using world = await StreamWorld.open({ manifest: manifestOf({ relations: [READINGS, ...models] }), readBytes: 1_000 })
+  const counts = new Set<number>()
+  const countOf = async (name: string): Promise<number[]> => (await world.ask(`SELECT n FROM ${name}`)).map(([n]) => Number(n))
+  const check = async (when: string): Promise<void> => {
+    await world.caughtUp()
+    const n = Number((await world.ask('SELECT count(*) FROM readings'))[0]![0])
+    counts.add(n)
+    assert.deepEqual(await countOf('whole'), [n], when)
+    assert.deepEqual(await countOf('whole_if_many'), n > 20 ? [n] : [], when)
+    assert.deepEqual(await countOf('whole_if_few'), n < 20 ? [n] : [], when)
+  }
+  await check('before any row')
+  assert.deepEqual((await world.ask('SELECT named, smalls, last FROM whole'))[0]!.map(String), ['0', 'null', 'null'])
+  await world.flush()
+  await world.restart()
+  await check('before any row, after a restart')
+  const random = seededRandom(5)
+  for (const [round, more] of [1, 7, 15, 22, 40].entries()) {
+    await world.send('readings', readings(random, more, 60 * (round + 1)))
+    await check('in the tail')
+    await world.flush()
+    await check('after a flush')
+    await world.restart()
+    await check('after a restart')
+  }
+  assert.ok(counts.size === 6 && Math.max(...counts) > 20, `${[...counts]} rows`)
+  const files = await world.now.lake.files(await world.now.lake.table('whole'))
+  assert.deepEqual(
+    files.map((file) => file.rows),
+    [1],
+  )
 })
 
 /** Expressions that fail on some rows: in a filter, in what is grouped, in what is summed, in plain columns. */

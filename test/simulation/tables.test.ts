@@ -35,26 +35,42 @@ const NUMBERS = 'SELECT CAST(note AS INT) AS number, count(*) AS n FROM customer
 interface Model {
   readonly sql: string
   readonly fields: typeof FIELDS
-  readonly key: string
+  readonly key: readonly string[]
   /** What it is compared with, where it is not its own SQL. */
   readonly batch?: string
 }
 const MODELS: Readonly<Record<string, Model>> = {
-  by_country: { sql: BY_COUNTRY, fields: COUNTRY_FIELDS, key: 'country' },
-  rich: { sql: RICH, fields: RICH_FIELDS, key: 'id' },
-  large: { sql: LARGE, fields: [field('country', 'string'), field('n', 'long')], key: 'country' },
-  by_size: { sql: BY_SIZE, fields: [field('n', 'long'), field('countries', 'long')], key: 'n' },
+  by_country: { sql: BY_COUNTRY, fields: COUNTRY_FIELDS, key: ['country'] },
+  rich: { sql: RICH, fields: RICH_FIELDS, key: ['id'] },
+  large: { sql: LARGE, fields: [field('country', 'string'), field('n', 'long')], key: ['country'] },
+  by_size: { sql: BY_SIZE, fields: [field('n', 'long'), field('countries', 'long')], key: ['n'] },
+  by_any_country: {
+    sql: 'SELECT country, note, count(*) AS n, max(spent) AS most FROM customers GROUP BY ALL HAVING count(*) < 4',
+    fields: [
+      field('country', 'string', true),
+      field('note', 'string', true),
+      field('n', 'long'),
+      field('most', { kind: 'decimal', precision: 12, scale: 2 }, true),
+    ],
+    key: ['country', 'note'],
+  },
+  everybody: {
+    sql: 'SELECT count(*) AS n, count(country) AS somewhere, sum(spent) AS spent FROM customers',
+    fields: [field('n', 'long'), field('somewhere', 'long'), field('spent', { kind: 'decimal', precision: 38, scale: 2 }, true)],
+    key: [],
+  },
+  everybody_if_odd: { sql: 'SELECT count(*) AS n FROM customers HAVING count(*) % 2 = 1', fields: [field('n', 'long')], key: [] },
   numbers: {
     sql: NUMBERS.replace('CAST(note AS INT) AS number', 'coalesce(CAST(note AS INT), 0) AS number'),
     fields: [field('number', 'int'), field('n', 'long')],
-    key: 'number',
+    key: ['number'],
     batch: NUMBERS.replace('CAST(', 'TRY_CAST(').replace('WHERE', 'WHERE TRY_CAST(note AS INT) IS NOT NULL AND'),
   },
 }
 
 const modelOf = (name: string, prefix = '', memoryBytes?: number) => {
   const { sql, fields, key } = MODELS[name]!
-  return liveOf(`${prefix}${name}`, sql, fields, { keyed: true, loses: true, key: [key], ...(memoryBytes ? { memoryBytes } : {}) })
+  return liveOf(`${prefix}${name}`, sql, fields, { keyed: true, loses: true, key, ...(memoryBytes ? { memoryBytes } : {}) })
 }
 const FIRST = [CUSTOMERS, ...Object.keys(MODELS).map((name) => modelOf(name))]
 

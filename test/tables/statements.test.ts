@@ -29,6 +29,8 @@ async function write(sql: string): Promise<void> {
 /** By model: the same rows by SQL over the table. */
 const BATCH: Readonly<Record<string, string>> = {
   by_country: `SELECT coalesce(country, '?') AS country, count(*) AS n, sum(spent) AS spent, max(spent) AS most FROM customers GROUP BY ALL`,
+  countries: 'SELECT country, count(*) AS n, max(spent) AS most FROM customers GROUP BY ALL',
+  everybody: 'SELECT count(*) AS n, count(country) AS somewhere, sum(spent) AS spent FROM customers',
   large: 'SELECT country, count(*) AS n FROM customers WHERE country IS NOT NULL GROUP BY ALL HAVING count(*) > 1',
   rich: "SELECT id, lower(regexp_extract(email, '@(.*)', 1)) AS host, spent FROM customers WHERE spent >= 100",
   hosts: "SELECT lower(regexp_extract(email, '@(.*)', 1)) AS host, count(*) AS n FROM customers WHERE spent >= 100 GROUP BY ALL",
@@ -48,7 +50,7 @@ async function until(what: string, check: () => Promise<void>): Promise<void> {
 }
 
 /** Waits until the models are what they have to be. */
-async function settle(what: string, models = ['by_country', 'large', 'rich']): Promise<void> {
+async function settle(what: string, models = ['by_country', 'countries', 'everybody', 'large', 'rich']): Promise<void> {
   for (const name of models)
     await until(`${name}: ${what}`, async () =>
       assert.deepEqual(
@@ -59,6 +61,11 @@ async function settle(what: string, models = ['by_country', 'large', 'rich']): P
 }
 
 const countries = async (): Promise<unknown> => (await server.sql('SELECT country FROM by_country ORDER BY 1')).flat()
+
+test('an aggregate over the whole table is a row before any row is', async () => {
+  await settle('before any row', ['everybody'])
+  assert.deepEqual(await server.sql('SELECT * FROM everybody'), [[0, 0, null]])
+})
 
 test('statements change the table, and its models follow', async () => {
   await write(
@@ -91,7 +98,7 @@ test('statements change the table, and its models follow', async () => {
 
 test('it goes on after a kill, and what has gone stays gone', async () => {
   await write(
-    `INSERT INTO customers SELECT 1000 + i, ['de', 'it', 'es'][i % 3 + 1], i * 10, 'x@host' || i % 4 || '.org' FROM range(60) t(i)`,
+    `INSERT INTO customers SELECT 1000 + i, ['de', 'it', 'es', NULL][i % 4 + 1], i * 10, 'x@host' || i % 4 || '.org' FROM range(60) t(i)`,
   )
   await write('DELETE FROM customers WHERE id % 7 = 0')
   await server.kill('SIGKILL')
@@ -104,6 +111,10 @@ test('it goes on after a kill, and what has gone stays gone', async () => {
   await settle('in the model that is refreshed', ['hosts'])
   await write('DELETE FROM customers')
   await settle('after all have gone')
-  for (const name of Object.keys(BATCH))
+  for (const name of Object.keys(BATCH).filter((name) => name !== 'everybody'))
     await until(`${name} is empty`, async () => assert.deepEqual(await server.sql(`SELECT * FROM ${name}`), []))
+  await server.kill('SIGKILL')
+  server = await start()
+  await settle('after all have gone and a kill')
+  assert.deepEqual(await server.sql('SELECT * FROM everybody'), [[0, 0, null]])
 })

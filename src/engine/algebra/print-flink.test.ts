@@ -136,6 +136,7 @@ test('joins: within bounds, of windows, without bounds; unions', async () => {
   )
   assert.match(windows, /`a\.starts` = `b\.starts` AND `a\.ends` = `b\.ends`/)
   assert.match(windows, /CAST\(`a\.starts` AS TIMESTAMP_LTZ\(3\)\) AS `starts`/)
+  assert.equal(await printed('SELECT count(*) AS sales FROM sales'), 'SELECT `_a0` AS `sales` FROM (SELECT COUNT(*) AS `_a0` FROM `sales`)')
   assert.match(
     await printed('SELECT shop FROM sales WHERE n > 1 UNION ALL SELECT device FROM sales WHERE device IS NOT NULL'),
     / UNION ALL /,

@@ -180,7 +180,8 @@ function printGroup({ input, window, keys, aggregates }: GroupRelation): string 
     ...aggregates.map((aggregate) => `${printAggregate(aggregate, column)} AS ${flinkName(aggregate.name)}`),
   ]
   const from = window ? printWindow(window, input) : printFrom(input)
-  return `SELECT ${columns.join(', ')} FROM ${from} GROUP BY ${[...bounds, ...groups].join(', ')}`
+  const by = [...bounds, ...groups]
+  return `SELECT ${columns.join(', ')} FROM ${from}${by.length === 0 ? '' : ` GROUP BY ${by.join(', ')}`}`
 }
 
 /** The table function of a window. A filter stands behind it, since Flink's functions take a table; before it for sessions. */

@@ -58,7 +58,7 @@ function printGroup({ input, window, keys, aggregates }: GroupRelation, stream: 
   ]
   const groups = keys.map(({ value }) => printExpression(value))
   const from = printRelation(input, stream)
-  if (!window) return `SELECT ${columns.join(', ')} FROM (${from}) GROUP BY ${groups.join(', ')}`
+  if (!window) return `SELECT ${columns.join(', ')} FROM (${from})${groups.length === 0 ? '' : ` GROUP BY ${groups.join(', ')}`}`
   if (window.kind === 'session') {
     const time = printExpression(window.time)
     const bounds = [`min(${time}) AS window_start`, `max(${time}) + ${microseconds(window.gapUs)} AS window_end`]

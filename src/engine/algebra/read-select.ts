@@ -371,14 +371,9 @@ class SelectReader {
       of: aggregate.of.map((value) => this.#beforeGroup(value)),
       where: allOf([this.#counted, aggregate.where].flatMap((where) => (where ? [this.#beforeGroup(where)] : []))),
     }))
+    if (!window && keys.length === 0 && aggregates.length === 0) refuse('a group by nothing without an aggregate', this.#select)
     let relation: Relation = this.#groupOver(input, keys, [...aggregates, ...counted])
     if (this.#counted) relation = { op: 'filter', input: relation, where: HAS_ROWS }
-    if (!window && keys.length === 0)
-      refuse(
-        `an aggregate over a whole ${this.#source.rowKey ? 'table' : 'stream'}`,
-        this.#select,
-        'GROUP BY a column or a window, and put the whole into a view over the model',
-      )
     relation = filtered(relation, this.#ofWindow.map(over))
     if (having) relation = { op: 'filter', input: relation, where: over(having) }
     if (limit !== null) {
@@ -411,7 +406,9 @@ class SelectReader {
         refuse(
           'a group by what may change in rows that are replaced',
           this.#select,
-          `group by columns of the inner key: ${key.filter((name) => name !== UNSELECTED).join(', ')}`,
+          key.length === 0
+            ? 'what is below gives one row: leave GROUP BY out'
+            : `group by columns of the inner key: ${key.filter((name) => name !== UNSELECTED).join(', ')}`,
         )
     for (const { function: called, distinct } of this.#aggregates)
       if (distinct || !REMOVABLE.includes(called))
@@ -419,7 +416,7 @@ class SelectReader {
           `${called}(${distinct ? 'DISTINCT ' : ''}...) over rows that are replaced`,
           this.#select,
           rowKey && distinct
-            ? 'count the rows of SELECT DISTINCT: SELECT a, count(*) FROM (SELECT DISTINCT a, b FROM ... WHERE b IS NOT NULL) GROUP BY a'
+            ? 'count the rows of SELECT DISTINCT: SELECT a, count(b) FROM (SELECT DISTINCT a, b FROM ...) GROUP BY a'
             : `use ${REMOVABLE.join(', ')}`,
         )
     return { replaces: true }
@@ -562,12 +559,6 @@ class SelectReader {
       const output = outputs.find((candidate) => sameExpression(candidate.value, value))
       if (!output && !this.#isModel) return [UNSELECTED]
       if (!output) return refuse('grouping or partitioning by what is not selected', this.#select, 'select every column of the key')
-      if (this.#isModel && isOptional(value))
-        return refuse(
-          `"${output.name}", which may be null, as part of the key`,
-          this.#select,
-          `add WHERE ... IS NOT NULL, or coalesce(...) AS ${output.name}`,
-        )
       return [output.name]
     })
   }

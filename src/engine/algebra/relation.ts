@@ -2,7 +2,7 @@
 // an operator are final (they never change once given out) or replaced by key; which of both is said by `LiveQuery.result`
 // and, inside of the tree, by `GroupRelation.replaces`. Rows of a table may go as well (`LiveQuery.loses`). Columns of one relation
 // have unlike names.
-import type { ComputedExpression, Expression, ValueType } from './expression.ts'
+import { type ComputedExpression, type Expression, isOptional, type ValueType } from './expression.ts'
 
 export interface NamedExpression {
   readonly name: string
@@ -170,6 +170,7 @@ export interface GroupRelation {
   readonly op: 'group'
   readonly input: Relation
   readonly window: Window | null
+  /** Without keys and a window there is one group, which is there before any row is. */
   readonly keys: readonly NamedExpression[]
   readonly aggregates: readonly Aggregate[]
   /**
@@ -207,11 +208,15 @@ export interface LiveQuery {
    * row of each key.
    */
   readonly result: 'append' | 'closing' | 'keyed'
-  /** Of a keyed result: the columns that make a row one, by name. */
+  /** Of a keyed result: the columns that make a row one, by name; null equals null, as in GROUP BY. Empty: there is one row. */
   readonly key: readonly string[]
   /** Of a keyed result: rows go by their key too, with the row of a table or because a condition on groups no longer holds. */
   readonly loses?: true
 }
+
+/** Whether a column of the result may be null, as far as the SQL says. */
+export const mayBeNull = ({ root }: LiveQuery, name: string): boolean =>
+  root.op === 'project' && root.columns.some((column) => column.name === name && isOptional(column.value))
 
 /** The group whose rows are numbered, below its filters. */
 export const groupBelow = (relation: Relation): GroupRelation =>

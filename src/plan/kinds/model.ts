@@ -11,6 +11,7 @@ import type { Sql } from '../../define/sql.ts'
 import { HISTORY_FIELDS, isLookedUp, liveInputs } from '../../define/system-columns.ts'
 import { computedIn } from '../../engine/algebra/lower-computed.ts'
 import { InModelError } from '../../engine/algebra/refuse.ts'
+import { type LiveQuery, mayBeNull } from '../../engine/algebra/relation.ts'
 import { inlineConstants } from '../../engine/sql-text.ts'
 import { fromDuckType } from '../../schema/duckdb.ts'
 import { printType, type Shape, type Type } from '../../schema/type.ts'
@@ -61,7 +62,9 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
   const computed = refresh === 'live' && live ? computedIn(live.query.root) : []
   const isKeyed = refresh === 'live' && live?.result === 'keyed'
   const keys = isKeyed ? liveKey(scope, what, live.key, listOf(how.key), at) : listOf(how.key)
-  const shape = withHistory(scope, what, requireKey(declared ?? inferred, keys), refresh, at)
+  const columns = declared ?? inferred
+  const given = isKeyed ? liveShape(scope, what, columns, live.query, declared !== undefined, at) : requireKey(columns, keys)
+  const shape = withHistory(scope, what, given, refresh, at)
   const by = how.by === undefined ? undefined : intervalColumn(scope, what, shape, how.by, at)
   const memoryBytes = sizeOf(scope, at, `${what}, memory`, how.memory)
   const lookbackMs = durationOf(scope, at, `${what}, lookback`, how.lookback)
@@ -82,7 +85,7 @@ export async function compileModel(scope: Scope, definition: ModelDefinition, qu
     sql: { text: refresh === 'view' ? withInstants(text, bound.columns, shape) : text, params: query.rendered.params },
     inputs: query.inputs,
     refresh,
-    key: keyColumns(scope, what, shape, keys, at),
+    key: keyColumns(scope, what, requireKey(shape, keys), keys, at),
     ...(by === undefined ? {} : { by }),
     ...(lookbackMs === undefined ? {} : { lookbackMs }),
     ...(how.onChange === undefined ? {} : { onChange: how.onChange }),
@@ -176,8 +179,8 @@ function liveKey(scope: Scope, what: string, found: readonly string[], written: 
       scope,
       'MR_PLAN_KEY',
       at,
-      `${what}: its SQL makes ${found.join(', ')} the key`,
-      `leave key out, or write key: ['${found.join("', '")}']`,
+      found.length === 0 ? `${what}: its SQL gives one row, which has no key` : `${what}: its SQL makes ${found.join(', ')} the key`,
+      found.length === 0 ? 'leave key out' : `leave key out, or write key: ['${found.join("', '")}']`,
     )
   return found
 }
@@ -201,6 +204,25 @@ function checkWindowTime(scope: Scope, what: string, query: Query, window: Windo
 const requireKey = (shape: Shape, keys: readonly string[]): Shape => ({
   fields: shape.fields.map((field) => (keys.includes(field.name) ? { ...field, optional: false } : field)),
 })
+
+/** As the SQL says, null may be in the key of a live model, a group of its own, and in its one row, while there is nothing to aggregate. */
+function liveShape(scope: Scope, what: string, { fields }: Shape, query: LiveQuery, isDeclared: boolean, at: string): Shape {
+  return {
+    fields: fields.map((field) => {
+      if (query.key.length > 0 && !query.key.includes(field.name)) return field
+      const optional = mayBeNull(query, field.name)
+      if (optional && isDeclared && !field.optional)
+        fail(
+          scope,
+          'MR_PLAN_TYPE',
+          at,
+          `${what} declares "${field.name}" as never null, but its SQL may give null`,
+          `declare it .optional(), or write coalesce(...) AS ${field.name}`,
+        )
+      return { ...field, optional }
+    }),
+  }
+}
 
 function withHistory(scope: Scope, what: string, shape: Shape, refresh: ModelManifest['refresh'], at: string): Shape {
   if (refresh !== 'scd2') return shape

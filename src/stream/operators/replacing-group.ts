@@ -1,6 +1,6 @@
 // Groups over rows that are replaced: rows with the sign 1 are added to the aggregates of their key, rows with -1 are taken away
 // again. Where rows are replaced within their group, none becomes empty. Over rows that can go (`latest`) a group whose last row
-// has gone is given out with the sign -1, the others with 1.
+// has gone is given out with the sign -1, the others with 1. Without keys there is one group, from the start and for good.
 import type { Scratch } from '../../core/scratch.ts'
 import { BOOLEAN, type Expression } from '../../engine/algebra/expression.ts'
 import type { Aggregate, GroupRelation } from '../../engine/algebra/relation.ts'
@@ -61,7 +61,7 @@ class RemovableTable implements KeyedTable {
   }
 
   hasRows(group: number): boolean {
-    return this.#rows === null || this.#rows.of(group) > 0
+    return this.#rows === null || this.keys.width === 0 || this.#rows.of(group) > 0
   }
 
   columns(groups: Int32Array): Column[] {
@@ -188,6 +188,7 @@ export class ReplacingGroup implements Operator {
     // Checkpoints of before had the table beside what has changed.
     this.#groups.restore(saved === null || 'table' in (saved as object) ? saved : { table: saved })
     this.#changed = new Set(changed)
+    if (saved === null && this.#group.keys.length === 0) this.#changed.add(this.#groups.find([], null, 1)[0]!)
     this.#gone = 0
   }
 }

@@ -1,4 +1,5 @@
-// Groups without a window: a keyed table. Every group is kept; those that changed are given out as the latest row of their key.
+// Groups without a window: a keyed table. Every group is kept; those that changed are given out as the latest row of their key. Without
+// keys there is one group, from the start.
 import type { Scratch } from '../../core/scratch.ts'
 import type { GroupRelation } from '../../engine/algebra/relation.ts'
 import type { ColumnBatch } from '../../schema/batch.ts'
@@ -76,6 +77,7 @@ export class TableGroup implements Operator {
     this.#groups.restore(saved)
     this.#isChanged = new Bytes()
     this.#changed = [...changed]
-    for (const group of changed) this.#isChanged.put(group, 1)
+    if (saved === null && this.#layout.keys.length === 0) this.#changed.push(...this.#groups.find([], null, 1))
+    for (const group of this.#changed) this.#isChanged.put(group, 1)
   }
 }

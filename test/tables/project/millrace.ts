@@ -13,6 +13,18 @@ export const byCountry = model(
       FROM ${customers} GROUP BY ALL`,
   { fresh: 'live', key: 'country' },
 )
+/** Customers of no country are a group of their own. */
+export const countries = model(
+  'countries',
+  sql`SELECT ${customers.country}, count(*) AS n, max(${customers.spent}) AS most FROM ${customers} GROUP BY ALL`,
+  { fresh: 'live' },
+)
+/** All customers, of whom there may be none. */
+export const everybody = model(
+  'everybody',
+  sql`SELECT count(*) AS n, count(${customers.country}) AS somewhere, sum(${customers.spent}) AS spent FROM ${customers}`,
+  { fresh: 'live' },
+)
 export const large = model(
   'large',
   sql`SELECT ${customers.country}, count(*) AS n FROM ${customers} WHERE ${customers.country} IS NOT NULL GROUP BY ALL HAVING count(*) > 1`,
@@ -30,4 +42,4 @@ export const hosts = model('hosts', sql`SELECT ${rich.host}, count(*) AS n FROM 
   key: 'host',
 })
 
-export default project('tables', [customers, byCountry, large, rich, hosts])
+export default project('tables', [customers, byCountry, countries, everybody, large, rich, hosts])
