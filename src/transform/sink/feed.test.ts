@@ -18,6 +18,7 @@ import type { OpenWriter, OutMessage } from '../../log/kafka/topic-writer.ts'
 import type { Field, Shape } from '../../schema/type.ts'
 import { openStore } from '../../store/open-store.ts'
 import { decide, SinkFeed } from './feed.ts'
+import { messagesOfPage } from './messages-of-page.ts'
 
 const tested = await openTestEngine({ threads: 1 })
 after(() => tested[Symbol.asyncDispose]())
@@ -281,4 +282,18 @@ test('Kafka decides, and what does not fit stops the sink', () => {
     [{ ...intent, isCommitted: true }, 4],
   ]
   for (const [own, committed] of strays) assert.throws(() => decide(how, own, committed), { code: 'MR_KAFKA_RANGE' })
+})
+
+test('the key of a group of null says null, its tombstone too', async () => {
+  const select =
+    "SELECT unnest([false, true]) AS __gone, unnest(['a', NULL]) AS country, 1 AS n, unnest(['a', NULL]) AS __key_0, NULL::INT AS __key_1"
+  const fields = [field('country', 'string', true), field('n', 'int')]
+  const messages: string[][] = []
+  for await (const page of tested.session.pages(select))
+    for (const { key, value } of messagesOfPage(page, { shape: { fields }, key: ['country', 'rest'] }, (json) => json))
+      messages.push([key, value].map((bytes) => (bytes ? Buffer.from(bytes).toString() : 'none')))
+  assert.deepEqual(messages, [
+    ['{"country":"a","rest":null}', '{"country":"a","n":1}'],
+    ['{"country":null,"rest":null}', 'none'],
+  ])
 })
