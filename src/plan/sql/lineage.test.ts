@@ -49,6 +49,7 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
     ['who = o.who! <- ', 'x = o.id! <- ', 'y =  <- o.id'],
   ],
   ['aggregates of everything may see no row', 'SELECT max(id) AS x FROM o', ['x? = o.id! <- ']],
+  ['so may those by all of nothing', 'SELECT count(*) AS n, lower(max(id)) AS x FROM o GROUP BY ALL', ['n =  <- ', 'x? =  <- o.id']],
   [
     'aggregates with a filter may see no row',
     "SELECT who, max(id) FILTER (id > 'a') AS x FROM o GROUP BY ALL",

@@ -55,7 +55,7 @@ function ofQuery(node: Node, outer: Scope): readonly Lineage[] | undefined {
 
 function ofSelect(node: Node, outer: Scope): readonly Lineage[] | undefined {
   const sources = narrow(node['where_clause'], isNode(node['from_table']) ? sourcesOf(node['from_table'], outer) : [])
-  const grouped = nodesOf(node['group_expressions']).length > 0 || node['aggregate_handling'] === 'FORCE_AGGREGATES'
+  const grouped = nodesOf(node['group_expressions']).length > 0 || isGroupedByAll(node)
   const columns: Lineage[] = []
   for (const item of nodesOf(node['select_list'])) {
     const scope = { ...outer, sources: [...sources, ...outer.sources], before: columns, grouped }
@@ -67,6 +67,17 @@ function ofSelect(node: Node, outer: Scope): readonly Lineage[] | undefined {
   }
   return columns
 }
+
+/** GROUP BY ALL with something to group by: without, it is one group, which may have no row. */
+const isGroupedByAll = (node: Node): boolean =>
+  node['aggregate_handling'] === 'FORCE_AGGREGATES' && nodesOf(node['select_list']).some((item) => !hasAggregate(item))
+
+const isAggregate = (node: Node): boolean => {
+  const name = String(node['function_name'])
+  return node.class === 'FUNCTION' && (COUNTS.has(name) || CHOOSES.has(name) || AGGREGATES.has(name))
+}
+
+const hasAggregate = (node: Node): boolean => isAggregate(node) || operandsOf(node).some(hasAggregate)
 
 const nameOf = (node: Node): string => (node['column_names'] as string[] | undefined)?.at(-1) ?? ''
 
