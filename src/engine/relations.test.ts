@@ -11,6 +11,7 @@ import type { ColumnBatch } from '../schema/batch.ts'
 import { openStore } from '../store/open-store.ts'
 import { type Pin, type PinOptions, RelationStore } from './relations.ts'
 import { batchOf, openTestEngine, type TestEngine } from './testing.ts'
+import { writeParquet } from './write.ts'
 
 interface Bench extends TestEngine {
   readonly lake: Lake
@@ -160,6 +161,38 @@ test('the version changes with every row that a reader would see', () =>
     changed('another provisional row')
     await flush(bench, 'people')
     changed('a flush')
+  }))
+
+test('the content is another when others commit, not when the tail is flushed or rows are written anew', () =>
+  withRelations(async (bench) => {
+    await add(bench, 'people', ['n'])
+    const { lake, relations, session } = bench
+    const people = relations.writable('people')
+    const commit = async (operation: 'append' | 'replace', select: string, remove: readonly string[] = []) => {
+      const table = await lake.table('people')
+      const add = await writeParquet(session, { select, table, directory: lake.dataDirectory(table) })
+      const readFrom = operation === 'replace' ? { readFrom: table.current!.id } : {}
+      const { tables } = await lake.commit([{ table: 'people', operation, add, remove, ...readFrom }])
+      return tables[0]!
+    }
+    const none = await relations.contentOf('people')
+    await people.append(rowsOf([[1, 'a']]))
+    await flush(bench, 'people')
+    assert.equal(await relations.contentOf('people'), none)
+    relations.committed(await commit('append', "SELECT 2::BIGINT AS n, 'b' AS v"))
+    const more = await relations.contentOf('people')
+    assert.notEqual(more, none)
+    await people.append(rowsOf([[1, 'c']]))
+    await flush(bench, 'people')
+    const files = (await lake.files(await lake.table('people'))).map(({ path }) => path)
+    relations.committed(await commit('replace', "SELECT * FROM (VALUES (1::BIGINT, 'c'), (2, 'b')) AS t(n, v)", files))
+    assert.equal(await relations.contentOf('people'), more)
+    // One that is not heard of before the next flush is found behind it.
+    await commit('append', "SELECT 3::BIGINT AS n, 'd' AS v")
+    await people.append(rowsOf([[4, 'e']]))
+    await flush(bench, 'people')
+    assert.notEqual(await relations.contentOf('people'), more)
+    assert.deepEqual(await ask(bench, 'people'), ['1c', '2b', '3d', '4e'])
   }))
 
 test('the count is what a reader finds; where files cannot be read it is what is committed, and the changes', () =>

@@ -97,6 +97,8 @@ class ManagedRelation implements WritableRelation {
   readonly #lake: Lake
   #tail: HotTail | null = null
   #visible: Visible = { table: null, tails: [], provisional: null }
+  /** Snapshots that brought nothing but rows of the tail, which readers had seen before. */
+  readonly #flushes = new Set<bigint>()
   /** What comes in replaces what is shown, at the next commit. */
   #isHidden = false
   #counted: { readonly version: string; readonly rows: Promise<number> } | null = null
@@ -145,6 +147,17 @@ class ManagedRelation implements WritableRelation {
     return [table?.current?.id ?? 0, ...tails.map(({ id, rows }) => `${id}:${rows}`), provisional?.id ?? ''].join('.')
   }
 
+  /** See `RelationStore.contentOf`. */
+  get content(): bigint | null {
+    const { table } = this.#visible
+    let at = table?.current
+    while (at && (this.#flushes.has(at.id) || at.operation === 'replace')) {
+      const { parentId } = at
+      at = table!.snapshots.find(({ id }) => id === parentId)
+    }
+    return at?.id ?? null
+  }
+
   get isHidden(): boolean {
     return this.#isHidden
   }
@@ -189,10 +202,18 @@ class ManagedRelation implements WritableRelation {
     return {
       changes: async () => [await this.#flush(frozen, write)].filter(hasEffect),
       publish: async (tables) => {
+        this.#noteFlush(tables)
         this.#show(tables, (shown) => shown.filter((generation) => generation !== frozen))
         frozen.retire()
       },
     }
+  }
+
+  #noteFlush(tables: readonly LakeTable[]): void {
+    const table = tables.find(({ name }) => name === this.spec.name)
+    if (!table?.current) return
+    this.#flushes.add(table.current.id)
+    for (const id of this.#flushes) if (!table.snapshots.some((snapshot) => snapshot.id === id)) this.#flushes.delete(id)
   }
 
   async #cutHidden(tail: HotTail): Promise<RelationFlush> {
@@ -283,9 +304,14 @@ export class RelationStore {
     return this.#must(name).visible.table
   }
 
-  /** Id of the committed snapshot, also of a table that another engine made; null before the first. */
-  async snapshotOf(name: string): Promise<bigint | null> {
-    const { visible } = this.#relations.get(name) ?? (await this.#fromCatalog(name))
+  /**
+   * Changes with every commit that changes what readers see, also of a table that another engine made: neither a flush of the tail
+   * does nor rows that are written anew as they are.
+   */
+  async contentOf(name: string): Promise<bigint | null> {
+    const relation = this.#relations.get(name)
+    if (relation) return relation.content
+    const { visible } = await this.#fromCatalog(name)
     return visible.table?.current?.id ?? null
   }
 

@@ -28,7 +28,7 @@ class World implements AsyncDisposable {
   readonly appended: { readonly part: Append; readonly ends: readonly PartitionEnd[] }[] = []
   end = 3
   life: string | null = 'first'
-  snapshots = '1'
+  contents = '1'
   asked = 0
   held = 0
   /** What others do while it is computed. */
@@ -65,7 +65,7 @@ class World implements AsyncDisposable {
       tables: ['t'],
       catchUp: async () => this.life,
       life: () => this.life ?? '',
-      snapshots: async () => this.snapshots,
+      contents: async () => this.contents,
       ask: async (take) => {
         this.asked++
         const taken = await take(session.pages(this.#sql))
@@ -124,7 +124,7 @@ test('it is computed again when less was shown, or another engine committed', as
   await using world = await World.open()
   world.meanwhile = () => {
     if (world.asked === 1) world.life = 'second'
-    if (world.asked === 2) world.snapshots = '2'
+    if (world.asked === 2) world.contents = '2'
   }
   assert.equal((await world.change('UPDATE t SET n = 1')).attempts, 3)
   assert.equal(world.appended.length, 1)

@@ -18,8 +18,8 @@ export interface ChangePorts {
   /** Resolves when what the log has so far of them, and of what it changes, is shown; answers what changes when less is shown again, null when it ends. */
   catchUp(): Promise<string | null>
   readonly life: () => string
-  /** Names the committed snapshots of what it reads, which other engines may move. */
-  snapshots(): Promise<string>
+  /** Names the committed contents of what it reads, which other engines may move. */
+  contents(): Promise<string>
   /** Asks for what is to be changed, at this moment. */
   ask<T>(take: (pages: AsyncIterable<Page>) => Promise<T>): Promise<T>
 }
@@ -60,9 +60,9 @@ export async function changeRows(ports: ChangePorts, { door, select, rules, isDr
     using _held = await holding(ports, attempt > PATIENT_TRIES ? tables : [])
     const ends = tables.map((topic) => ({ topic, partition: 0, end: ports.log.range(topic, 0).end }))
     const life = await catchUp(ports, timeoutMs)
-    const snapshots = await ports.snapshots()
+    const contents = await ports.contents()
     const collected = await ports.ask((pages) => collectChanges(pages, select, { ...rules, scanner: door.scanner }))
-    if (ports.life() !== life || (await ports.snapshots()) !== snapshots) continue
+    if (ports.life() !== life || (await ports.contents()) !== contents) continue
     const parts = partsOf(door, collected)
     if (isDryRun || parts.length === 0) return { ...collected.counts, offsets: [], attempts: attempt }
     const appended = await ports.log.append(door.topic, parts, ends).catch(nullIfMoved)

@@ -87,7 +87,7 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
           return lives.includes(null) ? null : lives.join()
         },
         life: () => pipelines.map(({ life }) => life).join(),
-        snapshots: async () => (await Promise.all(read.committed.map((relation) => relations.snapshotOf(relation)))).join(),
+        contents: async () => (await Promise.all(read.committed.map((relation) => relations.contentOf(relation)))).join(),
         ask: <T>(take: (pages: ReturnType<Secured['session']['pages']>) => Promise<T>) =>
           asking.ask(select.sql, params, (secured) => {
             if (select.branches.some(({ kind }) => kind !== 'delete')) mustStaySealed(manifest, name, secured.relations)
@@ -116,7 +116,7 @@ export function makeChanger(parts: ChangeParts): ChangeBy {
 }
 
 /**
- * Of stored relations that a statement reads: tables whose logs it relies on, and those whose snapshots are to be the same after it was
+ * Of stored relations that a statement reads: tables whose logs it relies on, and those whose contents are to be the same after it was
  * computed. Streams are neither: they get rows all the time, and a statement would never come to its end.
  */
 function readBy(

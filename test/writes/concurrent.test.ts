@@ -187,6 +187,6 @@ test('a stream that gets rows all the time holds nobody up', async () => {
   const [[tries]] = (await server.sql(
     `SELECT max(CAST(detail ->> 'attempts' AS INT)) FROM (FROM millrace.audit WHERE object = 'counters' AND outcome = 'ok' ORDER BY sequence DESC LIMIT ${ROUNDS})`,
   )) as [[number]]
-  // A flush of `counters` may be the reason for a second.
-  assert.ok(tries <= 2 && sent > ROUNDS, `${tries} tries, ${sent} rows were sent`)
+  // Nor does a flush of `counters`, of which there are some meanwhile.
+  assert.ok(tries === 1 && sent > ROUNDS, `${tries} tries, ${sent} rows were sent`)
 })
