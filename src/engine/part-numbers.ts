@@ -11,9 +11,15 @@ export interface PartNumbers extends Disposable {
   texts(number: number): readonly (string | null)[]
 }
 
+/** Both ways. */
+interface Given {
+  readonly numbers: Map<string, number>
+  readonly parts: string[]
+}
+
 /** Adds the function of the engine that gives numbers out; answers what opens it for a statement. */
 export function addPartNumbers(connection: DuckDBConnection): () => PartNumbers {
-  const statements = new Map<string, Map<string, number>>()
+  const statements = new Map<string, Given>()
   connection.registerScalarFunction(
     DuckDBScalarFunction.create({
       name: 'part_number',
@@ -29,20 +35,20 @@ export function addPartNumbers(connection: DuckDBConnection): () => PartNumbers 
   let opened = 0
   return () => {
     const id = String(opened++)
-    const numbers = new Map<string, number>()
-    statements.set(id, numbers)
+    const given: Given = { numbers: new Map(), parts: [] }
+    statements.set(id, given)
     return {
       sql: (columns) =>
         `part_number(${quoteText(id)}, CAST(to_json([${columns.map((column) => `CAST(${column} AS VARCHAR)`).join(', ')}]) AS VARCHAR))`,
-      texts: (number) => JSON.parse([...numbers.keys()][number]!) as (string | null)[],
+      texts: (number) => JSON.parse(given.parts[number]!) as (string | null)[],
       [Symbol.dispose]: () => statements.delete(id),
     }
   }
 }
 
-function numberOf(numbers: Map<string, number>, part: string): number {
+function numberOf({ numbers, parts }: Given, part: string): number {
   const known = numbers.get(part)
   if (known !== undefined) return known
-  numbers.set(part, numbers.size)
-  return numbers.size - 1
+  numbers.set(part, parts.length)
+  return parts.push(part) - 1
 }

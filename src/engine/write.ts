@@ -89,21 +89,18 @@ function rowsSql(session: Session, options: WriteOptions, numbers: PartNumbers |
     values.push(`${bucketed?.value ?? transformSql(field.transform, source)} AS ${partColumn(index)}`)
   }
   const sort = table.sort.flatMap((id) => fields.filter((field) => field.id === id).map((field) => quoteName(field.name)))
-  let splits = values.map((_, index) => partColumn(index))
-  if (splits.length > 0) rows = `SELECT ${[...names, ...values].join(', ')} FROM (${rows})`
-  if (splits.length > 0 && numbers) {
-    rows = `SELECT ${names.join(', ')}, ${numbers.sql(splits)} AS ${NUMBER_COLUMN} FROM (${rows})`
-    splits = [NUMBER_COLUMN]
-  }
-  const order = [...splits, ...sort].join(', ')
+  const parts = values.map((_, index) => partColumn(index))
+  const isNumbered = parts.length > 0 && numbers !== null
+  const partitions = isNumbered ? [NUMBER_COLUMN] : parts
+  if (parts.length > 0) rows = `SELECT ${[...names, ...values].join(', ')} FROM (${rows})`
+  if (isNumbered) rows = `SELECT ${names.join(', ')}, ${numbers.sql(parts)} AS ${NUMBER_COLUMN} FROM (${rows})`
   if (rowsPerFile !== undefined) {
-    const within = splits.length > 0 ? `PARTITION BY ${splits.join(', ')} ` : ''
-    const sorted = sort.length > 0 ? `ORDER BY ${sort.join(', ')}` : ''
-    rows = `SELECT *, (row_number() OVER (${within}${sorted}) - 1) // ${rowsPerFile} AS ${RANGE_COLUMN} FROM (${rows})`
-    splits.push(RANGE_COLUMN)
+    const within = partitions.length > 0 ? `PARTITION BY ${partitions.join(', ')} ` : ''
+    const order = sort.length > 0 ? `ORDER BY ${sort.join(', ')}` : ''
+    rows = `SELECT *, (row_number() OVER (${within}${order}) - 1) // ${rowsPerFile} AS ${RANGE_COLUMN} FROM (${rows})`
   }
-  if (sort.length > 0) rows = `SELECT * FROM (${rows}) ORDER BY ${order}`
-  return { rows, splits }
+  if (sort.length > 0) rows = `SELECT * FROM (${rows}) ORDER BY ${[...partitions, ...sort].join(', ')}`
+  return { rows, splits: rowsPerFile === undefined ? partitions : [...partitions, RANGE_COLUMN] }
 }
 
 function sourceOf(table: LakeTable, { sourceId, name }: LakePartitionField): LakeField {

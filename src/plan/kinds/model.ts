@@ -18,6 +18,7 @@ import { printType, type Shape, type Type } from '../../schema/type.ts'
 import type { BoundColumn, LiveResult, WindowCall } from '../binder.ts'
 import { checkColumnNames } from '../names.ts'
 import { checkOptions, columnIn, durationOf, fail, listOf, type Scope, sizeOf } from '../scope.ts'
+import { charAt } from '../sql/tree.ts'
 import { didYouMean } from '../suggest.ts'
 import { commonOf, RELATION_OPTIONS, shapeOf } from './fields.ts'
 import { bindSql, type Query } from './query.ts'
@@ -163,13 +164,10 @@ async function checkLiveShape(scope: Scope, what: string, query: Query): Promise
   // What it reads was compiled before it, and is refused here for how it is read.
   const other = refusal instanceof InModelError ? (scope.defined.get(refusal.model) as ModelDefinition) : undefined
   const rendered = other ? renderSql(other.$sql, 'inline') : query.rendered
-  const at = rendered.at(character ? charOf(rendered.text, Number(character[1]) - 1) : 0)
+  const at = rendered.at(character ? charAt(rendered.text)(Number(character[1]) - 1) : 0)
   fail(scope, 'MR_PLAN_LIVE_SHAPE', at, `${what}: ${refusal.message.replace(character?.[0] ?? '', '')}`, refusal.fix ?? '')
   return undefined
 }
-
-/** Of a position in bytes of UTF-8. */
-const charOf = (text: string, byte: number): number => Buffer.from(text).subarray(0, byte).toString().length
 
 /** What a live model without a window is grouped by is its key, whether it is written or not. */
 function liveKey(scope: Scope, what: string, found: readonly string[], written: readonly string[], at: string): readonly string[] {

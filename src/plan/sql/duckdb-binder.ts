@@ -11,7 +11,7 @@ import { fieldOf, holdsDatetime, type Shape } from '../../schema/type.ts'
 import type { Binder, Bound, BoundColumn, ColumnUse, Inspected, Refused, SqlProblem } from '../binder.ts'
 import { applyEdits, callEnd, type Edit, parameterSpans } from './edits.ts'
 import { type Lineage, lineageOf } from './lineage.ts'
-import { inspectTree, type Node, unnamedWindow, windowCall } from './tree.ts'
+import { charAt, inspectTree, type Node, unnamedWindow, windowCall } from './tree.ts'
 
 /** Runs one statement in a database that nobody else uses; rows by column name. Rejects with the engine's message. */
 export type Ask = (statement: string) => Promise<readonly Readonly<Record<string, unknown>>[]>
@@ -221,10 +221,4 @@ function candidatesOf(thrown: Readonly<Record<string, string>>, message: string)
     .map((name) => name.trim().replaceAll('"', ''))
     .filter((name) => name !== '')
     .slice(0, 3)
-}
-
-/** Positions in UTF-8 bytes to positions in characters. */
-function charAt(text: string): (byte: number) => number {
-  const bytes = Buffer.from(text, 'utf8')
-  return (byte) => (bytes.length === text.length ? byte : bytes.subarray(0, Math.max(0, byte)).toString('utf8').length)
 }

@@ -36,6 +36,12 @@ export function windowCall(
   return { kind: name, relation: ((relation?.['column_names'] as string[] | undefined) ?? []).join('.'), arguments: rest }
 }
 
+/** Positions in UTF-8 bytes to positions in characters. */
+export function charAt(text: string): (byte: number) => number {
+  const bytes = Buffer.from(text, 'utf8')
+  return (byte) => (bytes.length === text.length ? byte : bytes.subarray(0, Math.max(0, byte)).toString('utf8').length)
+}
+
 /** The first window over something that is no name. */
 export function unnamedWindow(root: Node, charOf: (byte: number) => number): SqlProblem | undefined {
   const found: SqlProblem[] = []
