@@ -3,9 +3,10 @@
 // recovery needs no key; idempotency keys are in there only as keyed hashes. Which topics are encrypted is told from outside.
 import { createHmac } from 'node:crypto'
 import { systemRandom } from '../core/random.ts'
-import type { DataKey, KeyRing } from '../objects/seal/key-ring.ts'
+import type { DataKey } from '../objects/seal/key-ring.ts'
 import { damaged, decrypt, deriveKey, encrypt } from '../objects/seal/sealed.ts'
 import type { Append, RecordKind } from './log.ts'
+import type { LogKeys } from './settings.ts'
 
 /** In a batch's label: data key id and salt in base64, and the batch's number under that salt. */
 export type SealLabel = readonly [id: string, salt: string, number: number]
@@ -21,14 +22,14 @@ const SALT_BYTES = 16
 const OPENED_MAX = 64
 
 export class BatchSeal {
-  readonly #ring: KeyRing
+  readonly #ring: LogKeys
   readonly #topic: string
   /** `topic/partition`. */
   readonly #name: string
   #own: { readonly id: string; readonly salt: Uint8Array; readonly key: Buffer; next: number } | undefined
   readonly #opened = new Map<string, Buffer>()
 
-  constructor(ring: KeyRing, topic: string, partition: number) {
+  constructor(ring: LogKeys, topic: string, partition: number) {
     this.#ring = ring
     this.#topic = topic
     this.#name = `${topic}/${partition}`

@@ -244,13 +244,13 @@ test('a retry appends only to the partitions that lack it', async () => {
 test('emission numbers: a partition drops what it has, also within one group and after a restart', async () => {
   let log = await openWith(1)
   const emit = (from: number, names: string[]) => log.append('clicks', [rows(names, { emission: { pipeline: 'p', first: from } })])
-  assert.equal(log.lastEmission('clicks', 0, 'p'), -1)
+  assert.equal(await log.lastEmission('clicks', 0, 'p'), -1)
   await Promise.all([emit(0, ['0', '1', '2']), emit(1, ['1', '2', '3'])])
   assert.deepEqual(await contents(log), ['0', '1', '2', '3'])
   assert.deepEqual(await emit(2, ['2', '3']), [{ partition: 0, first: -1, last: -1, duplicate: true }])
   await log.close()
   log = await open()
-  assert.equal(log.lastEmission('clicks', 0, 'p'), 3)
+  assert.equal(await log.lastEmission('clicks', 0, 'p'), 3)
   assert.deepEqual(await emit(3, ['3', '4']), [{ partition: 0, first: 4, last: 4, duplicate: false }])
   assert.deepEqual(await contents(log), ['0', '1', '2', '3', '4'])
 })
@@ -260,13 +260,13 @@ test('emission numbers with gaps: what is dropped is told by the number of each 
   const emit = (numbers: number[]) =>
     log.append('clicks', [rows(numbers.map(String), { emission: { pipeline: 'p', first: numbers[0]!, numbers } })])
   await Promise.all([emit([3, 7]), emit([7, 8, 20])])
-  assert.equal(log.lastEmission('clicks', 0, 'p'), 20)
+  assert.equal(await log.lastEmission('clicks', 0, 'p'), 20)
   assert.deepEqual(await emit([8, 20]), [{ partition: 0, first: -1, last: -1, duplicate: true }])
   await log.close()
   log = await open()
   assert.deepEqual(await emit([7, 20, 21, 40]), [{ partition: 0, first: 4, last: 5, duplicate: false }])
   assert.deepEqual(await contents(log), ['3', '7', '8', '20', '21', '40'])
-  assert.equal(log.lastEmission('clicks', 0, 'p'), 40)
+  assert.equal(await log.lastEmission('clicks', 0, 'p'), 40)
 })
 
 test('an origin is re-driven once, however old', async () => {
@@ -380,7 +380,7 @@ test('retention takes whole segments below the lowest consumer; keys, numbers an
   await log.close()
   log = await open(options)
   assert.deepEqual(log.range('clicks', 0), { start: 60, end: 60 })
-  assert.equal(log.lastEmission('clicks', 0, 'p'), 59)
+  assert.equal(await log.lastEmission('clicks', 0, 'p'), 59)
   assert.deepEqual(await log.append('clicks', [rows(Array(10).fill('0'), keyed('k0'))]), [
     { partition: 0, first: 0, last: 9, duplicate: true },
   ])
@@ -392,7 +392,7 @@ test('retention takes whole segments below the lowest consumer; keys, numbers an
   ])
   await log.close()
   log = await open(options)
-  assert.equal(log.lastEmission('clicks', 0, 'p'), 59)
+  assert.equal(await log.lastEmission('clicks', 0, 'p'), 59)
 })
 
 test('without space: refused, unhealthy, and well again when there is room', async () => {

@@ -5,15 +5,16 @@ import { dirname, join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import type { Disk } from '../core/disk.ts'
 import { assert, MillraceError } from '../core/errors.ts'
-import type { DataKey, KeyRing } from '../objects/seal/key-ring.ts'
+import type { DataKey } from '../objects/seal/key-ring.ts'
 import { hideIdempotency } from './batch-seal.ts'
 import { type Call, type Placed, refuseMoved, settle } from './call.ts'
 import { loadCrc32c } from './crc32c.ts'
+import { serveEntrance } from './entrance.ts'
 import { Holds } from './holds.ts'
-import type { Append, Appended, Log, LogBatch, PartitionEnd, PartitionRange, TopicStats } from './log.ts'
+import type { Append, Appended, Entrance, Log, LogBatch, PartitionEnd, PartitionRange, TopicStats } from './log.ts'
 import { Partition } from './partition.ts'
 import { recoverPartition } from './recovery.ts'
-import type { LogEvent, LogSettings } from './settings.ts'
+import type { LogEvent, LogKeys, LogSettings } from './settings.ts'
 import type { Stage } from './stage.ts'
 
 export interface EmbeddedLogOptions {
@@ -36,7 +37,7 @@ export interface EmbeddedLogOptions {
    */
   readonly compression?: 'zstd' | 'none'
   /** Topics whose rows are encrypted, and the keys for that. */
-  readonly encrypted?: { readonly keys: KeyRing; readonly topics: ReadonlySet<string> }
+  readonly encrypted?: { readonly keys: LogKeys; readonly topics: ReadonlySet<string> }
   /** Told after the fact; must not throw. */
   readonly onEvent?: (event: LogEvent) => void
 }
@@ -167,6 +168,10 @@ class EmbeddedLog implements Log {
       this.#pendingBytes += bytes
       this.#enter({ topic, parts, partitions, ifEnds, bytes, resolve, reject })
     })
+  }
+
+  admit(entrance: Entrance): void {
+    serveEntrance(this, entrance)
   }
 
   #enter(call: Call): void {
@@ -328,7 +333,7 @@ class EmbeddedLog implements Log {
     return this.#partition(topic, partition).reader.offsetAt(timeMs)
   }
 
-  lastEmission(topic: string, partition: number, pipeline: string): number {
+  async lastEmission(topic: string, partition: number, pipeline: string): Promise<number> {
     return this.#partition(topic, partition).lastEmission(pipeline)
   }
 

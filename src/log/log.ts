@@ -1,5 +1,6 @@
 // The durable ordered log: what every implementation (embedded segments, later Kafka) promises. A topic has partitions,
 // a partition is a sequence of records numbered from 0; a record is one line of NDJSON. PROTOCOL rules 1 to 5.
+import type { MessagePort } from 'node:worker_threads'
 
 /**
  * Rows that the door accepted, rows that it rejected (raw bytes and reason as JSON), a pipeline's decisions, keys of a table whose
@@ -83,6 +84,16 @@ export interface TopicStats {
   })[]
 }
 
+/** Where a thread that has rows hands them to the log. */
+export interface Entrance {
+  /** `EntranceAppends` come from it, `PackedAnswers` go into it (`entrance.ts`). */
+  readonly port: MessagePort
+  /** Shared with the other side, for the bytes of appends (`packed-appends.ts`). */
+  readonly memory: SharedArrayBuffer
+  /** What the numbers of topics stand for; `fingerprint`: of the rows that come. */
+  readonly topics: readonly { readonly topic: string; readonly fingerprint: string }[]
+}
+
 /**
  * A group of appends becomes visible in all its partitions at once: whoever sees append time T in one partition can see
  * everything before T in all others.
@@ -105,6 +116,8 @@ export interface Log {
    * can come between. @throws MR_LOG_MOVED when one ends elsewhere; then nothing is written.
    */
   append(topic: string, parts: readonly Append[], ifEnds?: readonly PartitionEnd[]): Promise<readonly Appended[]>
+  /** Takes the appends that come through the entrance too, until the other side closes it. */
+  admit(entrance: Entrance): void
   /**
    * Lets appends to the topic wait, but for those with `ifEnds`: whoever computes what to append gets to do it once. Resolves when
    * none is under way any more, with what lets them go on; that happens by itself after `limitMs`.
@@ -118,7 +131,7 @@ export interface Log {
   /** First offset whose append time is at or after `timeMs`; the end when there is none. */
   offsetAt(topic: string, partition: number, timeMs: number): Promise<number>
   /** Last emission number of a pipeline in a partition, -1 for none. */
-  lastEmission(topic: string, partition: number, pipeline: string): number
+  lastEmission(topic: string, partition: number, pipeline: string): Promise<number>
   /** Removes whole segments older than `beforeMs` that lie below `keepFrom`. Answers bytes freed. */
   retain(topic: string, partition: number, limits: { beforeMs: number; keepFrom: number }): Promise<number>
   /** Whether appends are taken at the moment; false while the disk is full or a partition is closed. */

@@ -138,9 +138,25 @@ async function openLast(
   summary: Summary | undefined,
   closed: { segments: Segment[]; orphans: KnownIndex[]; memory: Memory },
 ): Promise<PartitionState> {
-  const { disk, crc32c } = settings
   const path = logPath(directory, base)
-  const file = await disk.open(path, 'write')
+  const file = await settings.disk.open(path, 'write')
+  try {
+    return await recoverLast(settings, directory, file, base, summary, closed)
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+async function recoverLast(
+  { disk, crc32c, onEvent }: LogSettings,
+  directory: string,
+  file: DiskFile,
+  base: number,
+  summary: Summary | undefined,
+  closed: { segments: Segment[]; orphans: KnownIndex[]; memory: Memory },
+): Promise<PartitionState> {
+  const { path } = file
   const sizeBytes = await file.size()
   const scan = await scanSegment(file, base, sizeBytes, crc32c)
   const good = scan.segment.sizeBytes
@@ -148,7 +164,7 @@ async function openLast(
   if (scan.damage) {
     if (await wasDurable(file, good, sizeBytes, crc32c)) throwCorrupt(path, good, scan.damage)
     await file.truncate(good)
-    settings.onEvent({ kind: 'log.truncated', path, position: good, bytes: sizeBytes - good })
+    onEvent({ kind: 'log.truncated', path, position: good, bytes: sizeBytes - good })
   }
   await makeDurable(file, scan.groupPosition, good)
   await disk.syncDirectory(directory)

@@ -4,6 +4,9 @@ import type { Disk } from '../core/disk.ts'
 import type { KeyRing } from '../objects/seal/key-ring.ts'
 import type { Crc32c } from './crc32c.ts'
 
+/** What a log needs of a key ring. */
+export type LogKeys = Pick<KeyRing, 'forWriting' | 'first' | 'byId'>
+
 export type LogEvent =
   /** A group is durable and visible; `bytes` are those in the files, `tookMs` is writing and syncing. */
   | {
@@ -37,7 +40,7 @@ export interface LogSettings {
   readonly idempotencyMs: number
   readonly compression: 'zstd' | 'none'
   /** Null: nothing is encrypted. */
-  readonly keys: KeyRing | null
+  readonly keys: LogKeys | null
   readonly isEncrypted: (topic: string) => boolean
   readonly onEvent: (event: LogEvent) => void
 }

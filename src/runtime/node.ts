@@ -10,6 +10,7 @@ import { stateScope } from '../define/encrypted.ts'
 import { sinkAsset } from '../define/sink.ts'
 import { audited } from '../govern/audit.ts'
 import { deleteRows } from '../ingest/delete-rows.ts'
+import { beginLogThread } from '../log/thread/threaded-log.ts'
 import { Figures } from '../observe/figures.ts'
 import { openMetrics } from '../observe/metrics.ts'
 import { SeriesStore } from '../observe/series.ts'
@@ -79,12 +80,14 @@ async function compose(options: NodeOptions, directory: ReturnType<typeof takeDa
   const { clock, settings, manifest } = options
   const doorThreads = beginDoorThreads(settings.doorThreads)
   closers.push(() => doorThreads.close())
+  const logThread = beginLogThread()
+  closers.push(async () => void (await logThread.terminate()))
   const logger = openLogger(settings.logLevel, clock)
   const metrics = openMetrics()
   const series = new SeriesStore()
   const bus = new EventBus<ChangedKey>()
   const changed = (...key: [string, string?]): void => bus.emit({ kind: 'changed', key })
-  const storage = await openNodeStorage(options, directory, logger, closers)
+  const storage = await openNodeStorage(options, directory, logger, logThread, closers)
   const { store, log, warehouse, engine, catalog, lake, parser, relations } = storage
   const history = storeHistory(store)
   const checks = storeCheckHistory(store, clock, systemRandom)

@@ -1,6 +1,7 @@
 // What rows are kept in, opened over a data directory: control database, log, lake and engine, for a node and for commands that work
 // while none runs; and for a node the relations of its manifest, whose tables are made or changed as it says.
 import { mkdirSync } from 'node:fs'
+import type { Worker } from 'node:worker_threads'
 import type { Clock } from '../core/clock.ts'
 import { nodeDisk } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
@@ -16,6 +17,7 @@ import { type Lake, openLake } from '../lake/open-lake.ts'
 import { openEmbeddedLog } from '../log/embedded.ts'
 import type { Log } from '../log/log.ts'
 import type { LogEvent } from '../log/settings.ts'
+import { openThreadedLog } from '../log/thread/threaded-log.ts'
 import { isRemote } from '../objects/object-store.ts'
 import { type KeyRing, openKeyRing } from '../objects/seal/key-ring.ts'
 import type { Catalog } from '../store/catalog.ts'
@@ -51,6 +53,8 @@ export interface StorageOptions {
   /** That the engine may read beside the data directory. */
   readonly directories?: readonly string[]
   readonly onLogEvent?: (event: LogEvent) => void
+  /** The thread that the log runs in (`beginLogThread`); absent: this one. */
+  readonly logThread?: Worker
   /** Topics whose rows are encrypted. */
   readonly encryptedTopics?: ReadonlySet<string>
 }
@@ -64,6 +68,7 @@ export async function openStorage(options: StorageOptions, directory: DataDirect
     archives,
     directories = [],
     onLogEvent,
+    logThread,
     encryptedTopics = new Set(),
   } = options
   const { memoryLimitBytes, threads } = settings
@@ -77,13 +82,12 @@ export async function openStorage(options: StorageOptions, directory: DataDirect
     masters: readMasterKeys(environment),
   })
   const openLog = async (): Promise<Log> => {
-    const log = await openEmbeddedLog({
-      disk: nodeDisk,
-      clock,
+    const how = {
       directory: directory.log,
       encrypted: { keys, topics: encryptedTopics },
       ...(onLogEvent ? { onEvent: onLogEvent } : {}),
-    })
+    }
+    const log = await (logThread ? openThreadedLog(how, logThread) : openEmbeddedLog({ disk: nodeDisk, clock, ...how }))
     closers.push(() => log.close())
     return log
   }
@@ -137,6 +141,7 @@ export async function openNodeStorage(
   options: NodeOptions,
   directory: DataDirectory,
   logger: Logger,
+  logThread: Worker,
   closers: Closer[],
 ): Promise<NodeStorage> {
   const { manifest } = options
@@ -150,6 +155,7 @@ export async function openNodeStorage(
     archives: archivePlaces(manifest),
     directories: [options.directory],
     encryptedTopics: encrypted,
+    logThread,
     onLogEvent: (event) => tellLog(logger, event),
   }
   const storage = await openStorage(how, directory, closers)

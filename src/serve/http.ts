@@ -6,6 +6,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Clock } from '../core/clock.ts'
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
+import type { Log } from '../log/log.ts'
 import type { DoorThreads } from './doors/door-threads.ts'
 import { type Doors, openDoors } from './doors/doors.ts'
 import type { DoorDefinition } from './doors/messages.ts'
@@ -18,6 +19,8 @@ export interface HttpOptions {
   /** 0 = any free one. */
   readonly port: number
   readonly streams: StreamPorts
+  /** Where the doors' threads append. */
+  readonly log: Pick<Log, 'admit'>
   readonly doors: readonly DoorDefinition[]
   /** Threads that take rows of streams. */
   readonly doorThreads: DoorThreads

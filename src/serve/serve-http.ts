@@ -67,6 +67,7 @@ export function serveHttp(parts: ServeParts): Promise<HttpServer> {
     origins: [],
     clock: admin.clock,
     onError: parts.onError,
+    log: admin.log,
     streams: {
       log: admin.log,
       limits: { bodyBytesMax: parts.bodyBytesMax },

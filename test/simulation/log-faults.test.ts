@@ -83,7 +83,7 @@ async function tellWith(seed: number, arm: (disk: FakeDisk) => void): Promise<nu
   }
   const log = await open(disk)
   await model.check(log, [PIPELINE])
-  assert.equal(log.lastEmission(TOPIC, 1, PIPELINE), 11)
+  assert.equal(await log.lastEmission(TOPIC, 1, PIPELINE), 11)
   return calls
 }
 

@@ -117,7 +117,7 @@ export class LogModel {
         `of ${part.ids.join(', ')} some are there and some are not`,
       )
     }
-    for (const pipeline of pipelines) this.#checkEmissions(log, partition, pipeline, [...found.values()])
+    for (const pipeline of pipelines) await this.#checkEmissions(log, partition, pipeline, [...found.values()])
   }
 
   #checkFixed(partition: number, start: number, found: ReadonlyMap<number, string>): void {
@@ -127,10 +127,10 @@ export class LogModel {
   }
 
   /** Numbers ascend one by one, and the log knows the last of them even when retention has removed it. */
-  #checkEmissions(log: Log, partition: number, pipeline: string, ids: readonly string[]): void {
+  async #checkEmissions(log: Log, partition: number, pipeline: string, ids: readonly string[]): Promise<void> {
     const numbers = ids.filter((id) => id.startsWith(`${pipeline}-`)).map((id) => Number(id.split('-').at(-1)))
     for (const [at, number] of numbers.entries()) assert.equal(number, numbers[0]! + at, `${pipeline} emits without gap or repetition`)
-    const last = log.lastEmission(TOPIC, partition, pipeline)
+    const last = await log.lastEmission(TOPIC, partition, pipeline)
     if (numbers.length > 0) assert.equal(last, numbers.at(-1), `${pipeline}'s last number`)
     assert.ok(last >= (this.#emitted.get(`${partition} ${pipeline}`) ?? -1), `${pipeline}'s last number survives`)
   }

@@ -204,7 +204,7 @@ class Run {
   /** A pipeline's owner: goes on after the log's last number, or from an older checkpoint, in which case rows are dropped. */
   async #emit(log: Log, pipeline: string, steps: number): Promise<void> {
     const partition = PIPELINES.indexOf(pipeline) % this.#partitions
-    let next = Math.max(0, log.lastEmission(TOPIC, partition, pipeline) + 1 - integer(this.#random, 4))
+    let next = Math.max(0, (await log.lastEmission(TOPIC, partition, pipeline)) + 1 - integer(this.#random, 4))
     for (let step = 0; step < steps && !this.#disk.isCrashed; step++) {
       const count = 1 + integer(this.#random, 4)
       const ids = Array.from({ length: count }, (_, at) => `${pipeline}-${next + at}`)

@@ -305,9 +305,9 @@ export class StreamWorld {
 }
 
 /** Lets everything else run until the condition holds. @throws after a minute or more. */
-export async function until(condition: () => boolean): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   for (let i = 0; i < 60_000; i++) {
-    if (condition()) return
+    if (await condition()) return
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   throw new Error(`waited in vain for ${condition}`)

@@ -99,10 +99,12 @@ for (const seed of [SEED, SEED + 1, SEED + 2])
       const models = await world.ask(`SELECT ${columns} FROM by_kind ORDER BY ALL`, committedOnly)
       assert.deepEqual(models, await world.ask(`SELECT ${columns} FROM (${BY_KIND}) ORDER BY ALL`, committedOnly))
     }
-    const isCopied = (): boolean =>
-      topic.partitions.every(
-        (messages, partition) => world.now.log.lastEmission('stock', 0, `kafka:one#0/${partition}`) === (messages.at(-1)?.offset ?? -1),
+    const isCopied = async (): Promise<boolean> => {
+      const last = await Promise.all(
+        topic.partitions.map((_, partition) => world.now.log.lastEmission('stock', 0, `kafka:one#0/${partition}`)),
       )
+      return topic.partitions.every((messages, partition) => last[partition] === (messages.at(-1)?.offset ?? -1))
+    }
     let deleted = 0
     for (let n = 0; n < 12; n++) {
       send(topic, random, rows)

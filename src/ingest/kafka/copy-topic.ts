@@ -194,7 +194,7 @@ export class TopicCopy {
   }
 
   async #readAsThen(reader: TopicReader, then: Reading): Promise<void> {
-    const until = this.#positions!.next.map((_, partition) => this.#lastIn(partition, then.partitions))
+    const until = await Promise.all(this.#positions!.next.map((_, partition) => this.#lastIn(partition, then.partitions)))
     const read = new Map([...this.#next()].filter(([partition, next]) => next <= until[partition]!))
     if (read.size === 0) return
     const reading = await this.#parts.openReading(then)
@@ -217,14 +217,12 @@ export class TopicCopy {
   }
 
   /** The last message of a partition of the topic that anything in the log is of. */
-  #lastIn(partition: number, partitions: number): number {
+  async #lastIn(partition: number, partitions: number): Promise<number> {
+    const { log } = this.#parts
     const { relation } = this.#settings
     const pipeline = this.#pipeline(partition)
-    const last = this.#parts.log.lastEmission(relation, 0, `${pipeline}/refused`)
-    return Array.from({ length: partitions }, (_, own) => own).reduce(
-      (highest, own) => Math.max(highest, this.#parts.log.lastEmission(relation, own, pipeline)),
-      last,
-    )
+    const own = Array.from({ length: partitions }, (_, target) => log.lastEmission(relation, target, pipeline))
+    return Math.max(...(await Promise.all([log.lastEmission(relation, 0, `${pipeline}/refused`), ...own])))
   }
 
   /** Everything before is in the log. */

@@ -70,13 +70,7 @@ export async function openKeyRing(parts: Parts): Promise<KeyRing> {
   const keyOf = (entry: Stored, what: string): DataKey => {
     const secret = secrets.get(entry.id)
     if (secret) return { id: Buffer.from(entry.id, 'hex'), secret, scope: entry.scope }
-    throw new MillraceError(
-      'MR_KEY_UNKNOWN',
-      `${what} is sealed with the data key ${entry.id}, which the master key "${entry.master}" wraps`,
-      {
-        fix: `give the master key "${entry.master}" in MILLRACE_KEY_FILE; without it this cannot be read by anybody`,
-      },
-    )
+    throw unknownKey(what, entry.id, entry.master)
   }
 
   const mustCurrent = (scope: string): MasterKey => {
@@ -127,9 +121,7 @@ export async function openKeyRing(parts: Parts): Promise<KeyRing> {
       const hex = Buffer.from(id).toString('hex')
       const entry = stored.find((one) => one.id === hex)
       if (entry) return keyOf(entry, what)
-      throw new MillraceError('MR_KEY_UNKNOWN', `${what} is sealed with the data key ${hex}, which is not in ${path}`, {
-        fix: 'restore keys.json from the backup that the data came from',
-      })
+      throw unknownKey(what, hex)
     },
     hasMaster: masters !== null,
     get entries() {
@@ -149,6 +141,17 @@ export async function openKeyRing(parts: Parts): Promise<KeyRing> {
         return { wrapped: next.length, begun: begun.length }
       }),
   }
+}
+
+/** `master`: the master key that wraps it, and is not there; absent where the key itself is not. */
+export function unknownKey(what: string, id: string, master?: string): MillraceError {
+  if (master === undefined)
+    return new MillraceError('MR_KEY_UNKNOWN', `${what} is sealed with the data key ${id}, which is not in keys.json`, {
+      fix: 'restore keys.json from the backup that the data came from',
+    })
+  return new MillraceError('MR_KEY_UNKNOWN', `${what} is sealed with the data key ${id}, which the master key "${master}" wraps`, {
+    fix: `give the master key "${master}" in MILLRACE_KEY_FILE; without it this cannot be read by anybody`,
+  })
 }
 
 async function readStored(disk: Disk, path: string): Promise<readonly Stored[]> {

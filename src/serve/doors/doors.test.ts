@@ -5,7 +5,8 @@ import { type AddressInfo, connect } from 'node:net'
 import { test } from 'node:test'
 import { systemClock } from '../../core/clock.ts'
 import { MillraceError } from '../../core/errors.ts'
-import type { Append } from '../../log/log.ts'
+import { serveEntrance } from '../../log/entrance.ts'
+import type { Append, Log } from '../../log/log.ts'
 import type { Shape } from '../../schema/type.ts'
 import { beginDoorThreads } from './door-threads.ts'
 import { type Doors, openDoors } from './doors.ts'
@@ -47,6 +48,16 @@ async function tried(threads: number, run: (one: Tried) => Promise<void>, port =
     durable: Promise.resolve(),
   }
   let offset = 0
+  const append: Log['append'] = async (topic, parts) => {
+    if (state.fail) throw state.fail
+    await state.durable
+    state.appended.push({ topic, text: parts.map(({ payload }) => Buffer.from(payload).toString()).join('|'), parts })
+    return parts.map(({ partition, count }) => {
+      const first = offset
+      offset += count
+      return { partition, first, last: offset - 1, duplicate: false }
+    })
+  }
   const doorThreads = beginDoorThreads(threads)
   const doors = await openDoors({
     host: '127.0.0.1',
@@ -59,20 +70,9 @@ async function tried(threads: number, run: (one: Tried) => Promise<void>, port =
     ],
     clock: systemClock,
     onError: (error) => assert.fail(error),
+    log: { admit: (entrance) => serveEntrance({ append }, entrance) },
     streams: {
       limits: { bodyBytesMax: 4 << 20 },
-      log: {
-        async append(topic, parts) {
-          if (state.fail) throw state.fail
-          await state.durable
-          state.appended.push({ topic, text: parts.map(({ payload }) => Buffer.from(payload).toString()).join('|'), parts })
-          return parts.map(({ partition, count }) => {
-            const first = offset
-            offset += count
-            return { partition, first, last: offset - 1, duplicate: false }
-          })
-        },
-      },
       mayWrite(authorization) {
         if (state.refuse) throw state.refuse
         return { id: authorization ?? 'nobody' }

@@ -1,26 +1,16 @@
 // The threads that listen on the port: they take rows of streams and leave everything else to node:http. Here is their side of
-// the process: it starts them, appends what they read to the log, and says who may write (decision 10).
+// the process: it starts them, gives each an entrance to the log, and says who may write (decision 10).
 import { createServer } from 'node:net'
-import type { Worker } from 'node:worker_threads'
+import { MessageChannel, type Worker } from 'node:worker_threads'
 import type { Clock } from '../../core/clock.ts'
 import { asMillraceError, MillraceError } from '../../core/errors.ts'
+import { sentError } from '../../core/sent-error.ts'
+import type { Log } from '../../log/log.ts'
+import { slotMemory } from '../../log/packed-appends.ts'
 import { fingerprint } from '../../schema/fingerprint.ts'
 import type { StreamPorts } from '../streams.ts'
 import type { DoorThreads } from './door-threads.ts'
-import {
-  callsOf,
-  collectedOf,
-  type DoorDefinition,
-  type FromThread,
-  type InnerAddress,
-  packAppended,
-  type SentError,
-  sentError,
-  slotMemory,
-  slotsOf,
-  type ThreadData,
-  type ToThread,
-} from './messages.ts'
+import { collectedOf, type DoorDefinition, type FromThread, type InnerAddress, type ThreadData, type ToThread } from './messages.ts'
 
 export interface DoorsOptions {
   readonly host: string
@@ -29,7 +19,8 @@ export interface DoorsOptions {
   readonly threads: DoorThreads
   readonly inner: InnerAddress
   readonly doors: readonly DoorDefinition[]
-  readonly streams: Pick<StreamPorts, 'log' | 'limits' | 'mayWrite' | 'onCollected'>
+  readonly log: Pick<Log, 'admit'>
+  readonly streams: Pick<StreamPorts, 'limits' | 'mayWrite' | 'onCollected'>
   readonly clock: Clock
   /** A thread ended by itself; another one takes its place. */
   readonly onError: (error: MillraceError) => void
@@ -110,27 +101,22 @@ class Thread {
   readonly ended: Promise<MillraceError | undefined>
   readonly #worker: Worker
   readonly #options: DoorsOptions
-  readonly #fingerprints: readonly string[]
   #port = 0
   #isListening = false
-  #answers: number[] = []
-  #errors: [call: number, error: SentError][] = []
-  #free: number[] = []
-  readonly #slots: readonly Uint8Array[]
 
   constructor(options: DoorsOptions, port: number) {
     this.#options = options
-    this.#fingerprints = options.doors.map(({ shape }) => fingerprint(shape))
-    const { host, inner, doors, streams, threads } = options
+    const { host, inner, doors, log, streams, threads } = options
     const memory = slotMemory()
-    this.#slots = slotsOf(memory)
+    const { port1, port2 } = new MessageChannel()
+    log.admit({ port: port1, memory, topics: doors.map(({ topic, shape }) => ({ topic, fingerprint: fingerprint(shape) })) })
     const { bodyBytesMax } = streams.limits
-    const data: ThreadData = { host, port, isShared: threads.count > 1, bodyBytesMax, doors, inner, memory }
+    const data: ThreadData = { host, port, isShared: threads.count > 1, bodyBytesMax, doors, inner, log: port2, memory }
     this.#worker = threads.take()
     const listening = Promise.withResolvers<void>()
     this.listening = listening.promise
     this.#worker.on('message', (message: FromThread) => {
-      if (message.kind === 'turn') this.#append(message)
+      if (message.kind === 'collected') this.#count(message.numbers)
       else if (message.kind === 'may') void this.#mayWrite(message)
       else if (message.kind === 'listening') {
         this.#port = message.port
@@ -149,7 +135,7 @@ class Thread {
     })
     this.#worker.on('exit', () => ended.resolve(error))
     this.ended = ended.promise
-    this.#worker.postMessage(data)
+    this.#worker.postMessage(data, [port2])
   }
 
   get port(): number {
@@ -165,48 +151,18 @@ class Thread {
     return this.#worker.performance.eventLoopUtilization().active
   }
 
-  say(message: ToThread, transfer: ArrayBuffer[] = []): void {
-    this.#worker.postMessage(message, transfer)
+  say(message: ToThread): void {
+    this.#worker.postMessage(message)
   }
 
   close(connections: 'idle' | 'all'): void {
     this.say({ kind: 'close', connections })
   }
 
-  #append({ slot, ...turn }: Extract<FromThread, { kind: 'turn' }>): void {
+  #count(numbers: Float64Array): void {
     const { streams, doors } = this.#options
-    const calls = [...callsOf(slot === null ? turn : { ...turn, bytes: this.#slots[slot]! }, this.#fingerprints)]
-    let waiting = calls.length
-    const settled = (): void => {
-      this.#schedule()
-      if (--waiting === 0 && slot !== null) this.#free.push(slot)
-    }
-    for (const { call, door, parts } of calls) {
-      streams.log.append(doors[door]!.topic, parts).then(
-        (appended) => {
-          settled()
-          packAppended(this.#answers, call, appended)
-        },
-        (cause) => {
-          settled()
-          this.#errors.push([call, sentError(asMillraceError(cause))])
-        },
-      )
-    }
-    for (const { door, accepted, rejected, bytes, tookMs } of collectedOf(turn))
+    for (const { door, accepted, rejected, bytes, tookMs } of collectedOf(numbers))
       streams.onCollected(doors[door]!.topic, accepted, rejected, bytes, tookMs)
-  }
-
-  /** What one group commit answers goes in one message: its promises are settled together, before the next tick. */
-  #schedule(): void {
-    if (this.#answers.length > 0 || this.#errors.length > 0) return
-    process.nextTick(() => {
-      const numbers = Float64Array.from(this.#answers)
-      this.say({ kind: 'appended', numbers, errors: this.#errors, free: this.#free }, [numbers.buffer])
-      this.#answers = []
-      this.#errors = []
-      this.#free = []
-    })
   }
 
   async #mayWrite({ ask, authorization, stream }: Extract<FromThread, { kind: 'may' }>): Promise<void> {

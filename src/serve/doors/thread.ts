@@ -5,12 +5,15 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { parentPort } from 'node:worker_threads'
 import { systemClock } from '../../core/clock.ts'
 import { assert } from '../../core/errors.ts'
+import { receivedError } from '../../core/sent-error.ts'
 import type { Door } from '../../ingest/collect.ts'
+import type { EntranceAppends } from '../../log/entrance.ts'
 import type { Append, Appended } from '../../log/log.ts'
+import { AppendPacker, appendedOf, type PackedAnswers, slotsOf } from '../../log/packed-appends.ts'
 import { compileScanner } from '../../schema/scan/scanner.ts'
 import { Lane } from '../lane.ts'
 import { type StreamPorts, takeRows } from '../streams.ts'
-import { appendedOf, type FromThread, receivedError, slotsOf, type ThreadData, type ToThread, Turn } from './messages.ts'
+import { type FromThread, packCollected, type ThreadData, type ToThread } from './messages.ts'
 import { relay } from './relay.ts'
 
 /** How long a caller's right to write is believed without asking again. */
@@ -27,12 +30,13 @@ const port = parentPort
 const clock = systemClock
 flushCompileCache() // for the next start: after a `kill -9` nobody would write it
 const data = await new Promise<ThreadData>((resolve) => port.once('message', resolve))
-const say = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
+const say = (message: FromThread): void => port.postMessage(message)
 
 const doors = data.doors.map(({ shape, ...door }): Door => ({ ...door, scanner: compileScanner(shape) }))
 const numbers = new Map(doors.map((door, number) => [door.topic, number]))
 
-const turn = new Turn()
+const packer = new AppendPacker()
+let collected: number[] = []
 const slots = slotsOf(data.memory)
 const free = [...slots.keys()]
 const NO_BYTES = new Uint8Array(0)
@@ -46,17 +50,24 @@ function schedule(): void {
   isScheduled = true
   setImmediate(() => {
     isScheduled = false
-    const slot = turn.bytes > 0 && turn.bytes <= slots[0]!.length ? (free.pop() ?? null) : null
-    const { bytes, ...packed } = turn.take(slot === null ? undefined : slots[slot])
-    const transfer = [packed.calls.buffer, packed.collected.buffer] as ArrayBuffer[]
-    if (slot !== null) say({ kind: 'turn', slot, bytes: NO_BYTES, ...packed }, transfer)
-    else say({ kind: 'turn', slot, bytes, ...packed }, [...transfer, bytes.buffer as ArrayBuffer])
+    sendAppends()
+    if (collected.length === 0) return
+    say({ kind: 'collected', numbers: Float64Array.from(collected) })
+    collected = []
   })
+}
+
+function sendAppends(): void {
+  if (packer.isEmpty) return
+  const slot = packer.bytes <= slots[0]!.length ? (free.pop() ?? null) : null
+  const { bytes, ...packed } = packer.take(slot === null ? undefined : slots[slot])
+  const appends: EntranceAppends = slot === null ? { slot, bytes, ...packed } : { slot, bytes: NO_BYTES, ...packed }
+  data.log.postMessage(appends, [packed.calls.buffer, ...(slot === null ? [bytes.buffer] : [])] as ArrayBuffer[])
 }
 
 function append(topic: string, parts: readonly Append[]): Promise<readonly Appended[]> {
   const call = calls++
-  turn.append(call, numbers.get(topic)!, parts)
+  packer.add(call, numbers.get(topic)!, parts)
   schedule()
   return new Promise((resolve, reject) => appends.set(call, { resolve, reject }))
 }
@@ -86,7 +97,7 @@ const ports: StreamPorts = {
   door: (name) => doors[numbers.get(name) ?? -1],
   mayWrite,
   onCollected(stream, accepted, rejected, bytes, tookMs) {
-    turn.collected({ door: numbers.get(stream)!, accepted, rejected, bytes, tookMs })
+    packCollected(collected, { door: numbers.get(stream)!, accepted, rejected, bytes, tookMs })
     schedule()
   },
   monotonicMs: () => clock.monotonicMs(),
@@ -104,7 +115,11 @@ const lane = new Lane({
 const server = createServer({ allowHalfOpen: true }, (socket) => lane.take(socket))
 
 function close(connections: 'idle' | 'all'): void {
-  if (server.listening) server.close(() => port.close())
+  if (server.listening)
+    server.close(() => {
+      port.close()
+      data.log.close()
+    })
   // Of the relayed ones, node:http closes those that are idle.
   if (connections === 'idle') lane.closeIdle()
   else {
@@ -113,12 +128,14 @@ function close(connections: 'idle' | 'all'): void {
   }
 }
 
+data.log.on('message', (answers: PackedAnswers) => {
+  for (const { call, appended } of appendedOf(answers.numbers)) settled(call).resolve(appended)
+  free.push(...answers.free)
+  for (const [call, error] of answers.errors) settled(call).reject(receivedError(error))
+})
+
 port.on('message', (message: ToThread) => {
-  if (message.kind === 'appended') {
-    for (const { call, appended } of appendedOf(message.numbers)) settled(call).resolve(appended)
-    free.push(...message.free)
-    for (const [call, error] of message.errors) settled(call).reject(receivedError(error))
-  } else if (message.kind === 'may') {
+  if (message.kind === 'may') {
     const waiting = asked.get(message.ask)!
     asked.delete(message.ask)
     if ('id' in message) waiting.resolve({ id: message.id })

@@ -125,23 +125,22 @@ export class Process implements Sink {
   async #ended(ended: Ended, isAlone: boolean): Promise<never> {
     const { processor } = this.#parts
     const { partition, offset, code, message } = ended
-    if (isAlone && !this.#hasEmittedBeyond(partition)) await this.#skips.decide(ended)
+    if (isAlone && !(await this.#hasEmittedBeyond(partition))) await this.#skips.decide(ended)
     else this.#skips.suspect(partition, offset)
     throw new MillraceError('MR_PROCESSOR_ENDED', `${processor.name}: ${message.split('\n')[0]}`, {
       fix: `correct the code; the call goes to ${processor.name}__rejected (${code}) and the processor goes on`,
     })
   }
 
-  #hasEmittedBeyond(partition: number): boolean {
+  async #hasEmittedBeyond(partition: number): Promise<boolean> {
     const { log, outputs } = this.#parts
     const next = this.#next.get(partition)
-    return outputs.some((output, index) =>
-      Array.from({ length: output.partitions }, (_, target) => target).some((target) =>
-        [this.#emitter(partition), ...(index === 0 && target === 0 ? [this.#refuser(partition)] : [])].some(
-          (pipeline) => log.lastEmission(output.name, target, pipeline) >= (next?.get(slotOf(pipeline, output.name, target)) ?? 0),
-        ),
-      ),
-    )
+    for (const [index, output] of outputs.entries())
+      for (let target = 0; target < output.partitions; target++)
+        for (const pipeline of [this.#emitter(partition), ...(index === 0 && target === 0 ? [this.#refuser(partition)] : [])])
+          if ((await log.lastEmission(output.name, target, pipeline)) >= (next?.get(slotOf(pipeline, output.name, target)) ?? 0))
+            return true
+    return false
   }
 
   #emitter(partition: number): string {
