@@ -29,9 +29,8 @@ import type { BytesColumn, Column, ColumnBatch, IntegerColumn, NumberColumn } fr
 import { type ListVector, type Nested, newNested, type StructVector, type Vector } from '../schema/scan/nested.ts'
 import { isNested, type StructType, type Type } from '../schema/type.ts'
 
+/** As DuckDB's vectors; so many rows hold the thread for a millisecond or two. */
 const CHUNK_ROWS = 2048
-/** How many rows hold the thread: some milliseconds. */
-const TURN_ROWS = 4 * CHUNK_ROWS
 /** The appender gives so many to the table together. */
 const SMALL_ROWS = 2 * CHUNK_ROWS
 const scratch = new ArrayBuffer(CHUNK_ROWS * 16)
@@ -127,7 +126,7 @@ export async function appendRows(connection: DuckDBConnection, schema: string, t
       fill(duckdb.data_chunk_get_vector(chunk.chunk, index), columns[index]!, batch.shape.fields[index]!.type, from, count)
     appender.appendDataChunk(chunk)
     const done = from + count
-    if (mayWait && done % TURN_ROWS === 0 && done < batch.rows) {
+    if (mayWait && done < batch.rows) {
       appender.flushSync()
       await turn()
     }

@@ -57,10 +57,12 @@ export class PartitionReader {
     const segment = this.#segmentOf(from)
     if (from >= segment.next) return []
     const batches: LogBatch[] = []
+    // What is appended meanwhile is for the next read: this one would go on for as long as somebody writes.
+    const { sizeBytes } = segment
     await this.#use(segment, async (file) => {
       let { position, offset } = await this.#locate(segment, from)
-      for (let bytes = 0; position < segment.sizeBytes && bytes < maxBytes; ) {
-        const chunk = await readChunk(file, position, segment.sizeBytes, Math.max(READ_BYTES_MIN, maxBytes - bytes))
+      for (let bytes = 0; position < sizeBytes && bytes < maxBytes; ) {
+        const chunk = await readChunk(file, position, sizeBytes, Math.max(READ_BYTES_MIN, maxBytes - bytes))
         if (chunk.batches.length === 0) throwCorrupt(file.path, position, 'no whole batch begins there')
         for (const { header, at } of chunk.batches) {
           if (header.baseOffset !== offset) throwCorrupt(file.path, chunk.position + at, `offset ${header.baseOffset} instead of ${offset}`)

@@ -63,8 +63,8 @@ export async function rest(clock: Clock, intakeMs: () => number, round: Round, s
 /** A prompt pipeline reads so often at most: what it reads at once has a price of its own. */
 const TICK_MS = 5
 /** And it leaves the thread to others for so long after each millisecond of work, up to a limit. */
-const BREATH = 2
-const BREATH_MAX_MS = 20
+const BREATH = 1
+const BREATH_MAX_MS = 8
 
 /** The rest of one that somebody waits for: the next read begins a tick after the last, and whatever else is due goes between. */
 export async function breathe(clock: Clock, { startedMs }: Pick<Round, 'startedMs'>, signal: AbortSignal): Promise<void> {
