@@ -20,7 +20,7 @@ import {
 import { nameOf } from './output-names.ts'
 import { outputRows } from './output-rows.ts'
 import { carryKey, overLatest } from './over-latest.ts'
-import { readAggregate } from './read-aggregate.ts'
+import { REMOVABLE, readAggregate } from './read-aggregate.ts'
 import { readComputed } from './read-computed.ts'
 import { readCondition, readExpression, type Scope } from './read-expression.ts'
 import { type Reading, readSource, rowByRow } from './read-source.ts'
@@ -36,7 +36,7 @@ import {
   readRanking,
 } from './read-window-function.ts'
 import { refuse } from './refuse.ts'
-import type { Aggregate, AggregateFunction, GroupRelation, NamedExpression, Relation, TopRelation, Window } from './relation.ts'
+import type { Aggregate, GroupRelation, NamedExpression, Relation, TopRelation, Window } from './relation.ts'
 import { withoutAliases, withoutDistinctOn, withRankLimit } from './rewrite-select.ts'
 import { AS_VIEW, checkClauses, joined, namesIn, partsOf } from './select-clauses.ts'
 import { ARRIVAL, isHidden, isNestedValue, knownColumns, LOG_ORDER, type Rows, type Source, sourceOf, tumbleBounds } from './source.ts'
@@ -52,9 +52,6 @@ const UNSELECTED = ''
 /** Rows of a session that WHERE leaves in it; one without any is none. */
 const COUNTED: Aggregate = { name: '#counted', function: 'count', of: [], distinct: false, where: null, type: LONG }
 const HAS_ROWS = call('>', [{ op: 'column', name: COUNTED.name, type: LONG, optional: false }, constant('0', LONG)], BOOLEAN, false)
-
-/** Aggregates from which rows can be taken away again. */
-const REMOVABLE: readonly AggregateFunction[] = ['count', 'sum', 'avg', 'min', 'max', 'bool_and', 'bool_or']
 
 /** @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
 export function readSelect(given: Node, { around, ...reading }: Reading): Rows {
@@ -416,7 +413,7 @@ class SelectReader {
           `${called}(${distinct ? 'DISTINCT ' : ''}...) over rows that are replaced`,
           this.#select,
           rowKey && distinct
-            ? 'count the rows of SELECT DISTINCT: SELECT a, count(b) FROM (SELECT DISTINCT a, b FROM ...) GROUP BY a'
+            ? `group over the rows of SELECT DISTINCT: SELECT a, ${called}(b) FROM (SELECT DISTINCT a, b FROM ...) GROUP BY a`
             : `use ${REMOVABLE.join(', ')}`,
         )
     return { replaces: true }

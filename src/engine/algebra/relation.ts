@@ -36,6 +36,9 @@ export type AggregateFunction =
   | 'bool_and'
   | 'bool_or'
   | 'approx_count_distinct'
+  | VarianceFunction
+
+export type VarianceFunction = 'var_samp' | 'var_pop' | 'stddev_samp' | 'stddev_pop'
 
 export interface Aggregate {
   readonly name: string
