@@ -75,6 +75,18 @@ const PEAKS = liveOf(
    ON a.window_end = b.window_end AND a.n = b.most`,
   [field('window_start', 'timestamp'), field('shop', 'string'), field('n', 'long')],
 )
+const RECENT = liveOf(
+  'recent',
+  `SELECT id, placed, count(*) OVER w AS n, sum(amount) OVER w AS spent, max(amount) OVER (PARTITION BY shop ORDER BY placed) AS most FROM orders
+   WINDOW w AS (PARTITION BY shop ORDER BY placed RANGE BETWEEN INTERVAL 4 SECONDS PRECEDING AND CURRENT ROW)`,
+  [
+    field('id', 'long'),
+    field('placed', 'timestamp'),
+    field('n', 'long'),
+    field('spent', { kind: 'decimal', precision: 38, scale: 0 }, true),
+    field('most', 'int', true),
+  ],
+)
 /** With the column that says to which time a row belongs. */
 const MODELS: readonly (readonly [ModelManifest, string])[] = [
   [PAID, 'placed'],
@@ -82,6 +94,7 @@ const MODELS: readonly (readonly [ModelManifest, string])[] = [
   [MEANS, ''],
   [VERSIONS, 'paid_at'],
   [PEAKS, 'window_start'],
+  [RECENT, 'placed'],
 ]
 
 const rowsOf = (random: Random, stream: StreamManifest, count: number, from: number): object[] =>

@@ -132,7 +132,7 @@ async function run(query: LiveQuery, random: Random): Promise<{ rows: string[]; 
   }
   keep(chain.advance(Number.MAX_SAFE_INTEGER))
   keep(chain.changed())
-  return { rows: query.result === 'keyed' ? latest(out, query.key, shape) : out.flatMap(show), batches, asked }
+  return { rows: query.result === 'keyed' ? latest(out, query.key, shape) : out.flatMap((batch) => show(batch)), batches, asked }
 }
 
 /** Equal to the SQL as it was written, which DuckDB reads by itself. */

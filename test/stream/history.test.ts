@@ -96,6 +96,28 @@ const SHAPES: Readonly<Record<string, Shaped>> = {
     fields: [field('device', 'string', true), field('day', 'date', true), count, field('least', decimal, true)],
     how: { keyed: true, key: ['device', 'day'] },
   },
+  spread: {
+    sql: "SELECT shop, device, round(stddev(price) / 1e6, 5) AS spread, round(var_pop(wide) / 1e36, 8) AS wides, round(variance(big) / 1e36, 8) AS bigs, sum(DISTINCT price) AS prices FROM sales WHERE shop NOT LIKE 'far%' GROUP BY ALL",
+    fields: [
+      shop,
+      field('device', 'string', true),
+      field('spread', 'double', true),
+      field('wides', 'double', true),
+      field('bigs', 'double', true),
+      field('prices', { kind: 'decimal', precision: 38, scale: 2 }, true),
+    ],
+    how: { keyed: true, key: ['shop', 'device'] },
+  },
+  recent: {
+    sql: "SELECT id, seen, sum(price) OVER w AS spent, count(*) OVER w AS events, sum(wide) OVER (PARTITION BY shop ORDER BY seen) AS so_far FROM sales WHERE shop NOT LIKE 'far%' WINDOW w AS (PARTITION BY shop ORDER BY seen RANGE BETWEEN INTERVAL 3 SECOND PRECEDING AND CURRENT ROW)",
+    fields: [
+      field('id', 'uuid'),
+      time('seen'),
+      field('spent', { kind: 'decimal', precision: 38, scale: 2 }, true),
+      count,
+      field('so_far', { kind: 'decimal', precision: 38, scale: 4 }, true),
+    ],
+  },
   whole: {
     sql: "SELECT count(*) AS events, min(price) AS least FROM sales WHERE shop NOT LIKE 'far%'",
     fields: [count, field('least', decimal, true)],

@@ -18,7 +18,7 @@ import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { batchOf, type Plain } from '../../src/stream/plain.ts'
 import { asStored, OpenCuts, writtenBytes } from '../../src/stream/testing.ts'
 import { SEED } from '../seed.ts'
-import { type Ask, expectedRows, latest, load, openOracle, show } from './oracle.ts'
+import { type Ask, digitsOf, expectedRows, latest, load, openOracle, show } from './oracle.ts'
 
 const field = (name: string, type: Type, optional = false): Field => ({ name, type, optional })
 const timestamp: Type = { kind: 'timestamp' }
@@ -217,10 +217,18 @@ function run(query: LiveQuery, shape: Shape, log: readonly Read[], random: Rando
   const early = out.reduce((sum, { rows }) => sum + rows, 0)
   tick(Number.MAX_SAFE_INTEGER)
   closeCuts()
-  return { rows: query.result === 'keyed' ? latest(out, query.key, shape) : out.flatMap(show), early, spilled }
+  const digits = digitsOf(query)
+  const rows = query.result === 'keyed' ? latest(out, query.key, shape, digits) : out.flatMap((batch) => show(batch, digits))
+  return { rows, early, spilled }
 }
 
 const BETWEEN = 'p.ts BETWEEN o.ts - INTERVAL 2 SECOND AND o.ts + INTERVAL 5 SECOND'
+
+const RANGE = 'RANGE BETWEEN INTERVAL 9 SECOND PRECEDING AND CURRENT ROW'
+/** Many rows of one time. */
+const TIMED = '(SELECT window_start AS began, id, shop, device, amount FROM tumble(orders, ts, INTERVAL 2 SECOND))'
+const EVERY = `count(*) OVER w AS c, count(device) OVER w AS cd, sum(amount) OVER w AS sa, sum(id) FILTER (WHERE id % 2 = 0) OVER w AS si, avg(amount) OVER w AS aa,
+  min(amount) OVER w AS ma, max(device) OVER w AS xd, bool_and(amount > 0) OVER w AS ba, bool_or(id = 3) FILTER (WHERE amount > 0) OVER w AS bo`
 
 const QUERIES: Readonly<Record<string, string>> = {
   'union of streams': `SELECT ts, id AS number, shop, amount FROM orders WHERE amount > 0 UNION ALL SELECT ts, order_id, method, paid FROM payments`,
@@ -290,6 +298,25 @@ const QUERIES: Readonly<Record<string, string>> = {
      (SELECT window_start, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)`,
   'windows over aggregates of the last rows': `WITH f AS (SELECT ts, shop, count(id) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 9 PRECEDING AND CURRENT ROW) AS ids FROM orders)
      SELECT window_start, shop, max(ids) AS ids, count(*) AS c FROM tumble(f, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
+  'ranges: every aggregate': `SELECT id, ts, ${EVERY} FROM orders WINDOW w AS (PARTITION BY shop ORDER BY ts ${RANGE})`,
+  'ranges: rows of one time': `SELECT began, id, device, ${EVERY} FROM ${TIMED} WINDOW w AS (PARTITION BY shop ORDER BY began ${RANGE})`,
+  'ranges: of all rows, of a partition that may be null': `SELECT ts, count(*) OVER (ORDER BY ts ${RANGE}) AS c, sum(heat) OVER (PARTITION BY method, shop ORDER BY ts ${RANGE}) AS h,
+     max(heat) OVER (PARTITION BY method, shop ORDER BY ts ${RANGE}) AS m FROM payments`,
+  'ranges: of no length': `SELECT began, shop, sum(amount) OVER w AS s, count(*) OVER w AS c FROM ${TIMED} WINDOW w AS (PARTITION BY shop ORDER BY began RANGE BETWEEN INTERVAL 0 SECOND PRECEDING AND CURRENT ROW)`,
+  'ranges: variances': `SELECT ts, id, stddev(amount) OVER w AS d, var_pop(id) OVER w AS v, avg(id) OVER w AS a FROM orders WINDOW w AS (PARTITION BY shop ORDER BY ts ${RANGE})`,
+  'running totals: every aggregate': `SELECT ts, id, ${EVERY}, variance(amount) OVER w AS va FROM orders WINDOW w AS (PARTITION BY shop ORDER BY ts)`,
+  'running totals: rows of one time': `SELECT began, id, device, ${EVERY} FROM ${TIMED} WINDOW w AS (PARTITION BY shop ORDER BY began RANGE UNBOUNDED PRECEDING)`,
+  'running totals: row by row': `SELECT id, ts, ${EVERY} FROM orders WINDOW w AS (PARTITION BY shop ORDER BY ts ROWS UNBOUNDED PRECEDING)`,
+  'frames beside each other, and lag': `SELECT ts, shop, amount - lag(amount) OVER (PARTITION BY shop ORDER BY ts) AS more, sum(amount) OVER (PARTITION BY shop ORDER BY ts ${RANGE}) AS nine,
+     sum(amount) OVER (PARTITION BY shop ORDER BY ts RANGE BETWEEN INTERVAL '2500 milliseconds' PRECEDING AND CURRENT ROW) AS two, count(*) OVER (PARTITION BY device ORDER BY ts ${RANGE}) AS of_device,
+     count(*) OVER (ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW) AS four, max(id) OVER (PARTITION BY shop ORDER BY ts ${RANGE}) AS most FROM orders`,
+  'windows over ranges': `WITH f AS (SELECT ts, shop, sum(amount) OVER (PARTITION BY shop ORDER BY ts ${RANGE}) AS s FROM orders)
+     SELECT window_start, shop, max(s) AS most, count(*) AS c FROM tumble(f, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
+  'keyed over ranges': `SELECT shop, max(s) AS most, count(*) AS c FROM (SELECT shop, sum(amount) OVER (PARTITION BY shop ORDER BY ts ${RANGE}) AS s FROM orders) GROUP BY shop`,
+  'a condition on a range': `SELECT ts, shop, s FROM (SELECT ts, shop, sum(amount) OVER (PARTITION BY shop ORDER BY ts ${RANGE}) AS s FROM orders) WHERE s > 5 AND shop <> 'north'`,
+  'a range over windows': `SELECT shop, window_start, c, sum(c) OVER (PARTITION BY shop ORDER BY window_start RANGE BETWEEN INTERVAL 10 SECOND PRECEDING AND CURRENT ROW) AS s FROM
+     (SELECT shop, window_start, count(*) AS c FROM hop(orders, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) GROUP BY ALL)`,
+  'a range over a join': `SELECT o.ts, o.id, p.paid, sum(p.paid) OVER (PARTITION BY o.shop ORDER BY o.ts ${RANGE}) AS s FROM orders o LEFT JOIN payments p ON p.order_id = o.id AND ${BETWEEN}`,
   'the highest of a window joined with its rows (q7)': `SELECT o.id, o.amount, o.ts, b.ends FROM orders o JOIN
      (SELECT max(amount) AS best, window_end AS ends FROM tumble(orders, ts, INTERVAL 10 SECOND) GROUP BY window_start, window_end) b
      ON o.amount = b.best WHERE o.ts BETWEEN b.ends - INTERVAL 10 SECOND AND b.ends`,
@@ -381,13 +408,56 @@ test('what is not of the closed list is refused with its place and what is near'
       'SELECT id, lag(amount) OVER (PARTITION BY id ORDER BY amount) AS b FROM orders',
       /lag\(\.\.\.\) over other than a time that the watermark follows/,
     ],
-    ['SELECT id, avg(amount) OVER (PARTITION BY id ORDER BY ts) AS b FROM orders', /avg\(\.\.\.\) over these rows/],
+    ['SELECT id, avg(amount) OVER (PARTITION BY id) AS b FROM orders', /over other than a time/],
+    [
+      'SELECT id, avg(amount) OVER (ORDER BY ts ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING) AS b FROM orders',
+      /avg\(\.\.\.\) over rows that follow/,
+    ],
+    [
+      'SELECT id, avg(amount) OVER (ORDER BY ts ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING) AS b FROM orders',
+      /avg\(\.\.\.\) over these rows/,
+    ],
+    [
+      'SELECT id, avg(amount) OVER (ORDER BY ts RANGE BETWEEN INTERVAL 1 MONTH PRECEDING AND CURRENT ROW) AS b FROM orders',
+      /a RANGE of months or years/,
+    ],
+    [
+      'SELECT id, avg(amount) OVER (ORDER BY ts RANGE BETWEEN 5 PRECEDING AND CURRENT ROW) AS b FROM orders',
+      /a RANGE that is no constant interval/,
+    ],
+    [
+      'SELECT id, avg(amount) OVER (ORDER BY ts RANGE BETWEEN INTERVAL (id) SECOND PRECEDING AND CURRENT ROW) AS b FROM orders',
+      /an interval that is not constant/,
+    ],
+    [
+      "SELECT id, avg(amount) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '-5 seconds' PRECEDING AND CURRENT ROW) AS b FROM orders",
+      /below zero/,
+    ],
+    [
+      'SELECT id, avg(amount) OVER (ORDER BY ts RANGE BETWEEN INTERVAL 5 SECOND PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW) AS b FROM orders',
+      /EXCLUDE in OVER/,
+    ],
+    ['SELECT id, sum(DISTINCT amount) OVER (ORDER BY ts) AS b FROM orders', /sum\(DISTINCT \.\.\.\) over the rows before/],
+    ['SELECT id, arg_max(id, amount) OVER (ORDER BY ts) AS b FROM orders', /arg_max\(\.\.\.\) over the rows before/],
+    [
+      'SELECT id, sum(amount) OVER (ORDER BY ts GROUPS BETWEEN 2 PRECEDING AND CURRENT ROW) AS b FROM orders',
+      /sum\(\.\.\.\) over these rows/,
+    ],
+    [
+      'SELECT a.id, count(*) OVER (ORDER BY a.ts) AS c, count(*) OVER (ORDER BY b.ts) AS d FROM orders a JOIN payments b ON a.id = b.order_id AND b.ts BETWEEN a.ts AND a.ts + INTERVAL 1 SECOND',
+      /count\(\.\.\.\) over a second time/,
+    ],
+    [
+      'SELECT shop, count(*) AS c, sum(amount) OVER (ORDER BY ts) AS s FROM orders GROUP BY shop, amount, ts',
+      /OVER \(\.\.\.\) beside GROUP BY/,
+    ],
+    ['SELECT DISTINCT shop, count(*) OVER (ORDER BY ts) AS c FROM orders', /OVER \(\.\.\.\) beside DISTINCT/],
+    [
+      'SELECT shop, ts, count(*) OVER (ORDER BY ts) AS c FROM orders QUALIFY row_number() OVER (PARTITION BY shop ORDER BY ts DESC) = 1',
+      /OVER \(\.\.\.\) beside QUALIFY/,
+    ],
     ['SELECT id, avg(amount) OVER (ORDER BY ts ROWS BETWEEN 2000 PRECEDING AND CURRENT ROW) AS b FROM orders', /over these rows/],
     ['SELECT id, avg(amount) OVER (ORDER BY amount ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS b FROM orders', /over other than a time/],
-    [
-      'SELECT id, lag(id) OVER (ORDER BY ts) AS a, avg(amount) OVER (ORDER BY ts ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS b FROM orders',
-      /lag\(\.\.\.\) beside an aggregate/,
-    ],
     ['SELECT id, lag(amount, 2) OVER (PARTITION BY id ORDER BY ts) AS b FROM orders', /this lag\(\.\.\.\)/],
     ['SELECT id FROM orders WHERE id IN (SELECT sku FROM items)', /a subquery outside of FROM/],
     [

@@ -194,7 +194,7 @@ function run(query: LiveQuery, shape: Shape, log: readonly Entry[], random: Rand
   }
   keep(chain.advance(Number.MAX_SAFE_INTEGER))
   keep(chain.changed())
-  return query.result === 'keyed' ? latest(out, query.key, shape) : out.flatMap(show)
+  return query.result === 'keyed' ? latest(out, query.key, shape) : out.flatMap((batch) => show(batch))
 }
 
 /** A join as live SQL has it, and as SQL over versions with the time in which each was valid. */

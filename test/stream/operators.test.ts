@@ -18,7 +18,7 @@ import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { batchOf, type Plain } from '../../src/stream/plain.ts'
 import { asStored, OpenCuts } from '../../src/stream/testing.ts'
 import { SEED } from '../seed.ts'
-import { type Ask, expectedRows, latest, load, openOracle, show } from './oracle.ts'
+import { type Ask, digitsOf, expectedRows, latest, load, openOracle, show } from './oracle.ts'
 
 const field = (name: string, type: Type, optional = false): Field => ({ name, type, optional })
 
@@ -175,10 +175,11 @@ function run(query: LiveQuery, shape: Shape, log: Log, random: Random, isToEnd: 
   if (isToEnd) keep(chain.advance(Number.MAX_SAFE_INTEGER))
   keep(chain.changed())
   closeCuts()
-  const rows = out.flatMap((batch) => (query.result === 'keyed' ? [] : show(batch)))
+  const digits = digitsOf(query)
+  const rows = out.flatMap((batch) => (query.result === 'keyed' ? [] : show(batch, digits)))
   return {
-    rows: query.result === 'keyed' ? latest(query.loses ? there(out, query.key, shape) : out, query.key, shape) : rows,
-    open: provisional ? show({ ...provisional, shape }) : [],
+    rows: query.result === 'keyed' ? latest(query.loses ? there(out, query.key, shape) : out, query.key, shape, digits) : rows,
+    open: provisional ? show({ ...provisional, shape }, digits) : [],
     spilled,
   }
 }
@@ -202,6 +203,13 @@ const HOP = 'hop(readings, seen, INTERVAL 5 SECOND, INTERVAL 20 SECOND)'
 /** Queries whose state goes to the disk where it has no room. */
 const SPILLING = /^(keyed|tumble|hop|session)/
 
+/** DuckDB refuses variances of what is no number. */
+const SPREADS = `stddev(n) AS dn, stddev_pop(n) AS pn, var_samp(price) AS vp, var_pop(price) AS pp, variance(big) AS vb, stddev_samp(total) AS st,
+  var_pop(heat) FILTER (WHERE NOT isnan(heat)) AS vh, stddev(heat) FILTER (WHERE heat < 100) AS sh`
+
+const DISTINCT = `sum(DISTINCT n) AS dsn, sum(DISTINCT big) AS dsb, avg(DISTINCT price) AS dap, sum(DISTINCT total) AS dst, sum(DISTINCT heat) AS dsh,
+  avg(DISTINCT n) FILTER (WHERE ok) AS dan, count(DISTINCT n) AS dc`
+
 /** Every shape of the closed list. */
 const QUERIES: Readonly<Record<string, string>> = {
   'filter and project': `SELECT shop, n * 2 AS twice, upper(device) AS device, big FROM readings WHERE n % 3 = 0 OR device = 'é'`,
@@ -212,6 +220,7 @@ const QUERIES: Readonly<Record<string, string>> = {
   'tumble: distinct, filter, arg': `SELECT window_start, shop, count(DISTINCT device) AS d, count(DISTINCT big) AS b, count(DISTINCT heat) AS t,
      count(*) FILTER (WHERE n > 0) AS positive, sum(price) FILTER (WHERE ok) AS sold, arg_max(device, n) AS best, arg_min(price, heat) AS least
      FROM ${TUMBLE} GROUP BY ALL`,
+  'tumble: variances, sums of distinct values': `SELECT window_start, shop, ${SPREADS}, ${DISTINCT} FROM ${TUMBLE} GROUP BY ALL`,
   'tumble: expressions over groups, having': `SELECT date_trunc('minute', window_start) AS minute, window_start, coalesce(device, 'none') AS device,
      sum(n) / count(*) AS mean, CASE WHEN count(*) > 3 THEN 'many' ELSE 'few' END AS size FROM ${TUMBLE}
      GROUP BY window_start, coalesce(device, 'none') HAVING count(*) > 1 AND sum(n) IS NOT NULL`,
@@ -229,11 +238,14 @@ const QUERIES: Readonly<Record<string, string>> = {
   'hop: every aggregate': `SELECT window_start, window_end, device, count(*) AS c, count(heat) AS h, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp,
      sum(heat) AS sh, avg(n) AS an, min(heat) AS mh, max(device) AS xd, min(total) AS mt, bool_or(ok) AS bo, count(DISTINCT n) AS dn,
      arg_max(price, heat) AS am FROM ${HOP} GROUP BY ALL`,
+  'hop: variances, sums of distinct values': `SELECT window_start, device, ${SPREADS}, ${DISTINCT} FROM ${HOP} GROUP BY ALL`,
   'hop: ranks of groups': `SELECT window_end, device, count(*) AS c FROM ${HOP} GROUP BY window_start, window_end, device
      QUALIFY rank() OVER (PARTITION BY window_start ORDER BY count(*) DESC) = 1`,
   'hop: first rows': `SELECT window_start, shop, price, device FROM ${HOP} QUALIFY row_number() OVER (PARTITION BY window_start, shop ORDER BY heat) <= 2`,
   'session: every aggregate': `SELECT device, window_start, window_end, count(*) AS c, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp, sum(heat) AS sh, avg(n) AS an,
      min(heat) AS mh, max(shop) AS xs, count(DISTINCT shop) AS ds, arg_max(price, n) AS am, bool_and(ok) AS ba
+     FROM session(readings, seen, INTERVAL '2500 milliseconds', key := device) GROUP BY ALL`,
+  'session: variances, sums of distinct values': `SELECT device, window_start, window_end, ${SPREADS}, ${DISTINCT}
      FROM session(readings, seen, INTERVAL '2500 milliseconds', key := device) GROUP BY ALL`,
   'session: having': `SELECT n, window_start, count(*) AS c FROM session(readings, seen, INTERVAL 4 SECOND, key := n) WHERE n > 0 GROUP BY ALL HAVING count(*) > 1`,
   'session: of all rows, of which some count': `SELECT n, window_start, window_end, count(*) AS c, max(price) FILTER (WHERE ok) AS p, count(DISTINCT device) AS d
@@ -241,6 +253,9 @@ const QUERIES: Readonly<Record<string, string>> = {
   'keyed: every aggregate': `SELECT shop, coalesce(device, 'none') AS device, count(*) AS c, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp, sum(total) AS st,
      sum(heat) AS sh, avg(price) AS ap, min(heat) AS mh, max(device) AS xd, count(DISTINCT n) AS dn, arg_min(day, heat) AS ad, max(seen) AS last
      FROM readings GROUP BY ALL`,
+  'keyed: variances, sums of distinct values': `SELECT shop, device, ${SPREADS}, ${DISTINCT} FROM readings GROUP BY ALL`,
+  'keyed: variances of variances': `SELECT shop, stddev(m) AS s, var_pop(c) AS c FROM
+     (SELECT shop, device, n % 5 AS rest, count(*) AS c, round(variance(n), 3) AS m FROM readings GROUP BY ALL) GROUP BY shop`,
   'keyed: one group a day': `SELECT CAST(seen AS DATE) AS day, count(*) FILTER (WHERE price < 10) AS low, count(*) FILTER (WHERE price >= 10) AS high
      FROM readings GROUP BY 1`,
   'keyed: distinct': `SELECT DISTINCT shop, n % 5 AS class FROM readings WHERE n IS NOT NULL`.replace(
@@ -304,6 +319,7 @@ for (const [name, sql] of Object.entries(QUERIES)) {
 const WHOLE: Readonly<Record<string, string>> = {
   'every aggregate': `SELECT count(*) AS c, count(device) AS cd, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp, sum(total) AS st, sum(heat) AS sh, avg(price) AS ap,
      min(heat) AS mh, max(device) AS xd, count(DISTINCT n) AS dn, arg_min(day, heat) AS ad, bool_and(ok) AS ba, max(seen) AS last FROM readings`,
+  'variances, sums of distinct values': `SELECT ${SPREADS}, ${DISTINCT} FROM readings`,
   'with a condition and expressions': `SELECT sum(price) FILTER (WHERE ok) / count(*) AS mean, coalesce(max(n), -1) AS most, 'all' AS name FROM readings WHERE shop <> 'a'`,
   'of no row that passes': `SELECT count(*) AS c, sum(n) AS s FROM readings WHERE n > 1000000`,
   'having, that leaves and comes back': 'SELECT count(*) AS c, sum(n) AS s FROM readings HAVING count(*) % 2 = 1',
@@ -374,6 +390,10 @@ test('rows that are not of the closed list are refused with their place and what
     ],
     ['SELECT * FROM readings ORDER BY n', /ORDER BY or LIMIT/],
     ['SELECT median(n) FROM readings GROUP BY shop', /median\(\.\.\.\) \(character 8\)/],
+    ['SELECT any_value(n) AS n FROM readings GROUP BY shop', /any_value\(\.\.\.\) \(character 8\)/],
+    ['SELECT stddev(device) AS d FROM readings GROUP BY shop', /stddev of string \(character 8\)/],
+    ['SELECT variance(DISTINCT n) AS d FROM readings GROUP BY shop', /variance\(DISTINCT \.\.\.\) \(character 8\)/],
+    ['SELECT sum(n ORDER BY seen) AS s FROM readings GROUP BY shop', /ORDER BY in an aggregate \(character 8\)/],
     ['SELECT a.n FROM readings a LEFT JOIN readings b ON a.n = b.n', /a left join without bounds between the times of both sides/],
     ['SELECT shop, sqrt(n) AS q FROM readings', /sqrt\(\.\.\.\) \(character 14\)/],
     ['SELECT shop, n + device AS q FROM readings', /the operator \+ of int and string \(character 16\)/],

@@ -18,7 +18,7 @@ import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { batchOf, type Plain } from '../../src/stream/plain.ts'
 import { asStored, OpenCuts } from '../../src/stream/testing.ts'
 import { SEED } from '../seed.ts'
-import { type Ask, expectedRows, load, openOracle, show } from './oracle.ts'
+import { type Ask, digitsOf, expectedRows, load, openOracle, show } from './oracle.ts'
 
 const field = (name: string, type: Type, optional = false): Field => ({ name, type, optional })
 
@@ -126,10 +126,13 @@ class Shown {
   readonly #rows = new Map<string, string>()
   readonly #shape: Shape
   readonly #key: readonly number[]
+  readonly #digits: number
   losses = 0
 
-  constructor(shape: Shape, key: readonly string[]) {
+  constructor(shape: Shape, query: LiveQuery) {
+    const { key } = query
     this.#shape = shape
+    this.#digits = digitsOf(query)
     this.#key = key.map((name) => shape.fields.findIndex((candidate) => candidate.name === name))
   }
 
@@ -140,7 +143,7 @@ class Shown {
     const keyShape = { fields: this.#key.map((index) => this.#shape.fields[index]!) }
     const keys = show({ shape: keyShape, rows: batch.rows, columns: this.#key.map((index) => batch.columns[index]!) })
     const there = Int32Array.from({ length: batch.rows }, (_, row) => row).filter((row) => marks.values[row] === 0)
-    const rows = show({ ...selectRows({ ...batch, columns: batch.columns.slice(0, -1) }, there), shape: this.#shape })
+    const rows = show({ ...selectRows({ ...batch, columns: batch.columns.slice(0, -1) }, there), shape: this.#shape }, this.#digits)
     for (let row = 0, at = 0; row < batch.rows; row++) {
       if (marks.values[row] === 0) this.#rows.set(keys[row]!, rows[at++]!)
       else if (this.#rows.delete(keys[row]!)) this.losses++
@@ -172,7 +175,7 @@ async function follow(
   const closeCuts = (): void => {
     for (const [read, then] of cuts.close()) assert.deepEqual(read, then)
   }
-  const shown = new Shown(shape, query.key)
+  const shown = new Shown(shape, query)
   let [rows, spilled] = [0, 0]
   for (const [index, change] of changes.entries()) {
     const batch = batchOf(ITEMS, change.rows)
@@ -212,9 +215,14 @@ const ALL = `count(*) AS c, count(n) AS cn, sum(n) AS sn, sum(big) AS sb, sum(pr
   avg(price) AS ap, avg(heat) AS ah, min(n) AS mn, max(n) AS xn, min(class) AS mc, max(big) AS xb, min(total) AS mt, max(heat) AS xh, max(day) AS xd,
   bool_and(ok) AS ba, bool_or(ok) AS bo, count(*) FILTER (WHERE n > 0) AS positive, sum(price) FILTER (WHERE ok) AS sold, max(id) AS xi`
 
+const SPREADS = `stddev(n) AS dn, stddev_pop(n) AS pn, var_samp(price) AS vp, var_pop(price) AS pp, variance(big) AS vb, stddev_samp(total) AS st,
+  var_pop(heat) FILTER (WHERE NOT isnan(heat) AND NOT isinf(heat)) AS vh`
+
 const QUERIES: Readonly<Record<string, string>> = {
   'groups with every aggregate': `SELECT coalesce(class, '-') AS class, ${ALL} FROM items GROUP BY ALL`,
   'groups by a part of the key': `SELECT shop, ${ALL} FROM items GROUP BY shop`,
+  'groups with variances': `SELECT class, shop, ${SPREADS} FROM items GROUP BY ALL`,
+  'groups with variances that leave by HAVING': `SELECT class, stddev(n) AS d FROM items GROUP BY ALL HAVING stddev(n) > 5`,
   'groups by several expressions, with a condition': `SELECT coalesce(n % 3, 9) AS rest, CAST(coalesce(ok, false) AS INT) AS ok, sum(price) / count(*) AS mean, max(class) AS last
      FROM items WHERE n > -10 AND heat IS NOT NULL GROUP BY 1, 2`,
   'groups of rows whose column is there': `SELECT class, count(*) AS c, min(id) AS least FROM items WHERE class IS NOT NULL GROUP BY class`,
@@ -263,6 +271,7 @@ for (const [name, sql] of Object.entries(QUERIES)) {
 
 const WHOLE: Readonly<Record<string, string>> = {
   'every aggregate': `SELECT ${ALL} FROM items`,
+  variances: `SELECT ${SPREADS} FROM items`,
   'a condition': `SELECT count(*) AS c, sum(price) AS s, max(class) AS last FROM items WHERE ok AND n > 0`,
   having: 'SELECT count(*) AS c, sum(n) AS s FROM items HAVING count(*) % 3 > 0',
   'over groups that go':
@@ -286,7 +295,7 @@ for (const [name, sql] of Object.entries(WHOLE)) {
     const none = await expectedRows(ask, query, shape, () => `(SELECT * FROM ${[...rounds[0]!.tables.values()][0]} WHERE false)`)
     const chain = new Chain(query, () => ITEMS, shape)
     chain.restore(null)
-    const shown = new Shown(shape, query.key)
+    const shown = new Shown(shape, query)
     shown.take(chain.changed())
     assert.deepEqual(shown.rows, none, 'before any row')
     const all = batchOf(ITEMS, tableAfter(rounds[0]!.changes))
@@ -303,7 +312,7 @@ test('keys and groups that have gone take no memory', async () => {
   const query = compileLive(node, () => ITEMS)
   const shape = shapeOfRelation(query.root, () => ITEMS)
   const chain = new Chain(query, () => ITEMS, shape)
-  const shown = new Shown(shape, query.key)
+  const shown = new Shown(shape, query)
   const sizes: number[] = []
   for (let round = 0; round < 24; round++) {
     const rows = Array.from({ length: 2_000 }, (_, i): Plain[] => {

@@ -86,6 +86,22 @@ const GOLDEN: readonly (readonly [live: string, flink: string])[] = [
     "SELECT `_k0` AS `shop`, CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, `_a0` AS `c` FROM (SELECT `window_start`, `window_end`, `shop` AS `_k0`, COUNT(*) AS `_a0` FROM TABLE(TUMBLE(TABLE `arriving`, DESCRIPTOR(`_ingested_at`), INTERVAL '10' SECOND)) GROUP BY `window_start`, `window_end`, `shop`)",
   ],
   [
+    'SELECT shop, seen, sum(n) OVER w AS spent, count(*) FILTER (WHERE NOT ok) OVER w AS failed, stddev(amount) OVER w AS spread FROM sales WHERE n > 0 WINDOW w AS (PARTITION BY shop ORDER BY seen RANGE BETWEEN INTERVAL 10 MINUTE PRECEDING AND CURRENT ROW)',
+    "SELECT `shop` AS `shop`, `seen` AS `seen`, `_frame0` AS `spent`, `_frame1` AS `failed`, `_frame2` AS `spread` FROM (SELECT *, SUM(CAST(`n` AS BIGINT)) OVER (PARTITION BY `shop` ORDER BY `seen` RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW) AS `_frame0`, COUNT(CASE WHEN (NOT `ok`) THEN 1 ELSE CAST(NULL AS INT) END) OVER (PARTITION BY `shop` ORDER BY `seen` RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW) AS `_frame1`, STDDEV_SAMP(CAST(`amount` AS DOUBLE)) OVER (PARTITION BY `shop` ORDER BY `seen` RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW) AS `_frame2` FROM (SELECT * FROM `sales` WHERE (`n` > 0)))",
+  ],
+  [
+    'SELECT seen, count(device) OVER (ORDER BY seen) AS devices FROM sales',
+    'SELECT `seen` AS `seen`, `_frame0` AS `devices` FROM (SELECT *, COUNT(`device`) OVER (ORDER BY `seen` RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS `_frame0` FROM `sales`)',
+  ],
+  [
+    'SELECT seen, bool_or(ok) OVER (PARTITION BY shop ORDER BY seen ROWS BETWEEN 9 PRECEDING AND CURRENT ROW) AS good FROM sales',
+    'SELECT `seen` AS `seen`, `_frame0` AS `good` FROM (SELECT *, (MAX(CASE WHEN `ok` THEN 1 WHEN NOT `ok` THEN 0 END) OVER (PARTITION BY `shop` ORDER BY `seen` ROWS BETWEEN 9 PRECEDING AND CURRENT ROW) = 1) AS `_frame0` FROM `sales`)',
+  ],
+  [
+    'SELECT window_start, variance(n) AS v, var_pop(heat) AS p, stddev_pop(amount) AS s, sum(DISTINCT n) AS d, avg(DISTINCT amount) FILTER (WHERE ok) AS m FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL',
+    "SELECT CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, `_a0` AS `v`, `_a1` AS `p`, `_a2` AS `s`, `_a3` AS `d`, `_a4` AS `m` FROM (SELECT `window_start`, `window_end`, VAR_SAMP(CAST(`n` AS DOUBLE)) AS `_a0`, VAR_POP(`heat`) AS `_a1`, STDDEV_POP(CAST(`amount` AS DOUBLE)) AS `_a2`, SUM(DISTINCT CAST(`n` AS BIGINT)) AS `_a3`, AVG(DISTINCT CAST(`amount` AS DOUBLE)) FILTER (WHERE `ok`) AS `_a4` FROM TABLE(TUMBLE(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '1' MINUTE)) GROUP BY `window_start`, `window_end`)",
+  ],
+  [
     'SELECT window_start, n FROM tumble(sales, seen, INTERVAL 1 HOUR)',
     'SELECT CAST(FLOOR(CAST(`seen` AS TIMESTAMP(6)) TO HOUR) AS TIMESTAMP_LTZ(6)) AS `window_start`, `n` AS `n` FROM `sales`',
   ],
@@ -156,6 +172,14 @@ const REFUSALS: readonly (readonly [live: string, message: RegExp])[] = [
   [`SELECT date_part('millisecond', seen) AS ms FROM sales`, /^date_part\('millisecond'/],
   ["SELECT n FROM sales WHERE heat < CAST('NaN' AS DOUBLE)", /^the constant NaN/],
   ['SELECT a.n, b.n AS m FROM sales a ASOF JOIN sales b ON a.shop = b.shop AND a.seen >= b.seen', /^an ASOF join/],
+  [
+    'SELECT window_start, sum(c) OVER (ORDER BY window_start) AS s FROM (SELECT window_start, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL)',
+    /^an aggregate over the rows before, of other than the rows of a stream,/,
+  ],
+  [
+    'SELECT n, sum(n) OVER (PARTITION BY shop ORDER BY seen) AS s, sum(n) OVER (ORDER BY seen) AS t FROM sales',
+    /^an aggregate over the rows before, of other than the rows of a stream,/,
+  ],
   ['SELECT n, lag(n) OVER (PARTITION BY shop ORDER BY seen) AS before FROM sales', /^lag cannot be said/],
   [
     'SELECT window_start, max(c) AS m FROM (SELECT window_start, shop, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) GROUP BY window_start',

@@ -2,11 +2,12 @@
 // its streams with their watermarks. It says what Flink can say; anything else is refused by name. What stays different is in
 // docs/reference/flink.md: late rows, the order of equal rows, overflow. Where the bytes come from (WITH) is the reader's to write.
 import type { Shape } from '../../schema/type.ts'
-import { DOUBLE, type Expression, isOptional, LONG } from './expression.ts'
+import { constant, DOUBLE, type Expression, INT, isOptional, LONG } from './expression.ts'
 import { refuseFlink } from './print-flink-call.ts'
 import { flinkInterval, flinkName, flinkType, printFlinkExpression, quoteFlink } from './print-flink-expression.ts'
 import type {
   Aggregate,
+  FrameRelation,
   GroupRelation,
   JoinRelation,
   JoinSide,
@@ -109,7 +110,7 @@ function printRelation(relation: Relation): string {
     case 'latest':
       return printRelation(relation.input)
     case 'frame':
-      return refuseFlink('an aggregate over the rows before', 'keep this model in Millrace')
+      return printFrame(relation)
     case 'lag':
       return refuseFlink('lag', 'keep this model in Millrace')
   }
@@ -212,24 +213,66 @@ function printWindowCall(
   return `TABLE(SESSION(${rows} PARTITION BY ${flinkName(window.by.name)}, ${by}, ${flinkInterval(window.gapUs - 1_000)}))`
 }
 
-function printAggregate({ function: name, of, distinct, where }: Aggregate, column: (name: string) => string): string {
+/**
+ * Over the rows of one stream, whose time Flink still knows: over those of windows, unions and joins it may not. Over another frame its
+ * planner fails: both give a column of one name.
+ */
+function printFrame({ input, partition, time, frame, aggregates }: FrameRelation): string {
+  if (!isOfStream(input))
+    refuseFlink(
+      'an aggregate over the rows before, of other than the rows of a stream,',
+      'take rows of one stream, with one PARTITION BY and frame for all aggregates, or keep this model in Millrace',
+    )
+  const column = columnsOver(input)
+  const by = partition.length === 0 ? '' : `PARTITION BY ${partition.map((value) => printFlinkExpression(value, column)).join(', ')} `
+  const { unit, preceding } = frame
+  const first = preceding === null ? 'UNBOUNDED' : unit === 'rows' ? preceding : flinkInterval(preceding)
+  const order = `ORDER BY ${printFlinkExpression(time, column)} ${unit.toUpperCase()} BETWEEN ${first} PRECEDING AND CURRENT ROW`
+  const columns = aggregates.map((aggregate) => `${printOver(aggregate, column, ` OVER (${by}${order})`)} AS ${flinkName(aggregate.name)}`)
+  return `SELECT *, ${columns.join(', ')} FROM ${printFrom(input)}`
+}
+
+const isOfStream = (relation: Relation): boolean =>
+  relation.op === 'scan' || ((relation.op === 'filter' || relation.op === 'project') && isOfStream(relation.input))
+
+/** Flink takes no FILTER beside OVER: a row that it leaves out counts as null. */
+function printOver(aggregate: Aggregate, column: (name: string) => string, over: string): string {
+  const { where, of } = aggregate
+  if (!where) return printAggregate(aggregate, column, over)
+  const [value = constant(1, INT)] = of
+  const kept: Expression = {
+    op: 'case',
+    when: [{ test: where, value }],
+    else: constant(null, value.type),
+    type: value.type,
+    optional: true,
+  }
+  return printAggregate({ ...aggregate, of: [kept], where: null }, column, over)
+}
+
+function printAggregate({ function: name, of, distinct, where }: Aggregate, column: (name: string) => string, over = ''): string {
   const texts = of.map((value) => printFlinkExpression(value, column))
-  const filter = where ? ` FILTER (WHERE ${printFlinkExpression(where, column)})` : ''
+  const rest = `${where ? ` FILTER (WHERE ${printFlinkExpression(where, column)})` : ''}${over}`
   const [first] = of
   const as = (type: string): string => (flinkType(first!.type) === type ? texts[0]! : `CAST(${texts[0]} AS ${type})`)
+  const call = (called: string, text: string): string => `${called.toUpperCase()}(${distinct ? 'DISTINCT ' : ''}${text})${rest}`
   switch (name) {
     case 'count':
-      return `COUNT(${distinct ? 'DISTINCT ' : ''}${texts[0] ?? '*'})${filter}`
+      return call(name, texts[0] ?? '*')
     case 'sum':
-      return `SUM(${first!.type.kind === 'int' ? as(flinkType(LONG)) : texts[0]})${filter}`
+      return call(name, first!.type.kind === 'int' ? as(flinkType(LONG)) : texts[0]!)
     case 'avg':
-      return `AVG(${as(flinkType(DOUBLE))})${filter}`
+    case 'var_samp':
+    case 'var_pop':
+    case 'stddev_samp':
+    case 'stddev_pop':
+      return call(name, as(flinkType(DOUBLE)))
     case 'min':
     case 'max':
-      return `${name.toUpperCase()}(${texts[0]})${filter}`
+      return call(name, texts[0]!)
     case 'bool_and':
     case 'bool_or':
-      return `(${name === 'bool_and' ? 'MIN' : 'MAX'}(CASE WHEN ${texts[0]} THEN 1 WHEN NOT ${texts[0]} THEN 0 END)${filter} = 1)`
+      return `(${call(name === 'bool_and' ? 'min' : 'max', `CASE WHEN ${texts[0]} THEN 1 WHEN NOT ${texts[0]} THEN 0 END`)} = 1)`
     case 'approx_count_distinct':
       return refuseFlink('approx_count_distinct over a stream', 'use count(DISTINCT ...)')
     default:

@@ -124,7 +124,11 @@ const printLag = (lag: LagRelation, from: string): string => {
 }
 
 const printFrame = (frame: FrameRelation, from: string): string => {
-  const over = `OVER (${printOver(frame)} ROWS BETWEEN ${frame.preceding} PRECEDING AND CURRENT ROW)`
+  const { unit, preceding } = frame.frame
+  const first = preceding === null ? 'UNBOUNDED' : unit === 'rows' ? preceding : microseconds(preceding)
+  // Rows of one time are in the frames of each other where a range is meant: nothing puts them in order.
+  const order = unit === 'rows' ? frame : { ...frame, ties: [] }
+  const over = `OVER (${printOver(order)} ${unit.toUpperCase()} BETWEEN ${first} PRECEDING AND CURRENT ROW)`
   const texts = frame.aggregates.map((aggregate) => `${printAggregate(aggregate)} ${over} AS ${quoteName(aggregate.name)}`)
   return `SELECT *, ${texts.join(', ')} FROM (${from})`
 }

@@ -24,14 +24,47 @@ const NAMES: Readonly<Record<string, AggregateFunction>> = {
   bool_and: 'bool_and',
   bool_or: 'bool_or',
   approx_count_distinct: 'approx_count_distinct',
+  var_samp: 'var_samp',
+  variance: 'var_samp',
+  var_pop: 'var_pop',
+  stddev_samp: 'stddev_samp',
+  stddev: 'stddev_samp',
+  stddev_pop: 'stddev_pop',
 }
+
+/** From which rows can be taken away again. */
+export const REMOVABLE: readonly AggregateFunction[] = [
+  'count',
+  'sum',
+  'avg',
+  'min',
+  'max',
+  'bool_and',
+  'bool_or',
+  'var_samp',
+  'var_pop',
+  'stddev_samp',
+  'stddev_pop',
+]
 
 /** Of DuckDB, and with a state that cannot be merged or has no bound: refused by name. */
 const OTHERS = new Set(
-  'any_value first last mode median string_agg list array_agg histogram stddev stddev_samp stddev_pop variance var_samp var_pop quantile quantile_cont quantile_disc product corr covar_pop covar_samp entropy kurtosis skewness'.split(
+  'any_value arbitrary first last mode median string_agg list array_agg histogram quantile quantile_cont quantile_disc product corr covar_pop covar_samp entropy kurtosis skewness'.split(
     ' ',
   ),
 )
+
+/** Those of one row, which DuckDB takes by chance where no order is written. */
+const NEAR: Readonly<Record<string, string>> = {
+  any_value: 'write min(x), or arg_min(x, time) for the first row',
+  arbitrary: 'write min(x), or arg_min(x, time) for the first row',
+  first: 'write arg_min(x, time), which leaves nulls out',
+  last: 'write arg_max(x, time), which leaves nulls out',
+}
+
+/** Where a value that several rows have can count once, and where it makes no difference. */
+const DISTINCT: readonly AggregateFunction[] = ['count', 'sum', 'avg']
+const ALWAYS_DISTINCT: readonly AggregateFunction[] = ['min', 'max', 'bool_and', 'bool_or']
 
 /** Names of the functions, for the documents. */
 export const AGGREGATE_NAMES: readonly string[] = Object.keys(NAMES).filter((name) => name !== 'count_star')
@@ -40,17 +73,18 @@ export const AGGREGATE_NAMES: readonly string[] = Object.keys(NAMES).filter((nam
 export function readAggregate(node: Node, scope: Scope, index: number): Aggregate | undefined {
   const called = String(node['function_name'])
   if (called === 'count_if' || called === 'countif') return readAggregate(asSum(node), scope, index)
-  if (OTHERS.has(called)) refuse(`${called}(...)`, node, `use ${AGGREGATE_NAMES.join(', ')}`)
+  if (OTHERS.has(called)) refuse(`${called}(...)`, node, NEAR[called] ?? `use ${AGGREGATE_NAMES.join(', ')}`)
   const name = Object.hasOwn(NAMES, called) ? NAMES[called] : undefined
   if (!name) return undefined
-  if ((node['order_bys'] as { orders?: unknown[] } | null)?.orders?.length) refuse('ORDER BY in an aggregate', node)
+  if ((node['order_bys'] as { orders?: unknown[] } | null)?.orders?.length)
+    refuse('ORDER BY in an aggregate', node, 'leave it out: arg_min(x, y) and arg_max(x, y) take the value of one row')
   const inner: Scope = {
     ...scope,
     special: (other) => (readNested(other) ? refuse('an aggregate in an aggregate', other) : undefined),
   }
   const given = (node['children'] as Node[]).map((child) => readExpression(child, inner))
-  const distinct = node['distinct'] === true && given.length > 0 && !['min', 'max', 'bool_and', 'bool_or'].includes(name)
-  if (distinct && name !== 'count') refuse(`${called}(DISTINCT ...)`, node, 'count(DISTINCT x) is')
+  const distinct = node['distinct'] === true && given.length > 0 && !ALWAYS_DISTINCT.includes(name)
+  if (distinct && !DISTINCT.includes(name)) refuse(`${called}(DISTINCT ...)`, node, `${DISTINCT.join(', ')} take DISTINCT`)
   const where = node['filter'] ? readCondition(node['filter'] as Node, inner) : null
   const { of, type } = typed(name, given, node, called)
   return { name: `#a${index}`, function: name, of, distinct, where, type }
@@ -96,6 +130,10 @@ function typed(
       return isInteger(first!.type) ? { of, type: HUGE } : { of: [castTo(first!, DOUBLE)], type: DOUBLE }
     }
     case 'avg':
+    case 'var_samp':
+    case 'var_pop':
+    case 'stddev_samp':
+    case 'stddev_pop':
       if (!isNumeric(first!.type)) wrong()
       return { of: first!.type.kind === 'float' ? [castTo(first!, DOUBLE)] : of, type: DOUBLE }
     case 'bool_and':

@@ -20,14 +20,16 @@ import {
 import { nameOf } from './output-names.ts'
 import { outputRows } from './output-rows.ts'
 import { carryKey, overLatest } from './over-latest.ts'
-import { readAggregate } from './read-aggregate.ts'
+import { REMOVABLE, readAggregate } from './read-aggregate.ts'
 import { readComputed } from './read-computed.ts'
 import { readCondition, readExpression, type Scope } from './read-expression.ts'
 import { type Reading, readSource, rowByRow } from './read-source.ts'
 import {
+  calledOf,
   type Framed,
   isSameNode,
   type Lag,
+  type Over,
   type Ranking,
   readFramed,
   readLag,
@@ -36,7 +38,7 @@ import {
   readRanking,
 } from './read-window-function.ts'
 import { refuse } from './refuse.ts'
-import type { Aggregate, AggregateFunction, GroupRelation, NamedExpression, Relation, TopRelation, Window } from './relation.ts'
+import type { Aggregate, GroupRelation, NamedExpression, Relation, TopRelation, Window } from './relation.ts'
 import { withoutAliases, withoutDistinctOn, withRankLimit } from './rewrite-select.ts'
 import { AS_VIEW, checkClauses, joined, namesIn, partsOf } from './select-clauses.ts'
 import { ARRIVAL, isHidden, isNestedValue, knownColumns, LOG_ORDER, type Rows, type Source, sourceOf, tumbleBounds } from './source.ts'
@@ -52,9 +54,6 @@ const UNSELECTED = ''
 /** Rows of a session that WHERE leaves in it; one without any is none. */
 const COUNTED: Aggregate = { name: '#counted', function: 'count', of: [], distinct: false, where: null, type: LONG }
 const HAS_ROWS = call('>', [{ op: 'column', name: COUNTED.name, type: LONG, optional: false }, constant('0', LONG)], BOOLEAN, false)
-
-/** Aggregates from which rows can be taken away again. */
-const REMOVABLE: readonly AggregateFunction[] = ['count', 'sum', 'avg', 'min', 'max', 'bool_and', 'bool_or']
 
 /** @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
 export function readSelect(given: Node, { around, ...reading }: Reading): Rows {
@@ -127,9 +126,11 @@ class SelectReader {
     const qualify = this.#select['qualify'] as Node | null
     const limit = qualify ? readLimit(qualify, this.#select, (node) => this.#rankOf(node)) : null
     const groups = this.#groups(outputs)
+    const before = [...this.#lags, ...this.#frames]
+    const beside = groups ? 'GROUP BY' : limit ? 'QUALIFY' : this.#isDistinct ? 'DISTINCT' : null
+    if (before.length > 0 && beside) refuse(`OVER (...) beside ${beside}`, this.#select, 'write one of them in a subquery')
     if (groups) return this.#grouped(input, groups, outputs, having, limit)
     if (having) refuse('HAVING without GROUP BY', this.#select)
-    const before = [...this.#lags, ...this.#frames]
     const nested = before.length > 0 ? outputs.find(({ value }) => isNestedValue(value.type)) : undefined
     if (nested) refuse(`OVER (...) beside the column "${nested.name}", which is nested,`, this.#select, `leave "${nested.name}" out`)
     if (this.#ofWindow.length > 0) refuse('WHERE over the bounds of this window', this.#select['where_clause'] as Node, IN_HAVING)
@@ -206,7 +207,7 @@ class SelectReader {
 
   #lagOf(node: Node): Expression {
     const lag = readLag(node, this.#source, this.#scope, this.#lags.length)
-    this.#checkOneWindow(lag, node)
+    this.#checkOneTime(lag, node)
     this.#lags.push(lag)
     return { op: 'column', name: lag.column.name, type: lag.column.value.type, optional: true }
   }
@@ -214,30 +215,31 @@ class SelectReader {
   #framedOf(node: Node): Expression | undefined {
     const framed = readFramed(node, this.#source, this.#scope, this.#frames.length)
     if (!framed) return undefined
-    this.#checkOneWindow(framed, node)
-    if (this.#frames.some(({ preceding }) => preceding !== framed.preceding)) refuse('a second number of rows before', node)
+    this.#checkOneTime(framed, node)
     this.#frames.push(framed)
     const { name, type, function: called } = framed.aggregate
     return { op: 'column', name, type, optional: called !== 'count' }
   }
 
-  #checkOneWindow({ partition, time }: Omit<Lag, 'column'>, node: Node): void {
+  #checkOneTime({ time }: Over, node: Node): void {
     const [first] = [...this.#lags, ...this.#frames]
-    if (first && JSON.stringify([first.partition, first.time]) !== JSON.stringify([partition, time]))
-      refuse(`a second window of ${String(node['function_name'])}(...)`, node)
+    if (first && !sameExpression(first.time, time))
+      refuse(`${calledOf(node)}(...) over a second time`, node, 'write one of them in a subquery')
   }
 
-  /** Rows with values of those before them. */
+  /** Rows with values of those before them: one operator for all that stand over the same rows, and the next over its rows. */
   #withRowsBefore(input: Relation): Relation {
     if (this.#source.result === 'keyed') refuse('OVER (...) of rows that are replaced', this.#select)
-    const [lag] = this.#lags
-    const [frame] = this.#frames
     const ties = this.#ties()
-    const columns = this.#lags.map(({ column }) => column)
-    if (lag && frame) refuse('lag(...) beside an aggregate over the rows before', this.#select, 'write one of them in a subquery')
-    if (lag) return { op: 'lag', input, partition: lag.partition, time: lag.time, delayUs: lag.delayUs, ties, columns }
-    const { partition, time, delayUs, preceding } = frame!
-    return { op: 'frame', input, partition, time, delayUs, ties, preceding, aggregates: this.#frames.map(({ aggregate }) => aggregate) }
+    const before = [...this.#lags, ...this.#frames]
+    const alike = Map.groupBy(before, (own) => JSON.stringify([own.partition, 'frame' in own ? own.frame : null]))
+    return [...alike.values()].reduce<Relation>((rows, own) => {
+      const { partition, time, delayUs } = own[0]!
+      const over = { input: rows, partition, time, delayUs, ties }
+      const frames = own.filter((one) => 'frame' in one)
+      if (frames.length > 0) return { ...over, op: 'frame', frame: frames[0]!.frame, aggregates: frames.map(({ aggregate }) => aggregate) }
+      return { ...over, op: 'lag', columns: own.flatMap((one) => ('column' in one ? [one.column] : [])) }
+    }, input)
   }
 
   /** What puts rows in order that nothing else does: the log, or else all of their columns. */
@@ -416,7 +418,7 @@ class SelectReader {
           `${called}(${distinct ? 'DISTINCT ' : ''}...) over rows that are replaced`,
           this.#select,
           rowKey && distinct
-            ? 'count the rows of SELECT DISTINCT: SELECT a, count(b) FROM (SELECT DISTINCT a, b FROM ...) GROUP BY a'
+            ? `group over the rows of SELECT DISTINCT: SELECT a, ${called}(b) FROM (SELECT DISTINCT a, b FROM ...) GROUP BY a`
             : `use ${REMOVABLE.join(', ')}`,
         )
     return { replaces: true }

@@ -1,12 +1,12 @@
-// Window functions of a live model: row_number and rank with the QUALIFY that bounds them, and lag and aggregates of the rows before
-// over a time that the watermark follows.
+// Window functions of a live model: row_number and rank with the QUALIFY that bounds them, and lag and aggregates over frames of rows
+// before, over a time that the watermark follows.
 import { type Node, nodes } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
 import type { Expression } from './expression.ts'
-import { AGGREGATE_NAMES, readAggregate } from './read-aggregate.ts'
-import { readExpression, type Scope } from './read-expression.ts'
+import { AGGREGATE_NAMES, REMOVABLE, readAggregate } from './read-aggregate.ts'
+import { fixedMicros, readExpression, type Scope } from './read-expression.ts'
 import { refuse } from './refuse.ts'
-import type { Aggregate, NamedExpression, OrderBy } from './relation.ts'
+import type { Aggregate, Frame, NamedExpression, OrderBy } from './relation.ts'
 import type { Source } from './source.ts'
 
 export interface Ranking {
@@ -20,43 +20,81 @@ export function readRanking(node: Node, select: Node): Ranking {
     return refuse(
       `the window function ${called}`,
       node,
-      'row_number() or rank() with QUALIFY, lag(), or an aggregate over ROWS BETWEEN n PRECEDING AND CURRENT ROW',
+      'row_number() or rank() with QUALIFY, lag(), or an aggregate over ROWS or RANGE BETWEEN ... PRECEDING AND CURRENT ROW',
     )
   if (!select['qualify']) refuse(`${called}() without QUALIFY`, node, `add QUALIFY ${called}() OVER (...) <= 3`)
   return { node, function: called }
 }
 
-/** `avg(x) OVER (PARTITION BY ... ORDER BY time ROWS BETWEEN n PRECEDING AND CURRENT ROW)`. */
-export interface Framed extends Omit<Lag, 'column'> {
-  readonly preceding: number
+/** What a call over rows before its own stands over. */
+export interface Over {
+  readonly partition: readonly Expression[]
+  readonly time: Expression
+  readonly delayUs: number
+}
+
+/** `avg(x) OVER (PARTITION BY ... ORDER BY time ROWS BETWEEN n PRECEDING AND CURRENT ROW)`, or RANGE BETWEEN an interval. */
+export interface Framed extends Over {
+  readonly frame: Frame
   readonly aggregate: Aggregate
 }
 
-const FRAME_MAX = 1_000
+const FRAME_ROWS_MAX = 1_000
+
+const NEAREST_FRAME =
+  'write avg(x) OVER (PARTITION BY key ORDER BY time RANGE BETWEEN INTERVAL 10 MINUTE PRECEDING AND CURRENT ROW), or ROWS BETWEEN 9 PRECEDING AND CURRENT ROW'
+
+/** As people write it. */
+export const calledOf = (node: Node): string => String(node['function_name']).replace(/^count_star$/, 'count')
 
 /** Undefined when the function is no aggregate. */
 export function readFramed(node: Node, source: Source, scope: Scope, index: number): Framed | undefined {
-  if (!AGGREGATE_NAMES.includes(String(node['function_name'])) && node['function_name'] !== 'count_star') return undefined
-  const nearest = 'write avg(x) OVER (PARTITION BY key ORDER BY time ROWS BETWEEN 9 PRECEDING AND CURRENT ROW)'
-  const from = node['start_expr'] as Node | null
-  const isFrame = node['start'] === 'EXPR_PRECEDING_ROWS' && node['end'] === 'CURRENT_ROW_ROWS' && node['exclude_clause'] === 'NO_OTHER'
-  const preceding = isFrame && from?.class === 'CONSTANT' ? Number(literalValue(from['value'] as Literal)) : Number.NaN
-  if (!Number.isInteger(preceding) || preceding < 0 || preceding > FRAME_MAX || node['distinct'] === true)
-    return refuse(`${String(node['function_name'])}(...) over these rows`, node, nearest)
-  const { partition, time, delayUs } = readOver(node, source, scope, nearest)
-  const aggregate = readAggregate({ ...node, filter: node['filter_expr'] }, scope, index)!
-  if (aggregate.function === 'arg_min' || aggregate.function === 'arg_max' || aggregate.function === 'approx_count_distinct')
-    return refuse(`${aggregate.function}(...) over the rows before`, node, nearest)
-  return { partition, time, delayUs, preceding, aggregate: { ...aggregate, name: `#frame${index}` } }
+  const called = calledOf(node)
+  if (!AGGREGATE_NAMES.includes(called)) return undefined
+  if (node['distinct'] === true) refuse(`${called}(DISTINCT ...) over the rows before`, node, NEAREST_FRAME)
+  const over = readOver(node, source, scope, NEAREST_FRAME)
+  const frame = readFrame(node, scope)
+  const aggregate = readAggregate({ ...node, filter: node['filter_expr'], order_bys: { orders: node['arg_orders'] } }, scope, index)!
+  if (!REMOVABLE.includes(aggregate.function)) refuse(`${called}(...) over the rows before`, node, `use ${REMOVABLE.join(', ')}`)
+  return { ...over, frame, aggregate: { ...aggregate, name: `#frame${index}` } }
+}
+
+/** An ORDER BY without a frame is RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW. */
+function readFrame(node: Node, scope: Scope): Frame {
+  const called = calledOf(node)
+  const [start, end] = [String(node['start']), String(node['end'])]
+  if (/FOLLOWING/.test(`${start} ${end}`))
+    refuse(`${called}(...) over rows that follow`, node, `end the frame at CURRENT ROW: ${NEAREST_FRAME}`)
+  if (node['exclude_clause'] !== 'NO_OTHER') refuse('EXCLUDE in OVER (...)', node, NEAREST_FRAME)
+  const unit = end === 'CURRENT_ROW_ROWS' ? 'rows' : end === 'CURRENT_ROW_RANGE' ? 'range' : null
+  const by = node['start_expr'] as Node | null
+  if (unit && start === 'UNBOUNDED_PRECEDING') return { unit, preceding: null }
+  if (unit === 'rows' && start === 'EXPR_PRECEDING_ROWS') {
+    const preceding = by?.class === 'CONSTANT' ? Number(literalValue(by['value'] as Literal)) : Number.NaN
+    if (Number.isInteger(preceding) && preceding >= 0 && preceding <= FRAME_ROWS_MAX) return { unit, preceding }
+    return refuse(`${called}(...) over these rows`, node, `count up to ${FRAME_ROWS_MAX} rows: ROWS BETWEEN 9 PRECEDING AND CURRENT ROW`)
+  }
+  if (unit === 'range' && start === 'EXPR_PRECEDING_RANGE') return { unit, preceding: readLength(by!, scope) }
+  return refuse(`${called}(...) over these rows`, node, NEAREST_FRAME)
+}
+
+/** Microseconds. */
+function readLength(node: Node, scope: Scope): number {
+  const length = readExpression(node, scope)
+  const nearest = 'write RANGE BETWEEN INTERVAL 10 MINUTE PRECEDING AND CURRENT ROW'
+  if (length.op !== 'interval') return refuse('a RANGE that is no constant interval', node, nearest)
+  const micros = fixedMicros(length)
+  if (micros === undefined) return refuse('a RANGE of months or years, whose length varies,', node, 'write days: INTERVAL 30 DAY')
+  return micros >= 0 ? micros : refuse('a RANGE of an interval below zero', node, nearest)
 }
 
 /** What both `lag` and frames stand over. */
-function readOver(node: Node, source: Source, scope: Scope, nearest: string): Omit<Lag, 'column'> {
+function readOver(node: Node, source: Source, scope: Scope, nearest: string): Over {
   const [order, more] = nodes(node['orders'])
   const time = order && readExpression(order['expression'] as Node, scope)
   const delayUs = time?.op === 'column' ? source.times.get(time.name) : undefined
   if (!time || more || delayUs === undefined || order['type'] === 'DESCENDING' || source.window)
-    return refuse(`${String(node['function_name'])}(...) over other than a time that the watermark follows`, node, nearest)
+    return refuse(`${calledOf(node)}(...) over other than a time that the watermark follows`, node, nearest)
   return { partition: nodes(node['partitions']).map((child) => readExpression(child, scope)), time, delayUs }
 }
 
@@ -92,10 +130,7 @@ export function readOrder(item: Node, read: (node: Node) => Expression): OrderBy
   return { value: read(item['expression'] as Node), descending, nullsFirst: nulls === 'NULLS FIRST' || nulls === 'NULLS_FIRST' }
 }
 
-export interface Lag {
-  readonly partition: readonly Expression[]
-  readonly time: Expression
-  readonly delayUs: number
+export interface Lag extends Over {
   readonly column: NamedExpression
 }
 

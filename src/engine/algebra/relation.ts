@@ -36,6 +36,9 @@ export type AggregateFunction =
   | 'bool_and'
   | 'bool_or'
   | 'approx_count_distinct'
+  | VarianceFunction
+
+export type VarianceFunction = 'var_samp' | 'var_pop' | 'stddev_samp' | 'stddev_pop'
 
 export interface Aggregate {
   readonly name: string
@@ -158,10 +161,19 @@ export interface LagRelation {
   readonly columns: readonly NamedExpression[]
 }
 
-/** Aggregates over a row and the `preceding` rows before it, of the same partition in the order of time; all columns of the input come first. */
+/**
+ * The rows of a frame, which ends with the row itself. `rows`: it and so many rows before it. `range`: those that are at most so many
+ * microseconds before it, and all of its own time. Null: all of the partition up to there.
+ */
+export interface Frame {
+  readonly unit: 'rows' | 'range'
+  readonly preceding: number | null
+}
+
+/** Aggregates over the frame of each row, of the same partition in the order of time; all columns of the input come first. */
 export interface FrameRelation extends Omit<LagRelation, 'op' | 'columns'> {
   readonly op: 'frame'
-  readonly preceding: number
+  readonly frame: Frame
   readonly aggregates: readonly Aggregate[]
 }
 

@@ -1,4 +1,4 @@
-// count(DISTINCT x), exact: the pairs of group and value that occurred are groups of a table of their own.
+// count(DISTINCT x), sum(DISTINCT x) and avg(DISTINCT x), exact: the pairs of group and value that occurred are groups of a table of their own.
 import { INT, type ValueType } from '../../engine/algebra/expression.ts'
 import { type Column, type NumberColumn, selectColumn } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
@@ -10,21 +10,26 @@ import { Doubles, Ints } from './paged.ts'
 
 const everyPair = (pairs: KeyTable): Int32Array => Int32Array.from({ length: pairs.size }, (_, pair) => pair)
 
-export class CountDistinct implements AggregateState {
+export class Distinct implements AggregateState {
   readonly #type: ValueType
+  readonly #makeOver: () => AggregateState | null
   #pairs: KeyTable
   /** The number that stands for a group in the pairs; a group that was cleared gets another, -1 until it has rows again. */
   readonly #ids = new Ints(-1)
   #nextId = 0
-  /** By id. */
+  /** By id: how many values it has, and what is aggregated of them beside their number. */
   #counts = new Doubles()
+  #over: AggregateState | null
   #dead = 0
   /** Pairs by their ids, and where those of an id begin; null since there were others. */
   #byId: readonly [pairs: Int32Array, starts: Int32Array] | null = null
 
-  constructor(type: ValueType) {
+  /** `makeOver`: what is aggregated of the values; null where they are counted. */
+  constructor(type: ValueType, makeOver: () => AggregateState | null = () => null) {
     this.#type = type
+    this.#makeOver = makeOver
     this.#pairs = new KeyTable([INT, type])
+    this.#over = makeOver()
   }
 
   #idOf(group: number): number {
@@ -46,17 +51,22 @@ export class CountDistinct implements AggregateState {
     let next = this.#pairs.size
     this.#byId = null
     const found = this.#pairs.find([{ kind: 'number', values: ids, nulls: null }, values], kept, n)
+    const newIds = new Int32Array(n)
+    let fresh = 0
     // A new pair has the next number when it is met first.
     for (let i = 0; i < n; i++) {
       if (found[i] !== next) continue
       next++
       const id = ids[kept[i]!]!
       this.#counts.put(id, this.#counts.at(id) + 1)
+      newIds[fresh] = id
+      kept[fresh++] = kept[i]!
     }
+    this.#over?.add(newIds, [values], kept, fresh)
   }
 
   merge(from: AggregateState, target: Int32Array, count: number): void {
-    const other = from as CountDistinct
+    const other = from as Distinct
     const groupOf = new Int32Array(other.#nextId).fill(-1)
     for (let group = 0; group < count; group++) if (other.#ids.at(group) >= 0) groupOf[other.#ids.at(group)] = group
     const [ids, values] = other.#columns()
@@ -66,7 +76,7 @@ export class CountDistinct implements AggregateState {
   }
 
   mergeGroup(from: AggregateState, group: number, to: number): void {
-    const other = from as CountDistinct
+    const other = from as Distinct
     const id = other.#ids.at(group)
     if (id === -1) return
     const [ids, values] = other.#columns()
@@ -80,9 +90,10 @@ export class CountDistinct implements AggregateState {
   }
 
   column(groups: Int32Array, count: number): Column {
-    const values = new Float64Array(count)
-    for (let i = 0; i < count; i++) values[i] = this.#ids.at(groups[i]!) === -1 ? 0 : this.#counts.at(this.#ids.at(groups[i]!))
-    return { kind: 'integer', values, big: null, nulls: null }
+    // No group has the next number yet.
+    const ids = groups.subarray(0, count).map((group) => (this.#ids.at(group) === -1 ? this.#nextId : this.#ids.at(group)))
+    if (this.#over) return this.#over.column(ids, count)
+    return { kind: 'integer', values: Float64Array.from(ids, (id) => this.#counts.at(id)), big: null, nulls: null }
   }
 
   /** Its pairs stay until half of all are of nobody. */
@@ -92,6 +103,7 @@ export class CountDistinct implements AggregateState {
     this.#ids.put(group, -1)
     this.#dead += this.#counts.at(id)
     this.#counts.put(id, 0)
+    this.#over?.clear(id)
     if (this.#dead > 64 && this.#dead * 2 > this.#pairs.size) this.#sweep()
   }
 
@@ -109,9 +121,12 @@ export class CountDistinct implements AggregateState {
     const [ids, values] = this.#columns()
     const kept = everyPair(this.#pairs).filter((pair) => again.has(ids.values[pair]!))
     const own = Float64Array.from(kept, (pair) => again.get(ids.values[pair]!)!)
+    const left = selectColumn(values, kept, kept.length)
     this.#pairs = new KeyTable([INT, this.#type])
-    this.#pairs.find([{ kind: 'number', values: own, nulls: null }, selectColumn(values, kept, kept.length)], null, kept.length)
+    this.#pairs.find([{ kind: 'number', values: own, nulls: null }, left], null, kept.length)
     this.#counts = counts
+    this.#over = this.#makeOver()
+    this.#over?.add(Int32Array.from(own), [left], null, kept.length)
     this.#nextId = again.size
     this.#byId = null
     this.#dead = 0
@@ -147,7 +162,7 @@ export class CountDistinct implements AggregateState {
   }
 
   get bytes(): number {
-    return this.#pairs.bytes + this.#ids.bytes + this.#counts.bytes
+    return this.#pairs.bytes + this.#ids.bytes + this.#counts.bytes + (this.#over?.bytes ?? 0)
   }
 
   save(size: number): unknown {
@@ -156,18 +171,28 @@ export class CountDistinct implements AggregateState {
       ids: this.#ids.freeze(size),
       next: this.#nextId,
       counts: this.#counts.freeze(this.#nextId),
+      over: this.#over?.save(this.#nextId) ?? null,
       dead: this.#dead,
     }
   }
 
   restore(saved: unknown): void {
-    const { pairs, ids, next, counts, dead } = saved as { pairs: unknown; ids: Packed; next: number; counts: Packed; dead?: number }
+    const { pairs, ids, next, counts, over, dead } = saved as {
+      pairs: unknown
+      ids: Packed
+      next: number
+      counts: Packed
+      over?: unknown
+      dead?: number
+    }
     this.#pairs = new KeyTable([INT, this.#type])
     this.#pairs.restore(pairs)
     this.#byId = null
     this.#ids.restore(ids)
     this.#nextId = next
     this.#counts.restore(counts)
+    this.#over = this.#makeOver()
+    this.#over?.restore(over)
     this.#dead = dead ?? 0
   }
 }

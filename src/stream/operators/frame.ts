@@ -1,28 +1,28 @@
-// Aggregates over a row and those before it, OVER (PARTITION BY key ORDER BY time ROWS BETWEEN n PRECEDING AND CURRENT ROW): rows wait
-// until the watermark has passed their time, are put in order, and come out with what is aggregated of their frames, which is
-// computed anew for each row: a frame is short. Of each partition its last n rows are kept.
+// Aggregates over the frame of a row, OVER (PARTITION BY key ORDER BY time ROWS or RANGE BETWEEN ... PRECEDING AND CURRENT ROW): rows
+// wait until the watermark has passed their time, are put in order, and come out with what is aggregated of their frames. By then all
+// rows of their time are known, which belong to a range. Kept are states, not rows: of each row of a frame, or one of each partition.
 import type { FrameRelation } from '../../engine/algebra/relation.ts'
 import type { ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
-import { AggregateStates, groupLayout } from './group-table.ts'
-import { joinBatches, type Operator } from './operator.ts'
+import { AggregateStates, everyGroup, groupLayout } from './group-table.ts'
+import type { Operator } from './operator.ts'
 import { RowsInOrder } from './rows-in-order.ts'
 import { frameShape } from './shape.ts'
-
-/** Rows that are computed together: each is added to the states once for every frame that it stands in. */
-const CHUNK_ROWS = 4_096
+import { RunningStates, SlidingStates } from './sliding-states.ts'
 
 export class Frame implements Operator {
   readonly #frame: FrameRelation
   readonly #shape: Shape
   readonly #rows: RowsInOrder
-  /** By partition: slots of its last rows, in order. */
-  #last = new Map<number, number[]>()
+  readonly #states: RunningStates | SlidingStates
 
   constructor(frame: FrameRelation, input: Shape) {
+    const { aggregates } = frame
+    const { unit, preceding } = frame.frame
     this.#frame = frame
     this.#shape = frameShape(frame, input)
-    this.#rows = new RowsInOrder(frame, groupLayout([], frame.aggregates).inputs, input)
+    this.#rows = new RowsInOrder(frame, groupLayout([], aggregates).inputs, input)
+    this.#states = preceding === null ? new RunningStates(aggregates) : new SlidingStates(aggregates, unit, preceding)
   }
 
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
@@ -35,47 +35,71 @@ export class Frame implements Operator {
   }
 
   advance(watermarkUs: number): ColumnBatch | null {
-    const slots = this.#rows.due(watermarkUs)
-    const out: ColumnBatch[] = []
-    for (let from = 0; from < slots.length; from += CHUNK_ROWS) out.push(this.#compute(slots.slice(from, from + CHUNK_ROWS)))
-    return joinBatches(out)
+    const slots = Int32Array.from(this.#rows.due(watermarkUs))
+    const out = slots.length > 0 ? this.#compute(slots) : null
+    if (this.#frame.frame.unit === 'range') this.#forgetBefore(watermarkUs - this.#frame.delayUs)
+    return out
+  }
+
+  #forgetBefore(timeUs: number): void {
+    if (!(this.#states instanceof SlidingStates)) return
+    this.#states.forgetBefore(timeUs)
+    if (this.#rows.tidy(this.#states.entries)) this.#states.index()
   }
 
   /** Rows in order. */
-  #compute(slots: readonly number[]): ColumnBatch {
+  #compute(slots: Int32Array): ColumnBatch {
     const { held, columns, values } = this.#rows
-    const [members, frames, gone]: [number[], number[], number[]] = [[], [], []]
-    for (const [i, slot] of slots.entries()) {
-      const group = held.groupOf(slot)
-      const last = this.#last.get(group) ?? []
-      this.#last.set(group, last)
-      last.push(slot)
-      for (const member of last) {
-        members.push(member)
-        frames.push(i)
-      }
-      if (last.length > this.#frame.preceding) gone.push(last.shift()!)
-      this.#rows.keep(slot)
+    const read = held.columns(slots, slots.length, values)
+    const out = new AggregateStates(this.#frame.aggregates)
+    const each = everyGroup(slots.length)
+    const own = this.#statesOf(read.slice(columns), each)
+    for (let from = 0; from < slots.length; ) {
+      const until = this.#frame.frame.unit === 'rows' ? from + 1 : this.#endOfTime(slots, from)
+      for (let i = from; i < until; i++) this.#states.enter(held.groupOf(slots[i]!), held.times.at(slots[i]!), own, i)
+      for (let i = from; i < until; i++) this.#states.addTo(out, i, held.groupOf(slots[i]!))
+      from = until
     }
+    for (const slot of slots) held.remove(slot)
+    return { shape: this.#shape, rows: slots.length, columns: [...read.slice(0, columns), ...out.columns(each, each.length)] }
+  }
+
+  /** Of each row alone. */
+  #statesOf(args: ColumnBatch['columns'], each: Int32Array): AggregateStates {
     const states = new AggregateStates(this.#frame.aggregates)
-    const args = held.columns(Int32Array.from(members), members.length, values).slice(columns)
-    states.add(Int32Array.from(frames), args, null, members.length)
-    const all = Int32Array.from(slots, (_, i) => i)
-    const own = held.columns(Int32Array.from(slots), slots.length, columns)
-    for (const slot of gone) held.remove(slot)
-    return { shape: this.#shape, rows: slots.length, columns: [...own, ...states.columns(all, slots.length)] }
+    states.add(each, args, null, each.length)
+    return states
+  }
+
+  /** Where rows of another time than that of the first begin. */
+  #endOfTime(slots: Int32Array, from: number): number {
+    const { times } = this.#rows.held
+    let until = from + 1
+    while (until < slots.length && times.at(slots[until]!) === times.at(slots[from]!)) until++
+    return until
   }
 
   get bytes(): number {
-    return this.#rows.bytes
+    return this.#rows.bytes + this.#states.bytes
   }
 
   save(): unknown {
-    return this.#rows.save()
+    return { rows: this.#rows.save(), states: this.#states.save(this.#rows.partitions) }
   }
 
   restore(saved: unknown): void {
-    const kept = this.#rows.restore(saved).sort((a, b) => this.#rows.compare(a, b))
-    this.#last = Map.groupBy(kept, (slot) => this.#rows.held.groupOf(slot))
+    const { rows, states } = saved !== null && 'rows' in (saved as object) ? (saved as Saved) : { rows: saved, states: null }
+    this.#states.restore(states)
+    // Checkpoints of before had the rows of frames themselves.
+    const kept = Int32Array.from(this.#rows.restore(rows).sort((a, b) => this.#rows.compare(a, b)))
+    const { held, columns, values } = this.#rows
+    const own = this.#statesOf(held.columns(kept, kept.length, values).slice(columns), everyGroup(kept.length))
+    for (const [i, slot] of kept.entries()) this.#states.enter(held.groupOf(slot), held.times.at(slot), own, i)
+    for (const slot of kept) held.remove(slot)
   }
+}
+
+interface Saved {
+  readonly rows: unknown
+  readonly states: unknown
 }

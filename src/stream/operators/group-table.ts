@@ -7,10 +7,11 @@ import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import { ApproximateCount } from './approximate.ts'
 import { Count, Truth } from './count.ts'
-import { CountDistinct } from './distinct.ts'
+import { Distinct } from './distinct.ts'
 import { Extreme } from './extreme.ts'
 import { KeyTable } from './key-table.ts'
 import { ExactSum, RealSum } from './sum.ts'
+import { Variance } from './variance.ts'
 
 export interface GroupLayout {
   readonly keys: readonly NamedExpression[]
@@ -25,11 +26,13 @@ export const groupLayout = (keys: readonly NamedExpression[], aggregates: readon
   inputs: [...keys.map(({ value }) => value), ...aggregates.flatMap(({ of, where }) => (where ? [...of, where] : of))],
 })
 
-function stateOf({ function: name, of, distinct }: Aggregate): AggregateState {
+function stateOf(aggregate: Aggregate): AggregateState {
+  const { function: name, of, distinct } = aggregate
   const [first] = of
+  if (distinct) return new Distinct(first!.type, name === 'count' ? () => null : () => stateOf({ ...aggregate, distinct: false }))
   switch (name) {
     case 'count':
-      return distinct ? new CountDistinct(first!.type) : new Count()
+      return new Count()
     case 'sum':
     case 'avg':
       return first!.type.kind === 'double' ? new RealSum(name) : new ExactSum(name, first!.type)
@@ -47,6 +50,11 @@ function stateOf({ function: name, of, distinct }: Aggregate): AggregateState {
       return new Truth(name)
     case 'approx_count_distinct':
       return new ApproximateCount()
+    case 'var_samp':
+    case 'var_pop':
+    case 'stddev_samp':
+    case 'stddev_pop':
+      return new Variance(name, first!.type)
   }
 }
 
@@ -95,9 +103,14 @@ export class AggregateStates {
     for (const [index, state] of this.#states.entries()) state.merge(from.#states[index]!, target, count)
   }
 
+  /** The states of one group of another table of these aggregates, or of this one, are added to those of the group `to`. */
+  mergeGroup(from: AggregateStates, group: number, to: number): void {
+    for (let i = 0; i < this.#states.length; i++) this.#states[i]!.mergeGroup(from.#states[i]!, group, to)
+  }
+
   /** The states of one group are added to those of another of this table. */
   join(group: number, to: number): void {
-    for (const state of this.#states) state.mergeGroup(state, group, to)
+    this.mergeGroup(this, group, to)
     this.clear(group)
   }
 

@@ -33,7 +33,7 @@ export class HeldRows {
   readonly #next = new Ints()
   readonly #before = new Ints()
   readonly #flags = new Bytes()
-  /** First row of a key. */
+  /** First row of a key, its newest. */
   #heads = new Ints(NONE)
   #free: number[] = []
   #size = 0
@@ -51,9 +51,14 @@ export class HeldRows {
     return this.#times
   }
 
-  /** By slot: the next row of the same key, -1 at the end. */
+  /** By slot: the next row of the same key, the one that was added before; -1 at the end. */
   get next(): Ints {
     return this.#next
+  }
+
+  /** By slot: the row of the same key that was added after it; -1 for the newest. */
+  get before(): Ints {
+    return this.#before
   }
 
   /** Whether the row has met another. */
@@ -153,10 +158,15 @@ export class HeldRows {
     return slots
   }
 
-  /** Keys were numbered anew. */
+  /** Keys were numbered anew; the rows of each keep their order. */
   renumber(groupOf: (group: number) => number): void {
     this.#heads = new Ints(NONE)
-    for (const slot of this.slots()) this.#link(slot, this.#groups.at(slot) < 0 ? NONE : groupOf(this.#groups.at(slot)))
+    for (const slot of this.slots()) {
+      if (this.#groups.at(slot) < 0) continue
+      const group = groupOf(this.#groups.at(slot))
+      this.#groups.put(slot, group)
+      if (this.#before.at(slot) === NONE) this.#heads.put(group, slot)
+    }
   }
 
   get bytes(): number {

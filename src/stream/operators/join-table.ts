@@ -4,16 +4,13 @@ import type { KeyedTable } from '../spill/generations.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import { HeldRows } from './held-rows.ts'
 import { KeyTable } from './key-table.ts'
+import { keysInUse } from './keys-in-use.ts'
 
 export interface JoinLayout {
   readonly keys: readonly Expression['type'][]
   /** By side: what is held of a row. */
   readonly rows: readonly [readonly Expression['type'][], readonly Expression['type'][]]
 }
-
-/** Keys that no row has any more are dropped once they outnumber those in use by this. */
-const DEAD_KEYS = 4
-const KEYS_MIN = 4_096
 
 export class JoinTable implements KeyedTable {
   keys: KeyTable
@@ -36,17 +33,9 @@ export class JoinTable implements KeyedTable {
 
   /** Forgets keys that no row has, once they are many. True when it did: the other keys have other numbers now. */
   tidy(): boolean {
-    const [left, right] = this.held
-    if (this.keys.size < KEYS_MIN || this.keys.size < (left.count + right.count) * DEAD_KEYS) return false
-    const used = new Set<number>()
-    for (const held of this.held) for (const slot of held.slots()) if (held.groupOf(slot) >= 0) used.add(held.groupOf(slot))
-    const groups = Int32Array.from(used)
-    const keys = new KeyTable(this.#layout.keys)
-    const anew = keys.find(this.keys.columns(groups, groups.length), null, groups.length)
-    const byOld = new Map([...groups].map((group, i) => [group, anew[i]!]))
-    for (const held of this.held) held.renumber((group) => byOld.get(group)!)
-    this.keys = keys
-    return true
+    const keys = keysInUse(this.keys, this.#layout.keys, this.held)
+    if (keys) this.keys = keys
+    return keys !== null
   }
 
   get bytes(): number {

@@ -3,7 +3,7 @@
 // has gone is given out with the sign -1, the others with 1. Without keys there is one group, from the start and for good.
 import type { Scratch } from '../../core/scratch.ts'
 import { BOOLEAN, type Expression } from '../../engine/algebra/expression.ts'
-import type { Aggregate, GroupRelation } from '../../engine/algebra/relation.ts'
+import type { Aggregate, GroupRelation, VarianceFunction } from '../../engine/algebra/relation.ts'
 import type { Column, ColumnBatch, NumberColumn } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
@@ -19,6 +19,7 @@ import { SIGN } from './retraction.ts'
 import { groupShape } from './shape.ts'
 import { ExactSum } from './sum.ts'
 import { FOR_GOOD, GONE_MIN } from './table-rows.ts'
+import { Variance } from './variance.ts'
 
 /** An aggregate from which rows can be taken away again. */
 export interface Removable {
@@ -36,7 +37,8 @@ function stateOf({ function: name, of }: Aggregate): Removable {
   if (name === 'count') return new Count()
   if (name === 'min' || name === 'max') return new CountedExtreme(name, of[0]!.type)
   if (name === 'bool_and' || name === 'bool_or') return new CountedExtreme(name === 'bool_and' ? 'min' : 'max', BOOLEAN)
-  return of[0]!.type.kind === 'double' ? new FiniteSum(name as 'sum' | 'avg') : new ExactSum(name as 'sum' | 'avg', of[0]!.type)
+  if (name === 'sum' || name === 'avg') return of[0]!.type.kind === 'double' ? new FiniteSum(name) : new ExactSum(name, of[0]!.type)
+  return new Variance(name as VarianceFunction, of[0]!.type)
 }
 
 /** Of each group. */

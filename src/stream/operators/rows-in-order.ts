@@ -8,6 +8,7 @@ import { microsOf } from '../classify.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
 import { HeldRows } from './held-rows.ts'
 import { KeyTable } from './key-table.ts'
+import { keysInUse } from './keys-in-use.ts'
 import { TimeBuckets } from './time-buckets.ts'
 
 type Over = Pick<LagRelation, 'partition' | 'time' | 'delayUs' | 'ties'>
@@ -69,6 +70,22 @@ export class RowsInOrder {
   /** The row stays, though it came. */
   keep(slot: number): void {
     this.#held.flags.put(slot, 1)
+  }
+
+  /** How many partitions there are; the newest has the highest number. */
+  get partitions(): number {
+    return this.#keys.size
+  }
+
+  /** Forgets partitions of which no row waits, nor is among `kept`, once they are many. True when it did: the others have other numbers now. */
+  tidy(kept: HeldRows): boolean {
+    const keys = keysInUse(
+      this.#keys,
+      this.#over.partition.map(({ type }) => type),
+      [this.#held, kept],
+    )
+    if (keys) this.#keys = keys
+    return keys !== null
   }
 
   get bytes(): number {

@@ -1,15 +1,15 @@
 // sum and avg, exact and so independent of the order of rows. Integers and decimals are added as numbers while the sum fits in
-// 2^53, then as bigint. Doubles are kept as two parts whose sum is exact, and as Shewchuk's expansion where two are too few.
+// 2^53, then as bigint; doubles as `real-sums.ts` has them.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { BytesColumn, Column, IntegerColumn, NumberColumn } from '../../schema/batch.ts'
 import { decimalText } from '../../schema/value-text.ts'
-import { addExact, type Exact, exactValue } from '../exact-sum.ts'
 import { overflow, unscaled } from '../expression/runtime.ts'
 import { TextSink } from '../expression/text-sink.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import type { Packed } from './pack.ts'
 import { Doubles, PAGE_BITS, PAGE_MASK } from './paged.ts'
+import { RealSums, type SavedSums } from './real-sums.ts'
 import { most } from './value-lane.ts'
 
 export type SumName = 'sum' | 'avg'
@@ -194,7 +194,8 @@ export class ExactSum extends Counted implements AggregateState {
   }
 }
 
-function wholeAt(column: Column, row: number): bigint {
+/** An integer, or the digits of a decimal without its point. */
+export function wholeAt(column: Column, row: number): bigint {
   if (column.kind === 'bytes')
     return unscaled(
       Buffer.from(column.bytes.buffer, column.bytes.byteOffset, column.bytes.byteLength),
@@ -204,15 +205,9 @@ function wholeAt(column: Column, row: number): bigint {
   return column.kind === 'integer' && column.big ? column.big[row]! : BigInt(column.values[row]!)
 }
 
-/** An expansion may be without parts. */
-const NO_PARTS = -1
-
 export class RealSum extends Counted implements AggregateState {
   readonly #name: SumName
-  /** The exact sum is high + low, except where there is an expansion beside. */
-  readonly #high = new Doubles()
-  readonly #low = new Doubles()
-  #parts = new Map<number, Exact>()
+  readonly #sums = new RealSums()
 
   constructor(name: SumName) {
     super()
@@ -224,7 +219,7 @@ export class RealSum extends Counted implements AggregateState {
     this.count(groups, nulls, rows, count, 1)
     for (let i = 0; i < count; i++) {
       const row = rows === null ? i : rows[i]!
-      if (nulls === null || nulls[row] === 0) this.#term(groups[i]!, values[row]!)
+      if (nulls === null || nulls[row] === 0) this.#sums.add(groups[i]!, values[row]!)
     }
   }
 
@@ -234,40 +229,8 @@ export class RealSum extends Counted implements AggregateState {
     this.count(groups, nulls, rows, count, -1)
     for (let i = 0; i < count; i++) {
       const row = rows === null ? i : rows[i]!
-      if (nulls === null || nulls[row] === 0) this.#term(groups[i]!, -values[row]!)
+      if (nulls === null || nulls[row] === 0) this.#sums.add(groups[i]!, -values[row]!)
     }
-  }
-
-  /** Two exact additions (Knuth's TwoSum); a rest that does not fit in two parts goes to the expansion. */
-  #term(group: number, x: number): void {
-    const a = this.#high.at(group)
-    const high = a + x
-    const part = high - a
-    const error = a - (high - part) + (x - part)
-    const b = this.#low.at(group)
-    const low = b + error
-    const lowPart = low - b
-    const rest = b - (low - lowPart) + (error - lowPart)
-    if (rest === 0 && high - high === 0) {
-      this.#high.put(group, high)
-      this.#low.put(group, low)
-      return
-    }
-    let parts = this.#parts.get(group)
-    if (!parts) {
-      parts = []
-      this.#parts.set(group, parts)
-    }
-    addExact(parts, x)
-  }
-
-  #total(group: number): number {
-    const parts = this.#parts.get(group)
-    if (!parts) return this.#high.at(group) + this.#low.at(group)
-    const all = [...parts]
-    addExact(all, this.#high.at(group))
-    addExact(all, this.#low.at(group))
-    return exactValue(all)
   }
 
   merge(from: AggregateState, target: Int32Array, count: number): void {
@@ -277,9 +240,7 @@ export class RealSum extends Counted implements AggregateState {
   mergeGroup(from: AggregateState, group: number, to: number): void {
     const other = from as RealSum
     this.counts.put(to, this.counts.at(to) + other.counts.at(group))
-    this.#term(to, other.#high.at(group))
-    this.#term(to, other.#low.at(group))
-    for (const part of other.#parts.get(group) ?? []) this.#term(to, part)
+    this.#sums.mergeGroup(other.#sums, group, to)
   }
 
   column(groups: Int32Array, count: number): Column {
@@ -288,51 +249,37 @@ export class RealSum extends Counted implements AggregateState {
     for (let i = 0; i < count; i++) {
       const group = groups[i]!
       nulls[i] = this.counts.at(group) === 0 ? 1 : 0
-      values[i] = this.#name === 'sum' ? this.#total(group) : this.#total(group) / this.counts.at(group)
+      values[i] = this.#name === 'sum' ? this.#sums.at(group) : this.#sums.at(group) / this.counts.at(group)
     }
     return { kind: 'number', values, nulls }
   }
 
   clear(group: number): void {
     this.counts.put(group, 0)
-    this.#high.put(group, 0)
-    this.#low.put(group, 0)
-    this.#parts.delete(group)
+    this.#sums.clear(group)
   }
 
   write(group: number, out: RecordWriter): void {
-    const parts = this.#parts.get(group)
     out.number(this.counts.at(group))
-    out.number(this.#high.at(group))
-    out.number(this.#low.at(group))
-    out.int(parts ? parts.length : NO_PARTS)
-    for (const part of parts ?? []) out.number(part)
+    this.#sums.write(group, out)
   }
 
   read(group: number, from: RecordReader): void {
     this.counts.put(group, from.number())
-    this.#high.put(group, from.number())
-    this.#low.put(group, from.number())
-    const parts = from.int()
-    if (parts !== NO_PARTS) this.#parts.set(group, Array.from({ length: parts }, () => from.number()) as Exact)
+    this.#sums.read(group, from)
   }
 
   get bytes(): number {
-    return this.counts.bytes + this.#high.bytes + this.#low.bytes + 120 * this.#parts.size
+    return this.counts.bytes + this.#sums.bytes
   }
 
   save(size: number): unknown {
-    const parts = [...this.#parts].map(([group, exact]) => [group, exact.map(String)])
-    return { counts: this.counts.freeze(size), high: this.#high.freeze(size), low: this.#low.freeze(size), parts }
+    return { counts: this.counts.freeze(size), ...this.#sums.save(size) }
   }
 
   restore(saved: unknown): void {
-    const { counts, high, low, parts } = saved as Record<'counts' | 'high' | 'low', Packed> & {
-      parts: readonly (readonly [number, string[]])[]
-    }
+    const { counts, ...sums } = saved as { counts: Packed } & SavedSums
     this.counts.restore(counts)
-    this.#high.restore(high)
-    this.#low.restore(low)
-    this.#parts = new Map(parts.map(([group, exact]) => [group, exact.map(Number)]))
+    this.#sums.restore(sums)
   }
 }
