@@ -32,7 +32,8 @@ export async function decoderOf(
       return avroDecoder({ ...(format.schema === undefined ? {} : { schema: format.schema }), ...registryOf(variables, format) }, fields)
     case 'protobuf': {
       const { proto, message } = format
-      const what = proto === undefined ? { ...(message === undefined ? {} : { message }) } : { file: { path: resolve(directory, proto), message } }
+      const what =
+        proto === undefined ? { ...(message === undefined ? {} : { message }) } : { file: { path: resolve(directory, proto), message } }
       return protobufDecoder({ ...what, ...registryOf(variables, format) }, fields)
     }
   }

@@ -50,7 +50,9 @@ const framed = (id: number, path: readonly number[], body: Uint8Array | string):
   return Buffer.concat([head, Buffer.from(path), Buffer.from(body)])
 }
 
-test('Protobuf and JSON come in by the ids of their schemas, and go out to where they can be read by them', { timeout: 240_000 }, async (t) => {
+test('Protobuf and JSON come in by the ids of their schemas, and go out to where they can be read by them', {
+  timeout: 240_000,
+}, async (t) => {
   const parts = await partsFor(t)
   if (!parts) return
   const { world, registry } = parts

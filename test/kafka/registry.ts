@@ -47,9 +47,15 @@ export async function startRegistry({ login, closed = [] }: { login?: string; cl
     }
     if (root !== 'subjects') return [404, { error_code: 404, message: 'HTTP 404 Not Found' }]
     const versions = subjects.get(subject) ?? []
-    const described = (version: number): object => ({ subject, version, id: versions[version - 1], ...normal(schemas[versions[version - 1]! - 1]!) })
+    const described = (version: number): object => ({
+      subject,
+      version,
+      id: versions[version - 1],
+      ...normal(schemas[versions[version - 1]! - 1]!),
+    })
     if (body && more === 'versions') {
-      if (closed.includes(subject)) return [409, { error_code: 409, message: 'Schema being registered is incompatible with an earlier schema' }]
+      if (closed.includes(subject))
+        return [409, { error_code: 409, message: 'Schema being registered is incompatible with an earlier schema' }]
       if (!(body.references ?? []).every(isKnown)) return [422, { error_code: 42201, message: 'No schema reference found' }]
       return [200, { id: add(subject, body) }]
     }

@@ -45,10 +45,12 @@ export async function protobufDecoder({ file, message, registry }: ProtobufSourc
 }
 
 /** A message does not begin with a zero byte: that would be a field of the number 0. */
-const plain = (read: (bytes: Uint8Array) => string) => (value: Uint8Array): string => {
-  if (value[0] === 0) throw new Undecodable(beginsWithId('protobuf({ proto, message, registry })'))
-  return read(value)
-}
+const plain =
+  (read: (bytes: Uint8Array) => string) =>
+  (value: Uint8Array): string => {
+    if (value[0] === 0) throw new Undecodable(beginsWithId('protobuf({ proto, message, registry })'))
+    return read(value)
+  }
 
 /** The rows of messages of a type. */
 function rowsOf(type: ProtoType, fields: readonly Field[]): (bytes: Uint8Array) => string {

@@ -61,9 +61,7 @@ test('with a registry, the id that it gives stands before the data', async () =>
   const shape = { fields: [of('a', { kind: 'long' })] }
   const encode = await avroEncoder({ name: 'row', shape, registry: { client, subject: 'out-value' } })
   assert.deepEqual([...encode(Buffer.from('{"a":1}'))], [0, 0, 0, 0, 41, 2])
-  assert.deepEqual(asked, [
-    ['out-value', { type: 'AVRO', text: JSON.stringify(avroSchemaOf('row', shape)), references: [] }],
-  ])
+  assert.deepEqual(asked, [['out-value', { type: 'AVRO', text: JSON.stringify(avroSchemaOf('row', shape)), references: [] }]])
 })
 
 test('decimals there and back', () => {

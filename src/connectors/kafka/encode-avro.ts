@@ -23,7 +23,9 @@ export interface AvroTarget {
 export async function avroEncoder({ name, shape, registry }: AvroTarget): Promise<(json: Uint8Array) => Uint8Array> {
   const schema = JSON.stringify(avroSchemaOf(name, shape))
   const { type } = compileSchema(await loadAvro('messages of Avro'), schema)
-  const head = registry ? headOf(await registry.client.register(registry.subject, { type: 'AVRO', text: schema, references: [] })) : Buffer.alloc(0)
+  const head = registry
+    ? headOf(await registry.client.register(registry.subject, { type: 'AVRO', text: schema, references: [] }))
+    : Buffer.alloc(0)
   return (json) => Buffer.concat([head, type.toBuffer(recordValue(shape.fields, readRow(json, shape), name))])
 }
 

@@ -6,7 +6,11 @@ import type { RegistryTarget } from './schema-registry.ts'
 import { headOf } from './wire-format.ts'
 
 /** `name`: title of the schema. @throws MR_KAFKA_SCHEMA */
-export async function jsonEncoder(name: string, shape: Shape, { client, subject }: RegistryTarget): Promise<(json: Uint8Array) => Uint8Array> {
+export async function jsonEncoder(
+  name: string,
+  shape: Shape,
+  { client, subject }: RegistryTarget,
+): Promise<(json: Uint8Array) => Uint8Array> {
   const head = headOf(await client.register(subject, { type: 'JSON', text: JSON.stringify(messageSchema(name, shape)), references: [] }))
   return (json) => Buffer.concat([head, json])
 }

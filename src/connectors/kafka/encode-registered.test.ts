@@ -60,8 +60,10 @@ test('the file is registered as it is, and the message found by its place', asyn
 
 test('files that it imports are registered before, under the names of their imports', async () => {
   const money = 'syntax = "proto3"; package common; message Money { int64 units = 1; }'
-  const price = 'syntax = "proto3"; package common; import "money.proto"; import "google/protobuf/wrappers.proto"; message Price { Money net = 1; google.protobuf.Int64Value tax = 2; }'
-  const main = 'syntax = "proto3"; package shop; import "common/price.proto"; import "google/protobuf/timestamp.proto"; message Sale { common.Price price = 1; google.protobuf.Timestamp seen = 2; }'
+  const price =
+    'syntax = "proto3"; package common; import "money.proto"; import "google/protobuf/wrappers.proto"; message Price { Money net = 1; google.protobuf.Int64Value tax = 2; }'
+  const main =
+    'syntax = "proto3"; package shop; import "common/price.proto"; import "google/protobuf/timestamp.proto"; message Sale { common.Price price = 1; google.protobuf.Timestamp seen = 2; }'
   file('sales/common/money.proto', money)
   file('sales/common/price.proto', price)
   const path = file('sales/sale.proto', main)

@@ -25,7 +25,8 @@ export async function loadProtobuf(): Promise<Protobuf> {
   const module = await optional<Protobuf & { readonly default?: Protobuf }>('protobufjs', 'messages of Protobuf')
   const protobuf = module.default ?? module
   // What files that declare options extend: the package has it and does not know it by itself.
-  if (!protobuf.common.get(DESCRIPTOR)) protobuf.common(DESCRIPTOR, createRequire(import.meta.url)('protobufjs/google/protobuf/descriptor.json'))
+  if (!protobuf.common.get(DESCRIPTOR))
+    protobuf.common(DESCRIPTOR, createRequire(import.meta.url)('protobufjs/google/protobuf/descriptor.json'))
   return protobuf
 }
 

@@ -1,6 +1,6 @@
 // The routes of a registry's API: what is asked, what is made of each answer, and how often.
 import assert from 'node:assert/strict'
-import { type RequestListener, createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { startRegistry, type TestRegistry } from '../../../test/kafka/registry.ts'
@@ -26,7 +26,10 @@ test('schemas by id, once each; one that is not there is asked again', async (t)
     assert.equal(await registry.schema(9, 'AVRO'), null)
   }
   assert.deepEqual(server.requests, ['GET /schemas/ids/1', 'GET /schemas/ids/2', 'GET /schemas/ids/9', 'GET /schemas/ids/9'])
-  await assert.rejects(registry.schema(avro, 'PROTOBUF'), { code: 'MR_KAFKA_SCHEMA', message: /^schema 1 of .* is AVRO, and PROTOBUF is read$/ })
+  await assert.rejects(registry.schema(avro, 'PROTOBUF'), {
+    code: 'MR_KAFKA_SCHEMA',
+    message: /^schema 1 of .* is AVRO, and PROTOBUF is read$/,
+  })
 })
 
 test('what a schema refers to, by subject and version', async (t) => {
@@ -65,7 +68,10 @@ test('a registry that refuses, talks of something else, or is away', async (t) =
   const server = await registryFor(t, { closed: ['out-value'] })
   const refused = new SchemaRegistry({ url: server.url }).register('out-value', schema)
   await assert.rejects(refused, { code: 'MR_KAFKA_SCHEMA', message: /answers 409 to \/subjects\/out-value\/versions: .*incompatible/ })
-  const missing = new SchemaRegistry({ url: server.url }).register('out-value', { ...schema, references: [{ name: 'x', subject: 'x', version: 1 }] })
+  const missing = new SchemaRegistry({ url: server.url }).register('out-value', {
+    ...schema,
+    references: [{ name: 'x', subject: 'x', version: 1 }],
+  })
   await assert.rejects(missing, { code: 'MR_KAFKA_SCHEMA' })
   const answering = async (listener: RequestListener): Promise<SchemaRegistry> => {
     const other = createServer(listener)

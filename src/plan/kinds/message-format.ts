@@ -16,10 +16,7 @@ export function formatOf(scope: Scope, what: string, format: MessageFormat, at: 
   const tell: Tell = (message, fix) => fail(scope, 'MR_DEFINE_VALUE', at, `${what}: ${message}`, fix)
   const kind = typeof format === 'object' ? format?.$format : undefined
   if (kind === undefined || !Object.hasOwn(OPTIONS, kind)) {
-    tell(
-      `messages of format ${JSON.stringify(format)} cannot be read`,
-      "write 'json', json({ ... }), avro({ ... }) or protobuf({ ... })",
-    )
+    tell(`messages of format ${JSON.stringify(format)} cannot be read`, "write 'json', json({ ... }), avro({ ... }) or protobuf({ ... })")
     return PLAIN
   }
   for (const option of Object.keys(format).filter((one) => one !== '$format' && !OPTIONS[kind].includes(one)))
@@ -45,7 +42,12 @@ function schemaOf(tell: Tell, { schema, registry }: Of<'avro'>, isSink: boolean)
   return text === undefined ? {} : { schema: text }
 }
 
-function protobufOf(tell: Tell, { proto, message }: Of<'protobuf'>, registry: RegistryManifest | undefined, isSink: boolean): FormatManifest {
+function protobufOf(
+  tell: Tell,
+  { proto, message }: Of<'protobuf'>,
+  registry: RegistryManifest | undefined,
+  isSink: boolean,
+): FormatManifest {
   if (typeof proto === 'string' && typeof message === 'string')
     return { kind: 'protobuf', proto, message, ...(registry ? { registry } : {}) }
   if (proto === undefined && (message === undefined || typeof message === 'string') && registry && !isSink)

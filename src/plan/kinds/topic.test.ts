@@ -99,7 +99,10 @@ test('the cluster and the topic', async () => {
   await expectOne(/Protobuf needs a file and a message/, read(protobuf({ proto: 'a.proto', registry: 'http://r' } as Wrong)))
   await expectOne(/Protobuf needs a file and a message/, read(protobuf({ message: 7, registry: 'http://r' } as Wrong)))
   await expectOne(/json\(\) is about messages of a registry \| write json\(\{ registry \}\), or 'json'/, read(json({} as Wrong)))
-  await expectOne(/the format avro has no option "registy" \| did you mean "registry"/, read(avro({ schema: '"int"', registy: 1 } as Wrong)))
+  await expectOne(
+    /the format avro has no option "registy" \| did you mean "registry"/,
+    read(avro({ schema: '"int"', registy: 1 } as Wrong)),
+  )
   await expectOne(/a registry has no address/, read(avro({ registry: { username: 'u' } } as Wrong)))
   const open = { url: 'http://r', username: 'u', password: 'p' } as Wrong
   for (const format of [json, avro, protobuf])

@@ -15,7 +15,9 @@ export const byIds = [
   stream('in_own', scan, { from: bus.topic('in_own', { format: protobuf({ proto: 'scan.proto', message: 'shop.Scan', registry }) }) }),
 ]
 export const keyed = table('keyed', scan, { from: bus.topic('keyed', { keyFormat: protobuf({ registry }) }), key: 'id' })
-export const out = sink('out', plain, { to: bus.topic('out', { format: protobuf({ proto: 'scan.proto', message: 'shop.Scan', registry }) }) })
+export const out = sink('out', plain, {
+  to: bus.topic('out', { format: protobuf({ proto: 'scan.proto', message: 'shop.Scan', registry }) }),
+})
 
 // @ts-expect-error JSON without a registry is 'json'
 json({})
