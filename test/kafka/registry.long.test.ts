@@ -66,15 +66,15 @@ test('Protobuf and JSON come in by the ids of their schemas, and go out to where
   const id = registry.add('in_proto-value', { schema: MAIN, schemaType: 'PROTOBUF', references })
   const server = await world.start(
     `${ROWS}
-export const any = stream('any', sale, { from: bus.topic('in_proto', { format: protobuf({ registry, message: 'shop.Sale' }) }) })
+export const byId = stream('by_id', sale, { from: bus.topic('in_proto', { format: protobuf({ registry, message: 'shop.Sale' }) }) })
 export const byFile = stream('by_file', sale, { from: bus.topic('in_proto', { format: protobuf(own) }) })
 export const text = stream('text', sale, { from: bus.topic('in_json', { format: json({ registry }) }) })
 export const plain = stream('plain', sale, { from: bus.topic('plain') })
-export const outProto = sink('out_proto', any, { to: bus.topic('out_proto', { format: protobuf(own) }), every: '500 milliseconds' })
-export const outJson = sink('out_json', any, { to: bus.topic('out_json', { format: json({ registry }) }), every: '500 milliseconds' })
+export const outProto = sink('out_proto', byId, { to: bus.topic('out_proto', { format: protobuf(own) }), every: '500 milliseconds' })
+export const outJson = sink('out_json', byId, { to: bus.topic('out_json', { format: json({ registry }) }), every: '500 milliseconds' })
 export const protoBack = stream('proto_back', sale, { from: bus.topic('out_proto', { format: protobuf({ registry }) }) })
 export const jsonBack = stream('json_back', sale, { from: bus.topic('out_json', { format: json({ registry }) }) })
-export default project('registry', [any, byFile, text, plain, outProto, outJson, protoBack, jsonBack])`,
+export default project('registry', [byId, byFile, text, plain, outProto, outJson, protoBack, jsonBack])`,
     { REGISTRY: registry.url },
   )
   const json = '{"id":7,"price":{"units":"9007199254740993","currency":"EUR"},"seen":"1970-01-01T00:00:01.5Z","counts":{"a":-5}}'
@@ -89,7 +89,7 @@ export default project('registry', [any, byFile, text, plain, outProto, outJson,
     { topic: 'plain', value: framed(99, [], json) },
     { topic: 'plain', value: json },
   ])
-  for (const name of ['any', 'by_file', 'text', 'plain', 'proto_back', 'json_back']) {
+  for (const name of ['by_id', 'by_file', 'text', 'plain', 'proto_back', 'json_back']) {
     await until(
       () => countOf(server, name),
       (count) => count === 1,
@@ -107,7 +107,7 @@ export default project('registry', [any, byFile, text, plain, outProto, outJson,
       assert.match(String(message), expected[index]!)
     }
   }
-  for (const name of ['any', 'by_file'])
+  for (const name of ['by_id', 'by_file'])
     await reasons(name, [
       /the message is a shop\.Unrelated, and no shop\.Sale \(topic in_proto, partition 0, offset 1\)$/,
       /the registry has no schema 99/,
