@@ -14,21 +14,47 @@ export interface KafkaHow {
   readonly tls?: true | { readonly ca?: Text; readonly cert?: Text; readonly key?: ConfigRef }
 }
 
+/** A Confluent schema registry: messages begin with a zero byte and the id of their schema. */
+export type Registry = Text | { readonly url: Text; readonly username?: Text; readonly password?: ConfigRef }
+
 export interface AvroHow {
   /** An Avro schema, as JSON: of plain Avro messages; with a registry, what they are read as. What a sink writes follows from its columns. */
   readonly schema?: string | object
-  /** A Confluent schema registry: messages begin with a zero byte and the id of their schema. */
-  readonly registry?: Text | { readonly url: Text; readonly username?: Text; readonly password?: ConfigRef }
+  readonly registry?: Registry
 }
 
-export interface ProtobufHow {
-  /** Path of a .proto file, relative to the project. */
+/** A message of a .proto file of the project: of plain messages; with a registry, what they are read as and what a sink registers. */
+export interface ProtobufByFile {
+  /** Path, relative to the project. */
   readonly proto: string
   /** Full name of the message type: `shop.Click`. */
   readonly message: string
+  readonly registry?: Registry
 }
 
-export type MessageFormat = 'json' | ({ readonly $format: 'avro' } & AvroHow) | ({ readonly $format: 'protobuf' } & ProtobufHow)
+/** Of a source: messages as the schemas say that they were written by. */
+export interface ProtobufByRegistry {
+  readonly registry: Registry
+  /** Full name of the only message type that is read; others are rejected. Default: all are read. */
+  readonly message?: string
+  readonly proto?: never
+}
+
+export type ProtobufHow = ProtobufByFile | ProtobufByRegistry
+
+export interface JsonHow {
+  /** Asked by sinks only, which register a JSON Schema of their columns: who reads JSON needs no schema. */
+  readonly registry: Registry
+}
+
+export type MessageFormat =
+  | 'json'
+  | ({ readonly $format: 'json' } & JsonHow)
+  | ({ readonly $format: 'avro' } & AvroHow)
+  | ({ readonly $format: 'protobuf' } & ProtobufHow)
+
+/** Messages of JSON behind the id of a registry's schema. Without it, a topic's format is `'json'`. */
+export const json = (how: JsonHow): MessageFormat => Object.freeze({ $format: 'json', ...how })
 
 /** Messages of Avro. */
 export const avro = (how: AvroHow = {}): MessageFormat => Object.freeze({ $format: 'avro', ...how })

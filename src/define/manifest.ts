@@ -67,15 +67,19 @@ export interface KafkaConnection {
   readonly tls?: { readonly ca?: Text; readonly cert?: Text; readonly key?: ConfigRef }
 }
 
+export interface RegistryManifest {
+  readonly url: Text
+  readonly username?: Text
+  readonly password?: ConfigRef
+}
+
 export type FormatManifest =
-  | { readonly kind: 'json' }
-  | {
-      readonly kind: 'avro'
-      /** As JSON. */
-      readonly schema?: string
-      readonly registry?: { readonly url: Text; readonly username?: Text; readonly password?: ConfigRef }
-    }
-  | { readonly kind: 'protobuf'; readonly proto: string; readonly message: string }
+  | { readonly kind: 'json'; readonly registry?: RegistryManifest }
+  /** `schema`: as JSON. */
+  | { readonly kind: 'avro'; readonly schema?: string; readonly registry?: RegistryManifest }
+  | { readonly kind: 'protobuf'; readonly proto: string; readonly message: string; readonly registry?: RegistryManifest }
+  /** Of a source: by the schemas of the registry alone. */
+  | { readonly kind: 'protobuf'; readonly proto?: undefined; readonly message?: string; readonly registry: RegistryManifest }
 
 /** Of the keys of messages. */
 export type KeyFormatManifest = FormatManifest | { readonly kind: 'text' }

@@ -4,10 +4,13 @@ import { resolve } from 'node:path'
 import { avroDecoder } from '../connectors/kafka/decode-avro.ts'
 import { jsonKeys, keyDecoder, registeredKeys, textKeys } from '../connectors/kafka/decode-key.ts'
 import { protobufDecoder } from '../connectors/kafka/decode-protobuf.ts'
+import { withoutId } from '../connectors/kafka/decode-registered.ts'
 import { type Decoder, jsonDecoder } from '../connectors/kafka/decoder.ts'
 import { avroEncoder } from '../connectors/kafka/encode-avro.ts'
+import { jsonEncoder } from '../connectors/kafka/encode-json.ts'
 import { protobufEncoder } from '../connectors/kafka/encode-protobuf.ts'
 import { type RegistrySettings, SchemaRegistry } from '../connectors/kafka/schema-registry.ts'
+import { assert } from '../core/errors.ts'
 import type { FormatManifest, KeyFormatManifest, SinkManifest } from '../define/manifest.ts'
 import type { Field } from '../schema/type.ts'
 import type { EncodeValue } from '../transform/sink/messages-of-page.ts'
@@ -24,11 +27,15 @@ export async function decoderOf(
 ): Promise<Decoder> {
   switch (format.kind) {
     case 'json':
-      return jsonDecoder
+      return format.registry ? withoutId(jsonDecoder) : jsonDecoder
     case 'avro':
       return avroDecoder({ ...(format.schema === undefined ? {} : { schema: format.schema }), ...registryOf(variables, format) }, fields)
-    case 'protobuf':
-      return protobufDecoder(resolve(directory, format.proto), format.message, fields)
+    case 'protobuf': {
+      const { proto, message } = format
+      const what =
+        proto === undefined ? { ...(message === undefined ? {} : { message }) } : { file: { path: resolve(directory, proto), message } }
+      return protobufDecoder({ ...what, ...registryOf(variables, format) }, fields)
+    }
   }
 }
 
@@ -39,32 +46,38 @@ export async function keyDecoderOf(
   columns: readonly Field[],
 ): Promise<Decoder> {
   if (format?.kind === 'text') return textKeys(columns)
-  if (format && format.kind !== 'json') return keyDecoder(await decoderOf(around, format, columns), columns)
+  if (format) return keysIn(around, format, columns)
   const plain = jsonKeys(columns)
-  if (format || values.kind !== 'avro' || !values.registry) return plain
-  const registered = await decoderOf(around, { kind: 'avro', registry: values.registry }, columns)
-  return registeredKeys(keyDecoder(registered, columns), plain)
+  const { kind, registry } = values
+  return registry ? registeredKeys(await keysIn(around, { kind, registry } as FormatManifest, columns), plain) : plain
+}
+
+async function keysIn(around: Surroundings, format: FormatManifest, columns: readonly Field[]): Promise<Decoder> {
+  if (format.kind !== 'json') return keyDecoder(await decoderOf(around, format, columns), columns)
+  return format.registry ? withoutId(jsonKeys(columns)) : jsonKeys(columns)
 }
 
 /** @throws as `decoderOf` */
 export async function encoderOf({ directory, variables }: Surroundings, { name, shape, to }: SinkManifest): Promise<EncodeValue> {
   const { format, topic } = to
+  const { registry: client } = registryOf(variables, format)
+  const registry = client && { client, subject: `${topic}-value` }
   switch (format.kind) {
     case 'json':
-      return (json) => json
-    case 'avro': {
-      const { registry } = registryOf(variables, format)
-      return avroEncoder({ name, shape, ...(registry ? { registry: { client: registry, subject: `${topic}-value` } } : {}) })
-    }
+      return registry ? jsonEncoder(name, shape, registry) : (json) => json
+    case 'avro':
+      return avroEncoder({ name, shape, ...(registry ? { registry } : {}) })
     case 'protobuf':
-      return protobufEncoder(resolve(directory, format.proto), format.message, shape)
+      assert(format.proto !== undefined, `sink ${name} writes Protobuf without a file`)
+      return protobufEncoder({
+        file: { path: resolve(directory, format.proto), message: format.message },
+        shape,
+        ...(registry ? { registry } : {}),
+      })
   }
 }
 
-function registryOf(
-  variables: NodeOptions['variables'],
-  { registry }: Extract<FormatManifest, { kind: 'avro' }>,
-): { readonly registry?: SchemaRegistry } {
+function registryOf(variables: NodeOptions['variables'], { registry }: FormatManifest): { readonly registry?: SchemaRegistry } {
   if (!registry) return {}
   const settings = Object.fromEntries(Object.entries(registry).map(([name, value]) => [name, resolveText(variables, value)]))
   return { registry: new SchemaRegistry(settings as unknown as RegistrySettings) }

@@ -1,10 +1,11 @@
 // What the tests of topics share: a real broker, producers of it, and projects over it.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { Admin, Producer } from '@platformatic/kafka'
 import { type KafkaServer, type KafkaUser, startKafka } from '../../scripts/servers/kafka.ts'
-import type { TestServer } from '../server/server.ts'
+import { startServer, type TestServer } from '../server/server.ts'
 
 /** Undefined where none can be had: the test is skipped then, with the reason. */
 export async function brokerFor(t: TestContext, user?: KafkaUser): Promise<KafkaServer | undefined> {
@@ -99,3 +100,62 @@ export async function until<T>(ask: () => Promise<T>, is: (answer: T) => boolean
 
 export const countOf = async (server: TestServer, relation: string): Promise<number> =>
   Number((await server.sql(`SELECT count(*) FROM ${relation}`))[0]![0])
+
+const HEAD = `
+import { config, model, project, secret, sink, sql, stream, t, table } from 'millrace'
+import { avro, json, kafka, protobuf } from 'millrace/kafka'
+const bus = kafka('bus', { brokers: config('BROKERS') })
+`
+
+/** A broker, and projects over it in a directory of their own. */
+export interface World {
+  readonly broker: KafkaServer
+  readonly bus: Bus
+  readonly directory: string
+  start(source: string, env?: Record<string, string>): Promise<TestServer>
+}
+
+/** Undefined as `brokerFor`. */
+export async function worldFor(t: TestContext, user?: KafkaUser): Promise<World | undefined> {
+  const broker = await brokerFor(t, user)
+  if (!broker) return undefined
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-topics-'))
+  let running: TestServer | undefined
+  t.after(async () => {
+    if (running?.child.exitCode === null) await running.kill('SIGKILL')
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+  })
+  return {
+    broker,
+    bus: new Bus(t, broker.brokers),
+    directory,
+    async start(source, env = {}) {
+      const project = projectIn(join(directory, 'project'), HEAD + source)
+      running = await startServer({
+        project,
+        data: join(directory, 'data'),
+        env: { BROKERS: broker.brokers, MILLRACE_FLUSH_MS: '1000', ...env },
+      })
+      return running
+    },
+  }
+}
+
+export interface Flow {
+  readonly name: string
+  readonly lag: number | null
+  readonly stopped: { readonly code: string; readonly message: string; readonly fix: string } | null
+}
+
+export const flowsOf = async (server: TestServer): Promise<readonly Flow[]> =>
+  ((await (await server.get('/admin/overview')).json()) as { flows: readonly Flow[] }).flows
+
+/** Why a flow stands still, when it does. */
+export const stoppedOf = async (server: TestServer, name: string): Promise<Flow['stopped']> =>
+  (
+    await until(
+      () => flowsOf(server),
+      (flows) => flows.some((flow) => flow.name === name && flow.stopped !== null),
+      30,
+    )
+  ).find((flow) => flow.name === name)!.stopped

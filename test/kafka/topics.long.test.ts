@@ -1,72 +1,14 @@
 // Topics through a real broker: values of every type and format, poison, aborted transactions, partitions that are added, a topic that
 // is made anew or has lost what comes next, a broker that is away, and what Kafka's own tools see of it.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import avsc from 'avsc'
 import protobuf from 'protobufjs'
-import { startServer, type TestServer } from '../server/server.ts'
-import { Bus, brokerFor, countOf, projectIn, until } from './broker.ts'
-
-const HEAD = `
-import { config, model, project, secret, sink, sql, stream, t, table } from 'millrace'
-import { avro, kafka, protobuf } from 'millrace/kafka'
-const bus = kafka('bus', { brokers: config('BROKERS') })
-`
-
-interface World {
-  readonly broker: NonNullable<Awaited<ReturnType<typeof brokerFor>>>
-  readonly bus: Bus
-  readonly directory: string
-  start(source: string, env?: Record<string, string>): Promise<TestServer>
-}
-
-async function worldFor(t: TestContext, user?: Parameters<typeof brokerFor>[1]): Promise<World | undefined> {
-  const broker = await brokerFor(t, user)
-  if (!broker) return undefined
-  const directory = mkdtempSync(join(tmpdir(), 'millrace-topics-'))
-  let running: TestServer | undefined
-  t.after(async () => {
-    if (running?.child.exitCode === null) await running.kill('SIGKILL')
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
-  })
-  return {
-    broker,
-    bus: new Bus(t, broker.brokers),
-    directory,
-    async start(source, env = {}) {
-      const project = projectIn(join(directory, 'project'), HEAD + source)
-      running = await startServer({
-        project,
-        data: join(directory, 'data'),
-        env: { BROKERS: broker.brokers, MILLRACE_FLUSH_MS: '1000', ...env },
-      })
-      return running
-    },
-  }
-}
-
-interface Flow {
-  readonly name: string
-  readonly lag: number | null
-  readonly stopped: { readonly code: string; readonly message: string; readonly fix: string } | null
-}
-
-const flowsOf = async (server: TestServer): Promise<readonly Flow[]> =>
-  ((await (await server.get('/admin/overview')).json()) as { flows: readonly Flow[] }).flows
-
-const stoppedOf = async (server: TestServer, name: string): Promise<Flow['stopped']> =>
-  (
-    await until(
-      () => flowsOf(server),
-      (flows) => flows.some((flow) => flow.name === name && flow.stopped !== null),
-      30,
-    )
-  ).find((flow) => flow.name === name)!.stopped
+import { Bus, countOf, flowsOf, stoppedOf, until, worldFor } from './broker.ts'
 
 const ROWS = `
 const shape = {

@@ -170,7 +170,9 @@ const framed = (id: number, bytes: Buffer): Buffer => {
 }
 
 const registryOf = (schemas: Readonly<Record<number, object>>): SchemaRegistry =>
-  ({ schema: async (id: number) => (schemas[id] ? JSON.stringify(schemas[id]) : null) }) as unknown as SchemaRegistry
+  ({
+    schema: async (id: number, type: string) => (schemas[id] ? { type, text: JSON.stringify(schemas[id]), references: [] } : null),
+  }) as unknown as SchemaRegistry
 
 test('values of every type, exactly, and the scanner takes them', async () => {
   const decoder = await avroDecoder({ schema: JSON.stringify(SCHEMA) }, SHAPE.fields)

@@ -1,10 +1,11 @@
 // Messages of Avro as rows: plain ones of one schema, or those that begin with the id of a registry's schema. The package avsc decodes
-// the bytes; how values are spelled is in `avro-json.ts`. Source: Confluent's wire format: a zero byte, four bytes of id, the data.
+// the bytes; how values are spelled is in `avro-json.ts`.
 import type { Type as AvroType } from 'avsc'
 import { MillraceError } from '../../core/errors.ts'
 import { optional } from '../../core/optional.ts'
 import type { Field } from '../../schema/type.ts'
 import { type AvroComplex, type AvroSchema, avroRowWriter, isPrimitive } from './avro-json.ts'
+import { type ReadBody, registeredDecoder } from './decode-registered.ts'
 import { type Decoder, Undecodable } from './decoder.ts'
 import type { SchemaRegistry } from './schema-registry.ts'
 
@@ -16,36 +17,22 @@ export interface AvroSource {
   readonly registry?: SchemaRegistry
 }
 
-type Line = (bytes: Buffer) => string
-
-const HEADER_BYTES = 5
-
 /** @throws MR_PACKAGE_MISSING; MR_KAFKA_SCHEMA for a schema that is none. */
 export async function avroDecoder({ schema, registry }: AvroSource, fields: readonly Field[]): Promise<Decoder> {
   const module = await loadAvro('messages of Avro')
   const reader = schema === undefined ? undefined : compileSchema(module, schema)
   if (!registry) {
     const decode = lineOf(reader!, reader!, fields)
-    return { line: (value) => decode(bytesOf(value, 0)) }
+    return { line: (value) => decode(Buffer.from(value.buffer, value.byteOffset, value.byteLength)) }
   }
-  const known = new Map<number, Line | null>()
-  return {
-    async prepare(values) {
-      for (const id of new Set(values.flatMap((value) => idOf(value) ?? []))) {
-        if (known.get(id)) continue
-        const text = await registry.schema(id)
-        const writer = text === null ? null : compileSchema(module, text)
-        known.set(id, writer && lineOf(writer, reader ?? writer, fields))
-      }
-    },
-    line(value) {
-      const id = idOf(value)
-      if (id === null) throw new Undecodable('the message does not begin with a zero byte and the id of a schema')
-      const decode = known.get(id)
-      if (!decode) throw new Undecodable(`the registry has no schema ${id}`)
-      return decode(bytesOf(value, HEADER_BYTES))
-    },
-  }
+  return registeredDecoder(async (id) => {
+    const found = await registry.schema(id, 'AVRO')
+    if (!found) return null
+    if (found.references.length > 0)
+      throw new MillraceError('MR_KAFKA_SCHEMA', `the Avro schema ${id} refers to others`, { fix: 'register a schema that stands alone' })
+    const writer = compileSchema(module, found.text)
+    return lineOf(writer, reader ?? writer, fields)
+  })
 }
 
 /** The package as CommonJS modules are imported. */
@@ -53,14 +40,6 @@ export async function loadAvro(neededBy: string): Promise<Avro> {
   const module = await optional<Avro & { readonly default?: Avro }>('avsc', neededBy)
   return module.default ?? module
 }
-
-const bytesOf = (value: Uint8Array, from: number): Buffer => Buffer.from(value.buffer, value.byteOffset + from, value.byteLength - from)
-
-const idOf = (value: Uint8Array): number | null =>
-  value.length >= HEADER_BYTES && value[0] === 0 ? bytesOf(value, 1).readUInt32BE(0) : null
-
-/** Whether bytes begin as messages of a registry do. */
-export const hasSchemaId = (bytes: Uint8Array): boolean => idOf(bytes) !== null
 
 export interface CompiledSchema {
   readonly json: AvroSchema
@@ -108,7 +87,7 @@ function withoutLogical(schema: AvroSchema): AvroSchema {
   }
 }
 
-function lineOf(writer: CompiledSchema, reader: CompiledSchema, fields: readonly Field[]): Line {
+function lineOf(writer: CompiledSchema, reader: CompiledSchema, fields: readonly Field[]): ReadBody {
   const write = avroRowWriter(reader.json, fields)
   let resolver: ReturnType<AvroType['createResolver']> | undefined
   try {

@@ -12,6 +12,7 @@ import type { Field, Type } from '../../schema/type.ts'
 import { avroDecoder } from './decode-avro.ts'
 import { jsonKeys, keyDecoder, registeredKeys, textKeys } from './decode-key.ts'
 import { protobufDecoder } from './decode-protobuf.ts'
+import { withoutId } from './decode-registered.ts'
 import { type Decoder, Undecodable } from './decoder.ts'
 import type { SchemaRegistry } from './schema-registry.ts'
 
@@ -106,12 +107,24 @@ test('Avro: a record, or the value of one column', async () => {
 })
 
 test('where values come by a registry, keys may', async () => {
-  const registry = { schema: async (id: number) => (id === 5 ? '"string"' : null) } as unknown as SchemaRegistry
+  const registry = {
+    schema: async (id: number) => (id === 5 ? { type: 'AVRO', text: '"string"', references: [] } : null),
+  } as unknown as SchemaRegistry
   const keys = registeredKeys(keyDecoder(await avroDecoder({ registry }, TEXT), TEXT), jsonKeys(TEXT))
   const registered = (id: number): Buffer => Buffer.concat([Buffer.of(0, 0, 0, 0, id), avsc.Type.forSchema('string').toBuffer('x')])
   assert.deepEqual(await read(keys, TEXT, registered(5)), ['x'])
   assert.equal(await read(keys, TEXT, registered(6)), 'MR_ROW_MESSAGE')
   assert.deepEqual(await read(keys, TEXT, 'plain'), ['plain'])
+})
+
+test('keys of a registry in JSON: an object, or the value of one column', async () => {
+  const framed = (text: string): Buffer => Buffer.concat([Buffer.of(0, 0, 0, 0, 5), Buffer.from(text)])
+  const keys = withoutId(jsonKeys(TEXT))
+  assert.deepEqual(await read(keys, TEXT, framed('{"k":"a"}')), ['a'])
+  assert.deepEqual(await read(keys, TEXT, framed(' "a"')), [' "a"'])
+  assert.deepEqual(await read(keys, TEXT, framed('"a"')), ['a'])
+  assert.deepEqual(await read(withoutId(jsonKeys(BOTH)), BOTH, framed('{"a":"x","b":7}')), ['x', 7n])
+  assert.equal(await read(keys, TEXT, '"a"'), 'MR_ROW_MESSAGE')
 })
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-keys-'))
@@ -122,6 +135,13 @@ test('Protobuf', async () => {
   const path = join(directory, 'key.proto')
   writeFileSync(path, source)
   const type = protobuf.parse(source).root.lookupType('shop.Key')
-  const keys = keyDecoder(await protobufDecoder(path, 'shop.Key', BOTH), BOTH)
+  const keys = keyDecoder(await protobufDecoder({ file: { path, message: 'shop.Key' } }, BOTH), BOTH)
   assert.deepEqual(await read(keys, BOTH, type.encode({ a: 'x', b: 7 }).finish()), ['x', 7n])
+  const schema = { type: 'PROTOBUF', text: source, references: [] }
+  const registry = { schema: async (id: number) => (id === 5 ? schema : null) } as unknown as SchemaRegistry
+  const registered = registeredKeys(keyDecoder(await protobufDecoder({ registry }, BOTH), BOTH), jsonKeys(BOTH))
+  const framed = (id: number): Buffer => Buffer.concat([Buffer.of(0, 0, 0, 0, id, 0), type.encode({ a: 'x', b: 7 }).finish()])
+  assert.deepEqual(await read(registered, BOTH, framed(5)), ['x', 7n])
+  assert.equal(await read(registered, BOTH, framed(6)), 'MR_ROW_MESSAGE')
+  assert.deepEqual(await read(registered, BOTH, '{"a":"x","b":7}'), ['x', 7n])
 })

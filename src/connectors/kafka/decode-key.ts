@@ -3,8 +3,8 @@
 import { isUtf8 } from 'node:buffer'
 import { isValidJson } from '../../schema/scan/document.ts'
 import type { Field } from '../../schema/type.ts'
-import { hasSchemaId } from './decode-avro.ts'
 import { type Decoder, isObject, jsonDecoder, Undecodable } from './decoder.ts'
+import { schemaIdOf } from './wire-format.ts'
 
 type Columns = readonly Field[]
 
@@ -33,7 +33,7 @@ export const jsonKeys = (columns: Columns): Decoder => ({
 /** Keys that begin with the id of a registry's schema are read by it, others in the other way. */
 export const registeredKeys = (registered: Decoder, others: Decoder): Decoder => ({
   ...registered,
-  line: (key) => (hasSchemaId(key) ? registered : others).line(key),
+  line: (key) => (schemaIdOf(key) === null ? others : registered).line(key),
 })
 
 const QUOTE = 0x22

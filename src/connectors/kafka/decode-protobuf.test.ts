@@ -46,6 +46,7 @@ message Click {
 const directory = mkdtempSync(join(tmpdir(), 'millrace-proto-'))
 const path = join(directory, 'click.proto')
 writeFileSync(path, PROTO)
+const FILE = { path, message: 'shop.Click' }
 after(() => rmSync(directory, { recursive: true }))
 
 const required = (name: string, type: Field['type']): Field => ({ name, type, optional: false })
@@ -83,7 +84,7 @@ const exact = (line: string): unknown => JSON.parse(line.replaceAll(/([:[,])(-?\
 async function throughBoth(value: object): Promise<unknown> {
   const type = await typeOf()
   const bytes = type.encode(type.fromObject(value)).finish()
-  const line = String((await protobufDecoder(path, 'shop.Click', FIELDS)).line(bytes))
+  const line = String((await protobufDecoder({ file: FILE }, FIELDS)).line(bytes))
   const { batch, rejects } = compileScanner({ fields: FIELDS }).scan(Buffer.from(`${line}\n`))
   assert.deepEqual([batch.rows, rejects], [1, []], line)
   return exact(line)
@@ -157,11 +158,11 @@ test('what is not set is the default of its type, or null where its presence is 
 })
 
 test('what cannot be read says why', async () => {
-  const decoder = await protobufDecoder(path, 'shop.Click', FIELDS)
+  const decoder = await protobufDecoder({ file: FILE }, FIELDS)
   assert.throws(() => decoder.line(Buffer.from([0xff, 0xff, 0xff])), Undecodable)
   const type = await typeOf()
   const nanos = type.encode(type.fromObject({ seen: { seconds: 1, nanos: 1 } })).finish()
   assert.throws(() => decoder.line(nanos), /more than microseconds/)
-  await assert.rejects(protobufDecoder(path, 'shop.Missing', FIELDS), { code: 'MR_KAFKA_SCHEMA' })
-  await assert.rejects(protobufDecoder(join(directory, 'none.proto'), 'shop.Click', FIELDS), { code: 'MR_KAFKA_SCHEMA' })
+  await assert.rejects(protobufDecoder({ file: { path, message: 'shop.Missing' } }, FIELDS), { code: 'MR_KAFKA_SCHEMA' })
+  await assert.rejects(protobufDecoder({ file: { ...FILE, path: join(directory, 'none.proto') } }, FIELDS), { code: 'MR_KAFKA_SCHEMA' })
 })

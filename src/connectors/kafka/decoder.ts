@@ -32,9 +32,14 @@ function firstOf(value: Uint8Array): number {
 /** Whether it can be nothing but an object, if it is JSON at all. */
 export const isObject = (value: Uint8Array): boolean => value[firstOf(value)] === 0x7b
 
+/** Of messages whose first byte nothing in their format begins with. */
+export const beginsWithId = (format: string): string =>
+  `the message begins with a zero byte, as those with the id of a schema do: the format ${format} reads them`
+
 /** One JSON document a message. */
 export const jsonDecoder: Decoder = {
   line(value) {
+    if (value[0] === 0) throw new Undecodable(beginsWithId('json({ registry })'))
     if (firstOf(value) === value.length) throw new Undecodable('the message is empty', 'MR_ROW_JSON')
     if (value.indexOf(0x0a) < 0) return value
     // A line break may stand between tokens and not inside of text: only who reads it as JSON may take it out.

@@ -56,12 +56,12 @@ test('the schema is one that the library takes as it is', () => {
 })
 
 test('with a registry, the id that it gives stands before the data', async () => {
-  const asked: [string, string][] = []
-  const client = { register: async (subject: string, schema: string) => asked.push([subject, schema]) + 40 } as unknown as SchemaRegistry
+  const asked: [string, object][] = []
+  const client = { register: async (subject: string, schema: object) => asked.push([subject, schema]) + 40 } as unknown as SchemaRegistry
   const shape = { fields: [of('a', { kind: 'long' })] }
   const encode = await avroEncoder({ name: 'row', shape, registry: { client, subject: 'out-value' } })
   assert.deepEqual([...encode(Buffer.from('{"a":1}'))], [0, 0, 0, 0, 41, 2])
-  assert.deepEqual(asked, [['out-value', JSON.stringify(avroSchemaOf('row', shape))]])
+  assert.deepEqual(asked, [['out-value', { type: 'AVRO', text: JSON.stringify(avroSchemaOf('row', shape)), references: [] }]])
 })
 
 test('decimals there and back', () => {

@@ -1,6 +1,5 @@
 // Rows as messages of Avro: the schema follows from the columns, so that everything that a row holds is in it exactly; with a registry it
-// is registered and its id stands before the data. Values come as JSON in the spelling of answers. Source: Avro specification 1.12;
-// Confluent's wire format.
+// is registered and its id stands before the data. Values come as JSON in the spelling of answers. Source: Avro specification 1.12.
 
 import { assert } from '../../core/errors.ts'
 import { textOf } from '../../core/json.ts'
@@ -10,30 +9,24 @@ import type { Field, Inner, Shape, Type } from '../../schema/type.ts'
 import type { AvroComplex, AvroSchema } from './avro-json.ts'
 import { compileSchema, loadAvro } from './decode-avro.ts'
 import { readRow } from './read-row.ts'
-import type { SchemaRegistry } from './schema-registry.ts'
+import type { RegistryTarget } from './schema-registry.ts'
+import { headOf } from './wire-format.ts'
 
 export interface AvroTarget {
   /** Name of the record. */
   readonly name: string
   readonly shape: Shape
-  /** With the subject that the schema is registered under. */
-  readonly registry?: { readonly client: SchemaRegistry; readonly subject: string }
+  readonly registry?: RegistryTarget
 }
 
 /** @throws MR_PACKAGE_MISSING, MR_KAFKA_SCHEMA */
 export async function avroEncoder({ name, shape, registry }: AvroTarget): Promise<(json: Uint8Array) => Uint8Array> {
   const schema = JSON.stringify(avroSchemaOf(name, shape))
   const { type } = compileSchema(await loadAvro('messages of Avro'), schema)
-  const head = registry ? headOf(await registry.client.register(registry.subject, schema)) : Buffer.alloc(0)
-  return (json) => {
-    return Buffer.concat([head, type.toBuffer(recordValue(shape.fields, readRow(json, shape), name))])
-  }
-}
-
-function headOf(id: number): Buffer {
-  const head = Buffer.alloc(5)
-  head.writeUInt32BE(id, 1)
-  return head
+  const head = registry
+    ? headOf(await registry.client.register(registry.subject, { type: 'AVRO', text: schema, references: [] }))
+    : Buffer.alloc(0)
+  return (json) => Buffer.concat([head, type.toBuffer(recordValue(shape.fields, readRow(json, shape), name))])
 }
 
 /** The schema of rows of a shape. */

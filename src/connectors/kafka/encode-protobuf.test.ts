@@ -69,6 +69,8 @@ const path = join(directory, 'click.proto')
 const oldPath = join(directory, 'old.proto')
 writeFileSync(path, PROTO)
 writeFileSync(oldPath, OLD)
+const FILE = { path, message: 'shop.Click' }
+const OLD_FILE = { path: oldPath, message: 'old.Row' }
 after(() => rmSync(directory, { recursive: true }))
 
 const required = (name: string, type: Type): Field => ({ name, type, optional: false })
@@ -167,14 +169,14 @@ const ROW = {
 }
 
 const encoded = async (row: object): Promise<Uint8Array> =>
-  (await protobufEncoder(path, 'shop.Click', { fields: FIELDS }))(Buffer.from(JSON.stringify(row)))
+  (await protobufEncoder({ file: FILE, shape: { fields: FIELDS } }))(Buffer.from(JSON.stringify(row)))
 
 const exact = (line: string): Record<string, unknown> =>
   JSON.parse(line.replaceAll(/([:[,])(-?\d{16,})(?=[,}\]])/g, '$1"$2"')) as Record<string, unknown>
 
 /** What our own source makes of it. */
 async function back(row: object): Promise<Record<string, unknown>> {
-  const line = String((await protobufDecoder(path, 'shop.Click', FIELDS)).line(await encoded(row)))
+  const line = String((await protobufDecoder({ file: FILE }, FIELDS)).line(await encoded(row)))
   const { batch, rejects } = compileScanner({ fields: FIELDS }).scan(Buffer.from(`${line}\n`))
   assert.deepEqual([batch.rows, rejects], [1, []], line)
   return exact(line)
@@ -230,8 +232,8 @@ test('null is a field that is not set', async () => {
 })
 
 test('numbers of 64 bits there and back', async () => {
-  const encode = await protobufEncoder(path, 'shop.Click', { fields: FIELDS })
-  const decoder = await protobufDecoder(path, 'shop.Click', FIELDS)
+  const encode = await protobufEncoder({ file: FILE, shape: { fields: FIELDS } })
+  const decoder = await protobufDecoder({ file: FILE }, FIELDS)
   const signed = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
   const positive = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
   fc.assert(
@@ -298,12 +300,12 @@ test('what a field cannot hold is an error that names it', async () => {
       String(why),
     )
   const big = JSON.stringify(ROW).replace('"n":1.5', '"n":12345678901234567890')
-  const encode = await protobufEncoder(path, 'shop.Click', { fields: FIELDS })
+  const encode = await protobufEncoder({ file: FILE, shape: { fields: FIELDS } })
   assert.throws(() => encode(Buffer.from(big)), /\.extra\.n: 12345678901234567890 has more digits than a double/)
 })
 
 test('what can never fit is known before', async () => {
-  const click = await loadMessage(path, 'shop.Click')
+  const click = await loadMessage(FILE)
   assert.deepEqual(misfitsOf(click, FIELDS), [])
   const wrong: readonly (readonly [Field, RegExp])[] = [
     [required('nope', string), /^the message shop\.Click has no field for the column "nope"$/],
@@ -354,7 +356,7 @@ test('what can never fit is known before', async () => {
     misfitsOf(click, [required('left', string), required('right', int)])[0]!.message,
     /"left" and "right" are never null, and choice/,
   )
-  const old = await loadMessage(oldPath, 'old.Row')
+  const old = await loadMessage(OLD_FILE)
   assert.deepEqual(misfitsOf(old, [required('id', int), required('name', string), optional('word', string)]), [])
   assert.deepEqual(
     misfitsOf(old, [optional('id', int)]).map(({ isNever, message }) => [isNever, message]),

@@ -1,19 +1,28 @@
-// Rows as messages of Protobuf, by a .proto file of the project: what `decode-protobuf.ts` reads, the other way round. Fields are called as
-// columns. What a field cannot hold is an error and never another value. Source: Protocol Buffers language guide, "Field Presence",
-// "Oneof"; the well-known types by the numbers of their fields.
+// Rows as messages of Protobuf, by a .proto file of the project: what `decode-protobuf.ts` reads, the other way round; with a registry the
+// file is registered. Fields are called as columns. What a field cannot hold is an error and never another value. Source: Protocol Buffers
+// language guide, "Field Presence", "Oneof"; the well-known types by the numbers of their fields.
 import type { Field as ProtoField, Type as ProtoType } from 'protobufjs'
 import { MillraceError } from '../../core/errors.ts'
 import { parseJsonVerbatim, textOf } from '../../core/json.ts'
 import { Instant } from '../../schema/instant.ts'
 import type { Shape, Type } from '../../schema/type.ts'
-import { loadMessage, wellKnown } from './proto-message.ts'
+import { loadMessage, type MessageOfFile, nameOf, wellKnown } from './proto-message.ts'
+import { registerMessage } from './proto-registry.ts'
 import { readRow } from './read-row.ts'
+import type { RegistryTarget } from './schema-registry.ts'
+
+export interface ProtobufTarget {
+  readonly file: MessageOfFile
+  readonly shape: Shape
+  readonly registry?: RegistryTarget
+}
 
 /** @throws MR_PACKAGE_MISSING, MR_KAFKA_SCHEMA; what it answers: MR_KAFKA_VALUE for a value that its field cannot hold */
-export async function protobufEncoder(path: string, message: string, shape: Shape): Promise<(json: Uint8Array) => Uint8Array> {
-  const type = await loadMessage(path, message)
+export async function protobufEncoder({ file, shape, registry }: ProtobufTarget): Promise<(json: Uint8Array) => Uint8Array> {
+  const type = await loadMessage(file)
+  const head = registry ? await registerMessage(registry, file.path, nameOf(type)) : Buffer.alloc(0)
   const row: Type = { kind: 'struct', fields: shape.fields }
-  return (json) => type.encode(messageOf({ type, at: message }, readRow(json, shape), row)).finish()
+  return (json) => Buffer.concat([head, type.encode(messageOf({ type, at: file.message }, readRow(json, shape), row)).finish()])
 }
 
 /** Of a message, and where it stands: for errors. */

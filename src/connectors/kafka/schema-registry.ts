@@ -1,5 +1,5 @@
-// A schema registry by its HTTP interface: schemas by id, and schemas that are registered. What it has said once is true for ever.
-// Source: Confluent's Schema Registry API, "Schemas" and "Subjects".
+// A schema registry by its HTTP interface: schemas by id or version, and schemas that are registered. What it has said once is true for
+// ever. Source: Confluent's Schema Registry API, "Schemas" and "Subjects".
 import { MillraceError } from '../../core/errors.ts'
 
 export interface RegistrySettings {
@@ -8,42 +8,80 @@ export interface RegistrySettings {
   readonly password?: string
 }
 
+/** What a registry calls kinds of schemas. */
+export type SchemaType = 'AVRO' | 'PROTOBUF' | 'JSON'
+
+export interface RegisteredSchema {
+  readonly type: SchemaType
+  readonly text: string
+  readonly references: readonly SchemaReference[]
+}
+
+/** Another schema that one needs: `name` is what it calls it. */
+export interface SchemaReference {
+  readonly name: string
+  readonly subject: string
+  readonly version: number
+}
+
+/** Where the schema of what is written is registered. */
+export interface RegistryTarget {
+  readonly client: Pick<SchemaRegistry, 'register' | 'reference'>
+  readonly subject: string
+}
+
 const TIMEOUT_MS = 10_000
 const MEDIA_TYPE = 'application/vnd.schemaregistry.v1+json'
 
 export class SchemaRegistry {
   readonly #settings: RegistrySettings
-  readonly #byId = new Map<number, string>()
+  readonly #known = new Map<string, RegisteredSchema>()
 
   constructor(settings: RegistrySettings) {
     this.#settings = settings
   }
 
-  /** Null when there is none of this id. @throws MR_KAFKA_SCHEMA */
-  async schema(id: number): Promise<string | null> {
-    const known = this.#byId.get(id)
-    if (known !== undefined) return known
-    const answer = await this.#ask(`/schemas/ids/${id}`)
-    if (answer === null) return null
-    const { schema, schemaType = 'AVRO', references = [] } = answer as { schema: string; schemaType?: string; references?: unknown[] }
-    if (schemaType !== 'AVRO' || references.length > 0)
-      throw new MillraceError(
-        'MR_KAFKA_SCHEMA',
-        `schema ${id} of ${this.#settings.url} is ${schemaType}${references.length > 0 ? ' and refers to others' : ''}`,
-        { fix: 'register an Avro schema that stands alone' },
-      )
-    this.#byId.set(id, schema)
-    return schema
+  /** Null when there is none of this id. @throws MR_KAFKA_SCHEMA, also when it is of another type */
+  async schema(id: number, type: SchemaType): Promise<RegisteredSchema | null> {
+    const found = await this.#found(`/schemas/ids/${id}`)
+    if (found && found.type !== type) throw this.#misfit(`schema ${id}`, found.type, type)
+    return found
+  }
+
+  /** @throws MR_KAFKA_SCHEMA, also when there is none or it is of another type */
+  async referenced({ subject, version }: SchemaReference, type: SchemaType): Promise<RegisteredSchema> {
+    const found = await this.#found(`${pathOf(subject)}/versions/${version}`)
+    if (!found) throw this.#failed(`has no version ${version} of ${subject}, which a schema of it refers to`, undefined)
+    if (found.type !== type) throw this.#misfit(`version ${version} of ${subject}`, found.type, type)
+    return found
   }
 
   /** The id of a schema under a subject, which it gets now if it has none. @throws MR_KAFKA_SCHEMA */
-  async register(subject: string, schema: string): Promise<number> {
-    const answer = await this.#ask(`/subjects/${encodeURIComponent(subject)}/versions`, JSON.stringify({ schema }))
-    if (typeof (answer as { id?: unknown })?.id === 'number') return (answer as { id: number }).id
-    throw this.#failed(`does not register a schema for ${subject}`, undefined)
+  async register(subject: string, schema: RegisteredSchema): Promise<number> {
+    const answer = await this.#ask(`${pathOf(subject)}/versions`, schema)
+    return this.#number(answer, 'id', `does not register a schema for ${subject}`)
   }
 
-  async #ask(path: string, body?: string): Promise<unknown> {
+  /** A schema that others refer to, registered under its name. @throws MR_KAFKA_SCHEMA */
+  async reference(name: string, schema: RegisteredSchema): Promise<SchemaReference> {
+    await this.register(name, schema)
+    const answer = await this.#ask(pathOf(name), schema)
+    return { name, subject: name, version: this.#number(answer, 'version', `does not say which version of ${name} a schema is`) }
+  }
+
+  async #found(path: string): Promise<RegisteredSchema | null> {
+    const known = this.#known.get(path)
+    if (known) return known
+    const answer = (await this.#ask(path)) as { schema?: string; schemaType?: SchemaType; references?: SchemaReference[] } | null
+    if (!answer) return null
+    if (typeof answer.schema !== 'string') throw this.#failed(`answers ${path} with no schema`, undefined)
+    const found = { type: answer.schemaType ?? 'AVRO', text: answer.schema, references: answer.references ?? [] }
+    this.#known.set(path, found)
+    return found
+  }
+
+  /** Null where there is nothing to get. */
+  async #ask(path: string, schema?: RegisteredSchema): Promise<unknown> {
     const { url, username, password } = this.#settings
     const login =
       username === undefined ? {} : { authorization: `Basic ${Buffer.from(`${username}:${password ?? ''}`).toString('base64')}` }
@@ -51,16 +89,16 @@ export class SchemaRegistry {
     let text: string
     try {
       response = await fetch(`${url.replace(/\/$/, '')}${path}`, {
-        method: body === undefined ? 'GET' : 'POST',
+        method: schema ? 'POST' : 'GET',
         headers: { accept: MEDIA_TYPE, 'content-type': MEDIA_TYPE, ...login },
         signal: AbortSignal.timeout(TIMEOUT_MS),
-        ...(body === undefined ? {} : { body }),
+        ...(schema ? { body: bodyOf(schema) } : {}),
       })
       text = await response.text()
     } catch (cause) {
       throw this.#failed(`cannot be reached: ${(cause as Error).message}`, cause)
     }
-    if (response.status === 404 && body === undefined) return null
+    if (response.status === 404 && !schema) return null
     if (!response.ok) throw this.#failed(`answers ${response.status} to ${path}: ${text.slice(0, 200)}`, undefined)
     try {
       return JSON.parse(text)
@@ -69,10 +107,32 @@ export class SchemaRegistry {
     }
   }
 
+  #number(answer: unknown, name: string, otherwise: string): number {
+    const value = (answer as Readonly<Record<string, unknown>> | null)?.[name]
+    if (typeof value === 'number') return value
+    throw this.#failed(otherwise, undefined)
+  }
+
   #failed(what: string, cause: unknown): MillraceError {
     return new MillraceError('MR_KAFKA_SCHEMA', `the schema registry ${this.#settings.url} ${what}`, {
       cause,
       fix: 'check its address and credentials; it is asked again',
     })
   }
+
+  #misfit(which: string, found: SchemaType, type: SchemaType): MillraceError {
+    return new MillraceError('MR_KAFKA_SCHEMA', `${which} of the schema registry ${this.#settings.url} is ${found}, and ${type} is read`, {
+      fix: 'read the topic in the format that its messages have',
+    })
+  }
 }
+
+const pathOf = (subject: string): string => `/subjects/${encodeURIComponent(subject)}`
+
+/** Registries of before other types than Avro know neither types nor references. */
+const bodyOf = ({ type, text, references }: RegisteredSchema): string =>
+  JSON.stringify({
+    schema: text,
+    ...(type === 'AVRO' ? {} : { schemaType: type }),
+    ...(references.length > 0 ? { references } : {}),
+  })

@@ -1,6 +1,8 @@
 // Sinks: what they read is stored, the columns that they write and the key exist, and the format can hold them.
 import { resolve } from 'node:path'
-import { loadMessage } from '../../connectors/kafka/proto-message.ts'
+import { loadMessage, nameOf } from '../../connectors/kafka/proto-message.ts'
+import { registeredPath } from '../../connectors/kafka/proto-registry.ts'
+import { projectSources } from '../../connectors/kafka/proto-source.ts'
 import { misfitsOf } from '../../connectors/kafka/protobuf-fit.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { FormatManifest, SinkManifest } from '../../define/manifest.ts'
@@ -18,20 +20,24 @@ export async function compileSinks(scope: Scope): Promise<readonly SinkManifest[
   for (const { definition } of membersOfKind<Sink>(scope, 'sink')) {
     const sink = compileSink(scope, definition)
     if (sink) compiled.push(sink)
-    if (sink?.to.format.kind === 'protobuf') await checkFit(scope, definition, sink.to.format, sink.shape)
+    const format = sink?.to.format
+    if (sink && format?.kind === 'protobuf' && format.proto !== undefined) await checkFit(scope, definition, format, sink.shape)
   }
   return compiled
 }
 
-/** Whether the message of the file can hold the rows. */
+/** Whether the message of the file can hold the rows, and a registry the file. */
 async function checkFit(
   scope: Scope,
   { $name: name, $at: at }: Sink,
-  { proto, message }: Extract<FormatManifest, { kind: 'protobuf' }>,
+  { proto, message, registry }: Extract<FormatManifest, { proto: string }>,
   shape: Shape,
 ): Promise<void> {
+  const path = resolve(scope.root, proto)
   try {
-    for (const misfit of misfitsOf(await loadMessage(resolve(scope.root, proto), message), shape.fields))
+    const type = await loadMessage({ path, message })
+    if (registry) registeredPath(await projectSources(path), nameOf(type))
+    for (const misfit of misfitsOf(type, shape.fields))
       (misfit.isNever ? fail : warn)(scope, 'MR_DEFINE_VALUE', at, `sink "${name}": ${misfit.message}`, misfit.fix)
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { avro, kafka, protobuf } from '../../define/kafka.ts'
+import { avro, json, kafka, protobuf } from '../../define/kafka.ts'
 import type { Manifest } from '../../define/manifest.ts'
 import { alert, config, failed, http, masks, model, project, secret, sink, sql, stream, t, table, webhook } from '../../index.ts'
 import type { Binder } from '../binder.ts'
@@ -53,10 +53,20 @@ test('what is sound has no findings', async () => {
   const one = stream('one', columns, { from: secure.topic('t.one_2-x', { start: '2026-01-31T00:00:00Z', epoch: 2 }), key: 'id' })
   const two = stream('two', columns, { from: bus.topic('two', { format: avro({ schema: { type: 'string' } }) }) })
   const three = stream('three', columns, { from: bus.topic('three', { format: protobuf({ proto: 'a.proto', message: 'a.B' }) }) })
+  const registry = { url: config('R'), username: 'u', password: secret('P') }
+  const four = stream('four', columns, { from: bus.topic('four', { format: protobuf({ registry, message: 'a.B' }) }) })
+  const five = stream('five', columns, { from: bus.topic('five', { format: protobuf({ proto: 'a.proto', message: 'a.B', registry }) }) })
+  const six = stream('six', columns, { from: bus.topic('six', { format: json({ registry: config('R') }) }) })
   const latest = table('latest', { id: t.int() }, { from: bus.topic('latest', { format: avro({ registry: config('R') }) }), key: 'id' })
   const out = sink('out', one, { to: bus.topic('out', { format: avro() }), columns: ['word', '_offset' as 'id'], every: '1 second' })
   const telling = alert('telling', { when: failed(out), to: [webhook('http://localhost')] })
-  assert.deepEqual(await findings(one, two, three, latest, out, telling), [])
+  assert.deepEqual(await findings(one, two, three, four, five, six, latest, out, telling), [])
+  const formats = (await manifestOf(four, five, six)).relations.map((relation) => relation.kind === 'stream' && relation.kafka?.format)
+  assert.deepEqual(formats, [
+    { kind: 'protobuf', message: 'a.B', registry },
+    { kind: 'protobuf', proto: 'a.proto', message: 'a.B', registry },
+    { kind: 'json', registry: { url: config('R') } },
+  ])
   const { relations, sinks } = await manifestOf(one, out)
   const from = relations[0]!.kind === 'stream' ? relations[0]!.kafka : undefined
   assert.deepEqual([from?.start, from?.epoch, from?.connection.tls], [Date.UTC(2026, 0, 31), 2, { ca: config('CA') }])
@@ -84,7 +94,19 @@ test('the cluster and the topic', async () => {
   await expectOne(/messages of format "xml" cannot be read/, from({ brokers: 'a:1' }, { format: 'xml' }))
   await expectOne(/Avro messages without a schema/, from({ brokers: 'a:1' }, { format: avro() }))
   await expectOne(/the Avro schema is not JSON/, from({ brokers: 'a:1' }, { format: avro({ schema: '{' }) }))
-  await expectOne(/Protobuf needs a file and a message/, from({ brokers: 'a:1' }, { format: protobuf({} as Wrong) }))
+  const read = (format: Wrong) => from({ brokers: 'a:1' }, { format })
+  await expectOne(/Protobuf needs a file and a message .*protobuf\(\{ registry \}\)/, read(protobuf({} as Wrong)))
+  await expectOne(/Protobuf needs a file and a message/, read(protobuf({ proto: 'a.proto', registry: 'http://r' } as Wrong)))
+  await expectOne(/Protobuf needs a file and a message/, read(protobuf({ message: 7, registry: 'http://r' } as Wrong)))
+  await expectOne(/json\(\) is about messages of a registry \| write json\(\{ registry \}\), or 'json'/, read(json({} as Wrong)))
+  await expectOne(
+    /the format avro has no option "registy" \| did you mean "registry"/,
+    read(avro({ schema: '"int"', registy: 1 } as Wrong)),
+  )
+  await expectOne(/a registry has no address/, read(avro({ registry: { username: 'u' } } as Wrong)))
+  const open = { url: 'http://r', username: 'u', password: 'p' } as Wrong
+  for (const format of [json, avro, protobuf])
+    await expectOne(/a registry has its password in the project's files \| write secret/, read(format({ registry: open })))
   await expectOne(
     /rows that arrive from a topic are merged by key/,
     table('s', columns, { from: bus.topic('s'), key: 'id', load: 'append' }),
@@ -95,7 +117,17 @@ test('the cluster and the topic', async () => {
 test('how keys of messages that delete rows are read', async () => {
   const keyed = (keyFormat: Wrong, key: Wrong = 'id') =>
     table('keyed', { id: t.int(), word: t.string() }, { from: bus.topic('keyed', { keyFormat }), key })
-  for (const format of ['text', 'json', avro({ schema: '"int"' }), avro({ registry: config('R') }), protobuf({ proto: 'k', message: 'K' })])
+  const registry = config('R')
+  for (const format of [
+    'text',
+    'json',
+    json({ registry }),
+    avro({ schema: '"int"' }),
+    avro({ registry }),
+    protobuf({ proto: 'k', message: 'K' }),
+    protobuf({ registry }),
+    protobuf({ proto: 'k', message: 'K', registry }),
+  ])
     assert.deepEqual(await findings(keyed(format)), [])
   assert.deepEqual(await findings(keyed('json', ['id', 'word'])), [])
   await expectOne(/keys of messages that are text hold one value, and the key is id, word/, keyed('text', ['id', 'word']))
@@ -140,6 +172,20 @@ test('sinks of Protobuf fit the message of their file', async () => {
     sink('out', source, { to: bus.topic('o', { format: protobuf({ proto: file, message }) }), ...how })
   assert.deepEqual(await findings(source, out()), [])
   assert.deepEqual((await manifestOf(source, out())).sinks?.[0]?.to.format, { kind: 'protobuf', proto, message: 'p.Out' })
+  const registered = (file: string, message = 'p.Out') =>
+    sink('out', source, { to: bus.topic('o', { format: protobuf({ proto: file, message, registry: 'http://r' }) }) })
+  assert.deepEqual(await findings(source, registered(proto)), [])
+  const around = join(directory, 'around.proto')
+  writeFileSync(around, 'syntax = "proto3"; package q; import "./out.proto"; message Around { int32 id = 1; optional string word = 2; }')
+  await expectOne(/^error MR_KAFKA_SCHEMA sink "out": .* which file the import "\.\/out\.proto" is/, source, registered(around, 'q.Around'))
+  writeFileSync(around, 'syntax = "proto3"; package q; import "out.proto"; message Around { int32 id = 1; optional string word = 2; }')
+  assert.deepEqual(await findings(source, registered(around, 'q.Around')), [])
+  await expectOne(/^error MR_KAFKA_SCHEMA sink "out": the message p\.Out is not in .*around\.proto itself/, source, registered(around))
+  await expectOne(
+    /Protobuf needs a file and a message \| write protobuf\(\{ proto: 'click\.proto', message: 'shop\.Click' \}\)$/,
+    source,
+    sink('out', source, { to: bus.topic('o', { format: protobuf({ registry: 'http://r' }) }) }),
+  )
   const offset = { columns: ['id', '_offset'] as Wrong }
   await expectOne(
     /^error MR_DEFINE_VALUE sink "out": the message p\.Out has no field for the column "_offset" \| add the field/,

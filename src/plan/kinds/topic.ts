@@ -1,10 +1,11 @@
-// Topics of Kafka, as sources and as what sinks write to: what is said of the cluster, the format and the start is possible.
+// Topics of Kafka, as sources and as what sinks write to: what is said of the cluster and the start is possible.
 // Whether the topic exists is known only when the project runs.
 import { utcMs } from '../../core/utc-ms.ts'
-import type { KafkaHow, KafkaTopic, MessageFormat } from '../../define/kafka.ts'
-import type { FormatManifest, KafkaConnection, KafkaSourceManifest, KeyFormatManifest, Text, TopicManifest } from '../../define/manifest.ts'
+import type { KafkaHow, KafkaTopic } from '../../define/kafka.ts'
+import type { KafkaConnection, KafkaSourceManifest, KeyFormatManifest, TopicManifest } from '../../define/manifest.ts'
 import { fail, type Scope } from '../scope.ts'
 import { didYouMean } from '../suggest.ts'
+import { formatOf, isText } from './message-format.ts'
 
 const SAID_OF_TOPICS = ['format', 'keyFormat', 'start', 'epoch']
 const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']
@@ -97,63 +98,7 @@ function connectionOf(scope: Scope, what: string, bus: string, how: KafkaHow, at
   }
 }
 
-const isText = (value: unknown): value is Text => typeof value === 'string' || typeof (value as { name?: unknown })?.name === 'string'
 const isAddresses = (text: string): boolean => text.split(',').every((one) => /^\s*[^\s:]+:\d+\s*$|^\s*\[[0-9a-fA-F:]+\]:\d+\s*$/.test(one))
-
-function formatOf(scope: Scope, what: string, format: MessageFormat, at: string, isSink: boolean): FormatManifest {
-  if (format === 'json') return { kind: 'json' }
-  if (typeof format === 'object' && format?.$format === 'avro') {
-    const { schema, registry } = format
-    if (isSink && schema !== undefined)
-      fail(scope, 'MR_DEFINE_VALUE', at, `${what}: the Avro schema of what is written follows from the columns`, 'remove schema')
-    if (!isSink && schema === undefined && registry === undefined)
-      fail(
-        scope,
-        'MR_DEFINE_VALUE',
-        at,
-        `${what}: Avro messages without a schema cannot be read`,
-        'write avro({ schema }) or avro({ registry })',
-      )
-    const text = typeof schema === 'object' ? JSON.stringify(schema) : schema
-    if (text !== undefined && !isJson(text))
-      fail(scope, 'MR_DEFINE_VALUE', at, `${what}: the Avro schema is not JSON`, 'give the schema as an object, or its JSON')
-    const place = registry === undefined || isText(registry) ? registry : registry.url
-    return {
-      kind: 'avro',
-      ...(text === undefined ? {} : { schema: text }),
-      ...(place === undefined ? {} : { registry: { ...(isText(registry) ? {} : registry), url: place } }),
-    }
-  }
-  if (typeof format === 'object' && format?.$format === 'protobuf') {
-    const { proto, message } = format
-    if (typeof proto === 'string' && typeof message === 'string') return { kind: 'protobuf', proto, message }
-    fail(
-      scope,
-      'MR_DEFINE_VALUE',
-      at,
-      `${what}: Protobuf needs a file and a message`,
-      "write protobuf({ proto: 'click.proto', message: 'shop.Click' })",
-    )
-    return { kind: 'json' }
-  }
-  fail(
-    scope,
-    'MR_DEFINE_VALUE',
-    at,
-    `${what}: messages of format ${JSON.stringify(format)} cannot be read`,
-    "write 'json', avro({ ... }) or protobuf({ ... })",
-  )
-  return { kind: 'json' }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
-}
 
 function startOf(scope: Scope, what: string, { start = 'earliest' }: KafkaTopic, at: string): KafkaSourceManifest['start'] {
   if (start === 'earliest' || start === 'latest') return start as 'earliest' | 'latest'
