@@ -12,7 +12,8 @@ import {
   rejectedName,
   storedShape,
 } from '../define/system-columns.ts'
-import type { RelationSpec, RelationStore } from '../engine/relations.ts'
+import type { RelationSpec } from '../engine/managed-relation.ts'
+import type { RelationStore } from '../engine/relations.ts'
 import { ENCRYPTED, scopeOf } from '../lake/encrypted.ts'
 import { withInner } from '../lake/nested-type.ts'
 import type { Lake } from '../lake/open-lake.ts'

@@ -5,7 +5,8 @@
 
 import type { StreamManifest } from '../define/manifest.ts'
 import { lateName, lateShape, rejectedName } from '../define/system-columns.ts'
-import type { RelationStore, WritableRelation } from '../engine/relations.ts'
+import type { WritableRelation } from '../engine/managed-relation.ts'
+import type { RelationStore } from '../engine/relations.ts'
 import type { LakeTable } from '../lake/types.ts'
 import { type Column, type ColumnBatch, selectRows } from '../schema/batch.ts'
 import type { Delivery } from './delivery.ts'
