@@ -29,8 +29,10 @@ import type { BytesColumn, Column, ColumnBatch, IntegerColumn, NumberColumn } fr
 import { type ListVector, type Nested, newNested, type StructVector, type Vector } from '../schema/scan/nested.ts'
 import { isNested, type StructType, type Type } from '../schema/type.ts'
 
-/** As DuckDB's vectors; so many rows hold the thread for a millisecond or two. */
+/** As DuckDB's vectors; to fill one holds the thread for less than a millisecond. */
 const CHUNK_ROWS = 2048
+/** The appender gives so many to the table at once, in two milliseconds; fewer would cost as much. */
+const FLUSH_ROWS = 4 * CHUNK_ROWS
 /** The appender gives so many to the table together. */
 const SMALL_ROWS = 2 * CHUNK_ROWS
 const scratch = new ArrayBuffer(CHUNK_ROWS * 16)
@@ -127,7 +129,7 @@ export async function appendRows(connection: DuckDBConnection, schema: string, t
     appender.appendDataChunk(chunk)
     const done = from + count
     if (mayWait && done < batch.rows) {
-      appender.flushSync()
+      if (done % FLUSH_ROWS === 0) appender.flushSync()
       await turn()
     }
   }

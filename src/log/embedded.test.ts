@@ -479,3 +479,21 @@ test('what a failed group left in a segment that is closed does not come back af
     await after.close()
   }
 })
+
+test('while much comes in groups begin apart; what little comes is written at once', async () => {
+  const log = await openWith(1, { groupMs: 5 })
+  const large = rows(['x'.repeat(20_000)])
+  await log.append('clicks', [rows(['a'])])
+  await log.append('clicks', [rows(['b'])])
+  await log.append('clicks', [large])
+  let isWritten = false
+  const next = log.append('clicks', [rows(['c'])]).then(() => {
+    isWritten = true
+  })
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setTimeout(resolve, 1))
+  assert.equal(isWritten, false, 'it rests')
+  await clock.advance(5)
+  await next
+  await log.append('clicks', [rows(['d'])])
+  assert.equal(log.range('clicks', 0).end, 5)
+})

@@ -36,6 +36,11 @@ export interface EmbeddedLogOptions {
    * core that does everything at 500,000 events/s has no 0.4 core for it. zstd makes the log four to five times smaller.
    */
   readonly compression?: 'zstd' | 'none'
+  /**
+   * While much comes in, groups begin so far apart at least: each takes processors as well, which then are for what reads them. What
+   * little comes is written at once. Default 0.
+   */
+  readonly groupMs?: number
   /** Topics whose rows are encrypted, and the keys for that. */
   readonly encrypted?: { readonly keys: LogKeys; readonly topics: ReadonlySet<string> }
   /** Told after the fact; must not throw. */
@@ -46,6 +51,8 @@ const MIB = 1 << 20
 const HOUR_MS = 3_600_000
 /** A group takes no more than this, so that one flood does not delay everybody's acknowledgement. */
 const GROUP_BYTES_MAX = 8 * MIB
+/** A group of so much is one of many. */
+const FLOW_BYTES = 16 * 1024
 const NEWLINE = 0x0a
 /** Kafka's batch length has 31 bits. */
 const PAYLOAD_BYTES_MAX = 1 << 30
@@ -62,6 +69,7 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
     segmentMs: options.segmentMs ?? HOUR_MS,
     idempotencyMs: options.idempotencyMs ?? 24 * HOUR_MS,
     compression: options.compression ?? 'none',
+    groupMs: options.groupMs ?? 0,
     keys: options.encrypted?.keys ?? null,
     isEncrypted: (topic) => options.encrypted?.topics.has(topic) === true,
     onEvent: options.onEvent ?? (() => {}),
@@ -223,7 +231,13 @@ class EmbeddedLog implements Log {
   async #run(): Promise<void> {
     while (this.#waiting.length > 0 || this.#tasks.length > 0) {
       for (const task of this.#tasks.splice(0)) await task()
-      if (this.#waiting.length > 0) await this.#commitGroup(this.#take())
+      if (this.#waiting.length === 0) continue
+      const { clock, groupMs } = this.#settings
+      const startedMs = clock.monotonicMs()
+      const calls = this.#take()
+      await this.#commitGroup(calls)
+      const restMs = groupMs - (clock.monotonicMs() - startedMs)
+      if (restMs >= 1 && calls.reduce((sum, { bytes }) => sum + bytes, 0) >= FLOW_BYTES) await clock.sleep(restMs)
     }
     this.#isRunning = false
     for (const wake of this.#idle.splice(0)) wake()

@@ -39,6 +39,7 @@ export interface LogSettings {
   readonly segmentMs: number
   readonly idempotencyMs: number
   readonly compression: 'zstd' | 'none'
+  readonly groupMs: number
   /** Null: nothing is encrypted. */
   readonly keys: LogKeys | null
   readonly isEncrypted: (topic: string) => boolean

@@ -14,6 +14,9 @@ import { figuresMemory, TopicFigures } from './figures.ts'
 import { logKeys } from './keys.ts'
 import { type Calls, type FromLog, type LogThreadData, type Method, packBatches, type ToLog } from './messages.ts'
 
+/** See `EmbeddedLogOptions`. */
+const GROUP_MS = 5
+
 assert(parentPort, 'this module runs in a thread')
 const port = parentPort
 flushCompileCache() // for the next start: after a `kill -9` nobody would write it
@@ -59,6 +62,7 @@ const open = () =>
     disk: nodeDisk,
     clock: systemClock,
     directory: data.directory,
+    groupMs: GROUP_MS,
     onEvent,
     ...(data.encrypted ? { encrypted: { keys: logKeys(data.encrypted.keys, ask), topics: data.encrypted.topics } } : {}),
   })
