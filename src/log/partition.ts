@@ -14,6 +14,7 @@ import { addToIndex, emptySegment, encodeSummary, logPath, type Segment, type Su
 import type { LogSettings } from './settings.ts'
 import { SharedFile } from './shared-file.ts'
 import { Stage, type StagedBatch } from './stage.ts'
+import { Waiters } from './waiters.ts'
 
 interface Persisted {
   readonly batches: readonly StagedBatch[]
@@ -37,7 +38,7 @@ export class Partition {
   /** A failed write may have left bytes after the good ones; they go before anything is written. */
   #isTailDirty = false
   #isClosed = false
-  readonly #waiters = new Set<{ readonly from: number; readonly wake: () => void }>()
+  readonly #waiters = new Waiters()
 
   constructor(settings: LogSettings, topic: string, number: number, directory: string, state: PartitionState) {
     this.#settings = settings
@@ -140,7 +141,7 @@ export class Partition {
       addToIndex(active.index!, batch.baseOffset, group.positions[number]!, group.appendTimeMs)
       this.#rememberBatch(batch, group.appendTimeMs)
     })
-    for (const waiter of this.#waiters) if (active.next > waiter.from) waiter.wake()
+    this.#waiters.look()
   }
 
   #rememberBatch(batch: StagedBatch, timeMs: number): void {
@@ -235,17 +236,7 @@ export class Partition {
   }
 
   whenMore(from: number, signal: AbortSignal): Promise<void> {
-    if (this.#active.next > from || signal.aborted) return Promise.resolve()
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.#waiters.delete(waiter)
-        signal.removeEventListener('abort', wake)
-        resolve()
-      }
-      const waiter = { from, wake }
-      this.#waiters.add(waiter)
-      signal.addEventListener('abort', wake, { once: true })
-    })
+    return this.#waiters.until(() => this.#active.next > from, signal)
   }
 
   /** See `Log.retain`. `exclusively` runs an action while no group is under way. */
@@ -266,7 +257,7 @@ export class Partition {
 
   /** Closes the file; the `.idx` tells the next start that all of the segment was durable. */
   async close(): Promise<void> {
-    for (const waiter of this.#waiters) waiter.wake()
+    this.#waiters.wakeAll()
     try {
       if (!this.#isClosed && !this.#isTailDirty && this.#active.next > this.#active.base) await this.#writeSummary(this.#active)
     } catch (error) {

@@ -1,5 +1,8 @@
 // The same query over the same files of Nexmark's streams in three engines: Millrace's operators, DuckDB with the batch twin, and a Flink
 // cluster with what `print-flink` writes. Values are as `comparable` gives them.
+import assert from 'node:assert/strict'
+import { after, before } from 'node:test'
+import { installFlink } from '../../scripts/servers/flink.ts'
 import { FlinkCluster } from '../../scripts/servers/flink-cluster.ts'
 import { printFlink } from '../../src/engine/algebra/print-flink.ts'
 import { printLive } from '../../src/engine/algebra/print-query.ts'
@@ -11,7 +14,7 @@ import { openTestEngine } from '../../src/engine/testing.ts'
 import { toDuckType } from '../../src/schema/duckdb.ts'
 import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { comparable, liveShapeOf, rowsOf, shapeOf, storedShapeOf } from './engine.ts'
-import { flinkTable, type NexmarkFiles, partitionsOf, STREAMS } from './flink.ts'
+import { flinkTable, type NexmarkFiles, partitionsOf, removeFiles, STREAMS, writeFiles } from './flink.ts'
 
 type Rows = readonly (readonly string[])[]
 
@@ -24,8 +27,29 @@ export interface Engines extends AsyncDisposable {
 
 export const sorted = (rows: Rows): string[] => rows.map((row) => row.join(' | ')).sort()
 
+/** For the tests of a file, over so many events; `skip`: why there is no Flink, which fails where CI runs everything. */
+export function enginesFor(fifties: number, perSecond: number): { readonly skip: string | false; engines(): Engines } {
+  const flink = installFlink()
+  const isRequired = process.env['CI'] === 'true' && process.env['MILLRACE_TEST_ALL'] === '1'
+  const skip = 'missing' in flink && !isRequired ? `Flink is not available: ${flink.missing}` : false
+  let files: NexmarkFiles
+  let engines: Engines
+  before(async () => {
+    if (skip) return
+    assert.ok('java' in flink, 'missing' in flink ? flink.missing : '')
+    files = writeFiles(fifties, perSecond)
+    engines = await openEngines(files, flink.java)
+  })
+  after(async () => {
+    if (skip) return
+    await engines[Symbol.asyncDispose]()
+    removeFiles(files)
+  })
+  return { skip, engines: () => engines }
+}
+
 /** `java`: how it is started with Flink's libraries. */
-export async function openEngines({ directory }: NexmarkFiles, java: readonly string[]): Promise<Engines> {
+async function openEngines({ directory }: NexmarkFiles, java: readonly string[]): Promise<Engines> {
   const engine = await openTestEngine({ threads: 1, directories: [directory] })
   const parser = await openParser(engine.engine)
   for (const name of [...STREAMS, 'side_input']) {

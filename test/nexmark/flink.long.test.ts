@@ -2,35 +2,15 @@
 // rows of all three are the same. Flink's event times have milliseconds, as the events do. The windows of q12 close by the
 // clock, so that Flink drops what is open at the end of its input: there no more is asked than that no bidder has too many bids. Skipped with its reason where Flink cannot be installed.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { installFlink } from '../../scripts/servers/flink.ts'
+import { test } from 'node:test'
 import { printFlink } from '../../src/engine/algebra/print-flink.ts'
-import { type Engines, openEngines, sorted } from './engines.ts'
-import { type NexmarkFiles, removeFiles, writeFiles } from './flink.ts'
+import { enginesFor, sorted } from './engines.ts'
 import { QUERIES } from './queries.ts'
-
-const flink = installFlink()
-const isRequired = process.env['CI'] === 'true' && process.env['MILLRACE_TEST_ALL'] === '1'
-const skip = 'missing' in flink && !isRequired ? `Flink is not available: ${flink.missing}` : false
 
 /** 200 events a second of event time: no two bids of one time, whose order Flink does not promise. */
 const [FIFTIES, PER_SECOND] = [1_200, 200]
 
-let files: NexmarkFiles
-let engines: Engines
-
-before(async () => {
-  if (skip) return
-  assert.ok('java' in flink, 'missing' in flink ? flink.missing : '')
-  files = writeFiles(FIFTIES, PER_SECOND)
-  engines = await openEngines(files, flink.java)
-})
-
-after(async () => {
-  if (skip) return
-  await engines[Symbol.asyncDispose]()
-  removeFiles(files)
-})
+const { skip, engines } = enginesFor(FIFTIES, PER_SECOND)
 
 /** Equal prices of an auction have no order in Flink: what stands at each rank is compared, not whose bid it is. */
 const withoutTies = (rows: readonly (readonly string[])[]): string[] =>
@@ -45,16 +25,16 @@ function counted(rows: readonly (readonly string[])[]): Map<string, number> {
 
 for (const { name, about, sql, notInFlink } of QUERIES) {
   test(`${name}: ${about}`, { skip }, async () => {
-    const query = await engines.compile(sql)
-    const expected = await engines.inDuckDb(query)
+    const query = await engines().compile(sql)
+    const expected = await engines().inDuckDb(query)
     assert.ok(expected.length > 0, 'no rows')
-    const own = engines.inMillrace(query)
+    const own = engines().inMillrace(query)
     if (notInFlink) {
       assert.deepEqual(sorted(own), sorted(expected), 'Millrace')
       assert.throws(() => printFlink(query), { code: 'MR_PLAN_FLINK' })
       return
     }
-    const theirs = await engines.inFlink(query)
+    const theirs = await engines().inFlink(query)
     if (name === 'q12') {
       const all = counted(expected)
       assert.deepEqual(counted(own), all, 'Millrace')

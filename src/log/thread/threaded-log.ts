@@ -6,6 +6,7 @@ import { receivedError, type SentError, sentError } from '../../core/sent-error.
 import type { KeyRing } from '../../objects/seal/key-ring.ts'
 import type { Append, Appended, Entrance, Log, LogBatch, PartitionEnd, PartitionRange, TopicStats } from '../log.ts'
 import type { LogEvent } from '../settings.ts'
+import { Waiters } from '../waiters.ts'
 import { TopicFigures } from './figures.ts'
 import { knownKeys } from './keys.ts'
 import { batchesOf, type Calls, type FromLog, type LogThreadData, type Method, type ToLog } from './messages.ts'
@@ -43,13 +44,6 @@ export async function openThreadedLog(options: ThreadedLogOptions, worker = begi
   return log
 }
 
-interface Waiter {
-  readonly topic: string
-  readonly partition: number
-  readonly from: number
-  wake(): void
-}
-
 class ThreadedLog implements Log {
   readonly #worker: Worker
   readonly #options: ThreadedLogOptions
@@ -57,7 +51,7 @@ class ThreadedLog implements Log {
   readonly #opened = Promise.withResolvers<void>()
   readonly #figures = new Map<string, TopicFigures>()
   readonly #calls = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>()
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters = new Waiters()
   #called = 0
   #closing: Promise<void> | undefined
 
@@ -77,7 +71,7 @@ class ThreadedLog implements Log {
   #hear(message: FromLog): void {
     if (message.kind === 'answer') this.#settle(message)
     else if (message.kind === 'event') {
-      this.#wake()
+      this.#waiters.look()
       this.#options.onEvent?.(message.event)
     } else if (message.kind === 'topic') this.#figures.set(message.topic, new TopicFigures(message.memory))
     else if (message.kind === 'key') void this.#giveKey(message)
@@ -106,7 +100,7 @@ class ThreadedLog implements Log {
     this.#opened.reject(error)
     for (const { reject } of this.#calls.values()) reject(error)
     this.#calls.clear()
-    for (const waiter of this.#waiters) waiter.wake()
+    this.#waiters.wakeAll()
     if (!this.#closing && this.#figures.size > 0) throw error
   }
 
@@ -164,22 +158,8 @@ class ThreadedLog implements Log {
     throw new MillraceError('MR_LOG_UNKNOWN', `the log has no partition ${partition} of a topic ${topic}`)
   }
 
-  whenMore(topic: string, partition: number, from: number, signal: AbortSignal): Promise<void> {
-    if (this.#closing || signal.aborted || this.range(topic, partition).end > from) return Promise.resolve()
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#waiters.delete(waiter)
-        signal.removeEventListener('abort', wake)
-        resolve()
-      }
-      const waiter = { topic, partition, from, wake }
-      this.#waiters.add(waiter)
-      signal.addEventListener('abort', wake, { once: true })
-    })
-  }
-
-  #wake(): void {
-    for (const waiter of this.#waiters) if (this.range(waiter.topic, waiter.partition).end > waiter.from) waiter.wake()
+  async whenMore(topic: string, partition: number, from: number, signal: AbortSignal): Promise<void> {
+    if (!this.#closing) await this.#waiters.until(() => this.range(topic, partition).end > from, signal)
   }
 
   offsetAt(topic: string, partition: number, timeMs: number): Promise<number> {
@@ -201,7 +181,7 @@ class ThreadedLog implements Log {
 
   async #close(): Promise<void> {
     await this.#call('close', [])
-    for (const waiter of this.#waiters) waiter.wake()
+    this.#waiters.wakeAll()
     await this.#worker.terminate()
   }
 }
