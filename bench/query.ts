@@ -103,9 +103,10 @@ async function main(): Promise<boolean> {
     files.push(...(await writeParquet(session, { select, table, directory: join(directory, 'data') })))
   }
   const tail = await HotTail.open(engine, { name: 't', shape, key: [] })
-  const { sql: tailSql } = await tail.clear()
+  const active = await tail.clear()
   const start = performance.now()
   for (let at = 0; at < TAIL_ROWS; at += 10_000) await tail.append(tailBatch(ROWS + at, 10_000))
+  const { sql: tailSql } = await active.hold()
   print({ case: 'append to the tail', value: Math.round(TAIL_ROWS / ((performance.now() - start) / 1000)), unit: 'rows/s', load })
 
   const alone = await DuckDBInstance.create(':memory:')

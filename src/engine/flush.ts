@@ -15,9 +15,17 @@ export interface FlushParts {
   readonly keys?: string
 }
 
+/** A limit that no rows reach: DuckDB runs what is limited on one thread. */
+const ON_ONE_THREAD = ` LIMIT ${2n ** 63n - 1n}`
+
+/**
+ * On one thread, though it takes longer then: nobody waits for a flush, while requests, live models and questions wait for the
+ * processors that it takes.
+ */
 export function flushAppend({ engine, lake, table, source }: FlushParts): Promise<TableChange> {
   return withSession(engine, async (session) => {
-    const add = await writeParquet(session, { select: source, table, directory: lake.dataDirectory(table) })
+    const select = `SELECT * FROM (${source})${ON_ONE_THREAD}`
+    const add = await writeParquet(session, { select, table, directory: lake.dataDirectory(table) })
     return { table: table.name, operation: 'append', add, remove: [] }
   })
 }

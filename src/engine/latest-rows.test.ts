@@ -52,9 +52,11 @@ test('as a map by key, batch after batch, until there are too many', () =>
             ),
             values,
           )
-        const got = latest.take(batchOfRows(rows))
-        if (wanted.size > max) return assert.equal(got, null)
-        assert.deepEqual(rowsOf(got!), [...wanted.values()])
+        const before = rowsOf(latest.batch)
+        const isTaken = latest.take(batchOfRows(rows))
+        assert.equal(isTaken, wanted.size <= max)
+        assert.deepEqual(rowsOf(latest.batch), isTaken ? [...wanted.values()] : before)
+        if (!isTaken) return
       }
     }),
   ))

@@ -1,5 +1,6 @@
 // The rows of a keyed generation while it has few keys: the latest row of each. What replaces a small table as a whole costs the
 // engine a third of what deleting and inserting in it does, whatever part of it changed.
+import { assert } from '../core/errors.ts'
 import { grown } from '../core/grown.ts'
 import { type BytesColumn, type Column, type ColumnBatch, laneOf } from '../schema/batch.ts'
 import type { Shape } from '../schema/type.ts'
@@ -11,6 +12,7 @@ export class LatestRows {
   readonly #columns: readonly LatestColumn[]
   /** Row of each key. */
   readonly #places = new Map<string, number>()
+  #rows = 0
 
   constructor(shape: Shape, key: readonly string[], keysMax: number) {
     this.#shape = shape
@@ -19,11 +21,14 @@ export class LatestRows {
     this.#columns = shape.fields.map((field) => new LatestColumn(laneOf(field.type)))
   }
 
-  /**
-   * All rows, with those of the batch in place of others of their keys, until the next call; null when there are too many keys: it
-   * is of no use then.
-   */
-  take(batch: ColumnBatch): ColumnBatch | null {
+  /** All of them, until the next `take`. */
+  get batch(): ColumnBatch {
+    return { shape: this.#shape, rows: this.#rows, columns: this.#columns.map((column) => column.column) }
+  }
+
+  /** Rows of the batch in place of others of their keys. False when there are too many keys: then it is what it was. */
+  take(batch: ColumnBatch): boolean {
+    assert(batch.columns.length === this.#columns.length, 'a batch has the columns of its shape')
     const places = this.#places
     const rows = new Int32Array(batch.rows)
     for (let row = 0; row < batch.rows; row++) {
@@ -31,13 +36,21 @@ export class LatestRows {
       let place = places.get(key)
       if (place === undefined) {
         place = places.size
-        if (place === this.#keysMax) return null
+        if (place === this.#keysMax) {
+          this.#forgetUnput()
+          return false
+        }
         places.set(key, place)
       }
       rows[row] = place
     }
     for (const [index, column] of this.#columns.entries()) column.put(batch.columns[index]!, rows, places.size)
-    return { shape: this.#shape, rows: places.size, columns: this.#columns.map((column) => column.column) }
+    this.#rows = places.size
+    return true
+  }
+
+  #forgetUnput(): void {
+    for (const [key, place] of this.#places) if (place >= this.#rows) this.#places.delete(key)
   }
 }
 

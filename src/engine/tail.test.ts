@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Type } from '../schema/type.ts'
+import { quoteName } from './sql-text.ts'
 import { type Generation, GONE, type Held, HotTail } from './tail.ts'
 import { batchOf, openTestEngine, type TestEngine } from './testing.ts'
 
@@ -27,13 +28,21 @@ before(async () => {
 })
 after(() => parts[Symbol.asyncDispose]())
 
-const read = async (...generations: Generation[]): Promise<unknown[]> =>
-  (await parts.session.rows(`SELECT k, v FROM (${generations.map(({ sql }) => sql).join(' UNION ALL ')}) ORDER BY k, v`)).rows.map(
-    ([key, value]) => `${key}=${value}`,
-  )
+const asking = async (generation: Generation, sqlOf: (held: Held) => string) => {
+  const held = await generation.hold()
+  try {
+    return await parts.session.rows(sqlOf(held))
+  } finally {
+    held.letGo()
+  }
+}
+
+const read = async (generation: Generation): Promise<unknown[]> =>
+  (await asking(generation, ({ sql }) => `SELECT k, v FROM (${sql}) ORDER BY k, v`)).rows.map(([key, value]) => `${key}=${value}`)
 
 /** It is given back when nobody reads it any more, and emptied then. */
-const isEmpty = async ({ sql }: Generation): Promise<boolean> => (await parts.session.rows(sql)).rows.length === 0
+const isEmpty = async (table: string): Promise<boolean> =>
+  (await parts.session.rows(`SELECT 1 FROM memory.tail.${quoteName(table)}`)).rows.length === 0
 
 test('appended rows are visible at once, with the types of the relation', async () => {
   const tail = await HotTail.open(parts.engine, { name: 'plain.a"b', shape, key: [] })
@@ -47,7 +56,7 @@ test('appended rows are visible at once, with the types of the relation', async 
   assert.equal(tail.rows, 2)
   assert.ok(tail.bytes > 0)
   assert.deepEqual(await read(active), ['a=1', 'a=2'])
-  const { columns: found, rows } = await parts.session.rows(active.sql)
+  const { columns: found, rows } = await asking(active, ({ sql }) => sql)
   assert.deepEqual(
     found.map(({ type }) => type),
     ['VARCHAR', 'BIGINT', 'DECIMAL(38,1)', 'DECIMAL(4,2)'],
@@ -94,8 +103,9 @@ test('keyed: null is a key of its own, of few keys and of many', async () => {
   assert.deepEqual(await read(active), ['=1', 'n=1', 'null=2'])
   await tail.append(rows([...Array.from({ length: 6_000 }, (_, number) => `k${number}`), null], 3))
   await tail.append(rows(['k0', null, null], 4))
-  const { rows: found } = await parts.session.rows(
-    `SELECT k, v FROM (${active.sql}) WHERE k IS NULL OR k IN ('', 'n', 'k0', 'k1') ORDER BY k`,
+  const { rows: found } = await asking(
+    active,
+    ({ sql }) => `SELECT k, v FROM (${sql}) WHERE k IS NULL OR k IN ('', 'n', 'k0', 'k1') ORDER BY k`,
   )
   assert.deepEqual(found, [
     ['', 1n],
@@ -114,7 +124,7 @@ test('one row: the latest of all, or none', async () => {
     const values = Float64Array.from(marked, ([, isGone]) => (isGone ? 1 : 0))
     return { ...batch, shape: { fields: [...shape.fields, GONE] }, columns: [...batch.columns, { kind: 'number', values, nulls: null }] }
   }
-  const hides = async (): Promise<boolean> => (await parts.session.rows(active.keys!)).rows.length > 0
+  const hides = async (): Promise<boolean> => (await asking(active, ({ keys }) => keys!)).rows.length > 0
   assert.deepEqual([await read(active), await hides()], [[], false])
   await tail.append(
     rows([
@@ -125,7 +135,6 @@ test('one row: the latest of all, or none', async () => {
   assert.deepEqual([await read(active), await hides()], [['a=2'], true])
   await tail.append(rows([[0, true]]))
   assert.deepEqual([await read(active), await hides()], [[], true])
-  active.latest = null // as after an append that failed
   await tail.append(
     rows([
       [3, false],
@@ -145,7 +154,7 @@ test('keyed: many keys, then the latest rows of some', async () => {
   await tail.append(rowsBatch(keys.slice(0, 3_000).map((key) => [key, 1])))
   await tail.append(rowsBatch(keys.slice(2_000).map((key) => [key, 2])))
   await tail.append(rowsBatch(keys.slice(5_990).map((key) => [key, 3])))
-  const { rows } = await parts.session.rows(`SELECT v, count(*), count(DISTINCT k) FROM (${active.sql}) GROUP BY v ORDER BY v`)
+  const { rows } = await asking(active, ({ sql }) => `SELECT v, count(*), count(DISTINCT k) FROM (${sql}) GROUP BY v ORDER BY v`)
   assert.deepEqual(rows, [
     [1n, 2000n, 2000n],
     [2n, 3990n, 3990n],
@@ -170,16 +179,16 @@ test('a retired generation goes when nobody holds it', async () => {
   const tail = await HotTail.open(parts.engine, { name: 'held', shape, key: [] })
   await tail.append(rowsBatch([['a', 1]]))
   const frozen = await tail.rotate(() => {})
-  const held = frozen.hold()
+  const held = await frozen.hold()
   frozen.retire()
-  assert.deepEqual(await read(frozen), ['a=1'])
+  assert.deepEqual((await parts.session.rows(`SELECT k, v FROM (${held.sql})`)).rows, [['a', 1n]])
   held.letGo()
-  while (!(await isEmpty(frozen))) await new Promise(setImmediate)
+  while (!(await isEmpty(held.table))) await new Promise(setImmediate)
   const unheld = await tail.separate(rowsBatch([['p', 1]]))
   assert.deepEqual(await read(unheld), ['p=1'])
   unheld.retire()
   unheld.retire()
-  while (!(await isEmpty(unheld))) await new Promise(setImmediate)
+  while (!(await isEmpty(unheld.table))) await new Promise(setImmediate)
 })
 
 test('a reader of a small keyed tail sees the rows of when it came until it lets go', async () => {
@@ -188,7 +197,7 @@ test('a reader of a small keyed tail sees the rows of when it came until it lets
   const held: Held[] = []
   for (const value of [1, 2, 3, 4, 5, 6, 7]) {
     await tail.append(rowsBatch([['a', value]]))
-    held.push(active.hold())
+    held.push(await active.hold())
   }
   const seen = async () => Promise.all(held.map(async ({ sql }) => (await parts.session.rows(`SELECT v FROM (${sql})`)).rows[0]))
   assert.deepEqual(await seen(), [[1n], [2n], [3n], [4n], [5n], [6n], [7n]])
@@ -196,6 +205,40 @@ test('a reader of a small keyed tail sees the rows of when it came until it lets
   for (const value of [8, 9]) await tail.append(rowsBatch([['b', value]]))
   assert.deepEqual(await seen(), [[7n]])
   assert.deepEqual(await read(active), ['a=7', 'b=9'])
+})
+
+test('who comes to a small keyed tail waits for its rows; what retires it meanwhile does not take them away', async () => {
+  const tail = await HotTail.open(parts.engine, { name: 'coming', shape, key: ['k'] })
+  const active = await tail.clear()
+  await tail.append(rowsBatch([['a', 1]]))
+  const coming = [active.hold(), active.hold()]
+  const appended = tail.append(rowsBatch([['a', 2]]))
+  active.retire()
+  const [first, second] = await Promise.all(coming)
+  await appended
+  assert.equal(first!.table, second!.table)
+  assert.deepEqual((await parts.session.rows(`SELECT v FROM (${first!.sql})`)).rows, [[1n]])
+  first!.letGo()
+  assert.deepEqual((await parts.session.rows(`SELECT v FROM (${second!.sql})`)).rows, [[1n]])
+  second!.letGo()
+  while (!(await isEmpty(second!.table))) await new Promise(setImmediate)
+})
+
+test('keyed: rows that nobody has read are kept when there are too many keys for a table as a whole', async () => {
+  const tail = await HotTail.open(parts.engine, { name: 'grown', shape, key: ['k'] })
+  const active = await tail.clear()
+  await tail.append(
+    rowsBatch([
+      ['a', 1],
+      ['k0', 1],
+    ]),
+  )
+  await tail.append(rowsBatch(Array.from({ length: 5_000 }, (_, number) => [`k${number}`, 2] as const)))
+  const { rows } = await asking(active, ({ sql }) => `SELECT v, count(*) FROM (${sql}) GROUP BY v ORDER BY v`)
+  assert.deepEqual(rows, [
+    [1n, 1n],
+    [2n, 5000n],
+  ])
 })
 
 test('a failed append leaves the tail as it was and usable', async () => {

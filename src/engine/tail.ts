@@ -40,21 +40,33 @@ interface Shown extends Layer {
   isLeft: boolean
 }
 
-/** What a reader has of a generation: the rows of now, until it lets go. */
+/** What a reader has of a generation: the rows of when it came, until it lets go. */
 export interface Held extends Layer {
   /** Equal for equal `sql`. */
   readonly table: string
   letGo(): void
 }
 
+/** What a generation asks of its tail. */
+interface Keeper {
+  /** Shows all that it took. */
+  fill(generation: Generation): Promise<void>
+  /** Nobody reads the table any more. */
+  giveBack(table: string): void
+}
+
 /** Rows of the tail that are shown as one. */
 export class Generation {
   readonly id = generations++
   readonly #spec: TailSpec
-  readonly #giveBack: (table: string) => void
+  readonly #keeper: Keeper
   #shown: Shown
-  /** Of a keyed tail, while it has few keys. */
+  /** Of a keyed tail, while it has few keys: all its rows. They go into a table when somebody comes to read them. */
   latest: LatestRows | null
+  /** `latest` has rows that the table has not. */
+  isBehind = false
+  /** Readers that wait for the rows. */
+  #coming = 0
   #isRetired = false
   /** Rows that it took; in keyed tails several may be of one key. Grows with every change. */
   rows = 0
@@ -62,25 +74,15 @@ export class Generation {
   /** Takes rows still. */
   isOpen = true
 
-  constructor(spec: TailSpec, table: string, giveBack: (table: string) => void) {
+  constructor(spec: TailSpec, table: string, keeper: Keeper) {
     this.#spec = spec
-    this.#giveBack = giveBack
+    this.#keeper = keeper
     this.#shown = shownIn(spec, table)
-    this.latest = new LatestRows(shapeIn(spec), spec.key, WHOLE_KEYS_MAX)
+    this.latest = spec.key.length > 0 || spec.isOneRow ? new LatestRows(shapeIn(spec), spec.key, WHOLE_KEYS_MAX) : null
   }
 
   get table(): string {
     return this.#shown.table
-  }
-
-  /** SELECT of its rows with the types of the relation. */
-  get sql(): string {
-    return this.#shown.sql
-  }
-
-  /** SELECT of the keys whose older rows it hides; absent: those of its rows. */
-  get keys(): string | undefined {
-    return this.#shown.keys
   }
 
   /** The rows of another table in place of those that it has: a reader sees one or the other. */
@@ -90,7 +92,19 @@ export class Generation {
     this.#leave(before)
   }
 
-  hold(): Held {
+  /** All that it took before; retired meanwhile, it stays for who came before. */
+  async hold(): Promise<Held> {
+    this.#coming++
+    try {
+      if (this.isBehind) await this.#keeper.fill(this)
+      return this.#hold()
+    } finally {
+      this.#coming--
+      this.#leaveRetired()
+    }
+  }
+
+  #hold(): Held {
     const shown = this.#shown
     assert(!shown.isLeft, 'what is held is shown')
     shown.holds++
@@ -108,9 +122,12 @@ export class Generation {
 
   /** Not part of what new readers see: goes as soon as nobody holds it. */
   retire(): void {
-    if (this.#isRetired) return
     this.#isRetired = true
-    this.#leave(this.#shown)
+    this.#leaveRetired()
+  }
+
+  #leaveRetired(): void {
+    if (this.#isRetired && this.#coming === 0 && !this.#shown.isLeft) this.#leave(this.#shown)
   }
 
   #leave(shown: Shown): void {
@@ -119,7 +136,7 @@ export class Generation {
   }
 
   #giveBackUnused(shown: Shown): void {
-    if (shown.isLeft && shown.holds === 0) this.#giveBack(shown.table)
+    if (shown.isLeft && shown.holds === 0) this.#keeper.giveBack(shown.table)
   }
 }
 
@@ -163,14 +180,18 @@ export class HotTail {
   readonly #spec: TailSpec
   readonly #session: Session
   readonly #spare: SpareTables
+  readonly #keeper: Keeper = {
+    fill: (generation) => this.#next(() => this.#fill(generation)),
+    giveBack: (table) => this.#spare.giveBack(table),
+  }
   #active: Generation
   #last: Promise<unknown> = Promise.resolve()
 
-  private constructor(spec: TailSpec, session: Session, spare: SpareTables, active: Generation) {
+  private constructor(spec: TailSpec, session: Session, spare: SpareTables, table: string) {
     this.#spec = spec
     this.#session = session
     this.#spare = spare
-    this.#active = active
+    this.#active = new Generation(spec, table, this.#keeper)
   }
 
   static async open(engine: Engine, spec: TailSpec): Promise<HotTail> {
@@ -180,7 +201,7 @@ export class HotTail {
       drop: (table: string) => `DROP TABLE IF EXISTS ${tableName(table)}`,
     }
     const spare = new SpareTables(spec.name, await engine.session(), sql)
-    return new HotTail(spec, session, spare, await createGeneration(spec, spare))
+    return new HotTail(spec, session, spare, await spare.take())
   }
 
   /** Rows that the active generation took. */
@@ -202,28 +223,30 @@ export class HotTail {
     })
   }
 
-  /** Rows are visible in the active generation's SQL when it resolves: all of the batch or nothing. */
+  /** Who holds the active generation after it resolves has the rows: all of the batch or nothing. */
   append(batch: ColumnBatch): Promise<void> {
     return this.#next(async () => {
       const generation = this.#active
-      if (this.#spec.key.length > 0 || this.#spec.isOneRow) await this.#upsert(generation, batch)
+      if (generation.latest?.take(batch)) generation.isBehind = true
+      else if (this.#spec.key.length > 0) await this.#upsert(generation, batch)
       else await appendBatch(this.#session.connection, 'tail', generation.table, batch)
       generation.rows += batch.rows
       generation.bytes += sizeOf(batch)
     })
   }
 
-  /**
-   * The last row of each key of the batch replaces what the table has; a reader sees before or after, nothing between.
-   */
+  /** Many keys: what the table has is replaced row by row. A reader sees before or after, nothing between. */
   async #upsert(generation: Generation, batch: ColumnBatch): Promise<void> {
-    const { latest } = generation
-    generation.latest = null // stays so when it fails: the table has what it had before
-    const whole = latest?.take(batch)
-    if (!whole) return this.#merge(generation.table, batch)
-    const table = await this.#filled(whole)
-    generation.show(table)
-    generation.latest = latest
+    await this.#fill(generation)
+    generation.latest = null
+    await this.#merge(generation.table, batch)
+  }
+
+  /** A table with the latest rows, as far as it is behind them. */
+  async #fill(generation: Generation): Promise<void> {
+    if (!generation.isBehind) return
+    generation.show(await this.#filled(generation.latest!.batch))
+    generation.isBehind = false
   }
 
   /** A table with the rows of the batch. */
@@ -253,7 +276,7 @@ export class HotTail {
   /** A generation of its own, beside the active one: for rows that are shown but not final. */
   separate(batch: ColumnBatch): Promise<Generation> {
     return this.#next(async () => {
-      const generation = newGeneration(this.#spec, await this.#filled(batch), this.#spare)
+      const generation = new Generation(this.#spec, await this.#filled(batch), this.#keeper)
       generation.rows = batch.rows
       generation.isOpen = false
       return generation
@@ -271,7 +294,7 @@ export class HotTail {
   }
 
   async #renew(): Promise<void> {
-    const fresh = await createGeneration(this.#spec, this.#spare)
+    const fresh = new Generation(this.#spec, await this.#spare.take(), this.#keeper)
     this.#active.isOpen = false
     this.#active = fresh
   }
@@ -283,20 +306,14 @@ export class HotTail {
   }
 }
 
-const newGeneration = (spec: TailSpec, table: string, spare: SpareTables): Generation =>
-  new Generation(spec, table, (unused) => spare.giveBack(unused))
-
-const createGeneration = async (spec: TailSpec, spare: SpareTables): Promise<Generation> => newGeneration(spec, await spare.take(), spare)
-
 /** The rows of `<name>#incoming` into the table. */
 function upsertSql({ name, key }: TailSpec, into: string): readonly string[] {
   const [table, source] = [tableName(into), tableName(`${name}#incoming`)]
   const columns = key.map(quoteName)
-  const match = columns.map((column) => `t.${column} IS NOT DISTINCT FROM n.${column}`).join(' AND ') || 'true'
-  const partition = columns.length === 0 ? '' : `PARTITION BY ${columns.join(', ')} `
+  const match = columns.map((column) => `t.${column} IS NOT DISTINCT FROM n.${column}`).join(' AND ')
   return [
     `DELETE FROM ${table} AS t USING ${source} AS n WHERE ${match}`,
-    `INSERT INTO ${table} SELECT * FROM ${source} QUALIFY row_number() OVER (${partition}ORDER BY rowid DESC) = 1`,
+    `INSERT INTO ${table} SELECT * FROM ${source} QUALIFY row_number() OVER (PARTITION BY ${columns.join(', ')} ORDER BY rowid DESC) = 1`,
   ]
 }
 
