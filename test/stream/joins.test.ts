@@ -237,7 +237,7 @@ const QUERIES: Readonly<Record<string, string>> = {
   'keyed over a union': `SELECT shop, count(*) AS c, max(amount) AS m FROM (SELECT shop, amount FROM orders UNION ALL SELECT category, floor FROM items) GROUP BY shop`,
   'interval join': `SELECT o.id, o.shop, o.amount, p.method, p.paid, p.ts AS paid_at FROM orders o JOIN payments p ON p.order_id = o.id AND ${BETWEEN}`,
   'interval join by text and number, with a condition': `SELECT o.ts, p.ts AS paid_at, o.amount + p.paid AS sum, p.heat FROM orders o JOIN payments p
-     ON o.shop = p.shop AND o.id = p.order_id AND p.ts > o.ts AND p.ts < o.ts + INTERVAL 20 SECOND AND o.amount > p.paid AND p.method = 'card' AND o.device IS NOT NULL`,
+     ON o.shop = p.shop AND o.id = p.order_id AND p.ts > o.ts AND p.ts < o.ts + INTERVAL 1 MINUTE AND o.amount > p.paid AND p.method = 'card' AND o.device IS NOT NULL`,
   'left interval join': `SELECT o.id, o.ts, o.device, p.method, p.paid FROM orders o LEFT JOIN payments p ON p.order_id = o.id AND ${BETWEEN} AND o.amount > p.paid`,
   'right interval join': `SELECT o.id, o.ts, p.ts AS paid_at, p.method FROM orders o RIGHT JOIN payments p ON p.order_id = o.id AND ${BETWEEN} AND o.amount > 0`,
   'full interval join': `SELECT o.id, o.ts, o.amount, p.ts AS paid_at, p.heat FROM orders o FULL JOIN payments p ON p.order_id = o.id AND p.shop = o.shop AND ${BETWEEN}`,
