@@ -293,6 +293,8 @@ const QUERIES: Readonly<Record<string, string>> = {
   'aggregates of the last rows': `SELECT id, ts, avg(amount) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS mean,
      sum(amount) FILTER (WHERE device IS NOT NULL) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS s,
      count(*) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS c, max(device) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS m FROM orders`,
+  'quantiles of the rows before': `SELECT id, ts, median(id) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 6 PRECEDING AND CURRENT ROW) AS m,
+     quantile_disc(amount, 0.8) OVER (PARTITION BY shop ORDER BY ts ${RANGE}) AS q, quantile_cont(id, 0.1) OVER (PARTITION BY device ORDER BY ts) AS so_far FROM orders`,
   'a row alone, of all': `SELECT ts, min(heat) OVER (ORDER BY ts ROWS BETWEEN 0 PRECEDING AND CURRENT ROW) AS h FROM payments WHERE heat < 100`,
   'a moving mean of windows': `SELECT shop, window_start, c, avg(c) OVER (PARTITION BY shop ORDER BY window_start ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS mean FROM
      (SELECT window_start, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)`,

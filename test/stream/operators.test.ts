@@ -204,6 +204,9 @@ const HOP = 'hop(readings, seen, INTERVAL 5 SECOND, INTERVAL 20 SECOND)'
 const SPILLING = /^(keyed|tumble|hop|session)/
 
 /** DuckDB refuses variances of what is no number. */
+const QUANTILES = `median(n) AS mn, quantile_cont(big, 0.9) AS qb, quantile_cont(heat, 0.25) FILTER (WHERE NOT isnan(heat)) AS qh, quantile_disc(heat, 0.7) AS dh,
+  quantile_disc(price, 0.95) AS dp, quantile_disc(total, 0.05) AS dt, quantile(device, 0.4) AS dd, median(device) AS md, quantile_disc(day, 0.1) AS dy, median(ok) AS mo,
+  quantile_disc(seen, 1) AS ds, percentile_cont(0.75) WITHIN GROUP (ORDER BY n) AS pn, percentile_disc(0.3) WITHIN GROUP (ORDER BY price) AS pp, quantile_cont(n, 9e-1) AS en, quantile_disc(n, 3e-1) AS fn`
 const SPREADS = `stddev(n) AS dn, stddev_pop(n) AS pn, var_samp(price) AS vp, var_pop(price) AS pp, variance(big) AS vb, stddev_samp(total) AS st,
   var_pop(heat) FILTER (WHERE NOT isnan(heat)) AS vh, stddev(heat) FILTER (WHERE heat < 100) AS sh`
 
@@ -220,6 +223,7 @@ const QUERIES: Readonly<Record<string, string>> = {
   'tumble: distinct, filter, arg': `SELECT window_start, shop, count(DISTINCT device) AS d, count(DISTINCT big) AS b, count(DISTINCT heat) AS t,
      count(*) FILTER (WHERE n > 0) AS positive, sum(price) FILTER (WHERE ok) AS sold, arg_max(device, n) AS best, arg_min(price, heat) AS least
      FROM ${TUMBLE} GROUP BY ALL`,
+  'tumble: quantiles': `SELECT window_start, shop, ${QUANTILES} FROM ${TUMBLE} GROUP BY ALL`,
   'tumble: variances, sums of distinct values': `SELECT window_start, shop, ${SPREADS}, ${DISTINCT} FROM ${TUMBLE} GROUP BY ALL`,
   'tumble: expressions over groups, having': `SELECT date_trunc('minute', window_start) AS minute, window_start, coalesce(device, 'none') AS device,
      sum(n) / count(*) AS mean, CASE WHEN count(*) > 3 THEN 'many' ELSE 'few' END AS size FROM ${TUMBLE}
@@ -238,12 +242,15 @@ const QUERIES: Readonly<Record<string, string>> = {
   'hop: every aggregate': `SELECT window_start, window_end, device, count(*) AS c, count(heat) AS h, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp,
      sum(heat) AS sh, avg(n) AS an, min(heat) AS mh, max(device) AS xd, min(total) AS mt, bool_or(ok) AS bo, count(DISTINCT n) AS dn,
      arg_max(price, heat) AS am FROM ${HOP} GROUP BY ALL`,
+  'hop: quantiles': `SELECT window_start, device, ${QUANTILES} FROM ${HOP} GROUP BY ALL`,
   'hop: variances, sums of distinct values': `SELECT window_start, device, ${SPREADS}, ${DISTINCT} FROM ${HOP} GROUP BY ALL`,
   'hop: ranks of groups': `SELECT window_end, device, count(*) AS c FROM ${HOP} GROUP BY window_start, window_end, device
      QUALIFY rank() OVER (PARTITION BY window_start ORDER BY count(*) DESC) = 1`,
   'hop: first rows': `SELECT window_start, shop, price, device FROM ${HOP} QUALIFY row_number() OVER (PARTITION BY window_start, shop ORDER BY heat) <= 2`,
   'session: every aggregate': `SELECT device, window_start, window_end, count(*) AS c, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp, sum(heat) AS sh, avg(n) AS an,
      min(heat) AS mh, max(shop) AS xs, count(DISTINCT shop) AS ds, arg_max(price, n) AS am, bool_and(ok) AS ba
+     FROM session(readings, seen, INTERVAL '2500 milliseconds', key := device) GROUP BY ALL`,
+  'session: quantiles': `SELECT device, window_start, window_end, ${QUANTILES}
      FROM session(readings, seen, INTERVAL '2500 milliseconds', key := device) GROUP BY ALL`,
   'session: variances, sums of distinct values': `SELECT device, window_start, window_end, ${SPREADS}, ${DISTINCT}
      FROM session(readings, seen, INTERVAL '2500 milliseconds', key := device) GROUP BY ALL`,
@@ -253,6 +260,9 @@ const QUERIES: Readonly<Record<string, string>> = {
   'keyed: every aggregate': `SELECT shop, coalesce(device, 'none') AS device, count(*) AS c, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp, sum(total) AS st,
      sum(heat) AS sh, avg(price) AS ap, min(heat) AS mh, max(device) AS xd, count(DISTINCT n) AS dn, arg_min(day, heat) AS ad, max(seen) AS last
      FROM readings GROUP BY ALL`,
+  'keyed: quantiles': `SELECT shop, device, ${QUANTILES} FROM readings GROUP BY ALL`,
+  'keyed: quantiles of quantiles': `SELECT shop, median(m) AS mm, quantile_disc(c, 0.8) AS qc FROM
+     (SELECT shop, n % 7 AS rest, median(n) AS m, count(*) AS c FROM readings GROUP BY ALL) GROUP BY shop`,
   'keyed: variances, sums of distinct values': `SELECT shop, device, ${SPREADS}, ${DISTINCT} FROM readings GROUP BY ALL`,
   'keyed: variances of variances': `SELECT shop, stddev(m) AS s, var_pop(c) AS c FROM
      (SELECT shop, device, n % 5 AS rest, count(*) AS c, round(variance(n), 3) AS m FROM readings GROUP BY ALL) GROUP BY shop`,
@@ -321,6 +331,7 @@ const WHOLE: Readonly<Record<string, string>> = {
   'every aggregate': `SELECT count(*) AS c, count(device) AS cd, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp, sum(total) AS st, sum(heat) AS sh, avg(price) AS ap,
      min(heat) AS mh, max(device) AS xd, count(DISTINCT n) AS dn, arg_min(day, heat) AS ad, bool_and(ok) AS ba, max(seen) AS last FROM readings`,
   'variances, sums of distinct values': `SELECT ${SPREADS}, ${DISTINCT} FROM readings`,
+  quantiles: `SELECT ${QUANTILES} FROM readings`,
   'with a condition and expressions': `SELECT sum(price) FILTER (WHERE ok) / count(*) AS mean, coalesce(max(n), -1) AS most, 'all' AS name FROM readings WHERE shop <> 'a'`,
   'of no row that passes': `SELECT count(*) AS c, sum(n) AS s FROM readings WHERE n > 1000000`,
   'having, that leaves and comes back': 'SELECT count(*) AS c, sum(n) AS s FROM readings HAVING count(*) % 2 = 1',
@@ -390,7 +401,20 @@ test('rows that are not of the closed list are refused with their place and what
       /a group over groups that a condition takes away/,
     ],
     ['SELECT * FROM readings ORDER BY n', /ORDER BY or LIMIT/],
-    ['SELECT median(n) FROM readings GROUP BY shop', /median\(\.\.\.\) \(character 8\)/],
+    ['SELECT mode(n) FROM readings GROUP BY shop', /mode\(\.\.\.\) \(character 8\)/],
+    [
+      'SELECT shop, quantile_cont(n, [0.1, 0.9]) AS q FROM readings GROUP BY shop',
+      /quantile_cont\(\.\.\.\) of other than one constant fraction from 0 to 1/,
+    ],
+    ['SELECT shop, quantile_disc(n, -0.5) AS q FROM readings GROUP BY shop', /quantile_disc\(\.\.\.\) of other than one constant fraction/],
+    ['SELECT shop, quantile_cont(n, heat) AS q FROM readings GROUP BY shop', /of other than one constant fraction/],
+    ['SELECT shop, quantile_cont(n) AS q FROM readings GROUP BY shop', /this quantile_cont\(\.\.\.\)/],
+    ['SELECT shop, median(price) AS q FROM readings GROUP BY shop', /median of decimal \(character 14\)/],
+    ['SELECT shop, median(seen) AS q FROM readings GROUP BY shop', /median of timestamp/],
+    [
+      'SELECT shop, percentile_cont(0.9) WITHIN GROUP (ORDER BY n DESC) AS q FROM readings GROUP BY shop',
+      /a percentile in descending order/,
+    ],
     ['SELECT any_value(n) AS n FROM readings GROUP BY shop', /any_value\(\.\.\.\) \(character 8\)/],
     ['SELECT stddev(device) AS d FROM readings GROUP BY shop', /stddev of string \(character 8\)/],
     ['SELECT variance(DISTINCT n) AS d FROM readings GROUP BY shop', /variance\(DISTINCT \.\.\.\) \(character 8\)/],

@@ -275,6 +275,9 @@ function printAggregate({ function: name, of, distinct, where }: Aggregate, colu
       return `(${call(name === 'bool_and' ? 'min' : 'max', `CASE WHEN ${texts[0]} THEN 1 WHEN NOT ${texts[0]} THEN 0 END`)} = 1)`
     case 'approx_count_distinct':
       return refuseFlink('approx_count_distinct over a stream', 'use count(DISTINCT ...)')
+    case 'quantile_cont':
+    case 'quantile_disc':
+      return refuseFlink(`${name}(...)`, 'keep this model in Millrace')
     default:
       return refuseFlink(`${name}(...)`, 'use QUALIFY row_number() OVER (...) = 1 for the row of an extreme')
   }

@@ -90,8 +90,8 @@ export function printSessions(window: Extract<Window, { kind: 'session' }>, from
   return `SELECT *, sum("#new") ${over} AS "#session" FROM (SELECT *, ${isNew} AS "#new" FROM (${from}))`
 }
 
-function printAggregate({ function: name, of, distinct, where }: Aggregate): string {
-  const texts = of.map((value) => printExpression(value))
+function printAggregate({ function: name, of, distinct, fraction, where }: Aggregate): string {
+  const texts = [...of.map((value) => printExpression(value)), ...(fraction === undefined ? [] : [fraction])]
   const conditions = where ? [printExpression(where)] : []
   let called = `${name}(${distinct ? 'DISTINCT ' : ''}${texts.length === 0 ? '*' : texts.join(', ')})`
   if (name === 'arg_min' || name === 'arg_max') {

@@ -4,6 +4,7 @@ import type { Node } from '../ast.ts'
 import { castTo, isInteger, isNumeric } from './coerce.ts'
 import { BOOLEAN, DOUBLE, type Expression, HUGE, LONG, type ValueType } from './expression.ts'
 import { readCondition, readExpression, type Scope } from './read-expression.ts'
+import { readQuantile } from './read-quantile.ts'
 import { refuse } from './refuse.ts'
 import type { Aggregate, AggregateFunction } from './relation.ts'
 
@@ -30,6 +31,10 @@ const NAMES: Readonly<Record<string, AggregateFunction>> = {
   stddev_samp: 'stddev_samp',
   stddev: 'stddev_samp',
   stddev_pop: 'stddev_pop',
+  median: 'quantile_cont',
+  quantile_cont: 'quantile_cont',
+  quantile_disc: 'quantile_disc',
+  quantile: 'quantile_disc',
 }
 
 /** From which rows can be taken away again. */
@@ -45,11 +50,13 @@ export const REMOVABLE: readonly AggregateFunction[] = [
   'var_pop',
   'stddev_samp',
   'stddev_pop',
+  'quantile_cont',
+  'quantile_disc',
 ]
 
 /** Of DuckDB, and with a state that cannot be merged or has no bound: refused by name. */
 const OTHERS = new Set(
-  'any_value arbitrary first last mode median string_agg list array_agg histogram quantile quantile_cont quantile_disc product corr covar_pop covar_samp entropy kurtosis skewness'.split(
+  'any_value arbitrary first last mode string_agg list array_agg histogram product corr covar_pop covar_samp entropy kurtosis skewness'.split(
     ' ',
   ),
 )
@@ -76,18 +83,21 @@ export function readAggregate(node: Node, scope: Scope, index: number): Aggregat
   if (OTHERS.has(called)) refuse(`${called}(...)`, node, NEAR[called] ?? `use ${AGGREGATE_NAMES.join(', ')}`)
   const name = Object.hasOwn(NAMES, called) ? NAMES[called] : undefined
   if (!name) return undefined
-  if ((node['order_bys'] as { orders?: unknown[] } | null)?.orders?.length)
+  const quantile = readQuantile(node)
+  if (!quantile && (node['order_bys'] as { orders?: unknown[] } | null)?.orders?.length)
     refuse('ORDER BY in an aggregate', node, 'leave it out: arg_min(x, y) and arg_max(x, y) take the value of one row')
   const inner: Scope = {
     ...scope,
     special: (other) => (readNested(other) ? refuse('an aggregate in an aggregate', other) : undefined),
   }
-  const given = (node['children'] as Node[]).map((child) => readExpression(child, inner))
+  const given = (quantile ? [quantile.value] : (node['children'] as Node[])).map((child) => readExpression(child, inner))
   const distinct = node['distinct'] === true && given.length > 0 && !ALWAYS_DISTINCT.includes(name)
   if (distinct && !DISTINCT.includes(name)) refuse(`${called}(DISTINCT ...)`, node, `${DISTINCT.join(', ')} take DISTINCT`)
   const where = node['filter'] ? readCondition(node['filter'] as Node, inner) : null
-  const { of, type } = typed(name, given, node, called)
-  return { name: `#a${index}`, function: name, of, distinct, where, type }
+  // Of what has no values between its own the median is one of them.
+  const own = called === 'median' && !isBetween(given[0]!.type) ? 'quantile_disc' : name
+  const { of, type } = typed(own, given, node, called)
+  return { name: `#a${index}`, function: own, of, distinct, where, type, ...(quantile ? { fraction: quantile.fraction } : {}) }
 }
 
 /** `count_if(x)` is `sum(CASE WHEN x THEN 1 ELSE 0 END)`, and of its type. */
@@ -107,6 +117,9 @@ function asSum(node: Node): Node {
     children: [{ ...cases, case_checks: [{ when_expr: test, then_expr: number(1) }], else_expr: number(0) }],
   }
 }
+
+/** Whether DuckDB takes a value between two others: of times too. */
+const isBetween = ({ kind }: ValueType): boolean => !['string', 'boolean', 'uuid', 'binary'].includes(kind)
 
 const readNested = (node: Node): boolean => node.class === 'WINDOW' || Object.hasOwn(NAMES, String(node['function_name']))
 
@@ -136,6 +149,10 @@ function typed(
     case 'stddev_pop':
       if (!isNumeric(first!.type)) wrong()
       return { of: first!.type.kind === 'float' ? [castTo(first!, DOUBLE)] : of, type: DOUBLE }
+    case 'quantile_cont':
+      if (!isNumeric(first!.type) || first!.type.kind === 'decimal')
+        refuse(`${called} of ${first!.type.kind}`, node, 'use quantile_disc(x, 0.5), which gives one of the values, or cast to DOUBLE')
+      return { of, type: first!.type.kind === 'float' ? first!.type : DOUBLE }
     case 'bool_and':
     case 'bool_or':
       if (first!.type.kind !== 'boolean') wrong()

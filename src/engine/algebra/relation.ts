@@ -37,8 +37,11 @@ export type AggregateFunction =
   | 'bool_or'
   | 'approx_count_distinct'
   | VarianceFunction
+  | QuantileFunction
 
 export type VarianceFunction = 'var_samp' | 'var_pop' | 'stddev_samp' | 'stddev_pop'
+
+export type QuantileFunction = 'quantile_cont' | 'quantile_disc'
 
 export interface Aggregate {
   readonly name: string
@@ -46,6 +49,8 @@ export interface Aggregate {
   /** Empty for count(*). */
   readonly of: readonly Expression[]
   readonly distinct: boolean
+  /** Of quantiles, from 0 to 1: a decimal, or a double, which has an exponent. */
+  readonly fraction?: string
   /** FILTER (WHERE ...). */
   readonly where: Expression | null
   readonly type: ValueType

@@ -10,6 +10,7 @@ import { Count, Truth } from './count.ts'
 import { Distinct } from './distinct.ts'
 import { Extreme } from './extreme.ts'
 import { KeyTable } from './key-table.ts'
+import { Quantile } from './quantile.ts'
 import { ExactSum, RealSum } from './sum.ts'
 import { Variance } from './variance.ts'
 
@@ -55,6 +56,9 @@ function stateOf(aggregate: Aggregate): AggregateState {
     case 'stddev_samp':
     case 'stddev_pop':
       return new Variance(name, first!.type)
+    case 'quantile_cont':
+    case 'quantile_disc':
+      return new Quantile(name, first!.type, aggregate.fraction!, aggregate.type)
   }
 }
 

@@ -15,6 +15,7 @@ import { FiniteSum } from './finite-sum.ts'
 import { groupLayout } from './group-table.ts'
 import { KeyTable } from './key-table.ts'
 import type { Operator } from './operator.ts'
+import { Quantile } from './quantile.ts'
 import { SIGN } from './retraction.ts'
 import { groupShape } from './shape.ts'
 import { ExactSum } from './sum.ts'
@@ -33,11 +34,12 @@ export interface Removable {
   restore(saved: unknown): void
 }
 
-function stateOf({ function: name, of }: Aggregate): Removable {
+function stateOf({ function: name, of, fraction, type }: Aggregate): Removable {
   if (name === 'count') return new Count()
   if (name === 'min' || name === 'max') return new CountedExtreme(name, of[0]!.type)
   if (name === 'bool_and' || name === 'bool_or') return new CountedExtreme(name === 'bool_and' ? 'min' : 'max', BOOLEAN)
   if (name === 'sum' || name === 'avg') return of[0]!.type.kind === 'double' ? new FiniteSum(name) : new ExactSum(name, of[0]!.type)
+  if (name === 'quantile_cont' || name === 'quantile_disc') return new Quantile(name, of[0]!.type, fraction!, type)
   return new Variance(name as VarianceFunction, of[0]!.type)
 }
 
