@@ -1,5 +1,4 @@
 // The rows of a SELECT that neither groups nor numbers them: as they come, as the watermark lets them, or replaced by their key.
-
 import { beforeGroup, boundTimes } from './closing-window.ts'
 import { type ColumnExpression, sameExpression } from './expression.ts'
 import { followed, keyNames, type Output, UNSELECTED } from './output-rows.ts'
