@@ -1,7 +1,7 @@
 // `millrace run`: starts a run on the running server and follows it to its end.
 import { systemClock } from '../core/clock.ts'
 import { assert } from '../core/errors.ts'
-import type { RunDetail, RunStarted } from '../serve/admin/types.ts'
+import type { RunDetail, RunStarted } from '../serve/answers/runs.ts'
 import { type CommandOptions, dataOf } from './options.ts'
 import { type Output, openOutput, paint } from './output.ts'
 import { mustConnect, type Remote } from './remote.ts'

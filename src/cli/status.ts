@@ -1,6 +1,7 @@
 // `millrace status` and `millrace logs`: what the running server says about its relations and runs.
 import { formatAge } from '../core/duration.ts'
-import type { Overview, RunDetail, Runs } from '../serve/admin/types.ts'
+import type { Overview } from '../serve/answers/overview.ts'
+import type { RunDetail, Runs } from '../serve/answers/runs.ts'
 import { type CommandOptions, dataOf } from './options.ts'
 import { openOutput, paint, printTable } from './output.ts'
 import { mustConnect } from './remote.ts'

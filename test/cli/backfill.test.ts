@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { SnapshotsPage } from '../../src/serve/admin/types.ts'
+import type { SnapshotsPage } from '../../src/serve/answers/snapshots.ts'
 import { root, startServer } from '../server/server.ts'
 import { runMillrace } from './millrace.ts'
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Overview } from '../../src/serve/admin/types.ts'
+import type { Overview } from '../../src/serve/answers/overview.ts'
 import { root, startServer } from '../server/server.ts'
 import { runMillrace } from './millrace.ts'
 

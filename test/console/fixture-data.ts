@@ -2,32 +2,18 @@
 // set aside, a partition behind. Fixed numbers; only `nowMs` moves. The same story as the console's mock-ups.
 import type { Relation } from '../../src/define/manifest.ts'
 import type { Field, Type } from '../../src/schema/type.ts'
-import type {
-  Cell,
-  CheckCounts,
-  CheckResult,
-  ColumnDetail,
-  Conservation,
-  DashboardDetail,
-  Freshness,
-  Lineage,
-  LineageNode,
-  QualityPage,
-  RelationDetail,
-  RelationSummary,
-  RowsPage,
-  RunDetail,
-  RunStep,
-  RunSummary,
-  SchemaPage,
-  Session,
-  SnapshotsPage,
-  SqlAnswer,
-  SqlWritten,
-  StreamDetail,
-  StreamSummary,
-  TileAnswer,
-} from '../../src/serve/admin/types.ts'
+import type { Cell } from '../../src/serve/answers/admin.ts'
+import type { DashboardDetail, TileAnswer } from '../../src/serve/answers/dashboards.ts'
+import type { Lineage, LineageNode } from '../../src/serve/answers/lineage.ts'
+import type { CheckResult, QualityPage } from '../../src/serve/answers/quality.ts'
+import type { CheckCounts, Freshness, RelationDetail, RelationSummary } from '../../src/serve/answers/relations.ts'
+import type { RowsPage } from '../../src/serve/answers/rows.ts'
+import type { RunDetail, RunStep, RunSummary } from '../../src/serve/answers/runs.ts'
+import type { ColumnDetail, SchemaPage } from '../../src/serve/answers/schema.ts'
+import type { Session } from '../../src/serve/answers/session.ts'
+import type { SnapshotsPage } from '../../src/serve/answers/snapshots.ts'
+import type { SqlAnswer, SqlWritten } from '../../src/serve/answers/sql.ts'
+import type { Conservation, StreamDetail, StreamSummary } from '../../src/serve/answers/streams.ts'
 
 export const START_MS = Date.UTC(2026, 10, 20, 12, 52, 8)
 const SECOND = 1000

@@ -6,7 +6,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { dirname, extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ChangedKey, Problem } from '../../src/serve/admin/types.ts'
+import type { Problem } from '../../src/serve/answers/admin.ts'
+import type { ChangedKey } from '../../src/serve/answers/session.ts'
 import * as shop from './fixture-data.ts'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))

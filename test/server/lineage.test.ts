@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Lineage, LineageNode } from '../../src/serve/admin/types.ts'
+import type { Lineage, LineageNode } from '../../src/serve/answers/lineage.ts'
 import { startServer } from './server.ts'
 
 // Nobody listens there.

@@ -1,5 +1,6 @@
 // Requests to /admin and /sql: Bearer token, acting role, problems as errors. No caching: that is TanStack Query's.
-import type { Problem, SqlAnswer, SqlRequest, SqlWritten } from '../../../src/serve/admin/types.ts'
+import type { Problem } from '../../../src/serve/answers/admin.ts'
+import type { SqlAnswer, SqlRequest, SqlWritten } from '../../../src/serve/answers/sql.ts'
 import { learnServerTime } from './clock.ts'
 import { currentToken } from './token.ts'
 

@@ -3,7 +3,7 @@
 // breaks, it tries again after 1, 2, 4, ... 30 s, and the shell says so.
 import type { QueryClient } from '@tanstack/react-query'
 import { useSyncExternalStore } from 'react'
-import type { ChangedKey } from '../../../src/serve/admin/types.ts'
+import type { ChangedKey } from '../../../src/serve/answers/session.ts'
 import { requestHeaders } from './client.ts'
 import { learnServerTime, serverNow } from './clock.ts'
 import { touches } from './queries.ts'

@@ -1,25 +1,18 @@
 // Every question the console asks /admin, as TanStack Query options. Keys are `[kind, name, ...]`: the kind and name are
 // those of `ChangedKey`, so that an event finds what it makes old.
 import { QueryClient, queryOptions } from '@tanstack/react-query'
-import type {
-  DashboardDetail,
-  Dashboards,
-  Lineage,
-  Overview,
-  QualityPage,
-  RelationDetail,
-  Relations,
-  RowsPage,
-  RunDetail,
-  Runs,
-  SchemaPage,
-  Session,
-  SnapshotsPage,
-  SqlAnswer,
-  StreamDetail,
-  Streams,
-  TileAnswer,
-} from '../../../src/serve/admin/types.ts'
+import type { DashboardDetail, Dashboards, TileAnswer } from '../../../src/serve/answers/dashboards.ts'
+import type { Lineage } from '../../../src/serve/answers/lineage.ts'
+import type { Overview } from '../../../src/serve/answers/overview.ts'
+import type { QualityPage } from '../../../src/serve/answers/quality.ts'
+import type { RelationDetail, Relations } from '../../../src/serve/answers/relations.ts'
+import type { RowsPage } from '../../../src/serve/answers/rows.ts'
+import type { RunDetail, Runs } from '../../../src/serve/answers/runs.ts'
+import type { SchemaPage } from '../../../src/serve/answers/schema.ts'
+import type { Session } from '../../../src/serve/answers/session.ts'
+import type { SnapshotsPage } from '../../../src/serve/answers/snapshots.ts'
+import type { SqlAnswer } from '../../../src/serve/answers/sql.ts'
+import type { StreamDetail, Streams } from '../../../src/serve/answers/streams.ts'
 import { ApiError, getJson, runSql } from './client.ts'
 
 /** One client a tab. Old values stay while new ones load; what is refused is not asked again. */

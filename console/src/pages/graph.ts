@@ -1,5 +1,5 @@
 // The lineage graph as sets: what stands before and after a node, which columns make or filter one column. Pure.
-import type { Lineage, LineageNode } from '../../../src/serve/admin/types.ts'
+import type { Lineage, LineageNode } from '../../../src/serve/answers/lineage.ts'
 
 export interface ColumnRef {
   readonly node: string

@@ -14,7 +14,7 @@ import {
 } from '@xyflow/react'
 import '@xyflow/react/dist/base.css'
 import { type KeyboardEvent, useEffect, useMemo } from 'react'
-import type { Lineage, LineageNode } from '../../../src/serve/admin/types.ts'
+import type { Lineage, LineageNode } from '../../../src/serve/answers/lineage.ts'
 import { FreshAge } from '../ui/freshness.tsx'
 import { Icon, kindIcon } from '../ui/icon.tsx'
 import { nodeWords } from '../ui/words.ts'

@@ -2,7 +2,8 @@
 // panel that answers "where does this number come from, whom does a change hit".
 import { Link } from '@tanstack/react-router'
 import { lazy, type ReactNode, Suspense } from 'react'
-import type { Lineage, LineageNode, NodeFlow } from '../../../src/serve/admin/types.ts'
+import type { NodeFlow } from '../../../src/serve/answers/flows.ts'
+import type { Lineage, LineageNode } from '../../../src/serve/answers/lineage.ts'
 import { Code } from '../ui/code.tsx'
 import { formatDuration } from '../ui/format.ts'
 import { FreshAge } from '../ui/freshness.tsx'

@@ -1,7 +1,8 @@
 // `/`: is my data fresh and right, what needs me now, was any event lost? The answer stands in the heading.
 import { useQuery } from '@tanstack/react-query'
 import { Link, useSearch } from '@tanstack/react-router'
-import type { Attention, Overview, RunSummary } from '../../../src/serve/admin/types.ts'
+import type { Attention, Overview } from '../../../src/serve/answers/overview.ts'
+import type { RunSummary } from '../../../src/serve/answers/runs.ts'
 import { serverNow } from '../api/clock.ts'
 import { usePreferences } from '../api/preferences.ts'
 import { overviewQuery, sessionQuery } from '../api/queries.ts'

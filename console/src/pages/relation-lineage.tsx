@@ -1,7 +1,7 @@
 // The lineage tab of a relation: the part of the graph around it, and each of its columns with what makes it.
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import type { Lineage } from '../../../src/serve/admin/types.ts'
+import type { Lineage } from '../../../src/serve/answers/lineage.ts'
 import { lineageQuery } from '../api/queries.ts'
 import { Answer } from '../ui/answer.tsx'
 import { Segments } from '../ui/choice.tsx'

@@ -1,7 +1,7 @@
 // Which checks hold, how the four dimensions stand, and which rows are set aside.
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
-import type { CheckResult, QualityPage } from '../../../src/serve/admin/types.ts'
+import type { CheckResult, QualityPage } from '../../../src/serve/answers/quality.ts'
 import { qualityQuery, sessionQuery } from '../api/queries.ts'
 import { Answer } from '../ui/answer.tsx'
 import { formatCount, formatShare, plural } from '../ui/format.ts'

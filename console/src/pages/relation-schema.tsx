@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
 import { useState } from 'react'
-import type { ColumnDetail, SchemaPage } from '../../../src/serve/admin/types.ts'
+import type { ColumnDetail, SchemaPage } from '../../../src/serve/answers/schema.ts'
 import { schemaQuery } from '../api/queries.ts'
 import { Answer } from '../ui/answer.tsx'
 import { formatCell, formatCount, formatShare, plural } from '../ui/format.ts'

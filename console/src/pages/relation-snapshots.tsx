@@ -1,7 +1,7 @@
 // The commits of a relation: when, by which run and code, how many rows came and went, from which snapshots of its inputs.
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
-import type { SnapshotInfo } from '../../../src/serve/admin/types.ts'
+import type { SnapshotInfo } from '../../../src/serve/answers/snapshots.ts'
 import { snapshotsQuery } from '../api/queries.ts'
 import { Answer } from '../ui/answer.tsx'
 import { formatBytes, formatCount, formatDuration, plural } from '../ui/format.ts'

@@ -2,7 +2,7 @@
 // and order stands in the address.
 import { Link, useNavigate } from '@tanstack/react-router'
 import { Fragment } from 'react'
-import type { RelationSummary } from '../../../src/serve/admin/types.ts'
+import type { RelationSummary } from '../../../src/serve/answers/relations.ts'
 import { serverNow } from '../api/clock.ts'
 import type { TableSearch } from '../search.ts'
 import { FieldMenu } from '../ui/choice.tsx'

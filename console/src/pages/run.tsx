@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
-import type { RunDetail, RunStep } from '../../../src/serve/admin/types.ts'
+import type { RunDetail, RunStep } from '../../../src/serve/answers/runs.ts'
 import { serverNow } from '../api/clock.ts'
 import { runQuery, sessionQuery } from '../api/queries.ts'
 import { Skeleton } from '../ui/answer.tsx'

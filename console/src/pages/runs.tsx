@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
-import type { RunSummary, Runs } from '../../../src/serve/admin/types.ts'
+import type { RunSummary, Runs } from '../../../src/serve/answers/runs.ts'
 import { useNow } from '../api/clock.ts'
 import { runsQuery } from '../api/queries.ts'
 import type { RunsSearch } from '../search.ts'

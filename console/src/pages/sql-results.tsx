@@ -1,6 +1,7 @@
 // The answer to a query: rows, a chart of them, a profile of each column; below, what it was read from and what the policy did.
 import { useState } from 'react'
-import type { Cell, SqlAnswer } from '../../../src/serve/admin/types.ts'
+import type { Cell } from '../../../src/serve/answers/admin.ts'
+import type { SqlAnswer } from '../../../src/serve/answers/sql.ts'
 import { usePreferences } from '../api/preferences.ts'
 import { Chart } from '../ui/chart.tsx'
 import type { ChartSeries } from '../ui/chart-props.ts'

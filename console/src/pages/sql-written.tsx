@@ -1,5 +1,5 @@
 // The answer to a statement that changed rows: how many, of what, and where in the log it stands.
-import type { SqlWritten } from '../../../src/serve/admin/types.ts'
+import type { SqlWritten } from '../../../src/serve/answers/sql.ts'
 import { formatCount, formatDuration, plural } from '../ui/format.ts'
 import { State } from '../ui/state.tsx'
 

@@ -1,5 +1,5 @@
 // The state of a stream as words.
-import type { StreamSummary } from '../../../src/serve/admin/types.ts'
+import type { StreamSummary } from '../../../src/serve/answers/streams.ts'
 import { balances } from '../ui/conservation.tsx'
 import type { StateWords } from '../ui/state.tsx'
 

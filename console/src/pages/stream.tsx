@@ -1,7 +1,7 @@
 // `/streams/$name`: does it keep up, does it balance, what was rejected and why?
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import type { Series, StreamDetail } from '../../../src/serve/admin/types.ts'
+import type { Series, StreamDetail } from '../../../src/serve/answers/streams.ts'
 import { serverNow, useNow } from '../api/clock.ts'
 import { setPaused, useLive } from '../api/events.ts'
 import { streamQuery } from '../api/queries.ts'

@@ -1,7 +1,7 @@
 // `/streams`: does each keep up, and does each balance?
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
-import type { StreamSummary } from '../../../src/serve/admin/types.ts'
+import type { StreamSummary } from '../../../src/serve/answers/streams.ts'
 import { useNow } from '../api/clock.ts'
 import { streamsQuery } from '../api/queries.ts'
 import { Answer } from '../ui/answer.tsx'

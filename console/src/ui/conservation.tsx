@@ -1,6 +1,6 @@
 // in = out + deduplicated + late + rejected: as figures, as a bar in proportion, and the part that is not out widened below
 // with its factor. When it does not balance it says by how many, and where.
-import type { Conservation as Counters } from '../../../src/serve/admin/types.ts'
+import type { Conservation as Counters } from '../../../src/serve/answers/streams.ts'
 import { formatCount, formatNumber } from './format.ts'
 import { State } from './state.tsx'
 

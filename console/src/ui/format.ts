@@ -1,6 +1,6 @@
 // Figures, ages and times as text (DESIGN section 7): the one place where a number becomes words. Pure; the components
 // Num, Age and Time draw what these return. Decimals stay strings: they are grouped digit by digit, never through a double.
-import type { Cell } from '../../../src/serve/admin/types.ts'
+import type { Cell } from '../../../src/serve/answers/admin.ts'
 
 const MINUS = '\u2212'
 const parts = new Intl.NumberFormat().formatToParts(1234567.8)

@@ -1,5 +1,5 @@
 // The freshness cell in its three parts: age, meter of age over target, target (DESIGN section 4).
-import type { Freshness } from '../../../src/serve/admin/types.ts'
+import type { Freshness } from '../../../src/serve/answers/relations.ts'
 import { useNow } from '../api/clock.ts'
 import { formatDuration } from './format.ts'
 import { Meter } from './meter.tsx'

@@ -3,7 +3,8 @@
 import { type ColumnDef, createColumnHelper, tableFeatures, useTable } from '@tanstack/react-table'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useMemo, useRef } from 'react'
-import type { Cell, ColumnInfo } from '../../../src/serve/admin/types.ts'
+import type { Cell } from '../../../src/serve/answers/admin.ts'
+import type { ColumnInfo } from '../../../src/serve/answers/rows.ts'
 import { familyOf, formatCell, shortType } from './format.ts'
 import { Masked } from './masked.tsx'
 

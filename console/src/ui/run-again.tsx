@@ -1,7 +1,7 @@
 // A button that starts a run and then links to it: load or refresh, run the checks, resume. Says what went wrong beside it.
 import { useMutation } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import type { RunRequest, RunStarted } from '../../../src/serve/admin/types.ts'
+import type { RunRequest, RunStarted } from '../../../src/serve/answers/runs.ts'
 import { postJson } from '../api/client.ts'
 import { queryClient } from '../api/queries.ts'
 import { Icon } from './icon.tsx'

@@ -1,5 +1,5 @@
 // Small bars in a cell: arrivals by hour, spread of a column, days of a check. A summary for screen readers goes with each.
-import type { CheckStatus } from '../../../src/serve/admin/types.ts'
+import type { CheckStatus } from '../../../src/serve/answers/quality.ts'
 
 /** A bar that stands on the ground, as part of a path. */
 const bar = (x: number, width: number, tall: number, ground: number): string => `M${x} ${ground}v${-tall}h${width}v${tall}z`

@@ -2,7 +2,7 @@
 // alone, inside its frame.
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
-import type { Freshness } from '../../../src/serve/admin/types.ts'
+import type { Freshness } from '../../../src/serve/answers/relations.ts'
 import { FreshAge } from './freshness.tsx'
 import { State } from './state.tsx'
 

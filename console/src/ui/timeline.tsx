@@ -1,6 +1,6 @@
 // The steps of a run on one axis of seconds: tries solid, waits between tries dashed with their length; a step that did
 // not start says what it waits on. The chosen row's log is shown by the page.
-import type { RunStep } from '../../../src/serve/admin/types.ts'
+import type { RunStep } from '../../../src/serve/answers/runs.ts'
 import { formatCount, formatDuration } from './format.ts'
 import { StateIcon, type Tone } from './state.tsx'
 

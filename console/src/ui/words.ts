@@ -1,14 +1,10 @@
 // States as words: what a relation, a run or a check is, in the reader's language. Pure.
 import type { CheckManifest } from '../../../src/define/manifest.ts'
-import type {
-  CheckCounts,
-  CheckResult,
-  Freshness,
-  LineageNode,
-  NodeFlow,
-  RelationSummary,
-  RunState,
-} from '../../../src/serve/admin/types.ts'
+import type { NodeFlow } from '../../../src/serve/answers/flows.ts'
+import type { LineageNode } from '../../../src/serve/answers/lineage.ts'
+import type { CheckResult } from '../../../src/serve/answers/quality.ts'
+import type { CheckCounts, Freshness, RelationSummary } from '../../../src/serve/answers/relations.ts'
+import type { RunState } from '../../../src/serve/answers/runs.ts'
 import { formatDuration, plural } from './format.ts'
 import type { StateWords, Tone } from './state.tsx'
 

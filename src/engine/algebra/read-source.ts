@@ -2,6 +2,7 @@
 // of them (`read-join.ts`).
 import { MillraceError } from '../../core/errors.ts'
 import { type Node, nodes } from '../ast.ts'
+import { boundTimes } from './closing-window.ts'
 import { valueTypeOf } from './coerce.ts'
 import type { Expression, IntervalExpression } from './expression.ts'
 import type { Known } from './read-computed.ts'
@@ -163,8 +164,7 @@ export function rowByRow(source: Source, from: Node): Rows {
   if (!window) return source
   if (window.kind === 'session' || window.kind === 'instant')
     return refuse(`a join of ${window.kind}(...)`, from, 'group the sessions in a subquery and join on window_end')
-  const delayUs = window.delayUs ?? 0
-  const times = new Map([...source.times, ['window_start', delayUs + window.widthUs], ['window_end', delayUs]] as const)
+  const times = new Map([...source.times, ...boundTimes(window)])
   if (window.kind === 'hop') return { ...source, relation: { op: 'expand', input: withoutBounds(source), window }, times, isLogged: false }
   const bounds: Record<string, Expression> = tumbleBounds(window)
   const projected = columns.map(({ name, column }): NamedExpression => ({ name: column.name, value: bounds[name] ?? column }))

@@ -2,7 +2,7 @@
 // an operator are final (they never change once given out) or replaced by key; which of both is said by `LiveQuery.result`
 // and, inside of the tree, by `GroupRelation.replaces`. Rows of a table may go as well (`LiveQuery.loses`). Columns of one relation
 // have unlike names.
-import { type ComputedExpression, type Expression, isOptional, type ValueType } from './expression.ts'
+import { allOf, type ComputedExpression, type Expression, isOptional, type ValueType } from './expression.ts'
 
 export interface NamedExpression {
   readonly name: string
@@ -234,6 +234,12 @@ export interface LiveQuery {
 /** Whether a column of the result may be null, as far as the SQL says. */
 export const mayBeNull = ({ root }: LiveQuery, name: string): boolean =>
   root.op === 'project' && root.columns.some((column) => column.name === name && isOptional(column.value))
+
+/** The rows that fulfil all of the conditions. */
+export function filtered(input: Relation, conditions: readonly Expression[]): Relation {
+  const where = allOf(conditions)
+  return where ? { op: 'filter', input, where } : input
+}
 
 /** The group whose rows are numbered, below its filters. */
 export const groupBelow = (relation: Relation): GroupRelation =>

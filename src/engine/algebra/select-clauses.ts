@@ -27,6 +27,16 @@ export function namesIn(select: Node): ReadonlySet<string> | null {
   return isAll ? null : names
 }
 
+/** SELECT DISTINCT: `checkClauses` leaves no other modifier. */
+export const isDistinct = (select: Node): boolean => nodes(select['modifiers']).length > 0
+
+/** Neither grouped nor numbered nor DISTINCT, as far as its clauses say. */
+export const isPlain = (select: Node): boolean =>
+  nodes(select['group_expressions']).length === 0 &&
+  select['aggregate_handling'] !== 'FORCE_AGGREGATES' &&
+  !select['qualify'] &&
+  !isDistinct(select)
+
 export function checkClauses(select: Node): void {
   if (select['sample']) refuse('SAMPLE', select)
   for (const modifier of nodes(select['modifiers'])) {

@@ -73,10 +73,6 @@ export interface Source extends Rows {
   column(names: readonly string[], node: Node, known?: ReadonlySet<string>): Expression
   /** A column of any type, to be handed on and nothing else; undefined where there is none, or several. */
   lookUp(names: readonly string[]): ColumnExpression | undefined
-  /** Start or end of the window. */
-  isBound(value: Expression): boolean
-  /** @throws MR_PLAN_LIVE_SHAPE where the condition reads a window that is not known row by row. */
-  checkBeforeWindow(condition: Expression, node: Node): void
   /** `isWhole`: nested columns too. `read`: what REPLACE puts in the place of a column. */
   star(node: Node, isWhole: boolean, read: (node: Node) => Expression): NamedExpression[]
 }
@@ -104,13 +100,18 @@ function changesOf(star: Node) {
   }
 }
 
-const BOUNDS = ['window_start', 'window_end']
+const BOUNDS: readonly string[] = ['window_start', 'window_end']
+
+export const isBoundName = (name: string): boolean => BOUNDS.includes(name)
+
+/** Start or end of a window, as the columns of its rows. */
+export const isBound = (value: Expression): boolean => BOUNDS.some((name) => sameExpression(boundOf(name), value))
 
 /** `window`: what the SELECT above has to group or to number by. */
 export function sourceOf(rows: Rows, window: Window | null): Source {
   const froms = [...new Set(rows.columns.map(({ from }) => from))]
   // The columns of a window stand before others of their name.
-  const own = window ? rows.columns.filter(({ name }) => !BOUNDS.includes(name)) : rows.columns
+  const own = window ? rows.columns.filter(({ name }) => !isBoundName(name)) : rows.columns
   const columns = window ? [...own, ...BOUNDS.map((name): NamedColumn => ({ from: froms[0]!, name, column: boundOf(name) }))] : own
   const named = (name: string, from?: string): NamedColumn[] => {
     const own = columns.filter((column) => (from === undefined ? !column.isQualified : column.from === from))
@@ -139,7 +140,6 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
       })
     return other ? refuse(`"${name}", which several relations have,`, node, `write ${found.from}.${name} or ${other.from}.${name}`) : found
   }
-  const isBound = (value: Expression): boolean => window !== null && BOUNDS.some((name) => sameExpression(boundOf(name), value))
   return {
     ...rows,
     columns,
@@ -159,11 +159,6 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
       const [found, other] = named(path.at(-1)!, from)
       return other ? undefined : found?.column
     },
-    isBound,
-    checkBeforeWindow: (condition, node) => {
-      if (window && [...columnsIn([condition])].some((name) => BOUNDS.includes(name)))
-        refuse('WHERE over window_start', node, 'write the condition over the time column, or in HAVING')
-    },
     star: (node, isWhole, read) => {
       const of = String(node['relation_name'] ?? '')
       const { isExcluded, replaced, renamed } = changesOf(node)
@@ -178,6 +173,13 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
         })
     },
   }
+}
+
+/** What puts rows in order that nothing else does: the log, or else all of their columns. */
+export function tiesOf({ columns, isLogged }: Rows): readonly ColumnExpression[] {
+  const all = columns.map(({ column }) => column)
+  const byLog = LOG_ORDER.map((name) => all.find((column) => column.name === name))
+  return isLogged && byLog.every((column) => column !== undefined) ? byLog : all
 }
 
 /** Where a tumbling window is known row by row, its bounds are expressions of the time. */

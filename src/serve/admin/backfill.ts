@@ -1,8 +1,8 @@
 // Routes about live models that are computed again from history. The work is the pipeline's.
 import type { Rebuild } from '../../stream/pipeline-progress.ts'
 import type { Caller } from '../answer.ts'
+import type { Clocked } from '../answers/admin.ts'
 import type { AdminParts, BackfillAnswer, BackfillRequest } from './parts.ts'
-import type { Clocked } from './types.ts'
 
 export interface BackfillState extends Clocked {
   readonly model: string

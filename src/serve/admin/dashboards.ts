@@ -4,10 +4,10 @@ import type { DashboardManifest } from '../../define/manifest.ts'
 import { flatCell } from '../../engine/cell.ts'
 import { inlineConstants } from '../../engine/sql-text.ts'
 import { type Caller, isAllowed } from '../answer.ts'
+import type { DashboardDetail, Dashboards, TileAnswer } from '../answers/dashboards.ts'
 import { freshnessOf, readMoment } from './freshness.ts'
 import type { AdminParts } from './parts.ts'
 import { mayName, shownFreshness } from './shown.ts'
-import type { DashboardDetail, Dashboards, TileAnswer } from './types.ts'
 
 const ROWS_MAX = 5_000
 

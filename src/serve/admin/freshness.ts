@@ -4,8 +4,8 @@ import { isLogged } from '../../define/system-columns.ts'
 import type { PipelineFigures } from '../../observe/figures.ts'
 import { isAsset, readsOf } from '../../orchestrate/graph.ts'
 import type { StepRecord } from '../../orchestrate/history.ts'
+import type { Freshness } from '../answers/relations.ts'
 import type { AdminParts } from './parts.ts'
-import type { Freshness } from './types.ts'
 
 /** Everything that ages are computed from, read once for a page. */
 export interface Moment {

@@ -5,11 +5,12 @@ import { storedShape, topicOf } from '../../define/system-columns.ts'
 import type { CheckRecord } from '../../quality/history.ts'
 import { printType, type Shape } from '../../schema/type.ts'
 import { type Caller, isAllowed } from '../answer.ts'
+import type { FlowSummary, NodeFlow } from '../answers/flows.ts'
+import type { Lineage, LineageNode } from '../answers/lineage.ts'
 import { freshnessOf, type Moment, readMoment } from './freshness.ts'
 import { type AdminParts, isVisible } from './parts.ts'
 import { checkCounts, findRelation } from './relations.ts'
 import { shownFlows, shownFreshness } from './shown.ts'
-import type { FlowSummary, Lineage, LineageNode, NodeFlow } from './types.ts'
 
 interface Edge {
   readonly from: string

@@ -2,6 +2,8 @@
 import { formatAge } from '../../core/duration.ts'
 import { assetsOf, downstream } from '../../orchestrate/graph.ts'
 import type { Caller } from '../answer.ts'
+import type { Attention, Overview } from '../answers/overview.ts'
+import type { RelationSummary } from '../answers/relations.ts'
 import { progressOf } from './backfill.ts'
 import { type Moment, readMoment } from './freshness.ts'
 import type { AdminParts } from './parts.ts'
@@ -9,7 +11,6 @@ import { summaries } from './relations.ts'
 import { runs } from './runs.ts'
 import { mayCount, mayName, mayQuote, shownFlows } from './shown.ts'
 import { totalConservation } from './streams.ts'
-import type { Attention, Overview, RelationSummary } from './types.ts'
 
 export async function overview(parts: AdminParts, caller: Caller): Promise<Overview> {
   const moment = await readMoment(parts)

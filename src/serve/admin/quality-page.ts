@@ -6,10 +6,10 @@ import { flatCell } from '../../engine/cell.ts'
 import { quoteRelation } from '../../engine/sql-text.ts'
 import type { CheckRecord } from '../../quality/history.ts'
 import type { Caller } from '../answer.ts'
+import type { CheckResult, CheckStatus, QualityPage } from '../answers/quality.ts'
 import type { AdminParts } from './parts.ts'
 import { findRelation } from './relations.ts'
 import { mayCount, mayQuote, shownCheck } from './shown.ts'
-import type { CheckResult, CheckStatus, QualityPage } from './types.ts'
 
 const DAY_MS = 86_400_000
 

@@ -6,10 +6,11 @@ import { grantsTo } from '../../govern/decide.ts'
 import type { CheckRecord } from '../../quality/history.ts'
 import { printType } from '../../schema/type.ts'
 import type { Caller } from '../answer.ts'
+import type { CheckCounts, RelationDetail, RelationSummary } from '../answers/relations.ts'
+import type { RunState } from '../answers/runs.ts'
 import { freshnessOf, type Moment, readMoment } from './freshness.ts'
 import { type AdminParts, isVisible } from './parts.ts'
 import { mayCount, mayQuote, shownCheck, shownFreshness, shownRelation } from './shown.ts'
-import type { CheckCounts, RelationDetail, RelationSummary, RunState } from './types.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS

@@ -7,9 +7,9 @@ import { literal, quoteName, quoteRelation } from '../../engine/sql-text.ts'
 import { toDuckType } from '../../schema/duckdb.ts'
 import { fieldOf, type Shape } from '../../schema/type.ts'
 import type { Caller } from '../answer.ts'
+import type { RowsPage } from '../answers/rows.ts'
 import type { AdminParts } from './parts.ts'
 import { findRelation } from './relations.ts'
-import type { RowsPage } from './types.ts'
 
 export interface RowsQuery {
   readonly snapshot?: string

@@ -3,9 +3,9 @@ import { MillraceError } from '../../core/errors.ts'
 import { assetsOf, downstream, isAsset } from '../../orchestrate/graph.ts'
 import type { RunRecord, StepRecord } from '../../orchestrate/history.ts'
 import { type Caller, isAllowed } from '../answer.ts'
+import type { RunDetail, RunError, RunRequest, RunStarted, RunState, RunStep, RunSummary, Runs, StepState } from '../answers/runs.ts'
 import { type AdminParts, isVisible } from './parts.ts'
 import { mayCount, mayName, mayQuote } from './shown.ts'
-import type { RunDetail, RunError, RunRequest, RunStarted, RunState, RunStep, RunSummary, Runs, StepState } from './types.ts'
 
 const HOUR_MS = 3_600_000
 const RUN_STATES: Record<RunRecord['status'], RunState> = {

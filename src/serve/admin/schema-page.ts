@@ -4,9 +4,9 @@ import { storedShape } from '../../define/system-columns.ts'
 import type { LakeTable } from '../../lake/types.ts'
 import { printType } from '../../schema/type.ts'
 import type { Caller } from '../answer.ts'
+import type { ColumnDetail, SchemaPage } from '../answers/schema.ts'
 import type { AdminParts } from './parts.ts'
 import { findRelation } from './relations.ts'
-import type { ColumnDetail, SchemaPage } from './types.ts'
 
 export async function schemaPage(parts: AdminParts, caller: Caller, name: string): Promise<SchemaPage> {
   const relation = findRelation(parts, caller, name)

@@ -2,8 +2,9 @@
 // texts of errors. Each is shown only to whom the policy shows what it is about. Pure.
 import type { CheckManifest, Relation } from '../../define/manifest.ts'
 import type { Caller } from '../answer.ts'
+import type { FlowSummary } from '../answers/flows.ts'
+import type { Freshness } from '../answers/relations.ts'
 import type { AdminParts } from './parts.ts'
-import type { FlowSummary, Freshness } from './types.ts'
 
 /** Whether the name of a relation may be said. */
 export const mayName = (parts: AdminParts, caller: Caller, name: string): boolean => parts.answerer.access(caller, name).readable

@@ -3,10 +3,10 @@
 import { RESTORED_FROM, rowsLeft } from '../../lake/snapshot-summary.ts'
 import type { LakeSnapshot, LakeTable } from '../../lake/types.ts'
 import type { Caller } from '../answer.ts'
+import type { SnapshotInfo, SnapshotsPage } from '../answers/snapshots.ts'
 import type { AdminParts } from './parts.ts'
 import { findRelation } from './relations.ts'
 import { mayCount } from './shown.ts'
-import type { SnapshotInfo, SnapshotsPage } from './types.ts'
 
 export async function snapshotsPage(
   parts: AdminParts,

@@ -6,9 +6,9 @@ import { quoteRelation } from '../../engine/sql-text.ts'
 import type { PipelineFigures } from '../../observe/figures.ts'
 import type { StreamCounts } from '../../stream/materialize.ts'
 import type { Caller } from '../answer.ts'
+import type { Conservation, Series, StreamDetail, StreamSummary, Streams } from '../answers/streams.ts'
 import type { AdminParts } from './parts.ts'
 import { mayCount, mayName, mayQuote } from './shown.ts'
-import type { Conservation, Series, StreamDetail, StreamSummary, Streams } from './types.ts'
 
 const RANGES: Record<string, number> = { '1h': 3_600_000, '24h': 86_400_000, '7d': 604_800_000 }
 const POINTS = 180

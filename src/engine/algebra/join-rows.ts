@@ -1,0 +1,63 @@
+// The rows of a join: the operator over both sides, its columns, and how far its times may lie behind the watermark.
+import { allOf } from './expression.ts'
+import type { Bounded } from './join-bounds.ts'
+import { conditionsOf } from './join-conditions.ts'
+import { isKept, type Join } from './join-sides.ts'
+import { filtered, type JoinRelation, type JoinSide } from './relation.ts'
+import type { NamedColumn, Rows } from './source.ts'
+
+/** All columns of the left, then all of the right. */
+export function rowsOfJoin(join: Join, bounded: Bounded): Rows {
+  const [left, right] = join.sides
+  const relation = relationOf(join, bounded)
+  // A side lacks where the other is given out without a partner.
+  const isOptional = [isKept(1, join.kind), isKept(0, join.kind)] as const
+  const columnsOf = (side: 0 | 1): readonly NamedColumn[] =>
+    join.sides[side].columns.map((column) => (isOptional[side] ? { ...column, column: { ...column.column, optional: true } } : column))
+  const isLookup = relation.on.kind === 'lookup'
+  const isWaiting = join.kind !== 'inner' && !isLookup
+  const hasFinal = left.result === 'closing' || right.result === 'closing' || isWaiting || relation.on.kind === 'latest'
+  return {
+    relation,
+    columns: [...columnsOf(0), ...columnsOf(1)],
+    times: isLookup ? left.times : timesOf(relation, isOptional),
+    result: hasFinal ? 'closing' : 'append',
+    key: [],
+    isRetracted: false,
+    unique: [],
+    isLogged: false,
+    arrival: isLookup ? left.arrival : undefined,
+  }
+}
+
+function relationOf({ kind, sides }: Join, { on, times, conditions }: Bounded): JoinRelation {
+  const { keys, distances, alone, rest } = conditions
+  const side = (of: 0 | 1): JoinSide => {
+    const { relation, columns, times: delays } = sides[of]
+    const name = times?.[of]
+    return {
+      input: filtered(relation, alone[of]),
+      keys: keys.map((key) => key[of]),
+      time: columns.find(({ column }) => column.name === name)?.column ?? null,
+      delayUs: name === undefined ? 0 : (delays.get(name) ?? 0),
+    }
+  }
+  // Distances between other times are conditions like others; where the times are equal they are a key.
+  const others = distances
+    .filter(({ left, right, fromUs, untilUs }) => (times?.[0] !== left || times[1] !== right) && fromUs !== untilUs)
+    .flatMap((distance) => conditionsOf(distance, sides))
+  return { op: 'join', kind, left: side(0), right: side(1), on, where: allOf([...rest, ...others]) }
+}
+
+/** How far behind the watermark pairs may still come: as long as rows wait for a partner. */
+function timesOf({ on, left, right }: JoinRelation, isOptional: readonly [boolean, boolean]): ReadonlyMap<string, number> {
+  if (on.kind !== 'latest' && on.kind !== 'interval') return new Map()
+  const [leftName, rightName] = [left, right].map(({ time }) => (time?.op === 'column' ? time.name : ''))
+  if (on.kind === 'latest') return new Map([[leftName!, Math.max(left.delayUs, right.delayUs)]])
+  const leftDelayUs = Math.max(left.delayUs, right.delayUs + on.untilUs)
+  const rightDelayUs = Math.max(right.delayUs, left.delayUs - on.fromUs)
+  return new Map([
+    ...(isOptional[0] ? [] : [[leftName!, leftDelayUs] as const]),
+    ...(isOptional[1] ? [] : [[rightName!, rightDelayUs] as const]),
+  ])
+}

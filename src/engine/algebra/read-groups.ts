@@ -1,0 +1,29 @@
+// The GROUP BY clause of a SELECT: what is grouped by, by name, by place in the list of columns, or by all of them that are no
+// aggregates. What becomes of the groups is `group-rows.ts`.
+import { type Node, nodes } from '../ast.ts'
+import { type Literal, literalValue } from '../literal.ts'
+import type { Expression } from './expression.ts'
+import { readExpression } from './read-expression.ts'
+import type { Selection } from './read-outputs.ts'
+import { refuse } from './refuse.ts'
+import type { SelectCalls } from './select-calls.ts'
+
+/** Null when nothing is grouped; empty where all rows are one group. @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
+export function readGroups(selection: Selection, calls: SelectCalls): readonly Expression[] | null {
+  const { select, outputs } = selection
+  const listed = nodes(select['group_expressions'])
+  if (nodes(select['group_sets']).length > 1) refuse('GROUPING SETS, ROLLUP or CUBE', select)
+  if (select['aggregate_handling'] === 'FORCE_AGGREGATES')
+    return outputs.map(({ value }) => value).filter((value) => !calls.areIn(value) && value.op !== 'constant')
+  if (listed.length === 0 && calls.aggregates.length === 0) return null
+  return listed.map((node) => groupOf(node, selection, calls))
+}
+
+function groupOf(node: Node, { source, outputs }: Selection, { scope }: SelectCalls): Expression {
+  const position = node.class === 'CONSTANT' ? Number(literalValue(node['value'] as Literal)) : Number.NaN
+  if (outputs[position - 1]) return outputs[position - 1]!.value
+  const names = node.class === 'COLUMN_REF' ? (node['column_names'] as string[]) : []
+  const alias = names.length === 1 ? outputs.find(({ name }) => name === names[0]) : undefined
+  if (alias && !source.has(names[0]!)) return alias.value
+  return readExpression(node, scope)
+}

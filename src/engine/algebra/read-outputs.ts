@@ -1,0 +1,31 @@
+// The output columns of a SELECT: the list behind its first word, with what `*` stands for.
+import { type Node, nodes } from '../ast.ts'
+import { nameOf } from './output-names.ts'
+import { readExpression, type Scope } from './read-expression.ts'
+import { refuse } from './refuse.ts'
+import type { NamedExpression } from './relation.ts'
+import { isPlain } from './select-clauses.ts'
+import { isNestedValue, type Source } from './source.ts'
+
+/** A SELECT over the rows that WHERE leaves it. */
+export interface Selection {
+  /** Where it stands, for what is refused. */
+  readonly select: Node
+  readonly source: Source
+  /** Expressions over these rows, or over what becomes of them. */
+  readonly outputs: readonly NamedExpression[]
+}
+
+/** `source`: the rows of FROM. @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
+export function readOutputs(select: Node, source: Source, scope: Scope, isModel: boolean): readonly NamedExpression[] {
+  // Rows of one stream as they come, which may have nested columns: nothing is done with them.
+  const isPassing = isModel && source.relation.op === 'scan' && !source.window && isPlain(select)
+  return nodes(select['select_list']).flatMap((node, index) => {
+    if (node.class === 'STAR') return source.star(node, isPassing, (changed) => readExpression(changed, scope))
+    const whole = isPassing && node.class === 'COLUMN_REF' ? source.lookUp(node['column_names'] as string[]) : null
+    if (whole && isNestedValue(whole.type)) return [{ name: nameOf(node, index), value: whole }]
+    const value = readExpression(node, scope)
+    if (value.op === 'interval') refuse('an interval as a column', node)
+    return [{ name: nameOf(node, index), value }]
+  })
+}

@@ -1,0 +1,118 @@
+// What the expressions of a SELECT call beside functions of their row: aggregates, values of rows before (lag, frames) and the rank of
+// QUALIFY. Each call stands in its expression as a column that an operator fills in; which those are is known when all of the
+// expressions are read. What a call may be is `read-aggregate.ts` and `read-window-function.ts`.
+import type { Node } from '../ast.ts'
+import { columnsIn, type Expression, LONG, sameExpression } from './expression.ts'
+import { readAggregate } from './read-aggregate.ts'
+import type { Scope } from './read-expression.ts'
+import {
+  calledOf,
+  type Framed,
+  isSameNode,
+  type Lag,
+  type Over,
+  type Ranking,
+  readFramed,
+  readLag,
+  readLimit,
+  readRanking,
+} from './read-window-function.ts'
+import { refuse } from './refuse.ts'
+import type { Aggregate } from './relation.ts'
+import type { Source } from './source.ts'
+
+/** The rank that QUALIFY compares, as the operators name it. */
+export const RANK = '#rank'
+
+/** The first `limit` rows by their rank. */
+export interface Rank extends Ranking {
+  readonly limit: number
+}
+
+export class SelectCalls {
+  /** What expressions of the SELECT are read with. */
+  readonly scope: Scope
+  readonly #select: Node
+  readonly #source: Source
+  readonly #aggregates: Aggregate[] = []
+  readonly #lags: Lag[] = []
+  readonly #frames: Framed[] = []
+  #ranking: Ranking | null = null
+
+  /** `columns`: what else names and expressions mean. */
+  constructor(select: Node, source: Source, columns: Omit<Scope, 'special'>) {
+    this.#select = select
+    this.#source = source
+    this.scope = { ...columns, special: (node) => this.#read(node) }
+  }
+
+  /** Of the calls so far, each once. */
+  get aggregates(): readonly Aggregate[] {
+    return this.#aggregates
+  }
+
+  /** Of the calls so far: values of rows before, all over one time. */
+  get before(): readonly (Lag | Framed)[] {
+    return [...this.#lags, ...this.#frames]
+  }
+
+  /** The column is an aggregate or the rank. */
+  has(name: string): boolean {
+    return name === RANK || this.#aggregates.some((aggregate) => aggregate.name === name)
+  }
+
+  /** The value is one of groups, or needs the rank. */
+  areIn(value: Expression): boolean {
+    return [...columnsIn([value])].some((name) => this.has(name))
+  }
+
+  /** What QUALIFY says; null where there is none. */
+  readRank(): Rank | null {
+    const qualify = this.#select['qualify'] as Node | null
+    if (!qualify) return null
+    const limit = readLimit(qualify, this.#select, (node) => this.#rankOf(node))
+    return { ...this.#ranking!, limit }
+  }
+
+  #read(node: Node): Expression | undefined {
+    if (node.class === 'WINDOW' && node['function_name'] === 'lag') return this.#lagOf(node)
+    if (node.class === 'WINDOW') return this.#framedOf(node) ?? this.#rankOf(node)
+    const aggregate = readAggregate(node, this.scope, this.#aggregates.length)
+    if (!aggregate) return undefined
+    const same = this.#aggregates.find((known) => sameAggregate(known, aggregate))
+    if (!same) this.#aggregates.push(aggregate)
+    const { name, type, function: called } = same ?? aggregate
+    return { op: 'column', name, type, optional: called !== 'count' && called !== 'approx_count_distinct' }
+  }
+
+  #rankOf(node: Node): Expression {
+    const ranking = readRanking(node, this.#select)
+    if (this.#ranking !== null && !isSameNode(this.#ranking.node, node)) refuse('a second window function', node)
+    this.#ranking = ranking
+    return { op: 'column', name: RANK, type: LONG, optional: false }
+  }
+
+  #lagOf(node: Node): Expression {
+    const lag = readLag(node, this.#source, this.scope, this.#lags.length)
+    this.#checkOneTime(lag, node)
+    this.#lags.push(lag)
+    return { op: 'column', name: lag.column.name, type: lag.column.value.type, optional: true }
+  }
+
+  #framedOf(node: Node): Expression | undefined {
+    const framed = readFramed(node, this.#source, this.scope, this.#frames.length)
+    if (!framed) return undefined
+    this.#checkOneTime(framed, node)
+    this.#frames.push(framed)
+    const { name, type, function: called } = framed.aggregate
+    return { op: 'column', name, type, optional: called !== 'count' }
+  }
+
+  #checkOneTime({ time }: Over, node: Node): void {
+    const [first] = this.before
+    if (first && !sameExpression(first.time, time))
+      refuse(`${calledOf(node)}(...) over a second time`, node, 'write one of them in a subquery')
+  }
+}
+
+const sameAggregate = ({ name: _a, ...a }: Aggregate, { name: _b, ...b }: Aggregate): boolean => JSON.stringify(a) === JSON.stringify(b)

@@ -1,0 +1,65 @@
+// The first rows of each partition, which QUALIFY leaves of a SELECT by their rank: of each window, or for good.
+import { type Node, nodes } from '../ast.ts'
+import { boundOf, boundTimes, closingWindow } from './closing-window.ts'
+import type { Expression } from './expression.ts'
+import { followed, keyNames, type Output } from './output-rows.ts'
+import { readExpression, type Scope } from './read-expression.ts'
+import type { Selection } from './read-outputs.ts'
+import { readOrder } from './read-window-function.ts'
+import { refuse } from './refuse.ts'
+import type { Relation, TopRelation, Window } from './relation.ts'
+import { RANK, type Rank } from './select-calls.ts'
+import { isDistinct } from './select-clauses.ts'
+import { isBoundName, tiesOf } from './source.ts'
+
+/** Rows themselves, not groups. @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
+export function topRows({ select, source, outputs }: Selection, rank: Rank, scope: Scope): Output {
+  const qualify = select['qualify'] as Node
+  if (isDistinct(select)) refuse('DISTINCT beside QUALIFY', select)
+  if (source.result === 'keyed')
+    refuse(
+      'QUALIFY over rows that are replaced',
+      qualify,
+      source.rowKey ? 'GROUP BY with min(...) or max(...), or put it into a view' : 'number the rows of the stream, or of windows',
+    )
+  const read = (node: Node): Expression => readExpression(node, scope)
+  const window = closingWindow(nodes(rank.node['partitions']).map(read), source)
+  if (window?.kind === 'session') return refuse('QUALIFY over sessions', qualify)
+  const ties = source.isLogged ? {} : { ties: tiesOf(source) }
+  const top: TopRelation = { ...topOf(source.relation, rank, read, window), window, ...ties }
+  const relation = { op: 'project', input: top, columns: outputs } as const
+  if (window) return { relation, result: 'closing', key: [], times: followed(outputs, timesOf(window)) }
+  if (top.function === 'rank')
+    refuse('rank() without a window, where rows would have to leave the table again', qualify, 'use row_number()')
+  if (top.partition.length === 0) refuse('QUALIFY without PARTITION BY', qualify)
+  const own = outputs.find(({ value }) => value.op === 'column' && value.name === RANK)
+  if (top.limit > 1 && !own) refuse('a top of several rows without its rank as a column', qualify, 'select row_number() OVER (...) AS rank')
+  const key = keyNames(top.partition, outputs)
+  return { relation, result: 'keyed', key: top.limit > 1 ? [...key, own!.name] : key }
+}
+
+/** `read`: over the rows of the input. `window`: what these are of, where they are. */
+export function topOf(input: Relation, rank: Rank, read: (node: Node) => Expression, window: Window | null): TopRelation {
+  const { node, function: called, limit } = rank
+  const partition = nodes(node['partitions']).map(read)
+  const free = partition.filter((value) => !isBoundOf(value, window))
+  if (window && free.length === partition.length)
+    refuse('QUALIFY of a window that is not partitioned by window_start', node, 'add PARTITION BY window_start')
+  const order = nodes(node['orders']).map((item) => readOrder(item, read))
+  if (order.length === 0) refuse(`${called}() without ORDER BY`, node)
+  return { op: 'top', input, window: null, partition: free, order, function: called, limit, name: RANK }
+}
+
+/** The start or the end of the window, as its rows or as its groups name it. */
+function isBoundOf(value: Expression, window: Window | null): boolean {
+  if (value.op !== 'column' || !window) return false
+  return boundOf(value, window) !== null || (window.kind === 'instant' ? value.name === 'window_start' : isBoundName(value.name))
+}
+
+/** Of the rows that a window gives: their own time, and its bounds where they are columns. */
+function timesOf(window: Exclude<Window, { kind: 'session' }>): ReadonlyMap<string, number> {
+  const isInstant = window.kind === 'instant'
+  const delayUs = (window.delayUs ?? 0) + (isInstant ? 0 : window.widthUs)
+  const own = window.time.op === 'column' ? [[window.time.name, delayUs] as const] : []
+  return new Map([...own, ...(isInstant ? [] : boundTimes(window))])
+}
