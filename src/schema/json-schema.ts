@@ -1,5 +1,5 @@
 // The type table of JSON Schema (2020-12, as OpenAPI 3.1 uses it): how values look in the JSON that Millrace takes and
-// gives, CONTRACT.md "Data".
+// gives: docs/reference/http.md.
 import { jsonOfDefault } from './default-value.ts'
 import type { Field, Inner, Shape, Type } from './type.ts'
 

@@ -204,6 +204,9 @@ const HOP = 'hop(readings, seen, INTERVAL 5 SECOND, INTERVAL 20 SECOND)'
 const SPILLING = /^(keyed|tumble|hop|session)/
 
 /** DuckDB refuses variances of what is no number. */
+/** Sums of integers have 128 bits. */
+const OF_SUMS =
+  'sum(t) AS st, avg(t) AS at, min(t) AS mt, max(t) AS xt, count(t) AS ct, stddev_pop(t) AS dt, median(t) AS me, quantile_disc(t, 0.9) AS qd'
 const QUANTILES = `median(n) AS mn, quantile_cont(big, 0.9) AS qb, quantile_cont(heat, 0.25) FILTER (WHERE NOT isnan(heat)) AS qh, quantile_disc(heat, 0.7) AS dh,
   quantile_disc(price, 0.95) AS dp, quantile_disc(total, 0.05) AS dt, quantile(device, 0.4) AS dd, median(device) AS md, quantile_disc(day, 0.1) AS dy, median(ok) AS mo,
   quantile_disc(seen, 1) AS ds, percentile_cont(0.75) WITHIN GROUP (ORDER BY n) AS pn, percentile_disc(0.3) WITHIN GROUP (ORDER BY price) AS pp, quantile_cont(n, 9e-1) AS en, quantile_disc(n, 3e-1) AS fn`
@@ -246,6 +249,8 @@ const QUERIES: Readonly<Record<string, string>> = {
   'hop: variances, sums of distinct values': `SELECT window_start, device, ${SPREADS}, ${DISTINCT} FROM ${HOP} GROUP BY ALL`,
   'hop: ranks of groups': `SELECT window_end, device, count(*) AS c FROM ${HOP} GROUP BY window_start, window_end, device
      QUALIFY rank() OVER (PARTITION BY window_start ORDER BY count(*) DESC) = 1`,
+  'hop: ranks of groups by what is not selected': `SELECT window_start, shop FROM ${HOP} GROUP BY ALL
+     QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY count(*) DESC, max(n), shop) <= 2`,
   'hop: first rows': `SELECT window_start, shop, price, device FROM ${HOP} QUALIFY row_number() OVER (PARTITION BY window_start, shop ORDER BY heat) <= 2`,
   'session: every aggregate': `SELECT device, window_start, window_end, count(*) AS c, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp, sum(heat) AS sh, avg(n) AS an,
      min(heat) AS mh, max(shop) AS xs, count(DISTINCT shop) AS ds, arg_max(price, n) AS am, bool_and(ok) AS ba
@@ -261,6 +266,7 @@ const QUERIES: Readonly<Record<string, string>> = {
      sum(heat) AS sh, avg(price) AS ap, min(heat) AS mh, max(device) AS xd, count(DISTINCT n) AS dn, arg_min(day, heat) AS ad, max(seen) AS last
      FROM readings GROUP BY ALL`,
   'keyed: quantiles': `SELECT shop, device, ${QUANTILES} FROM readings GROUP BY ALL`,
+  'keyed: of sums of integers': `SELECT shop, ${OF_SUMS} FROM (SELECT shop, n % 7 AS rest, sum(big) AS t FROM readings GROUP BY ALL) GROUP BY shop`,
   'keyed: quantiles of quantiles': `SELECT shop, median(m) AS mm, quantile_disc(c, 0.8) AS qc FROM
      (SELECT shop, n % 7 AS rest, median(n) AS m, count(*) AS c FROM readings GROUP BY ALL) GROUP BY shop`,
   'keyed: variances, sums of distinct values': `SELECT shop, device, ${SPREADS}, ${DISTINCT} FROM readings GROUP BY ALL`,
@@ -336,8 +342,12 @@ const WHOLE: Readonly<Record<string, string>> = {
   'of no row that passes': `SELECT count(*) AS c, sum(n) AS s FROM readings WHERE n > 1000000`,
   'having, that leaves and comes back': 'SELECT count(*) AS c, sum(n) AS s FROM readings HAVING count(*) % 2 = 1',
   'having, of the other half': 'SELECT count(*) AS c, sum(n) AS s FROM readings HAVING count(*) % 2 = 0',
+  'over groups by a condition, which they leave and come back to': `SELECT count(*) AS c, sum(t) AS s, max(k) AS m, median(t) AS med FROM
+     (SELECT shop, coalesce(n % 9, 0) AS r, CAST(sum(n) AS BIGINT) AS t, count(*) AS k FROM readings GROUP BY ALL) WHERE t % 3 = 1 AND k < 12`,
   'over groups': `SELECT count(*) AS devices, sum(c) AS rows, max(m) AS m FROM (SELECT device, count(*) AS c, max(price) AS m FROM readings GROUP BY device)`,
   'over a whole': 'SELECT max(c) AS c, count(*) AS one, min(s) AS s FROM (SELECT count(*) AS c, max(n) AS s FROM readings)',
+  'of sums of integers': `SELECT ${OF_SUMS} FROM (SELECT shop, n % 7 AS rest, sum(n) AS t FROM readings GROUP BY ALL)`,
+  'of sums of windows': `SELECT ${OF_SUMS}, count(DISTINCT t) AS kt, arg_max(window_start, t) AS wt FROM (SELECT window_start, shop, sum(n) AS t FROM ${TUMBLE} GROUP BY ALL)`,
   'over windows': `SELECT count(*) AS windows, sum(c) AS rows FROM (SELECT window_start, count(*) AS c FROM ${TUMBLE} GROUP BY ALL)`,
   'over distinct rows': 'SELECT count(*) AS c, count(device) AS cd FROM (SELECT DISTINCT device, n FROM readings)',
   'rows of it by a condition': 'SELECT c + 1 AS more FROM (SELECT count(*) AS c FROM readings) WHERE c % 2 = 0',

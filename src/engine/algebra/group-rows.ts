@@ -17,7 +17,6 @@ import {
 import { followed, keyNames, type Output } from './output-rows.ts'
 import { carryKey } from './over-latest.ts'
 import { overReplaced } from './over-replaced.ts'
-import { readExpression } from './read-expression.ts'
 import type { Selection } from './read-outputs.ts'
 import type { Filtered } from './read-where.ts'
 import { refuse } from './refuse.ts'
@@ -55,7 +54,7 @@ export function groupedRows(selection: Selection, grouping: Grouping, calls: Sel
     relation = filtered(relation, conditions)
   if (rank) {
     if (!window || window.kind === 'session') refuse('QUALIFY over groups without tumble or hop', select['qualify'] as Node)
-    relation = { ...topOf(relation, rank, (node) => over(readExpression(node, calls.scope)), window), overGroups: true }
+    relation = { ...topOf(relation, rank, over, window), overGroups: true }
   }
   const rows = rowsOfGroups(relation, group, over, selection)
   return having && !window && !source.rowKey ? { ...rows, loses: true } : rows

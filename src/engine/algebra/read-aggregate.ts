@@ -132,7 +132,7 @@ function typed(
   const [first] = of
   const wrong = (): never => refuse(`${called} of ${of.map(({ type }) => type.kind).join(' and ')}`, node)
   if (of.length !== (name === 'arg_min' || name === 'arg_max' ? 2 : 1) && !(name === 'count' && of.length === 0)) wrong()
-  if (first?.type.kind === 'interval' || first?.type.kind === 'null' || first?.type.kind === 'huge') wrong()
+  if (first?.type.kind === 'interval' || first?.type.kind === 'null') wrong()
   switch (name) {
     case 'count':
     case 'approx_count_distinct':

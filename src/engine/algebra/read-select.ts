@@ -68,7 +68,7 @@ function readClauses(select: Node, source: Source, known: ReadonlySet<string>, r
       select['where_clause'] as Node,
       'write the condition over the time column, or GROUP BY window_start',
     )
-  if (rank) return topRows(selection, rank, calls.scope)
+  if (rank) return topRows(selection, rank)
   if (isDistinct(select)) return distinctRows(selection, calls)
   return plainRows(before.length > 0 ? withRowsBefore(selection, before) : selection, loses, reading)
 }

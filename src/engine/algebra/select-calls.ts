@@ -1,10 +1,10 @@
 // What the expressions of a SELECT call beside functions of their row: aggregates, values of rows before (lag, frames) and the rank of
 // QUALIFY. Each call stands in its expression as a column that an operator fills in; which those are is known when all of the
 // expressions are read. What a call may be is `read-aggregate.ts` and `read-window-function.ts`.
-import type { Node } from '../ast.ts'
+import { type Node, nodes } from '../ast.ts'
 import { columnsIn, type Expression, LONG, sameExpression } from './expression.ts'
 import { readAggregate } from './read-aggregate.ts'
-import type { Scope } from './read-expression.ts'
+import { readExpression, type Scope } from './read-expression.ts'
 import {
   calledOf,
   type Framed,
@@ -15,18 +15,21 @@ import {
   readFramed,
   readLag,
   readLimit,
+  readOrder,
   readRanking,
 } from './read-window-function.ts'
 import { refuse } from './refuse.ts'
-import type { Aggregate } from './relation.ts'
+import type { Aggregate, OrderBy } from './relation.ts'
 import type { Source } from './source.ts'
 
 /** The rank that QUALIFY compares, as the operators name it. */
 export const RANK = '#rank'
 
-/** The first `limit` rows by their rank. */
+/** The first `limit` rows of each partition by their rank; expressions over rows, or over groups of them. */
 export interface Rank extends Ranking {
   readonly limit: number
+  readonly partition: readonly Expression[]
+  readonly order: readonly OrderBy[]
 }
 
 export class SelectCalls {
@@ -71,7 +74,12 @@ export class SelectCalls {
     const qualify = this.#select['qualify'] as Node | null
     if (!qualify) return null
     const limit = readLimit(qualify, this.#select, (node) => this.#rankOf(node))
-    return { ...this.#ranking!, limit }
+    const ranking = this.#ranking!
+    const read = (node: Node): Expression => readExpression(node, this.scope)
+    const partition = nodes(ranking.node['partitions']).map(read)
+    const order = nodes(ranking.node['orders']).map((item) => readOrder(item, read))
+    if (order.length === 0) refuse(`${ranking.function}() without ORDER BY`, ranking.node)
+    return { ...ranking, limit, partition, order }
   }
 
   #read(node: Node): Expression | undefined {

@@ -1,11 +1,9 @@
 // The first rows of each partition, which QUALIFY leaves of a SELECT by their rank: of each window, or for good.
-import { type Node, nodes } from '../ast.ts'
+import type { Node } from '../ast.ts'
 import { boundOf, boundTimes, closingWindow } from './closing-window.ts'
 import type { Expression } from './expression.ts'
 import { followed, keyNames, type Output } from './output-rows.ts'
-import { readExpression, type Scope } from './read-expression.ts'
 import type { Selection } from './read-outputs.ts'
-import { readOrder } from './read-window-function.ts'
 import { refuse } from './refuse.ts'
 import type { Relation, TopRelation, Window } from './relation.ts'
 import { RANK, type Rank } from './select-calls.ts'
@@ -13,7 +11,7 @@ import { isDistinct } from './select-clauses.ts'
 import { isBoundName, tiesOf } from './source.ts'
 
 /** Rows themselves, not groups. @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
-export function topRows({ select, source, outputs }: Selection, rank: Rank, scope: Scope): Output {
+export function topRows({ select, source, outputs }: Selection, rank: Rank): Output {
   const qualify = select['qualify'] as Node
   if (isDistinct(select)) refuse('DISTINCT beside QUALIFY', select)
   if (source.result === 'keyed')
@@ -22,11 +20,10 @@ export function topRows({ select, source, outputs }: Selection, rank: Rank, scop
       qualify,
       source.rowKey ? 'GROUP BY with min(...) or max(...), or put it into a view' : 'number the rows of the stream, or of windows',
     )
-  const read = (node: Node): Expression => readExpression(node, scope)
-  const window = closingWindow(nodes(rank.node['partitions']).map(read), source)
+  const window = closingWindow(rank.partition, source)
   if (window?.kind === 'session') return refuse('QUALIFY over sessions', qualify)
   const ties = source.isLogged ? {} : { ties: tiesOf(source) }
-  const top: TopRelation = { ...topOf(source.relation, rank, read, window), window, ...ties }
+  const top: TopRelation = { ...topOf(source.relation, rank, (value) => value, window), window, ...ties }
   const relation = { op: 'project', input: top, columns: outputs } as const
   if (window) return { relation, result: 'closing', key: [], times: followed(outputs, timesOf(window)) }
   if (top.function === 'rank')
@@ -38,15 +35,14 @@ export function topRows({ select, source, outputs }: Selection, rank: Rank, scop
   return { relation, result: 'keyed', key: top.limit > 1 ? [...key, own!.name] : key }
 }
 
-/** `read`: over the rows of the input. `window`: what these are of, where they are. */
-export function topOf(input: Relation, rank: Rank, read: (node: Node) => Expression, window: Window | null): TopRelation {
+/** `over`: an expression as it reads the rows of the input. `window`: what these are of, where they are. */
+export function topOf(input: Relation, rank: Rank, over: (value: Expression) => Expression, window: Window | null): TopRelation {
   const { node, function: called, limit } = rank
-  const partition = nodes(node['partitions']).map(read)
+  const partition = rank.partition.map(over)
   const free = partition.filter((value) => !isBoundOf(value, window))
   if (window && free.length === partition.length)
     refuse('QUALIFY of a window that is not partitioned by window_start', node, 'add PARTITION BY window_start')
-  const order = nodes(node['orders']).map((item) => readOrder(item, read))
-  if (order.length === 0) refuse(`${called}() without ORDER BY`, node)
+  const order = rank.order.map((item) => ({ ...item, value: over(item.value) }))
   return { op: 'top', input, window: null, partition: free, order, function: called, limit, name: RANK }
 }
 

@@ -5,6 +5,7 @@ import type { Column, IntegerColumn, NumberColumn } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import { makeLane } from './make-lane.ts'
+import { wholeAt } from './sum.ts'
 import { ValueCounts } from './value-counts.ts'
 
 /** The n-th of the values, from 0 on. */
@@ -59,8 +60,9 @@ export class Quantile implements AggregateState {
   }
 
   #numberAt(slot: number): number {
-    const column = this.#values.lane.column(Int32Array.of(slot), 1) as NumberColumn | IntegerColumn
-    return column.kind === 'integer' && column.big ? Number(column.big[0]) : column.values[0]!
+    const column = this.#values.lane.column(Int32Array.of(slot), 1)
+    if (column.kind === 'bytes' || (column.kind === 'integer' && column.big)) return Number(wholeAt(column, 0))
+    return (column as NumberColumn | IntegerColumn).values[0]!
   }
 
   #picked(groups: Int32Array, count: number): Column {
