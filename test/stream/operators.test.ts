@@ -399,6 +399,25 @@ test('approx_count_distinct does not depend on the order of rows, and is off by 
   }
 })
 
+test('columns without an alias have the names that DuckDB gives them, whatever their case in the SQL', async () => {
+  const { session } = engine
+  await session.run('CREATE TEMP TABLE readings (shop VARCHAR, device VARCHAR, n INTEGER)')
+  for (const sql of [
+    'SELECT SHOP, Readings.N, Device FROM readings',
+    'SELECT Shop, max(N), COUNT(*), count(readings.DEVICE) FROM readings GROUP BY SHOP',
+    'SELECT S, c.M FROM (SELECT shop AS s, max(n) AS m FROM readings GROUP BY shop) AS C',
+  ]) {
+    const { root } = compileLive((await parser.parse(sql)).node, () => SHAPE)
+    const names = shapeOfRelation(root, () => SHAPE).fields.map(({ name }) => name)
+    const { columns } = await session.rows(sql)
+    assert.deepEqual(
+      names,
+      columns.map(({ name }) => name),
+      sql,
+    )
+  }
+})
+
 test('rows that are not of the closed list are refused with their place and what is near', async () => {
   const refusals: readonly (readonly [string, RegExp])[] = [
     ['SELECT 1 AS one FROM readings GROUP BY ALL', /a group by nothing without an aggregate/],

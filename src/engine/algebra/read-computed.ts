@@ -124,7 +124,7 @@ function rewriteColumn(node: Node, { source, columns, params }: Rewriting): Node
   const path = node['column_names'] as string[]
   if (params.has(path[0]!)) return { ...node, alias: '' }
   for (let length = path.length; length > 0; length--) {
-    const column = source.lookUp(path.slice(0, length))
+    const column = source.lookUp(path.slice(0, length))?.column
     if (!column) continue
     const same = columns.findIndex(({ name }) => name === column.name)
     const index = same < 0 ? columns.push(column) - 1 : same

@@ -22,10 +22,11 @@ export function readOutputs(select: Node, source: Source, scope: Scope, isModel:
   const isPassing = isModel && source.relation.op === 'scan' && !source.window && isPlain(select)
   return nodes(select['select_list']).flatMap((node, index) => {
     if (node.class === 'STAR') return source.star(node, isPassing, (changed) => readExpression(changed, scope))
-    const whole = isPassing && node.class === 'COLUMN_REF' ? source.lookUp(node['column_names'] as string[]) : null
-    if (whole && isNestedValue(whole.type)) return [{ name: nameOf(node, index), value: whole }]
+    const column = node.class === 'COLUMN_REF' ? source.lookUp(node['column_names'] as string[]) : undefined
+    const name = nameOf(node, index, column?.name)
+    if (isPassing && column && isNestedValue(column.column.type)) return [{ name, value: column.column }]
     const value = readExpression(node, scope)
     if (value.op === 'interval') refuse('an interval as a column', node)
-    return [{ name: nameOf(node, index), value }]
+    return [{ name, value }]
   })
 }

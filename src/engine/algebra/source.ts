@@ -72,7 +72,7 @@ export interface Source extends Rows {
   /** `known`: columns, by the relation's names, that are not null here. */
   column(names: readonly string[], node: Node, known?: ReadonlySet<string>): Expression
   /** A column of any type, to be handed on and nothing else; undefined where there is none, or several. */
-  lookUp(names: readonly string[]): ColumnExpression | undefined
+  lookUp(names: readonly string[]): NamedColumn | undefined
   /** `isWhole`: nested columns too. `read`: what REPLACE puts in the place of a column. */
   star(node: Node, isWhole: boolean, read: (node: Node) => Expression): NamedExpression[]
 }
@@ -157,7 +157,7 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
       const from = path.length > 1 ? froms.find((one) => isCalled(one, path)) : undefined
       if (path.length > 1 && from === undefined) return undefined
       const [found, other] = named(path.at(-1)!, from)
-      return other ? undefined : found?.column
+      return other ? undefined : found
     },
     star: (node, isWhole, read) => {
       const of = String(node['relation_name'] ?? '')
