@@ -153,6 +153,8 @@ test('of two tables of who is on call at most one says yes, whoever asks the oth
 test('a row that is posted to a table that a statement reads is seen, or comes after it', async () => {
   await write('DELETE FROM counters')
   await write('DELETE FROM checked')
+  // No id is taken: every n that is seen is a row.
+  await write('DELETE FROM copies')
   let isDone = false
   let last = 0
   const poster = (async () => {
@@ -161,7 +163,7 @@ test('a row that is posted to a table that a statement reads is seen, or comes a
       last = n
     }
   })()
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < ROUNDS || last <= ROUNDS; round++) {
     const acknowledged = last
     await write('INSERT OR REPLACE INTO checked SELECT 1, n % 100 FROM counters')
     await write("INSERT INTO copies (id, owner) SELECT n, 'c' FROM counters ON CONFLICT DO NOTHING")
@@ -170,7 +172,6 @@ test('a row that is posted to a table that a statement reads is seen, or comes a
   }
   isDone = true
   await poster
-  assert.ok(last > ROUNDS, `${last} rows were posted meanwhile`)
 })
 
 test('a stream that gets rows all the time holds nobody up', async () => {
