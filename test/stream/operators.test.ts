@@ -439,6 +439,7 @@ test('rows that are not of the closed list are refused with their place and what
     ['SELECT shop, quantile_cont(n, heat) AS q FROM readings GROUP BY shop', /of other than one constant fraction/],
     ['SELECT shop, quantile_cont(n) AS q FROM readings GROUP BY shop', /this quantile_cont\(\.\.\.\)/],
     ['SELECT shop, median(price) AS q FROM readings GROUP BY shop', /median of decimal \(character 14\)/],
+    ['SELECT shop, median(CAST(heat AS FLOAT)) AS q FROM readings GROUP BY shop', /median of float/],
     ['SELECT shop, median(seen) AS q FROM readings GROUP BY shop', /median of timestamp/],
     [
       'SELECT shop, percentile_cont(0.9) WITHIN GROUP (ORDER BY n DESC) AS q FROM readings GROUP BY shop',

@@ -150,9 +150,9 @@ function typed(
       if (!isNumeric(first!.type)) wrong()
       return { of: first!.type.kind === 'float' ? [castTo(first!, DOUBLE)] : of, type: DOUBLE }
     case 'quantile_cont':
-      if (!isNumeric(first!.type) || first!.type.kind === 'decimal')
+      if (!isInteger(first!.type) && first!.type.kind !== 'double')
         refuse(`${called} of ${first!.type.kind}`, node, 'use quantile_disc(x, 0.5), which gives one of the values, or cast to DOUBLE')
-      return { of, type: first!.type.kind === 'float' ? first!.type : DOUBLE }
+      return { of, type: DOUBLE }
     case 'bool_and':
     case 'bool_or':
       if (first!.type.kind !== 'boolean') wrong()

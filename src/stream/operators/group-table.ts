@@ -58,7 +58,7 @@ function stateOf(aggregate: Aggregate): AggregateState {
       return new Variance(name, first!.type)
     case 'quantile_cont':
     case 'quantile_disc':
-      return new Quantile(name, first!.type, aggregate.fraction!, aggregate.type)
+      return new Quantile(name, first!.type, aggregate.fraction!)
   }
 }
 

@@ -1,6 +1,7 @@
 // quantile_cont, quantile_disc and median, exact: each group has its values with how often they are there, which are put in order when
 // the result is asked for. As DuckDB has them: quantile_cont is between the two values around (n - 1) * fraction, in doubles.
 import type { ValueType } from '../../engine/algebra/expression.ts'
+import type { QuantileFunction } from '../../engine/algebra/relation.ts'
 import type { Column, IntegerColumn, NumberColumn } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
@@ -13,15 +14,13 @@ type ValueAt = (n: number) => number
 
 export class Quantile implements AggregateState {
   readonly #isContinuous: boolean
-  readonly #isFloat: boolean
   readonly #type: ValueType
   readonly #fraction: string
   readonly #values: ValueCounts
 
-  /** `fraction`: a decimal, or with an exponent a double. `result`: its type. */
-  constructor(name: 'quantile_cont' | 'quantile_disc', of: ValueType, fraction: string, result: ValueType) {
+  /** `fraction`: see `Aggregate`. */
+  constructor(name: QuantileFunction, of: ValueType, fraction: string) {
     this.#isContinuous = name === 'quantile_cont'
-    this.#isFloat = result.kind === 'float'
     this.#type = of
     this.#fraction = fraction
     this.#values = new ValueCounts(of)
@@ -56,7 +55,7 @@ export class Quantile implements AggregateState {
       if (total === 0) nulls[i] = 1
       else values[i] = between(Number(this.#fraction), total, (n) => this.#numberAt(slotAt(n)))
     }
-    return { kind: 'number', values: this.#isFloat ? Float64Array.from(values, Math.fround) : values, nulls }
+    return { kind: 'number', values, nulls }
   }
 
   #numberAt(slot: number): number {

@@ -34,12 +34,12 @@ export interface Removable {
   restore(saved: unknown): void
 }
 
-function stateOf({ function: name, of, fraction, type }: Aggregate): Removable {
+function stateOf({ function: name, of, fraction }: Aggregate): Removable {
   if (name === 'count') return new Count()
   if (name === 'min' || name === 'max') return new CountedExtreme(name, of[0]!.type)
   if (name === 'bool_and' || name === 'bool_or') return new CountedExtreme(name === 'bool_and' ? 'min' : 'max', BOOLEAN)
   if (name === 'sum' || name === 'avg') return of[0]!.type.kind === 'double' ? new FiniteSum(name) : new ExactSum(name, of[0]!.type)
-  if (name === 'quantile_cont' || name === 'quantile_disc') return new Quantile(name, of[0]!.type, fraction!, type)
+  if (name === 'quantile_cont' || name === 'quantile_disc') return new Quantile(name, of[0]!.type, fraction!)
   return new Variance(name as VarianceFunction, of[0]!.type)
 }
 
