@@ -83,7 +83,7 @@ export function readAggregate(node: Node, scope: Scope, index: number): Aggregat
   if (OTHERS.has(called)) refuse(`${called}(...)`, node, NEAR[called] ?? `use ${AGGREGATE_NAMES.join(', ')}`)
   const name = Object.hasOwn(NAMES, called) ? NAMES[called] : undefined
   if (!name) return undefined
-  const quantile = readQuantile(node)
+  const quantile = name === 'quantile_cont' || name === 'quantile_disc' ? readQuantile(node) : null
   if (!quantile && (node['order_bys'] as { orders?: unknown[] } | null)?.orders?.length)
     refuse('ORDER BY in an aggregate', node, 'leave it out: arg_min(x, y) and arg_max(x, y) take the value of one row')
   const inner: Scope = {

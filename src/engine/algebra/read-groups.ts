@@ -1,5 +1,5 @@
-// The GROUP BY clause of a SELECT: what is grouped by, by name, by place in the list of columns, or by all of them that are no
-// aggregates. What becomes of the groups is `group-rows.ts`.
+// The GROUP BY clause of a SELECT: expressions, places in the list of columns, or all of them that are no aggregates. What
+// becomes of the groups is `group-rows.ts`.
 import { type Node, nodes } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
 import type { Expression } from './expression.ts'
@@ -19,11 +19,8 @@ export function readGroups(selection: Selection, calls: SelectCalls): readonly E
   return listed.map((node) => groupOf(node, selection, calls))
 }
 
-function groupOf(node: Node, { source, outputs }: Selection, { scope }: SelectCalls): Expression {
+function groupOf(node: Node, { outputs }: Selection, { scope }: SelectCalls): Expression {
   const position = node.class === 'CONSTANT' ? Number(literalValue(node['value'] as Literal)) : Number.NaN
   if (outputs[position - 1]) return outputs[position - 1]!.value
-  const names = node.class === 'COLUMN_REF' ? (node['column_names'] as string[]) : []
-  const alias = names.length === 1 ? outputs.find(({ name }) => name === names[0]) : undefined
-  if (alias && !source.has(names[0]!)) return alias.value
   return readExpression(node, scope)
 }

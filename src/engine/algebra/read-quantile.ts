@@ -4,18 +4,15 @@ import { type Node, nodes } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
 import { refuse } from './refuse.ts'
 
-const NAMES = new Set(['quantile_cont', 'quantile_disc', 'quantile', 'median'])
-
 export interface QuantileCall {
   readonly value: Node
   /** See `Aggregate`. */
   readonly fraction: string
 }
 
-/** Undefined when the call is of none. @throws MR_PLAN_LIVE_SHAPE. */
-export function readQuantile(node: Node): QuantileCall | undefined {
+/** `node`: a call of one of them. @throws MR_PLAN_LIVE_SHAPE. */
+export function readQuantile(node: Node): QuantileCall {
   const called = String(node['function_name'])
-  if (!NAMES.has(called)) return undefined
   const given = nodes(node['children'])
   const orders = nodes((node['order_bys'] as { orders?: unknown } | null)?.orders)
   const wanted = called === 'median' ? 0 : 1
