@@ -121,7 +121,8 @@ port.on('message', (message: ToLog) => {
 // What comes before it is open is a key that it asked for.
 const log = await open().catch((cause) => {
   say({ kind: 'failed', error: sentError(asMillraceError(cause)) })
-  throw cause
+  // Whoever opened it ends the thread. An error that was thrown here could overtake the message, and has no code on the other side.
+  return new Promise<never>(() => {})
 })
 isOpen = true
 writeFigures()
