@@ -1,7 +1,15 @@
 // Expressions over column batches as generated JavaScript: one function computes all columns of a stage in one pass over the
 // chosen rows. Exact integers are numbers; a batch in which one leaves 2^53 is computed again by a second function with bigint.
 // Source of the idea: Neumann, "Efficiently Compiling Efficient Query Plans for Modern Hardware" (2011).
-import { type ConstantValue, childrenOf, columnsIn, constant, type Expression, mapChildren } from '../../engine/algebra/expression.ts'
+import {
+  type ConstantValue,
+  childrenOf,
+  columnsIn,
+  constant,
+  type Expression,
+  mapChildren,
+  sameExpression,
+} from '../../engine/algebra/expression.ts'
 import { type Column, type IntegerColumn, selectColumn, valueAt } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { representationOf } from './emitter.ts'
@@ -20,16 +28,18 @@ export type Filter = (columns: readonly Column[], rows: Int32Array | null, count
 
 type Generated<Result> = (columns: readonly Column[], rows: Int32Array | null, count: number, out: Int32Array) => Result
 
-/** @throws at run time MR_SQL_RUNTIME where DuckDB fails as well. */
+/** Equal expressions are one column. @throws at run time MR_SQL_RUNTIME where DuckDB fails as well. */
 export function compileProjection(written: readonly Expression[], shape: Shape): Projection {
   const expressions = written.map(foldConstants)
   const plain = expressions.map((expression) => (expression.op === 'column' ? indexOf(shape, expression.name) : -1))
-  const computed = expressions.filter((_, i) => plain[i] === -1)
+  const computed: Expression[] = []
+  const places = expressions.map((expression, i) => (plain[i] === -1 ? placeIn(computed, expression) : -1))
   const compute = computed.length === 0 ? null : both<Column[]>(shape, (generator) => projectionBody(generator, computed))
   return (columns, rows, count) => {
     const results = compute ? compute(columns, rows, count, NONE) : []
-    let at = 0
-    return plain.map((index) => (index === -1 ? results[at++]! : rows ? selectColumn(columns[index]!, rows, count) : columns[index]!))
+    return plain.map((index, i) =>
+      index === -1 ? results[places[i]!]! : rows ? selectColumn(columns[index]!, rows, count) : columns[index]!,
+    )
   }
 }
 
@@ -39,6 +49,12 @@ export function compileFilter(where: Expression, shape: Shape): Filter {
     generator.emit(`if (${generator.condition(condition)}) out[kept++] = r`)
     return { before: 'let kept = 0;', after: 'return kept;' }
   })
+}
+
+/** Where an expression is among others; it is one of them then. */
+function placeIn(among: Expression[], expression: Expression): number {
+  const at = among.findIndex((other) => sameExpression(other, expression))
+  return at === -1 ? among.push(expression) - 1 : at
 }
 
 const NONE = new Int32Array(0)

@@ -3,7 +3,10 @@
 import type { Column } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 
-/** One aggregate over all groups of a table. Groups are numbers; a group that no row reached has the empty state. */
+/**
+ * One aggregate over all groups of a table, or several: then `member` says which of them. Groups are numbers; a group that no row reached
+ * has the empty state.
+ */
 export interface AggregateState {
   /** Row `rows[i]` (i where null) belongs to `groups[i]`; `columns` are the arguments, all of them rows of one batch. */
   add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void
@@ -12,12 +15,12 @@ export interface AggregateState {
   /** Adds the state of one group of another table, or of this one, to the group `to`. */
   mergeGroup(from: AggregateState, group: number, to: number): void
   /** Results of some groups, in order. */
-  column(groups: Int32Array, count: number): Column
+  column(groups: Int32Array, count: number, member: number): Column
   /** Back to the empty state. */
   clear(group: number): void
   /** The state of a group into a record, and out of one into a group that has the empty state. */
-  write(group: number, out: RecordWriter): void
-  read(group: number, from: RecordReader): void
+  write(group: number, out: RecordWriter, member: number): void
+  read(group: number, from: RecordReader, member: number): void
   /** About how many of memory. */
   readonly bytes: number
   /** For checkpoints; groups below `size`. */

@@ -1,4 +1,5 @@
-// count(DISTINCT x), sum(DISTINCT x) and avg(DISTINCT x), exact: the pairs of group and value that occurred are groups of a table of their own.
+// count(DISTINCT x), sum(DISTINCT x) and avg(DISTINCT x), exact: the pairs of group and value that occurred are groups of a table of their
+// own. Aggregates over the same x that differ in their filters or functions share the pairs, each of which notes who has met it.
 import { INT, type ValueType } from '../../engine/algebra/expression.ts'
 import { type Column, type NumberColumn, selectColumn } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
@@ -10,26 +11,71 @@ import { Doubles, Ints } from './paged.ts'
 
 const everyPair = (pairs: KeyTable): Int32Array => Int32Array.from({ length: pairs.size }, (_, pair) => pair)
 
+/** A member is a bit of 32. */
+export const MEMBERS_MAX = 31
+
+export interface DistinctMember {
+  /** Which of the columns, behind the values, says whether it takes a row; -1 where it takes each. */
+  readonly filter: number
+  /** What is aggregated of the values; null where they are counted. */
+  readonly makeOver: () => AggregateState | null
+}
+
+interface Member {
+  /** By id: how many values it has, and what is aggregated of them beside their number. */
+  counts: Doubles
+  over: AggregateState | null
+}
+
+interface SavedMember<Leaf> {
+  readonly counts: Leaf
+  readonly over?: unknown
+}
+
+interface Saved<Leaf> {
+  readonly pairs: unknown
+  readonly ids: Leaf
+  readonly next: number
+  readonly dead?: number
+  readonly sizes: Leaf
+  readonly met: Leaf | null
+  readonly members: readonly SavedMember<Leaf>[]
+}
+
 export class Distinct implements AggregateState {
   readonly #type: ValueType
-  readonly #makeOver: () => AggregateState | null
+  readonly #kinds: readonly DistinctMember[]
   #pairs: KeyTable
+  /** By pair: the bits of the members that have met it. With one member it has met each. */
+  #met: Ints | null
   /** The number that stands for a group in the pairs; a group that was cleared gets another, -1 until it has rows again. */
   readonly #ids = new Ints(-1)
   #nextId = 0
-  /** By id: how many values it has, and what is aggregated of them beside their number. */
-  #counts = new Doubles()
-  #over: AggregateState | null
+  /** By id: how many pairs it has. */
+  #sizes = new Doubles()
+  #members: readonly Member[]
   #dead = 0
   /** Pairs by their ids, and where those of an id begin; null since there were others. */
   #byId: readonly [pairs: Int32Array, starts: Int32Array] | null = null
 
-  /** `makeOver`: what is aggregated of the values; null where they are counted. */
-  constructor(type: ValueType, makeOver: () => AggregateState | null = () => null) {
+  constructor(type: ValueType, members: readonly DistinctMember[]) {
     this.#type = type
-    this.#makeOver = makeOver
-    this.#pairs = new KeyTable([INT, type])
-    this.#over = makeOver()
+    this.#kinds = members
+    this.#pairs = this.#noPairs()
+    this.#met = this.#nobody()
+    this.#members = this.#noMembers()
+  }
+
+  #noPairs(): KeyTable {
+    return new KeyTable([INT, this.#type])
+  }
+
+  #nobody(): Ints | null {
+    return this.#kinds.length > 1 ? new Ints() : null
+  }
+
+  #noMembers(): readonly Member[] {
+    return this.#kinds.map(({ makeOver }) => ({ counts: new Doubles(), over: makeOver() }))
   }
 
   #idOf(group: number): number {
@@ -37,51 +83,80 @@ export class Distinct implements AggregateState {
     return this.#ids.at(group)
   }
 
+  /** `columns`: the values, then the filters of members that have one. */
   add(groups: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number): void {
     const values = rows === null ? columns[0]! : selectColumn(columns[0]!, rows, count)
+    const bits = new Int32Array(count)
+    for (const [member, { filter }] of this.#kinds.entries())
+      addBits(bits, 1 << member, filter < 0 ? null : (columns[filter] as NumberColumn), rows, count)
     const ids = new Float64Array(count)
-    for (let i = 0; i < count; i++) ids[i] = this.#idOf(groups[i]!)
-    this.#addPairs(ids, values, count)
+    for (let i = 0; i < count; i++) if (bits[i] !== 0) ids[i] = this.#idOf(groups[i]!)
+    this.#addPairs(ids, values, bits, count)
   }
 
-  #addPairs(ids: Float64Array, values: Column, count: number): void {
+  /** `bits`: of the members that meet the value of a row. */
+  #addPairs(ids: Float64Array, values: Column, bits: Int32Array, count: number): void {
     const kept = new Int32Array(count)
     let n = 0
-    for (let i = 0; i < count; i++) if (values.nulls === null || values.nulls[i] === 0) kept[n++] = i
+    for (let i = 0; i < count; i++) if (bits[i] !== 0 && (values.nulls === null || values.nulls[i] === 0)) kept[n++] = i
     let next = this.#pairs.size
     this.#byId = null
     const found = this.#pairs.find([{ kind: 'number', values: ids, nulls: null }, values], kept, n)
-    const newIds = new Int32Array(n)
-    let fresh = 0
-    // A new pair has the next number when it is met first.
+    const fresh = new Int32Array(n)
+    let some = 0
     for (let i = 0; i < n; i++) {
-      if (found[i] !== next) continue
-      next++
-      const id = ids[kept[i]!]!
-      this.#counts.put(id, this.#counts.at(id) + 1)
-      newIds[fresh] = id
-      kept[fresh++] = kept[i]!
+      const pair = found[i]!
+      const row = kept[i]!
+      // A new pair has the next number when it is met first.
+      const isNew = pair === next
+      if (isNew) {
+        next++
+        this.#sizes.put(ids[row]!, this.#sizes.at(ids[row]!) + 1)
+      } else if (this.#met === null) continue
+      const met = isNew || this.#met === null ? 0 : this.#met.at(pair)
+      const own = bits[row]! & ~met
+      if (own === 0) continue
+      this.#met?.put(pair, met | own)
+      fresh[some] = own
+      kept[some++] = row
     }
-    this.#over?.add(newIds, [values], kept, fresh)
+    for (const [member, { counts, over }] of this.#members.entries()) {
+      const [rows, groups] = [new Int32Array(some), new Int32Array(some)]
+      let met = 0
+      for (let i = 0; i < some; i++) {
+        if ((fresh[i]! & (1 << member)) === 0) continue
+        rows[met] = kept[i]!
+        groups[met++] = ids[kept[i]!]!
+      }
+      for (let i = 0; i < met; i++) counts.put(groups[i]!, counts.at(groups[i]!) + 1)
+      over?.add(groups, [values], rows, met)
+    }
   }
 
   merge(from: AggregateState, target: Int32Array, count: number): void {
     const other = from as Distinct
     const groupOf = new Int32Array(other.#nextId).fill(-1)
-    for (let group = 0; group < count; group++) if (other.#ids.at(group) >= 0) groupOf[other.#ids.at(group)] = group
-    const [ids, values] = other.#columns()
-    const live = everyPair(other.#pairs).filter((pair) => groupOf[ids.values[pair]!]! >= 0)
-    const own = Float64Array.from(live, (pair) => this.#idOf(target[groupOf[ids.values[pair]!]!]!))
-    this.#addPairs(own, selectColumn(values, live, live.length), live.length)
+    for (let group = 0; group < count; group++) if (other.#ids.at(group) >= 0) groupOf[other.#ids.at(group)] = target[group]!
+    this.#take(other, (id) => groupOf[id]!, 0)
   }
 
   mergeGroup(from: AggregateState, group: number, to: number): void {
     const other = from as Distinct
-    const id = other.#ids.at(group)
-    if (id === -1) return
+    const own = other.#ids.at(group)
+    if (own !== -1) this.#take(other, (id) => (id === own ? to : -1), 0)
+  }
+
+  /** The pairs of another whose ids have a group here, -1 for none; its first member is this one's `member`. */
+  #take(other: Distinct, groupOf: (id: number) => number, member: number): void {
     const [ids, values] = other.#columns()
-    const own = everyPair(other.#pairs).filter((pair) => ids.values[pair] === id)
-    this.#addPairs(new Float64Array(own.length).fill(this.#idOf(to)), selectColumn(values, own, own.length), own.length)
+    const taken = everyPair(other.#pairs).filter((pair) => groupOf(ids.values[pair]!) >= 0)
+    const own = Float64Array.from(taken, (pair) => this.#idOf(groupOf(ids.values[pair]!)))
+    const bits = taken.map((pair) => other.#bitsOf(pair) << member)
+    this.#addPairs(own, selectColumn(values, taken, taken.length), bits, taken.length)
+  }
+
+  #bitsOf(pair: number): number {
+    return this.#met === null ? 1 : this.#met.at(pair)
   }
 
   #columns(): [NumberColumn, Column] {
@@ -89,11 +164,15 @@ export class Distinct implements AggregateState {
     return this.#pairs.columns(all, all.length) as [NumberColumn, Column]
   }
 
-  column(groups: Int32Array, count: number): Column {
+  column(groups: Int32Array, count: number, member: number): Column {
+    const { counts, over } = this.#members[member]!
+    const ids = new Int32Array(count)
     // No group has the next number yet.
-    const ids = groups.subarray(0, count).map((group) => (this.#ids.at(group) === -1 ? this.#nextId : this.#ids.at(group)))
-    if (this.#over) return this.#over.column(ids, count)
-    return { kind: 'integer', values: Float64Array.from(ids, (id) => this.#counts.at(id)), big: null, nulls: null }
+    for (let i = 0; i < count; i++) ids[i] = this.#ids.at(groups[i]!) === -1 ? this.#nextId : this.#ids.at(groups[i]!)
+    if (over) return over.column(ids, count, 0)
+    const values = new Float64Array(count)
+    for (let i = 0; i < count; i++) values[i] = counts.at(ids[i]!)
+    return { kind: 'integer', values, big: null, nulls: null }
   }
 
   /** Its pairs stay until half of all are of nobody. */
@@ -101,44 +180,45 @@ export class Distinct implements AggregateState {
     const id = this.#ids.at(group)
     if (id === -1) return
     this.#ids.put(group, -1)
-    this.#dead += this.#counts.at(id)
-    this.#counts.put(id, 0)
-    this.#over?.clear(id)
+    this.#dead += this.#sizes.at(id)
+    this.#sizes.put(id, 0)
+    for (const { counts, over } of this.#members) {
+      counts.put(id, 0)
+      over?.clear(id)
+    }
     if (this.#dead > 64 && this.#dead * 2 > this.#pairs.size) this.#sweep()
   }
 
   /** Pairs of nobody go, and ids are given anew, so that neither grows with groups that were cleared. */
   #sweep(): void {
     const again = new Map<number, number>()
-    const counts = new Doubles()
     for (let group = 0; group < this.#ids.length; group++) {
       const id = this.#ids.at(group)
       if (id === -1) continue
-      counts.put(again.size, this.#counts.at(id))
       this.#ids.put(group, again.size)
       again.set(id, again.size)
     }
     const [ids, values] = this.#columns()
     const kept = everyPair(this.#pairs).filter((pair) => again.has(ids.values[pair]!))
-    const own = Float64Array.from(kept, (pair) => again.get(ids.values[pair]!)!)
-    const left = selectColumn(values, kept, kept.length)
-    this.#pairs = new KeyTable([INT, this.#type])
-    this.#pairs.find([{ kind: 'number', values: own, nulls: null }, left], null, kept.length)
-    this.#counts = counts
-    this.#over = this.#makeOver()
-    this.#over?.add(Int32Array.from(own), [left], null, kept.length)
+    const bits = kept.map((pair) => this.#bitsOf(pair))
+    this.#pairs = this.#noPairs()
+    this.#met = this.#nobody()
+    this.#sizes = new Doubles()
+    this.#members = this.#noMembers()
     this.#nextId = again.size
-    this.#byId = null
     this.#dead = 0
+    const own = Float64Array.from(kept, (pair) => again.get(ids.values[pair]!)!)
+    this.#addPairs(own, selectColumn(values, kept, kept.length), bits, kept.length)
   }
 
-  write(group: number, out: RecordWriter): void {
+  write(group: number, out: RecordWriter, member: number): void {
     const id = this.#ids.at(group)
     this.#byId ??= this.#sortById()
     const [pairs, starts] = this.#byId
-    const [from, until] = id === -1 ? [0, 0] : [starts[id]!, starts[id + 1]!]
-    out.int(until - from)
-    for (let i = from; i < until; i++) this.#pairs.lane(1).write(pairs[i]!, out)
+    const all = id === -1 ? [] : pairs.subarray(starts[id]!, starts[id + 1]!)
+    const own = all.filter((pair) => (this.#bitsOf(pair) & (1 << member)) !== 0)
+    out.int(own.length)
+    for (const pair of own) this.#pairs.lane(1).write(pair, out)
   }
 
   #sortById(): readonly [Int32Array, Int32Array] {
@@ -152,17 +232,19 @@ export class Distinct implements AggregateState {
     return [pairs, starts]
   }
 
-  read(group: number, from: RecordReader): void {
+  read(group: number, from: RecordReader, member: number): void {
     const count = from.int()
     if (count === 0) return
     const values = makeLane(this.#type)
     for (let i = 0; i < count; i++) values.read(i, from)
     const all = Int32Array.from({ length: count }, (_, i) => i)
-    this.#addPairs(new Float64Array(count).fill(this.#idOf(group)), values.column(all, count), count)
+    const ids = new Float64Array(count).fill(this.#idOf(group))
+    this.#addPairs(ids, values.column(all, count), new Int32Array(count).fill(1 << member), count)
   }
 
   get bytes(): number {
-    return this.#pairs.bytes + this.#ids.bytes + this.#counts.bytes + (this.#over?.bytes ?? 0)
+    const own = this.#pairs.bytes + (this.#met?.bytes ?? 0) + this.#ids.bytes + this.#sizes.bytes
+    return this.#members.reduce((sum, { counts, over }) => sum + counts.bytes + (over?.bytes ?? 0), own)
   }
 
   save(size: number): unknown {
@@ -170,29 +252,61 @@ export class Distinct implements AggregateState {
       pairs: this.#pairs.save(),
       ids: this.#ids.freeze(size),
       next: this.#nextId,
-      counts: this.#counts.freeze(this.#nextId),
-      over: this.#over?.save(this.#nextId) ?? null,
       dead: this.#dead,
+      sizes: this.#sizes.freeze(this.#nextId),
+      met: this.#met?.freeze(this.#pairs.size) ?? null,
+      members: this.#members.map(({ counts, over }) => ({
+        counts: counts.freeze(this.#nextId),
+        over: over?.save(this.#nextId) ?? null,
+      })),
     }
   }
 
   restore(saved: unknown): void {
-    const { pairs, ids, next, counts, over, dead } = saved as {
-      pairs: unknown
-      ids: Packed
-      next: number
-      counts: Packed
-      over?: unknown
-      dead?: number
-    }
-    this.#pairs = new KeyTable([INT, this.#type])
+    const { pairs, ids, next, dead, sizes, met, members } = asSaved(saved as Saved<Packed> | SavedAlone)
+    this.#pairs = this.#noPairs()
     this.#pairs.restore(pairs)
+    this.#met = this.#nobody()
+    if (met !== null) this.#met?.restore(met)
     this.#byId = null
     this.#ids.restore(ids)
     this.#nextId = next
-    this.#counts.restore(counts)
-    this.#over = this.#makeOver()
-    this.#over?.restore(over)
+    this.#sizes.restore(sizes)
+    this.#members = this.#noMembers()
+    for (const [index, { counts, over }] of this.#members.entries()) {
+      counts.restore(members[index]!.counts)
+      over?.restore(members[index]!.over)
+    }
     this.#dead = dead ?? 0
+  }
+
+  /** Into one that is new: of each member what it kept alone. */
+  restoreApart(saved: readonly unknown[]): void {
+    for (const [member, one] of saved.entries()) {
+      const alone = new Distinct(this.#type, [this.#kinds[member]!])
+      alone.restore(one)
+      const groupOf = new Int32Array(alone.#nextId).fill(-1)
+      for (let group = 0; group < alone.#ids.length; group++) if (alone.#ids.at(group) >= 0) groupOf[alone.#ids.at(group)] = group
+      this.#take(alone, (id) => groupOf[id]!, member)
+    }
+  }
+}
+
+/** As checkpoints of before had one member. */
+type SavedAlone = Pick<Saved<Packed>, 'pairs' | 'ids' | 'next' | 'dead'> & SavedMember<Packed>
+
+const asSaved = (saved: Saved<Packed> | SavedAlone): Saved<Packed> =>
+  'members' in saved ? saved : { ...saved, sizes: saved.counts, met: null, members: [saved] }
+
+/** Gives the bit to each row that the filter is true for. */
+function addBits(bits: Int32Array, bit: number, filter: NumberColumn | null, rows: Int32Array | null, count: number): void {
+  if (filter === null) {
+    for (let i = 0; i < count; i++) bits[i]! |= bit
+    return
+  }
+  const { values, nulls } = filter
+  for (let i = 0; i < count; i++) {
+    const row = rows === null ? i : rows[i]!
+    if (values[row] === 1 && (nulls === null || nulls[row] === 0)) bits[i]! |= bit
   }
 }

@@ -9,8 +9,9 @@ import { type ColumnBatch, valueAt } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { batchOf } from '../plain.ts'
 import { asStored } from '../testing.ts'
+import { AggregateStates } from './aggregate-states.ts'
 import { Frame } from './frame.ts'
-import { AggregateStates, groupLayout } from './group-table.ts'
+import { groupLayout } from './group-table.ts'
 import { RowsInOrder } from './rows-in-order.ts'
 
 const SHAPE: Shape = {

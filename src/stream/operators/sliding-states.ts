@@ -3,7 +3,7 @@
 // up, all rows of the frame become older ones. So a row is merged a few times, however long the frame is: Tangwongsan, Hirzel et al.,
 // "General Incremental Sliding-Window Aggregation" (VLDB 2015), two stacks. Rows of one place in a partition are one entry.
 import type { Aggregate, Frame } from '../../engine/algebra/relation.ts'
-import { AggregateStates } from './group-table.ts'
+import { AggregateStates } from './aggregate-states.ts'
 import { HeldRows, NONE } from './held-rows.ts'
 import { Ints } from './paged.ts'
 import { TimerHeap } from './timer-heap.ts'

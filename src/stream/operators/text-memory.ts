@@ -1,5 +1,6 @@
 // Bytes in numbered slots: their content lies in pages that grow by appending, so that a cut of them is taken without copying. A value
 // lies in one page; one that is longer than a page has a run of pages. What a cut holds is not written over until it was read.
+import { copyBytes } from '../../core/copy-bytes.ts'
 import type { BytesColumn } from '../../schema/batch.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
 import type { Packed } from './pack.ts'
@@ -11,6 +12,9 @@ const MASK = PAGE - 1
 /** The first page grows, so that small tables are small. */
 const FIRST_MIN = 256
 const EMPTY = new Uint8Array(0)
+/** By the lowest bits of a slot: where in a column it, or another with these bits, came last; what is left of other columns is compared. */
+const LAST_MASK = 4_095
+const lastOf = new Int32Array(LAST_MASK + 1)
 
 export interface Text {
   readonly bytes: Uint8Array
@@ -52,9 +56,7 @@ export class TextMemory {
       this.#length.put(slot, 0)
       at = this.#room(length)
     }
-    const page = this.#pages[at >>> BITS] ?? EMPTY
-    const to = at & MASK
-    for (let i = 0; i < length; i++) page[to + i] = bytes[start + i]!
+    copyBytes(bytes, start, length, this.#pages[at >>> BITS] ?? EMPTY, at & MASK)
     this.#start.put(slot, at)
     this.#length.put(slot, length)
     this.#held += length
@@ -114,23 +116,32 @@ export class TextMemory {
     }
   }
 
-  /** Copies of the values of some slots. */
+  /** Copies of the values of some slots. One that comes again soon is not copied again: rows of a join have the same partners. */
   column(slots: Int32Array, count: number): Pick<BytesColumn, 'kind' | 'bytes' | 'start' | 'length'> {
     const start = new Int32Array(count)
     const length = new Int32Array(count)
+    const same = new Int32Array(count)
     let size = 0
     for (let i = 0; i < count; i++) {
-      length[i] = this.#length.at(slots[i]!)
-      size += length[i]!
+      const slot = slots[i]!
+      const before = lastOf[slot & LAST_MASK]!
+      lastOf[slot & LAST_MASK] = i
+      const isAgain = before < i && slots[before] === slot
+      same[i] = isAgain ? before : i
+      length[i] = isAgain ? length[before]! : this.#length.at(slot)
+      if (!isAgain) size += length[i]!
     }
     const bytes = new Uint8Array(size)
     let at = 0
     for (let i = 0; i < count; i++) {
+      if (same[i] !== i) {
+        start[i] = start[same[i]!]!
+        continue
+      }
       const position = this.#start.at(slots[i]!)
-      const page = this.#pages[position >>> BITS] ?? EMPTY
-      const from = position & MASK
       start[i] = at
-      for (let k = 0; k < length[i]!; k++) bytes[at++] = page[from + k]!
+      copyBytes(this.#pages[position >>> BITS] ?? EMPTY, position & MASK, length[i]!, bytes, at)
+      at += length[i]!
     }
     return { kind: 'bytes', bytes, start, length }
   }

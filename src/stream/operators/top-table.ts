@@ -23,6 +23,7 @@ export interface TopLayout {
 interface Saved<Leaf> {
   readonly keys: unknown
   readonly first: Leaf
+  /** By partition: its rows behind the first. */
   readonly more: readonly (readonly [number, readonly number[]])[]
   readonly lanes: readonly unknown[]
   readonly rows: number
@@ -31,14 +32,16 @@ interface Saved<Leaf> {
 
 const NONE = -1
 
+const rankColumn = (values: Float64Array): Column => ({ kind: 'integer', values, big: null, nulls: null })
+
 export class TopTable {
   readonly #layout: TopLayout
   readonly #order: readonly Pick<OrderBy, 'descending' | 'nullsFirst'>[]
   readonly keys: KeyTable
   #lanes: readonly ValueLane[]
-  /** The best row of a partition, and those behind it where several are kept. */
+  /** The best row of a partition, and all of its rows in order where they are several. */
   readonly #first = new Ints(NONE)
-  #more = new Map<number, number[]>()
+  #several = new Map<number, number[]>()
   #rows = 0
   #free: number[] = []
 
@@ -59,47 +62,58 @@ export class TopTable {
     this.addTo(this.keys.find(columns.slice(0, this.#layout.partition.length), rows, count), columns, rows, count)
   }
 
-  /** `partitions`: of each row. Calls `onChange` with each whose rows changed, maybe several times. */
+  /** `partitions`: of each row. Calls `onChange` with each whose rows changed, maybe several times, and how many of its first have not. */
   addTo(
     partitions: Int32Array,
     columns: readonly Column[],
     rows: Int32Array | null,
     count: number,
-    onChange: (partition: number) => void = () => {},
+    onChange: (partition: number, same: number) => void = () => {},
   ): void {
     const row = columns.slice(this.#layout.partition.length)
-    for (let i = 0; i < count; i++) if (this.#put(partitions[i]!, row, rows === null ? i : rows[i]!)) onChange(partitions[i]!)
+    for (let i = 0; i < count; i++) {
+      const at = this.#put(partitions[i]!, row, rows === null ? i : rows[i]!)
+      if (at !== NONE) onChange(partitions[i]!, at)
+    }
   }
 
-  #put(partition: number, columns: readonly Column[], row: number): boolean {
+  /** Where the row is among those of its partition now, NONE where it is not. */
+  #put(partition: number, columns: readonly Column[], row: number): number {
     const first = this.#first.at(partition)
     if (first === NONE) {
       this.#first.put(partition, this.#keep(columns, row))
-      return true
+      return 0
     }
     const { limit, function: called } = this.#layout.top
-    const order = this.#compare(columns, row, first)
-    if (limit === 1 && called === 'row_number') {
-      if (order < 0) this.#write(first, columns, row)
-      return order < 0
-    }
-    return this.#insert(partition, columns, row)
+    if (limit > 1 || called === 'rank') return this.#insert(partition, columns, row)
+    if (this.#compare(columns, row, first) >= 0) return NONE
+    this.#write(first, columns, row)
+    return 0
   }
 
-  #insert(partition: number, columns: readonly Column[], row: number): boolean {
+  #insert(partition: number, columns: readonly Column[], row: number): number {
     const { limit, function: called } = this.#layout.top
-    const kept = [this.#first.at(partition), ...(this.#more.get(partition) ?? [])]
+    const kept = this.#slotsOf(partition)
     let at = kept.length
     while (at > 0 && this.#compare(columns, row, kept[at - 1]!) < 0) at--
     // As many strictly before it as its rank allows, and one more is too many.
     const ahead = called === 'rank' ? this.#before(kept, at, columns, row) : at
-    if (ahead >= limit) return false
+    if (ahead >= limit) return NONE
     kept.splice(at, 0, this.#keep(columns, row))
     while (kept.length > limit && (called === 'row_number' || this.#rankOf(kept, kept.length - 1) > limit)) this.#free.push(kept.pop()!)
-    this.#first.put(partition, kept[0]!)
-    if (kept.length > 1) this.#more.set(partition, kept.slice(1))
-    else this.#more.delete(partition)
-    return true
+    this.#hold(partition, kept)
+    return at
+  }
+
+  /** In order. */
+  #slotsOf(partition: number): number[] {
+    return this.#several.get(partition) ?? [this.#first.at(partition)]
+  }
+
+  #hold(partition: number, slots: number[]): void {
+    this.#first.put(partition, slots[0]!)
+    if (slots.length > 1) this.#several.set(partition, slots)
+    else this.#several.delete(partition)
   }
 
   #before(kept: readonly number[], at: number, columns: readonly Column[], row: number): number {
@@ -164,31 +178,30 @@ export class TopTable {
     this.add(columns, null, count)
   }
 
-  /** Rows of some partitions (of all where null): partition and row columns, and their ranks. */
-  columns(partitions: Int32Array | null): { readonly columns: Column[]; readonly ranks: Column; readonly count: number } {
-    const owners: number[] = []
-    const slots: number[] = []
-    const ranks: number[] = []
+  /**
+   * Rows of some partitions (of all where null): partition and row columns, and their ranks. `same`: how many of the first of each are
+   * left out.
+   */
+  columns(
+    partitions: Int32Array | null,
+    same: Int32Array | null = null,
+  ): { readonly columns: Column[]; readonly ranks: Column; readonly count: number } {
     const each = partitions ?? Int32Array.from({ length: this.keys.size }, (_, partition) => partition)
-    if (this.#more.size === 0) {
+    if (this.#several.size === 0) {
       const own = Int32Array.from(each, (partition) => this.#first.at(partition))
-      const values = new Float64Array(each.length).fill(1)
-      return { columns: this.#columnsOf(each, own), ranks: { kind: 'integer', values, big: null, nulls: null }, count: each.length }
+      return { columns: this.#columnsOf(each, own), ranks: rankColumn(new Float64Array(each.length).fill(1)), count: each.length }
     }
-    for (const partition of each) {
-      const kept = [this.#first.at(partition), ...(this.#more.get(partition) ?? [])]
-      for (const [index, slot] of kept.entries()) {
-        owners.push(partition)
-        slots.push(slot)
-        ranks.push(this.#layout.top.function === 'rank' ? this.#rankOf(kept, index) : index + 1)
+    const kept = Array.from(each, (partition) => this.#slotsOf(partition))
+    const count = kept.reduce((sum, slots, i) => sum + slots.length - (same?.[i] ?? 0), 0)
+    const [owners, slots, ranks] = [new Int32Array(count), new Int32Array(count), new Float64Array(count)]
+    let n = 0
+    for (const [i, own] of kept.entries())
+      for (let index = same?.[i] ?? 0; index < own.length; index++) {
+        owners[n] = each[i]!
+        slots[n] = own[index]!
+        ranks[n++] = this.#layout.top.function === 'rank' ? this.#rankOf(own, index) : index + 1
       }
-    }
-    const count = slots.length
-    return {
-      columns: this.#columnsOf(Int32Array.from(owners), Int32Array.from(slots)),
-      ranks: { kind: 'integer', values: Float64Array.from(ranks), big: null, nulls: null },
-      count,
-    }
+    return { columns: this.#columnsOf(owners, slots), ranks: rankColumn(ranks), count }
   }
 
   #columnsOf(partitions: Int32Array, slots: Int32Array): Column[] {
@@ -196,7 +209,7 @@ export class TopTable {
   }
 
   write(partition: number, out: RecordWriter): void {
-    const kept = [this.#first.at(partition), ...(this.#more.get(partition) ?? [])]
+    const kept = this.#slotsOf(partition)
     out.int(kept.length)
     for (const slot of kept) for (const lane of this.#lanes) lane.write(slot, out)
   }
@@ -207,19 +220,18 @@ export class TopTable {
       for (const lane of this.#lanes) lane.read(slot, from)
       return slot
     })
-    this.#first.put(partition, kept[0]!)
-    if (kept.length > 1) this.#more.set(partition, kept.slice(1))
+    this.#hold(partition, kept)
   }
 
   get bytes(): number {
-    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.keys.bytes + this.#first.bytes + 160 * this.#more.size)
+    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.keys.bytes + this.#first.bytes + 160 * this.#several.size)
   }
 
   save(): Saved<FrozenLeaf> {
     return {
       keys: this.keys.save(),
       first: this.#first.freeze(this.keys.size),
-      more: [...this.#more].map(([partition, slots]) => [partition, [...slots]]),
+      more: [...this.#several].map(([partition, slots]) => [partition, slots.slice(1)]),
       lanes: this.#lanes.map((lane) => lane.save(this.#rows)),
       rows: this.#rows,
       free: [...this.#free],
@@ -230,7 +242,7 @@ export class TopTable {
     const { keys, first, more, lanes, rows, free } = saved as Saved<Packed>
     this.keys.restore(keys)
     this.#first.restore(first)
-    this.#more = new Map(more.map(([partition, slots]) => [partition, [...slots]]))
+    this.#several = new Map(more.map(([partition, slots]) => [partition, [this.#first.at(partition), ...slots]]))
     this.#lanes = this.#layout.row.map(makeLane)
     for (const [index, lane] of this.#lanes.entries()) lane.restore(lanes[index])
     this.#rows = rows

@@ -8,6 +8,7 @@ import { fieldOf, type Shape } from '../../schema/type.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
 import { Generations } from '../spill/generations.ts'
 import type { Operator } from './operator.ts'
+import { Ints } from './paged.ts'
 import { type FixedWindow, PaneOperator } from './pane-operator.ts'
 import { topShape } from './shape.ts'
 import { type TopLayout, TopTable } from './top-table.ts'
@@ -43,10 +44,14 @@ function make(top: TopRelation, input: Shape, kept: readonly string[], times: re
   return { layout, project: compileProjection([...times, ...top.partition, ...row], input), keptAt, shape }
 }
 
+const UNCHANGED = -1
+
 export class TableTop implements Operator {
   readonly #made: Made
   readonly #partitions: Generations<TopTable>
-  #changed = new Set<number>()
+  #changed: number[] = []
+  /** Of partitions that have changed: how many of their first rows have not, whose ranks have the rows that they had. */
+  readonly #same = new Ints(UNCHANGED)
 
   constructor(top: TopRelation, input: Shape, kept: readonly string[], scratch: Scratch | null) {
     const made = make(top, input, kept, [])
@@ -61,24 +66,38 @@ export class TableTop implements Operator {
   take(batch: ColumnBatch, rows: Int32Array | null, count: number): null {
     const columns = this.#made.project(batch.columns, rows, count)
     const partitions = this.#partitions.find(columns.slice(0, this.#made.layout.partition.length), null, count)
-    this.#partitions.table.addTo(partitions, columns, null, count, (partition) => this.#changed.add(partition))
+    this.#partitions.table.addTo(partitions, columns, null, count, (partition, same) => this.#note(partition, same))
     return null
   }
 
+  #note(partition: number, same: number): void {
+    const before = this.#same.at(partition)
+    if (before === UNCHANGED) this.#changed.push(partition)
+    if (before === UNCHANGED || same < before) this.#same.put(partition, same)
+  }
+
   changed(): ColumnBatch | null {
-    if (this.#changed.size === 0) return null
-    const { columns, ranks, count } = this.#partitions.table.columns(Int32Array.from(this.#changed))
-    this.#changed.clear()
+    if (this.#changed.length === 0) return null
+    const partitions = new Int32Array(this.#changed)
+    const { columns, ranks, count } = this.#partitions.table.columns(partitions, this.#sameOf(partitions))
+    for (const partition of partitions) this.#same.put(partition, UNCHANGED)
+    this.#changed = []
     return { shape: this.#made.shape, rows: count, columns: [...columns.slice(this.#made.keptAt), ranks] }
+  }
+
+  #sameOf(partitions: Int32Array): Int32Array {
+    return partitions.map((partition) => this.#same.at(partition))
   }
 
   /** What has changed holds partitions of the young table. */
   fit(limitBytes: number): void {
-    if (this.#changed.size === 0) this.#partitions.fit(limitBytes)
+    if (this.#changed.length > 0) return
+    this.#partitions.fit(limitBytes - this.#same.bytes)
+    if (this.#partitions.table.size === 0) this.#same.clear()
   }
 
   get bytes(): number {
-    return this.#partitions.bytes
+    return this.#partitions.bytes + this.#same.bytes
   }
 
   get spilledBytes(): number {
@@ -86,13 +105,16 @@ export class TableTop implements Operator {
   }
 
   save(): unknown {
-    return { ...this.#partitions.save(), changed: [...this.#changed] }
+    return { ...this.#partitions.save(), changed: [...this.#changed], same: [...this.#sameOf(new Int32Array(this.#changed))] }
   }
 
   restore(saved: unknown): void {
-    const { changed } = (saved as { changed: number[] } | null) ?? { changed: [] }
+    // Checkpoints of before gave out all rows of what had changed.
+    const { changed, same } = (saved as { changed: number[]; same?: number[] } | null) ?? { changed: [] }
     this.#partitions.restore(saved)
-    this.#changed = new Set(changed)
+    this.#changed = []
+    this.#same.clear()
+    for (const [i, partition] of changed.entries()) this.#note(partition, same?.[i] ?? 0)
   }
 }
 
