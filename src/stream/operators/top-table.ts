@@ -44,6 +44,9 @@ export class TopTable {
   #several = new Map<number, number[]>()
   #rows = 0
   #free: number[] = []
+  /** Slots of which only the order is written, and by slot the row of the batch that goes there. */
+  #begun: number[] = []
+  readonly #rowOf = new Ints(NONE)
 
   constructor(layout: TopLayout) {
     this.#layout = layout
@@ -75,6 +78,7 @@ export class TopTable {
       const at = this.#put(partitions[i]!, row, rows === null ? i : rows[i]!)
       if (at !== NONE) onChange(partitions[i]!, at)
     }
+    this.#writeRest(row)
   }
 
   /** Where the row is among those of its partition now, NONE where it is not. */
@@ -135,8 +139,22 @@ export class TopTable {
     return slot
   }
 
+  /** What decides the order at once; the rest of a row when all have come, as most slots get several in a batch. */
   #write(slot: number, columns: readonly Column[], row: number): void {
-    for (let i = 0; i < this.#lanes.length; i++) this.#lanes[i]!.put(slot, columns[i]!, row)
+    for (let i = 0; i < this.#layout.orderCount; i++) this.#lanes[i]!.put(slot, columns[i]!, row)
+    if (this.#rowOf.at(slot) === NONE) this.#begun.push(slot)
+    this.#rowOf.put(slot, row)
+  }
+
+  #writeRest(columns: readonly Column[]): void {
+    const begun = this.#begun
+    for (let i = this.#layout.orderCount; i < this.#lanes.length; i++) {
+      const lane = this.#lanes[i]!
+      const column = columns[i]!
+      for (let k = 0; k < begun.length; k++) lane.put(begun[k]!, column, this.#rowOf.at(begun[k]!))
+    }
+    for (const slot of begun) this.#rowOf.put(slot, NONE)
+    this.#begun = []
   }
 
   /** Below zero when the row comes before the slot. */
@@ -224,7 +242,7 @@ export class TopTable {
   }
 
   get bytes(): number {
-    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.keys.bytes + this.#first.bytes + 160 * this.#several.size)
+    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.keys.bytes + this.#first.bytes + this.#rowOf.bytes + 160 * this.#several.size)
   }
 
   save(): Saved<FrozenLeaf> {
