@@ -116,6 +116,32 @@ test('lines: blank ones, CRLF, none at the end; ranges and indexes point at the 
   for (const empty of ['', '\n', ' \n\r\n']) assert.equal(compileScanner(shape).scan(Buffer.from(empty)).batch.rows, 0)
 })
 
+test('ranges of rows that are left before their end, however much is left', () =>
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(400), fc.boolean()), { minLength: 1, maxLength: 30 }), (rows) => {
+      const of: Shape = {
+        fields: [
+          { name: 'a', type: { kind: 'int' }, optional: false },
+          { name: 'b', type: { kind: 'string' }, optional: false },
+        ],
+      }
+      const lines = rows.map(
+        ([length, isCrlf], i) => `{"a":${i},"b":"${'é'.repeat(length % 3)}${'x'.repeat(length)}"}${isCrlf ? '\r' : ''}\n`,
+      )
+      const input = Buffer.from(lines.join(''))
+      const scanner = compileScanner(of)
+      const [whole, left] = [scanner.scan(input), scanner.scan(input, { trusted: true, columns: ['a'] })]
+      const rangesOf = ({ batch, lineStart, lineEnd }: Scan): number[][] =>
+        Array.from({ length: batch.rows }, (_, row) => [lineStart[row]!, lineEnd[row]!])
+      assert.equal(whole.batch.rows, rows.length)
+      assert.deepEqual(rangesOf(left), rangesOf(whole))
+      assert.deepEqual(
+        valuesOf(left),
+        rows.map((_, i) => [i]),
+      )
+    }),
+  ))
+
 test('a batch cut anywhere between lines gives the same rows', () => {
   const dice = new Dice(5)
   const habit = { order: everyKind.fields, comma: ',', colon: ':', wild: 0.1 }
