@@ -4,7 +4,7 @@ import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { Packed } from './pack.ts'
 import type { Bytes } from './paged.ts'
 import { TextMemory } from './text-memory.ts'
-import { isNullAt, keepExtremes, NULL, Nulls, VALUE, type ValueLane } from './value-lane.ts'
+import { isNullAt, keepExtremes, keepSame, NULL, Nulls, VALUE, type ValueLane } from './value-lane.ts'
 
 type CompareBytes = (a: Uint8Array, aStart: number, aLength: number, b: Uint8Array, bStart: number, bLength: number) => number
 
@@ -62,6 +62,10 @@ export class BytesLane implements ValueLane {
     if (isNullAt(column, row)) return this.isNull(slot)
     const { bytes, start, length } = column as BytesColumn
     return !this.isNull(slot) && this.#texts.holds(slot, bytes, start[row]!, length[row]!)
+  }
+
+  keepSame(slots: Int32Array, column: Column, rows: Int32Array | null, count: number, other: number): void {
+    keepSame(this, slots, column, rows, count, other)
   }
 
   compareRow(slot: number, column: Column, row: number): number {

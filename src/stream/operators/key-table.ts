@@ -9,6 +9,9 @@ import type { Packed } from './pack.ts'
 import { Ints } from './paged.ts'
 import type { ValueLane } from './value-lane.ts'
 
+/** Of rows: no group has their hash; the one that has it has another key. */
+const NO_GROUP = -1
+const ANOTHER = -2
 const TWO_32 = 4_294_967_296
 const START_PLACES = 16
 /** How full an index gets before it grows: each shard a little more than the one before. */
@@ -40,45 +43,70 @@ export class KeyTable {
     return this.#size
   }
 
-  /** The group of each row, made where there is none; `out[i]` belongs to `rows[i]`. */
+  /** The group of each row, made where there is none, in the order of the rows; `out[i]` belongs to `rows[i]`. */
   find(columns: readonly Column[], rows: Int32Array | null, count: number, out: Int32Array = new Int32Array(count)): Int32Array {
     const hashes = hashesOf(columns, rows, count)
-    for (let i = 0; i < count; i++) {
-      const hash = hashes[i]!
-      const shard = this.#shardOf(hash)
-      const slots = this.#slots[shard]!
-      const mask = slots.length - 1
-      let at = (hash << 1) & mask
-      let group = slots[at]!
-      const row = rows === null ? i : rows[i]!
-      while (group >= 0 && !(slots[at + 1] === hash && this.#isSame(group, columns, row))) {
-        at = (at + 2) & mask
-        group = slots[at]!
-      }
-      if (group < 0) {
-        group = this.#add(columns, row, hash)
-        slots[at] = group
-        slots[at + 1] = hash
-        this.#filled[shard]!++
-        this.#makeRoom(shard)
-      }
-      out[i] = group
-    }
+    this.#guess(hashes, columns, rows, count, out)
+    for (let i = 0; i < count; i++) if (out[i]! < 0) out[i] = this.#findOrAdd(columns, rows === null ? i : rows[i]!, hashes[i]!)
     return out
   }
 
   /** The group of each of the first rows; -1 where there is none. */
   lookup(columns: readonly Column[], count: number): Int32Array {
-    const out = hashesOf(columns, null, count)
+    const hashes = hashesOf(columns, null, count)
+    const out = new Int32Array(count)
+    this.#guess(hashes, columns, null, count, out)
     for (let row = 0; row < count; row++) {
-      const hash = out[row]!
-      const slots = this.#slots[this.#shardOf(hash)]!
-      const mask = slots.length - 1
-      let at = (hash << 1) & mask
-      while (slots[at]! >= 0 && !(slots[at + 1] === hash && this.#isSame(slots[at]!, columns, row))) at = (at + 2) & mask
-      out[row] = slots[at]!
+      if (out[row] !== ANOTHER) continue
+      const slots = this.#slots[this.#shardOf(hashes[row]!)]!
+      out[row] = slots[this.#placeOf(slots, columns, row, hashes[row]!)]!
     }
     return out
+  }
+
+  /**
+   * The group of each row if it is the first that has the row's hash: -1 where none has, ANOTHER where its key is another. Step by step for
+   * all rows, so that processors fetch the memory of many at once.
+   */
+  #guess(hashes: Int32Array, columns: readonly Column[], rows: Int32Array | null, count: number, out: Int32Array): void {
+    const isSharded = this.#shardBits !== 0
+    const first = this.#slots[0]!
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i]!
+      const slots = isSharded ? this.#slots[hash >>> SHARD_SHIFT]! : first
+      out[i] = slots[(hash << 1) & (slots.length - 1)]!
+    }
+    for (let i = 0; i < count; i++) {
+      if (out[i] === NO_GROUP) continue
+      const hash = hashes[i]!
+      const slots = isSharded ? this.#slots[hash >>> SHARD_SHIFT]! : first
+      const mask = slots.length - 1
+      let at = (hash << 1) & mask
+      while (slots[at]! >= 0 && slots[at + 1] !== hash) at = (at + 2) & mask
+      out[i] = slots[at]!
+    }
+    for (const [key, column] of columns.entries()) this.#lanes[key]!.keepSame(out, column, rows, count, ANOTHER)
+  }
+
+  #findOrAdd(columns: readonly Column[], row: number, hash: number): number {
+    const shard = this.#shardOf(hash)
+    const slots = this.#slots[shard]!
+    const at = this.#placeOf(slots, columns, row, hash)
+    if (slots[at]! >= 0) return slots[at]!
+    const group = this.#add(columns, row, hash)
+    slots[at] = group
+    slots[at + 1] = hash
+    this.#filled[shard]!++
+    this.#makeRoom(shard)
+    return group
+  }
+
+  /** Where the group of the row stands, or has room. */
+  #placeOf(slots: Int32Array, columns: readonly Column[], row: number, hash: number): number {
+    const mask = slots.length - 1
+    let at = (hash << 1) & mask
+    while (slots[at]! >= 0 && !(slots[at + 1] === hash && this.#isSame(slots[at]!, columns, row))) at = (at + 2) & mask
+    return at
   }
 
   /** The values of one column of the key. */
@@ -227,36 +255,6 @@ const bytesOf = (lanes: readonly ValueLane[]): number => lanes.reduce((sum, { by
 const double = new Float64Array(1)
 const halves = new Int32Array(double.buffer)
 
-/** Low and high half and whether it is null; equal exactly for values of one group. */
-function wordsOf(column: Column, rows: Int32Array | null, count: number): Int32Array {
-  const words = new Int32Array(count * 3)
-  const { nulls } = column
-  for (let i = 0; i < count; i++) {
-    const row = rows === null ? i : rows[i]!
-    if (nulls !== null && nulls[row] === 1) {
-      words[i * 3 + 2] = 1
-      continue
-    }
-    if (column.kind === 'integer') {
-      const { values, big } = column as IntegerColumn
-      if (big) {
-        words[i * 3] = Number(BigInt.asIntN(32, big[row]!))
-        words[i * 3 + 1] = Number(big[row]! >> 32n)
-      } else {
-        const high = Math.floor(values[row]! / TWO_32)
-        words[i * 3] = values[row]! - high * TWO_32
-        words[i * 3 + 1] = high
-      }
-      continue
-    }
-    const value = (column as NumberColumn).values[row]!
-    double[0] = value === 0 ? 0 : Number.isNaN(value) ? Number.NaN : value
-    words[i * 3] = halves[0]!
-    words[i * 3 + 1] = halves[1]!
-  }
-  return words
-}
-
 const SEED = 0x2545f491
 
 /** Hashes of one column's values, equal for equal values; independent for other seeds. */
@@ -269,10 +267,9 @@ function hashesOf(columns: readonly Column[], rows: Int32Array | null, count: nu
   const hashes = new Int32Array(count).fill(seed)
   for (const column of columns) {
     if (column.kind === 'bytes') hashBytes(column, rows, count, hashes)
-    else {
-      const words = wordsOf(column, rows, count)
-      for (let i = 0; i < count; i++) hashes[i] = mix(hashes[i]!, words[i * 3]!, words[i * 3 + 1]! + words[i * 3 + 2]!)
-    }
+    else if (column.kind === 'number') hashNumbers(column, rows, count, hashes)
+    else if (column.big) hashLongs(column.big, column.nulls, rows, count, hashes)
+    else hashIntegers(column, rows, count, hashes)
   }
   return hashes
 }
@@ -284,6 +281,36 @@ function mix(hash: number, low: number, high: number): number {
   h ^= h >>> 13
   h = Math.imul(h, 0xc2b2ae35)
   return h ^ (h >>> 16)
+}
+
+// Of each value its low and its high half, which are equal exactly for values of one group; of null 0 and 1.
+
+function hashNumbers({ values, nulls }: NumberColumn, rows: Int32Array | null, count: number, hashes: Int32Array): void {
+  for (let i = 0; i < count; i++) {
+    const row = rows === null ? i : rows[i]!
+    const value = values[row]!
+    double[0] = value === 0 ? 0 : Number.isNaN(value) ? Number.NaN : value
+    hashes[i] = nulls !== null && nulls[row] === 1 ? mix(hashes[i]!, 0, 1) : mix(hashes[i]!, halves[0]!, halves[1]!)
+  }
+}
+
+function hashIntegers({ values, nulls }: IntegerColumn, rows: Int32Array | null, count: number, hashes: Int32Array): void {
+  for (let i = 0; i < count; i++) {
+    const row = rows === null ? i : rows[i]!
+    const value = values[row]!
+    hashes[i] = nulls !== null && nulls[row] === 1 ? mix(hashes[i]!, 0, 1) : mix(hashes[i]!, value | 0, Math.floor(value / TWO_32) | 0)
+  }
+}
+
+function hashLongs(big: BigInt64Array, nulls: Uint8Array | null, rows: Int32Array | null, count: number, hashes: Int32Array): void {
+  for (let i = 0; i < count; i++) {
+    const row = rows === null ? i : rows[i]!
+    const value = big[row]!
+    hashes[i] =
+      nulls !== null && nulls[row] === 1
+        ? mix(hashes[i]!, 0, 1)
+        : mix(hashes[i]!, Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)))
+  }
 }
 
 function hashBytes({ bytes, start, length, nulls }: BytesColumn, rows: Int32Array | null, count: number, hashes: Int32Array): void {

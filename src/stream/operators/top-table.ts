@@ -242,7 +242,10 @@ export class TopTable {
   }
 
   get bytes(): number {
-    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.keys.bytes + this.#first.bytes + this.#rowOf.bytes + 160 * this.#several.size)
+    return this.#lanes.reduce(
+      (sum, { bytes }) => sum + bytes,
+      this.keys.bytes + this.#first.bytes + this.#rowOf.bytes + 160 * this.#several.size,
+    )
   }
 
   save(): Saved<FrozenLeaf> {

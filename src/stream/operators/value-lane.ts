@@ -20,6 +20,8 @@ export interface ValueLane {
   isNull(slot: number): boolean
   /** Whether the row's value is the slot's as GROUP BY has it: null is null, NaN is NaN. */
   holds(slot: number, column: Column, row: number): boolean
+  /** Puts `other` for each slot that does not hold the row's value; slots below zero stay. */
+  keepSame(slots: Int32Array, column: Column, rows: Int32Array | null, count: number, other: number): void
   /** Below, at or above zero as the row's value is before, at or behind the slot's; neither is null. */
   compareRow(slot: number, column: Column, row: number): number
   compareSlot(slot: number, from: ValueLane, other: number): number
@@ -92,6 +94,28 @@ export function compareNumbers(a: number, b: number): number {
 
 export const isNullAt = ({ nulls }: Column, row: number): boolean => nulls !== null && nulls[row] === 1
 
+export function keepSame(lane: ValueLane, slots: Int32Array, column: Column, rows: Int32Array | null, count: number, other: number): void {
+  for (let i = 0; i < count; i++) if (slots[i]! >= 0 && !lane.holds(slots[i]!, column, rows === null ? i : rows[i]!)) slots[i] = other
+}
+
+/** The same for what is never null, without a call a row. */
+function keepSameNumbers(
+  { pages }: Doubles,
+  slots: Int32Array,
+  { values }: NumberColumn | IntegerColumn,
+  rows: Int32Array | null,
+  count: number,
+  other: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    const slot = slots[i]!
+    if (slot < 0) continue
+    const held = pages[slot >>> PAGE_BITS]![slot & PAGE_MASK]!
+    const value = values[rows === null ? i : rows[i]!]!
+    if (held !== value && !(Number.isNaN(held) && Number.isNaN(value))) slots[i] = other
+  }
+}
+
 /** Which slots hold null: nothing while none does. */
 export class Nulls {
   readonly #flags = new Bytes()
@@ -104,8 +128,13 @@ export class Nulls {
     if (isNull || slot < this.#flags.length) this.#flags.put(slot, isNull ? 1 : 0)
   }
 
+  /** No slot ever held one. */
+  get areNone(): boolean {
+    return this.#flags.length === 0
+  }
+
   of(slots: Int32Array, count: number): Uint8Array | null {
-    if (this.#flags.length === 0) return null
+    if (this.areNone) return null
     const picked = new Uint8Array(count)
     let any = 0
     for (let i = 0; i < count; i++) {
@@ -150,6 +179,11 @@ export class NumberLane implements ValueLane {
   holds(slot: number, column: Column, row: number): boolean {
     if (isNullAt(column, row)) return this.isNull(slot)
     return !this.isNull(slot) && this.compareRow(slot, column, row) === 0
+  }
+
+  keepSame(slots: Int32Array, column: Column, rows: Int32Array | null, count: number, other: number): void {
+    if (column.nulls !== null || !this.#nulls.areNone) keepSame(this, slots, column, rows, count, other)
+    else keepSameNumbers(this.#values, slots, column as NumberColumn, rows, count, other)
   }
 
   compareRow(slot: number, column: Column, row: number): number {
@@ -244,6 +278,12 @@ export class IntegerLane implements ValueLane {
   holds(slot: number, column: Column, row: number): boolean {
     if (isNullAt(column, row)) return this.isNull(slot)
     return !this.isNull(slot) && this.compareRow(slot, column, row) === 0
+  }
+
+  keepSame(slots: Int32Array, column: Column, rows: Int32Array | null, count: number, other: number): void {
+    const { big, nulls } = column as IntegerColumn
+    if (big || this.#big || nulls || !this.#nulls.areNone) keepSame(this, slots, column, rows, count, other)
+    else keepSameNumbers(this.#values, slots, column as IntegerColumn, rows, count, other)
   }
 
   compareRow(slot: number, column: Column, row: number): number {
