@@ -603,13 +603,13 @@ test('a live model looks up in keyed tables over HTTP, and has DuckDB compute wh
   const people = table('people', { id: t.string(), name: t.string() }, { from: http(), key: 'id' })
   const seen = model(
     'seen_by',
-    sql`SELECT c.session, regexp_extract(c.session, '([a-z]+)', 1) AS family, p.name FROM ${clicks} c LEFT JOIN ${people} p ON c.session = p.id`,
+    sql`SELECT c.session, regexp_extract(reverse(c.session), '([a-z]+)', 1) AS family, p.name FROM ${clicks} c LEFT JOIN ${people} p ON c.session = p.id`,
     { fresh: 'live' },
   )
   const { manifest, findings: found } = await compiled([clicks, hidden, people, seen])
   assert.deepEqual(found, [])
   const { inputs, computed } = manifest.relations.find(({ name }) => name === 'seen_by') as ModelManifest
-  assert.deepEqual([inputs, computed], [['clicks', 'people'], ["regexp_extract(session, '([a-z]+)', 1)"]])
+  assert.deepEqual([inputs, computed], [['clicks', 'people'], ["regexp_extract(reverse(session), '([a-z]+)', 1)"]])
   assert.match(describeRun(manifest.relations.find(({ name }) => name === 'seen_by')!), /; DuckDB computes for each batch: regexp_extract/)
   const alone = model('m', sql`SELECT id, upper(name) AS name FROM ${people} WHERE name <> ''`, { fresh: 'live', key: 'id' })
   const rows = (await compiled([people, alone])).manifest.relations.find(({ name }) => name === 'm') as ModelManifest

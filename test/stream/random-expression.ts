@@ -250,6 +250,10 @@ export class Writer {
       () => `${this.#pick('lpad', 'rpad')}(${this.text(d)}, ${this.#pick('0', '3', '6', '-1')}, ${this.#pick("'xy'", "'é'")})`,
       () => `split_part(${this.text(d)}, ${this.#pick("','", 't')}, ${size()})`,
       () =>
+        `regexp_extract(${this.text(d)}, ${this.#pick("'b+'", "'^.', 0", "'([a-z])(.)?', 2", "'(,|^)(?:a|é)?([^,]*)', 2", "'(x)|l', 1")})`,
+      () =>
+        `regexp_replace(${this.text(d)}, ${this.#pick("'l', ''", "'(.)(b)', '<\\2$1\\\\\\0>'", "'[ab]', '$&', 'g'", "'x*', '-'", "'(l)|é', '\\11', 'g'", "'$', '!'")})`,
+      () =>
         `CAST(${this.#pick(this.whole(d), this.long(d), this.decimal(d), 'd', 'e', this.bool(d), this.date(d), this.instant(d), this.clock(d), 'o', 'u')} AS VARCHAR)`,
       () => `(x ->> ${this.#pick("'$.a'", "'$.b.c[1]'", "'b'", "'$[0]'", "'$.b'", "'$'", "'$.b.c[2]'")})`,
       () =>

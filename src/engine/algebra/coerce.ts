@@ -10,6 +10,12 @@ import { type ConstantExpression, constant, type Expression, isOptional, sameVal
 /** How a column's type takes part in expressions: enums and JSON are text. */
 export const valueTypeOf = (type: Type): ValueType => (type.kind === 'enum' || type.kind === 'json' ? { kind: 'string' } : type)
 
+/** Null is text where text is wanted. */
+export const isText = (expression: Expression): boolean => expression.type.kind === 'string' || expression.type.kind === 'null'
+
+export const isConstantText = (expression: Expression | undefined): expression is ConstantExpression & { value: string } =>
+  expression?.op === 'constant' && typeof expression.value === 'string' && expression.type.kind === 'string'
+
 const RANK: Partial<Record<ValueType['kind'], number>> = { int: 1, long: 2, huge: 3, decimal: 4, float: 5, double: 6 }
 
 export const isNumeric = (type: ValueType): boolean => RANK[type.kind] !== undefined

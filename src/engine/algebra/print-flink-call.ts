@@ -63,6 +63,19 @@ const splitPart: PrintCall = ([value, by], of) => {
   return isOptional(of[0]!) ? `CASE WHEN ${value} IS NULL THEN NULL ELSE ${part} END` : part
 }
 
+/** Flink's match is null where there is none, not empty. */
+const regexpExtract: PrintCall = ([value, pattern, group], of) => {
+  const found = `COALESCE(REGEXP_EXTRACT(${value}, ${pattern}, ${group}), '')`
+  return isOptional(of[0]!) ? `CASE WHEN ${value} IS NULL THEN NULL ELSE ${found} END` : found
+}
+
+/** Flink's replaces all matches, and takes `$` and `\\` for its own. */
+const regexpReplace: PrintCall = ([value, pattern, by, options], of) => {
+  if (!options) refuseFlink('regexp_replace of the first match', "replace all of them: regexp_replace(..., 'g')")
+  if (/[\\$]/.test(text(of[2]))) refuseFlink('a replacement with groups', AS_COLUMN)
+  return `REGEXP_REPLACE(${value}, ${pattern}, ${by})`
+}
+
 const substring: PrintCall = ([value], of) => {
   const from = whole(of[1], 1, 'a position')
   return of[2] ? `SUBSTRING(${value} FROM ${from} FOR ${whole(of[2], 0, 'a length')})` : `SUBSTRING(${value} FROM ${from})`
@@ -172,6 +185,8 @@ export const FLINK_CALLS: Readonly<Record<string, PrintCall>> = {
   concat: (texts) => `CONCAT_WS('', ${texts.join(', ')})`,
   regexp_matches: named('REGEXP'),
   regexp_full_match: ([value], of) => `REGEXP(${value}, '\\A(?:${text(of[1]).replaceAll("'", "''")})\\z')`,
+  regexp_extract: regexpExtract,
+  regexp_replace: regexpReplace,
   json_extract_string: jsonText,
   date_part: datePart,
   date_trunc: dateTrunc,

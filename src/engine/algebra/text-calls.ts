@@ -1,12 +1,8 @@
 // The text functions of live models with their types: text, patterns that are constants, paths into JSON.
-import { castTo, isInteger } from './coerce.ts'
-import { BOOLEAN, type ConstantExpression, call, type Expression, isOptional, LONG, STRING, type ValueType } from './expression.ts'
+import { castTo, isConstantText, isInteger, isText } from './coerce.ts'
+import { BOOLEAN, call, isOptional, LONG, STRING, type ValueType } from './expression.ts'
+import { REGEXP_CALLS } from './regexp-calls.ts'
 import { count, type Resolve, typesOf } from './resolve.ts'
-
-const isText = (expression: Expression): boolean => expression.type.kind === 'string' || expression.type.kind === 'null'
-
-export const isConstantText = (expression: Expression | undefined): expression is ConstantExpression & { value: string } =>
-  expression?.op === 'constant' && typeof expression.value === 'string' && expression.type.kind === 'string'
 
 /** Functions whose arguments are all text. */
 const ofText =
@@ -66,30 +62,6 @@ const like =
     return isNegated ? call('not', [test], BOOLEAN) : test
   }
 
-/**
- * What RE2 and JavaScript read alike: literals, classes, groups, alternatives, anchors, and repetition. No backslash but
- * before punctuation and in \d, \w, \D, \W; no look-around, flags within, or names.
- */
-const PLAIN_PATTERN =
-  /^(?:[^\\()[\]{}*+?|]|\\[dwDW.*+?()[\]{}|^$/-]|\((?:\?:|(?!\?))|\)|\[\^?(?:[^\\[\]]|\\[dw.*+?()[\]{}|^$/-])+\]|\{\d{1,3}(?:,\d{0,3})?\}|[*+?]\??|\|)*$/
-
-const regexp =
-  (name: string): Resolve =>
-  (of) => {
-    if (of.length !== 2 || !isText(of[0]!) || !isConstantText(of[1])) return 'with a pattern that is not a constant'
-    if (!isSharedPattern(of[1].value)) return `with the pattern ${of[1].value}, which RE2 and JavaScript may read differently`
-    return call(name, [of[0]!, castTo(of[1], STRING)], BOOLEAN)
-  }
-
-function isSharedPattern(pattern: string): boolean {
-  if (!PLAIN_PATTERN.test(pattern)) return false
-  try {
-    return new RegExp(pattern, 'u') !== undefined
-  } catch {
-    return false
-  }
-}
-
 const jsonText: Resolve = (of) => {
   if (of.length !== 2 || !isText(of[0]!) || !isConstantText(of[1])) return 'with a path that is not a constant'
   const path = of[1].value
@@ -129,8 +101,7 @@ export const TEXT_CALLS: Readonly<Record<string, Resolve>> = {
   '!~~': like(true, false),
   '~~*': like(false, true),
   '!~~*': like(true, true),
-  regexp_matches: regexp('regexp_matches'),
-  regexp_full_match: regexp('regexp_full_match'),
+  ...REGEXP_CALLS,
   json_extract_string: jsonText,
   '->>': jsonText,
 }

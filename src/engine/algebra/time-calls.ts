@@ -1,8 +1,7 @@
 // The date and time functions of live models with their types. Everything is in UTC.
-import { inMicros, isTime } from './coerce.ts'
+import { inMicros, isConstantText, isTime } from './coerce.ts'
 import { call, constant, DOUBLE, type Expression, isOptional, LONG, STRING } from './expression.ts'
 import { type Resolve, typesOf } from './resolve.ts'
-import { isConstantText } from './text-calls.ts'
 
 const DATE_PARTS = [
   'year',

@@ -1,9 +1,8 @@
 // Times as text and counts of units between times, said by what the expression compiler has: calendar fields, truncation, padding.
 // They are those of DuckDB, in UTC; what is not listed is left to it.
-import { castTo, inMicros, isTime } from './coerce.ts'
+import { castTo, inMicros, isConstantText, isTime } from './coerce.ts'
 import { call, constant, DATE, type Expression, INT, isOptional, LONG, STRING } from './expression.ts'
 import { type Resolve, typesOf } from './resolve.ts'
-import { isConstantText } from './text-calls.ts'
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 const MONTHS = 'January February March April May June July August September October November December'.split(' ')

@@ -60,6 +60,24 @@ const caseless: CallGenerator = (emitter, { of, type }) => {
 const perlPattern = (text: string): string =>
   text.replaceAll(/\\[\s\S]|\[(?:\\[\s\S]|[^\]])*\]|\./g, (part) => (part === '.' ? '[^\\n]' : part))
 
+const regexOf = (of: readonly Expression[]): RegExp => new RegExp(perlPattern(constantText(of[1])), 'u')
+
+const extract: CallGenerator = (emitter, { of, type }) => {
+  const regex = emitter.constant(regexOf(of))
+  return emitter.strict([of[0]!], type, ([text]) => `(${regex}.exec(${text})?.[${Number(constantText(of[2]))}] ?? '')`)
+}
+
+/** As JavaScript writes `\\0` to `\\9` and a backslash; two digits, as another may follow. */
+const replacement = (text: string): string =>
+  text.replaceAll('$', '$$$$').replaceAll(/\\([\d\\])/g, (_, of: string) => (of === '\\' ? '\\' : of === '0' ? '$&' : `$0${of}`))
+
+const replaceMatches: CallGenerator = (emitter, { of, type }) => {
+  const found = regexOf(of)
+  const regex = emitter.constant(of.length === 4 ? new RegExp(found, 'gu') : found)
+  const by = emitter.constant(replacement(constantText(of[2])))
+  return emitter.strict([of[0]!], type, ([text]) => `${text}.replace(${regex}, ${by})`)
+}
+
 const concat: CallGenerator = (emitter, { of }) => {
   const value = emitter.variable("''")
   emitter.emit(`${value} = ''`)
@@ -148,5 +166,7 @@ export const textCalls: Readonly<Record<string, CallGenerator>> = {
   ilike: caseless,
   regexp_matches: pattern((text) => new RegExp(perlPattern(text), 'u')),
   regexp_full_match: pattern((text) => new RegExp(`^(?:${perlPattern(text)})$`, 'u')),
+  regexp_extract: extract,
+  regexp_replace: replaceMatches,
   json_extract_string: jsonText,
 }
