@@ -87,6 +87,13 @@ export function selectRows(batch: ColumnBatch, rows: Int32Array, count = rows.le
   return { shape: batch.shape, rows: count, columns: batch.columns.map((column) => selectColumn(column, rows, count)) }
 }
 
+/** The first `count` rows, or whatever else is numbered: `Int32Array.from` takes forty times as long. */
+export function indexes(count: number): Int32Array {
+  const all = new Int32Array(count)
+  for (let i = 0; i < count; i++) all[i] = i
+  return all
+}
+
 /** A column of nulls. */
 export function nullColumn(lane: Column['kind'], count: number): Column {
   const nulls = new Uint8Array(count).fill(1)

@@ -3,7 +3,7 @@
 import { type Lines, openChanges } from '../log/changes.ts'
 import type { LogBatch } from '../log/log.ts'
 import { rawText } from '../log/refusal.ts'
-import { type ColumnBatch, selectRows } from '../schema/batch.ts'
+import { type ColumnBatch, indexes, selectRows } from '../schema/batch.ts'
 import { keyScanner } from '../schema/scan/key-scanner.ts'
 import type { Scan, Scanner } from '../schema/scan/scanner.ts'
 import type { Shape } from '../schema/type.ts'
@@ -139,7 +139,7 @@ function linesOf({ payload, baseOffset, count }: LogBatch): Lines {
 /** Some of its rows; what was set aside goes with them. */
 function slice(part: RowsPart, from: number, to: number): RowsPart {
   if (from === 0 && to === part.batch.rows) return part
-  const rows = Int32Array.from({ length: to - from }, (_, index) => from + index)
+  const rows = indexes(to - from).map((index) => from + index)
   const cut = <A extends Float64Array | Uint8Array>(values: A): A => values.subarray(from, to) as A
   const { batch, offsets, appendMs, redriven } = part
   return { ...part, batch: selectRows(batch, rows), offsets: cut(offsets), appendMs: cut(appendMs), redriven: redriven && cut(redriven) }

@@ -6,7 +6,7 @@ import { castTo, valueTypeOf } from '../../engine/algebra/coerce.ts'
 import type { Expression } from '../../engine/algebra/expression.ts'
 import { inputsOf, type LiveQuery, type NamedExpression, type Relation } from '../../engine/algebra/relation.ts'
 import type { ComputeRows } from '../../engine/compute-rows.ts'
-import type { ColumnBatch, NumberColumn } from '../../schema/batch.ts'
+import { type ColumnBatch, indexes, type NumberColumn } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { representationOf } from '../expression/emitter.ts'
 import { LosingPath, type Passed } from './losing-path.ts'
@@ -172,7 +172,7 @@ export class Chain {
 
   #entered({ losing, to }: Entry, { batch, rows, count }: Rows, taken: Rows, aside: Int32Array): Entered {
     if (!losing) return { taken, to }
-    const went = rows === null ? Int32Array.from({ length: count }, (_, row) => row) : rows.subarray(0, count)
+    const went = rows === null ? indexes(count) : rows.subarray(0, count)
     const all = aside.length === 0 ? went : Int32Array.from([...went, ...aside]).sort()
     return { taken, to, passed: { path: losing, rows: losing.leave(batch, all, taken) } }
   }
@@ -238,7 +238,7 @@ export class Chain {
     if (!batch || batch.rows === 0) return
     if (!losing) this.#pass(run(after, { batch, rows: null, count: batch.rows }), to, out)
     else {
-      const all = Int32Array.from({ length: batch.rows }, (_, row) => row)
+      const all = indexes(batch.rows)
       const signs = isSigned ? (batch.columns.at(-1) as NumberColumn).values : null
       const there = signs ? all.filter((row) => signs[row] === 1) : all
       const groups = isSigned ? { ...batch, columns: batch.columns.slice(0, -1) } : batch

@@ -1,6 +1,6 @@
 // min and max of values that may be taken away again: the extreme is looked for among all that are there when it is asked for.
 import type { ValueType } from '../../engine/algebra/expression.ts'
-import type { Column } from '../../schema/batch.ts'
+import { type Column, indexes } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import { makeLane } from './make-lane.ts'
 import { ValueCounts } from './value-counts.ts'
@@ -38,7 +38,7 @@ export class CountedExtreme {
           slots.reduce((a, b) => (lane.compareSlot(a, lane, b) * this.#sign > 0 ? b : a)),
         )
     }
-    const all = Int32Array.from({ length: count }, (_, i) => i)
+    const all = indexes(count)
     return { ...best.column(all, count), nulls }
   }
 

@@ -1,15 +1,13 @@
 // count(DISTINCT x), sum(DISTINCT x) and avg(DISTINCT x), exact: the pairs of group and value that occurred are groups of a table of their
 // own. Aggregates over the same x that differ in their filters or functions share the pairs, each of which notes who has met it.
 import { INT, type ValueType } from '../../engine/algebra/expression.ts'
-import { type Column, type NumberColumn, selectColumn } from '../../schema/batch.ts'
+import { type Column, indexes, type NumberColumn, selectColumn } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import { KeyTable } from './key-table.ts'
 import { makeLane } from './make-lane.ts'
 import type { Packed } from './pack.ts'
 import { Doubles, Ints } from './paged.ts'
-
-const everyPair = (pairs: KeyTable): Int32Array => Int32Array.from({ length: pairs.size }, (_, pair) => pair)
 
 /** A member is a bit of 32. */
 export const MEMBERS_MAX = 31
@@ -149,8 +147,8 @@ export class Distinct implements AggregateState {
   /** The pairs of another whose ids have a group here, -1 for none; its first member is this one's `member`. */
   #take(other: Distinct, groupOf: (id: number) => number, member: number): void {
     const [ids, values] = other.#columns()
-    const taken = everyPair(other.#pairs).filter((pair) => groupOf(ids.values[pair]!) >= 0)
-    const own = Float64Array.from(taken, (pair) => this.#idOf(groupOf(ids.values[pair]!)))
+    const taken = indexes(other.#pairs.size).filter((pair) => groupOf(ids.values[pair]!) >= 0)
+    const own = new Float64Array(taken.map((pair) => this.#idOf(groupOf(ids.values[pair]!))))
     const bits = taken.map((pair) => other.#bitsOf(pair) << member)
     this.#addPairs(own, selectColumn(values, taken, taken.length), bits, taken.length)
   }
@@ -160,7 +158,7 @@ export class Distinct implements AggregateState {
   }
 
   #columns(): [NumberColumn, Column] {
-    const all = everyPair(this.#pairs)
+    const all = indexes(this.#pairs.size)
     return this.#pairs.columns(all, all.length) as [NumberColumn, Column]
   }
 
@@ -199,7 +197,7 @@ export class Distinct implements AggregateState {
       again.set(id, again.size)
     }
     const [ids, values] = this.#columns()
-    const kept = everyPair(this.#pairs).filter((pair) => again.has(ids.values[pair]!))
+    const kept = indexes(this.#pairs.size).filter((pair) => again.has(ids.values[pair]!))
     const bits = kept.map((pair) => this.#bitsOf(pair))
     this.#pairs = this.#noPairs()
     this.#met = this.#nobody()
@@ -207,7 +205,7 @@ export class Distinct implements AggregateState {
     this.#members = this.#noMembers()
     this.#nextId = again.size
     this.#dead = 0
-    const own = Float64Array.from(kept, (pair) => again.get(ids.values[pair]!)!)
+    const own = new Float64Array(kept.map((pair) => again.get(ids.values[pair]!)!))
     this.#addPairs(own, selectColumn(values, kept, kept.length), bits, kept.length)
   }
 
@@ -237,7 +235,7 @@ export class Distinct implements AggregateState {
     if (count === 0) return
     const values = makeLane(this.#type)
     for (let i = 0; i < count; i++) values.read(i, from)
-    const all = Int32Array.from({ length: count }, (_, i) => i)
+    const all = indexes(count)
     const ids = new Float64Array(count).fill(this.#idOf(group))
     this.#addPairs(ids, values.column(all, count), new Int32Array(count).fill(1 << member), count)
   }

@@ -2,10 +2,10 @@
 // wait until the watermark has passed their time, are put in order, and come out with what is aggregated of their frames. By then all
 // rows of their time are known, which belong to a range. Kept are states, not rows: of each row of a frame, or one of each partition.
 import type { FrameRelation } from '../../engine/algebra/relation.ts'
-import type { ColumnBatch } from '../../schema/batch.ts'
+import { type ColumnBatch, indexes } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { AggregateStates } from './aggregate-states.ts'
-import { everyGroup, groupLayout } from './group-table.ts'
+import { groupLayout } from './group-table.ts'
 import type { Operator } from './operator.ts'
 import { RowsInOrder } from './rows-in-order.ts'
 import { frameShape } from './shape.ts'
@@ -53,7 +53,7 @@ export class Frame implements Operator {
     const { held, columns, values } = this.#rows
     const read = held.columns(slots, slots.length, values)
     const out = new AggregateStates(this.#frame.aggregates)
-    const each = everyGroup(slots.length)
+    const each = indexes(slots.length)
     const own = this.#statesOf(read.slice(columns), each)
     for (let from = 0; from < slots.length; ) {
       const until = this.#frame.frame.unit === 'rows' ? from + 1 : this.#endOfTime(slots, from)
@@ -94,7 +94,7 @@ export class Frame implements Operator {
     // Checkpoints of before had the rows of frames themselves.
     const kept = Int32Array.from(this.#rows.restore(rows).sort((a, b) => this.#rows.compare(a, b)))
     const { held, columns, values } = this.#rows
-    const own = this.#statesOf(held.columns(kept, kept.length, values).slice(columns), everyGroup(kept.length))
+    const own = this.#statesOf(held.columns(kept, kept.length, values).slice(columns), indexes(kept.length))
     for (const [i, slot] of kept.entries()) this.#states.enter(held.groupOf(slot), held.times.at(slot), own, i)
     for (const slot of kept) held.remove(slot)
   }

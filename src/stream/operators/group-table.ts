@@ -2,7 +2,7 @@
 // its input is fixed when it is compiled: key columns, then for each aggregate its arguments and its filter.
 import type { Expression } from '../../engine/algebra/expression.ts'
 import type { Aggregate, NamedExpression } from '../../engine/algebra/relation.ts'
-import type { Column } from '../../schema/batch.ts'
+import { type Column, indexes } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import { AggregateStates } from './aggregate-states.ts'
 import { KeyTable } from './key-table.ts'
@@ -51,13 +51,13 @@ export class GroupTable {
   }
 
   merge(from: GroupTable): void {
-    const all = everyGroup(from.size)
+    const all = indexes(from.size)
     const target = this.keys.find(from.keys.columns(all, all.length), null, all.length)
     this.#states.merge(from.#states, target, all.length)
   }
 
   /** Keys, then results. */
-  columns(groups: Int32Array = everyGroup(this.size), count = groups.length): Column[] {
+  columns(groups: Int32Array = indexes(this.size), count = groups.length): Column[] {
     return [...this.keys.columns(groups, count), ...this.#states.columns(groups, count)]
   }
 
@@ -75,5 +75,3 @@ export class GroupTable {
     this.#states.restore(states)
   }
 }
-
-export const everyGroup = (size: number): Int32Array => Int32Array.from({ length: size }, (_, group) => group)

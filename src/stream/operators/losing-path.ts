@@ -6,7 +6,7 @@ import { type Expression, replaceColumns } from '../../engine/algebra/expression
 import type { Relation } from '../../engine/algebra/relation.ts'
 import type { ComputeRows } from '../../engine/compute-rows.ts'
 import { GONE } from '../../engine/tail.ts'
-import { type ColumnBatch, laneOf, type NumberColumn, nullColumn, selectRows } from '../../schema/batch.ts'
+import { type ColumnBatch, indexes, laneOf, type NumberColumn, nullColumn, selectRows } from '../../schema/batch.ts'
 import { fieldOf, type Shape } from '../../schema/type.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
 import { KeyTable } from './key-table.ts'
@@ -49,7 +49,7 @@ export class LosingPath {
 
   /** Rows as the stages take them: each knows its place in the batch. */
   enter({ batch, rows, count, sift }: Rows): Rows {
-    const values = Float64Array.from({ length: batch.rows }, (_, row) => row)
+    const values = new Float64Array(indexes(batch.rows))
     const columns = [...batch.columns, { kind: 'number', values, nulls: null } as const]
     return { batch: { shape: this.#input, rows: batch.rows, columns }, rows, count, sift }
   }
@@ -100,10 +100,7 @@ export class LosingPath {
 
   /** Of rows of which nothing but the key is known. */
   keys(batch: ColumnBatch): ColumnBatch | null {
-    return this.#keysOf(
-      batch,
-      Int32Array.from({ length: batch.rows }, (_, row) => row),
-    )
+    return this.#keysOf(batch, indexes(batch.rows))
   }
 
   /** As a tail takes it that can lose rows: what has gone is marked. */

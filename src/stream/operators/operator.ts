@@ -1,6 +1,6 @@
 // An operator with state of a live model, between stages without: rows in, rows out, at once or when the watermark has passed
 // them. Deterministic and independent of the order and the cuts of its input. PROTOCOL rule 10.
-import type { ColumnBatch } from '../../schema/batch.ts'
+import { type ColumnBatch, indexes } from '../../schema/batch.ts'
 import { joinColumns } from '../../schema/join-columns.ts'
 
 /** Some rows of a batch, all of the first `count` where `rows` is null. */
@@ -22,10 +22,8 @@ export interface Sift {
 /** After a stage that makes a row of each of its rows. */
 export function siftAfter({ rows, count, sift }: Rows): Sift | undefined {
   if (!sift) return undefined
-  const ids = Int32Array.from({ length: count }, (_, i) => {
-    const row = rows === null ? i : rows[i]!
-    return sift.ids === null ? row : sift.ids[row]!
-  })
+  const went = rows === null ? indexes(count) : rows.slice(0, count)
+  const ids = sift.ids === null ? went : went.map((row) => sift.ids![row]!)
   return { ids, failed: sift.failed }
 }
 

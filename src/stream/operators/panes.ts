@@ -9,28 +9,32 @@ export interface PaneRows {
   readonly count: number
 }
 
-/** Most batches lie in one pane or two. */
+/** In the order in which they are met. Most batches lie in one pane or two, and a row in that of the row before it. */
 export function splitByPane(time: Column, count: number, widthUs: number): PaneRows[] {
   const times = microsOf(time)
-  const rows = new Map<number, Int32Array>()
-  const counts = new Map<number, number>()
-  const starts = new Float64Array(count)
-  let isOne = true
+  const places = new Map<number, number>()
+  const starts: number[] = []
+  const sizes: number[] = []
+  const panes = new Int32Array(count)
+  let last = Number.NaN
+  let pane = -1
   for (let i = 0; i < count; i++) {
-    starts[i] = Math.floor(times[i]! / widthUs) * widthUs
-    isOne &&= starts[i] === starts[0]
+    const start = Math.floor(times[i]! / widthUs) * widthUs
+    if (start !== last) {
+      last = start
+      pane = places.get(start) ?? starts.length
+      if (pane === starts.length) {
+        places.set(start, pane)
+        starts.push(start)
+        sizes.push(0)
+      }
+    }
+    panes[i] = pane
+    sizes[pane]!++
   }
-  if (count === 0) return []
-  if (isOne) return [{ start: starts[0]!, rows: null, count }]
-  for (let i = 0; i < count; i++) counts.set(starts[i]!, (counts.get(starts[i]!) ?? 0) + 1)
-  for (const [start, size] of counts) {
-    rows.set(start, new Int32Array(size))
-    counts.set(start, 0)
-  }
-  for (let i = 0; i < count; i++) {
-    const at = counts.get(starts[i]!)!
-    rows.get(starts[i]!)![at] = i
-    counts.set(starts[i]!, at + 1)
-  }
-  return [...rows].map(([start, own]) => ({ start, rows: own, count: own.length }))
+  if (starts.length === 1) return [{ start: starts[0]!, rows: null, count }]
+  const rows = sizes.map((size) => new Int32Array(size))
+  const filled = starts.map(() => 0)
+  for (let i = 0; i < count; i++) rows[panes[i]!]![filled[panes[i]!]!++] = i
+  return starts.map((start, at) => ({ start, rows: rows[at]!, count: sizes[at]! }))
 }

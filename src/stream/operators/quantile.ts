@@ -2,7 +2,7 @@
 // the result is asked for. As DuckDB has them: quantile_cont is between the two values around (n - 1) * fraction, in doubles.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { QuantileFunction } from '../../engine/algebra/relation.ts'
-import type { Column, IntegerColumn, NumberColumn } from '../../schema/batch.ts'
+import { type Column, type IntegerColumn, indexes, type NumberColumn } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import { makeLane } from './make-lane.ts'
@@ -72,7 +72,7 @@ export class Quantile implements AggregateState {
       if (total === 0) nulls[i] = 1
       else lane.copy(i, this.#values.lane, slotAt(placeOf(this.#fraction, total)))
     }
-    const all = Int32Array.from({ length: count }, (_, i) => i)
+    const all = indexes(count)
     return { ...lane.column(all, count), nulls }
   }
 

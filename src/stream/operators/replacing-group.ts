@@ -143,7 +143,7 @@ export class ReplacingGroup implements Operator {
           if (passes && values[i] === wanted) kept[n++] = i
         }
         if (n === 0) continue
-        const reached = Int32Array.from(kept.subarray(0, n), (row) => groups[row]!)
+        const reached = kept.subarray(0, n).map((row) => groups[row]!)
         if (wanted === 1) states[index]!.add(reached, own, kept, n)
         else states[index]!.remove(reached, own, kept, n)
       }
@@ -158,7 +158,7 @@ export class ReplacingGroup implements Operator {
     const { table } = this.#groups
     const columns = table.columns(groups)
     if (!this.#canLose) return { shape: this.#shape, rows: groups.length, columns }
-    const values = Float64Array.from(groups, (group) => (table.hasRows(group) ? 1 : -1))
+    const values = new Float64Array(groups.map((group) => (table.hasRows(group) ? 1 : -1)))
     this.#giveUp(values)
     return { shape: this.#shape, rows: groups.length, columns: [...columns, { kind: 'number', values, nulls: null }] }
   }

@@ -47,7 +47,7 @@ export class TableGroup implements Operator {
 
   changed(): ColumnBatch | null {
     if (this.#changed.length === 0) return null
-    const groups = Int32Array.from(this.#changed)
+    const groups = new Int32Array(this.#changed)
     for (const group of groups) this.#isChanged.put(group, 0)
     this.#changed = []
     return { shape: this.#shape, rows: groups.length, columns: this.#groups.table.columns(groups) }

@@ -2,7 +2,7 @@
 // falls out gives its slot back. Equal rows keep the order of the log where they are numbered, and all of them where ranked.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { OrderBy, TopRelation } from '../../engine/algebra/relation.ts'
-import type { Column } from '../../schema/batch.ts'
+import { type Column, indexes } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
 import { KeyTable } from './key-table.ts'
@@ -204,9 +204,9 @@ export class TopTable {
     partitions: Int32Array | null,
     same: Int32Array | null = null,
   ): { readonly columns: Column[]; readonly ranks: Column; readonly count: number } {
-    const each = partitions ?? Int32Array.from({ length: this.keys.size }, (_, partition) => partition)
+    const each = partitions ?? indexes(this.keys.size)
     if (this.#several.size === 0) {
-      const own = Int32Array.from(each, (partition) => this.#first.at(partition))
+      const own = each.map((partition) => this.#first.at(partition))
       return { columns: this.#columnsOf(each, own), ranks: rankColumn(new Float64Array(each.length).fill(1)), count: each.length }
     }
     const kept = Array.from(each, (partition) => this.#slotsOf(partition))

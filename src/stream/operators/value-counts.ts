@@ -1,7 +1,7 @@
 // How often each value is in each group: what aggregates keep that need all values at the end. Nulls are left out. A value that is in
 // no group any more is forgotten once most are, and may come back before.
 import { INT, type ValueType } from '../../engine/algebra/expression.ts'
-import { type Column, type NumberColumn, selectColumn } from '../../schema/batch.ts'
+import { type Column, indexes, type NumberColumn, selectColumn } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
 import { KeyTable } from './key-table.ts'
@@ -135,7 +135,7 @@ export class ValueCounts {
   /** Numbers what is there anew. */
   #forget(): void {
     const [pairs, counts] = [this.#pairs, this.#counts]
-    const live = Int32Array.from({ length: pairs.size }, (_, slot) => slot).filter((slot) => counts.at(slot) !== 0)
+    const live = indexes(pairs.size).filter((slot) => counts.at(slot) !== 0)
     const [groups, values] = pairs.columns(live, live.length) as [NumberColumn, Column]
     this.#begin()
     this.#put(
@@ -172,10 +172,7 @@ export class ValueCounts {
       counts[i] = from.number()
       lane.read(i, from)
     }
-    const values = lane.column(
-      Int32Array.from({ length: count }, (_, i) => i),
-      count,
-    )
+    const values = lane.column(indexes(count), count)
     this.#put(new Float64Array(count).fill(group), values, counts)
   }
 
@@ -193,10 +190,7 @@ export class ValueCounts {
     this.#pairs.restore(values)
     this.#counts.restore(counts)
     this.#dead = this.#pairs.size
-    const groups = this.#pairs.lane(0).column(
-      Int32Array.from({ length: this.#pairs.size }, (_, slot) => slot),
-      this.#pairs.size,
-    ) as NumberColumn
+    const groups = this.#pairs.lane(0).column(indexes(this.#pairs.size), this.#pairs.size) as NumberColumn
     for (let slot = 0; slot < this.#pairs.size; slot++) {
       // Checkpoints of before had counts of null.
       if (this.lane.isNull(slot)) this.#counts.put(slot, 0)

@@ -3,7 +3,7 @@
 // nothing is left of the old one. So what stays in memory is what was used last, no batch pays for all, and tables are given up as a
 // whole. While all has room there is the young table alone.
 import { memoryScratch, type Scratch } from '../../core/scratch.ts'
-import type { Column } from '../../schema/batch.ts'
+import { type Column, indexes } from '../../schema/batch.ts'
 import type { KeyTable } from '../operators/key-table.ts'
 import type { Packed } from '../operators/pack.ts'
 import { ColdStore, type Recorded } from './cold-store.ts'
@@ -88,7 +88,7 @@ export class Generations<Table extends KeyedTable> {
   #recall(from: number): void {
     const { keys } = this.#young
     this.#known.clear()
-    let missing: Int32Array = Int32Array.from({ length: keys.size - from }, (_, i) => from + i)
+    let missing: Int32Array = indexes(keys.size - from).map((i) => from + i)
     if (this.#old !== null) missing = this.#move(this.#old, missing)
     if (missing.length > 0) this.#cold?.find(missing, keys, (group, record) => this.#take(group, record))
   }
