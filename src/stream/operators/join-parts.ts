@@ -103,27 +103,31 @@ export class JoinParts {
   /** Leaves the pairs that the further condition is true for; answers their rows. */
   select(pairs: Pairs, batch: SideBatch, side: Side): ColumnBatch | null {
     if (pairs.count === 0) return null
+    let known: readonly Column[] = []
     if (this.#where) {
+      const tested = this.#columns(pairs, batch, side, (name) => (this.#read.has(name) ? null : UNREAD))
       const kept = new Int32Array(pairs.count)
-      const count = this.#where(this.#columns(pairs, batch, side, this.#read), null, pairs.count, kept)
+      const count = this.#where(tested, null, pairs.count, kept)
+      known = count === pairs.count ? tested : tested.map((column) => (column === UNREAD ? column : selectColumn(column, kept, count)))
       for (let i = 0; i < count; i++) {
         pairs.rows[i] = pairs.rows[kept[i]!]!
         pairs.slots[i] = pairs.slots[kept[i]!]!
       }
       pairs.count = count
     }
-    return pairs.count === 0 ? null : { shape: this.#shape, rows: pairs.count, columns: this.#columns(pairs, batch, side, null) }
+    if (pairs.count === 0) return null
+    const columns = this.#columns(pairs, batch, side, (_, index) => (known[index] === UNREAD ? null : (known[index] ?? null)))
+    return { shape: this.#shape, rows: pairs.count, columns }
   }
 
-  /** Columns of pairs, those that are read alone where they are given; others are not to be looked at. */
-  #columns({ rows, slots, count }: Pairs, batch: SideBatch, side: Side, read: ReadonlySet<string> | null): Column[] {
+  /** Columns of pairs, but for those that `known` has already. */
+  #columns({ rows, slots, count }: Pairs, batch: SideBatch, side: Side, known: (name: string, index: number) => Column | null): Column[] {
     const other = this.held[1 - side]!
-    const columnsOf = (of: number): Column[] =>
-      this.#shapes[of]!.fields.map(({ name }, index) => {
-        if (read !== null && !read.has(name)) return UNREAD
-        return of === side ? selectColumn(batch.columns[index]!, rows, count) : other.lane(index).column(slots, count)
-      })
-    return [...columnsOf(0), ...columnsOf(1)]
+    return this.#shape.fields.map(({ name }, index) => {
+      const left = this.#shapes[0].fields.length
+      const [of, at] = index < left ? [0, index] : [1, index - left]
+      return known(name, index) ?? (of === side ? selectColumn(batch.columns[at]!, rows, count) : other.lane(at).column(slots, count))
+    })
   }
 
   /** Held rows of one side with those of the other, -1 for none. */
@@ -184,6 +188,7 @@ export class JoinParts {
   }
 }
 
+/** Not to be looked at. */
 const UNREAD: Column = { kind: 'number', values: new Float64Array(0), nulls: null }
 
 const columnsOf = (shape: Shape): Expression[] => shape.fields.map(({ name, type }) => ({ op: 'column', name, type, optional: true }))
