@@ -68,6 +68,11 @@ export const COLUMNS: Readonly<Record<string, { readonly type: Type; readonly va
       '\ud83d\ude00',
       '\uffee',
       'line\nend',
+      '\u212a\u0131\u017f',
+      '\u00a0\u3000x y\u2003 ',
+      'abababc',
+      'é,🤦🏼,ab,,',
+      'The quick brown fox, jumps over; the lazy dog, and comes back, abc',
     ].map((text) => Buffer.from(text)),
   },
   t: { type: { kind: 'string' }, values: ['', 'a', 'b', 'l', ',', 'World', 'é', 'ab'].map((text) => Buffer.from(text)) },
@@ -141,7 +146,13 @@ export class Writer {
       () => `(${this.number(d)} IS ${this.#pick('', 'NOT ')}NULL)`,
       () => `(${this.text(d)} IS ${this.#pick('', 'NOT ')}NULL)`,
       () => `(${this.whole(d)} ${this.#pick('', 'NOT ')}IN (1, ${integer(this.#random, 9)}, ${this.#pick('7', 'NULL', '-1')}))`,
-      () => `(s ${this.#pick('', 'NOT ')}IN ('abc', 'é', ${this.#pick("'a'", 'NULL')}))`,
+      () => `(${this.text(d)} ${this.#pick('', 'NOT ')}IN ('abc', 'é', ${this.#pick("'a'", 'NULL')}))`,
+      () => `(${this.#cased()} ${this.#pick('=', '<>', '<', '>=')} ${this.#part()})`,
+      () => `(${this.#cased()} ${this.#pick('', 'NOT ')}IN (${this.#part()}, 'is', 'IS', 'ik', 'STRAẞE', ${this.#part()}))`,
+      () => `(${this.#cased()} IN ('abc', 'é', 'a', 'b', 'ik', 'k', 'IS', 'STRASSE', 'straße', '', 'ab', 'İK', '12'))`,
+      () => `${this.#pick('contains', 'starts_with', 'ends_with')}(${this.#pick('s', this.text(d))}, ${this.#part()})`,
+      () =>
+        `(${this.#pick('s', this.text(d))} LIKE ${this.#pick("'abc'", "'%'", "''", "'%bab%c'", "'a%b%'", "'%,%,%'", "'%é'", "'%lo%W%'", "'T%the%abc'")})`,
       () => `(${this.number(d)} ${this.#pick('', 'NOT ')}BETWEEN ${this.number(d)} AND ${this.number(d)})`,
       () =>
         `(${this.text(d)} ${this.#pick('', 'NOT ')}${this.#pick('LIKE', 'ILIKE')} ${this.#pick("'a%'", "'%l_'", "'%B_c'", "'_'", "'%é%'", "'ik'").replace(/.*é.*/, "'%e%'")})`,
@@ -175,7 +186,8 @@ export class Writer {
     return this.#pick(
       () => `(${this.long(d)} ${this.#pick('+', '-', '*', '//', '%')} ${this.#pick(this.long(d), this.whole(d))})`,
       () => `${this.#pick('length', 'strlen')}(${this.text(d)})`,
-      () => `${this.#pick('strpos', 'instr')}(${this.text(d)}, ${this.text(d)})`,
+      () => `${this.#pick('strpos', 'instr')}(${this.text(d)}, ${this.#pick(this.text(d), this.#part())})`,
+      () => `(length(s) - ${this.#pick('length', 'strlen')}(replace(s, ${this.#part()}, ${this.#pick("''", "'$&'", "'éé'")})))`,
       () =>
         `date_part('${this.#pick('year', 'quarter', 'month', 'week', 'day', 'doy', 'dow', 'isodow', 'hour', 'minute', 'second', 'millisecond', 'microsecond')}', ${dated})`,
       () => `extract(${this.#pick('year', 'month', 'hour', 'second')} FROM ${this.instant(d)})`,
@@ -248,7 +260,10 @@ export class Writer {
       () => `${this.#pick('left', 'right')}(${this.text(d)}, ${size()})`,
       () => `repeat(${this.text(d)}, ${this.#pick('0', '2', '-1')})`,
       () => `${this.#pick('lpad', 'rpad')}(${this.text(d)}, ${this.#pick('0', '3', '6', '-1')}, ${this.#pick("'xy'", "'é'")})`,
-      () => `split_part(${this.text(d)}, ${this.#pick("','", 't')}, ${size()})`,
+      () => `split_part(${this.text(d)}, ${this.#pick("','", 't', this.#part())}, ${size()})`,
+      () => `(split_part(s, ',', ${size()}) || split_part(s, ',', ${size()}) || split_part(s, ',', ${size()}))`,
+      () => `split_part(split_part(s, ${this.#part()}, 2), ${this.#part()}, ${size()})`,
+      () => `replace(${this.text(d)}, ${this.#part()}, ${this.text(d)})`,
       () =>
         `CAST(${this.#pick(this.whole(d), this.long(d), this.decimal(d), 'd', 'e', this.bool(d), this.date(d), this.instant(d), this.clock(d), 'o', 'u')} AS VARCHAR)`,
       () => `(x ->> ${this.#pick("'$.a'", "'$.b.c[1]'", "'b'", "'$[0]'", "'$.b'", "'$'", "'$.b.c[2]'")})`,
@@ -257,6 +272,15 @@ export class Writer {
       () => `${this.#pick('dayname', 'monthname')}(${this.#pick(this.date(d), this.instant(d), this.clock(d))})`,
       () => this.#either(d, (inner) => this.text(inner)),
     )()
+  }
+
+  /** A text that occurs in others. */
+  #part(): string {
+    return this.#pick("'a'", "'ab'", "'abc'", "', '", "','", "'é'", "'k'", "'ik'", "''", "'🤦🏼'", "'lo, W'", "'the'", "'abab'")
+  }
+
+  #cased(): string {
+    return `${this.#pick('lower', 'upper')}(${this.#pick('s', 's', 't', 'trim(s)', 'left(s, 2)')})`
   }
 
   date(depth: number): string {

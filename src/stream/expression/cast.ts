@@ -7,6 +7,7 @@ import { type Code, type Emitter, representationOf } from './emitter.ts'
 export function castCode(emitter: Emitter, { of, type, try: isTry }: CastExpression): Code {
   const code = emitter.code(of)
   if (code.isNull === 'true') return { isNull: 'true', value: emitter.zero(representationOf(type)) }
+  if (representationOf(of.type) === 'text' && representationOf(type) === 'text') return code
   return emitter.over(
     [code],
     type,

@@ -30,6 +30,9 @@ declare global {
   }
 }
 
+/** What a variable of bytes is before it is set. */
+export const NO_BYTES = Buffer.alloc(0)
+
 export const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** Short ASCII texts, which most are, are faster read as latin1. */
@@ -40,31 +43,6 @@ export function text(bytes: Buffer, start: number, length: number): string {
 }
 
 export const latin1 = (bytes: Buffer, start: number, length: number): string => bytes.latin1Slice(start, start + length)
-
-export function isBytes(bytes: Buffer, start: number, length: number, wanted: Uint8Array): boolean {
-  if (length !== wanted.length) return false
-  for (let i = 0; i < length; i++) if (bytes[start + i] !== wanted[i]) return false
-  return true
-}
-
-export function sameBytes(a: Buffer, aStart: number, aLength: number, b: Buffer, bStart: number, bLength: number): boolean {
-  if (aLength !== bLength) return false
-  for (let i = 0; i < aLength; i++) if (a[aStart + i] !== b[bStart + i]) return false
-  return true
-}
-
-/** By code points, which is the order of UTF-8 bytes. */
-export function compareText(a: string, b: string): number {
-  const size = Math.min(a.length, b.length)
-  for (let i = 0; i < size; i++) {
-    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)]
-    if (x === y) continue
-    // Surrogates stand for code points above all others.
-    const [isHighX, isHighY] = [x >= 0xd800 && x <= 0xdfff, y >= 0xd800 && y <= 0xdfff]
-    return isHighX === isHighY ? x - y : isHighX ? 1 : -1
-  }
-  return a.length - b.length
-}
 
 // Exact integers in text: decimals of more than 18 digits
 

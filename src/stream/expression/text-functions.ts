@@ -1,5 +1,5 @@
-// Text functions with DuckDB's semantics over JavaScript strings: positions count code points, case is mapped one code point at
-// a time, JSON text comes out as DuckDB prints it. Pure functions; they are called by generated code.
+// Text functions with DuckDB's semantics over JavaScript strings, for what bytes alone do not give: case is mapped one code point
+// at a time, widths count code points, JSON text comes out as DuckDB prints it. Pure functions; they are called by generated code.
 import { jsonAt } from './json-path.ts'
 
 const isPlain = (text: string): boolean => {
@@ -7,16 +7,11 @@ const isPlain = (text: string): boolean => {
   return true
 }
 
-const isAscii = (text: string): boolean => {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
-  return true
-}
-
 /** Code points, or the string itself where each character is one. */
 const points = (text: string): string | string[] => (isPlain(text) ? text : [...text])
 
-const cut = (of: string | string[], from: number, until: number): string => {
-  const part = of.slice(Math.max(0, from), Math.max(0, until))
+const firstOf = (points: string | string[], size: number): string => {
+  const part = points.slice(0, Math.max(0, size))
   return typeof part === 'string' ? part : part.join('')
 }
 
@@ -42,47 +37,13 @@ function lowerOf(character: string): string {
   return character === 'İ' ? 'i' : lower
 }
 
-export const lower = (text: string): string => (isAscii(text) ? text.toLowerCase() : mapped(text, lowerOf))
-export const upper = (text: string): string => (isAscii(text) ? text.toUpperCase() : mapped(text, upperOf))
+/** İ becomes two characters, and Σ depends on where it stands. */
+export const lower = (text: string): string => (/[İΣ]/.test(text) ? mapped(text, lowerOf) : text.toLowerCase())
 
-/** Spaces of Unicode's category Zs; no tabs or line ends. */
-export const ltrim = (text: string): string => text.replace(/^\p{Zs}+/u, '')
-export const rtrim = (text: string): string => text.replace(/\p{Zs}+$/u, '')
-export const trim = (text: string): string => rtrim(ltrim(text))
-
-export const replace = (text: string, from: string, to: string): string => (from === '' ? text : text.replaceAll(from, () => to))
-
-export function length(text: string): number {
-  let count = text.length
-  for (let i = 0; i < text.length; i++) if ((text.charCodeAt(i) & 0xfc00) === 0xdc00) count--
-  return count
-}
-
-export const byteLength = (text: string): number => Buffer.byteLength(text)
-
-/** Counted from 1; 0 when it is not there. */
-export function position(text: string, wanted: string): number {
-  const at = text.indexOf(wanted)
-  return at < 0 ? 0 : length(text.slice(0, at)) + 1
-}
-
-/** From `from`, counted from 1, or from the end when negative; a negative size goes backwards. */
-export function substring(text: string, from: number, size?: number): string {
-  const of = points(text)
-  const start = from > 0 ? from - 1 : from < 0 ? of.length + from : -1
-  if (size === undefined) return cut(of, start, of.length)
-  if (size < 0) return cut(of, start + size, start)
-  return cut(of, start, start + size)
-}
-
-export function left(text: string, size: number): string {
-  const of = points(text)
-  return cut(of, 0, size >= 0 ? size : of.length + size)
-}
-
-export function right(text: string, size: number): string {
-  const of = points(text)
-  return cut(of, size >= 0 ? of.length - size : -size, of.length)
+/** Mappings to several characters make the text longer. */
+export function upper(text: string): string {
+  const whole = text.toUpperCase()
+  return whole.length === text.length ? whole : mapped(text, upperOf)
 }
 
 /** Longest text that repeat makes. */
@@ -103,31 +64,12 @@ function padding(size: number, by: string): string {
 
 export function lpad(text: string, size: number, by: string): string {
   const of = points(text)
-  return size <= of.length ? cut(of, 0, size) : padding(size - of.length, by) + text
+  return size <= of.length ? firstOf(of, size) : padding(size - of.length, by) + text
 }
 
 export function rpad(text: string, size: number, by: string): string {
   const of = points(text)
-  return size <= of.length ? cut(of, 0, size) : text + padding(size - of.length, by)
+  return size <= of.length ? firstOf(of, size) : text + padding(size - of.length, by)
 }
 
-/** Counted from 1, from the end when negative; empty where there is none. */
-export function splitPart(text: string, by: string, index: number): string {
-  if (by !== '' && index > 0) return partFrom(text, by, index)
-  const parts = by === '' ? [...text] : text.split(by)
-  return (index > 0 ? parts[index - 1] : parts[parts.length + index]) ?? ''
-}
-
-function partFrom(text: string, by: string, index: number): string {
-  let from = 0
-  for (let i = 1; i < index; i++) {
-    const at = text.indexOf(by, from)
-    if (at < 0) return ''
-    from = at + by.length
-  }
-  const until = text.indexOf(by, from)
-  return until < 0 ? text.slice(from) : text.slice(from, until)
-}
-
-export { hasPart, splitRange } from './text-ranges.ts'
 export const jsonText = jsonAt

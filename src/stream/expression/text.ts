@@ -1,6 +1,8 @@
-// JavaScript of text functions: most are one call of `text-functions.ts`. Where a column's bytes are enough, they are not decoded.
+// JavaScript of text functions. Text is handled as bytes where it can be: parts of it are names of a place, and what is made anew
+// is written to a buffer of the row. Only what needs strings decodes it.
 import type { CallExpression, ConstantExpression, Expression } from '../../engine/algebra/expression.ts'
-import type { CallGenerator, Emitter } from './emitter.ts'
+import type { CallGenerator, Code, Emitter, Range } from './emitter.ts'
+import { Part, Pattern } from './text-search.ts'
 
 /** A whole number as the functions take it. */
 const whole = (emitter: Emitter, value: string): string => (emitter.isBig ? `Number(${value})` : value)
@@ -8,32 +10,119 @@ const whole = (emitter: Emitter, value: string): string => (emitter.isBig ? `Num
 /** And as a result of type long. */
 const long = (emitter: Emitter, value: string): string => (emitter.isBig ? `BigInt(${value})` : value)
 
-const ofTexts =
-  (name: string): CallGenerator =>
-  (emitter, { of, type }) =>
-    emitter.strict(of, type, (values) => {
-      const called = `T.${name}(${values.join(', ')})`
-      const [first, ...more] = of
-      return first?.op === 'column' && more.length === 0 ? emitter.once(`${name} ${first.name}`, called) : called
-    })
+const codesOf = (emitter: Emitter, of: readonly Expression[]): readonly Code[] => of.map((inner) => emitter.code(inner))
 
-const truthOf =
-  (name: string): CallGenerator =>
-  (emitter, { of, type }) =>
-    emitter.strict(of, type, ([a, b]) => `${a}.${name}(${b}) | 0`)
+/** A number over the bytes of texts. */
+const overBytes =
+  (body: (emitter: Emitter, ranges: readonly string[]) => string): CallGenerator =>
+  (emitter, { of, type }) => {
+    const codes = codesOf(emitter, of)
+    const ranges = codes.map((code) => emitter.rangeOf(code).join(', '))
+    return emitter.over(codes, type, () => body(emitter, ranges))
+  }
 
-const countOf =
+/** A part of the first text, by whole numbers. */
+const partOf =
   (name: string): CallGenerator =>
-  (emitter, { of, type }) =>
-    emitter.strict(of, type, (values) => long(emitter, `T.${name}(${values.join(', ')})`))
+  (emitter, { of, type }) => {
+    const [text, ...counts] = codesOf(emitter, of) as [Code, ...Code[]]
+    const range = emitter.rangeOf(text)
+    const given = [...range, ...counts.map(({ value }) => whole(emitter, value))].join(', ')
+    return cut(emitter, emitter.nullOf([text, ...counts]), range, `B.${name}(${given})`, type)
+  }
 
-const textAndCounts =
+/** What `call` found in the range. */
+function cut(emitter: Emitter, isNull: string, [bytes]: Range, call: string, type: CallExpression['type']): Code {
+  const [start, length] = [emitter.variable('0'), emitter.variable('0')]
+  emitter.where(isNull, `${call}; ${start} = B.found[0]; ${length} = B.found[1]`)
+  return emitter.inBytes(isNull, [bytes, start, length], type)
+}
+
+/** A text of its own, which `write` writes to the buffer. */
+function made(emitter: Emitter, isNull: string, type: CallExpression['type'], write: (buffer: string) => string): Code {
+  const buffer = emitter.object('O.TextBuffer')
+  emitter.where(isNull, `${buffer}.clear(); ${write(buffer)}`)
+  return emitter.inBytes(isNull, [`${buffer}.bytes`, '0', `${buffer}.length`], type)
+}
+
+const mapped =
+  (method: 'addLower' | 'addUpper'): CallGenerator =>
+  (emitter, { of, type }) => {
+    const text = emitter.code(of[0]!)
+    const range = emitter.rangeOf(text).join(', ')
+    return made(emitter, text.isNull, type, (buffer) => `${buffer}.${method}(${range})`)
+  }
+
+/** A text that is searched for: planned once when it is a constant, and when it changes otherwise. */
+function soughtPart(emitter: Emitter, code: Code): string {
+  const { literal } = code
+  if (literal !== undefined) return emitter.shared(`part ${literal}`, () => emitter.constant(new Part(Buffer.from(literal))))
+  const part = emitter.object('O.Part', 'R.NO_BYTES')
+  emitter.where(code.isNull, `${part}.set(${emitter.rangeOf(code).join(', ')})`)
+  return part
+}
+
+const replace: CallGenerator = (emitter, { of, type }) => {
+  const [text, from, to] = codesOf(emitter, of) as [Code, Code, Code]
+  const part = soughtPart(emitter, from)
+  const given = [...emitter.rangeOf(text), part, ...emitter.rangeOf(to)].join(', ')
+  return made(emitter, emitter.nullOf([text, from, to]), type, (buffer) => `${buffer}.addReplaced(${given})`)
+}
+
+const contains: CallGenerator = (emitter, { of, type }) => {
+  const [text, wanted] = codesOf(emitter, of) as [Code, Code]
+  const part = soughtPart(emitter, wanted)
+  const range = emitter.rangeOf(text).join(', ')
+  return emitter.over([text, wanted], type, () => `${part}.isIn(${range}) | 0`)
+}
+
+/** Counted in characters from 1; 0 when it is not there. */
+const position: CallGenerator = (emitter, { of, type }) => {
+  const [text, wanted] = codesOf(emitter, of) as [Code, Code]
+  const part = soughtPart(emitter, wanted)
+  const range = emitter.rangeOf(text).join(', ')
+  return emitter.over([text, wanted], type, () => long(emitter, `${part}.position(${range})`))
+}
+
+/** Parts of one text by one separator are looked for by one splitter. */
+const splitPart: CallGenerator = (emitter, { of, type }) => {
+  const [text, by, index] = codesOf(emitter, of) as [Code, Code, Code]
+  const range = emitter.rangeOf(text)
+  const part = soughtPart(emitter, by)
+  const splitter = emitter.shared(`splitter ${range.join(', ')}, ${part}`, () => emitter.object('O.Splitter'))
+  const given = ['r', ...range, part, whole(emitter, index.value)].join(', ')
+  return cut(emitter, emitter.nullOf([text, by, index]), range, `${splitter}.split(${given})`, type)
+}
+
+/** All texts of a chain of `||`. */
+const joinedTexts = (expression: Expression): readonly Expression[] =>
+  expression.op === 'call' && expression.name === '||' ? expression.of.flatMap(joinedTexts) : [expression]
+
+const addTo = (emitter: Emitter, buffer: string, code: Code): string =>
+  code.range || code.literal !== undefined ? `${buffer}.add(${emitter.rangeOf(code).join(', ')})` : `${buffer}.addText(${code.value})`
+
+const joined: CallGenerator = (emitter, call) => {
+  const codes = codesOf(emitter, joinedTexts(call))
+  return made(emitter, emitter.nullOf(codes), call.type, (buffer) => codes.map((code) => addTo(emitter, buffer, code)).join('; '))
+}
+
+/** Nulls are left out. */
+const concat: CallGenerator = (emitter, { of, type }) => {
+  const codes = codesOf(emitter, of).filter(({ isNull }) => isNull !== 'true')
+  const add = (buffer: string, code: Code): string => {
+    const added = addTo(emitter, buffer, code)
+    return code.isNull === 'false' ? added : `if (!${code.isNull}) ${added}`
+  }
+  return made(emitter, 'false', type, (buffer) => codes.map((code) => add(buffer, code)).join('; '))
+}
+
+const strings =
   (name: string): CallGenerator =>
   (emitter, { of, type }) =>
-    emitter.strict(of, type, ([text, ...counts]) => `T.${name}(${[text, ...counts.map((count) => whole(emitter, count))].join(', ')})`)
+    emitter.strict(of, type, ([text, count, ...more]) => `T.${name}(${[text, whole(emitter, count!), ...more].join(', ')})`)
 
 /** A constant pattern, compiled once. */
-const pattern =
+const regular =
   (compile: (pattern: string) => RegExp): CallGenerator =>
   (emitter, { of, type }) => {
     const test = emitter.constant(compile(String((of[1] as ConstantExpression).value)))
@@ -50,60 +139,29 @@ function likePattern(like: string): RegExp {
   return new RegExp(`^${source}$`, 'u')
 }
 
+function likeOf(emitter: Emitter, text: Code, pattern: string, type: CallExpression['type']): Code {
+  if (pattern.includes('_')) {
+    const test = emitter.constant(likePattern(pattern))
+    return emitter.over([text], type, () => `${test}.test(${text.value}) | 0`)
+  }
+  const test = emitter.constant(new Pattern(pattern))
+  const range = emitter.rangeOf(text).join(', ')
+  return emitter.over([text], type, () => `${test}.test(${range}) | 0`)
+}
+
+const like: CallGenerator = (emitter, { of, type }) =>
+  likeOf(emitter, emitter.code(of[0]!), String((of[1] as ConstantExpression).value), type)
+
 /** Both in lower case, as DuckDB compares them. */
 const caseless: CallGenerator = (emitter, { of, type }) => {
-  const test = emitter.constant(likePattern(String((of[1] as ConstantExpression).value).toLowerCase()))
-  return emitter.strict([of[0]!], type, ([text]) => `${test}.test(T.lower(${text})) | 0`)
+  const [text, pattern] = of as [Expression, ConstantExpression]
+  const lower: CallExpression = { op: 'call', name: 'lower', of: [text], type: text.type, optional: true }
+  return likeOf(emitter, emitter.code(lower), String(pattern.value).toLowerCase(), type)
 }
 
 /** In RE2 the point is everything but a line feed. */
 const perlPattern = (text: string): string =>
   text.replaceAll(/\\[\s\S]|\[(?:\\[\s\S]|[^\]])*\]|\./g, (part) => (part === '.' ? '[^\\n]' : part))
-
-const concat: CallGenerator = (emitter, { of }) => {
-  const value = emitter.variable("''")
-  emitter.emit(`${value} = ''`)
-  for (const inner of of) {
-    const code = emitter.code(inner)
-    if (code.isNull !== 'true')
-      emitter.emit(code.isNull === 'false' ? `${value} += ${code.value}` : `if (!${code.isNull}) ${value} += ${code.value}`)
-  }
-  return { isNull: 'false', value }
-}
-
-const constantText = (of: Expression | undefined): string => (of?.op === 'constant' && of.value !== null ? String(of.value) : '')
-
-/** Of a column's bytes by constants: a part of them. */
-const splitPart: CallGenerator = (emitter, { of, type }) => {
-  const [separator, index] = [constantText(of[1]), Number(constantText(of[2]))]
-  if (separator === '' || index <= 0 || of[0]!.op === 'constant')
-    return emitter.strict(of, type, ([text, by, at]) => `T.splitPart(${text}, ${by}, ${whole(emitter, at!)})`)
-  const text = emitter.code(of[0]!)
-  const { isNull, range } = text
-  if (!range) {
-    const [by, at] = of.slice(1).map((inner) => emitter.code(inner))
-    return emitter.over([text, by!, at!], type, () => `T.splitPart(${text.value}, ${by!.value}, ${whole(emitter, at!.value)})`)
-  }
-  const [start, length] = [emitter.variable('0'), emitter.variable('0')]
-  const found = emitter.constant(new Int32Array(2))
-  const split = `T.splitRange(${range.join(', ')}, ${emitter.constant(Buffer.from(separator))}, ${index}, ${found}); ${start} = ${found}[0]; ${length} = ${found}[1]`
-  emitter.emit(isNull === 'false' ? split : `if (!${isNull}) { ${split} }`)
-  const part = [range[0], start, length] as const
-  return { isNull, value: `R.text(${part.join(', ')})`, range: part }
-}
-
-const contains: CallGenerator = (emitter, { of, type }) => {
-  const part = constantText(of[1])
-  const code = part !== '' && of[0]!.op === 'column' ? emitter.code(of[0]!) : null
-  if (!code?.range) return truthOf('includes')(emitter, { of, type } as CallExpression)
-  const { range } = code
-  return emitter.over([code], type, () => `T.hasPart(${range.join(', ')}, ${emitter.constant(Buffer.from(part))}) | 0`)
-}
-
-const pad =
-  (name: 'lpad' | 'rpad'): CallGenerator =>
-  (emitter, { of, type }) =>
-    emitter.strict(of, type, ([text, size, by]) => `T.${name}(${text}, ${size}, ${by})`)
 
 const jsonText: CallGenerator = (emitter, { of, type }) => {
   const written = String((of[1] as ConstantExpression).value)
@@ -123,30 +181,33 @@ const jsonText: CallGenerator = (emitter, { of, type }) => {
 }
 
 export const textCalls: Readonly<Record<string, CallGenerator>> = {
-  lower: ofTexts('lower'),
-  upper: ofTexts('upper'),
-  trim: ofTexts('trim'),
-  ltrim: ofTexts('ltrim'),
-  rtrim: ofTexts('rtrim'),
-  replace: ofTexts('replace'),
-  length: countOf('length'),
-  strlen: countOf('byteLength'),
-  strpos: countOf('position'),
-  contains,
-  starts_with: truthOf('startsWith'),
-  ends_with: truthOf('endsWith'),
-  substring: textAndCounts('substring'),
-  left: textAndCounts('left'),
-  right: textAndCounts('right'),
-  repeat: textAndCounts('repeat'),
-  lpad: pad('lpad'),
-  rpad: pad('rpad'),
+  lower: mapped('addLower'),
+  upper: mapped('addUpper'),
+  trim: partOf('trim'),
+  ltrim: partOf('ltrim'),
+  rtrim: partOf('rtrim'),
+  substring: partOf('substring'),
+  left: partOf('left'),
+  right: partOf('right'),
   split_part: splitPart,
-  '||': (emitter, { of, type }) => emitter.strict(of, type, ([a, b]) => `${a} + ${b}`),
+  replace,
+  length: overBytes((emitter, [text]) => long(emitter, `B.length(${text})`)),
+  strlen: (emitter, { of, type }) => {
+    const text = emitter.code(of[0]!)
+    return emitter.over([text], type, () => long(emitter, emitter.rangeOf(text)[2]))
+  },
+  strpos: position,
+  contains,
+  starts_with: overBytes((_, [text, part]) => `B.startsWith(${text}, ${part}) | 0`),
+  ends_with: overBytes((_, [text, part]) => `B.endsWith(${text}, ${part}) | 0`),
+  repeat: strings('repeat'),
+  lpad: strings('lpad'),
+  rpad: strings('rpad'),
+  '||': joined,
   concat,
-  like: pattern(likePattern),
+  like,
   ilike: caseless,
-  regexp_matches: pattern((text) => new RegExp(perlPattern(text), 'u')),
-  regexp_full_match: pattern((text) => new RegExp(`^(?:${perlPattern(text)})$`, 'u')),
+  regexp_matches: regular((text) => new RegExp(perlPattern(text), 'u')),
+  regexp_full_match: regular((text) => new RegExp(`^(?:${perlPattern(text)})$`, 'u')),
   json_extract_string: jsonText,
 }

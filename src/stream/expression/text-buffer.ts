@@ -1,0 +1,100 @@
+// Bytes that texts are written to, one behind another: those that a row's expression makes, and columns of results. What is
+// written lies in UTF-8, or in latin1, whose characters are the bytes of a binary value.
+import { text as decode } from './runtime.ts'
+import { lower, upper } from './text-functions.ts'
+import type { Part } from './text-search.ts'
+
+/** From here on a call out of JavaScript is faster than a loop. */
+const LONG_COPY = 32
+const LONG_TEXT = 48
+
+const mapOf = (map: (text: string) => string): Uint8Array =>
+  Uint8Array.from({ length: 0x80 }, (_, code) => map(String.fromCharCode(code)).charCodeAt(0))
+const LOWER = mapOf(lower)
+const UPPER = mapOf(upper)
+
+export class TextBuffer {
+  bytes: Buffer
+  /** Bytes that are written. */
+  length = 0
+  readonly #encoding: 'utf8' | 'latin1'
+
+  constructor(encoding: 'utf8' | 'latin1' = 'utf8', sizeBytes = 128) {
+    this.#encoding = encoding
+    this.bytes = Buffer.allocUnsafe(sizeBytes)
+  }
+
+  clear(): void {
+    this.length = 0
+  }
+
+  /** Makes sure that so many bytes fit behind those that are written. */
+  reserve(room: number): void {
+    if (this.length + room <= this.bytes.length) return
+    const larger = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, this.length + room))
+    this.bytes.copy(larger, 0, 0, this.length)
+    this.bytes = larger
+  }
+
+  /** Text that lies in bytes already, in the same encoding. */
+  add(bytes: Buffer, start: number, length: number): void {
+    this.reserve(length)
+    const to = this.bytes
+    const base = this.length
+    if (length > LONG_COPY) bytes.copy(to, base, start, start + length)
+    else for (let i = 0; i < length; i++) to[base + i] = bytes[start + i]!
+    this.length = base + length
+  }
+
+  addText(text: string): void {
+    const { length } = text
+    this.reserve(length * 3)
+    this.length += length <= LONG_TEXT && this.#writeAscii(text) ? length : this.bytes.write(text, this.length, this.#encoding)
+  }
+
+  /** Whether the text is ASCII, and written. */
+  #writeAscii(text: string): boolean {
+    const { bytes, length: base } = this
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 0x7f) return false
+      bytes[base + i] = code
+    }
+    return true
+  }
+
+  addLower(bytes: Buffer, start: number, length: number): void {
+    if (!this.#addMapped(LOWER, bytes, start, length)) this.addText(lower(decode(bytes, start, length)))
+  }
+
+  addUpper(bytes: Buffer, start: number, length: number): void {
+    if (!this.#addMapped(UPPER, bytes, start, length)) this.addText(upper(decode(bytes, start, length)))
+  }
+
+  /** Whether the text is ASCII, and written. */
+  #addMapped(map: Uint8Array, bytes: Buffer, start: number, length: number): boolean {
+    this.reserve(length)
+    const to = this.bytes
+    const base = this.length
+    for (let i = 0; i < length; i++) {
+      const byte = bytes[start + i]!
+      if (byte > 0x7f) return false
+      to[base + i] = map[byte]!
+    }
+    this.length = base + length
+    return true
+  }
+
+  /** With another text in each place of `part`, unless that is empty. */
+  addReplaced(bytes: Buffer, start: number, length: number, part: Part, by: Buffer, byStart: number, byLength: number): void {
+    const end = start + length
+    let from = start
+    if (part.length > 0)
+      for (let at = part.find(bytes, from, end); at >= 0; at = part.find(bytes, from, end)) {
+        this.add(bytes, from, at - from)
+        this.add(by, byStart, byLength)
+        from = at + part.length
+      }
+    this.add(bytes, from, end - from)
+  }
+}
