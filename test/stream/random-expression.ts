@@ -71,6 +71,13 @@ export const COLUMNS: Readonly<Record<string, { readonly type: Type; readonly va
       '\u212a\u0131\u017f',
       '\u00a0\u3000x y\u2003 ',
       'abababc',
+      '-7',
+      '2147483648',
+      '999999999999999',
+      '9223372036854775808',
+      '-0',
+      '007',
+      '-',
       'é,🤦🏼,ab,,',
       'The quick brown fox, jumps over; the lazy dog, and comes back, abc',
     ].map((text) => Buffer.from(text)),
@@ -216,7 +223,8 @@ export class Writer {
       () => `round(${this.#pick('p', 'q')}, ${integer(this.#random, 4)})`,
       () => `${this.#cast()}(${this.number(d)} AS DECIMAL(${this.#pick('18, 3', '10, 1', '38, 6', '5, 4')}))`,
       // DuckDB rounds texts such as 5e-9 up to 0.01: none with a negative exponent.
-      () => `${this.#cast()}(${this.#pick('s', 't', 'trim(s)', 'left(s, 2)')} AS DECIMAL(8, 2))`,
+      () =>
+        `${this.#cast()}(${this.#pick('s', 't', 'trim(s)', 'left(s, 2)')} AS DECIMAL(${this.#pick('8, 2', '18, 4', '5, 0', '4, 3', '38, 10')}))`,
       () => this.#either(d, () => this.#pick('p', 'q')),
     )()
   }
@@ -259,7 +267,7 @@ export class Writer {
       () => `substring(${this.text(d)}, ${size()})`,
       () => `${this.#pick('left', 'right')}(${this.text(d)}, ${size()})`,
       () => `repeat(${this.text(d)}, ${this.#pick('0', '2', '-1')})`,
-      () => `${this.#pick('lpad', 'rpad')}(${this.text(d)}, ${this.#pick('0', '3', '6', '-1')}, ${this.#pick("'xy'", "'é'")})`,
+      () => `${this.#pick('lpad', 'rpad')}(${this.text(d)}, ${this.#pick('0', '3', '6', '-1')}, ${this.#pick("'xy'", "'é'", 't')})`,
       () => `split_part(${this.text(d)}, ${this.#pick("','", 't', this.#part())}, ${size()})`,
       () => `(split_part(s, ',', ${size()}) || split_part(s, ',', ${size()}) || split_part(s, ',', ${size()}))`,
       () => `split_part(split_part(s, ${this.#part()}, 2), ${this.#part()}, ${size()})`,

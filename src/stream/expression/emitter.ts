@@ -1,7 +1,7 @@
 // The text of a generated function while it grows: variables, statements in blocks, constants by reference. Two ways to hold
 // exact integers (long, decimal, time, timestamp, datetime): as numbers, which gives up where one leaves 2^53, and as bigint, which
 // never does. It knows nothing of SQL.
-import type { CallExpression, Expression, ValueType } from '../../engine/algebra/expression.ts'
+import { type CallExpression, type Expression, STRING, type ValueType } from '../../engine/algebra/expression.ts'
 
 /** number: boolean (0, 1), int, date, float, double. exact: integers of 64 bits and more. text: strings and bytes. */
 export type Representation = 'number' | 'exact' | 'text'
@@ -122,15 +122,18 @@ export abstract class Emitter {
     return { isNull, value: this.once(`text ${list}`, `R.${kind === 'binary' ? 'latin1' : 'text'}(${list})`), range }
   }
 
+  /** A text of its own, which `write` writes to the buffer that it gets. */
+  made(isNull: string, type: ValueType, write: (buffer: string) => string): Code {
+    const buffer = this.object('O.TextBuffer')
+    this.where(isNull, `${buffer}.clear(); ${write(buffer)}`)
+    return this.inBytes(isNull, [`${buffer}.bytes`, '0', `${buffer}.length`], type)
+  }
+
   /** The bytes of a text; a string is written to some first. */
   rangeOf({ range, literal, value }: Code): Range {
     if (range) return range
     if (literal === undefined)
-      return this.known(`bytes of ${value}`, () => {
-        const buffer = this.object('O.TextBuffer')
-        this.emit(`${buffer}.clear(); ${buffer}.addText(${value})`)
-        return [`${buffer}.bytes`, '0', `${buffer}.length`]
-      })
+      return this.known(`bytes of ${value}`, () => this.made('false', STRING, (buffer) => `${buffer}.addText(${value})`).range!)
     const bytes = Buffer.from(literal)
     return [this.shared(`bytes of ${value}`, () => this.constant(bytes)), '0', String(bytes.length)]
   }

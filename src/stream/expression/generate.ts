@@ -15,7 +15,7 @@ import { arithmetic } from './arithmetic.ts'
 import { castCode } from './cast.ts'
 import { type CallGenerator, type Code, Emitter, isNullConstant, type Range, representationOf } from './emitter.ts'
 import { laneOfValue } from './lane.ts'
-import { numbersIn, repeatedText } from './repeated-text.ts'
+import { repeatedNumbers, repeatedText } from './repeated-text.ts'
 import { textCalls } from './text.ts'
 import { TextSet } from './text-search.ts'
 import { timeCalls } from './time.ts'
@@ -52,8 +52,8 @@ export class Generator extends Emitter {
   }
 
   #computed(expression: CastExpression | CaseExpression | CallExpression): Code {
-    const numbers = this.#isRepeated || representationOf(expression.type) !== 'text' ? null : numbersIn(expression)
-    if (!numbers || numbers.length === 0) return this.#plain(expression)
+    const numbers = this.#isRepeated ? null : repeatedNumbers(expression)
+    if (!numbers) return this.#plain(expression)
     return repeatedText(this, expression, numbers, () => {
       this.#isRepeated = true
       const code = this.#plain(expression)

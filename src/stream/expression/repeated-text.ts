@@ -2,8 +2,16 @@
 import type { CallExpression, CaseExpression, CastExpression, Expression } from '../../engine/algebra/expression.ts'
 import { type Code, type Emitter, representationOf } from './emitter.ts'
 
-/** The numbers that all rows compute for the text; null where it depends on something else, or on whether they are reached. */
-export function numbersIn(expression: Expression): readonly Expression[] | null {
+/** Of a text that is worth to be kept: the numbers that it is made of. Digits alone are written as fast as they are copied. */
+export function repeatedNumbers(expression: CastExpression | CaseExpression | CallExpression): readonly Expression[] | null {
+  if (representationOf(expression.type) !== 'text') return null
+  if (expression.op === 'cast' && ['boolean', 'int', 'long', 'huge', 'decimal'].includes(expression.of.type.kind)) return null
+  const numbers = numbersIn(expression)
+  return numbers?.length ? numbers : null
+}
+
+/** The numbers that every row computes for the text; null where it depends on something else, or on whether they are reached. */
+function numbersIn(expression: Expression): readonly Expression[] | null {
   if (expression.op === 'constant') return []
   const { kind } = expression.type
   // Of 0 and -0, which are equal, the texts differ.

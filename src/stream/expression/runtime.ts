@@ -21,6 +21,10 @@ export function uncastable(value: unknown, from: string, to: string): never {
   })
 }
 
+export function unmade(what: string): never {
+  throw new MillraceError('MR_SQL_RUNTIME', what, { fix: 'leave such rows out by WHERE; the changed model starts over' })
+}
+
 // Text in columns
 
 declare global {
@@ -35,12 +39,7 @@ export const NO_BYTES = Buffer.alloc(0)
 
 export const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** Short ASCII texts, which most are, are faster read as latin1. */
-export function text(bytes: Buffer, start: number, length: number): string {
-  const end = start + length
-  for (let i = start; i < end; i++) if (bytes[i]! >= 0x80) return bytes.utf8Slice(start, end)
-  return bytes.latin1Slice(start, end)
-}
+export const text = (bytes: Buffer, start: number, length: number): string => bytes.utf8Slice(start, start + length)
 
 export const latin1 = (bytes: Buffer, start: number, length: number): string => bytes.latin1Slice(start, start + length)
 
@@ -185,6 +184,25 @@ export function timestampText(micros: number, zone: '+00' | ''): string {
 // Text as numbers: null for what is none
 
 const NUMBER = /^[ \t\n\v\f\r]*([+-]?)(\d+(?:_\d+)*)?(?:\.(\d+(?:_\d+)*)?)?(?:[eE]([+-]?\d+))?[ \t\n\v\f\r]*$/
+
+/** As many digits as a number holds exactly. */
+const PLAIN_DIGITS = 15
+
+/** A whole number in plain digits, which most are; NaN for everything else. */
+export function plainWhole(bytes: Buffer, start: number, length: number): number {
+  const isNegative = length > 0 && bytes[start] === 0x2d
+  const first = isNegative ? start + 1 : start
+  const end = start + length
+  if (first === end || end - first > PLAIN_DIGITS) return Number.NaN
+  let value = 0
+  for (let i = first; i < end; i++) {
+    const digit = bytes[i]! - 0x30
+    if (digit < 0 || digit > 9) return Number.NaN
+    value = value * 10 + digit
+  }
+  if (!isNegative) return value
+  return value === 0 ? Number.NaN : -value
+}
 
 export function textToDouble(value: string): number | null {
   const named = /^[ \t\n\v\f\r]*([+-]?)(?:nan|(inf|infinity))[ \t\n\v\f\r]*$/i.exec(value)

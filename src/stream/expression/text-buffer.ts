@@ -1,12 +1,17 @@
 // Bytes that texts are written to, one behind another: those that a row's expression makes, and columns of results. What is
 // written lies in UTF-8, or in latin1, whose characters are the bytes of a binary value.
-import { text as decode } from './runtime.ts'
+import { text as decode, unmade } from './runtime.ts'
 import { lower, upper } from './text-functions.ts'
+import { length as charactersIn, found, left } from './text-ranges.ts'
 import type { Part } from './text-search.ts'
 
 /** From here on a call out of JavaScript is faster than a loop. */
 const LONG_COPY = 32
-const LONG_TEXT = 48
+const LONG_TEXT = 16
+/** Longest text that is made by padding or repeating. */
+const MADE_MAX = 1 << 24
+/** 16 digits, a sign and a point, or as many zeros as a decimal has digits after its point. */
+const DECIMAL_BYTES = 48
 
 const mapOf = (map: (text: string) => string): Uint8Array =>
   Uint8Array.from({ length: 0x80 }, (_, code) => map(String.fromCharCode(code)).charCodeAt(0))
@@ -61,6 +66,66 @@ export class TextBuffer {
       bytes[base + i] = code
     }
     return true
+  }
+
+  /** An exact number up to 2^53 as a decimal of `scale` digits after the point. */
+  addDecimal(unscaled: number, scale: number): void {
+    this.reserve(DECIMAL_BYTES)
+    const { bytes, length: base } = this
+    let rest = unscaled < 0 ? -unscaled : unscaled
+    let digits = scale + 1
+    for (let power = 10 ** digits; rest >= power; power *= 10) digits++
+    let at = base + (unscaled < 0 ? 1 : 0) + digits + (scale > 0 ? 1 : 0)
+    this.length = at
+    // From the last digit on; what an integer of 32 bits holds is divided as one.
+    let digit = 0
+    for (; rest > 0x7fffffff; digit++) {
+      if (digit === scale && scale > 0) bytes[--at] = 0x2e
+      const next = Math.floor(rest / 10)
+      bytes[--at] = 0x30 + (rest - next * 10)
+      rest = next
+    }
+    for (let small = rest | 0; digit < digits; digit++) {
+      if (digit === scale && scale > 0) bytes[--at] = 0x2e
+      const next = (small / 10) | 0
+      bytes[--at] = 0x30 + (small - next * 10)
+      small = next
+    }
+    if (unscaled < 0) bytes[base] = 0x2d
+  }
+
+  /** `size` characters: the first ones of the text, or all of them with others before. */
+  addLeftPadded(bytes: Buffer, start: number, length: number, size: number, by: Buffer, byStart: number, byLength: number): void {
+    this.#addPadding(size - charactersIn(bytes, start, length), by, byStart, byLength)
+    this.#addFirst(bytes, start, length, size)
+  }
+
+  /** As `addLeftPadded`, with others behind. */
+  addRightPadded(bytes: Buffer, start: number, length: number, size: number, by: Buffer, byStart: number, byLength: number): void {
+    this.#addFirst(bytes, start, length, size)
+    this.#addPadding(size - charactersIn(bytes, start, length), by, byStart, byLength)
+  }
+
+  #addFirst(bytes: Buffer, start: number, length: number, size: number): void {
+    left(bytes, start, length, Math.max(0, size))
+    this.add(bytes, start, found[1]!)
+  }
+
+  #addPadding(size: number, by: Buffer, byStart: number, byLength: number): void {
+    if (size <= 0) return
+    const whole = charactersIn(by, byStart, byLength)
+    if (whole === 0) unmade('a text is to be padded by an empty one')
+    this.#checkLength(size)
+    for (let rest = size; rest > 0; rest -= whole) this.#addFirst(by, byStart, byLength, rest)
+  }
+
+  addRepeated(bytes: Buffer, start: number, length: number, times: number): void {
+    this.#checkLength(length * times)
+    if (length > 0) for (let i = 0; i < times; i++) this.add(bytes, start, length)
+  }
+
+  #checkLength(length: number): void {
+    if (length > MADE_MAX) unmade('a text of more than 16 MiB is to be made by padding or repeating')
   }
 
   addLower(bytes: Buffer, start: number, length: number): void {

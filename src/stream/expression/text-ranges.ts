@@ -35,8 +35,12 @@ const isInside = (byte: number): boolean => (byte & 0xc0) === 0x80
 
 /** Characters, which are code points. */
 export function length(bytes: Buffer, start: number, size: number): number {
+  const end = start + size
+  let at = start
+  // Four at a time as long as they are ASCII.
+  while (at + 4 <= end && ((bytes[at]! | bytes[at + 1]! | bytes[at + 2]! | bytes[at + 3]!) & 0x80) === 0) at += 4
   let count = size
-  for (let i = start; i < start + size; i++) if (isInside(bytes[i]!)) count--
+  for (; at < end; at++) if (isInside(bytes[at]!)) count--
   return count
 }
 

@@ -3,8 +3,6 @@ import type { BytesColumn } from '../../schema/batch.ts'
 import { TextBuffer } from './text-buffer.ts'
 
 const FIRST_BYTES = 1 << 12
-/** 16 digits, a sign and a point, or as many zeros as a decimal has digits after its point. */
-const DECIMAL_BYTES = 48
 
 export class TextSink {
   readonly #texts: TextBuffer
@@ -30,25 +28,11 @@ export class TextSink {
     this.#took(row, start)
   }
 
-  /** An exact number up to 2^53 as a decimal of `scale` digits after the point. */
+  /** As `TextBuffer.addDecimal`. */
   putDecimal(row: number, unscaled: number, scale: number): void {
-    const texts = this.#texts
-    texts.reserve(DECIMAL_BYTES)
-    const { bytes, length: base } = texts
-    let rest = unscaled < 0 ? -unscaled : unscaled
-    let digits = scale + 1
-    for (let power = 10 ** digits; rest >= power; power *= 10) digits++
-    let at = base + (unscaled < 0 ? 1 : 0) + digits + (scale > 0 ? 1 : 0)
-    texts.length = at
-    // From the last digit on.
-    for (let digit = 0; digit < digits; digit++) {
-      if (digit === scale && scale > 0) bytes[--at] = 0x2e
-      const next = Math.floor(rest / 10)
-      bytes[--at] = 0x30 + (rest - next * 10)
-      rest = next
-    }
-    if (unscaled < 0) bytes[base] = 0x2d
-    this.#took(row, base)
+    const start = this.#texts.length
+    this.#texts.addDecimal(unscaled, scale)
+    this.#took(row, start)
   }
 
   #took(row: number, start: number): void {

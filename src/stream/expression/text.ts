@@ -38,19 +38,12 @@ function cut(emitter: Emitter, isNull: string, [bytes]: Range, call: string, typ
   return emitter.inBytes(isNull, [bytes, start, length], type)
 }
 
-/** A text of its own, which `write` writes to the buffer. */
-function made(emitter: Emitter, isNull: string, type: CallExpression['type'], write: (buffer: string) => string): Code {
-  const buffer = emitter.object('O.TextBuffer')
-  emitter.where(isNull, `${buffer}.clear(); ${write(buffer)}`)
-  return emitter.inBytes(isNull, [`${buffer}.bytes`, '0', `${buffer}.length`], type)
-}
-
 const mapped =
   (method: 'addLower' | 'addUpper'): CallGenerator =>
   (emitter, { of, type }) => {
     const text = emitter.code(of[0]!)
     const range = emitter.rangeOf(text).join(', ')
-    return made(emitter, text.isNull, type, (buffer) => `${buffer}.${method}(${range})`)
+    return emitter.made(text.isNull, type, (buffer) => `${buffer}.${method}(${range})`)
   }
 
 /** A text that is searched for: planned once when it is a constant, and when it changes otherwise. */
@@ -66,7 +59,7 @@ const replace: CallGenerator = (emitter, { of, type }) => {
   const [text, from, to] = codesOf(emitter, of) as [Code, Code, Code]
   const part = soughtPart(emitter, from)
   const given = [...emitter.rangeOf(text), part, ...emitter.rangeOf(to)].join(', ')
-  return made(emitter, emitter.nullOf([text, from, to]), type, (buffer) => `${buffer}.addReplaced(${given})`)
+  return emitter.made(emitter.nullOf([text, from, to]), type, (buffer) => `${buffer}.addReplaced(${given})`)
 }
 
 const contains: CallGenerator = (emitter, { of, type }) => {
@@ -103,7 +96,7 @@ const addTo = (emitter: Emitter, buffer: string, code: Code): string =>
 
 const joined: CallGenerator = (emitter, call) => {
   const codes = codesOf(emitter, joinedTexts(call))
-  return made(emitter, emitter.nullOf(codes), call.type, (buffer) => codes.map((code) => addTo(emitter, buffer, code)).join('; '))
+  return emitter.made(emitter.nullOf(codes), call.type, (buffer) => codes.map((code) => addTo(emitter, buffer, code)).join('; '))
 }
 
 /** Nulls are left out. */
@@ -113,13 +106,17 @@ const concat: CallGenerator = (emitter, { of, type }) => {
     const added = addTo(emitter, buffer, code)
     return code.isNull === 'false' ? added : `if (!${code.isNull}) ${added}`
   }
-  return made(emitter, 'false', type, (buffer) => codes.map((code) => add(buffer, code)).join('; '))
+  return emitter.made('false', type, (buffer) => codes.map((code) => add(buffer, code)).join('; '))
 }
 
-const strings =
-  (name: string): CallGenerator =>
-  (emitter, { of, type }) =>
-    emitter.strict(of, type, ([text, count, ...more]) => `T.${name}(${[text, whole(emitter, count!), ...more].join(', ')})`)
+/** A text made of the first by a count, and of another text if there is one. */
+const madeBy =
+  (method: 'addLeftPadded' | 'addRightPadded' | 'addRepeated'): CallGenerator =>
+  (emitter, { of, type }) => {
+    const [text, count, ...by] = codesOf(emitter, of) as [Code, Code, ...Code[]]
+    const given = [...emitter.rangeOf(text), whole(emitter, count.value), ...by.flatMap((code) => emitter.rangeOf(code))].join(', ')
+    return emitter.made(emitter.nullOf([text, count, ...by]), type, (buffer) => `${buffer}.${method}(${given})`)
+  }
 
 /** A constant pattern, compiled once. */
 const regular =
@@ -200,9 +197,9 @@ export const textCalls: Readonly<Record<string, CallGenerator>> = {
   contains,
   starts_with: overBytes((_, [text, part]) => `B.startsWith(${text}, ${part}) | 0`),
   ends_with: overBytes((_, [text, part]) => `B.endsWith(${text}, ${part}) | 0`),
-  repeat: strings('repeat'),
-  lpad: strings('lpad'),
-  rpad: strings('rpad'),
+  repeat: madeBy('addRepeated'),
+  lpad: madeBy('addLeftPadded'),
+  rpad: madeBy('addRightPadded'),
   '||': joined,
   concat,
   like,
