@@ -45,7 +45,7 @@ export function length(bytes: Buffer, start: number, size: number): number {
 }
 
 /** So many characters further, at most to `end`. */
-function after(bytes: Buffer, from: number, end: number, characters: number): number {
+export function after(bytes: Buffer, from: number, end: number, characters: number): number {
   let at = from
   for (let left = characters; left > 0 && at < end; left--)
     do at++
@@ -54,7 +54,7 @@ function after(bytes: Buffer, from: number, end: number, characters: number): nu
 }
 
 /** So many characters back, at most to `start`. */
-function before(bytes: Buffer, start: number, from: number, characters: number): number {
+export function before(bytes: Buffer, start: number, from: number, characters: number): number {
   let at = from
   for (let left = characters; left > 0 && at > start; left--)
     do at--

@@ -1,6 +1,6 @@
 // What is looked for in text as UTF-8 bytes: parts, patterns of LIKE, lists of texts, and the parts between separators. What
 // depends on the wanted text alone is computed once for it.
-import { compareBytes, found, length as lengthOf, sameBytes, startsWith, substring } from './text-ranges.ts'
+import { after, before, compareBytes, found, length as lengthOf, sameBytes, startsWith, substring } from './text-ranges.ts'
 
 /** A text that others are searched for. Source: Horspool, "Practical fast searching in strings" (1980). */
 export class Part {
@@ -60,32 +60,66 @@ export class Part {
   }
 }
 
-/** A pattern of LIKE without `_`: the texts between its `%`. */
-export class Pattern {
-  readonly #first: Buffer
-  readonly #middle: readonly Part[]
-  readonly #last: Buffer | null
+/** What stands between the `%` of a pattern of LIKE: texts with one character, `_`, between them. */
+class Piece {
+  readonly characters: number
+  readonly #texts: readonly Buffer[]
+  readonly #first: Part
 
   constructor(like: string) {
-    const [first, ...more] = like.split('%').map((text) => Buffer.from(text))
+    this.characters = [...like].length
+    this.#texts = like.split('_').map((text) => Buffer.from(text))
+    this.#first = new Part(this.#texts[0]!)
+  }
+
+  /** Where it ends if it stands at `at`, before `end`; -1 if it does not. */
+  endAt(bytes: Buffer, at: number, end: number): number {
+    let from = at
+    for (let i = 0; i < this.#texts.length; i++) {
+      if (i > 0 && from >= end) return -1
+      if (i > 0) from = after(bytes, from, end, 1)
+      const text = this.#texts[i]!
+      if (!startsWith(bytes, from, end - from, text, 0, text.length)) return -1
+      from += text.length
+    }
+    return from
+  }
+
+  /** Where it ends where it stands first, from `from` on and before `end`; -1 where it does not. */
+  findEnd(bytes: Buffer, from: number, end: number): number {
+    for (let next = from; ; ) {
+      const at = this.#first.find(bytes, next, end)
+      if (at < 0) return -1
+      const until = this.endAt(bytes, at, end)
+      if (until >= 0 || at >= end) return until
+      next = after(bytes, at, end, 1)
+    }
+  }
+}
+
+/** A pattern of LIKE: `%` is any text, `_` any character. */
+export class Pattern {
+  readonly #first: Piece
+  readonly #middle: readonly Piece[]
+  readonly #last: Piece | null
+
+  constructor(like: string) {
+    const [first, ...more] = like.split('%').map((piece) => new Piece(piece))
     this.#first = first!
     this.#last = more.pop() ?? null
-    this.#middle = more.filter(({ length }) => length > 0).map((bytes) => new Part(bytes))
+    this.#middle = more.filter(({ characters }) => characters > 0)
   }
 
   test(bytes: Buffer, start: number, length: number): boolean {
-    const first = this.#first
+    const end = start + length
+    let from = this.#first.endAt(bytes, start, end)
     const last = this.#last
-    if (last === null) return sameBytes(bytes, start, length, first, 0, first.length)
-    const end = start + length - last.length
-    let from = start + first.length
-    if (from > end) return false
-    if (!startsWith(bytes, start, length, first, 0, first.length) || !startsWith(bytes, end, last.length, last, 0, last.length))
-      return false
-    for (const part of this.#middle) {
-      const at = part.find(bytes, from, end)
-      if (at < 0) return false
-      from = at + part.length
+    if (from < 0 || last === null) return from === end
+    const begin = before(bytes, from, end, last.characters)
+    if (last.endAt(bytes, begin, end) < 0) return false
+    for (const piece of this.#middle) {
+      from = piece.findEnd(bytes, from, begin)
+      if (from < 0) return false
     }
     return true
   }

@@ -2,7 +2,8 @@
 import type { BytesColumn } from '../../schema/batch.ts'
 import { TextBuffer } from './text-buffer.ts'
 
-const FIRST_BYTES = 1 << 12
+/** Room that a sink begins with. */
+const ROW_BYTES = 8
 
 export class TextSink {
   readonly #texts: TextBuffer
@@ -10,7 +11,7 @@ export class TextSink {
   readonly #length: Int32Array
 
   constructor(rows: number, encoding: 'utf8' | 'latin1') {
-    this.#texts = new TextBuffer(encoding, FIRST_BYTES)
+    this.#texts = new TextBuffer(encoding, rows * ROW_BYTES)
     this.#start = new Int32Array(rows)
     this.#length = new Int32Array(rows)
   }

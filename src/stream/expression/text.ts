@@ -126,21 +126,7 @@ const regular =
     return emitter.strict([of[0]!], type, ([text]) => `${test}.test(${text}) | 0`)
   }
 
-const quoted = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, (character) => `\\${character}`)
-
-/** `%` is any text, `_` one code point. */
-function likePattern(like: string): RegExp {
-  const source = [...like]
-    .map((character) => (character === '%' ? '[\\s\\S]*' : character === '_' ? '[\\s\\S]' : quoted(character)))
-    .join('')
-  return new RegExp(`^${source}$`, 'u')
-}
-
 function likeOf(emitter: Emitter, text: Code, pattern: string, type: CallExpression['type']): Code {
-  if (pattern.includes('_')) {
-    const test = emitter.constant(likePattern(pattern))
-    return emitter.over([text], type, () => `${test}.test(${text.value}) | 0`)
-  }
   const test = emitter.constant(new Pattern(pattern))
   const range = emitter.rangeOf(text).join(', ')
   return emitter.over([text], type, () => `${test}.test(${range}) | 0`)
