@@ -101,9 +101,20 @@ export const COLUMNS: Readonly<Record<string, { readonly type: Type; readonly va
   o: { type: { kind: 'time' }, values: [0n, 86_399_999_999n, 3_600_000_000n, 1_500_000n] },
   x: {
     type: { kind: 'json' },
-    values: ['{"a":1,"b":{"c":[1,2.50,"x"]}}', '{"a":null,"b":"t\\u00e9xt"}', '[1,2]', '{"a":{"z": 1e2, "y":[ ]}}', '3'].map((text) =>
-      Buffer.from(text),
-    ),
+    values: [
+      '{"a":1,"b":{"c":[1,2.50,"x"]}}',
+      '{"a":null,"b":"t\\u00e9xt"}',
+      '[1,2]',
+      '{"a":{"z": 1e2, "y":[ ]}}',
+      '3',
+      ' { "b" : [ 1 , {"c":"]}\\""} ] ,\n "a" : "x\\"y" } ',
+      '{"b":{"c":[]},"a":{}}',
+      '"a"',
+      'null',
+      '[[1,[2,"a"]],null]',
+      '{}',
+      '{"\\u0061":"é","a":6,"a":7}',
+    ].map((text) => Buffer.from(text)),
   },
 }
 
@@ -274,6 +285,9 @@ export class Writer {
       () => `replace(${this.text(d)}, ${this.#part()}, ${this.text(d)})`,
       () =>
         `CAST(${this.#pick(this.whole(d), this.long(d), this.decimal(d), 'd', 'e', this.bool(d), this.date(d), this.instant(d), this.clock(d), 'o', 'u')} AS VARCHAR)`,
+      () =>
+        `(concat('{"a": ', ${this.#pick('coalesce(i, 0)', "'[true, ', coalesce(i, 0), ']'")}, ', "b":"', t, '"}') ->> ${this.#pick("'$.a'", "'$.a[1]'", "'b'")})`,
+      () => `(CASE WHEN b THEN x ELSE '[1, 2]' END ->> ${this.#pick("'$.a'", "'$[1]'")})`,
       () => `(x ->> ${this.#pick("'$.a'", "'$.b.c[1]'", "'b'", "'$[0]'", "'$.b'", "'$'", "'$.b.c[2]'")})`,
       () =>
         `strftime(${this.#pick(this.date(d), this.instant(d), this.clock(d))}, '${this.#pick('%Y-%m-%d', '%H:%M:%S.%f', '%-d.%-m.%y %-I %p', 'day %j, %a %b %%', '%A %B %I:%M %g', '%w%u %-j %-H%-M%-S', '%y-%-y')}')`,

@@ -40,6 +40,8 @@ export interface Code {
   readonly range?: Range
   /** Of a constant text. */
   readonly literal?: string
+  /** Of text that is known to be JSON. */
+  readonly isJson?: true
 }
 
 /** Calls whose result may not be null although an argument is. */

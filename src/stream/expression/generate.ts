@@ -104,7 +104,8 @@ export class Generator extends Emitter {
     const list = range.join(', ')
     if (type.kind === 'decimal' || type.kind === 'huge')
       return { isNull, value: this.isBig ? `R.unscaled(${list})` : `R.safeUnscaled(${list})` }
-    return this.inBytes(isNull, range, type)
+    const code = this.inBytes(isNull, range, type)
+    return type.kind === 'json' ? { ...code, isJson: true } : code
   }
 
   #constant({ value, type }: ConstantExpression): Code {

@@ -1,7 +1,5 @@
 // Text functions with DuckDB's semantics over JavaScript strings, for what bytes alone do not give: case is mapped one code point
-// at a time, JSON text comes out as DuckDB prints it. Pure functions; they are called by generated code.
-import { jsonAt } from './json-path.ts'
-
+// at a time, JSON comes out as DuckDB prints it. Pure functions; they are called by generated code.
 /** Simple case mappings of Unicode: those of several characters are not made. */
 function mapped(text: string, map: (character: string) => string): string {
   let result = ''
@@ -33,4 +31,4 @@ export function upper(text: string): string {
   return whole.length === text.length ? whole : mapped(text, upperOf)
 }
 
-export const jsonText = jsonAt
+export { checkJson, jsonAt } from './json-path.ts'

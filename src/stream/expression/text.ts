@@ -1,6 +1,6 @@
 // JavaScript of text functions. Text is handled as bytes where it can be: parts of it are names of a place, and what is made anew
 // is written to a buffer of the row. Only what needs strings decodes it.
-import type { CallExpression, ConstantExpression, Expression } from '../../engine/algebra/expression.ts'
+import { type CallExpression, type ConstantExpression, call, constant, type Expression, STRING } from '../../engine/algebra/expression.ts'
 import type { CallGenerator, Code, Emitter, Range } from './emitter.ts'
 import { Part, Pattern } from './text-search.ts'
 
@@ -94,9 +94,9 @@ const joinedTexts = (expression: Expression): readonly Expression[] =>
 const addTo = (emitter: Emitter, buffer: string, code: Code): string =>
   code.range || code.literal !== undefined ? `${buffer}.add(${emitter.rangeOf(code).join(', ')})` : `${buffer}.addText(${code.value})`
 
-const joined: CallGenerator = (emitter, call) => {
-  const codes = codesOf(emitter, joinedTexts(call))
-  return emitter.made(emitter.nullOf(codes), call.type, (buffer) => codes.map((code) => addTo(emitter, buffer, code)).join('; '))
+const joined: CallGenerator = (emitter, chain) => {
+  const codes = codesOf(emitter, joinedTexts(chain))
+  return emitter.made(emitter.nullOf(codes), chain.type, (buffer) => codes.map((code) => addTo(emitter, buffer, code)).join('; '))
 }
 
 /** Nulls are left out. */
@@ -126,20 +126,28 @@ const regular =
     return emitter.strict([of[0]!], type, ([text]) => `${test}.test(${text}) | 0`)
   }
 
-function likeOf(emitter: Emitter, text: Code, pattern: string, type: CallExpression['type']): Code {
-  const test = emitter.constant(new Pattern(pattern))
-  const range = emitter.rangeOf(text).join(', ')
-  return emitter.over([text], type, () => `${test}.test(${range}) | 0`)
+/** Patterns of LIKE that another function says. */
+const SIMPLE: readonly (readonly [shape: RegExp, name: string])[] = [
+  [/^[^%_]*$/, '='],
+  [/^[^%_]*%$/, 'starts_with'],
+  [/^%[^%_]*$/, 'ends_with'],
+  [/^%[^%_]*%$/, 'contains'],
+]
+
+function likeOf(emitter: Emitter, text: Expression, pattern: string, type: CallExpression['type']): Code {
+  const simple = SIMPLE.find(([shape]) => shape.test(pattern))
+  if (simple) return emitter.code(call(simple[1], [text, constant(pattern.replaceAll('%', ''), STRING)], type))
+  const code = emitter.code(text)
+  const range = emitter.rangeOf(code).join(', ')
+  return emitter.over([code], type, () => `${emitter.constant(new Pattern(pattern))}.test(${range}) | 0`)
 }
 
-const like: CallGenerator = (emitter, { of, type }) =>
-  likeOf(emitter, emitter.code(of[0]!), String((of[1] as ConstantExpression).value), type)
+const like: CallGenerator = (emitter, { of, type }) => likeOf(emitter, of[0]!, String((of[1] as ConstantExpression).value), type)
 
 /** Both in lower case, as DuckDB compares them. */
 const caseless: CallGenerator = (emitter, { of, type }) => {
   const [text, pattern] = of as [Expression, ConstantExpression]
-  const lower: CallExpression = { op: 'call', name: 'lower', of: [text], type: text.type, optional: true }
-  return likeOf(emitter, emitter.code(lower), String(pattern.value).toLowerCase(), type)
+  return likeOf(emitter, call('lower', [text], STRING), String(pattern.value).toLowerCase(), type)
 }
 
 /** In RE2 the point is everything but a line feed. */
@@ -150,12 +158,14 @@ const jsonText: CallGenerator = (emitter, { of, type }) => {
   const written = String((of[1] as ConstantExpression).value)
   const steps = written.startsWith('$') ? [...written.matchAll(/\.(\w+)|\[(\d+)\]/g)].map(([, name, at]) => name ?? Number(at)) : [written]
   const path = emitter.constant(steps)
-  return emitter.strict(
-    [of[0]!],
+  const text = emitter.code(of[0]!)
+  return emitter.over(
+    [text],
     type,
-    ([text], setNull) => {
+    (setNull) => {
+      if (!text.isJson) emitter.known(`JSON in ${text.value}`, () => emitter.emit(`T.checkJson(${text.value})`))
       const value = emitter.variable('null')
-      emitter.emit(`${value} = T.jsonText(${text}, ${path})`)
+      emitter.emit(`${value} = T.jsonAt(${text.value}, ${path})`)
       emitter.emit(`if (${value} === null) ${setNull}`)
       return value
     },
