@@ -68,6 +68,18 @@ export const COLUMNS: Readonly<Record<string, { readonly type: Type; readonly va
       '\ud83d\ude00',
       '\uffee',
       'line\nend',
+      '\u212a\u0131\u017f',
+      '\u00a0\u3000x y\u2003 ',
+      'abababc',
+      '-7',
+      '2147483648',
+      '999999999999999',
+      '9223372036854775808',
+      '-0',
+      '007',
+      '-',
+      'é,🤦🏼,ab,,',
+      'The quick brown fox, jumps over; the lazy dog, and comes back, abc',
     ].map((text) => Buffer.from(text)),
   },
   t: { type: { kind: 'string' }, values: ['', 'a', 'b', 'l', ',', 'World', 'é', 'ab'].map((text) => Buffer.from(text)) },
@@ -89,9 +101,20 @@ export const COLUMNS: Readonly<Record<string, { readonly type: Type; readonly va
   o: { type: { kind: 'time' }, values: [0n, 86_399_999_999n, 3_600_000_000n, 1_500_000n] },
   x: {
     type: { kind: 'json' },
-    values: ['{"a":1,"b":{"c":[1,2.50,"x"]}}', '{"a":null,"b":"t\\u00e9xt"}', '[1,2]', '{"a":{"z": 1e2, "y":[ ]}}', '3'].map((text) =>
-      Buffer.from(text),
-    ),
+    values: [
+      '{"a":1,"b":{"c":[1,2.50,"x"]}}',
+      '{"a":null,"b":"t\\u00e9xt"}',
+      '[1,2]',
+      '{"a":{"z": 1e2, "y":[ ]}}',
+      '3',
+      ' { "b" : [ 1 , {"c":"]}\\""} ] ,\n "a" : "x\\"y" } ',
+      '{"b":{"c":[]},"a":{}}',
+      '"a"',
+      'null',
+      '[[1,[2,"a"]],null]',
+      '{}',
+      '{"\\u0061":"é","a":6,"a":7}',
+    ].map((text) => Buffer.from(text)),
   },
 }
 
@@ -141,7 +164,13 @@ export class Writer {
       () => `(${this.number(d)} IS ${this.#pick('', 'NOT ')}NULL)`,
       () => `(${this.text(d)} IS ${this.#pick('', 'NOT ')}NULL)`,
       () => `(${this.whole(d)} ${this.#pick('', 'NOT ')}IN (1, ${integer(this.#random, 9)}, ${this.#pick('7', 'NULL', '-1')}))`,
-      () => `(s ${this.#pick('', 'NOT ')}IN ('abc', 'é', ${this.#pick("'a'", 'NULL')}))`,
+      () => `(${this.text(d)} ${this.#pick('', 'NOT ')}IN ('abc', 'é', ${this.#pick("'a'", 'NULL')}))`,
+      () => `(${this.#cased()} ${this.#pick('=', '<>', '<', '>=')} ${this.#part()})`,
+      () => `(${this.#cased()} ${this.#pick('', 'NOT ')}IN (${this.#part()}, 'is', 'IS', 'ik', 'STRAẞE', ${this.#part()}))`,
+      () => `(${this.#cased()} IN ('abc', 'é', 'a', 'b', 'ik', 'k', 'IS', 'STRASSE', 'straße', '', 'ab', 'İK', '12'))`,
+      () => `${this.#pick('contains', 'starts_with', 'ends_with')}(${this.#pick('s', this.text(d))}, ${this.#part()})`,
+      () =>
+        `(${this.#pick('s', this.text(d))} LIKE ${this.#pick("'abc'", "'%'", "''", "'%bab%c'", "'a%b%'", "'%,%,%'", "'%é'", "'%lo%W%'", "'T%the%abc'")})`,
       () => `(${this.number(d)} ${this.#pick('', 'NOT ')}BETWEEN ${this.number(d)} AND ${this.number(d)})`,
       () =>
         `(${this.text(d)} ${this.#pick('', 'NOT ')}${this.#pick('LIKE', 'ILIKE')} ${this.#pick("'a%'", "'%l_'", "'%B_c'", "'_'", "'%é%'", "'ik'").replace(/.*é.*/, "'%e%'")})`,
@@ -175,7 +204,8 @@ export class Writer {
     return this.#pick(
       () => `(${this.long(d)} ${this.#pick('+', '-', '*', '//', '%')} ${this.#pick(this.long(d), this.whole(d))})`,
       () => `${this.#pick('length', 'strlen')}(${this.text(d)})`,
-      () => `${this.#pick('strpos', 'instr')}(${this.text(d)}, ${this.text(d)})`,
+      () => `${this.#pick('strpos', 'instr')}(${this.text(d)}, ${this.#pick(this.text(d), this.#part())})`,
+      () => `(length(s) - ${this.#pick('length', 'strlen')}(replace(s, ${this.#part()}, ${this.#pick("''", "'$&'", "'éé'")})))`,
       () =>
         `date_part('${this.#pick('year', 'quarter', 'month', 'week', 'day', 'doy', 'dow', 'isodow', 'hour', 'minute', 'second', 'millisecond', 'microsecond')}', ${dated})`,
       () => `extract(${this.#pick('year', 'month', 'hour', 'second')} FROM ${this.instant(d)})`,
@@ -204,7 +234,8 @@ export class Writer {
       () => `round(${this.#pick('p', 'q')}, ${integer(this.#random, 4)})`,
       () => `${this.#cast()}(${this.number(d)} AS DECIMAL(${this.#pick('18, 3', '10, 1', '38, 6', '5, 4')}))`,
       // DuckDB rounds texts such as 5e-9 up to 0.01: none with a negative exponent.
-      () => `${this.#cast()}(${this.#pick('s', 't', 'trim(s)', 'left(s, 2)')} AS DECIMAL(8, 2))`,
+      () =>
+        `${this.#cast()}(${this.#pick('s', 't', 'trim(s)', 'left(s, 2)')} AS DECIMAL(${this.#pick('8, 2', '18, 4', '5, 0', '4, 3', '38, 10')}))`,
       () => this.#either(d, () => this.#pick('p', 'q')),
     )()
   }
@@ -247,20 +278,35 @@ export class Writer {
       () => `substring(${this.text(d)}, ${size()})`,
       () => `${this.#pick('left', 'right')}(${this.text(d)}, ${size()})`,
       () => `repeat(${this.text(d)}, ${this.#pick('0', '2', '-1')})`,
-      () => `${this.#pick('lpad', 'rpad')}(${this.text(d)}, ${this.#pick('0', '3', '6', '-1')}, ${this.#pick("'xy'", "'é'")})`,
-      () => `split_part(${this.text(d)}, ${this.#pick("','", 't')}, ${size()})`,
+      () => `${this.#pick('lpad', 'rpad')}(${this.text(d)}, ${this.#pick('0', '3', '6', '-1')}, ${this.#pick("'xy'", "'é'", 't')})`,
+      () => `split_part(${this.text(d)}, ${this.#pick("','", 't', this.#part())}, ${size()})`,
+      () => `(split_part(s, ',', ${size()}) || split_part(s, ',', ${size()}) || split_part(s, ',', ${size()}))`,
+      () => `split_part(split_part(s, ${this.#part()}, 2), ${this.#part()}, ${size()})`,
+      () => `replace(${this.text(d)}, ${this.#part()}, ${this.text(d)})`,
       () =>
         `regexp_extract(${this.text(d)}, ${this.#pick("'b+'", "'^.', 0", "'([a-z])(.)?', 2", "'(,|^)(?:a|é)?([^,]*)', 2", "'(x)|l', 1")})`,
       () =>
         `regexp_replace(${this.text(d)}, ${this.#pick("'l', ''", "'(.)(b)', '<\\2$1\\\\\\0>'", "'[ab]', '$&', 'g'", "'x*', '-'", "'(l)|é', '\\11', 'g'", "'$', '!'")})`,
       () =>
         `CAST(${this.#pick(this.whole(d), this.long(d), this.decimal(d), 'd', 'e', this.bool(d), this.date(d), this.instant(d), this.clock(d), 'o', 'u')} AS VARCHAR)`,
+      () =>
+        `(concat('{"a": ', ${this.#pick('coalesce(i, 0)', "'[true, ', coalesce(i, 0), ']'")}, ', "b":"', t, '"}') ->> ${this.#pick("'$.a'", "'$.a[1]'", "'b'")})`,
+      () => `(CASE WHEN b THEN x ELSE '[1, 2]' END ->> ${this.#pick("'$.a'", "'$[1]'")})`,
       () => `(x ->> ${this.#pick("'$.a'", "'$.b.c[1]'", "'b'", "'$[0]'", "'$.b'", "'$'", "'$.b.c[2]'")})`,
       () =>
         `strftime(${this.#pick(this.date(d), this.instant(d), this.clock(d))}, '${this.#pick('%Y-%m-%d', '%H:%M:%S.%f', '%-d.%-m.%y %-I %p', 'day %j, %a %b %%', '%A %B %I:%M %g', '%w%u %-j %-H%-M%-S', '%y-%-y')}')`,
       () => `${this.#pick('dayname', 'monthname')}(${this.#pick(this.date(d), this.instant(d), this.clock(d))})`,
       () => this.#either(d, (inner) => this.text(inner)),
     )()
+  }
+
+  /** A text that occurs in others. */
+  #part(): string {
+    return this.#pick("'a'", "'ab'", "'abc'", "', '", "','", "'é'", "'k'", "'ik'", "''", "'🤦🏼'", "'lo, W'", "'the'", "'abab'")
+  }
+
+  #cased(): string {
+    return `${this.#pick('lower', 'upper')}(${this.#pick('s', 's', 't', 'trim(s)', 'left(s, 2)')})`
   }
 
   date(depth: number): string {

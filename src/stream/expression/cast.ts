@@ -7,6 +7,9 @@ import { type Code, type Emitter, representationOf } from './emitter.ts'
 export function castCode(emitter: Emitter, { of, type, try: isTry }: CastExpression): Code {
   const code = emitter.code(of)
   if (code.isNull === 'true') return { isNull: 'true', value: emitter.zero(representationOf(type)) }
+  if (representationOf(of.type) === 'text' && representationOf(type) === 'text') return code
+  if (type.kind === 'string' && isDigits(of.type) && !(emitter.isBig && representationOf(of.type) === 'exact'))
+    return emitter.made(code.isNull, type, (buffer) => `${buffer}.addDecimal(${code.value}, ${scaleOf(of.type)})`)
   return emitter.over(
     [code],
     type,
@@ -19,13 +22,15 @@ export function castCode(emitter: Emitter, { of, type, try: isTry }: CastExpress
 }
 
 const isWhole = (type: ValueType): boolean => type.kind === 'int' || type.kind === 'long' || type.kind === 'huge'
+const isDigits = (type: ValueType): boolean => isWhole(type) || type.kind === 'decimal'
 const isMicros = (type: ValueType): boolean => type.kind === 'timestamp' || type.kind === 'datetime'
 const isReal = (type: ValueType): boolean => type.kind === 'double' || type.kind === 'float'
 
-function castValue(emitter: Emitter, { value }: Code, from: ValueType, to: ValueType, onError: string): string {
+function castValue(emitter: Emitter, code: Code, from: ValueType, to: ValueType, onError: string): string {
+  const { value } = code
   if (from.kind === to.kind && from.kind !== 'decimal') return value
   if (to.kind === 'string') return castToText(value, from)
-  if (from.kind === 'string') return castText(emitter, value, to, onError)
+  if (from.kind === 'string') return castText(emitter, code, to, onError)
   if (to.kind === 'boolean') return `(${value} !== ${emitter.isBig && representationOf(from) === 'exact' ? '0n' : '0'}) | 0`
   if (from.kind === 'boolean') return representationOf(to) === 'exact' && emitter.isBig ? `BigInt(${value})` : value
   if (isMicros(from) && isMicros(to)) return value
@@ -127,17 +132,33 @@ function castToText(value: string, from: ValueType): string {
   }
 }
 
-function castText(emitter: Emitter, value: string, to: ValueType, onError: string): string {
-  const result = emitter.variable('null')
-  const parse = to.kind === 'double' ? `R.textToDouble(${value})` : `R.textToExact(${value}, ${scaleOf(to)}, ${limitText(to)})`
-  emitter.emit(`${result} = ${parse}`)
-  emitter.emit(`if (${result} === null) ${onError}`)
-  if (to.kind === 'double') return result
-  if (to.kind === 'int') return `Number(${result})`
-  if (emitter.isBig) return result
-  const number = emitter.variable('0')
-  emitter.emit(`else { ${number} = Number(${result}); if (!Number.isSafeInteger(${number})) throw R.UNSAFE }`)
+/** Plain digits are read from the bytes; other texts, and what may not be exact as a number, by their pattern. */
+function castText(emitter: Emitter, code: Code, to: ValueType, onError: string): string {
+  const isExact = representationOf(to) === 'exact'
+  const parsed = emitter.variable('null')
+  const parse = to.kind === 'double' ? `R.textToDouble(${code.value})` : `R.textToExact(${code.value}, ${scaleOf(to)}, ${limitText(to)})`
+  if (emitter.isBig && isExact) {
+    emitter.emit(`${parsed} = ${parse}`)
+    emitter.emit(`if (${parsed} === null) ${onError}`)
+    return parsed
+  }
+  const [plain, number] = [emitter.variable('0'), emitter.variable('0')]
+  const most = mostPlain(to)
+  emitter.emit(`${plain} = R.plainWhole(${emitter.rangeOf(code).join(', ')})`)
+  emitter.emit(`if (${plain} <= ${most} && ${plain} >= -${most}) ${number} = ${plain} * ${10 ** scaleOf(to)}`)
+  emitter.block('else', () => {
+    emitter.emit(`${parsed} = ${parse}`)
+    const check = isExact ? `; if (!Number.isSafeInteger(${number})) throw R.UNSAFE` : ''
+    emitter.emit(`if (${parsed} === null) ${onError}; else { ${number} = Number(${parsed})${check} }`)
+  })
   return number
+}
+
+/** Up to here plain digits are within the type, and exact as a number. */
+function mostPlain(to: ValueType): number {
+  if (to.kind === 'int') return 2147483647
+  if (to.kind !== 'decimal') return Number.MAX_SAFE_INTEGER
+  return Math.min(10 ** (to.precision - to.scale) - 1, Math.floor(Number.MAX_SAFE_INTEGER / 10 ** to.scale))
 }
 
 function limitText(to: ValueType): string {

@@ -16,7 +16,10 @@ import { representationOf } from './emitter.ts'
 import { Generator } from './generate.ts'
 import { laneOfValue, storedType } from './lane.ts'
 import * as runtime from './runtime.ts'
+import { TextBuffer } from './text-buffer.ts'
 import * as textFunctions from './text-functions.ts'
+import * as textRanges from './text-ranges.ts'
+import { Part, Splitter } from './text-search.ts'
 import { TextSink } from './text-sink.ts'
 import * as timeFunctions from './time-functions.ts'
 
@@ -112,8 +115,8 @@ function generate<Result>(shape: Shape, isBig: boolean, body: (generator: Genera
   const { before, after } = body(generator)
   const loop = `for (let i = 0; i < count; i++) {\n  const r = rows === null ? i : rows[i];\n${generator.body}\n}`
   const text = `return (columns, rows, count, out) => {\n${generator.head.join('\n')}\n${before}\n${loop}\n${after}\n}`
-  const make = new Function('R', 'T', 'D', 'O', 'k', text)
-  return make(runtime, textFunctions, timeFunctions, OUTPUT, generator.constants) as Generated<Result>
+  const make = new Function('R', 'T', 'B', 'D', 'O', 'k', text)
+  return make(runtime, textFunctions, textRanges, timeFunctions, OBJECTS, generator.constants) as Generated<Result>
 }
 
 function projectionBody(generator: Generator, expressions: readonly Expression[]): Around {
@@ -157,4 +160,4 @@ function integers(big: BigInt64Array, nulls: Uint8Array | null): IntegerColumn {
   return { kind: 'integer', values, big: null, nulls }
 }
 
-const OUTPUT = { TextSink, integers }
+const OBJECTS = { Part, Splitter, TextBuffer, TextSink, integers }

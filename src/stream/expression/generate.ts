@@ -2,21 +2,29 @@
 // comparison; arithmetic, casts, text and time have a file each. The semantics are DuckDB's, which the differential test holds.
 
 import { MillraceError } from '../../core/errors.ts'
-import type { CallExpression, CaseExpression, ConstantExpression, Expression, ValueType } from '../../engine/algebra/expression.ts'
+import type {
+  CallExpression,
+  CaseExpression,
+  CastExpression,
+  ConstantExpression,
+  Expression,
+  ValueType,
+} from '../../engine/algebra/expression.ts'
 import type { Shape } from '../../schema/type.ts'
 import { arithmetic } from './arithmetic.ts'
 import { castCode } from './cast.ts'
-import { type CallGenerator, type Code, Emitter, isNullConstant, representationOf } from './emitter.ts'
+import { type CallGenerator, type Code, Emitter, isNullConstant, type Range, representationOf } from './emitter.ts'
 import { laneOfValue } from './lane.ts'
+import { repeatedNumbers, repeatedText } from './repeated-text.ts'
 import { textCalls } from './text.ts'
+import { TextSet } from './text-search.ts'
 import { timeCalls } from './time.ts'
 
 export class Generator extends Emitter {
   readonly #shape: Shape
   readonly #columns = new Map<number, Code>()
-  readonly #once = new Map<string, number>()
-  /** Statements that read the arrays of columns, before the loop. */
-  readonly head: string[] = []
+  /** Within a text of numbers. */
+  #isRepeated = false
 
   constructor(shape: Shape, isBig: boolean) {
     super(isBig)
@@ -33,16 +41,30 @@ export class Generator extends Emitter {
       case 'constant':
         return this.#constant(expression)
       case 'cast':
-        return castCode(this, expression)
       case 'case':
-        return this.#case(expression)
       case 'call':
-        return this.#call(expression)
+        return this.known(JSON.stringify(expression), () => this.#computed(expression))
       case 'computed':
         throw new MillraceError('MR_ASSERT', 'cannot be: what DuckDB computes is a column here')
       case 'interval':
         throw new MillraceError('MR_ASSERT', 'cannot be: an interval alone')
     }
+  }
+
+  #computed(expression: CastExpression | CaseExpression | CallExpression): Code {
+    const numbers = this.#isRepeated ? null : repeatedNumbers(expression)
+    if (!numbers) return this.#plain(expression)
+    return repeatedText(this, expression, numbers, () => {
+      this.#isRepeated = true
+      const code = this.#plain(expression)
+      this.#isRepeated = false
+      return code
+    })
+  }
+
+  #plain(expression: CastExpression | CaseExpression | CallExpression): Code {
+    if (expression.op === 'cast') return castCode(this, expression)
+    return expression.op === 'case' ? this.#case(expression) : this.#call(expression)
   }
 
   #column(name: string, optional: boolean): Code {
@@ -64,16 +86,6 @@ export class Generator extends Emitter {
     return code
   }
 
-  once(key: string, value: string): string {
-    const known = this.#once.get(key)
-    const at = known ?? this.#once.size
-    if (known === undefined) {
-      this.#once.set(key, at)
-      this.head.push(`let m${at} = -1, w${at};`)
-    }
-    return `(m${at} === r ? w${at} : (m${at} = r, w${at} = ${value}))`
-  }
-
   #numberColumn(index: number, isNull: string): Code {
     this.head.push(`const v${index} = c${index}.values;`)
     return { isNull, value: `v${index}[r]` }
@@ -92,13 +104,14 @@ export class Generator extends Emitter {
     const list = range.join(', ')
     if (type.kind === 'decimal' || type.kind === 'huge')
       return { isNull, value: this.isBig ? `R.unscaled(${list})` : `R.safeUnscaled(${list})` }
-    return { isNull, value: this.once(`column ${index}`, `R.${type.kind === 'binary' ? 'latin1' : 'text'}(${list})`), range }
+    const code = this.inBytes(isNull, range, type)
+    return type.kind === 'json' ? { ...code, isJson: true } : code
   }
 
   #constant({ value, type }: ConstantExpression): Code {
     const representation = representationOf(type)
     if (value === null) return { isNull: 'true', value: this.zero(representation) }
-    if (representation === 'text') return { isNull: 'false', value: JSON.stringify(value) }
+    if (representation === 'text') return { isNull: 'false', value: JSON.stringify(value), literal: String(value) }
     if (representation === 'number') return { isNull: 'false', value: `(${typeof value === 'boolean' ? Number(value) : String(value)})` }
     const digits = BigInt(value)
     if (!this.isBig && !Number.isSafeInteger(Number(digits))) this.head.push('throw R.UNSAFE;')
@@ -106,19 +119,22 @@ export class Generator extends Emitter {
   }
 
   #case({ when, else: otherwise, type }: CaseExpression): Code {
-    const isNull = this.variable('false')
-    const value = this.variable(this.zero(representationOf(type)))
+    const slot = this.slot(type)
+    let canBeNull = false
     const from = (index: number): void => {
       const check = when[index]
+      const settle = (value: Expression): void => {
+        canBeNull = this.settle(slot, this.code(value)) || canBeNull
+      }
       if (!check) {
-        this.settle(this.code(otherwise), isNull, value)
+        settle(otherwise)
         return
       }
-      this.branch(this.condition(check.test), isNull, value, () => this.code(check.value))
+      this.block(`if (${this.condition(check.test)})`, () => settle(check.value))
       this.block('else', () => from(index + 1))
     }
     from(0)
-    return { isNull, value }
+    return canBeNull ? slot : { ...slot, isNull: 'false' }
   }
 
   /** JavaScript that holds where the condition is true: parts of AND behind one that is false or null are not computed. */
@@ -169,9 +185,9 @@ const conjunction =
   }
 
 /** Of values that are not null, by DuckDB's order: NaN is the greatest double, text goes by code points. */
-export function compareCode(name: string, type: ValueType, a: Code, b: Code): string {
+function compareCode(emitter: Emitter, name: string, type: ValueType, a: Code, b: Code): string {
   const [x, y] = [a.value, b.value]
-  if (representationOf(type) === 'text') return compareText(name, a, b)
+  if (representationOf(type) === 'text') return compareText(name, emitter.rangeOf(a), emitter.rangeOf(b))
   if (type.kind !== 'double' && type.kind !== 'float') return `(${x} ${name === '=' ? '===' : name === '<>' ? '!==' : name} ${y}) | 0`
   switch (name) {
     case '=':
@@ -183,42 +199,31 @@ export function compareCode(name: string, type: ValueType, a: Code, b: Code): st
     case '<=':
       return `(${x} <= ${y} || ${y} !== ${y}) | 0`
     case '>':
-      return compareCode('<', type, b, a)
+      return compareCode(emitter, '<', type, b, a)
     default:
-      return compareCode('<=', type, b, a)
+      return compareCode(emitter, '<=', type, b, a)
   }
 }
 
-function compareText(name: string, a: Code, b: Code): string {
-  if (name === '=' || name === '<>') {
-    const same = a.range && b.range ? `R.sameBytes(${a.range.join(', ')}, ${b.range.join(', ')})` : `${a.value} === ${b.value}`
-    return `(${name === '=' ? '' : '!'}(${same})) | 0`
-  }
-  return `(R.compareText(${a.value}, ${b.value}) ${name} 0) | 0`
+function compareText(name: string, a: Range, b: Range): string {
+  const both = [...a, ...b].join(', ')
+  if (name === '=' || name === '<>') return `(${name === '=' ? '' : '!'}B.sameBytes(${both})) | 0`
+  return `(B.compareBytes(${both}) ${name} 0) | 0`
 }
 
 const comparison: CallGenerator = (generator, { name, of, type }) => {
-  const [a, b] = of as readonly [Expression, Expression]
-  const constant = [a, b].find((side) => side.op === 'constant' && side.value !== null && side.type.kind !== 'binary')
-  const codes = of.map((inner) => generator.code(inner))
-  const ranged = codes.find((code) => code.range)
-  return generator.over(codes, type, () => {
-    if (constant && ranged && (name === '=' || name === '<>') && a.type.kind !== 'binary') {
-      const bytes = generator.constant(Buffer.from(String((constant as ConstantExpression).value)))
-      return `(${name === '=' ? '' : '!'}R.isBytes(${ranged.range!.join(', ')}, ${bytes})) | 0`
-    }
-    return compareCode(name, a.type, codes[0]!, codes[1]!)
-  })
+  const [a, b] = of.map((inner) => generator.code(inner)) as [Code, Code]
+  return generator.over([a, b], type, () => compareCode(generator, name, of[0]!.type, a, b))
 }
 
 const distinctFrom: CallGenerator = (generator, { of }) => {
   const [a, b] = of.map((inner) => generator.code(inner)) as [Code, Code]
   const value = generator.variable('0')
-  const differs = compareCode('<>', of[0]!.type, a, b)
   if (a.isNull === 'true' || b.isNull === 'true') {
     generator.emit(`${value} = (${a.isNull} !== ${b.isNull}) | 0`)
     return { isNull: 'false', value }
   }
+  const differs = compareCode(generator, '<>', of[0]!.type, a, b)
   generator.emit(`${value} = ${a.isNull} ? (${b.isNull} ? 0 : 1) : ${b.isNull} ? 1 : ${differs}`)
   return { isNull: 'false', value }
 }
@@ -240,42 +245,45 @@ const isIn: CallGenerator = (generator, { of, type }) => {
   )
 }
 
+/** Up to here texts are compared one after the other. */
+const FEW = 8
+
 function isListed(generator: Emitter, subject: Code, type: ValueType, listed: readonly ConstantExpression[]): string {
   if (listed.length === 0) return '0'
-  if (representationOf(type) === 'text') {
-    if (!subject.range || listed.length > 8)
-      return `${generator.constant(new Set(listed.map(({ value }) => String(value))))}.has(${subject.value}) | 0`
-    const tests = listed.map(({ value }) => `R.isBytes(${subject.range!.join(', ')}, ${generator.constant(Buffer.from(String(value)))})`)
-    return `(${tests.join(' || ')}) | 0`
+  if (representationOf(type) === 'text' && listed.length > FEW) {
+    const set = generator.constant(new TextSet(listed.map(({ value }) => Buffer.from(String(value)))))
+    return `${set}.has(${generator.rangeOf(subject).join(', ')}) | 0`
   }
-  return listed.map((constant) => compareCode('=', type, subject, generator.code(constant))).join(' || ')
+  return listed.map((constant) => compareCode(generator, '=', type, subject, generator.code(constant))).join(' || ')
 }
 
 const coalesce: CallGenerator = (generator, { of, type }) => {
-  const isNull = generator.variable('false')
-  const value = generator.variable(generator.zero(representationOf(type)))
-  generator.emit(`${isNull} = true`)
+  const slot = generator.slot(type)
+  generator.emit(`${slot.isNull} = true`)
+  let canBeNull = true
   const rest = (index: number): void => {
-    if (index < of.length) generator.branch(isNull, isNull, value, () => generator.code(of[index]!))
-    if (index + 1 < of.length) rest(index + 1)
+    const inner = of[index]
+    if (inner && canBeNull)
+      generator.block(`if (${slot.isNull})`, () => {
+        canBeNull = generator.settle(slot, generator.code(inner))
+        rest(index + 1)
+      })
   }
   rest(0)
-  return { isNull, value }
+  return canBeNull ? slot : { ...slot, isNull: 'false' }
 }
 
 /** greatest and least leave nulls out. */
 const extreme: CallGenerator = (generator, { name, of, type }) => {
-  const isNull = generator.variable('false')
-  const value = generator.variable(generator.zero(representationOf(type)))
-  generator.emit(`${isNull} = true`)
+  const slot = generator.slot(type)
+  generator.emit(`${slot.isNull} = true`)
   for (const inner of of) {
     const code = generator.code(inner)
     if (code.isNull === 'true') continue
-    const isBetter = compareCode(name === 'greatest' ? '>' : '<', type, code, { isNull: 'false', value })
-    const set = `if (${isNull} || ${isBetter}) { ${value} = ${code.value}; ${isNull} = false }`
-    generator.emit(code.isNull === 'false' ? set : `if (!${code.isNull}) { ${set} }`)
+    const isBetter = compareCode(generator, name === 'greatest' ? '>' : '<', type, code, slot)
+    generator.where(code.isNull, `if (${slot.isNull} || ${isBetter}) { ${generator.setValue(slot, code)}; ${slot.isNull} = false }`)
   }
-  return { isNull, value }
+  return slot
 }
 
 const CALLS: Readonly<Record<string, CallGenerator>> = {

@@ -9,7 +9,7 @@ type Json =
   | { readonly kind: 'object'; readonly of: readonly (readonly [string, Json])[] }
 
 /** @throws MR_SQL_RUNTIME for a text that is no JSON. */
-export function jsonAt(text: string, path: readonly (string | number)[]): string | null {
+export function checkJson(text: string): void {
   try {
     JSON.parse(text)
   } catch (cause) {
@@ -18,16 +18,21 @@ export function jsonAt(text: string, path: readonly (string | number)[]): string
       fix: 'declare the column as json',
     })
   }
-  let at: Json | undefined = new Reader(text).value()
-  for (const step of path) {
-    if (typeof step === 'number') at = at?.kind === 'list' ? at.of[step] : undefined
-    else at = at?.kind === 'object' ? at.of.find(([key]) => key === step)?.[1] : undefined
-  }
-  if (!at || (at.kind === 'plain' && at.text === 'null')) return null
-  return at.kind === 'text' ? at.text : print(at)
 }
 
-/** Of a text that JSON.parse took. */
+/** Of a text that is JSON. */
+export function jsonAt(text: string, path: readonly (string | number)[]): string | null {
+  const reader = new Reader(text)
+  for (const step of path) if (!reader.enter(step)) return null
+  const found = reader.value()
+  if (found.kind === 'plain' && found.text === 'null') return null
+  return found.kind === 'text' ? found.text : print(found)
+}
+
+const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c]
+const [LEFT_BRACKET, RIGHT_BRACKET, LEFT_BRACE, RIGHT_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d]
+
+/** Reads a value where it stands; what lies before it is passed over. */
 class Reader {
   readonly #text: string
   #at = 0
@@ -36,48 +41,93 @@ class Reader {
     this.#text = text
   }
 
+  /** Goes to the start of an item by its place, or of a member by its key; false where there is none. */
+  enter(step: string | number): boolean {
+    const isList = typeof step === 'number'
+    if (!this.#begins(isList ? LEFT_BRACKET : LEFT_BRACE)) return false
+    for (let item = 0; this.#hasMore(isList ? RIGHT_BRACKET : RIGHT_BRACE); item++) {
+      if (step === (isList ? item : this.#key())) return true
+      this.#skip()
+    }
+    return false
+  }
+
   value(): Json {
     this.#space()
-    const first = this.#text[this.#at]
-    if (first === '"') return { kind: 'text', text: this.#string() }
-    if (first === '[') return { kind: 'list', of: this.#items(']', () => this.value()) }
-    if (first === '{') return { kind: 'object', of: this.#items('}', () => this.#member()) }
+    if (this.#text.charCodeAt(this.#at) === QUOTE) return { kind: 'text', text: this.#string() }
+    if (this.#begins(LEFT_BRACKET)) return { kind: 'list', of: this.#items(RIGHT_BRACKET, () => this.value()) }
+    if (this.#begins(LEFT_BRACE)) return { kind: 'object', of: this.#items(RIGHT_BRACE, () => [this.#key(), this.value()] as const) }
+    const plain = this.#plain()
+    return { kind: 'plain', text: /^[-\d]/.test(plain) ? numberText(plain) : plain }
+  }
+
+  #items<T>(end: number, item: () => T): T[] {
+    const items: T[] = []
+    while (this.#hasMore(end)) items.push(item())
+    return items
+  }
+
+  /** Whether the character that comes is the one; goes behind it then. */
+  #begins(code: number): boolean {
+    this.#space()
+    if (this.#text.charCodeAt(this.#at) !== code) return false
+    this.#at++
+    return true
+  }
+
+  /** Whether another item comes; goes to it, or behind the end. */
+  #hasMore(end: number): boolean {
+    if (this.#begins(end)) return false
+    this.#begins(COMMA)
+    return this.#at < this.#text.length
+  }
+
+  #key(): string {
+    this.#space()
+    const key = this.#string()
+    this.#begins(0x3a)
+    return key
+  }
+
+  #string(): string {
+    const start = this.#at
+    this.#skipString()
+    const inner = this.#text.slice(start + 1, this.#at - 1)
+    return inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner
+  }
+
+  #skipString(): void {
+    const text = this.#text
+    let end = this.#at + 1
+    for (let code = text.charCodeAt(end); end < text.length && code !== QUOTE; code = text.charCodeAt(++end)) if (code === BACKSLASH) end++
+    this.#at = end + 1
+  }
+
+  #plain(): string {
     const match = /[^\s,\]}]+/y
     match.lastIndex = this.#at
     const [plain] = match.exec(this.#text)!
     this.#at += plain.length
-    return { kind: 'plain', text: /^[-\d]/.test(plain) ? numberText(plain) : plain }
+    return plain
   }
 
-  #items<T>(end: string, item: () => T): T[] {
-    const items: T[] = []
-    this.#at++
-    for (this.#space(); this.#text[this.#at] !== end; this.#space()) {
-      if (this.#text[this.#at] === ',') this.#at++
-      items.push(item())
+  /** Goes to what follows the value that comes. */
+  #skip(): void {
+    const text = this.#text
+    let depth = 0
+    for (let code = text.charCodeAt(this.#at); this.#at < text.length; code = text.charCodeAt(this.#at)) {
+      const isEnd = code === RIGHT_BRACE || code === RIGHT_BRACKET
+      if (depth === 0 && (isEnd || code === COMMA)) return
+      if (isEnd) depth--
+      else if (code === LEFT_BRACE || code === LEFT_BRACKET) depth++
+      if (code === QUOTE) this.#skipString()
+      else this.#at++
     }
-    this.#at++
-    return items
-  }
-
-  #member(): readonly [string, Json] {
-    this.#space()
-    const key = this.#string()
-    this.#space()
-    this.#at++
-    return [key, this.value()]
-  }
-
-  #string(): string {
-    let end = this.#at + 1
-    while (this.#text[end] !== '"') end += this.#text[end] === '\\' ? 2 : 1
-    const text = JSON.parse(this.#text.slice(this.#at, end + 1)) as string
-    this.#at = end + 1
-    return text
   }
 
   #space(): void {
-    while (/\s/.test(this.#text[this.#at] ?? '')) this.#at++
+    let code = this.#text.charCodeAt(this.#at)
+    while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = this.#text.charCodeAt(++this.#at)
   }
 }
 

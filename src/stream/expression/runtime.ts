@@ -21,6 +21,10 @@ export function uncastable(value: unknown, from: string, to: string): never {
   })
 }
 
+export function unmade(what: string): never {
+  throw new MillraceError('MR_SQL_RUNTIME', what, { fix: 'leave such rows out by WHERE; the changed model starts over' })
+}
+
 // Text in columns
 
 declare global {
@@ -30,41 +34,14 @@ declare global {
   }
 }
 
+/** What a variable of bytes is before it is set. */
+export const NO_BYTES = Buffer.alloc(0)
+
 export const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** Short ASCII texts, which most are, are faster read as latin1. */
-export function text(bytes: Buffer, start: number, length: number): string {
-  const end = start + length
-  for (let i = start; i < end; i++) if (bytes[i]! >= 0x80) return bytes.utf8Slice(start, end)
-  return bytes.latin1Slice(start, end)
-}
+export const text = (bytes: Buffer, start: number, length: number): string => bytes.utf8Slice(start, start + length)
 
 export const latin1 = (bytes: Buffer, start: number, length: number): string => bytes.latin1Slice(start, start + length)
-
-export function isBytes(bytes: Buffer, start: number, length: number, wanted: Uint8Array): boolean {
-  if (length !== wanted.length) return false
-  for (let i = 0; i < length; i++) if (bytes[start + i] !== wanted[i]) return false
-  return true
-}
-
-export function sameBytes(a: Buffer, aStart: number, aLength: number, b: Buffer, bStart: number, bLength: number): boolean {
-  if (aLength !== bLength) return false
-  for (let i = 0; i < aLength; i++) if (a[aStart + i] !== b[bStart + i]) return false
-  return true
-}
-
-/** By code points, which is the order of UTF-8 bytes. */
-export function compareText(a: string, b: string): number {
-  const size = Math.min(a.length, b.length)
-  for (let i = 0; i < size; i++) {
-    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)]
-    if (x === y) continue
-    // Surrogates stand for code points above all others.
-    const [isHighX, isHighY] = [x >= 0xd800 && x <= 0xdfff, y >= 0xd800 && y <= 0xdfff]
-    return isHighX === isHighY ? x - y : isHighX ? 1 : -1
-  }
-  return a.length - b.length
-}
 
 // Exact integers in text: decimals of more than 18 digits
 
@@ -207,6 +184,25 @@ export function timestampText(micros: number, zone: '+00' | ''): string {
 // Text as numbers: null for what is none
 
 const NUMBER = /^[ \t\n\v\f\r]*([+-]?)(\d+(?:_\d+)*)?(?:\.(\d+(?:_\d+)*)?)?(?:[eE]([+-]?\d+))?[ \t\n\v\f\r]*$/
+
+/** As many digits as a number holds exactly. */
+const PLAIN_DIGITS = 15
+
+/** A whole number in plain digits, which most are; NaN for everything else. */
+export function plainWhole(bytes: Buffer, start: number, length: number): number {
+  const isNegative = length > 0 && bytes[start] === 0x2d
+  const first = isNegative ? start + 1 : start
+  const end = start + length
+  if (first === end || end - first > PLAIN_DIGITS) return Number.NaN
+  let value = 0
+  for (let i = first; i < end; i++) {
+    const digit = bytes[i]! - 0x30
+    if (digit < 0 || digit > 9) return Number.NaN
+    value = value * 10 + digit
+  }
+  if (!isNegative) return value
+  return value === 0 ? Number.NaN : -value
+}
 
 export function textToDouble(value: string): number | null {
   const named = /^[ \t\n\v\f\r]*([+-]?)(?:nan|(inf|infinity))[ \t\n\v\f\r]*$/i.exec(value)

@@ -1,36 +1,115 @@
-// Text functions over bytes that still lie in a column, in UTF-8: a part that begins where a character does ends where one does, so that
-// bytes can be compared without decoding. Called by generated code.
+// Text as UTF-8 bytes that lie somewhere: compared, counted, cut and trimmed without decoding, since a part that begins where a
+// character does ends where one does. Called by generated code.
 
-/** Where the bytes of `part` stand first, from `from` on and before `end`; -1 where they do not. `part` is not empty. */
-function find(bytes: Uint8Array, from: number, end: number, part: Uint8Array): number {
-  const first = part[0]!
-  const size = part.length
-  for (let at = from; at + size <= end; at++) {
-    if (bytes[at] !== first) continue
-    let i = 1
-    while (i < size && bytes[at + i] === part[i]) i++
-    if (i === size) return at
-  }
-  return -1
+/** Start and length of the part that was cut last. */
+export const found = new Int32Array(2)
+
+function cutAt(from: number, until: number): void {
+  found[0] = from
+  found[1] = until > from ? until - from : 0
 }
 
-export const hasPart = (bytes: Uint8Array, start: number, length: number, part: Uint8Array): boolean =>
-  find(bytes, start, start + length, part) >= 0
+export function sameBytes(a: Buffer, aStart: number, aLength: number, b: Buffer, bStart: number, bLength: number): boolean {
+  return aLength === bLength && startsWith(a, aStart, aLength, b, bStart, bLength)
+}
 
-/** `split_part` by a text that is not empty, counted from 1: start and length of the part into `found`; empty where there is none. */
-export function splitRange(bytes: Uint8Array, start: number, length: number, by: Uint8Array, index: number, found: Int32Array): void {
-  const end = start + length
+export function startsWith(a: Buffer, aStart: number, aLength: number, b: Buffer, bStart: number, bLength: number): boolean {
+  if (aLength < bLength) return false
+  for (let i = 0; i < bLength; i++) if (a[aStart + i] !== b[bStart + i]) return false
+  return true
+}
+
+export function endsWith(a: Buffer, aStart: number, aLength: number, b: Buffer, bStart: number, bLength: number): boolean {
+  return startsWith(a, aStart + aLength - bLength, aLength < bLength ? 0 : bLength, b, bStart, bLength)
+}
+
+/** By code points, which is the order of UTF-8 bytes. */
+export function compareBytes(a: Buffer, aStart: number, aLength: number, b: Buffer, bStart: number, bLength: number): number {
+  const size = Math.min(aLength, bLength)
+  for (let i = 0; i < size; i++) if (a[aStart + i] !== b[bStart + i]) return a[aStart + i]! - b[bStart + i]!
+  return aLength - bLength
+}
+
+/** Bytes that are not the first of a character. */
+const isInside = (byte: number): boolean => (byte & 0xc0) === 0x80
+
+/** Characters, which are code points. */
+export function length(bytes: Buffer, start: number, size: number): number {
+  const end = start + size
+  let at = start
+  // Four at a time as long as they are ASCII.
+  while (at + 4 <= end && ((bytes[at]! | bytes[at + 1]! | bytes[at + 2]! | bytes[at + 3]!) & 0x80) === 0) at += 4
+  let count = size
+  for (; at < end; at++) if (isInside(bytes[at]!)) count--
+  return count
+}
+
+/** So many characters further, at most to `end`. */
+export function after(bytes: Buffer, from: number, end: number, characters: number): number {
+  let at = from
+  for (let left = characters; left > 0 && at < end; left--)
+    do at++
+    while (at < end && isInside(bytes[at]!))
+  return at
+}
+
+/** So many characters back, at most to `start`. */
+export function before(bytes: Buffer, start: number, from: number, characters: number): number {
+  let at = from
+  for (let left = characters; left > 0 && at > start; left--)
+    do at--
+    while (at > start && isInside(bytes[at]!))
+  return at
+}
+
+/** A negative count leaves so many out at the end. */
+export function left(bytes: Buffer, start: number, size: number, characters: number): void {
+  const end = start + size
+  cutAt(start, characters >= 0 ? after(bytes, start, end, characters) : before(bytes, start, end, -characters))
+}
+
+/** A negative count leaves so many out at the start. */
+export function right(bytes: Buffer, start: number, size: number, characters: number): void {
+  const end = start + size
+  cutAt(characters >= 0 ? before(bytes, start, end, characters) : after(bytes, start, end, -characters), end)
+}
+
+/** From `from`, counted from 1, or from the end when negative; a negative count goes backwards. */
+export function substring(bytes: Buffer, start: number, size: number, from: number, characters = Number.POSITIVE_INFINITY): void {
+  const end = start + size
+  const at = from > 0 ? from - 1 : from < 0 ? length(bytes, start, size) + from : -1
+  const first = Math.max(0, characters < 0 ? at + characters : at)
+  const last = Math.max(0, characters < 0 ? at : at + characters)
+  const begin = after(bytes, start, end, first)
+  cutAt(begin, after(bytes, begin, end, last - first))
+}
+
+export function ltrim(bytes: Buffer, start: number, size: number): void {
+  const end = start + size
   let from = start
-  for (let i = 1; i < index; i++) {
-    const at = find(bytes, from, end, by)
-    if (at < 0) {
-      found[0] = end
-      found[1] = 0
-      return
-    }
-    from = at + by.length
-  }
-  const until = find(bytes, from, end, by)
-  found[0] = from
-  found[1] = (until < 0 ? end : until) - from
+  for (let space = spaceAt(bytes, from, end); space > 0; space = spaceAt(bytes, from, end)) from += space
+  cutAt(from, end)
+}
+
+export function rtrim(bytes: Buffer, start: number, size: number): void {
+  let end = start + size
+  for (let last = before(bytes, start, end, 1); spaceAt(bytes, last, end) > 0; last = before(bytes, start, end, 1)) end = last
+  cutAt(start, end)
+}
+
+export function trim(bytes: Buffer, start: number, size: number): void {
+  ltrim(bytes, start, size)
+  rtrim(bytes, found[0]!, found[1]!)
+}
+
+/** Size of the space that stands there, 0 for none: Unicode's category Zs, without tabs and line ends. */
+function spaceAt(bytes: Buffer, at: number, end: number): number {
+  if (at >= end) return 0
+  const byte = bytes[at]!
+  if (byte < 0x80) return byte === 0x20 ? 1 : 0
+  if (byte === 0xc2) return bytes[at + 1] === 0xa0 ? 2 : 0
+  if ((byte & 0xf0) !== 0xe0) return 0
+  const code = ((byte & 0x0f) << 12) | ((bytes[at + 1]! & 0x3f) << 6) | (bytes[at + 2]! & 0x3f)
+  const isSpace = (code >= 0x2000 && code <= 0x200a) || code === 0x1680 || code === 0x202f || code === 0x205f || code === 0x3000
+  return isSpace ? 3 : 0
 }

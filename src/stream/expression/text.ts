@@ -1,6 +1,8 @@
-// JavaScript of text functions: most are one call of `text-functions.ts`. Where a column's bytes are enough, they are not decoded.
-import type { CallExpression, ConstantExpression, Expression } from '../../engine/algebra/expression.ts'
-import type { CallGenerator, Emitter } from './emitter.ts'
+// JavaScript of text functions. Text is handled as bytes where it can be: parts of it are names of a place, and what is made anew
+// is written to a buffer of the row. Only what needs strings decodes it.
+import { type CallExpression, type ConstantExpression, call, constant, type Expression, STRING } from '../../engine/algebra/expression.ts'
+import type { CallGenerator, Code, Emitter, Range } from './emitter.ts'
+import { Part, Pattern } from './text-search.ts'
 
 /** A whole number as the functions take it. */
 const whole = (emitter: Emitter, value: string): string => (emitter.isBig ? `Number(${value})` : value)
@@ -8,131 +10,182 @@ const whole = (emitter: Emitter, value: string): string => (emitter.isBig ? `Num
 /** And as a result of type long. */
 const long = (emitter: Emitter, value: string): string => (emitter.isBig ? `BigInt(${value})` : value)
 
-const ofTexts =
-  (name: string): CallGenerator =>
-  (emitter, { of, type }) =>
-    emitter.strict(of, type, (values) => {
-      const called = `T.${name}(${values.join(', ')})`
-      const [first, ...more] = of
-      return first?.op === 'column' && more.length === 0 ? emitter.once(`${name} ${first.name}`, called) : called
-    })
+const codesOf = (emitter: Emitter, of: readonly Expression[]): readonly Code[] => of.map((inner) => emitter.code(inner))
 
-const truthOf =
-  (name: string): CallGenerator =>
-  (emitter, { of, type }) =>
-    emitter.strict(of, type, ([a, b]) => `${a}.${name}(${b}) | 0`)
+/** A number over the bytes of texts. */
+const overBytes =
+  (body: (emitter: Emitter, ranges: readonly string[]) => string): CallGenerator =>
+  (emitter, { of, type }) => {
+    const codes = codesOf(emitter, of)
+    const ranges = codes.map((code) => emitter.rangeOf(code).join(', '))
+    return emitter.over(codes, type, () => body(emitter, ranges))
+  }
 
-const countOf =
+/** A part of the first text, by whole numbers. */
+const partOf =
   (name: string): CallGenerator =>
-  (emitter, { of, type }) =>
-    emitter.strict(of, type, (values) => long(emitter, `T.${name}(${values.join(', ')})`))
+  (emitter, { of, type }) => {
+    const [text, ...counts] = codesOf(emitter, of) as [Code, ...Code[]]
+    const range = emitter.rangeOf(text)
+    const given = [...range, ...counts.map(({ value }) => whole(emitter, value))].join(', ')
+    return cut(emitter, emitter.nullOf([text, ...counts]), range, `B.${name}(${given})`, type)
+  }
 
-const textAndCounts =
-  (name: string): CallGenerator =>
-  (emitter, { of, type }) =>
-    emitter.strict(of, type, ([text, ...counts]) => `T.${name}(${[text, ...counts.map((count) => whole(emitter, count))].join(', ')})`)
+/** What `call` found in the range. */
+function cut(emitter: Emitter, isNull: string, [bytes]: Range, call: string, type: CallExpression['type']): Code {
+  const [start, length] = [emitter.variable('0'), emitter.variable('0')]
+  emitter.where(isNull, `${call}; ${start} = B.found[0]; ${length} = B.found[1]`)
+  return emitter.inBytes(isNull, [bytes, start, length], type)
+}
+
+const mapped =
+  (method: 'addLower' | 'addUpper'): CallGenerator =>
+  (emitter, { of, type }) => {
+    const text = emitter.code(of[0]!)
+    const range = emitter.rangeOf(text).join(', ')
+    return emitter.made(text.isNull, type, (buffer) => `${buffer}.${method}(${range})`)
+  }
+
+/** A text that is searched for: planned once when it is a constant, and when it changes otherwise. */
+function soughtPart(emitter: Emitter, code: Code): string {
+  const { literal } = code
+  if (literal !== undefined) return emitter.shared(`part ${literal}`, () => emitter.constant(new Part(Buffer.from(literal))))
+  const part = emitter.object('O.Part', 'R.NO_BYTES')
+  emitter.where(code.isNull, `${part}.set(${emitter.rangeOf(code).join(', ')})`)
+  return part
+}
+
+const replace: CallGenerator = (emitter, { of, type }) => {
+  const [text, from, to] = codesOf(emitter, of) as [Code, Code, Code]
+  const part = soughtPart(emitter, from)
+  const given = [...emitter.rangeOf(text), part, ...emitter.rangeOf(to)].join(', ')
+  return emitter.made(emitter.nullOf([text, from, to]), type, (buffer) => `${buffer}.addReplaced(${given})`)
+}
+
+const contains: CallGenerator = (emitter, { of, type }) => {
+  const [text, wanted] = codesOf(emitter, of) as [Code, Code]
+  const part = soughtPart(emitter, wanted)
+  const range = emitter.rangeOf(text).join(', ')
+  return emitter.over([text, wanted], type, () => `${part}.isIn(${range}) | 0`)
+}
+
+/** Counted in characters from 1; 0 when it is not there. */
+const position: CallGenerator = (emitter, { of, type }) => {
+  const [text, wanted] = codesOf(emitter, of) as [Code, Code]
+  const part = soughtPart(emitter, wanted)
+  const range = emitter.rangeOf(text).join(', ')
+  return emitter.over([text, wanted], type, () => long(emitter, `${part}.position(${range})`))
+}
+
+/** Parts of one text by one separator are looked for by one splitter. */
+const splitPart: CallGenerator = (emitter, { of, type }) => {
+  const [text, by, index] = codesOf(emitter, of) as [Code, Code, Code]
+  const range = emitter.rangeOf(text)
+  const part = soughtPart(emitter, by)
+  const splitter = emitter.shared(`splitter ${range.join(', ')}, ${part}`, () => emitter.object('O.Splitter'))
+  const given = ['r', ...range, part, whole(emitter, index.value)].join(', ')
+  return cut(emitter, emitter.nullOf([text, by, index]), range, `${splitter}.split(${given})`, type)
+}
+
+/** All texts of a chain of `||`. */
+const joinedTexts = (expression: Expression): readonly Expression[] =>
+  expression.op === 'call' && expression.name === '||' ? expression.of.flatMap(joinedTexts) : [expression]
+
+const addTo = (emitter: Emitter, buffer: string, code: Code): string =>
+  code.range || code.literal !== undefined ? `${buffer}.add(${emitter.rangeOf(code).join(', ')})` : `${buffer}.addText(${code.value})`
+
+const joined: CallGenerator = (emitter, chain) => {
+  const codes = codesOf(emitter, joinedTexts(chain))
+  return emitter.made(emitter.nullOf(codes), chain.type, (buffer) => codes.map((code) => addTo(emitter, buffer, code)).join('; '))
+}
+
+/** Nulls are left out. */
+const concat: CallGenerator = (emitter, { of, type }) => {
+  const codes = codesOf(emitter, of).filter(({ isNull }) => isNull !== 'true')
+  const add = (buffer: string, code: Code): string => {
+    const added = addTo(emitter, buffer, code)
+    return code.isNull === 'false' ? added : `if (!${code.isNull}) ${added}`
+  }
+  return emitter.made('false', type, (buffer) => codes.map((code) => add(buffer, code)).join('; '))
+}
+
+/** A text made of the first by a count, and of another text if there is one. */
+const madeBy =
+  (method: 'addLeftPadded' | 'addRightPadded' | 'addRepeated'): CallGenerator =>
+  (emitter, { of, type }) => {
+    const [text, count, ...by] = codesOf(emitter, of) as [Code, Code, ...Code[]]
+    const given = [...emitter.rangeOf(text), whole(emitter, count.value), ...by.flatMap((code) => emitter.rangeOf(code))].join(', ')
+    return emitter.made(emitter.nullOf([text, count, ...by]), type, (buffer) => `${buffer}.${method}(${given})`)
+  }
 
 /** A constant pattern, compiled once. */
-const pattern =
+const regular =
   (compile: (pattern: string) => RegExp): CallGenerator =>
   (emitter, { of, type }) => {
     const test = emitter.constant(compile(String((of[1] as ConstantExpression).value)))
     return emitter.strict([of[0]!], type, ([text]) => `${test}.test(${text}) | 0`)
   }
 
-const quoted = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, (character) => `\\${character}`)
+/** Patterns of LIKE that another function says. */
+const SIMPLE: readonly (readonly [shape: RegExp, name: string])[] = [
+  [/^[^%_]*$/, '='],
+  [/^[^%_]*%$/, 'starts_with'],
+  [/^%[^%_]*$/, 'ends_with'],
+  [/^%[^%_]*%$/, 'contains'],
+]
 
-/** `%` is any text, `_` one code point. */
-function likePattern(like: string): RegExp {
-  const source = [...like]
-    .map((character) => (character === '%' ? '[\\s\\S]*' : character === '_' ? '[\\s\\S]' : quoted(character)))
-    .join('')
-  return new RegExp(`^${source}$`, 'u')
+function likeOf(emitter: Emitter, text: Expression, pattern: string, type: CallExpression['type']): Code {
+  const simple = SIMPLE.find(([shape]) => shape.test(pattern))
+  if (simple) return emitter.code(call(simple[1], [text, constant(pattern.replaceAll('%', ''), STRING)], type))
+  const code = emitter.code(text)
+  const range = emitter.rangeOf(code).join(', ')
+  return emitter.over([code], type, () => `${emitter.constant(new Pattern(pattern))}.test(${range}) | 0`)
 }
+
+const like: CallGenerator = (emitter, { of, type }) => likeOf(emitter, of[0]!, String((of[1] as ConstantExpression).value), type)
 
 /** Both in lower case, as DuckDB compares them. */
 const caseless: CallGenerator = (emitter, { of, type }) => {
-  const test = emitter.constant(likePattern(String((of[1] as ConstantExpression).value).toLowerCase()))
-  return emitter.strict([of[0]!], type, ([text]) => `${test}.test(T.lower(${text})) | 0`)
+  const [text, pattern] = of as [Expression, ConstantExpression]
+  return likeOf(emitter, call('lower', [text], STRING), String(pattern.value).toLowerCase(), type)
 }
 
 /** In RE2 the point is everything but a line feed. */
 const perlPattern = (text: string): string =>
   text.replaceAll(/\\[\s\S]|\[(?:\\[\s\S]|[^\]])*\]|\./g, (part) => (part === '.' ? '[^\\n]' : part))
 
-const regexOf = (of: readonly Expression[]): RegExp => new RegExp(perlPattern(constantText(of[1])), 'u')
+const textOf = (of: Expression | undefined): string => String((of as ConstantExpression).value)
+
+/** A constant pattern, compiled once. */
+const regexOf = (of: readonly Expression[], flags = 'u'): RegExp => new RegExp(perlPattern(textOf(of[1])), flags)
 
 const extract: CallGenerator = (emitter, { of, type }) => {
   const regex = emitter.constant(regexOf(of))
-  return emitter.strict([of[0]!], type, ([text]) => `(${regex}.exec(${text})?.[${Number(constantText(of[2]))}] ?? '')`)
+  return emitter.strict([of[0]!], type, ([text]) => `(${regex}.exec(${text})?.[${textOf(of[2])}] ?? '')`)
 }
 
-/** As JavaScript writes `\\0` to `\\9` and a backslash; two digits, as another may follow. */
+/** As JavaScript writes `\0` to `\9` and a backslash; two digits, as another may follow. */
 const replacement = (text: string): string =>
   text.replaceAll('$', '$$$$').replaceAll(/\\([\d\\])/g, (_, of: string) => (of === '\\' ? '\\' : of === '0' ? '$&' : `$0${of}`))
 
 const replaceMatches: CallGenerator = (emitter, { of, type }) => {
-  const found = regexOf(of)
-  const regex = emitter.constant(of.length === 4 ? new RegExp(found, 'gu') : found)
-  const by = emitter.constant(replacement(constantText(of[2])))
+  const regex = emitter.constant(regexOf(of, of.length === 4 ? 'gu' : 'u'))
+  const by = emitter.constant(replacement(textOf(of[2])))
   return emitter.strict([of[0]!], type, ([text]) => `${text}.replace(${regex}, ${by})`)
 }
-
-const concat: CallGenerator = (emitter, { of }) => {
-  const value = emitter.variable("''")
-  emitter.emit(`${value} = ''`)
-  for (const inner of of) {
-    const code = emitter.code(inner)
-    if (code.isNull !== 'true')
-      emitter.emit(code.isNull === 'false' ? `${value} += ${code.value}` : `if (!${code.isNull}) ${value} += ${code.value}`)
-  }
-  return { isNull: 'false', value }
-}
-
-const constantText = (of: Expression | undefined): string => (of?.op === 'constant' && of.value !== null ? String(of.value) : '')
-
-/** Of a column's bytes by constants: a part of them. */
-const splitPart: CallGenerator = (emitter, { of, type }) => {
-  const [separator, index] = [constantText(of[1]), Number(constantText(of[2]))]
-  if (separator === '' || index <= 0 || of[0]!.op === 'constant')
-    return emitter.strict(of, type, ([text, by, at]) => `T.splitPart(${text}, ${by}, ${whole(emitter, at!)})`)
-  const text = emitter.code(of[0]!)
-  const { isNull, range } = text
-  if (!range) {
-    const [by, at] = of.slice(1).map((inner) => emitter.code(inner))
-    return emitter.over([text, by!, at!], type, () => `T.splitPart(${text.value}, ${by!.value}, ${whole(emitter, at!.value)})`)
-  }
-  const [start, length] = [emitter.variable('0'), emitter.variable('0')]
-  const found = emitter.constant(new Int32Array(2))
-  const split = `T.splitRange(${range.join(', ')}, ${emitter.constant(Buffer.from(separator))}, ${index}, ${found}); ${start} = ${found}[0]; ${length} = ${found}[1]`
-  emitter.emit(isNull === 'false' ? split : `if (!${isNull}) { ${split} }`)
-  const part = [range[0], start, length] as const
-  return { isNull, value: `R.text(${part.join(', ')})`, range: part }
-}
-
-const contains: CallGenerator = (emitter, { of, type }) => {
-  const part = constantText(of[1])
-  const code = part !== '' && of[0]!.op === 'column' ? emitter.code(of[0]!) : null
-  if (!code?.range) return truthOf('includes')(emitter, { of, type } as CallExpression)
-  const { range } = code
-  return emitter.over([code], type, () => `T.hasPart(${range.join(', ')}, ${emitter.constant(Buffer.from(part))}) | 0`)
-}
-
-const pad =
-  (name: 'lpad' | 'rpad'): CallGenerator =>
-  (emitter, { of, type }) =>
-    emitter.strict(of, type, ([text, size, by]) => `T.${name}(${text}, ${size}, ${by})`)
 
 const jsonText: CallGenerator = (emitter, { of, type }) => {
   const written = String((of[1] as ConstantExpression).value)
   const steps = written.startsWith('$') ? [...written.matchAll(/\.(\w+)|\[(\d+)\]/g)].map(([, name, at]) => name ?? Number(at)) : [written]
   const path = emitter.constant(steps)
-  return emitter.strict(
-    [of[0]!],
+  const text = emitter.code(of[0]!)
+  return emitter.over(
+    [text],
     type,
-    ([text], setNull) => {
+    (setNull) => {
+      if (!text.isJson) emitter.known(`JSON in ${text.value}`, () => emitter.emit(`T.checkJson(${text.value})`))
       const value = emitter.variable('null')
-      emitter.emit(`${value} = T.jsonText(${text}, ${path})`)
+      emitter.emit(`${value} = T.jsonAt(${text.value}, ${path})`)
       emitter.emit(`if (${value} === null) ${setNull}`)
       return value
     },
@@ -141,31 +194,34 @@ const jsonText: CallGenerator = (emitter, { of, type }) => {
 }
 
 export const textCalls: Readonly<Record<string, CallGenerator>> = {
-  lower: ofTexts('lower'),
-  upper: ofTexts('upper'),
-  trim: ofTexts('trim'),
-  ltrim: ofTexts('ltrim'),
-  rtrim: ofTexts('rtrim'),
-  replace: ofTexts('replace'),
-  length: countOf('length'),
-  strlen: countOf('byteLength'),
-  strpos: countOf('position'),
-  contains,
-  starts_with: truthOf('startsWith'),
-  ends_with: truthOf('endsWith'),
-  substring: textAndCounts('substring'),
-  left: textAndCounts('left'),
-  right: textAndCounts('right'),
-  repeat: textAndCounts('repeat'),
-  lpad: pad('lpad'),
-  rpad: pad('rpad'),
+  lower: mapped('addLower'),
+  upper: mapped('addUpper'),
+  trim: partOf('trim'),
+  ltrim: partOf('ltrim'),
+  rtrim: partOf('rtrim'),
+  substring: partOf('substring'),
+  left: partOf('left'),
+  right: partOf('right'),
   split_part: splitPart,
-  '||': (emitter, { of, type }) => emitter.strict(of, type, ([a, b]) => `${a} + ${b}`),
+  replace,
+  length: overBytes((emitter, [text]) => long(emitter, `B.length(${text})`)),
+  strlen: (emitter, { of, type }) => {
+    const text = emitter.code(of[0]!)
+    return emitter.over([text], type, () => long(emitter, emitter.rangeOf(text)[2]))
+  },
+  strpos: position,
+  contains,
+  starts_with: overBytes((_, [text, part]) => `B.startsWith(${text}, ${part}) | 0`),
+  ends_with: overBytes((_, [text, part]) => `B.endsWith(${text}, ${part}) | 0`),
+  repeat: madeBy('addRepeated'),
+  lpad: madeBy('addLeftPadded'),
+  rpad: madeBy('addRightPadded'),
+  '||': joined,
   concat,
-  like: pattern(likePattern),
+  like,
   ilike: caseless,
-  regexp_matches: pattern((text) => new RegExp(perlPattern(text), 'u')),
-  regexp_full_match: pattern((text) => new RegExp(`^(?:${perlPattern(text)})$`, 'u')),
+  regexp_matches: regular((text) => new RegExp(perlPattern(text), 'u')),
+  regexp_full_match: regular((text) => new RegExp(`^(?:${perlPattern(text)})$`, 'u')),
   regexp_extract: extract,
   regexp_replace: replaceMatches,
   json_extract_string: jsonText,

@@ -7,7 +7,20 @@ const SECOND = 1_000_000
 
 const dayOf = (us: number): number => Math.floor(us / DAY_MICROS)
 const ofDay = (us: number): number => us - dayOf(us) * DAY_MICROS
-const civil = (us: number): { year: number; month: number; day: number } => civilOf(dayOf(us))
+
+/** Days of a stream repeat: the last one's date is kept. */
+let lastDay = 0
+let lastDate = civilOf(lastDay)
+
+function civil(us: number): { year: number; month: number; day: number } {
+  const day = dayOf(us)
+  if (day !== lastDay) {
+    lastDate = civilOf(day)
+    lastDay = day
+  }
+  return lastDate
+}
+
 /** Monday is 0. */
 const weekday = (days: number): number => (((days + 3) % 7) + 7) % 7
 
