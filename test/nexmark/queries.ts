@@ -142,11 +142,11 @@ export const QUERIES: readonly NexmarkQuery[] = [
   },
   {
     name: 'q21',
-    about: 'channel ids: the original cuts them out of the address by a regular expression',
+    about: 'channel ids: where the original finds none it has null, which is an empty text here',
     sql: `SELECT auction, bidder, price, channel, CASE WHEN lower(channel) = 'apple' THEN '0' WHEN lower(channel) = 'google' THEN '1'
         WHEN lower(channel) = 'facebook' THEN '2' WHEN lower(channel) = 'baidu' THEN '3'
-        ELSE split_part(split_part(url, '&channel_id=', 2), '&', 1) END AS channel_id
-      FROM bid WHERE contains(url, '&channel_id=') OR lower(channel) IN ('apple', 'google', 'facebook', 'baidu')`,
+        ELSE regexp_extract(url, '(&|^)channel_id=([^&]*)', 2) END AS channel_id
+      FROM bid WHERE regexp_extract(url, '(&|^)channel_id=([^&]*)', 2) <> '' OR lower(channel) IN ('apple', 'google', 'facebook', 'baidu')`,
   },
   {
     name: 'q22',

@@ -2,6 +2,7 @@
 // is written to a buffer of the row. Only what needs strings decodes it.
 import { type CallExpression, type ConstantExpression, call, constant, type Expression, STRING } from '../../engine/algebra/expression.ts'
 import type { CallGenerator, Code, Emitter, Range } from './emitter.ts'
+import { requiredText } from './required-text.ts'
 import { Part, Pattern } from './text-search.ts'
 
 /** A whole number as the functions take it. */
@@ -46,10 +47,12 @@ const mapped =
     return emitter.made(text.isNull, type, (buffer) => `${buffer}.${method}(${range})`)
   }
 
+const partOfText = (emitter: Emitter, text: string): string =>
+  emitter.shared(`part ${text}`, () => emitter.constant(new Part(Buffer.from(text))))
+
 /** A text that is searched for: planned once when it is a constant, and when it changes otherwise. */
 function soughtPart(emitter: Emitter, code: Code): string {
-  const { literal } = code
-  if (literal !== undefined) return emitter.shared(`part ${literal}`, () => emitter.constant(new Part(Buffer.from(literal))))
+  if (code.literal !== undefined) return partOfText(emitter, code.literal)
   const part = emitter.object('O.Part', 'R.NO_BYTES')
   emitter.where(code.isNull, `${part}.set(${emitter.rangeOf(code).join(', ')})`)
   return part
@@ -118,14 +121,6 @@ const madeBy =
     return emitter.made(emitter.nullOf([text, count, ...by]), type, (buffer) => `${buffer}.${method}(${given})`)
   }
 
-/** A constant pattern, compiled once. */
-const regular =
-  (compile: (pattern: string) => RegExp): CallGenerator =>
-  (emitter, { of, type }) => {
-    const test = emitter.constant(compile(String((of[1] as ConstantExpression).value)))
-    return emitter.strict([of[0]!], type, ([text]) => `${test}.test(${text}) | 0`)
-  }
-
 /** Patterns of LIKE that another function says. */
 const SIMPLE: readonly (readonly [shape: RegExp, name: string])[] = [
   [/^[^%_]*$/, '='],
@@ -156,12 +151,35 @@ const perlPattern = (text: string): string =>
 
 const textOf = (of: Expression | undefined): string => String((of as ConstantExpression).value)
 
-/** A constant pattern, compiled once. */
-const regexOf = (of: readonly Expression[], flags = 'u'): RegExp => new RegExp(perlPattern(textOf(of[1])), flags)
+/** A constant pattern, compiled once, and what it is matched with. */
+interface Regular {
+  readonly text: Code
+  readonly regex: string
+  /** JavaScript of whether the text may match: it has what every match has. */
+  readonly mayMatch: string
+}
+
+function regularOf(emitter: Emitter, of: readonly Expression[], compile: (pattern: string) => RegExp): Regular {
+  const [text, pattern] = [emitter.code(of[0]!), textOf(of[1])]
+  const required = requiredText(pattern)
+  const isSought = text.range !== undefined && required !== ''
+  return {
+    text,
+    regex: emitter.constant(compile(perlPattern(pattern))),
+    mayMatch: isSought ? `${partOfText(emitter, required)}.isIn(${text.range!.join(', ')})` : 'true',
+  }
+}
+
+const matches =
+  (compile: (pattern: string) => RegExp): CallGenerator =>
+  (emitter, { of, type }) => {
+    const { text, regex, mayMatch } = regularOf(emitter, of, compile)
+    return emitter.over([text], type, () => `(${mayMatch} && ${regex}.test(${text.value})) | 0`)
+  }
 
 const extract: CallGenerator = (emitter, { of, type }) => {
-  const regex = emitter.constant(regexOf(of))
-  return emitter.strict([of[0]!], type, ([text]) => `(${regex}.exec(${text})?.[${textOf(of[2])}] ?? '')`)
+  const { text, regex, mayMatch } = regularOf(emitter, of, (pattern) => new RegExp(pattern, 'u'))
+  return emitter.over([text], type, () => `(${mayMatch} ? ${regex}.exec(${text.value})?.[${textOf(of[2])}] ?? '' : '')`)
 }
 
 /** As JavaScript writes `\0` to `\9` and a backslash; two digits, as another may follow. */
@@ -169,9 +187,11 @@ const replacement = (text: string): string =>
   text.replaceAll('$', '$$$$').replaceAll(/\\([\d\\])/g, (_, of: string) => (of === '\\' ? '\\' : of === '0' ? '$&' : `$0${of}`))
 
 const replaceMatches: CallGenerator = (emitter, { of, type }) => {
-  const regex = emitter.constant(regexOf(of, of.length === 4 ? 'gu' : 'u'))
+  const { text, regex, mayMatch } = regularOf(emitter, of, (pattern) => new RegExp(pattern, of.length === 4 ? 'gu' : 'u'))
   const by = emitter.constant(replacement(textOf(of[2])))
-  return emitter.strict([of[0]!], type, ([text]) => `${text}.replace(${regex}, ${by})`)
+  const range = emitter.rangeOf(text).join(', ')
+  const replaced = (buffer: string): string => `${buffer}.addText(${text.value}.replace(${regex}, ${by}))`
+  return emitter.made(text.isNull, type, (buffer) => `if (${mayMatch}) ${replaced(buffer)}; else ${buffer}.add(${range})`)
 }
 
 const jsonText: CallGenerator = (emitter, { of, type }) => {
@@ -220,8 +240,8 @@ export const textCalls: Readonly<Record<string, CallGenerator>> = {
   concat,
   like,
   ilike: caseless,
-  regexp_matches: regular((text) => new RegExp(perlPattern(text), 'u')),
-  regexp_full_match: regular((text) => new RegExp(`^(?:${perlPattern(text)})$`, 'u')),
+  regexp_matches: matches((pattern) => new RegExp(pattern, 'u')),
+  regexp_full_match: matches((pattern) => new RegExp(`^(?:${pattern})$`, 'u')),
   regexp_extract: extract,
   regexp_replace: replaceMatches,
   json_extract_string: jsonText,
