@@ -4,10 +4,10 @@ import type { Column } from './batch.ts'
 import { isoDate, isoDatetime, isoInstant, isoTime } from './calendar.ts'
 import type { Type } from './type.ts'
 
-/** A decimal from its unscaled integer: `scale` digits after the point, `-` in front, never `-0`. */
-export function decimalText(unscaled: number | bigint, scale: number): string {
+/** A decimal from its unscaled integer: `scale` digits after the point, at least `wholeDigits` before it, `-` in front, never `-0`. */
+export function decimalText(unscaled: number | bigint, scale: number, wholeDigits = 1): string {
   const negative = unscaled < 0
-  const digits = String(negative ? -unscaled : unscaled).padStart(scale + 1, '0')
+  const digits = String(negative ? -unscaled : unscaled).padStart(scale + wholeDigits, '0')
   const cut = digits.length - scale
   return `${negative ? '-' : ''}${digits.slice(0, cut)}${scale > 0 ? `.${digits.slice(cut)}` : ''}`
 }

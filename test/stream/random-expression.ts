@@ -292,6 +292,7 @@ export class Writer {
       () =>
         `(concat('{"a": ', ${this.#pick('coalesce(i, 0)', "'[true, ', coalesce(i, 0), ']'")}, ', "b":"', t, '"}') ->> ${this.#pick("'$.a'", "'$.a[1]'", "'b'")})`,
       () => `(CASE WHEN b THEN x ELSE '[1, 2]' END ->> ${this.#pick("'$.a'", "'$[1]'")})`,
+      () => `CAST(TRY_CAST(${this.decimal(d)} AS DECIMAL(${this.#pick('4, 4', '3, 1', '20, 20')})) AS VARCHAR)`,
       () => `(x ->> ${this.#pick("'$.a'", "'$.b.c[1]'", "'b'", "'$[0]'", "'$.b'", "'$'", "'$.b.c[2]'")})`,
       () =>
         `strftime(${this.#pick(this.date(d), this.instant(d), this.clock(d))}, '${this.#pick('%Y-%m-%d', '%H:%M:%S.%f', '%-d.%-m.%y %-I %p', 'day %j, %a %b %%', '%A %B %I:%M %g', '%w%u %-j %-H%-M%-S', '%y-%-y')}')`,

@@ -9,7 +9,7 @@ export function castCode(emitter: Emitter, { of, type, try: isTry }: CastExpress
   if (code.isNull === 'true') return { isNull: 'true', value: emitter.zero(representationOf(type)) }
   if (representationOf(of.type) === 'text' && representationOf(type) === 'text') return code
   if (type.kind === 'string' && isDigits(of.type) && !(emitter.isBig && representationOf(of.type) === 'exact'))
-    return emitter.made(code.isNull, type, (buffer) => `${buffer}.addDecimal(${code.value}, ${scaleOf(of.type)})`)
+    return emitter.made(code.isNull, type, (buffer) => `${buffer}.addDecimal(${code.value}, ${scaleOf(of.type)}, ${wholeDigits(of.type)})`)
   return emitter.over(
     [code],
     type,
@@ -39,6 +39,8 @@ function castValue(emitter: Emitter, code: Code, from: ValueType, to: ValueType,
   return castExact(emitter, value, from, to, onError)
 }
 
+/** DuckDB writes no zero before the point of a decimal that has no digits there. */
+const wholeDigits = (type: ValueType): number => (type.kind === 'decimal' && type.precision === type.scale ? 0 : 1)
 const scaleOf = (type: ValueType): number => (type.kind === 'decimal' ? type.scale : 0)
 
 /** Between integers, decimals and doubles; `value` is a whole number of units of its scale. */
@@ -116,7 +118,7 @@ function castToText(value: string, from: ValueType): string {
     case 'huge':
       return `String(${value})`
     case 'decimal':
-      return `R.decimalText(BigInt(${value}), ${from.scale})`
+      return `R.decimalText(BigInt(${value}), ${from.scale}, ${wholeDigits(from)})`
     case 'double':
       return `R.doubleText(${value})`
     case 'date':

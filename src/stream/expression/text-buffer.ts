@@ -65,12 +65,12 @@ export class TextBuffer {
     return true
   }
 
-  /** An exact number up to 2^53 as a decimal of `scale` digits after the point. */
-  addDecimal(unscaled: number, scale: number): void {
+  /** An exact number up to 2^53 as a decimal of `scale` digits after the point, and at least so many before it. */
+  addDecimal(unscaled: number, scale: number, wholeDigits = 1): void {
     this.reserve(DECIMAL_BYTES)
     const { bytes, length: base } = this
     let rest = unscaled < 0 ? -unscaled : unscaled
-    let digits = scale + 1
+    let digits = scale + wholeDigits
     for (let power = 10 ** digits; rest >= power; power *= 10) digits++
     let at = base + (unscaled < 0 ? 1 : 0) + digits + (scale > 0 ? 1 : 0)
     this.length = at
@@ -88,6 +88,7 @@ export class TextBuffer {
       bytes[--at] = 0x30 + (small - next * 10)
       small = next
     }
+    if (digits === scale) bytes[--at] = 0x2e
     if (unscaled < 0) bytes[base] = 0x2d
   }
 
