@@ -24,6 +24,7 @@ import {
   VARCHAR,
 } from '@duckdb/node-api'
 import duckdb from '@duckdb/node-bindings'
+import { copyBytes } from '../core/bytes.ts'
 import { grown } from '../core/grown.ts'
 import type { BytesColumn, Column, ColumnBatch, IntegerColumn, NumberColumn } from '../schema/batch.ts'
 import { type ListVector, type Nested, newNested, type StructVector, type Vector } from '../schema/scan/nested.ts'
@@ -250,16 +251,11 @@ function fillStrings(vector: Target, column: BytesColumn, from: number, count: n
     for (let i = 0; i < 4; i++) bytes[slot + 4 + i] = source[at + i]!
     uint32[(slot >> 2) + 2] = used
     if (used + size > heap.length) heap = grown(heap, used + size)
-    copyBytes(source, at, heap, used, size)
+    copyBytes(source, at, size, heap, used)
     used += size
   }
   if (used > 0) pointInto(vector, heap.subarray(0, used), count, to)
   duckdb.copy_data_to_vector(vector, to * 16, scratch, 0, count * 16)
-}
-
-function copyBytes(source: Uint8Array, from: number, target: Uint8Array, to: number, size: number): void {
-  if (size > 64) target.set(source.subarray(from, from + size), to)
-  else for (let i = 0; i < size; i++) target[to + i] = source[from + i]!
 }
 
 /** Turns the offsets of long strings in the scratch into addresses, where the vector keeps `content`. */

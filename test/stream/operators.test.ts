@@ -460,6 +460,17 @@ test('rows that are not of the closed list are refused with their place and what
     ['SELECT n FROM readings QUALIFY rank() OVER (PARTITION BY shop ORDER BY n) = 1', /rank\(\) without a window/],
     ['SELECT shop, n FROM readings QUALIFY row_number() OVER (PARTITION BY shop ORDER BY n) <= 3', /without its rank as a column/],
     [`SELECT n FROM readings WHERE regexp_matches(shop, '(?=a)b')`, /RE2 and JavaScript may read differently/],
+    [
+      `SELECT regexp_extract(shop, '(?:(a)|b)*', 1) AS s FROM readings`,
+      /regexp_extract\(\.\.\.\) with the pattern .*, which repeats a group/,
+    ],
+    [`SELECT regexp_extract(shop, '(a)b', 2) AS s FROM readings`, /regexp_extract\(\.\.\.\) with the group 2/],
+    [
+      `SELECT regexp_replace(shop, 'x*', '-', 'g') AS s FROM readings`,
+      /regexp_replace\(\.\.\.\) of all matches of x\*, which may be empty,/,
+    ],
+    [`SELECT regexp_replace(shop, '(a)', '\\2') AS s FROM readings`, /regexp_replace\(\.\.\.\) with the replacement/],
+    [`SELECT regexp_replace(shop, 'a', 'b', 'i') AS s FROM readings`, /regexp_replace\(\.\.\.\) with options other than 'g'/],
   ]
   for (const [sql, message] of refusals) {
     const { node } = await parser.parse(sql)

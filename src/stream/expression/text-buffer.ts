@@ -1,6 +1,6 @@
 // Bytes that texts are written to, one behind another: those that a row's expression makes, and columns of results. What is
 // written lies in UTF-8, or in latin1, whose characters are the bytes of a binary value.
-import { copyBytes } from '../../core/copy-bytes.ts'
+import { copyBytes } from '../../core/bytes.ts'
 import { text as decode, unmade } from './runtime.ts'
 import { lower, upper } from './text-functions.ts'
 import { length as charactersIn, found, left } from './text-ranges.ts'

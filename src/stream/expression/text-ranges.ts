@@ -23,12 +23,7 @@ export function endsWith(a: Buffer, aStart: number, aLength: number, b: Buffer, 
   return startsWith(a, aStart + aLength - bLength, aLength < bLength ? 0 : bLength, b, bStart, bLength)
 }
 
-/** By code points, which is the order of UTF-8 bytes. */
-export function compareBytes(a: Buffer, aStart: number, aLength: number, b: Buffer, bStart: number, bLength: number): number {
-  const size = Math.min(aLength, bLength)
-  for (let i = 0; i < size; i++) if (a[aStart + i] !== b[bStart + i]) return a[aStart + i]! - b[bStart + i]!
-  return aLength - bLength
-}
+export { compareBytes } from '../../core/bytes.ts'
 
 /** Bytes that are not the first of a character. */
 const isInside = (byte: number): boolean => (byte & 0xc0) === 0x80

@@ -1,6 +1,7 @@
 // What is looked for in text as UTF-8 bytes: parts, patterns of LIKE, lists of texts, and the parts between separators. What
 // depends on the wanted text alone is computed once for it.
-import { after, before, compareBytes, found, length as lengthOf, sameBytes, startsWith, substring } from './text-ranges.ts'
+import { compareBytes } from '../../core/bytes.ts'
+import { after, before, found, length as lengthOf, sameBytes, startsWith, substring } from './text-ranges.ts'
 
 /** A text that others are searched for. Source: Horspool, "Practical fast searching in strings" (1980). */
 export class Part {

@@ -1,4 +1,5 @@
 // Texts, bytes and decimals too long for numbers, in numbered slots of one growing piece of memory.
+import type { compareBytes } from '../../core/bytes.ts'
 import type { BytesColumn, Column } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { Packed } from './pack.ts'
@@ -6,16 +7,7 @@ import type { Bytes } from './paged.ts'
 import { TextMemory } from './text-memory.ts'
 import { isNullAt, keepExtremes, keepSame, NULL, Nulls, VALUE, type ValueLane } from './value-lane.ts'
 
-type CompareBytes = (a: Uint8Array, aStart: number, aLength: number, b: Uint8Array, bStart: number, bLength: number) => number
-
-export const compareBytes: CompareBytes = (a, aStart, aLength, b, bStart, bLength) => {
-  const size = Math.min(aLength, bLength)
-  for (let i = 0; i < size; i++) {
-    const difference = a[aStart + i]! - b[bStart + i]!
-    if (difference !== 0) return difference
-  }
-  return aLength - bLength
-}
+type CompareBytes = typeof compareBytes
 
 /** Decimals of one scale as text. */
 export const compareDigits: CompareBytes = (a, aStart, aLength, b, bStart, bLength) => {

@@ -1,7 +1,8 @@
 // From a type to the lane that holds its values.
+import { compareBytes } from '../../core/bytes.ts'
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import { laneOfValue } from '../expression/lane.ts'
-import { BytesLane, compareBytes, compareDigits } from './bytes-lane.ts'
+import { BytesLane, compareDigits } from './bytes-lane.ts'
 import { IntegerLane, NumberLane, type ValueLane } from './value-lane.ts'
 
 export function makeLane(type: ValueType): ValueLane {

@@ -1,6 +1,6 @@
 // Bytes in numbered slots: their content lies in pages that grow by appending, so that a cut of them is taken without copying. A value
 // lies in one page; one that is longer than a page has a run of pages. What a cut holds is not written over until it was read.
-import { copyBytes } from '../../core/copy-bytes.ts'
+import { copyBytes } from '../../core/bytes.ts'
 import type { BytesColumn } from '../../schema/batch.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
 import type { Packed } from './pack.ts'
