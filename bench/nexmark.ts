@@ -1,6 +1,6 @@
 // Nexmark in Millrace and in real Flink on the same NDJSON bytes, one query at a time and in turn: processor time of all processes of
 // each, and wall time. One JSON line per query; the last says whether the floors hold (exit status 1 when not).
-// Usage: node24 bench/nexmark.ts [events, default 2000000] [queries, such as q5,q7, or all] [configurations whose names begin so, default all]
+// Usage: node24 bench/nexmark.ts [events, default 2000000] [queries: all of the suite (default), beside, or such as q5,b7] [configurations whose names begin so, default all]
 //
 // In on both sides: reading the files (two per stream, one for each partition), parsing JSON, watermarks, the query with its state, and
 // handing every row of the result to a sink that drops it: Flink's blackhole, a function that counts here. Out on both: checkpoints
@@ -20,13 +20,14 @@ import type { LiveQuery } from '../src/engine/algebra/relation.ts'
 import { openParser } from '../src/engine/ast.ts'
 import { openTestEngine } from '../src/engine/testing.ts'
 import { shapeOfRelation } from '../src/stream/operators/shape.ts'
+import { BESIDE } from '../test/nexmark/beside.ts'
 import { liveShapeOf, storedShapeOf } from '../test/nexmark/engine.ts'
 import { FIFTY, type StreamName } from '../test/nexmark/events.ts'
 import { flinkTable, removeFiles, writeFiles } from '../test/nexmark/flink.ts'
 import { QUERIES } from '../test/nexmark/queries.ts'
 
 const EVENTS = Number(process.argv[2] ?? 2_000_000)
-const CHOSEN = process.argv[3] === 'all' ? undefined : process.argv[3]?.split(',')
+const CHOSEN = process.argv[3] ?? 'all'
 const PER_SECOND = 10_000
 const ROUNDS = 2
 const [FLOOR_MEAN, FLOOR_LEAST] = [10, 3]
@@ -92,8 +93,10 @@ async function measureFlink(query: LiveQuery, set: Readonly<Record<string, strin
   }
 }
 
+const named = new Set(CHOSEN.split(','))
+const chosen = CHOSEN === 'all' ? QUERIES : CHOSEN === 'beside' ? BESIDE : [...QUERIES, ...BESIDE].filter(({ name }) => named.has(name))
 const ratios: number[] = []
-for (const { name, sql } of QUERIES.filter((query) => !query.notInFlink && (CHOSEN?.includes(query.name) ?? true))) {
+for (const { name, sql } of chosen.filter((query) => !query.notInFlink)) {
   const { node } = await parser.parse(sql)
   const query = compileLive(node, liveShapeOf)
   const events = query.streams.reduce((sum, stream) => sum + files.rows[stream === 'arriving' ? 'bid' : (stream as StreamName)], 0)

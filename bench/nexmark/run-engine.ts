@@ -3,12 +3,13 @@
 import { compileLive } from '../../src/engine/algebra/read-query.ts'
 import { openParser } from '../../src/engine/ast.ts'
 import { openTestEngine } from '../../src/engine/testing.ts'
+import { BESIDE } from '../../test/nexmark/beside.ts'
 import { liveShapeOf, NexmarkRun } from '../../test/nexmark/engine.ts'
 import { partitionsOf } from '../../test/nexmark/flink.ts'
 import { QUERIES } from '../../test/nexmark/queries.ts'
 
 const [name, directory] = process.argv.slice(2) as [string, string]
-const { sql } = QUERIES.find((query) => query.name === name)!
+const { sql } = [...QUERIES, ...BESIDE].find((query) => query.name === name)!
 const engine = await openTestEngine({ threads: 1 })
 const parser = await openParser(engine.engine)
 const query = compileLive((await parser.parse(sql)).node, liveShapeOf)

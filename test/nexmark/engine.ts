@@ -159,7 +159,9 @@ export function rowsOf(query: LiveQuery, partitionsOf: (stream: string) => Parti
   run.run(partitionsOf, (batch) => {
     for (let row = 0; row < batch.rows; row++) {
       const values = fields.map((field, i) => comparable(textAt(batch, i, row, field), field))
-      rows.set(query.result === 'keyed' ? JSON.stringify(key.map((i) => values[i])) : String(count++), values)
+      const id = query.result === 'keyed' ? JSON.stringify(key.map((i) => values[i])) : String(count++)
+      if (query.loses && valueAt(batch, fields.length, row) === true) rows.delete(id)
+      else rows.set(id, values)
     }
   })
   return [...rows.values()]

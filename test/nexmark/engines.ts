@@ -48,8 +48,8 @@ export function enginesFor(fifties: number, perSecond: number): { readonly skip:
   return { skip, engines: () => engines }
 }
 
-/** `java`: how it is started with Flink's libraries. */
-async function openEngines({ directory }: NexmarkFiles, java: readonly string[]): Promise<Engines> {
+/** `java`: how it is started with Flink's libraries; null without Flink. */
+export async function openEngines({ directory }: NexmarkFiles, java: readonly string[] | null): Promise<Engines> {
   const engine = await openTestEngine({ threads: 1, directories: [directory] })
   const parser = await openParser(engine.engine)
   for (const name of [...STREAMS, 'side_input']) {
@@ -66,7 +66,7 @@ async function openEngines({ directory }: NexmarkFiles, java: readonly string[])
     }
   }
   await engine.session.run('CREATE VIEW arriving AS FROM bid')
-  const cluster = await FlinkCluster.start(java)
+  const cluster = java && (await FlinkCluster.start(java))
   return {
     compile: async (sql) => compileLive((await parser.parse(sql)).node, liveShapeOf),
     inMillrace: (query) => rowsOf(query, (stream) => partitionsOf(directory, stream)),
@@ -81,11 +81,12 @@ async function openEngines({ directory }: NexmarkFiles, java: readonly string[])
     inFlink: async (query) => {
       const { fields } = shapeOfRelation(query.root, storedShapeOf)
       const tables = query.streams.map((stream) => flinkTable(stream, directory))
+      assert.ok(cluster, 'opened without Flink')
       const rows = await cluster.rows({ set: {}, tables, select: printFlink(query) })
       return rows.map((row) => row.map((value, i) => comparable(value, fields[i]!)))
     },
     [Symbol.asyncDispose]: async () => {
-      await cluster[Symbol.asyncDispose]()
+      await cluster?.[Symbol.asyncDispose]()
       parser.close()
       await engine[Symbol.asyncDispose]()
     },
