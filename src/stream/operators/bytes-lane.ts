@@ -5,7 +5,7 @@ import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { Packed } from './pack.ts'
 import type { Bytes } from './paged.ts'
 import { TextMemory } from './text-memory.ts'
-import { isNullAt, keepExtremes, keepSame, NULL, Nulls, VALUE, type ValueLane } from './value-lane.ts'
+import { isNullAt, keepExtremes, keepSame, NULL, Nulls, putAll, VALUE, type ValueLane } from './value-lane.ts'
 
 type CompareBytes = typeof compareBytes
 
@@ -37,6 +37,10 @@ export class BytesLane implements ValueLane {
     this.#nulls.put(slot, isNull)
     if (isNull) this.#texts.put(slot, bytes, 0, 0)
     else this.#texts.put(slot, bytes, start[row]!, length[row]!)
+  }
+
+  putAll(slots: Int32Array, column: Column, rows: Int32Array | null, count: number): void {
+    putAll(this, slots, column, rows, count)
   }
 
   copy(slot: number, from: ValueLane, other: number): void {

@@ -34,15 +34,23 @@ export class Extreme implements AggregateState {
       const row = rows === null ? i : rows[i]!
       if (isAnyNull(columns, row)) continue
       const group = groups[i]!
-      if (this.#seen.at(group) === 1 && !this.#isBetter((key) => this.#lanes[key]!.compareRow(group, columns[key]!, row))) continue
+      if (this.#seen.at(group) === 1 && !this.#isBetterRow(group, columns, row)) continue
       this.#seen.put(group, 1)
       for (let key = 0; key < columns.length; key++) this.#lanes[key]!.put(group, columns[key]!, row)
     }
   }
 
-  #isBetter(compare: (key: number) => number): boolean {
+  #isBetterRow(group: number, columns: readonly Column[], row: number): boolean {
     for (const key of this.#order) {
-      const order = compare(key)
+      const order = this.#lanes[key]!.compareRow(group, columns[key]!, row)
+      if (order !== 0) return order * this.#sign > 0
+    }
+    return false
+  }
+
+  #isBetterSlot(group: number, lanes: readonly ValueLane[], other: number): boolean {
+    for (const key of this.#order) {
+      const order = this.#lanes[key]!.compareSlot(group, lanes[key]!, other)
       if (order !== 0) return order * this.#sign > 0
     }
     return false
@@ -55,9 +63,9 @@ export class Extreme implements AggregateState {
   mergeGroup(from: AggregateState, group: number, to: number): void {
     const other = from as Extreme
     if (other.#seen.at(group) !== 1) return
-    if (this.#seen.at(to) === 1 && !this.#isBetter((key) => this.#lanes[key]!.compareSlot(to, other.#lanes[key]!, group))) return
+    if (this.#seen.at(to) === 1 && !this.#isBetterSlot(to, other.#lanes, group)) return
     this.#seen.put(to, 1)
-    for (const [key, lane] of this.#lanes.entries()) lane.copy(to, other.#lanes[key]!, group)
+    for (let key = 0; key < this.#lanes.length; key++) this.#lanes[key]!.copy(to, other.#lanes[key]!, group)
   }
 
   column(groups: Int32Array, count: number): Column {

@@ -218,3 +218,29 @@ test('a checkpoint of before, which had the rows of frames themselves', () => {
     ],
   )
 })
+
+test('a checkpoint of before, which held equal values each by itself', () => {
+  const frame: FrameOf = { unit: 'rows', preceding: null }
+  const rows: Row[] = [
+    [1, 0, 10],
+    [3, 0, 5],
+    [2, 0, 20],
+  ]
+  const before = open(frame)
+  before.take(rowsOf(rows), null, rows.length)
+  const saved = asStored(before.save()) as { readonly rows: { readonly held: { lanes: unknown[] } } }
+  const { lanes } = saved.rows.held
+  assert.equal(lanes.length, 4)
+  // The columns, what is added and compared of `n`, and the order of rows of one time.
+  saved.rows.held.lanes = [0, 1, 2, 3, 2, 2, 3].map((lane) => lanes[lane])
+  const operator = open(frame)
+  operator.restore(saved)
+  assert.deepEqual(
+    [...resultsOf(operator.advance(10))],
+    [
+      [0, [1, 10, 10]],
+      [2, [2, 30, 20]],
+      [1, [3, 35, 20]],
+    ],
+  )
+})

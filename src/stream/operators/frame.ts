@@ -2,7 +2,7 @@
 // wait until the watermark has passed their time, are put in order, and come out with what is aggregated of their frames. By then all
 // rows of their time are known, which belong to a range. Kept are states, not rows: of each row of a frame, or one of each partition.
 import type { FrameRelation } from '../../engine/algebra/relation.ts'
-import { type ColumnBatch, indexes } from '../../schema/batch.ts'
+import { type Column, type ColumnBatch, indexes } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { AggregateStates } from './aggregate-states.ts'
 import { groupLayout } from './group-table.ts'
@@ -36,7 +36,7 @@ export class Frame implements Operator {
   }
 
   advance(watermarkUs: number): ColumnBatch | null {
-    const slots = Int32Array.from(this.#rows.due(watermarkUs))
+    const slots = this.#rows.due(watermarkUs)
     const out = slots.length > 0 ? this.#compute(slots) : null
     if (this.#frame.frame.unit === 'range') this.#forgetBefore(watermarkUs - this.#frame.delayUs)
     return out
@@ -50,11 +50,11 @@ export class Frame implements Operator {
 
   /** Rows in order. */
   #compute(slots: Int32Array): ColumnBatch {
-    const { held, columns, values } = this.#rows
-    const read = held.columns(slots, slots.length, values)
+    const { held } = this.#rows
+    const { columns, values } = this.#rows.read(slots)
     const out = new AggregateStates(this.#frame.aggregates)
     const each = indexes(slots.length)
-    const own = this.#statesOf(read.slice(columns), each)
+    const own = this.#statesOf(values, each)
     for (let from = 0; from < slots.length; ) {
       const until = this.#frame.frame.unit === 'rows' ? from + 1 : this.#endOfTime(slots, from)
       for (let i = from; i < until; i++) this.#states.enter(held.groupOf(slots[i]!), held.times.at(slots[i]!), own, i)
@@ -62,11 +62,11 @@ export class Frame implements Operator {
       from = until
     }
     for (const slot of slots) held.remove(slot)
-    return { shape: this.#shape, rows: slots.length, columns: [...read.slice(0, columns), ...out.columns(each, each.length)] }
+    return { shape: this.#shape, rows: slots.length, columns: [...columns, ...out.columns(each, each.length)] }
   }
 
   /** Of each row alone. */
-  #statesOf(args: ColumnBatch['columns'], each: Int32Array): AggregateStates {
+  #statesOf(args: readonly Column[], each: Int32Array): AggregateStates {
     const states = new AggregateStates(this.#frame.aggregates)
     states.add(each, args, null, each.length)
     return states
@@ -93,8 +93,8 @@ export class Frame implements Operator {
     this.#states.restore(states)
     // Checkpoints of before had the rows of frames themselves.
     const kept = Int32Array.from(this.#rows.restore(rows).sort((a, b) => this.#rows.compare(a, b)))
-    const { held, columns, values } = this.#rows
-    const own = this.#statesOf(held.columns(kept, kept.length, values).slice(columns), indexes(kept.length))
+    const { held } = this.#rows
+    const own = this.#statesOf(this.#rows.valuesOf(kept), indexes(kept.length))
     for (const [i, slot] of kept.entries()) this.#states.enter(held.groupOf(slot), held.times.at(slot), own, i)
     for (const slot of kept) held.remove(slot)
   }

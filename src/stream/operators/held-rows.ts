@@ -24,6 +24,13 @@ interface Saved<Leaf> {
 /** Of `groups`: the slot holds no row. */
 const FREE = -2
 
+/** Rows of a batch: their keys' numbers, -1 where one is null, their times, microseconds, and what is held of them. */
+export interface KeyedRows {
+  readonly groups: Int32Array
+  readonly times: Float64Array
+  readonly columns: readonly Column[]
+}
+
 export class HeldRows {
   readonly #types: readonly ValueType[]
   #lanes: readonly ValueLane[]
@@ -37,10 +44,13 @@ export class HeldRows {
   #heads = new Ints(NONE)
   #free: number[] = []
   #size = 0
+  readonly #isListed: boolean
 
-  constructor(types: readonly ValueType[]) {
+  /** `isListed`: the rows of a key are found by its number. */
+  constructor(types: readonly ValueType[], isListed = true) {
     this.#types = types
     this.#lanes = types.map(makeLane)
+    this.#isListed = isListed
   }
 
   get count(): number {
@@ -83,8 +93,23 @@ export class HeldRows {
     return slot
   }
 
+  /** Rows `rows[i]` (i where null); `flags` is by row too, all 0 where null. Answers their slots. */
+  addAll({ groups, times, columns }: KeyedRows, rows: Int32Array | null, count: number, flags: Uint8Array | null = null): Int32Array {
+    const slots = new Int32Array(count)
+    for (let i = 0; i < count; i++) slots[i] = this.#free.pop() ?? this.#size++
+    for (const [index, lane] of this.#lanes.entries()) lane.putAll(slots, columns[index]!, rows, count)
+    this.#times.putAll(slots, times, rows, count)
+    for (let i = 0; i < count; i++) {
+      const row = rows === null ? i : rows[i]!
+      this.#flags.put(slots[i]!, flags === null ? 0 : flags[row]!)
+      this.#link(slots[i]!, groups[row]!)
+    }
+    return slots
+  }
+
   #link(slot: number, group: number): void {
     this.#groups.put(slot, group)
+    if (!this.#isListed) return
     this.#before.put(slot, NONE)
     const first = this.firstOf(group)
     this.#next.put(slot, first)
@@ -94,14 +119,18 @@ export class HeldRows {
   }
 
   remove(slot: number): void {
+    if (this.#isListed) this.#unlink(slot)
+    this.#groups.put(slot, FREE)
+    this.#free.push(slot)
+  }
+
+  #unlink(slot: number): void {
     const group = this.#groups.at(slot)
     const next = this.#next.at(slot)
     const before = this.#before.at(slot)
     if (next !== NONE) this.#before.put(next, before)
     if (before !== NONE) this.#next.put(before, next)
     else if (group >= 0) this.#heads.put(group, next)
-    this.#groups.put(slot, FREE)
-    this.#free.push(slot)
   }
 
   /** The rows of a key into a record, the oldest first, and out of one, of a key that has none. */
@@ -126,10 +155,10 @@ export class HeldRows {
     }
   }
 
-  /** Below zero where row a comes before row b by the lanes from `from` to `until`; null comes first. */
-  compare(a: number, b: number, from: number, until: number): number {
-    for (let i = from; i < until; i++) {
-      const lane = this.#lanes[i]!
+  /** Below zero where row a comes before row b by these lanes; null comes first. */
+  compare(a: number, b: number, lanes: readonly number[]): number {
+    for (const index of lanes) {
+      const lane = this.#lanes[index]!
       const [isANull, isBNull] = [lane.isNull(a), lane.isNull(b)]
       if (isANull || isBNull) {
         if (isANull !== isBNull) return isANull ? -1 : 1
@@ -165,7 +194,7 @@ export class HeldRows {
       if (this.#groups.at(slot) < 0) continue
       const group = groupOf(this.#groups.at(slot))
       this.#groups.put(slot, group)
-      if (this.#before.at(slot) === NONE) this.#heads.put(group, slot)
+      if (this.#isListed && this.#before.at(slot) === NONE) this.#heads.put(group, slot)
     }
   }
 
@@ -201,7 +230,7 @@ export class HeldRows {
     for (let slot = size - 1; slot >= 0; slot--) {
       const group = this.#groups.at(slot)
       if (group === FREE) this.#free.push(slot)
-      if (group >= 0 && this.#before.at(slot) === NONE) this.#heads.put(group, slot)
+      if (this.#isListed && group >= 0 && this.#before.at(slot) === NONE) this.#heads.put(group, slot)
     }
   }
 }

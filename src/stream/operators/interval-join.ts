@@ -5,7 +5,7 @@ import type { JoinBound, JoinRelation } from '../../engine/algebra/relation.ts'
 import type { ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { NONE } from './held-rows.ts'
-import { addPair, JoinParts, noPairs, type Side } from './join-parts.ts'
+import { addPair, JoinParts, noPairs, rowsWithKey, type Side } from './join-parts.ts'
 import { joinBatches, type Operator } from './operator.ts'
 import { TimeBuckets } from './time-buckets.ts'
 
@@ -53,12 +53,9 @@ export class IntervalJoin implements Operator {
       other.flags.put(pairs.slots[i]!, 1)
     }
     const waiting = this.#waiting[side]
-    const isKept = this.#isKept[side]
-    for (let i = 0; i < count; i++) {
-      const group = own.groups[i]!
-      if (group === NONE && !isKept) continue
-      waiting.add(own.times[i]!, held.add(group, own.times[i]!, own.columns, i, met[i] as 0 | 1))
-    }
+    const kept = this.#isKept[side] ? null : rowsWithKey(own)
+    const slots = held.addAll(own, kept, kept?.length ?? count, met)
+    for (let i = 0; i < slots.length; i++) waiting.add(own.times[kept === null ? i : kept[i]!]!, slots[i]!)
     return out
   }
 

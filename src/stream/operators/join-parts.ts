@@ -7,19 +7,23 @@ import type { Shape } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
 import { compileFilter, compileProjection, type Filter, type Projection } from '../expression/compile.ts'
 import { Generations } from '../spill/generations.ts'
-import { type HeldRows, NONE } from './held-rows.ts'
+import { type HeldRows, type KeyedRows, NONE } from './held-rows.ts'
 import { type JoinLayout, JoinTable } from './join-table.ts'
 import { joinShape } from './shape.ts'
 
 export type Side = 0 | 1
 
 /** A batch of one side: rows 0 to `count`. */
-export interface SideBatch {
-  readonly times: Float64Array
-  /** Numbers of the keys; -1 where one is null. */
-  readonly groups: Int32Array
-  readonly columns: readonly Column[]
+export interface SideBatch extends KeyedRows {
   readonly count: number
+}
+
+/** Those of which no key is null; null when they are all. */
+export function rowsWithKey({ groups, count }: SideBatch): Int32Array | null {
+  const rows = new Int32Array(count)
+  let kept = 0
+  for (let i = 0; i < count; i++) if (groups[i] !== NONE) rows[kept++] = i
+  return kept === count ? null : rows.subarray(0, kept)
 }
 
 /** Pairs of a row of the batch that came and of one that is held. */

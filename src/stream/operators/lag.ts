@@ -3,7 +3,9 @@
 import type { LagRelation } from '../../engine/algebra/relation.ts'
 import type { Column, ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
+import { NONE } from './held-rows.ts'
 import type { Operator } from './operator.ts'
+import { Ints } from './paged.ts'
 import { RowsInOrder } from './rows-in-order.ts'
 import { lagShape } from './shape.ts'
 
@@ -11,7 +13,7 @@ export class Lag implements Operator {
   readonly #shape: Shape
   readonly #rows: RowsInOrder
   /** By partition: a slot that holds its last row. */
-  #last = new Map<number, number>()
+  #last = new Ints(NONE)
 
   constructor(lag: LagRelation, input: Shape) {
     this.#shape = lagShape(lag, input)
@@ -34,25 +36,26 @@ export class Lag implements Operator {
   advance(watermarkUs: number): ColumnBatch | null {
     const slots = this.#rows.due(watermarkUs)
     if (slots.length === 0) return null
-    const { held, columns, values } = this.#rows
-    const before = slots.map((slot) => {
-      const group = held.groupOf(slot)
-      const last = this.#last.get(group)
-      this.#last.set(group, slot)
-      // It is the row before of this one: read once more below, then given up.
-      return last ?? -1
-    })
-    const all = held.columns(Int32Array.from(slots), slots.length, columns)
-    const at = Int32Array.from(before, (slot) => (slot < 0 ? slots[0]! : slot))
-    const lagged = held.columns(at, at.length, values).slice(columns)
-    for (const slot of before) if (slot >= 0) held.remove(slot)
+    const { held } = this.#rows
+    // The row before each: read once more below, then given up. Of a first one any row is read.
+    const before = new Int32Array(slots.length)
+    const isFirst = new Uint8Array(slots.length)
+    for (let i = 0; i < slots.length; i++) {
+      const group = held.groupOf(slots[i]!)
+      const last = this.#last.at(group)
+      this.#last.put(group, slots[i]!)
+      before[i] = last === NONE ? slots[0]! : last
+      isFirst[i] = last === NONE ? 1 : 0
+    }
+    const { columns } = this.#rows.read(slots)
+    const lagged = this.#rows.valuesOf(before)
+    for (let i = 0; i < slots.length; i++) if (isFirst[i] === 0) held.remove(before[i]!)
     for (const slot of slots) this.#rows.keep(slot)
-    const isFirst = before.map((slot) => slot < 0)
-    return { shape: this.#shape, rows: slots.length, columns: [...all, ...lagged.map((column) => withNulls(column, isFirst))] }
+    return { shape: this.#shape, rows: slots.length, columns: [...columns, ...lagged.map((column) => withNulls(column, isFirst))] }
   }
 
   get bytes(): number {
-    return this.#rows.bytes
+    return this.#rows.bytes + this.#last.bytes
   }
 
   save(): unknown {
@@ -61,9 +64,10 @@ export class Lag implements Operator {
 
   restore(saved: unknown): void {
     const kept = this.#rows.restore(saved)
-    this.#last = new Map(kept.map((slot) => [this.#rows.held.groupOf(slot), slot]))
+    this.#last = new Ints(NONE)
+    for (const slot of kept) this.#last.put(this.#rows.held.groupOf(slot), slot)
   }
 }
 
-const withNulls = (column: Column, isNull: readonly boolean[]): Column =>
-  isNull.includes(true) ? { ...column, nulls: Uint8Array.from(isNull, (own, i) => (own ? 1 : (column.nulls?.[i] ?? 0))) } : column
+const withNulls = (column: Column, isNull: Uint8Array): Column =>
+  isNull.includes(1) ? { ...column, nulls: isNull.map((own, i) => own | (column.nulls?.[i] ?? 0)) } : column

@@ -4,7 +4,7 @@ import type { JoinBound, JoinRelation } from '../../engine/algebra/relation.ts'
 import type { ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { NONE } from './held-rows.ts'
-import { JoinParts, type Side } from './join-parts.ts'
+import { JoinParts, rowsWithKey, type Side } from './join-parts.ts'
 import type { Operator } from './operator.ts'
 import { TimeBuckets } from './time-buckets.ts'
 
@@ -13,8 +13,8 @@ export class LatestJoin implements Operator {
   readonly #isLeft: boolean
   readonly #isStrict: boolean
   readonly #delays: readonly [number, number]
-  /** Where the order of versions of one time begins and ends among what is held of a right row. */
-  readonly #ties: readonly [number, number]
+  /** What orders versions of one time, among what is held of a right row. */
+  readonly #ties: readonly number[]
   #waiting = new TimeBuckets()
   /** Versions that are not yet known to be behind every later row. */
   #unsettled = new TimeBuckets()
@@ -26,7 +26,7 @@ export class LatestJoin implements Operator {
     this.#isLeft = join.kind === 'left'
     this.#isStrict = on.isStrict
     this.#delays = [join.left.delayUs, join.right.delayUs]
-    this.#ties = [right.fields.length, right.fields.length + on.ties.length]
+    this.#ties = on.ties.map((_, tie) => right.fields.length + tie)
   }
 
   probe(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): void {
@@ -34,13 +34,11 @@ export class LatestJoin implements Operator {
   }
 
   take(batch: ColumnBatch, rows: Int32Array | null, count: number, side: Side): null {
-    const { times, groups, columns } = this.#parts.read(batch, rows, count, side)
-    const held = this.#parts.held[side]
+    const own = this.#parts.read(batch, rows, count, side)
     const waiting = side === 0 ? this.#waiting : this.#unsettled
-    for (let i = 0; i < count; i++) {
-      if (groups[i] === NONE && (side === 1 || !this.#isLeft)) continue
-      waiting.add(times[i]!, held.add(groups[i]!, times[i]!, columns, i, 0))
-    }
+    const kept = side === 0 && this.#isLeft ? null : rowsWithKey(own)
+    const slots = this.#parts.held[side].addAll(own, kept, kept?.length ?? count)
+    for (let i = 0; i < slots.length; i++) waiting.add(own.times[kept === null ? i : kept[i]!]!, slots[i]!)
     return null
   }
 
@@ -74,7 +72,7 @@ export class LatestJoin implements Operator {
   #isNewer(a: number, b: number): boolean {
     const right = this.#parts.held[1]
     const apart = right.times.at(a) - right.times.at(b)
-    return apart === 0 ? right.compare(a, b, ...this.#ties) > 0 : apart > 0
+    return apart === 0 ? right.compare(a, b, this.#ties) > 0 : apart > 0
   }
 
   /** Rows to come lie at or behind this time: of the versions before it, each key needs the newest alone. */

@@ -223,6 +223,16 @@ export class Doubles extends Paged<Float64Array> {
     if (this.frozen !== null) this.frozen.note(slot)
     this.pages[slot >>> PAGE_BITS]![slot & PAGE_MASK] = value
   }
+
+  /** The value of row `rows[i]` (i where null) into `slots[i]`. */
+  putAll(slots: Int32Array, values: Float64Array, rows: Int32Array | null, count: number): void {
+    let needed = 0
+    for (let i = 0; i < count; i++) if (slots[i]! >= needed) needed = slots[i]! + 1
+    this.fit(needed)
+    this.touch(slots, count)
+    const { pages } = this
+    for (let i = 0; i < count; i++) pages[slots[i]! >>> PAGE_BITS]![slots[i]! & PAGE_MASK] = values[rows === null ? i : rows[i]!]!
+  }
 }
 
 export class Ints extends Paged<Int32Array> {

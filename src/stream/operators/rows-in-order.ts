@@ -1,8 +1,8 @@
 // What `lag` and frames share: rows of partitions wait until the watermark has passed their time, and come in order, those of one time
 // by ties. The rows that an operator keeps after they came are flagged, so that a checkpoint tells them from those that wait.
-import type { Expression } from '../../engine/algebra/expression.ts'
+import { type Expression, sameExpression } from '../../engine/algebra/expression.ts'
 import type { LagRelation } from '../../engine/algebra/relation.ts'
-import type { ColumnBatch } from '../../schema/batch.ts'
+import type { Column, ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
@@ -13,13 +13,21 @@ import { TimeBuckets } from './time-buckets.ts'
 
 type Over = Pick<LagRelation, 'partition' | 'time' | 'delayUs' | 'ties'>
 
+/** Of some rows: the columns of the input, and the further values. */
+export interface OrderedRows {
+  readonly columns: readonly Column[]
+  readonly values: readonly Column[]
+}
+
 export class RowsInOrder {
   readonly #over: Over
   readonly #project: Projection
-  /** The columns of the input, and with them the further values: ties stand behind. */
-  readonly columns: number
-  readonly values: number
+  /** Of a row, without equal ones. */
   readonly #types: readonly Expression['type'][]
+  /** Where the columns of the input, the further values and the ties are among those. */
+  readonly #columnsAt: readonly number[]
+  readonly #valuesAt: readonly number[]
+  readonly #tiesAt: readonly number[]
   #held: HeldRows
   #keys: KeyTable
   #waiting = new TimeBuckets()
@@ -27,14 +35,21 @@ export class RowsInOrder {
   /** `values`: of each row, beside the columns of the input. */
   constructor(over: Over, values: readonly Expression[], input: Shape) {
     const columns = input.fields.map(({ name, type }): Expression => ({ op: 'column', name, type, optional: true }))
-    const held = [...columns, ...values, ...over.ties]
+    const wanted = [...columns, ...values, ...over.ties]
+    const held = wanted.filter((value, index) => wanted.findIndex((other) => sameExpression(other, value)) === index)
+    const placesOf = (of: readonly Expression[]): number[] => of.map((value) => held.findIndex((other) => sameExpression(other, value)))
     this.#over = over
     this.#project = compileProjection([over.time, ...over.partition, ...held], input)
-    this.columns = columns.length
-    this.values = columns.length + values.length
+    this.#columnsAt = placesOf(columns)
+    this.#valuesAt = placesOf(values)
+    this.#tiesAt = placesOf(over.ties)
     this.#types = held.map(({ type }) => type)
-    this.#held = new HeldRows(this.#types)
+    this.#held = this.#makeHeld()
     this.#keys = this.#makeKeys()
+  }
+
+  #makeHeld(): HeldRows {
+    return new HeldRows(this.#types, false)
   }
 
   #makeKeys(): KeyTable {
@@ -50,21 +65,35 @@ export class RowsInOrder {
   }
 
   take(batch: ColumnBatch, rows: Int32Array | null, count: number): void {
-    const [time, ...columns] = this.#project(batch.columns, rows, count)
+    const [time, ...projected] = this.#project(batch.columns, rows, count)
     const size = this.#over.partition.length
-    const groups = this.#keys.find(columns.slice(0, size), null, count)
+    const groups = this.#keys.find(projected.slice(0, size), null, count)
     const times = microsOf(time!)
-    const kept = columns.slice(size)
-    for (let i = 0; i < count; i++) this.#waiting.add(times[i]!, this.#held.add(groups[i]!, times[i]!, kept, i, 0))
+    const slots = this.#held.addAll({ groups, times, columns: projected.slice(size) }, null, count)
+    for (let i = 0; i < count; i++) this.#waiting.add(times[i]!, slots[i]!)
   }
 
   /** Slots of the rows that the watermark has passed, in order. */
-  due(watermarkUs: number): number[] {
-    return this.#waiting.take(watermarkUs - this.#over.delayUs, this.#held.times).sort((a, b) => this.compare(a, b))
+  due(watermarkUs: number): Int32Array {
+    return new Int32Array(this.#waiting.take(watermarkUs - this.#over.delayUs, this.#held.times).sort((a, b) => this.compare(a, b)))
   }
 
   compare(a: number, b: number): number {
-    return this.#held.times.at(a) - this.#held.times.at(b) || this.#held.compare(a, b, this.values, this.#types.length)
+    return this.#held.times.at(a) - this.#held.times.at(b) || this.#held.compare(a, b, this.#tiesAt)
+  }
+
+  read(slots: Int32Array): OrderedRows {
+    const lanes = new Map<number, Column>()
+    const columnOf = (lane: number): Column => {
+      const column = lanes.get(lane) ?? this.#held.lane(lane).column(slots, slots.length)
+      lanes.set(lane, column)
+      return column
+    }
+    return { columns: this.#columnsAt.map(columnOf), values: this.#valuesAt.map(columnOf) }
+  }
+
+  valuesOf(slots: Int32Array): Column[] {
+    return this.#valuesAt.map((lane) => this.#held.lane(lane).column(slots, slots.length))
   }
 
   /** The row stays, though it came. */
@@ -96,15 +125,21 @@ export class RowsInOrder {
     return { keys: this.#keys.save(), held: this.#held.save() }
   }
 
+  /** Checkpoints of before held equal values each by itself. */
+  #withoutEqual(lanes: readonly unknown[]): readonly unknown[] {
+    const places = [...this.#columnsAt, ...this.#valuesAt, ...this.#tiesAt]
+    return lanes.length === places.length ? this.#types.map((_, lane) => lanes[places.indexOf(lane)]) : lanes
+  }
+
   /** Answers the slots of the rows that were kept, in no order. */
   restore(saved: unknown): number[] {
     this.#keys = this.#makeKeys()
-    this.#held = new HeldRows(this.#types)
+    this.#held = this.#makeHeld()
     this.#waiting = new TimeBuckets()
     if (saved === null) return []
-    const { keys, held } = saved as { keys: unknown; held: unknown }
+    const { keys, held } = saved as { keys: unknown; held: { readonly lanes: readonly unknown[] } }
     this.#keys.restore(keys)
-    this.#held.restore(held)
+    this.#held.restore({ ...held, lanes: this.#withoutEqual(held.lanes) })
     const kept: number[] = []
     for (const slot of this.#held.slots()) {
       if (this.#held.flags.at(slot) === 1) kept.push(slot)

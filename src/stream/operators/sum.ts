@@ -123,6 +123,7 @@ export class ExactSum extends Counted implements AggregateState {
     const sum = this.#sums.at(to) + other.#sums.at(group)
     if (sum <= MAX_SAFE && sum >= -MAX_SAFE) this.#sums.put(to, sum)
     else this.#addWide(to, BigInt(other.#sums.at(group)))
+    if (other.#wide.size === 0) return
     const wide = other.#wide.get(group)
     if (wide !== undefined) this.#addWide(to, wide)
   }
@@ -157,7 +158,7 @@ export class ExactSum extends Counted implements AggregateState {
   clear(group: number): void {
     this.counts.put(group, 0)
     this.#sums.put(group, 0)
-    this.#wide.delete(group)
+    if (this.#wide.size > 0) this.#wide.delete(group)
   }
 
   write(group: number, out: RecordWriter): void {

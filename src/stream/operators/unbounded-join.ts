@@ -30,13 +30,16 @@ export class UnboundedJoin implements Operator {
     const first = this.#isUnique[side] ? this.#firsts(own, side) : null
     const pairs = noPairs()
     const { next } = other
+    const kept = new Int32Array(count)
+    let keep = 0
     for (let i = 0; i < count; i++) {
       if (first !== null && first[i] === 0) continue
       const before = pairs.count
       for (let slot = other.firstOf(own.groups[i]!); slot !== NONE; slot = next.at(slot)) addPair(pairs, i, slot)
       const isDone = this.#isUnique[1 - side]! && pairs.count > before
-      if (own.groups[i] !== NONE && !isDone && first === null) held.add(own.groups[i]!, 0, own.columns, i, 0)
+      if (own.groups[i] !== NONE && !isDone && first === null) kept[keep++] = i
     }
+    held.addAll(own, kept, keep)
     const met = first === null ? [] : Array.from(pairs.slots.subarray(0, pairs.count))
     const out = this.#parts.select(pairs, own, side)
     for (const slot of met) other.remove(slot)

@@ -15,6 +15,8 @@ export function most(slots: Int32Array, count: number): number {
 export interface ValueLane {
   /** Copies the value of a row, null too. */
   put(slot: number, column: Column, row: number): void
+  /** Row `rows[i]` (i where null) into `slots[i]`. */
+  putAll(slots: Int32Array, column: Column, rows: Int32Array | null, count: number): void
   /** Copies from another lane of the type, or within this one. */
   copy(slot: number, from: ValueLane, other: number): void
   isNull(slot: number): boolean
@@ -43,6 +45,10 @@ export interface ValueLane {
 export const NULL = 0
 export const VALUE = 1
 const BIG = 2
+
+export function putAll(lane: ValueLane, slots: Int32Array, column: Column, rows: Int32Array | null, count: number): void {
+  for (let i = 0; i < count; i++) lane.put(slots[i]!, column, rows === null ? i : rows[i]!)
+}
 
 export function keepExtremes(
   lane: ValueLane,
@@ -167,6 +173,11 @@ export class NumberLane implements ValueLane {
     if (!isNull) this.#values.put(slot, (column as NumberColumn).values[row]!)
   }
 
+  putAll(slots: Int32Array, column: Column, rows: Int32Array | null, count: number): void {
+    if (column.nulls !== null || !this.#nulls.areNone) putAll(this, slots, column, rows, count)
+    else this.#values.putAll(slots, (column as NumberColumn).values, rows, count)
+  }
+
   copy(slot: number, from: ValueLane, other: number): void {
     this.#values.put(slot, (from as NumberLane).#values.at(other))
     this.#nulls.put(slot, from.isNull(other))
@@ -258,6 +269,12 @@ export class IntegerLane implements ValueLane {
     const { values, big } = column as IntegerColumn
     if (big || this.#big) this.#promote().put(slot, big ? big[row]! : BigInt(values[row]!))
     else this.#values.put(slot, values[row]!)
+  }
+
+  putAll(slots: Int32Array, column: Column, rows: Int32Array | null, count: number): void {
+    const { values, big, nulls } = column as IntegerColumn
+    if (big || this.#big || nulls || !this.#nulls.areNone) putAll(this, slots, column, rows, count)
+    else this.#values.putAll(slots, values, rows, count)
   }
 
   copy(slot: number, from: ValueLane, other: number): void {
