@@ -78,10 +78,13 @@ test('what is appended is read, also by the next process', async () => {
     {
       ...{ partition: 0, baseOffset: 0, count: 2, appendTimeMs: START_MS, kind: 'rows', fingerprint: 'f1' },
       payload: '{"n":"a"}\n{"n":"b"}\n',
+      readableMs: START_MS,
     },
   )
   await log.close()
   const again = await open()
+  const [before] = await again.read('clicks', 0, 0, 1 << 20)
+  assert.equal(before?.readableMs, undefined, 'nobody knows when another process could read it')
   assert.deepEqual(
     again.topics()[0]?.partitions.map(({ start, end }) => [start, end]),
     [

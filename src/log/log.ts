@@ -59,6 +59,8 @@ export interface LogBatch {
   /** `count` lines, each ended by a newline, decompressed. */
   readonly payload: Uint8Array
   readonly redriveOf?: string
+  /** When it could be read for the first time, milliseconds, where the log knows: of what came lately. */
+  readonly readableMs?: number
 }
 
 export interface PartitionRange {

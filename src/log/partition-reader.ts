@@ -4,6 +4,7 @@ import type { DiskFile } from '../core/disk.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { BatchSeal } from './batch-seal.ts'
 import type { LogBatch } from './log.ts'
+import type { Published } from './published.ts'
 import { decodeBatch, isIntact } from './record-batch.ts'
 import { decodeSummary, emptyIndex, indexPath, logPath, positionBefore, type Segment, type SparseIndex, throwCorrupt } from './segment.ts'
 import { readChunk } from './segment-reader.ts'
@@ -22,6 +23,7 @@ interface Place {
 export interface ReadableSegments {
   readonly segments: readonly Segment[]
   readonly file: SharedFile
+  readonly published: Published
 }
 
 export class PartitionReader {
@@ -73,7 +75,8 @@ export class PartitionReader {
             bytes += batch.payload.byteLength
             if (batches.length > 0 && bytes > maxBytes)
               return this.#keepCursor(offset, { base: segment.base, position: chunk.position + at })
-            batches.push(batch)
+            const readableMs = this.#source.published.timeOf(batch.baseOffset)
+            batches.push(readableMs === undefined ? batch : { ...batch, readableMs })
           }
           offset += header.count
         }

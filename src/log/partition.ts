@@ -9,6 +9,7 @@ import type { PartitionRange, TopicStats } from './log.ts'
 import { type Memory, scopedKey } from './memory.ts'
 import { PartitionReader } from './partition-reader.ts'
 import type { PartitionState } from './partition-state.ts'
+import { Published } from './published.ts'
 import { Retention } from './retention.ts'
 import { addToIndex, emptySegment, encodeSummary, logPath, type Segment, type Summary, writeSummary } from './segment.ts'
 import type { LogSettings } from './settings.ts'
@@ -32,6 +33,7 @@ export class Partition {
   readonly #memory: Memory
   readonly #retention: Retention
   readonly reader: PartitionReader
+  readonly published = new Published()
   readonly #seal: BatchSeal | null
   #file: SharedFile
   #persisted: Persisted | undefined
@@ -133,7 +135,8 @@ export class Partition {
     assert(group, 'publish follows persist')
     this.#persisted = undefined
     const active = this.#active
-    if (active.next === active.base) active.firstMs = group.appendTimeMs
+    const first = active.next
+    if (first === active.base) active.firstMs = group.appendTimeMs
     active.lastMs = group.appendTimeMs
     active.sizeBytes += group.sizeBytes
     group.batches.forEach((batch, number) => {
@@ -141,6 +144,7 @@ export class Partition {
       addToIndex(active.index!, batch.baseOffset, group.positions[number]!, group.appendTimeMs)
       this.#rememberBatch(batch, group.appendTimeMs)
     })
+    this.published.note(first, active.next, this.#settings.clock.nowMs())
     this.#waiters.look()
   }
 

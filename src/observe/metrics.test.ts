@@ -15,7 +15,7 @@ test('names and labels', async () => {
   metrics.deleted('stock', 2)
   metrics.streamEvent({ kind: 'flushed', pipeline: 'live:m@abc', tables: ['m'], rows: 7, tookMs: 20 })
   metrics.streamEvent({ kind: 'failed', pipeline: 'live:m@abc', error: new MillraceError('MR_LOG_IO', 'x'), againMs: 1 })
-  metrics.streamEvent({ kind: 'taken', pipeline: 'live:m@abc', waitedMs: 12 })
+  metrics.streamEvent({ kind: 'taken', pipeline: 'live:m@abc', waitedMs: 12, ownMs: 7 })
   metrics.committed('m')
   metrics.queried('sql', 'ok', 5)
   metrics.ran('m', 'succeeded', 5)
@@ -32,6 +32,7 @@ test('names and labels', async () => {
     'millrace_flush_duration_seconds_count{pipeline="live:m"} 1',
     'millrace_pipeline_failures_total{pipeline="live:m",code="MR_LOG_IO"} 1',
     'millrace_pipeline_delay_seconds_sum{pipeline="live:m"} 0.012',
+    'millrace_pipeline_own_delay_seconds_sum{pipeline="live:m"} 0.007',
     'millrace_commits_total{table="m"} 1',
     'millrace_query_duration_seconds_count{surface="sql",outcome="ok"} 1',
     'millrace_run_duration_seconds_count{asset="m",outcome="succeeded"} 1',

@@ -59,6 +59,12 @@ export function openMetrics(): Metrics {
   const acknowledged = histogram('ingest_duration_seconds', 'From request to durable acknowledgement', ['stream'])
   const lag = gauge('pipeline_lag_records', 'Records in the log that a pipeline has not read', ['pipeline', 'topic', 'partition'])
   const delay = histogram('pipeline_delay_seconds', 'From a row in the log until its pipeline has taken it in', ['pipeline'], DELAY_BUCKETS)
+  const own = histogram(
+    'pipeline_own_delay_seconds',
+    'From a row being durable and readable in the log until its pipeline has taken it in',
+    ['pipeline'],
+    DELAY_BUCKETS,
+  )
   const watermark = gauge('pipeline_watermark_delay_seconds', 'Now minus the watermark', ['pipeline'])
   const state = gauge('pipeline_state_bytes', 'Memory of the state of a processor or live model', ['pipeline'])
   const spilled = gauge('pipeline_spilled_bytes', 'State of a live model that has no room in its memory and lies on the disk', ['pipeline'])
@@ -134,8 +140,10 @@ export function openMetrics(): Metrics {
     streamEvent(event) {
       const pipeline = shortName(event.pipeline)
       if (event.kind === 'applied') lag.set({ pipeline, topic: event.delivery.topic, partition: String(event.partition) }, event.lag)
-      else if (event.kind === 'taken') delay.observe({ pipeline }, event.waitedMs / 1_000)
-      else if (event.kind === 'failed') failures.inc({ pipeline, code: event.error.code })
+      else if (event.kind === 'taken') {
+        delay.observe({ pipeline }, event.waitedMs / 1_000)
+        if (event.ownMs !== null) own.observe({ pipeline }, event.ownMs / 1_000)
+      } else if (event.kind === 'failed') failures.inc({ pipeline, code: event.error.code })
       else if (event.kind === 'flushed') {
         flushed.inc({ pipeline }, event.rows)
         flushTime.observe({ pipeline }, event.tookMs / 1_000)

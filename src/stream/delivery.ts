@@ -19,6 +19,8 @@ export interface Delivery {
   /** Append time of each row of `batch`, milliseconds. */
   readonly appendMs: Float64Array
   readonly offsets: Float64Array
+  /** When the first record could be read, milliseconds, where the log knows. */
+  readonly readableMs?: number
   /** Records that are neither rows nor rejects: recorded decisions. */
   readonly controls: readonly Control[]
   /** Keys of a table that have gone. */

@@ -158,7 +158,8 @@ export class StreamSource {
     const next = end.baseOffset + end.count
     const delivery = this.#deliver(partition, next, this.#parts.read(batches, from, next))
     this.#positions[partition] = next
-    return delivery
+    const { readableMs } = batches[0]!
+    return readableMs === undefined ? delivery : { ...delivery, readableMs }
   }
 
   #deliver(partition: number, next: number, parts: readonly Part[]): Delivery {

@@ -4,8 +4,11 @@ import type { Delivery } from './delivery.ts'
 
 export type StreamEvent =
   | { readonly kind: 'applied'; readonly pipeline: string; readonly partition: number; readonly delivery: Delivery; readonly lag: number }
-  /** All that was read in a round is taken in; `waitedMs`: since the oldest record of it was appended. */
-  | { readonly kind: 'taken'; readonly pipeline: string; readonly waitedMs: number }
+  /**
+   * All that was read in a round is taken in; `waitedMs`: since the oldest record of it was appended, `ownMs`: since that could be read,
+   * and so was durable; null where the log does not know.
+   */
+  | { readonly kind: 'taken'; readonly pipeline: string; readonly waitedMs: number; readonly ownMs: number | null }
   | {
       readonly kind: 'flushed'
       readonly pipeline: string
