@@ -15,6 +15,8 @@ import { type OpenHistory, readHistory } from './replay.ts'
 import type { Sink } from './sink.ts'
 import type { StreamSource } from './source.ts'
 
+/** Of several partitions the log is asked for so many together: each answer takes a turn of a thread, or of a broker. */
+const READS_AT_ONCE = 4
 const BACKOFF_MAX_MS = 10_000
 const IDLE_MS = 30_000
 
@@ -312,8 +314,13 @@ export class Pipeline {
   }
 
   async #readAll(): Promise<boolean> {
+    const { all } = this.#inputs
     let didRead = false
-    for (const input of this.#inputs.all) if (await this.#read(input)) didRead = true
+    for (let from = 0; from < all.length; from += READS_AT_ONCE) {
+      const some = all.slice(from, from + READS_AT_ONCE)
+      if (some.length > 1) for (const { source, partition } of some) source.prepare(partition, this.settings.readBytes)
+      for (const input of some) if (await this.#read(input)) didRead = true
+    }
     return didRead
   }
 

@@ -95,10 +95,15 @@ function logOf(batches: readonly LogBatch[], perRead: number, start = 0): Log {
   } as unknown as Log
 }
 
-/** What became of each offset. */
-async function fates(source: StreamSource): Promise<Map<number, string>> {
+/** What became of each offset. `prepared`: before which reads the log is asked ahead, in turn. */
+async function fates(source: StreamSource, prepared: readonly boolean[] = [false]): Promise<Map<number, string>> {
   const result = new Map<number, string>()
-  for (let delivery = await source.read(0, 1); delivery; delivery = await source.read(0, 1)) {
+  let reads = 0
+  const next = () => {
+    if (prepared[reads++ % prepared.length]) source.prepare(0, 1)
+    return source.read(0, 1)
+  }
+  for (let delivery = await next(); delivery; delivery = await next()) {
     const { batch, classified, offsets, appendMs } = delivery
     for (let row = 0; row < batch.rows; row++) {
       assert.equal(Number(valueAt(batch, 3, row)), 0)
@@ -176,17 +181,25 @@ const history = fc.array(item, { minLength: 1, maxLength: 40 }).map((items) => {
   })
 })
 
+const prepares = fc.array(fc.boolean(), { minLength: 1, maxLength: 3 })
+
 test('every record has the fate that the rules give it, however the log is cut and read', async () => {
   await fc.assert(
-    fc.asyncProperty(history, fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 7 }), async (items, cut, perRead) => {
-      const log = logOf(
-        batchesOf(items, (index) => index % cut === 0),
-        perRead,
-      )
-      const source = new StreamSource(log, STREAM, scanner)
-      await source.restore([0], null)
-      assert.deepEqual(await fates(source), expectedFates(items))
-    }),
+    fc.asyncProperty(
+      history,
+      fc.integer({ min: 1, max: 5 }),
+      fc.integer({ min: 1, max: 7 }),
+      prepares,
+      async (items, cut, perRead, ahead) => {
+        const log = logOf(
+          batchesOf(items, (index) => index % cut === 0),
+          perRead,
+        )
+        const source = new StreamSource(log, STREAM, scanner)
+        await source.restore([0], null)
+        assert.deepEqual(await fates(source, ahead), expectedFates(items))
+      },
+    ),
     { numRuns: 150 },
   )
 })
@@ -223,6 +236,38 @@ test('a pipeline that continues from a commit decides as one that never stopped'
     }),
     { numRuns: 150 },
   )
+})
+
+test('what was asked ahead is given once, from where the source stands then; its failure is that of the read', async () => {
+  const items: Item[] = [1, 2, 3].map((id) => ({ kind: 'row', ms: id, id, name: null, seenMs: 0, redriven: false }))
+  const log = logOf(
+    batchesOf(items, () => true),
+    1,
+  )
+  let reads = 0
+  const counted: Log = {
+    ...log,
+    read: (...args) => {
+      reads++
+      return log.read(...args)
+    },
+  }
+  const source = new StreamSource(counted, STREAM, scanner)
+  await source.restore([0], null)
+  source.prepare(0, 1)
+  assert.deepEqual([...(await source.read(0, 1))!.offsets], [0])
+  assert.equal(reads, 1)
+  source.prepare(0, 1)
+  await source.restore([2], null)
+  assert.deepEqual([...(await source.read(0, 1))!.offsets], [2])
+  source.prepare(0, 1)
+  assert.equal(await source.read(0, 1), null)
+
+  const broken = new StreamSource({ ...log, read: () => Promise.reject(new Error('the disk')) }, STREAM, scanner)
+  await broken.restore([0], null).catch(() => {})
+  broken.prepare(0, 1)
+  await new Promise((resolve) => setImmediate(resolve))
+  await assert.rejects(broken.read(0, 1), /the disk/)
 })
 
 test('rows of another shape are scanned strictly: those that fit come through', async () => {

@@ -2,7 +2,7 @@
 // column batches and classifies every record. Deterministic: the same log gives the same deliveries, however it is cut.
 import { MillraceError } from '../core/errors.ts'
 import type { StreamManifest } from '../define/manifest.ts'
-import type { Log } from '../log/log.ts'
+import type { Log, LogBatch } from '../log/log.ts'
 import type { Scanner } from '../schema/scan/scanner.ts'
 import type { Shape } from '../schema/type.ts'
 import { type ClassifiedStream, Classifier, type ClassifierState } from './classify.ts'
@@ -31,6 +31,8 @@ export class StreamSource {
   readonly #shape: Shape
   readonly #parts: PartReader
   readonly #positions: number[]
+  /** By partition: what the log was asked for before it was wanted. */
+  readonly #coming = new Map<number, { readonly from: number; readonly batches: Promise<readonly LogBatch[]> }>()
   #classifiers: Classifier[]
 
   /**
@@ -107,6 +109,7 @@ export class StreamSource {
    * @throws MR_STREAM_STATE when the log does not hold what follows them: records would be missing silently.
    */
   async restore(offsets: readonly number[], state: SourceState | null): Promise<void> {
+    this.#coming.clear()
     this.#classifiers = this.#positions.map(() => new Classifier(this.#stream))
     for (let partition = 0; partition < this.#positions.length; partition++) {
       this.#positions[partition] = this.#firstOffset(partition, offsets[partition] ?? 0)
@@ -149,10 +152,21 @@ export class StreamSource {
     return this.#log.range(this.#stream.name, partition).end > this.#positions[partition]!
   }
 
+  /** Asks the log for what `read` gives next of a partition, if there is more: so several are on their way at once. */
+  prepare(partition: number, maxBytes: number): void {
+    if (!this.hasMore(partition)) return
+    const from = this.#positions[partition]!
+    const batches = this.#log.read(this.#stream.name, partition, from, maxBytes)
+    batches.catch(() => {}) // thrown by `read`
+    this.#coming.set(partition, { from, batches })
+  }
+
   /** The next records of a partition, at most about `maxBytes`; null at the end of the log. */
   async read(partition: number, maxBytes: number): Promise<Delivery | null> {
     const from = this.#positions[partition]!
-    const batches = await this.#log.read(this.#stream.name, partition, from, maxBytes)
+    const coming = this.#coming.get(partition)
+    this.#coming.delete(partition)
+    const batches = await (coming?.from === from ? coming.batches : this.#log.read(this.#stream.name, partition, from, maxBytes))
     const end = batches.at(-1)
     if (!end) return null
     const next = end.baseOffset + end.count
