@@ -2,7 +2,7 @@
 // key): memory a key, the longest pause while it grows and while a checkpoint is cut, what a checkpoint writes when all keys and when
 // one in a hundred have changed, and how long it takes until the state is there again from the files. Then the live model with all its
 // keys in memory and with a tenth of it, the rest on the disk: rows a core-second while keys are added, for keys at random and for a
-// working set of a fortieth of them that has 95 of 100 rows. Times are of this machine.
+// working set of a fortieth of them that has 95 of 100 rows. Then the dedupe keys of a partition. Times are of this machine.
 // One JSON line per figure. Usage: node24 --expose-gc bench/state.ts [keys, default 1000000] [rows of a batch, default 5000]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
@@ -20,6 +20,7 @@ import type { Shape } from '../src/schema/type.ts'
 import { type CheckpointStore, openCheckpoints } from '../src/stream/checkpoint.ts'
 import { Chain } from '../src/stream/operators/chain.ts'
 import { shapeOfRelation } from '../src/stream/operators/shape.ts'
+import { SeenKeys } from '../src/stream/seen-keys.ts'
 import { keyedState } from '../src/stream/state/keyed-state.ts'
 
 const KEYS = Number(process.argv[2] ?? 1_000_000)
@@ -233,6 +234,25 @@ await measure('processor', () => {
     restore: (saved) => state.restore(saved),
   }
 })
+// Of a partition that deduplicates by an identifier of 36 characters, all within the horizon.
+{
+  const seen = new SeenKeys([{ kind: 'string' }], 1_000)
+  const pauses: number[] = []
+  let spentMs = 0
+  for (let from = 0; from < KEYS; from += BATCH) {
+    const count = Math.min(BATCH, KEYS - from)
+    const bytes = Buffer.from(Array.from({ length: count }, (_, i) => `order-${String(from + i).padStart(30, '0')}`).join(''))
+    const start = Int32Array.from({ length: count }, (_, i) => i * 36)
+    const column: Column = { kind: 'bytes', bytes, start, length: new Int32Array(count).fill(36), nulls: null }
+    const [startedMs, beforeMs] = [now(), computedMs()]
+    seen.mark([column], count, new Float64Array(count).fill(1))
+    pauses.push(now() - startedMs)
+    spentMs += computedMs() - beforeMs
+  }
+  print('dedupe', 'keys that come', KEYS / (spentMs / 1_000), 'rows a core-second')
+  print('dedupe', `longest batch of ${BATCH} rows`, Math.max(...pauses), 'ms')
+  print('dedupe', 'memory a key', seen.bytes / KEYS, 'bytes')
+}
 parser.close()
 engine.close()
 rmSync(directory, { recursive: true, force: true })

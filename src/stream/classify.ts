@@ -2,7 +2,8 @@
 // every pipeline over a stream and every replay decides alike. PROTOCOL rules 6 to 9. One instance per partition.
 import { MillraceError } from '../core/errors.ts'
 import type { StreamManifest } from '../define/manifest.ts'
-import type { BytesColumn, Column, ColumnBatch } from '../schema/batch.ts'
+import type { Column, ColumnBatch } from '../schema/batch.ts'
+import { SeenKeys } from './seen-keys.ts'
 
 /** Everything that a later record's fate depends on, except the dedupe keys, which are read again from the log. */
 export interface ClassifierState {
@@ -38,16 +39,13 @@ export class Classifier {
   readonly #timeIndex: number
   readonly #latenessUs: number
   readonly #maxSkewUs: number
-  readonly #dedupeIndexes: readonly number[]
-  readonly #withinMs: number
+  /** Places of the dedupe key among the columns. */
+  readonly #keyAt: readonly number[]
+  /** Null where nothing is deduplicated. */
+  readonly #seen: SeenKeys | null
   /** Whether rows move the watermark. Those of a processor do not: they come in the order in which it read its input, which
    *  says nothing about event time, and it tells the watermark by control records. Nor where nothing can be late. */
   readonly #isMoving: boolean
-  /** Last append time of each key, in two parts: once all of the older one is beyond the horizon, it is dropped whole. */
-  #seen = new Map<string, number>()
-  #seenBefore = new Map<string, number>()
-  /** When the newer part was begun. */
-  #begunMs = 0
   #watermarkUs: number | null = null
   #skewed = 0
 
@@ -56,8 +54,13 @@ export class Classifier {
     this.#timeIndex = stream.time === undefined ? -1 : indexOf(stream.time)
     this.#latenessUs = stream.latenessMs * 1_000
     this.#maxSkewUs = stream.maxSkewMs === undefined ? Number.POSITIVE_INFINITY : stream.maxSkewMs * 1_000
-    this.#dedupeIndexes = (stream.dedupe?.by ?? []).map(indexOf)
-    this.#withinMs = stream.dedupe?.withinMs ?? 0
+    this.#keyAt = (stream.dedupe?.by ?? []).map(indexOf)
+    this.#seen = stream.dedupe
+      ? new SeenKeys(
+          this.#keyAt.map((at) => stream.shape.fields[at]!.type),
+          stream.dedupe.withinMs,
+        )
+      : null
     const isDerived = stream.source === 'processor' && stream.time !== undefined
     this.#isMoving = !isDerived && Number.isFinite(this.#latenessUs)
   }
@@ -82,8 +85,13 @@ export class Classifier {
 
   /** Fills the dedupe keys from records before the committed offset; changes nothing else. */
   remember(batch: ColumnBatch, appendMs: Float64Array): void {
-    if (this.#dedupeIndexes.length === 0) return
-    for (let row = 0; row < batch.rows; row++) this.#isDuplicate(this.#keyOf(batch, row), appendMs[row]!)
+    this.#repeated(batch, appendMs)
+  }
+
+  /** Marks the rows whose key came within the horizon before; null where nothing is deduplicated. */
+  #repeated({ columns, rows }: ColumnBatch, appendMs: Float64Array): Uint8Array | null {
+    const keys = this.#keyAt.map((at) => columns[at]!)
+    return this.#seen?.mark(keys, rows, appendMs) ?? null
   }
 
   classify(batch: ColumnBatch, times: RecordTimes): Classified {
@@ -91,6 +99,7 @@ export class Classifier {
     const outWatermarkUs = new Float64Array(batch.rows)
     const late: number[] = []
     const lateWatermarkUs: number[] = []
+    const repeated = this.#repeated(batch, times.appendMs)
     const eventTimes = this.#timeIndex < 0 ? null : microsOf(batch.columns[this.#timeIndex]!)
     let outCount = 0
     let redrivenCount = 0
@@ -99,7 +108,7 @@ export class Classifier {
     for (let row = 0; row < batch.rows; row++) {
       const appendMs = times.appendMs[row]!
       const redriven = times.redriven?.[row] === 1
-      if (this.#dedupeIndexes.length > 0 && this.#isDuplicate(this.#keyOf(batch, row), appendMs) && !redriven) {
+      if (repeated?.[row] === 1 && !redriven) {
         duplicates++
         continue
       }
@@ -126,30 +135,6 @@ export class Classifier {
       redriven: redrivenCount,
     }
   }
-
-  /** Whether the key occurred within the horizon before; records this occurrence either way. */
-  #isDuplicate(key: string, appendMs: number): boolean {
-    if (this.#seen.size === 0) this.#begunMs = appendMs
-    else if (appendMs - this.#begunMs > this.#withinMs) this.#turn(appendMs)
-    const last = this.#seen.get(key) ?? (this.#seenBefore.size === 0 ? undefined : this.#seenBefore.get(key))
-    if (last !== appendMs) this.#seen.set(key, appendMs)
-    return last !== undefined && appendMs - last <= this.#withinMs
-  }
-
-  /** What is in the older part came before the newer one was begun: it is beyond the horizon. Append times do not go back. */
-  #turn(appendMs: number): void {
-    this.#seenBefore = this.#seen
-    this.#seen = new Map()
-    this.#begunMs = appendMs
-  }
-
-  #keyOf(batch: ColumnBatch, row: number): string {
-    if (this.#dedupeIndexes.length === 1) return keyText(batch.columns[this.#dedupeIndexes[0]!]!, row)
-    return this.#dedupeIndexes.reduce((key, index) => {
-      const text = keyText(batch.columns[index]!, row)
-      return `${key}${text.length}:${text}`
-    }, '')
-  }
 }
 
 /** A timestamp column as numbers: the scanner takes no timestamp beyond 2^53 microseconds. */
@@ -157,23 +142,3 @@ export function microsOf(column: Column): Float64Array {
   if (column.kind === 'integer' && column.big === null) return column.values
   throw new MillraceError('MR_ASSERT', 'cannot be: an event time beyond 2^53 microseconds')
 }
-
-/** Text that is equal for equal values only; null is unlike every value. */
-function keyText(column: Column, row: number): string {
-  if (column.nulls?.[row]) return ''
-  if (column.kind === 'bytes') return `=${bytesText(column, row)}`
-  if (column.kind === 'integer' && column.big) return `=${column.big[row]}`
-  return `=${column.values[row]}`
-}
-
-function bytesText({ bytes, start, length }: BytesColumn, row: number): string {
-  if (bytes !== viewed) {
-    viewed = bytes
-    view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  }
-  return view.latin1Slice(start[row]!, start[row]! + length[row]!)
-}
-
-/** The bytes that were read last, with the methods of a buffer. */
-let viewed: Uint8Array | null = null
-let view: Buffer = Buffer.alloc(0)

@@ -11,7 +11,7 @@ import { groupsBetween } from './between-rows.ts'
 import { decisionsOf } from './control.ts'
 import { type DeletedKeys, deletedKeys } from './deleted-keys.ts'
 import { type RejectedRow, rejectedFromDoor, rejectedFromScan } from './rejected.ts'
-import type { FailedCheck } from './row-checks.ts'
+import { type FailedCheck, passesAll } from './row-checks.ts'
 
 export interface RowsPart {
   readonly kind: 'rows'
@@ -156,27 +156,36 @@ interface ScannedRun {
 
 /** Keeps the rows whose offsets lie in [from, until), since a batch may begin before the position, and that pass the checks. */
 function cutRows(run: ScannedRun, from: number, until: number, failedCheck: FailedCheck): RowsPart {
-  const { scan, lineOffset } = run
-  const offsetOf = (row: number): number => lineOffset[scan.lines[row]!]!
-  const isWithin = ({ offset }: RejectedRow): boolean => offset >= from && offset < until
-  const rejected = rejectedFromScan(run.partition, scan, run.payload, lineOffset, run.lineMs).filter(isWithin)
-  const kept = new Int32Array(scan.batch.rows)
+  const { scan, lineOffset, lineMs } = run
+  const { lines, batch } = scan
+  const isWithin = (offset: number): boolean => offset >= from && offset < until
+  const rejected = rejectedFromScan(run.partition, scan, run.payload, lineOffset, lineMs).filter(({ offset }) => isWithin(offset))
+  // Mostly all of them, and each line is a row.
+  const isWhole = batch.rows === lineOffset.length && batch.rows > 0 && isWithin(lineOffset[0]!) && isWithin(lineOffset[batch.rows - 1]!)
+  if (isWhole && failedCheck === passesAll)
+    return { kind: 'rows', batch, offsets: lineOffset, appendMs: lineMs, redriven: run.redriven, rejected }
+  const kept = new Int32Array(batch.rows)
   let count = 0
-  for (let row = 0; row < scan.batch.rows; row++) {
-    if (offsetOf(row) < from || offsetOf(row) >= until) continue
-    const failed = failedCheck(scan.batch, row)
+  for (let row = 0; row < batch.rows; row++) {
+    if (!isWithin(lineOffset[lines[row]!]!)) continue
+    const failed = failedCheck(batch, row)
     if (failed === null) kept[count++] = row
     else rejected.push(setAside(run, row, failed))
   }
   const rows = kept.subarray(0, count)
-  const batch = count === scan.batch.rows ? scan.batch : selectRows(scan.batch, rows)
   const pick = (values: Float64Array): Float64Array => {
     const picked = new Float64Array(count)
-    for (let i = 0; i < count; i++) picked[i] = values[scan.lines[rows[i]!]!]!
+    for (let i = 0; i < count; i++) picked[i] = values[lines[rows[i]!]!]!
     return picked
   }
-  const redriven = run.redriven && Uint8Array.from(rows, (row) => run.redriven![scan.lines[row]!]!)
-  return { kind: 'rows', batch, offsets: pick(lineOffset), appendMs: pick(run.lineMs), redriven, rejected }
+  return {
+    kind: 'rows',
+    batch: count === batch.rows ? batch : selectRows(batch, rows),
+    offsets: pick(lineOffset),
+    appendMs: pick(lineMs),
+    redriven: run.redriven && Uint8Array.from(rows, (row) => run.redriven![lines[row]!]!),
+    rejected,
+  }
 }
 
 function setAside(

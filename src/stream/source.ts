@@ -9,7 +9,7 @@ import { type ClassifiedStream, Classifier, type ClassifierState } from './class
 import { type Control, type Deletes, type Delivery, joinPieces, type Piece } from './delivery.ts'
 import { type Part, PartReader } from './read-parts.ts'
 import type { RejectedRow } from './rejected.ts'
-import type { FailedCheck } from './row-checks.ts'
+import { type FailedCheck, passesAll } from './row-checks.ts'
 
 /** What a checkpoint keeps of a source. */
 export interface SourceState {
@@ -39,7 +39,7 @@ export class StreamSource {
    * `failedCheck`: rows that it refuses are set aside before they are classified, for every reader of the stream alike.
    * `stream.shape` may be a part of the scanner's, which then reads no more of a row than that: deliveries have these columns.
    */
-  constructor(log: Log, stream: SourceStream, scanner: Scanner, failedCheck: FailedCheck = () => null) {
+  constructor(log: Log, stream: SourceStream, scanner: Scanner, failedCheck: FailedCheck = passesAll) {
     this.#log = log
     this.#stream = stream
     this.#shape = stream.shape

@@ -51,15 +51,15 @@ export class KeyTable {
     return out
   }
 
-  /** The group of each of the first rows; -1 where there is none. */
-  lookup(columns: readonly Column[], count: number): Int32Array {
-    const hashes = hashesOf(columns, null, count)
+  /** The group of each row; -1 where there is none. `out[i]` belongs to `rows[i]`. */
+  lookup(columns: readonly Column[], rows: Int32Array | null, count: number): Int32Array {
+    const hashes = hashesOf(columns, rows, count)
     const out = new Int32Array(count)
-    this.#guess(hashes, columns, null, count, out)
-    for (let row = 0; row < count; row++) {
-      if (out[row] !== ANOTHER) continue
-      const slots = this.#slots[this.#shardOf(hashes[row]!)]!
-      out[row] = slots[this.#placeOf(slots, columns, row, hashes[row]!)]!
+    this.#guess(hashes, columns, rows, count, out)
+    for (let i = 0; i < count; i++) {
+      if (out[i] !== ANOTHER) continue
+      const slots = this.#slots[this.#shardOf(hashes[i]!)]!
+      out[i] = slots[this.#placeOf(slots, columns, rows === null ? i : rows[i]!, hashes[i]!)]!
     }
     return out
   }

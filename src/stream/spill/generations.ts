@@ -95,7 +95,7 @@ export class Generations<Table extends KeyedTable> {
 
   /** Answers the groups that are not there. */
   #move({ table, gone }: Old<Table>, groups: Int32Array): Int32Array {
-    const from = table.keys.lookup(this.#young.keys.columns(groups, groups.length), groups.length)
+    const from = table.keys.lookup(this.#young.keys.columns(groups, groups.length), null, groups.length)
     const records = recorded(table)
     return groups.filter((group, i) => {
       const other = from[i]!
