@@ -164,4 +164,10 @@ export const BESIDE: readonly NexmarkQuery[] = [
       SELECT window_start, channel, max(bids) AS most, avg(bids) AS mean FROM tumble(w, window_end, INTERVAL 10 SECOND) GROUP BY window_start, channel`,
     notInFlink: 'a window over computed rows',
   },
+  {
+    name: 'b27',
+    about: 'the newest auction of a category when a bid came: few keys with many versions',
+    sql: `SELECT b.auction, b.price, b.date_time, a.id, a.category FROM bid b ASOF JOIN auction a ON b.auction % 5 + 10 = a.category AND b.date_time >= a.date_time`,
+    notInFlink: 'the printer has no ASOF join',
+  },
 ]

@@ -262,6 +262,7 @@ const QUERIES: Readonly<Record<string, string>> = {
   'version valid at the time': `SELECT p.order_id, p.ts, o.ts AS since, o.amount, o.device FROM payments p ASOF JOIN orders o ON p.order_id = o.id AND p.ts >= o.ts`,
   'version before, or none': `SELECT p.order_id, p.ts, p.paid, o.ts AS since, o.amount FROM payments p ASOF LEFT JOIN orders o ON p.order_id = o.id AND p.ts > o.ts`,
   'version of a filtered subquery': `SELECT p.ts, p.method, o.amount FROM payments p ASOF JOIN (SELECT ts, shop, amount, id FROM orders WHERE amount > 0) o ON o.shop = p.shop AND p.ts >= o.ts`,
+  'versions of few keys, before, or none': `SELECT p.ts, p.paid, o.amount, o.id FROM payments p ASOF LEFT JOIN orders o ON o.shop = p.shop AND p.ts > o.ts`,
   'windows over versions': `SELECT window_start, category, count(*) AS c FROM tumble(v, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
   'lookup by a unique key (q20)': `SELECT o.id, o.amount, i.category, i.floor FROM orders o JOIN items i ON o.id = i.sku`,
   'lookup with conditions (q3)': `SELECT i.sku, i.category, p.method FROM items i, payments p WHERE i.sku = p.order_id AND i.category = 'x' AND p.paid > 10 AND p.heat IS NOT NULL`,

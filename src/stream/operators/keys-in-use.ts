@@ -1,5 +1,6 @@
 // Keys that no row has any more are forgotten, once they are many: the other keys have other numbers then.
 import type { Expression } from '../../engine/algebra/expression.ts'
+import { indexes } from '../../schema/batch.ts'
 import type { HeldRows } from './held-rows.ts'
 import { KeyTable } from './key-table.ts'
 
@@ -11,12 +12,13 @@ const KEYS_MIN = 4_096
 export function keysInUse(keys: KeyTable, types: readonly Expression['type'][], rows: readonly HeldRows[]): KeyTable | null {
   const count = rows.reduce((sum, held) => sum + held.count, 0)
   if (keys.size < KEYS_MIN || keys.size < count * DEAD_KEYS) return null
-  const used = new Set<number>()
-  for (const held of rows) for (const slot of held.slots()) if (held.groupOf(slot) >= 0) used.add(held.groupOf(slot))
-  const groups = Int32Array.from(used)
+  const isUsed = new Uint8Array(keys.size)
+  for (const held of rows) for (const slot of held.slots()) if (held.groupOf(slot) >= 0) isUsed[held.groupOf(slot)] = 1
+  const groups = indexes(keys.size).filter((group) => isUsed[group] === 1)
   const kept = new KeyTable(types)
   const anew = kept.find(keys.columns(groups, groups.length), null, groups.length)
-  const byOld = new Map([...groups].map((group, i) => [group, anew[i]!]))
-  for (const held of rows) held.renumber((group) => byOld.get(group)!)
+  const byOld = new Int32Array(keys.size)
+  for (let i = 0; i < groups.length; i++) byOld[groups[i]!] = anew[i]!
+  for (const held of rows) held.renumber((group) => byOld[group]!)
   return kept
 }

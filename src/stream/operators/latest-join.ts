@@ -6,7 +6,11 @@ import type { Shape } from '../../schema/type.ts'
 import { NONE } from './held-rows.ts'
 import { JoinParts, rowsWithKey, type Side } from './join-parts.ts'
 import type { Operator } from './operator.ts'
+import { Ints } from './paged.ts'
 import { TimeBuckets } from './time-buckets.ts'
+
+/** More of one key are put in order before they are searched. */
+const FEW_VERSIONS = 16
 
 export class LatestJoin implements Operator {
   readonly #parts: JoinParts
@@ -16,10 +20,10 @@ export class LatestJoin implements Operator {
   /** What orders versions of one time, among what is held of a right row. */
   readonly #ties: readonly number[]
   #waiting = new TimeBuckets()
-  /** Versions that are not yet known to be behind every later row. */
+  /** Versions that are not yet known to be behind every later row; of the others each key has one, which is flagged. */
   #unsettled = new TimeBuckets()
-  /** By key: the newest of the versions that are. */
-  #settled = new Map<number, number>()
+  /** By key: the one that is flagged. */
+  #settled = new Ints(NONE)
 
   constructor(join: JoinRelation, on: Extract<JoinBound, { kind: 'latest' }>, left: Shape, right: Shape) {
     this.#parts = new JoinParts(join, left, right, [[], on.ties])
@@ -45,34 +49,62 @@ export class LatestJoin implements Operator {
   advance(watermarkUs: number): ColumnBatch | null {
     const [left] = this.#parts.held
     const slots = this.#waiting.take(watermarkUs - this.#delays[1], left.times)
-    const found = slots.map((slot) => this.#versionAt(left.groupOf(slot), left.times.at(slot)))
+    const ordered = new Map<number, readonly number[]>()
+    const found = slots.map((slot) => this.#versionAt(left.groupOf(slot), left.times.at(slot), ordered))
     const kept = this.#isLeft ? slots : slots.filter((_, i) => found[i] !== NONE)
     const versions = this.#isLeft ? found : found.filter((slot) => slot !== NONE)
     const out = this.#parts.rowsOf(Int32Array.from(kept), Int32Array.from(versions), 0)
     for (const slot of slots) left.remove(slot)
     this.#settle(watermarkUs - Math.max(...this.#delays))
-    if (this.#parts.tidy()) {
-      const right = this.#parts.held[1]
-      this.#settled = new Map([...this.#settled.values()].map((slot) => [right.groupOf(slot), slot]))
-    }
+    if (this.#parts.tidy()) this.#index()
     return out
   }
 
-  #versionAt(group: number, timeUs: number): number {
+  /** `ordered`: versions of keys that have many of them, which are put in order once for all rows. */
+  #versionAt(group: number, timeUs: number, ordered: Map<number, readonly number[]>): number {
+    const known = ordered.get(group)
+    if (known) return this.#lastBefore(known, timeUs)
     const right = this.#parts.held[1]
-    const { times, next } = right
     let best = NONE
-    for (let slot = right.firstOf(group); slot !== NONE; slot = next.at(slot)) {
-      const isPast = this.#isStrict ? times.at(slot) < timeUs : times.at(slot) <= timeUs
-      if (isPast && (best === NONE || this.#isNewer(slot, best))) best = slot
+    let seen = 0
+    for (let slot = right.firstOf(group); slot !== NONE; slot = right.next.at(slot)) {
+      if (++seen > FEW_VERSIONS) {
+        const versions = this.#inOrder(group)
+        ordered.set(group, versions)
+        return this.#lastBefore(versions, timeUs)
+      }
+      if (this.#isPast(slot, timeUs) && (best === NONE || this.#compare(slot, best) > 0)) best = slot
     }
     return best
   }
 
-  #isNewer(a: number, b: number): boolean {
+  #inOrder(group: number): number[] {
     const right = this.#parts.held[1]
-    const apart = right.times.at(a) - right.times.at(b)
-    return apart === 0 ? right.compare(a, b, this.#ties) > 0 : apart > 0
+    const slots: number[] = []
+    for (let slot = right.firstOf(group); slot !== NONE; slot = right.next.at(slot)) slots.push(slot)
+    return slots.reverse().sort((a, b) => this.#compare(a, b))
+  }
+
+  #lastBefore(versions: readonly number[], timeUs: number): number {
+    let low = 0
+    let high = versions.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#isPast(versions[middle]!, timeUs)) low = middle + 1
+      else high = middle
+    }
+    return versions[low - 1] ?? NONE
+  }
+
+  #isPast(slot: number, timeUs: number): boolean {
+    const versionUs = this.#parts.held[1].times.at(slot)
+    return this.#isStrict ? versionUs < timeUs : versionUs <= timeUs
+  }
+
+  /** Above zero where version a is newer than version b. */
+  #compare(a: number, b: number): number {
+    const right = this.#parts.held[1]
+    return right.times.at(a) - right.times.at(b) || right.compare(a, b, this.#ties)
   }
 
   /** Rows to come lie at or behind this time: of the versions before it, each key needs the newest alone. */
@@ -80,15 +112,25 @@ export class LatestJoin implements Operator {
     const right = this.#parts.held[1]
     for (const slot of this.#unsettled.take(beforeUs, right.times)) {
       const group = right.groupOf(slot)
-      const other = this.#settled.get(group)
-      const isNewer = other === undefined || this.#isNewer(slot, other)
-      if (isNewer) this.#settled.set(group, slot)
-      if (other !== undefined) right.remove(isNewer ? other : slot)
+      const other = this.#settled.at(group)
+      const isNewer = other === NONE || this.#compare(slot, other) > 0
+      if (isNewer) {
+        right.flags.put(slot, 1)
+        this.#settled.put(group, slot)
+      }
+      if (other !== NONE) right.remove(isNewer ? other : slot)
     }
   }
 
+  /** Keys have other numbers. */
+  #index(): void {
+    const right = this.#parts.held[1]
+    this.#settled = new Ints(NONE)
+    for (const slot of right.slots()) if (right.flags.at(slot) === 1) this.#settled.put(right.groupOf(slot), slot)
+  }
+
   get bytes(): number {
-    return this.#parts.bytes
+    return this.#parts.bytes + this.#settled.bytes
   }
 
   save(): unknown {
@@ -100,9 +142,12 @@ export class LatestJoin implements Operator {
     this.#parts.restore(saved)
     this.#waiting = new TimeBuckets()
     this.#unsettled = new TimeBuckets()
-    this.#settled = new Map()
+    this.#settled = new Ints(NONE)
     const [left, right] = this.#parts.held
     for (const slot of left.slots()) this.#waiting.add(left.times.at(slot), slot)
-    for (const slot of right.slots()) this.#unsettled.add(right.times.at(slot), slot)
+    for (const slot of right.slots()) {
+      right.flags.put(slot, 0)
+      this.#unsettled.add(right.times.at(slot), slot)
+    }
   }
 }
