@@ -109,7 +109,6 @@ export const BESIDE: readonly NexmarkQuery[] = [
     name: 'b17',
     about: 'the value before',
     sql: `SELECT auction, date_time, price, price - lag(price) OVER (PARTITION BY auction ORDER BY date_time) AS more FROM bid`,
-    notInFlink: 'the printer has no lag',
   },
   {
     name: 'b18',

@@ -98,6 +98,10 @@ const GOLDEN: readonly (readonly [live: string, flink: string])[] = [
     'SELECT `seen` AS `seen`, `_frame0` AS `good` FROM (SELECT *, (MAX(CASE WHEN `ok` THEN 1 WHEN NOT `ok` THEN 0 END) OVER (PARTITION BY `shop` ORDER BY `seen` ROWS BETWEEN 9 PRECEDING AND CURRENT ROW) = 1) AS `_frame0` FROM `sales`)',
   ],
   [
+    'SELECT n, heat - lag(heat) OVER (PARTITION BY shop ORDER BY seen) AS more, lag(device) OVER (PARTITION BY shop ORDER BY seen) AS device FROM sales',
+    'SELECT `n` AS `n`, (`heat` - `_lag0`) AS `more`, `_lag1` AS `device` FROM (SELECT *, CASE WHEN COUNT(*) OVER (PARTITION BY `shop` ORDER BY `seen` ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) > 1 THEN (ARRAY_AGG(`heat`) OVER (PARTITION BY `shop` ORDER BY `seen` ROWS BETWEEN 1 PRECEDING AND CURRENT ROW))[1] END AS `_lag0`, CASE WHEN COUNT(*) OVER (PARTITION BY `shop` ORDER BY `seen` ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) > 1 THEN (ARRAY_AGG(`device`) OVER (PARTITION BY `shop` ORDER BY `seen` ROWS BETWEEN 1 PRECEDING AND CURRENT ROW))[1] END AS `_lag1` FROM `sales`)',
+  ],
+  [
     'SELECT window_start, variance(n) AS v, var_pop(heat) AS p, stddev_pop(amount) AS s, sum(DISTINCT n) AS d, avg(DISTINCT amount) FILTER (WHERE ok) AS m FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL',
     "SELECT CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, `_a0` AS `v`, `_a1` AS `p`, `_a2` AS `s`, `_a3` AS `d`, `_a4` AS `m` FROM (SELECT `window_start`, `window_end`, VAR_SAMP(CAST(`n` AS DOUBLE)) AS `_a0`, VAR_POP(`heat`) AS `_a1`, STDDEV_POP(CAST(`amount` AS DOUBLE)) AS `_a2`, SUM(DISTINCT CAST(`n` AS BIGINT)) AS `_a3`, AVG(DISTINCT CAST(`amount` AS DOUBLE)) FILTER (WHERE `ok`) AS `_a4` FROM TABLE(TUMBLE(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '1' MINUTE)) GROUP BY `window_start`, `window_end`)",
   ],
@@ -180,7 +184,10 @@ const REFUSALS: readonly (readonly [live: string, message: RegExp])[] = [
     'SELECT n, sum(n) OVER (PARTITION BY shop ORDER BY seen) AS s, sum(n) OVER (ORDER BY seen) AS t FROM sales',
     /^an aggregate over the rows before, of other than the rows of a stream,/,
   ],
-  ['SELECT n, lag(n) OVER (PARTITION BY shop ORDER BY seen) AS before FROM sales', /^lag cannot be said/],
+  [
+    'SELECT window_start, lag(c) OVER (ORDER BY window_start) AS s FROM (SELECT window_start, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL)',
+    /^lag of other than the rows of a stream,/,
+  ],
   [
     'SELECT window_start, max(c) AS m FROM (SELECT window_start, shop, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) GROUP BY window_start',
     /^a group over the rows of windows/,

@@ -2,25 +2,15 @@
 // its streams with their watermarks. It says what Flink can say; anything else is refused by name. What stays different is in
 // docs/reference/flink.md: late rows, the order of equal rows, overflow. Where the bytes come from (WITH) is the reader's to write.
 import type { Shape } from '../../schema/type.ts'
-import { constant, DOUBLE, type Expression, INT, isOptional, LONG } from './expression.ts'
+import { type Expression, isOptional } from './expression.ts'
+import { printAggregate } from './print-flink-aggregate.ts'
 import { refuseFlink } from './print-flink-call.ts'
 import { flinkInterval, flinkName, flinkType, printFlinkExpression, quoteFlink } from './print-flink-expression.ts'
-import type {
-  Aggregate,
-  FrameRelation,
-  GroupRelation,
-  JoinRelation,
-  JoinSide,
-  LiveQuery,
-  NamedExpression,
-  OrderBy,
-  Relation,
-  ScanRelation,
-  TopRelation,
-  Window,
-} from './relation.ts'
+import { printJoin } from './print-flink-join.ts'
+import { printFrame, printLag } from './print-flink-over.ts'
+import { BOUNDS, boundsOf, columnsOver, hasBounds, ofLog } from './print-flink-time.ts'
+import type { GroupRelation, LiveQuery, NamedExpression, OrderBy, Relation, ScanRelation, TopRelation, Window } from './relation.ts'
 
-const BOUNDS = ['window_start', 'window_end']
 const ARRIVAL = '_ingested_at'
 
 /** Flink's table of a stream. Without an event time, rows have the time at which Flink sees them. */
@@ -48,45 +38,6 @@ export function printFlink(query: LiveQuery): string {
   return root.op === 'project' ? printProject(root, true) : printRelation(root)
 }
 
-/** Columns that are Flink's own bounds of a window, which it must know to close windows. `endsLate`: of a session, see `printWindowCall`. */
-function boundsOf(relation: Relation): ReadonlyMap<string, { readonly endsLate: boolean }> {
-  switch (relation.op) {
-    case 'filter':
-      return boundsOf(relation.input)
-    case 'group':
-    case 'top': {
-      if (relation.window === null) return relation.op === 'top' ? boundsOf(relation.input) : new Map()
-      const isSession = relation.window.kind === 'session'
-      return new Map(BOUNDS.map((name) => [name, { endsLate: isSession && name === 'window_end' }]))
-    }
-    case 'project': {
-      const below = boundsOf(relation.input)
-      const kept = relation.columns.flatMap(({ name, value }) => {
-        const bound = value.op === 'column' ? below.get(value.name) : undefined
-        return bound ? [[name, bound] as const] : []
-      })
-      return new Map(kept)
-    }
-    case 'join':
-      return new Map([...boundsOf(relation.left.input), ...boundsOf(relation.right.input)])
-    default:
-      return new Map()
-  }
-}
-
-const hasBounds = (relation: Relation): boolean => BOUNDS.every((name) => boundsOf(relation).has(name))
-
-/** Bounds have no time zone in Flink; outside of its own clauses they are instants. */
-function columnsOver(...inputs: readonly Relation[]): (name: string) => string {
-  const bounds = new Map(inputs.flatMap((input) => [...boundsOf(input)]))
-  return (name) => {
-    if (ofLog(name)) refuseFlink(`${name}, which Flink's tables do not have,`, 'leave the column out')
-    const bound = bounds.get(name)
-    if (!bound) return flinkName(name)
-    return `CAST(${flinkName(name)}${bound.endsLate ? ` + ${flinkInterval(1_000)}` : ''} AS TIMESTAMP_LTZ(3))`
-  }
-}
-
 function printRelation(relation: Relation): string {
   switch (relation.op) {
     case 'scan':
@@ -98,7 +49,7 @@ function printRelation(relation: Relation): string {
     case 'union':
       return relation.inputs.map((input) => `(${printRelation(input)})`).join(' UNION ALL ')
     case 'join':
-      return printJoin(relation)
+      return printJoin(relation, printFrom)
     case 'expand':
       return refuseFlink('a join of the windows of hop', 'group by the window in subqueries and join those')
     case 'group':
@@ -110,9 +61,9 @@ function printRelation(relation: Relation): string {
     case 'latest':
       return printRelation(relation.input)
     case 'frame':
-      return printFrame(relation)
+      return printFrame(relation, printFrom)
     case 'lag':
-      return refuseFlink('lag', 'keep this model in Millrace')
+      return printLag(relation, printFrom)
   }
 }
 
@@ -131,36 +82,6 @@ function printProject({ input, columns }: Extract<Relation, { op: 'project' }>, 
 
 /** What carries the order of the log from one operator to the next: Flink has no such order. */
 const isLogOrder = ({ name, value }: NamedExpression): boolean => value.op === 'column' && [name, value.name].every(ofLog)
-const ofLog = (name: string): boolean => /(?:^|\.)(?:_partition|_offset|_ingested_at)$/.test(name)
-
-const JOINS = { inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', full: 'FULL JOIN' } as const
-
-/** Bounds of windows are compared as Flink's own, which makes it a window join; times within bounds make it an interval join. */
-function printJoin({ kind, left, right, on, where }: JoinRelation): string {
-  if (on.kind === 'latest') refuseFlink('an ASOF join', 'join with bounds between the times of both sides')
-  if (on.kind === 'lookup')
-    refuseFlink(
-      `a lookup in the table "${on.table}"`,
-      'keep this model in Millrace: in Flink it depends on the clock (FOR SYSTEM_TIME AS OF)',
-    )
-  const bounds = [boundsOf(left.input), boundsOf(right.input)]
-  const [own, other] = [columnsOver(left.input), columnsOver(right.input)]
-  const conditions = left.keys.map((key, i) => {
-    const pair = [key, right.keys[i]!]
-    if (pair.every((side, at) => side.op === 'column' && bounds[at]!.get(side.name)?.endsLate === false))
-      return pair.map((side) => flinkName((side as { name: string }).name)).join(' = ')
-    return `${printFlinkExpression(key, own)} = ${printFlinkExpression(right.keys[i]!, other)}`
-  })
-  if (on.kind === 'interval' && !(on.fromUs === 0 && on.untilUs === 0 && conditions.length > 0 && isBound(left, bounds[0]!))) {
-    const [from, to] = [printFlinkExpression(left.time!, own), printFlinkExpression(right.time!, other)]
-    conditions.push(`${to} >= ${from} + ${flinkInterval(on.fromUs)}`, `${to} <= ${from} + ${flinkInterval(on.untilUs)}`)
-  }
-  if (where) conditions.push(printFlinkExpression(where, columnsOver(left.input, right.input)))
-  return `SELECT * FROM ${printFrom(left.input)} AS l ${JOINS[kind]} ${printFrom(right.input)} AS r ON ${conditions.join(' AND ')}`
-}
-
-const isBound = ({ time }: JoinSide, bounds: ReadonlyMap<string, unknown>): boolean => time?.op === 'column' && bounds.has(time.name)
-
 const printFrom = (relation: Relation): string => (relation.op === 'scan' ? printTable(relation) : `(${printRelation(relation)})`)
 
 const printTable = ({ stream, key }: ScanRelation): string =>
@@ -211,76 +132,6 @@ function printWindowCall(
   const rows = rest ? `(${printRelation(rest)})` : table
   // Flink joins rows that are exactly a gap apart: with a millisecond less it does not, and each end is put back where it is read.
   return `TABLE(SESSION(${rows} PARTITION BY ${flinkName(window.by.name)}, ${by}, ${flinkInterval(window.gapUs - 1_000)}))`
-}
-
-/**
- * Over the rows of one stream, whose time Flink still knows: over those of windows, unions and joins it may not. Over another frame its
- * planner fails: both give a column of one name.
- */
-function printFrame({ input, partition, time, frame, aggregates }: FrameRelation): string {
-  if (!isOfStream(input))
-    refuseFlink(
-      'an aggregate over the rows before, of other than the rows of a stream,',
-      'take rows of one stream, with one PARTITION BY and frame for all aggregates, or keep this model in Millrace',
-    )
-  const column = columnsOver(input)
-  const by = partition.length === 0 ? '' : `PARTITION BY ${partition.map((value) => printFlinkExpression(value, column)).join(', ')} `
-  const { unit, preceding } = frame
-  const first = preceding === null ? 'UNBOUNDED' : unit === 'rows' ? preceding : flinkInterval(preceding)
-  const order = `ORDER BY ${printFlinkExpression(time, column)} ${unit.toUpperCase()} BETWEEN ${first} PRECEDING AND CURRENT ROW`
-  const columns = aggregates.map((aggregate) => `${printOver(aggregate, column, ` OVER (${by}${order})`)} AS ${flinkName(aggregate.name)}`)
-  return `SELECT *, ${columns.join(', ')} FROM ${printFrom(input)}`
-}
-
-const isOfStream = (relation: Relation): boolean =>
-  relation.op === 'scan' || ((relation.op === 'filter' || relation.op === 'project') && isOfStream(relation.input))
-
-/** Flink takes no FILTER beside OVER: a row that it leaves out counts as null. */
-function printOver(aggregate: Aggregate, column: (name: string) => string, over: string): string {
-  const { where, of } = aggregate
-  if (!where) return printAggregate(aggregate, column, over)
-  const [value = constant(1, INT)] = of
-  const kept: Expression = {
-    op: 'case',
-    when: [{ test: where, value }],
-    else: constant(null, value.type),
-    type: value.type,
-    optional: true,
-  }
-  return printAggregate({ ...aggregate, of: [kept], where: null }, column, over)
-}
-
-function printAggregate({ function: name, of, distinct, where }: Aggregate, column: (name: string) => string, over = ''): string {
-  const texts = of.map((value) => printFlinkExpression(value, column))
-  const rest = `${where ? ` FILTER (WHERE ${printFlinkExpression(where, column)})` : ''}${over}`
-  const [first] = of
-  const as = (type: string): string => (flinkType(first!.type) === type ? texts[0]! : `CAST(${texts[0]} AS ${type})`)
-  const call = (called: string, text: string): string => `${called.toUpperCase()}(${distinct ? 'DISTINCT ' : ''}${text})${rest}`
-  switch (name) {
-    case 'count':
-      return call(name, texts[0] ?? '*')
-    case 'sum':
-      return call(name, first!.type.kind === 'int' ? as(flinkType(LONG)) : texts[0]!)
-    case 'avg':
-    case 'var_samp':
-    case 'var_pop':
-    case 'stddev_samp':
-    case 'stddev_pop':
-      return call(name, as(flinkType(DOUBLE)))
-    case 'min':
-    case 'max':
-      return call(name, texts[0]!)
-    case 'bool_and':
-    case 'bool_or':
-      return `(${call(name === 'bool_and' ? 'min' : 'max', `CASE WHEN ${texts[0]} THEN 1 WHEN NOT ${texts[0]} THEN 0 END`)} = 1)`
-    case 'approx_count_distinct':
-      return refuseFlink('approx_count_distinct over a stream', 'use count(DISTINCT ...)')
-    case 'quantile_cont':
-    case 'quantile_disc':
-      return refuseFlink(`${name}(...)`, 'keep this model in Millrace')
-    default:
-      return refuseFlink(`${name}(...)`, 'use QUALIFY row_number() OVER (...) = 1 for the row of an extreme')
-  }
 }
 
 /** Rows with Flink's window bounds, where there is a window. */
