@@ -103,7 +103,6 @@ export const BESIDE: readonly NexmarkQuery[] = [
     sql: `WITH every AS (SELECT date_time, 'bid' AS kind, bidder AS who FROM bid UNION ALL SELECT date_time, 'auction', seller FROM auction
         UNION ALL SELECT date_time, 'person', id FROM person)
       SELECT window_start, kind, count(*) AS events, max(who) AS newest FROM tumble(every, date_time, INTERVAL 10 SECOND) GROUP BY window_start, kind`,
-    notInFlink: 'a window over computed rows',
   },
   {
     name: 'b17',
@@ -161,6 +160,5 @@ export const BESIDE: readonly NexmarkQuery[] = [
     about: 'windows over windows',
     sql: `WITH w AS (SELECT window_start, window_end, channel, count(*) AS bids FROM tumble(bid, date_time, INTERVAL 1 SECOND) GROUP BY ALL)
       SELECT window_start, channel, max(bids) AS most, avg(bids) AS mean FROM tumble(w, window_end, INTERVAL 10 SECOND) GROUP BY window_start, channel`,
-    notInFlink: 'a window over computed rows',
   },
 ]

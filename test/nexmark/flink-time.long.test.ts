@@ -9,6 +9,13 @@ const [FIFTIES, PER_SECOND] = [300, 25_000]
 
 const { skip, engines } = enginesFor(FIFTIES, PER_SECOND)
 
+const ms = (count: number): string => `INTERVAL '${count} milliseconds'`
+
+const EVERY = `SELECT date_time, 'bid' AS kind, bidder AS who, CAST(1 AS BIGINT) AS best FROM bid UNION ALL SELECT date_time, 'auction', nullif(seller, 1005), nullif(category, 10) FROM auction
+  UNION ALL SELECT date_time, 'person', id, CAST(2 AS BIGINT) FROM person`
+
+const CHANNELS = `SELECT window_start, window_end, channel, count(*) AS bids FROM tumble(bid, date_time, ${ms(10)}) GROUP BY ALL`
+
 const QUERIES: Readonly<Record<string, string>> = {
   'the value before, of each type and of null': `SELECT auction, bidder, date_time, price, lag(channel) OVER w AS channel, lag(CASE WHEN price > 10000 THEN price END) OVER w AS large,
      lag(CAST(price AS DECIMAL(18, 2)) / 100) OVER w AS dollars, lag(date_time) OVER w AS last, lag(price > 1000) OVER w AS dear, lag(CAST(price AS DOUBLE)) OVER w AS exact
@@ -16,6 +23,45 @@ const QUERIES: Readonly<Record<string, string>> = {
   'the value before of all rows': `SELECT bidder, price, date_time, price - lag(price) OVER (ORDER BY date_time) AS more FROM bid WHERE price > 500`,
   'the value before, beside a running total of another partition': `SELECT bidder, date_time, lag(nullif(channel, 'Apple')) OVER (PARTITION BY auction ORDER BY date_time) AS channel,
      sum(price) OVER (PARTITION BY bidder ORDER BY date_time) AS total FROM bid`,
+  'running totals beside each other': `SELECT auction, bidder, date_time, sum(price) OVER (PARTITION BY auction ORDER BY date_time) AS a, count(*) OVER (ORDER BY date_time) AS b,
+     max(price) OVER (PARTITION BY bidder ORDER BY date_time) AS c FROM bid`,
+  'hop over a union, with texts of several lengths and nulls': `WITH every AS (${EVERY})
+     SELECT window_start, window_end, kind, count(who) AS events, max(who) AS newest, max(best) AS best FROM hop(every, date_time, ${ms(40)}, ${ms(120)}) GROUP BY window_start, window_end, kind`,
+  'session over a union, with gaps of exactly its length': `WITH every AS (${EVERY})
+     SELECT who, window_start, window_end, count(*) AS events, max(kind) AS kind FROM session(every, date_time, ${ms(9)}, key := who) WHERE who IS NOT NULL GROUP BY ALL`,
+  'a running total over a union': `WITH every AS (${EVERY}) SELECT date_time, kind, who, count(*) OVER (PARTITION BY who ORDER BY date_time) AS n FROM every`,
+  'session over filtered rows': `WITH dear AS (SELECT date_time AS seen, price * 2 AS price, auction FROM bid WHERE price > 100)
+     SELECT auction, window_start, window_end, max(price) AS most FROM session(dear, seen, ${ms(4)}, key := auction) WHERE price % 3 = 0 GROUP BY ALL`,
+  'windows over windows, by their ends': `WITH w AS (${CHANNELS}) SELECT window_start, window_end, channel, max(bids) AS most, avg(bids) AS mean FROM tumble(w, window_end, ${ms(50)}) GROUP BY ALL`,
+  'windows over windows, by their starts': `WITH w AS (${CHANNELS}) SELECT window_start, window_end, channel, max(bids) AS most FROM tumble(w, window_start, ${ms(50)}) GROUP BY ALL`,
+  'hop over hop': `WITH w AS (SELECT window_start AS starts, channel, count(*) AS bids FROM hop(bid, date_time, ${ms(10)}, ${ms(30)}) GROUP BY ALL)
+     SELECT window_start, window_end, sum(bids) AS bids, count(*) AS n FROM hop(w, starts, ${ms(50)}, ${ms(100)}) WHERE bids > 1 GROUP BY ALL`,
+  'windows over sessions, and sessions over windows': `WITH w AS (SELECT window_start, window_end, bidder, count(*) AS bids FROM tumble(bid, date_time, ${ms(10)}) GROUP BY ALL),
+     s AS (SELECT bidder, window_start AS starts, window_end AS ends, sum(bids) AS bids FROM session(w, window_end, ${ms(20)}, key := bidder) GROUP BY bidder, window_start, window_end)
+     SELECT window_start, window_end, sum(bids) AS bids, count(*) AS n, min(starts) AS first FROM tumble(s, ends, ${ms(10)}) GROUP BY ALL`,
+  'windows three deep': `WITH w AS (${CHANNELS}), v AS (SELECT window_start, window_end, max(bids) AS most FROM tumble(w, window_end, ${ms(50)}) GROUP BY ALL)
+     SELECT window_start, window_end, sum(most) AS most FROM tumble(v, window_start, ${ms(100)}) GROUP BY ALL`,
+  'windows over a join, over values before and over tops': `WITH j AS (SELECT b.date_time AS seen, b.price, a.category FROM bid b LEFT JOIN auction a
+       ON b.auction = a.id AND a.date_time BETWEEN b.date_time - ${ms(50)} AND b.date_time),
+     l AS (SELECT date_time AS seen, price - lag(price) OVER (PARTITION BY auction ORDER BY date_time) AS more FROM bid),
+     t AS (SELECT window_end AS seen, price FROM tumble(bid, date_time, ${ms(10)}) QUALIFY row_number() OVER (PARTITION BY window_start, channel ORDER BY price DESC) <= 2)
+     SELECT window_start, 'j' AS kind, sum(price) AS total, count(category) AS n FROM tumble(j, seen, ${ms(50)}) GROUP BY ALL
+     UNION ALL SELECT window_start, 'more', sum(more), count(more) FROM tumble(l, seen, ${ms(50)}) GROUP BY ALL
+     UNION ALL SELECT window_start, 'top', sum(price), count(*) FROM tumble(t, seen, ${ms(50)}) GROUP BY ALL`,
+  'groups over the rows of windows, and windows over those': `WITH w AS (${CHANNELS}), g AS (SELECT window_start, max(bids) AS most, max(window_end) AS ends FROM w WHERE bids < 30 GROUP BY window_start)
+     SELECT window_start, window_end, sum(most) AS most, max(ends) AS ends FROM tumble(g, g.window_start, ${ms(40)}) GROUP BY ALL`,
+  'groups by the end of sessions': `WITH s AS (SELECT bidder, window_start AS starts, window_end AS ends, count(*) AS bids FROM session(bid, date_time, ${ms(9)}, key := bidder) GROUP BY bidder, window_start, window_end)
+     SELECT ends, sum(bids) AS bids, count(*) AS n, min(starts) AS first FROM s GROUP BY ends`,
+  'groups over a union of windows': `WITH w AS (${CHANNELS} UNION ALL SELECT window_start, window_end, 'auction', count(*) FROM tumble(auction, date_time, ${ms(10)}) GROUP BY ALL)
+     SELECT window_start, sum(bids) AS n, max(channel) AS last FROM w GROUP BY window_start`,
+  'a union of windows': `${CHANNELS} UNION ALL SELECT window_start, window_end, 'auction', count(*) FROM tumble(auction, date_time, ${ms(10)}) GROUP BY ALL`,
+  'values before and ranges of windows': `WITH w AS (${CHANNELS}) SELECT window_start, channel, bids - lag(bids) OVER (PARTITION BY channel ORDER BY window_start) AS more,
+     sum(bids) OVER (PARTITION BY channel ORDER BY window_start RANGE BETWEEN ${ms(20)} PRECEDING AND CURRENT ROW) AS recent FROM w`,
+  'tops of the rows of windows': `WITH w AS (${CHANNELS}) SELECT window_start, channel, bids FROM w QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY bids DESC, channel) <= 2`,
+  'a join of windows over windows': `WITH w AS (SELECT window_start, window_end, auction, count(*) AS bids FROM tumble(bid, date_time, ${ms(10)}) GROUP BY ALL),
+     v AS (SELECT window_start, window_end, auction, max(bids) AS most FROM tumble(w, window_end, ${ms(50)}) GROUP BY ALL),
+     a AS (SELECT window_start, window_end, id, category FROM tumble(auction, date_time, ${ms(50)}) GROUP BY ALL)
+     SELECT v.window_start, v.auction, v.most, a.category FROM v LEFT JOIN a ON v.auction = a.id AND v.window_start = a.window_start AND v.window_end = a.window_end`,
 }
 
 for (const [name, sql] of Object.entries(QUERIES))

@@ -21,7 +21,7 @@ export function printJoin({ kind, left, right, on, where }: JoinRelation, from: 
   const [own, other] = [columnsOver(left.input), columnsOver(right.input)]
   const conditions = left.keys.map((key, i) => {
     const pair = [key, right.keys[i]!]
-    if (pair.every((side, at) => side.op === 'column' && bounds[at]!.get(side.name)?.endsLate === false))
+    if (pair.every((side, at) => side.op === 'column' && bounds[at]!.get(side.name) === 0))
       return pair.map((side) => flinkName((side as { name: string }).name)).join(' = ')
     return `${printFlinkExpression(key, own)} = ${printFlinkExpression(right.keys[i]!, other)}`
   })

@@ -109,6 +109,46 @@ const GOLDEN: readonly (readonly [live: string, flink: string])[] = [
     'SELECT window_start, n FROM tumble(sales, seen, INTERVAL 1 HOUR)',
     'SELECT CAST(FLOOR(CAST(`seen` AS TIMESTAMP(6)) TO HOUR) AS TIMESTAMP_LTZ(6)) AS `window_start`, `n` AS `n` FROM `sales`',
   ],
+  [
+    "WITH every AS (SELECT seen, shop, 'a' AS kind FROM sales UNION ALL SELECT seen, device, 'other' FROM sales) SELECT window_start, kind, count(shop) AS c FROM hop(every, seen, INTERVAL 1 MINUTE, INTERVAL 2 MINUTE) GROUP BY ALL",
+    "SELECT CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, `_k0` AS `kind`, `_a0` AS `c` FROM (SELECT `window_start`, `window_end`, `kind` AS `_k0`, COUNT(`shop`) AS `_a0` FROM TABLE(HOP((SELECT `seen`, TRY_CAST(`shop` AS STRING) AS `shop`, TRY_CAST(`kind` AS STRING) AS `kind` FROM (SELECT `seen` AS `seen`, `shop` AS `shop`, `kind` AS `kind` FROM ((SELECT `seen` AS `seen`, `shop` AS `shop`, `kind` AS `kind` FROM (SELECT `seen` AS `seen`, `shop` AS `shop`, 'a' AS `kind` FROM `sales`)) UNION ALL (SELECT `seen` AS `seen`, `device` AS `shop`, `_3` AS `kind` FROM (SELECT `seen` AS `seen`, `device` AS `device`, 'other' AS `_3` FROM `sales`))))), DESCRIPTOR(`seen`), INTERVAL '1' MINUTE, INTERVAL '2' MINUTE)) GROUP BY `window_start`, `window_end`, `kind`)",
+  ],
+  [
+    'WITH large AS (SELECT seen AS placed, shop, n + 1 AS n FROM sales WHERE amount > 100) SELECT shop, window_start, window_end, sum(n) AS n FROM session(large, placed, INTERVAL 1 MINUTE, key := shop) GROUP BY ALL',
+    "SELECT `_k0` AS `shop`, CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, CAST(`window_end` + INTERVAL '0.001' SECOND AS TIMESTAMP_LTZ(3)) AS `window_end`, `_a0` AS `n` FROM (SELECT `window_start`, `window_end`, `shop` AS `_k0`, SUM(CAST(`n` AS BIGINT)) AS `_a0` FROM TABLE(SESSION((SELECT `seen` AS `placed`, `shop` AS `shop`, (`n` + 1) AS `n` FROM (SELECT * FROM `sales` WHERE (`amount` > CAST('100.00' AS DECIMAL(12, 2))))) PARTITION BY `shop`, DESCRIPTOR(`placed`), INTERVAL '59.999' SECOND)) GROUP BY `window_start`, `window_end`, `shop`)",
+  ],
+  [
+    'WITH w AS (SELECT window_start, window_end, shop, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) SELECT window_start, window_end, shop, max(c) AS most FROM tumble(w, window_end, INTERVAL 1 HOUR) GROUP BY ALL',
+    "SELECT CAST(`window_start` + INTERVAL '0.001' SECOND AS TIMESTAMP_LTZ(3)) AS `window_start`, CAST(`window_end` + INTERVAL '0.001' SECOND AS TIMESTAMP_LTZ(3)) AS `window_end`, `_k0` AS `shop`, `_a0` AS `most` FROM (SELECT `window_start`, `window_end`, `shop` AS `_k0`, MAX(`c`) AS `_a0` FROM TABLE(TUMBLE((SELECT CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `_window_start`, CAST(`window_end` AS TIMESTAMP_LTZ(3)) AS `_window_end`, `shop`, `c`, `window_time` AS `_time` FROM (SELECT `window_start` AS `window_start`, `window_end` AS `window_end`, `_k0` AS `shop`, `_a0` AS `c`, `window_time` FROM (SELECT `window_start`, `window_end`, `window_time`, `shop` AS `_k0`, COUNT(*) AS `_a0` FROM TABLE(TUMBLE(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '1' MINUTE)) GROUP BY `window_start`, `window_end`, `window_time`, `shop`))), DESCRIPTOR(`_time`), INTERVAL '1' HOUR, INTERVAL '3599.999' SECOND(4))) GROUP BY `window_start`, `window_end`, `shop`)",
+  ],
+  [
+    'WITH w AS (SELECT window_start AS starts, shop, count(*) AS c FROM hop(sales, seen, INTERVAL 1 MINUTE, INTERVAL 2 MINUTE) GROUP BY ALL) SELECT window_end, max(c) AS most FROM hop(w, starts, INTERVAL 5 MINUTE, INTERVAL 1 HOUR) WHERE c > 1 GROUP BY ALL',
+    "SELECT CAST(`window_end` + INTERVAL -'119.999' SECOND(3) AS TIMESTAMP_LTZ(3)) AS `window_end`, `_a0` AS `most` FROM (SELECT `window_start`, `window_end`, MAX(`c`) AS `_a0` FROM TABLE(HOP((SELECT `starts`, `shop`, `c`, `window_time` AS `_time` FROM (SELECT * FROM (SELECT `window_start` AS `starts`, `_k0` AS `shop`, `_a0` AS `c`, `window_time` FROM (SELECT `window_start`, `window_end`, `window_time`, `shop` AS `_k0`, COUNT(*) AS `_a0` FROM TABLE(HOP(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '1' MINUTE, INTERVAL '2' MINUTE)) GROUP BY `window_start`, `window_end`, `window_time`, `shop`)) WHERE (`c` > CAST(1 AS BIGINT)))), DESCRIPTOR(`_time`), INTERVAL '5' MINUTE, INTERVAL '1' HOUR, INTERVAL '119.999' SECOND(3))) GROUP BY `window_start`, `window_end`)",
+  ],
+  [
+    'SELECT window_start, max(c) AS m FROM (SELECT window_start, shop, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) GROUP BY window_start',
+    "SELECT CAST(`window_start` + INTERVAL -'59.999' SECOND AS TIMESTAMP_LTZ(3)) AS `window_start`, `_a0` AS `m` FROM (SELECT `window_start`, `window_end`, MAX(`c`) AS `_a0` FROM TABLE(TUMBLE((SELECT CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `_window_start`, `shop`, `c`, `window_time` AS `_time` FROM (SELECT `window_start` AS `window_start`, `_k0` AS `shop`, `_a0` AS `c`, `window_time` FROM (SELECT `window_start`, `window_end`, `window_time`, `shop` AS `_k0`, COUNT(*) AS `_a0` FROM TABLE(TUMBLE(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '1' MINUTE)) GROUP BY `window_start`, `window_end`, `window_time`, `shop`))), DESCRIPTOR(`_time`), INTERVAL '0.001' SECOND)) GROUP BY `window_start`, `window_end`)",
+  ],
+  [
+    'SELECT ends, count(*) AS c FROM (SELECT window_end AS ends, shop FROM session(sales, seen, INTERVAL 1 MINUTE, key := shop) GROUP BY window_start, window_end, shop) GROUP BY ends',
+    "SELECT CAST(`window_start` + INTERVAL '0.002' SECOND AS TIMESTAMP_LTZ(3)) AS `ends`, `_a0` AS `c` FROM (SELECT `window_start`, `window_end`, COUNT(*) AS `_a0` FROM TABLE(TUMBLE((SELECT `ends`, `shop`, `window_time` AS `_time` FROM (SELECT `window_end` AS `ends`, `_k0` AS `shop`, `window_time` FROM (SELECT `window_start`, `window_end`, `window_time`, `shop` AS `_k0` FROM TABLE(SESSION(TABLE `sales` PARTITION BY `shop`, DESCRIPTOR(`seen`), INTERVAL '59.999' SECOND)) GROUP BY `window_start`, `window_end`, `window_time`, `shop`))), DESCRIPTOR(`_time`), INTERVAL '0.001' SECOND)) GROUP BY `window_start`, `window_end`)",
+  ],
+  [
+    'SELECT window_start, sum(c) OVER (ORDER BY window_start) AS s FROM (SELECT window_start, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL)',
+    "SELECT CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, `_frame0` AS `s` FROM (SELECT *, SUM(`c`) OVER (ORDER BY `window_time` RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS `_frame0` FROM (SELECT `window_start` AS `window_start`, `_a0` AS `c`, `window_time` FROM (SELECT `window_start`, `window_end`, `window_time`, COUNT(*) AS `_a0` FROM TABLE(TUMBLE(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '1' MINUTE)) GROUP BY `window_start`, `window_end`, `window_time`)))",
+  ],
+  [
+    'SELECT window_start, lag(c) OVER (ORDER BY window_start) AS s FROM (SELECT window_start, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL)',
+    "SELECT CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, `_lag0` AS `s` FROM (SELECT *, CASE WHEN COUNT(*) OVER (ORDER BY `window_time` ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) > 1 THEN (ARRAY_AGG(`c`) OVER (ORDER BY `window_time` ROWS BETWEEN 1 PRECEDING AND CURRENT ROW))[1] END AS `_lag0` FROM (SELECT `window_start` AS `window_start`, `_a0` AS `c`, `window_time` FROM (SELECT `window_start`, `window_end`, `window_time`, COUNT(*) AS `_a0` FROM TABLE(TUMBLE(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '1' MINUTE)) GROUP BY `window_start`, `window_end`, `window_time`)))",
+  ],
+  [
+    'SELECT n, sum(n) OVER (PARTITION BY shop ORDER BY seen) AS s, sum(n) OVER (ORDER BY seen) AS t FROM sales',
+    'SELECT `n` AS `n`, `_frame0` AS `s`, `_frame1` AS `t` FROM (SELECT *, SUM(CAST(`n` AS BIGINT)) OVER (ORDER BY `seen` RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS `_frame1` FROM (SELECT *, TRUE AS `_frame1below` FROM (SELECT *, SUM(CAST(`n` AS BIGINT)) OVER (PARTITION BY `shop` ORDER BY `seen` RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS `_frame0` FROM `sales`)))',
+  ],
+  [
+    'SELECT window_start, window_end, shop, c FROM (SELECT window_start, window_end, shop, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY c DESC) <= 3',
+    "SELECT CAST(`window_start` AS TIMESTAMP_LTZ(3)) AS `window_start`, CAST(`window_end` AS TIMESTAMP_LTZ(3)) AS `window_end`, `shop` AS `shop`, `c` AS `c` FROM (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY `window_start`, `window_end` ORDER BY `c` DESC) AS `_rank` FROM (SELECT `window_start` AS `window_start`, `window_end` AS `window_end`, `_k0` AS `shop`, `_a0` AS `c` FROM (SELECT `window_start`, `window_end`, `shop` AS `_k0`, COUNT(*) AS `_a0` FROM TABLE(TUMBLE(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '1' MINUTE)) GROUP BY `window_start`, `window_end`, `shop`))) WHERE `_rank` <= 3)",
+  ],
 ]
 
 for (const [live, flink] of GOLDEN)
@@ -177,20 +217,21 @@ const REFUSALS: readonly (readonly [live: string, message: RegExp])[] = [
   ["SELECT n FROM sales WHERE heat < CAST('NaN' AS DOUBLE)", /^the constant NaN/],
   ['SELECT a.n, b.n AS m FROM sales a ASOF JOIN sales b ON a.shop = b.shop AND a.seen >= b.seen', /^an ASOF join/],
   [
-    'SELECT window_start, sum(c) OVER (ORDER BY window_start) AS s FROM (SELECT window_start, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL)',
-    /^an aggregate over the rows before, of other than the rows of a stream,/,
+    'SELECT window_start, max(c) AS m FROM (SELECT window_start, shop, count(*) AS c FROM tumble(arriving, _ingested_at, INTERVAL 1 MINUTE) GROUP BY ALL) GROUP BY window_start',
+    /^a window over these rows, whose time Flink loses,/,
   ],
   [
-    'SELECT n, sum(n) OVER (PARTITION BY shop ORDER BY seen) AS s, sum(n) OVER (ORDER BY seen) AS t FROM sales',
-    /^an aggregate over the rows before, of other than the rows of a stream,/,
+    'WITH w AS (SELECT seen AS s, shop FROM sales UNION ALL SELECT window_end, shop FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY window_end, shop) SELECT window_start, count(*) AS c FROM tumble(w, s, INTERVAL 1 HOUR) GROUP BY ALL',
+    /^a window over these rows, whose time Flink loses,/,
+  ],
+  ['SELECT shop, count(*) OVER (ORDER BY _ingested_at) AS c FROM arriving', /^a value of the rows before, of rows whose time Flink loses,/],
+  [
+    'SELECT seen, lag(n) OVER (ORDER BY seen) AS m FROM (SELECT seen, n FROM tumble(sales, seen, INTERVAL 1 MINUTE) QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY n) = 1)',
+    /^a value of the rows before, of rows whose time Flink loses,/,
   ],
   [
-    'SELECT window_start, lag(c) OVER (ORDER BY window_start) AS s FROM (SELECT window_start, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL)',
-    /^lag of other than the rows of a stream,/,
-  ],
-  [
-    'SELECT window_start, max(c) AS m FROM (SELECT window_start, shop, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) GROUP BY window_start',
-    /^a group over the rows of windows/,
+    'SELECT shop, window_end FROM (SELECT shop, window_start, window_end FROM session(sales, seen, INTERVAL 1 MINUTE, key := shop) GROUP BY ALL) QUALIFY row_number() OVER (PARTITION BY window_end ORDER BY shop) = 1',
+    /^a rank over these rows of windows/,
   ],
   ['SELECT shop, _offset AS at FROM sales', /^_offset, which Flink's tables do not have/],
   ["SELECT seen + INTERVAL '5 microseconds' AS at FROM sales", /^a length of 5 microseconds/],
