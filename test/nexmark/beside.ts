@@ -153,7 +153,6 @@ export const BESIDE: readonly NexmarkQuery[] = [
     name: 'b25',
     about: 'the auction as it was when a bid came',
     sql: `SELECT b.auction, b.price, b.date_time, a.item_name, a.category FROM bid b ASOF JOIN auction a ON b.auction = a.id AND b.date_time >= a.date_time`,
-    notInFlink: 'the printer has no ASOF join',
   },
   {
     name: 'b26',

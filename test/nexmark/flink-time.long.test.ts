@@ -62,6 +62,21 @@ const QUERIES: Readonly<Record<string, string>> = {
      v AS (SELECT window_start, window_end, auction, max(bids) AS most FROM tumble(w, window_end, ${ms(50)}) GROUP BY ALL),
      a AS (SELECT window_start, window_end, id, category FROM tumble(auction, date_time, ${ms(50)}) GROUP BY ALL)
      SELECT v.window_start, v.auction, v.most, a.category FROM v LEFT JOIN a ON v.auction = a.id AND v.window_start = a.window_start AND v.window_end = a.window_end`,
+  'ASOF, with many rows of one time on both sides': `SELECT a.id, a.seller, a.date_time, b.price, b.bidder, b.date_time AS bid_at FROM auction a
+     ASOF JOIN bid b ON a.seller % 20 = b.bidder % 20 AND a.date_time >= b.date_time WHERE b.price > 100`,
+  'ASOF LEFT, of a right side with nulls, in the order of the log': `SELECT p.id, p.date_time, b.channel, b.dear, b.day, b.cents, b.date_time AS bid_at FROM person p ASOF LEFT JOIN
+     (SELECT bidder, nullif(channel, 'Apple') AS channel, CASE WHEN price % 2 = 0 THEN price > 1000 END AS dear, CAST(date_time AS DATE) AS day, nullif(CAST(price AS DECIMAL(18, 2)), 234) AS cents,
+       date_time, _ingested_at, _partition, _offset FROM bid) b ON p.id % 10 = b.bidder % 10 AND p.date_time >= b.date_time`,
+  'ASOF three deep': `SELECT b.auction, b.price, b.date_time, x.category, x.name, p.city FROM bid b
+     ASOF JOIN (SELECT a.id, a.date_time, a.category, p.name FROM auction a ASOF LEFT JOIN person p ON a.seller = p.id AND a.date_time >= p.date_time) x ON b.auction = x.id AND b.date_time >= x.date_time
+     ASOF LEFT JOIN person p ON b.bidder = p.id AND b.date_time >= p.date_time`,
+  'ASOF of windows, with what came before their end': `WITH w AS (SELECT window_end AS ends, seller, count(*) AS n FROM tumble(auction, date_time, ${ms(50)}) GROUP BY ALL)
+     SELECT w.ends, w.seller, w.n, b.price, b.date_time FROM w ASOF JOIN bid b ON b.bidder = w.seller AND w.ends > b.date_time`,
+  'ASOF of windows with windows': `WITH w AS (SELECT window_end, auction, count(*) AS bids FROM tumble(bid, date_time, ${ms(10)}) GROUP BY ALL),
+     v AS (SELECT window_end AS ends, bidder % 100 AS key, count(*) AS n FROM tumble(bid, date_time, ${ms(50)}) GROUP BY ALL)
+     SELECT w.window_end, w.auction, w.bids, v.n FROM w ASOF LEFT JOIN v ON w.auction % 100 = v.key AND w.window_end >= v.ends`,
+  'windows over ASOF': `WITH j AS (SELECT b.date_time AS seen, b.price, a.category FROM bid b ASOF LEFT JOIN auction a ON b.auction = a.id AND b.date_time >= a.date_time)
+     SELECT window_start, category, sum(price) AS total, count(*) AS n FROM tumble(j, seen, ${ms(50)}) GROUP BY ALL`,
 }
 
 for (const [name, sql] of Object.entries(QUERIES))

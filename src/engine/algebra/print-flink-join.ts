@@ -1,8 +1,9 @@
-// Joins as Flink SQL: of windows, within bounds between times, and without bounds.
+// Joins as Flink SQL: of windows, within bounds between times, and without bounds. ASOF joins are `print-flink-latest.ts`.
 import { refuseFlink } from './print-flink-call.ts'
 import { flinkInterval, flinkName, printFlinkExpression } from './print-flink-expression.ts'
-import { boundsOf, columnsOver } from './print-flink-time.ts'
-import type { JoinRelation, JoinSide, Relation } from './relation.ts'
+import { printLatest } from './print-flink-latest.ts'
+import { boundsOf, columnsOver, type PrintRelation } from './print-flink-time.ts'
+import type { JoinRelation, JoinSide } from './relation.ts'
 
 const JOINS = { inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', full: 'FULL JOIN' } as const
 
@@ -10,8 +11,9 @@ const JOINS = { inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', full: 'FU
  * Bounds of windows are compared as Flink's own, which makes it a window join; times within bounds make it an interval join. `from`: a
  * relation as it stands behind FROM. @throws MR_PLAN_FLINK.
  */
-export function printJoin({ kind, left, right, on, where }: JoinRelation, from: (relation: Relation) => string): string {
-  if (on.kind === 'latest') refuseFlink('an ASOF join', 'join with bounds between the times of both sides')
+export function printJoin(join: JoinRelation, from: PrintRelation): string {
+  const { kind, left, right, on, where } = join
+  if (on.kind === 'latest') return printLatest(join, on.isStrict, from)
   if (on.kind === 'lookup')
     refuseFlink(
       `a lookup in the table "${on.table}"`,
@@ -30,7 +32,7 @@ export function printJoin({ kind, left, right, on, where }: JoinRelation, from: 
     conditions.push(`${second} >= ${first} + ${flinkInterval(on.fromUs)}`, `${second} <= ${first} + ${flinkInterval(on.untilUs)}`)
   }
   if (where) conditions.push(printFlinkExpression(where, columnsOver(left.input, right.input)))
-  return `SELECT * FROM ${from(left.input)} AS l ${JOINS[kind]} ${from(right.input)} AS r ON ${conditions.join(' AND ')}`
+  return `SELECT * FROM ${from(left.input, false)} AS l ${JOINS[kind]} ${from(right.input, false)} AS r ON ${conditions.join(' AND ')}`
 }
 
 const isBound = ({ time }: JoinSide, bounds: ReadonlyMap<string, unknown>): boolean => time?.op === 'column' && bounds.has(time.name)

@@ -3,7 +3,7 @@
 // are printed as the instants that they are here.
 import { refuseFlink } from './print-flink-call.ts'
 import { flinkInterval, flinkName } from './print-flink-expression.ts'
-import type { GroupRelation, Relation, TopRelation, Window } from './relation.ts'
+import type { GroupRelation, NamedExpression, Relation, TopRelation, Window } from './relation.ts'
 
 export const BOUNDS = ['window_start', 'window_end']
 
@@ -38,6 +38,8 @@ export function boundsOf(relation: Relation): ReadonlyMap<string, number> {
       return new Map(kept)
     }
     case 'join':
+      // Both sides of an ASOF join are printed as values.
+      if (relation.on.kind === 'latest') return new Map()
       return new Map([...boundsOf(relation.left.input), ...boundsOf(relation.right.input)])
     default:
       return new Map()
@@ -79,8 +81,14 @@ export function timeOf(relation: Relation, name: string): FlinkTime | undefined 
       return others.every((time) => time?.column === first?.column && time?.shiftUs === first?.shiftUs) ? first : undefined
     }
     case 'join': {
-      const time = timeOf(relation.left.input, name) ?? timeOf(relation.right.input, name)
-      return relation.on.kind === 'interval' && time?.column !== WINDOW_TIME ? time : undefined
+      const { on, left, right } = relation
+      const time =
+        on.kind === 'interval'
+          ? (timeOf(left.input, name) ?? timeOf(right.input, name))
+          : on.kind === 'latest'
+            ? timeOf(left.input, name)
+            : undefined
+      return time?.column === WINDOW_TIME ? undefined : time
     }
     case 'group':
     case 'top': {
@@ -127,3 +135,9 @@ export function columnsOver(...inputs: readonly Relation[]): (name: string) => s
 
 /** Columns of the log, which Flink does not have. */
 export const ofLog = (name: string): boolean => /(?:^|\.)(?:_partition|_offset|_ingested_at)$/.test(name)
+
+/** What Flink has of the columns. Whatever is no stream's is a selection, below its conditions. */
+export function columnsOf(relation: Relation): readonly NamedExpression[] {
+  if (relation.op === 'filter') return columnsOf(relation.input)
+  return relation.op === 'project' ? relation.columns.filter(({ name }) => !ofLog(name)) : []
+}

@@ -4,15 +4,15 @@ import { flinkInterval, flinkName, flinkType, printFlinkExpression, quoteFlink }
 import {
   BOUNDS,
   boundsOf,
+  columnsOf,
   columnsOver,
   type FlinkTime,
   isOfStream,
-  ofLog,
   type PrintRelation,
   timeOfWindow,
   WINDOW_TIME,
 } from './print-flink-time.ts'
-import { inputsOf, type NamedExpression, type Relation, type Window } from './relation.ts'
+import { inputsOf, type Relation, type Window } from './relation.ts'
 import { isNestedValue } from './source.ts'
 
 const TIME = '#time'
@@ -54,12 +54,6 @@ function rowsWithin(input: Relation, time: FlinkTime, print: PrintRelation): rea
   })
   const own = isRenamed ? [`${flinkName(time.column)} AS ${flinkName(TIME)}`] : []
   return [`(SELECT ${[...texts, ...own].join(', ')} FROM ${rows})`, isRenamed ? TIME : time.column]
-}
-
-/** Whatever is no stream's is a selection below its conditions. */
-function columnsOf(relation: Relation): readonly NamedExpression[] {
-  if (relation.op === 'filter') return columnsOf(relation.input)
-  return relation.op === 'project' ? relation.columns.filter(({ name }) => !ofLog(name)) : []
 }
 
 const holdsUnion = (relation: Relation): boolean => relation.op === 'union' || inputsOf(relation).some(holdsUnion)
