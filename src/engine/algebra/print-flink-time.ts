@@ -54,12 +54,14 @@ export const hasBounds = (relation: Relation): boolean => BOUNDS.every((name) =>
 
 /** The gap of a session is a millisecond shorter in Flink, and so is what comes after its last row. */
 const boundShift = (name: string, window: Window, input: Relation): number =>
-  timeOfWindow(window, input).shiftUs + (window.kind === 'session' && name === 'window_end' ? MILLISECOND : 0)
+  placeOf(window, input).shiftUs + (window.kind === 'session' && name === 'window_end' ? MILLISECOND : 0)
 
 /** Flink's column, and how far the one that is asked for lies after it. Microseconds. */
 export interface FlinkTime {
   readonly column: string
   readonly shiftUs: number
+  /** Of the starts of tumbling windows: their length. */
+  readonly everyUs?: number
 }
 
 /** The time that Flink's watermark follows, where the column is that time, moved; undefined where Flink has lost it. */
@@ -78,16 +80,15 @@ export function timeOf(relation: Relation, name: string): FlinkTime | undefined 
     }
     case 'union': {
       const [first, ...others] = relation.inputs.map((input) => timeOf(input, name))
-      return others.every((time) => time?.column === first?.column && time?.shiftUs === first?.shiftUs) ? first : undefined
+      return others.every((time) => time?.column === first?.column && time?.shiftUs === first?.shiftUs && time?.everyUs === first?.everyUs)
+        ? first
+        : undefined
     }
     case 'join': {
-      const { on, left, right } = relation
-      const time =
-        on.kind === 'interval'
-          ? (timeOf(left.input, name) ?? timeOf(right.input, name))
-          : on.kind === 'latest'
-            ? timeOf(left.input, name)
-            : undefined
+      const { on, kind, left, right } = relation
+      // An outer interval join gives rows without a partner when Flink's watermark has passed them.
+      const sides = on.kind === 'latest' ? [left] : on.kind === 'interval' && kind === 'inner' ? [left, right] : []
+      const [time] = sides.flatMap(({ input }) => timeOf(input, name) ?? [])
       return time?.column === WINDOW_TIME ? undefined : time
     }
     case 'group':
@@ -108,7 +109,34 @@ function timeOfBound(name: string, window: Window, input: Relation): FlinkTime |
   const end = { column: WINDOW_TIME, shiftUs: boundShift('window_end', window, input) + MILLISECOND }
   if (name === 'window_end') return end
   if (name !== 'window_start' || window.kind === 'session') return undefined
-  return { ...end, shiftUs: end.shiftUs - (window.kind === 'instant' ? MILLISECOND : window.widthUs) }
+  const startOf = (lengthUs: number): FlinkTime => ({ ...end, shiftUs: end.shiftUs - lengthUs })
+  if (window.kind === 'hop') return startOf(window.widthUs)
+  if (window.kind === 'tumble') return { ...startOf(window.widthUs), everyUs: window.widthUs }
+  const { everyUs } = timeOfWindow(window, input)
+  return { ...startOf(MILLISECOND), ...(everyUs === undefined ? {} : { everyUs }) }
+}
+
+/** The most that a row is moved: by each millisecond it is there once more before it is chosen. */
+const DELAY_MAX_US = 10 * MILLISECOND
+
+/**
+ * Windows of Flink begin where ours do, so that rows are moved on in time until they fall into the same: `delayUs`. `shiftUs`: how far the
+ * bounds of our windows lie after those that the rows are in then. Windows with an offset would do, but Flink (1.20) loses rows in them.
+ * @throws MR_PLAN_FLINK.
+ */
+export function placeOf(window: Window, input: Relation): { readonly delayUs: number; readonly shiftUs: number } {
+  const { shiftUs, everyUs } = timeOfWindow(window, input)
+  if (window.kind === 'session' || window.kind === 'instant') return { delayUs: 0, shiftUs }
+  const slideUs = window.kind === 'hop' ? window.slideUs : window.widthUs
+  if (everyUs !== undefined && slideUs % everyUs === 0) {
+    // A window that begins in one of a multiple of its length ends in it.
+    const apartUs = shiftUs + everyUs - MILLISECOND
+    if (apartUs % slideUs === 0) return { delayUs: 0, shiftUs: apartUs }
+  }
+  const delayUs = ((shiftUs % slideUs) + slideUs) % slideUs
+  if (delayUs > DELAY_MAX_US)
+    refuseFlink('a window over the starts of windows, whose length does not fit,', 'take window_end, or a multiple of their length')
+  return { delayUs, shiftUs: shiftUs - delayUs }
 }
 
 /** @throws MR_PLAN_FLINK where Flink has lost it. */
