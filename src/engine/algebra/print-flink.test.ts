@@ -165,6 +165,10 @@ const GOLDEN: readonly (readonly [live: string, flink: string])[] = [
     'SELECT a.ends, b.n FROM (SELECT window_end AS ends, shop FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) a ASOF JOIN sales b ON a.shop = b.shop AND a.ends > b.seen',
     "SELECT `a.ends` AS `ends`, `b.n` AS `n` FROM (SELECT `a.ends`, `a.shop`, `b.seen`, `b.shop`, `b.n` FROM (SELECT `_time`, `_is_right`, `a.ends`, `a.shop`, COUNT(CASE WHEN `_is_right` THEN 1 END) OVER (PARTITION BY `_key0` ORDER BY `_time` RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS `_found`, CAST(LAST_VALUE(CAST(`b.seen` AS STRING)) OVER (PARTITION BY `_key0` ORDER BY `_time` RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS TIMESTAMP_LTZ(6)) AS `b.seen`, LAST_VALUE(`b.shop`) OVER (PARTITION BY `_key0` ORDER BY `_time` RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS `b.shop`, LAST_VALUE(`b.n`) OVER (PARTITION BY `_key0` ORDER BY `_time` RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS `b.n` FROM ((SELECT `window_time` AS `_time`, FALSE AS `_is_right`, `a.shop` AS `_key0`, CAST(CAST(`a.ends` AS TIMESTAMP_LTZ(3)) AS TIMESTAMP_LTZ(6)) AS `a.ends`, CAST(`a.shop` AS STRING) AS `a.shop`, CAST(NULL AS TIMESTAMP_LTZ(6)) AS `b.seen`, CAST(NULL AS STRING) AS `b.shop`, CAST(NULL AS INT) AS `b.n` FROM (SELECT `ends` AS `a.ends`, `shop` AS `a.shop`, `window_time` FROM (SELECT `window_end` AS `ends`, `_k0` AS `shop`, `window_time` FROM (SELECT `window_start`, `window_end`, `window_time`, `shop` AS `_k0` FROM TABLE(TUMBLE(TABLE `sales`, DESCRIPTOR(`seen`), INTERVAL '1' MINUTE)) GROUP BY `window_start`, `window_end`, `window_time`, `shop`)))) UNION ALL (SELECT `b.seen` AS `_time`, TRUE AS `_is_right`, `b.shop` AS `_key0`, CAST(NULL AS TIMESTAMP_LTZ(6)) AS `a.ends`, CAST(NULL AS STRING) AS `a.shop`, CAST(`b.seen` AS TIMESTAMP_LTZ(6)) AS `b.seen`, CAST(`b.shop` AS STRING) AS `b.shop`, CAST(`b.n` AS INT) AS `b.n` FROM (SELECT `seen` AS `b.seen`, `shop` AS `b.shop`, `n` AS `b.n` FROM `sales`)))) WHERE NOT `_is_right` AND `_found` > 0)",
   ],
+  [
+    "SELECT regexp_replace(device, '[a-b]+', 'x') AS a, regexp_replace(shop, 'a|b', '$1', 'g') AS b FROM sales",
+    "SELECT CASE WHEN REGEXP(`device`, '[a-b]+') THEN CONCAT(REGEXP_EXTRACT(`device`, '\\A((?s:.*?))(?:[a-b]+)', 1), 'x', REGEXP_REPLACE(`device`, '\\A(?s:.*?)(?:[a-b]+)', '')) ELSE `device` END AS `a`, REGEXP_REPLACE(`shop`, 'a|b', '$1') AS `b` FROM `sales`",
+  ],
 ]
 
 for (const [live, flink] of GOLDEN)
@@ -269,6 +273,7 @@ const REFUSALS: readonly (readonly [live: string, message: RegExp])[] = [
     'SELECT shop, window_end FROM (SELECT shop, window_start, window_end FROM session(sales, seen, INTERVAL 1 MINUTE, key := shop) GROUP BY ALL) QUALIFY row_number() OVER (PARTITION BY window_end ORDER BY shop) = 1',
     /^a rank over these rows of windows/,
   ],
+  [String.raw`SELECT regexp_replace(shop, '(a)(b)', '\2\1') AS s FROM sales`, /^a replacement with groups/],
   ['SELECT shop, _offset AS at FROM sales', /^_offset, which Flink's tables do not have/],
   ["SELECT seen + INTERVAL '5 microseconds' AS at FROM sales", /^a length of 5 microseconds/],
   ['SELECT window_start, n FROM tumble(sales, seen, INTERVAL 7 SECOND)', /^a bound of a window row by row/],
