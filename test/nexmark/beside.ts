@@ -103,13 +103,11 @@ export const BESIDE: readonly NexmarkQuery[] = [
     sql: `WITH every AS (SELECT date_time, 'bid' AS kind, bidder AS who FROM bid UNION ALL SELECT date_time, 'auction', seller FROM auction
         UNION ALL SELECT date_time, 'person', id FROM person)
       SELECT window_start, kind, count(*) AS events, max(who) AS newest FROM tumble(every, date_time, INTERVAL 10 SECOND) GROUP BY window_start, kind`,
-    notInFlink: 'a window over computed rows',
   },
   {
     name: 'b17',
     about: 'the value before',
     sql: `SELECT auction, date_time, price, price - lag(price) OVER (PARTITION BY auction ORDER BY date_time) AS more FROM bid`,
-    notInFlink: 'the printer has no lag',
   },
   {
     name: 'b18',
@@ -138,7 +136,6 @@ export const BESIDE: readonly NexmarkQuery[] = [
     name: 'b22',
     about: 'a text replaced by a pattern',
     sql: `SELECT auction, bidder, regexp_replace(url, 'channel_id=[0-9]+', 'channel_id=x') AS url FROM bid WHERE regexp_matches(url, 'item\\.htm')`,
-    notInFlink: 'the first match alone',
   },
   {
     name: 'b23',
@@ -155,14 +152,12 @@ export const BESIDE: readonly NexmarkQuery[] = [
     name: 'b25',
     about: 'the auction as it was when a bid came',
     sql: `SELECT b.auction, b.price, b.date_time, a.item_name, a.category FROM bid b ASOF JOIN auction a ON b.auction = a.id AND b.date_time >= a.date_time`,
-    notInFlink: 'the printer has no ASOF join',
   },
   {
     name: 'b26',
     about: 'windows over windows',
     sql: `WITH w AS (SELECT window_start, window_end, channel, count(*) AS bids FROM tumble(bid, date_time, INTERVAL 1 SECOND) GROUP BY ALL)
       SELECT window_start, channel, max(bids) AS most, avg(bids) AS mean FROM tumble(w, window_end, INTERVAL 10 SECOND) GROUP BY window_start, channel`,
-    notInFlink: 'a window over computed rows',
   },
   {
     name: 'b27',

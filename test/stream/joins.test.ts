@@ -234,6 +234,8 @@ const QUERIES: Readonly<Record<string, string>> = {
   'union of streams': `SELECT ts, id AS number, shop, amount FROM orders WHERE amount > 0 UNION ALL SELECT ts, order_id, method, paid FROM payments`,
   'windows over a union': `WITH u AS (SELECT ts, shop, amount FROM orders UNION ALL SELECT ts, shop, paid FROM payments WHERE shop IS NOT NULL UNION ALL SELECT ts, category, floor FROM items)
      SELECT window_start, shop, count(*) AS c, sum(amount) AS s FROM tumble(u, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
+  'a union over names of WITH': `WITH large AS (SELECT ts, shop, amount FROM orders WHERE amount > 10), paid AS (SELECT ts, shop, paid FROM payments)
+     SELECT ts, shop, amount FROM large UNION ALL SELECT ts, shop, paid FROM paid UNION ALL (WITH large AS (SELECT * FROM items) SELECT ts, category, floor FROM large)`,
   'keyed over a union': `SELECT shop, count(*) AS c, max(amount) AS m FROM (SELECT shop, amount FROM orders UNION ALL SELECT category, floor FROM items) GROUP BY shop`,
   'interval join': `SELECT o.id, o.shop, o.amount, p.method, p.paid, p.ts AS paid_at FROM orders o JOIN payments p ON p.order_id = o.id AND ${BETWEEN}`,
   'interval join by text and number, with a condition': `SELECT o.ts, p.ts AS paid_at, o.amount + p.paid AS sum, p.heat FROM orders o JOIN payments p

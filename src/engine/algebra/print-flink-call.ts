@@ -69,11 +69,13 @@ const regexpExtract: PrintCall = ([value, pattern, group], of) => {
   return isOptional(of[0]!) ? `CASE WHEN ${value} IS NULL THEN NULL ELSE ${found} END` : found
 }
 
-/** Flink's replaces all matches, and takes `$` and `\\` for its own. */
+/** Flink's replaces all matches. For the first alone, what is before and what is after it is taken: the least that a match follows. */
 const regexpReplace: PrintCall = ([value, pattern, by, options], of) => {
-  if (!options) refuseFlink('regexp_replace of the first match', "replace all of them: regexp_replace(..., 'g')")
-  if (/[\\$]/.test(text(of[2]))) refuseFlink('a replacement with groups', AS_COLUMN)
-  return `REGEXP_REPLACE(${value}, ${pattern}, ${by})`
+  if (text(of[2]).includes('\\')) refuseFlink('a replacement with groups', AS_COLUMN)
+  if (options) return `REGEXP_REPLACE(${value}, ${pattern}, ${by})`
+  const match = `(?:${text(of[1]).replaceAll("'", "''")})`
+  const [before, after] = [`REGEXP_EXTRACT(${value}, '\\A((?s:.*?))${match}', 1)`, `REGEXP_REPLACE(${value}, '\\A(?s:.*?)${match}', '')`]
+  return `CASE WHEN REGEXP(${value}, ${pattern}) THEN CONCAT(${before}, ${by}, ${after}) ELSE ${value} END`
 }
 
 const substring: PrintCall = ([value], of) => {

@@ -2,25 +2,16 @@
 // its streams with their watermarks. It says what Flink can say; anything else is refused by name. What stays different is in
 // docs/reference/flink.md: late rows, the order of equal rows, overflow. Where the bytes come from (WITH) is the reader's to write.
 import type { Shape } from '../../schema/type.ts'
-import { constant, DOUBLE, type Expression, INT, isOptional, LONG } from './expression.ts'
+import { isOptional } from './expression.ts'
+import { printAggregate } from './print-flink-aggregate.ts'
 import { refuseFlink } from './print-flink-call.ts'
 import { flinkInterval, flinkName, flinkType, printFlinkExpression, quoteFlink } from './print-flink-expression.ts'
-import type {
-  Aggregate,
-  FrameRelation,
-  GroupRelation,
-  JoinRelation,
-  JoinSide,
-  LiveQuery,
-  NamedExpression,
-  OrderBy,
-  Relation,
-  ScanRelation,
-  TopRelation,
-  Window,
-} from './relation.ts'
+import { printJoin } from './print-flink-join.ts'
+import { printFrame, printLag } from './print-flink-over.ts'
+import { BOUNDS, boundsOf, columnsOver, hasBounds, ofLog, timeOf, WINDOW_TIME } from './print-flink-time.ts'
+import { columnsWithin, printWindow } from './print-flink-window.ts'
+import type { GroupRelation, LiveQuery, NamedExpression, OrderBy, Relation, ScanRelation, TopRelation } from './relation.ts'
 
-const BOUNDS = ['window_start', 'window_end']
 const ARRIVAL = '_ingested_at'
 
 /** Flink's table of a stream. Without an event time, rows have the time at which Flink sees them. */
@@ -45,123 +36,59 @@ export function printFlinkStream({ name, shape, time, latenessMs }: FlinkStream,
 /** One SELECT over tables named as the streams. @throws MR_PLAN_FLINK naming what has no equal. */
 export function printFlink(query: LiveQuery): string {
   const { root } = query
-  return root.op === 'project' ? printProject(root, true) : printRelation(root)
+  return root.op === 'project' ? printProject(root.input, root.columns, true) : printRelation(root)
 }
 
-/** Columns that are Flink's own bounds of a window, which it must know to close windows. `endsLate`: of a session, see `printWindowCall`. */
-function boundsOf(relation: Relation): ReadonlyMap<string, { readonly endsLate: boolean }> {
-  switch (relation.op) {
-    case 'filter':
-      return boundsOf(relation.input)
-    case 'group':
-    case 'top': {
-      if (relation.window === null) return relation.op === 'top' ? boundsOf(relation.input) : new Map()
-      const isSession = relation.window.kind === 'session'
-      return new Map(BOUNDS.map((name) => [name, { endsLate: isSession && name === 'window_end' }]))
-    }
-    case 'project': {
-      const below = boundsOf(relation.input)
-      const kept = relation.columns.flatMap(({ name, value }) => {
-        const bound = value.op === 'column' ? below.get(value.name) : undefined
-        return bound ? [[name, bound] as const] : []
-      })
-      return new Map(kept)
-    }
-    case 'join':
-      return new Map([...boundsOf(relation.left.input), ...boundsOf(relation.right.input)])
-    default:
-      return new Map()
-  }
-}
-
-const hasBounds = (relation: Relation): boolean => BOUNDS.every((name) => boundsOf(relation).has(name))
-
-/** Bounds have no time zone in Flink; outside of its own clauses they are instants. */
-function columnsOver(...inputs: readonly Relation[]): (name: string) => string {
-  const bounds = new Map(inputs.flatMap((input) => [...boundsOf(input)]))
-  return (name) => {
-    if (ofLog(name)) refuseFlink(`${name}, which Flink's tables do not have,`, 'leave the column out')
-    const bound = bounds.get(name)
-    if (!bound) return flinkName(name)
-    return `CAST(${flinkName(name)}${bound.endsLate ? ` + ${flinkInterval(1_000)}` : ''} AS TIMESTAMP_LTZ(3))`
-  }
-}
-
-function printRelation(relation: Relation): string {
+/** `timed`: with Flink's time of the rows of windows, as `window_time`, for what stands in its order above. */
+function printRelation(relation: Relation, timed = false): string {
   switch (relation.op) {
     case 'scan':
       return `SELECT * FROM ${printTable(relation)}`
     case 'filter':
-      return `SELECT * FROM ${printFrom(relation.input)} WHERE ${printFlinkExpression(relation.where, columnsOver(relation.input))}`
+      return `SELECT * FROM ${printFrom(relation.input, timed)} WHERE ${printFlinkExpression(relation.where, columnsOver(relation.input))}`
     case 'project':
-      return printProject(relation, false)
+      return printProject(relation.input, withoutLogOrder(relation.columns), false, timed)
     case 'union':
-      return relation.inputs.map((input) => `(${printRelation(input)})`).join(' UNION ALL ')
+      return relation.inputs.map((input) => `(${printPart(input, timed)})`).join(' UNION ALL ')
     case 'join':
-      return printJoin(relation)
+      return printJoin(relation, printFrom)
     case 'expand':
       return refuseFlink('a join of the windows of hop', 'group by the window in subqueries and join those')
     case 'group':
-      return printGroup(relation)
+      return printGroup(relation, timed)
     case 'top':
-      return relation.function === 'rank' ? printFirstRank(relation) : printNumbered(relation)
+      return relation.function === 'rank' ? printFirstRank(relation, timed) : printNumbered(relation, timed)
     case 'compute':
       return refuseFlink('an expression that DuckDB computes', 'keep this model in Millrace')
     case 'latest':
       return printRelation(relation.input)
     case 'frame':
-      return printFrame(relation)
+      return printFrame(relation, printFrom)
     case 'lag':
-      return refuseFlink('lag', 'keep this model in Millrace')
+      return printLag(relation, printFrom)
   }
 }
 
-/** Bounds stay Flink's own until rows come out, so that joins and tops by window are seen as such. */
-function printProject({ input, columns }: Extract<Relation, { op: 'project' }>, isLast: boolean): string {
+/** Bounds stay Flink's own until rows come out, so that joins and tops by window are seen as such; in parts of a union they are values. */
+function printProject(input: Relation, columns: readonly NamedExpression[], asValues: boolean, timed = false): string {
   const column = columnsOver(input)
-  const bounds = boundsOf(input)
-  const texts = columns
-    .filter((named) => isLast || !isLogOrder(named))
-    .map(({ name, value }) => {
-      const isBound = !isLast && value.op === 'column' && bounds.has(value.name)
-      return `${isBound ? flinkName((value as { name: string }).name) : printFlinkExpression(value, column)} AS ${flinkName(name)}`
-    })
-  return `SELECT ${texts.join(', ')} FROM ${printFrom(input)}`
+  const bounds = asValues ? null : boundsOf(input)
+  const texts = columns.map(({ name, value }) => {
+    const isBound = value.op === 'column' && bounds?.has(value.name)
+    return `${isBound ? flinkName(value.name) : printFlinkExpression(value, column)} AS ${flinkName(name)}`
+  })
+  return `SELECT ${[...texts, ...(timed ? [quoteFlink(WINDOW_TIME)] : [])].join(', ')} FROM ${printFrom(input, timed)}`
 }
+
+const printPart = (part: Relation, timed: boolean): string =>
+  part.op === 'project' ? printProject(part.input, withoutLogOrder(part.columns), true, timed) : printRelation(part, timed)
 
 /** What carries the order of the log from one operator to the next: Flink has no such order. */
-const isLogOrder = ({ name, value }: NamedExpression): boolean => value.op === 'column' && [name, value.name].every(ofLog)
-const ofLog = (name: string): boolean => /(?:^|\.)(?:_partition|_offset|_ingested_at)$/.test(name)
+const withoutLogOrder = (columns: readonly NamedExpression[]): readonly NamedExpression[] =>
+  columns.filter(({ name, value }) => value.op !== 'column' || ![name, value.name].every(ofLog))
 
-const JOINS = { inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', full: 'FULL JOIN' } as const
-
-/** Bounds of windows are compared as Flink's own, which makes it a window join; times within bounds make it an interval join. */
-function printJoin({ kind, left, right, on, where }: JoinRelation): string {
-  if (on.kind === 'latest') refuseFlink('an ASOF join', 'join with bounds between the times of both sides')
-  if (on.kind === 'lookup')
-    refuseFlink(
-      `a lookup in the table "${on.table}"`,
-      'keep this model in Millrace: in Flink it depends on the clock (FOR SYSTEM_TIME AS OF)',
-    )
-  const bounds = [boundsOf(left.input), boundsOf(right.input)]
-  const [own, other] = [columnsOver(left.input), columnsOver(right.input)]
-  const conditions = left.keys.map((key, i) => {
-    const pair = [key, right.keys[i]!]
-    if (pair.every((side, at) => side.op === 'column' && bounds[at]!.get(side.name)?.endsLate === false))
-      return pair.map((side) => flinkName((side as { name: string }).name)).join(' = ')
-    return `${printFlinkExpression(key, own)} = ${printFlinkExpression(right.keys[i]!, other)}`
-  })
-  if (on.kind === 'interval' && !(on.fromUs === 0 && on.untilUs === 0 && conditions.length > 0 && isBound(left, bounds[0]!))) {
-    const [from, to] = [printFlinkExpression(left.time!, own), printFlinkExpression(right.time!, other)]
-    conditions.push(`${to} >= ${from} + ${flinkInterval(on.fromUs)}`, `${to} <= ${from} + ${flinkInterval(on.untilUs)}`)
-  }
-  if (where) conditions.push(printFlinkExpression(where, columnsOver(left.input, right.input)))
-  return `SELECT * FROM ${printFrom(left.input)} AS l ${JOINS[kind]} ${printFrom(right.input)} AS r ON ${conditions.join(' AND ')}`
-}
-
-const isBound = ({ time }: JoinSide, bounds: ReadonlyMap<string, unknown>): boolean => time?.op === 'column' && bounds.has(time.name)
-
-const printFrom = (relation: Relation): string => (relation.op === 'scan' ? printTable(relation) : `(${printRelation(relation)})`)
+const printFrom = (relation: Relation, timed = false): string =>
+  relation.op === 'scan' ? printTable(relation) : `(${printRelation(relation, timed)})`
 
 const printTable = ({ stream, key }: ScanRelation): string =>
   key
@@ -171,132 +98,39 @@ const printTable = ({ stream, key }: ScanRelation): string =>
       )
     : quoteFlink(stream)
 
-function printGroup({ input, window, keys, aggregates }: GroupRelation): string {
-  const column = columnsOver(input)
+function printGroup({ input, window, keys, aggregates }: GroupRelation, timed: boolean): string {
+  const column = columnsWithin(window, input)
   const groups = keys.map(({ value }) => printFlinkExpression(value, column))
-  const bounds = window ? BOUNDS.map(quoteFlink) : []
+  const bounds = window ? [...BOUNDS, ...(timed ? [WINDOW_TIME] : [])].map(quoteFlink) : []
   const columns = [
     ...bounds,
     ...keys.map(({ name }, i) => `${groups[i]} AS ${flinkName(name)}`),
     ...aggregates.map((aggregate) => `${printAggregate(aggregate, column)} AS ${flinkName(aggregate.name)}`),
   ]
-  const from = window ? printWindow(window, input) : printFrom(input)
+  const from = window ? printWindow(window, input, printRelation) : printFrom(input)
   const by = [...bounds, ...groups]
   return `SELECT ${columns.join(', ')} FROM ${from}${by.length === 0 ? '' : ` GROUP BY ${by.join(', ')}`}`
 }
 
-/** The table function of a window. A filter stands behind it, since Flink's functions take a table; before it for sessions. */
-function printWindow(window: Window, input: Relation): string {
-  if (window.kind === 'instant') return refuseFlink('a group over the rows of windows', 'use rank() = 1 or row_number() over them')
-  const rest = input.op === 'filter' ? input : null
-  const table = rest ? rest.input : input
-  if (table.op !== 'scan') return refuseFlink('a window over computed rows', 'take the window of the stream itself')
-  const time = window.time as Extract<Expression, { op: 'column' }>
-  const called = printWindowCall(window, table.stream, time.name, rest)
-  if (!rest || window.kind === 'session') return called
-  return `(SELECT * FROM ${called} WHERE ${printFlinkExpression(rest.where, columnsOver(table))})`
-}
-
-function printWindowCall(
-  window: Exclude<Window, { kind: 'instant' }>,
-  stream: string,
-  time: string,
-  rest: Extract<Relation, { op: 'filter' }> | null,
-): string {
-  const by = `DESCRIPTOR(${quoteFlink(time)})`
-  const table = `TABLE ${quoteFlink(stream)}`
-  if (window.kind === 'tumble') return `TABLE(TUMBLE(${table}, ${by}, ${flinkInterval(window.widthUs)}))`
-  if (window.kind === 'hop') return `TABLE(HOP(${table}, ${by}, ${flinkInterval(window.slideUs)}, ${flinkInterval(window.widthUs)}))`
-  if (window.by.op !== 'column') return refuseFlink('a session by an expression', 'take a column of the stream as the key')
-  const rows = rest ? `(${printRelation(rest)})` : table
-  // Flink joins rows that are exactly a gap apart: with a millisecond less it does not, and each end is put back where it is read.
-  return `TABLE(SESSION(${rows} PARTITION BY ${flinkName(window.by.name)}, ${by}, ${flinkInterval(window.gapUs - 1_000)}))`
-}
-
-/**
- * Over the rows of one stream, whose time Flink still knows: over those of windows, unions and joins it may not. Over another frame its
- * planner fails: both give a column of one name.
- */
-function printFrame({ input, partition, time, frame, aggregates }: FrameRelation): string {
-  if (!isOfStream(input))
-    refuseFlink(
-      'an aggregate over the rows before, of other than the rows of a stream,',
-      'take rows of one stream, with one PARTITION BY and frame for all aggregates, or keep this model in Millrace',
-    )
-  const column = columnsOver(input)
-  const by = partition.length === 0 ? '' : `PARTITION BY ${partition.map((value) => printFlinkExpression(value, column)).join(', ')} `
-  const { unit, preceding } = frame
-  const first = preceding === null ? 'UNBOUNDED' : unit === 'rows' ? preceding : flinkInterval(preceding)
-  const order = `ORDER BY ${printFlinkExpression(time, column)} ${unit.toUpperCase()} BETWEEN ${first} PRECEDING AND CURRENT ROW`
-  const columns = aggregates.map((aggregate) => `${printOver(aggregate, column, ` OVER (${by}${order})`)} AS ${flinkName(aggregate.name)}`)
-  return `SELECT *, ${columns.join(', ')} FROM ${printFrom(input)}`
-}
-
-const isOfStream = (relation: Relation): boolean =>
-  relation.op === 'scan' || ((relation.op === 'filter' || relation.op === 'project') && isOfStream(relation.input))
-
-/** Flink takes no FILTER beside OVER: a row that it leaves out counts as null. */
-function printOver(aggregate: Aggregate, column: (name: string) => string, over: string): string {
-  const { where, of } = aggregate
-  if (!where) return printAggregate(aggregate, column, over)
-  const [value = constant(1, INT)] = of
-  const kept: Expression = {
-    op: 'case',
-    when: [{ test: where, value }],
-    else: constant(null, value.type),
-    type: value.type,
-    optional: true,
-  }
-  return printAggregate({ ...aggregate, of: [kept], where: null }, column, over)
-}
-
-function printAggregate({ function: name, of, distinct, where }: Aggregate, column: (name: string) => string, over = ''): string {
-  const texts = of.map((value) => printFlinkExpression(value, column))
-  const rest = `${where ? ` FILTER (WHERE ${printFlinkExpression(where, column)})` : ''}${over}`
-  const [first] = of
-  const as = (type: string): string => (flinkType(first!.type) === type ? texts[0]! : `CAST(${texts[0]} AS ${type})`)
-  const call = (called: string, text: string): string => `${called.toUpperCase()}(${distinct ? 'DISTINCT ' : ''}${text})${rest}`
-  switch (name) {
-    case 'count':
-      return call(name, texts[0] ?? '*')
-    case 'sum':
-      return call(name, first!.type.kind === 'int' ? as(flinkType(LONG)) : texts[0]!)
-    case 'avg':
-    case 'var_samp':
-    case 'var_pop':
-    case 'stddev_samp':
-    case 'stddev_pop':
-      return call(name, as(flinkType(DOUBLE)))
-    case 'min':
-    case 'max':
-      return call(name, texts[0]!)
-    case 'bool_and':
-    case 'bool_or':
-      return `(${call(name === 'bool_and' ? 'min' : 'max', `CASE WHEN ${texts[0]} THEN 1 WHEN NOT ${texts[0]} THEN 0 END`)} = 1)`
-    case 'approx_count_distinct':
-      return refuseFlink('approx_count_distinct over a stream', 'use count(DISTINCT ...)')
-    case 'quantile_cont':
-    case 'quantile_disc':
-      return refuseFlink(`${name}(...)`, 'keep this model in Millrace')
-    default:
-      return refuseFlink(`${name}(...)`, 'use QUALIFY row_number() OVER (...) = 1 for the row of an extreme')
-  }
-}
-
 /** Rows with Flink's window bounds, where there is a window. */
-const printRows = ({ input, window }: TopRelation): string => (window ? printWindow(window, input) : printFrom(input))
+function printRows({ input, window }: TopRelation, timed: boolean): string {
+  if (window?.kind !== 'instant') return window ? printWindow(window, input, printRelation) : printFrom(input, timed)
+  // Rows of one start are those of one window, but for sessions.
+  if (hasBounds(input) && timeOf(input, 'window_start')) return printFrom(input, timed)
+  return refuseFlink('a rank over these rows of windows', 'select window_start and window_end of tumble or hop below it')
+}
 
 const isBoundedTop = ({ input, window }: TopRelation): boolean => window !== null || hasBounds(input)
 
 /** ROW_NUMBER: Flink's pattern of deduplication and top-N, by window where there is one. */
-function printNumbered(top: TopRelation): string {
-  const column = columnsOver(top.input)
+function printNumbered(top: TopRelation, timed: boolean): string {
+  const column = columnsOver(top)
   const bounds = isBoundedTop(top) ? BOUNDS.map(quoteFlink) : []
   const by = [...bounds, ...top.partition.map((value) => printFlinkExpression(value, column))]
   const order = top.order.map((item) => printOrder(item, column)).join(', ')
   const over = `OVER (PARTITION BY ${by.join(', ')} ORDER BY ${order})`
   const rank = flinkName(top.name)
-  return `SELECT * FROM (SELECT *, ROW_NUMBER() ${over} AS ${rank} FROM ${printRows(top)}) WHERE ${rank} <= ${top.limit}`
+  return `SELECT * FROM (SELECT *, ROW_NUMBER() ${over} AS ${rank} FROM ${printRows(top, timed)}) WHERE ${rank} <= ${top.limit}`
 }
 
 function printOrder({ value, descending, nullsFirst }: OrderBy, column: (name: string) => string): string {
@@ -305,14 +139,14 @@ function printOrder({ value, descending, nullsFirst }: OrderBy, column: (name: s
 }
 
 /** Flink has no RANK over streams: the rows of the first rank are those that meet the extreme of their window, by a window join. */
-function printFirstRank(top: TopRelation): string {
+function printFirstRank(top: TopRelation, timed: boolean): string {
   const [order, ...more] = top.order
   if (top.limit > 1) refuseFlink('rank() beyond the first', 'use row_number(), or rank() = 1')
   if (!isBoundedTop(top)) refuseFlink('rank() without a window', 'use row_number()')
   if (more.length > 0 || isOptional(order!.value))
     refuseFlink('rank() by several values, or by one that may be null,', 'use row_number(), or order by one value')
-  const column = columnsOver(top.input)
-  const rows = printRows(top)
+  const column = columnsOver(top)
+  const rows = printRows(top, timed)
   const by = top.partition.map((value) => printFlinkExpression(value, column))
   const value = printFlinkExpression(order!.value, column)
   const parts = [...BOUNDS.map((name) => quoteFlink(name)), ...by.map((text, i) => `${text} AS ${flinkName(`#p${i}`)}`)]

@@ -41,9 +41,8 @@ function readQuery(node: Node, outer: Reading): Rows {
       'write UNION ALL or UNION ALL BY NAME, and SELECT DISTINCT over it where rows must be unlike',
     )
   if (nodes(node['modifiers']).length > 0) refuse('ORDER BY or LIMIT', node, AS_VIEW)
-  const parts = partsOf(node, node['setop_type']).map((part) =>
-    readQuery(part, { ...reading, isModel: false, isLookup: false, around: undefined }),
-  )
+  const all = [node['left'], node['right']].flatMap((part) => partsOf(part as Node, node['setop_type']))
+  const parts = all.map((part) => readQuery(part, { ...reading, isModel: false, isLookup: false, around: undefined }))
   return unite(node, node['setop_type'] === 'UNION' ? parts : byName(parts))
 }
 
@@ -62,7 +61,7 @@ function withNames(node: Node, { named }: Reading): Reading['named'] {
 const ctesOf = (node: Node): readonly { readonly key: string; readonly value: Node }[] =>
   (node['cte_map'] as { map?: readonly { key: string; value: Node }[] } | undefined)?.map ?? []
 
-/** Parts of a UNION ALL of one type, from left to right. */
+/** Parts of a UNION ALL of one type, from left to right; one with names of its own is a part by itself. */
 function partsOf(node: Node, type: unknown): Node[] {
   const isPart = node.type === 'SET_OPERATION_NODE' && node['setop_type'] === type && isUnion(node) && ctesOf(node).length === 0
   return isPart ? [...partsOf(node['left'] as Node, type), ...partsOf(node['right'] as Node, type)] : [node]
