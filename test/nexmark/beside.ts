@@ -163,6 +163,5 @@ export const BESIDE: readonly NexmarkQuery[] = [
     name: 'b27',
     about: 'the newest auction of a category when a bid came: few keys with many versions',
     sql: `SELECT b.auction, b.price, b.date_time, a.id, a.category FROM bid b ASOF JOIN auction a ON b.auction % 5 + 10 = a.category AND b.date_time >= a.date_time`,
-    notInFlink: 'the printer has no ASOF join',
   },
 ]

@@ -116,9 +116,9 @@ export class NexmarkRun {
         next.lastUs = lastUs
         keep(chain.take(next.stream, batch, null, batch.rows))
       }
-      keep(chain.changed())
       const least = inputs.reduce((mark, { lastUs }) => Math.min(mark, lastUs), Number.POSITIVE_INFINITY)
       if (least > Number.NEGATIVE_INFINITY) keep(chain.advance(Math.min(least - LATENESS_MS * 1_000, Number.MAX_SAFE_INTEGER)))
+      keep(chain.changed())
     }
   }
 }
