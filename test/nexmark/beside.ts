@@ -164,4 +164,9 @@ export const BESIDE: readonly NexmarkQuery[] = [
     about: 'the newest auction of a category when a bid came: few keys with many versions',
     sql: `SELECT b.auction, b.price, b.date_time, a.id, a.category FROM bid b ASOF JOIN auction a ON b.auction % 5 + 10 = a.category AND b.date_time >= a.date_time`,
   },
+  {
+    name: 'b28',
+    about: 'short sessions, of which a frequent key has many open at once',
+    sql: `SELECT channel, window_start, window_end, count(*) AS bids, max(price) AS most FROM session(bid, date_time, INTERVAL 2 MILLISECOND, key := channel) GROUP BY ALL`,
+  },
 ]

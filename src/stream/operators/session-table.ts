@@ -33,8 +33,8 @@ const NONE = -1
 export class SessionTable implements KeyedTable {
   keys: KeyTable
   readonly #layout: SessionLayout
-  /** First session of a key; they are chained by `#next`. */
-  #head = new Ints(NONE)
+  /** By key: the session that was touched last, near which the next row will be. */
+  #at = new Ints(NONE)
   /** Keys that have a session. */
   #busyKeys = 0
   readonly #states: AggregateStates
@@ -42,7 +42,9 @@ export class SessionTable implements KeyedTable {
   readonly #key = new Ints(NONE)
   readonly #start = new Doubles()
   readonly #last = new Doubles()
-  readonly #next = new Ints()
+  /** By session: its neighbours in time among those of the key. */
+  readonly #newer = new Ints(NONE)
+  readonly #older = new Ints(NONE)
   readonly #stamp = new Ints()
   #sessions = 0
   readonly #free: number[] = []
@@ -69,43 +71,75 @@ export class SessionTable implements KeyedTable {
     for (const session of joined.keys()) this.#free.push(session)
   }
 
-  /** The session of a row: all sessions of the key that it touches become the first of them. */
+  /** The session of a row: one that it opens or extends; it may lie between two, which are one then. */
   #place(key: number, time: number, joined: Map<number, number>): number {
-    const { gapUs } = this.#layout
-    let own = NONE
-    let before = NONE
-    for (let session = this.#head.at(key); session !== NONE; ) {
-      const next = this.#next.at(session)
-      const isNear = time > this.#start.at(session) - gapUs && time < this.#last.at(session) + gapUs
-      if (!isNear) before = session
-      else if (own === NONE) {
-        own = session
-        before = session
-        this.#start.put(own, Math.min(this.#start.at(own), time))
-        this.#last.put(own, Math.max(this.#last.at(own), time))
-      } else {
-        this.#start.put(own, Math.min(this.#start.at(own), this.#start.at(session)))
-        this.#last.put(own, Math.max(this.#last.at(own), this.#last.at(session)))
-        this.#states.join(session, own)
-        joined.set(session, own)
-        this.#key.put(session, NONE)
-        this.#next.put(before, next)
-      }
-      session = next
+    const own = this.#before(key, time)
+    if (own === NONE || !this.#reaches(own, time)) return this.#begin(key, time, time)
+    this.#start.put(own, Math.min(this.#start.at(own), time))
+    this.#last.put(own, Math.max(this.#last.at(own), time))
+    const older = this.#older.at(own)
+    if (older !== NONE && this.#reaches(older, time)) {
+      this.#start.put(own, this.#start.at(older))
+      this.#states.join(older, own)
+      joined.set(older, own)
+      this.#unlink(older)
+      this.#key.put(older, NONE)
     }
-    return own === NONE ? this.#begin(key, time, time) : own
+    return own
   }
 
+  /** The newest session of the key that a row at this time follows, or comes less than a gap before. */
+  #before(key: number, time: number): number {
+    const { gapUs } = this.#layout
+    let at = this.#at.at(key)
+    if (at === NONE) return NONE
+    for (let newer = this.#newer.at(at); newer !== NONE && time > this.#start.at(newer) - gapUs; newer = this.#newer.at(at)) at = newer
+    while (at !== NONE && time <= this.#start.at(at) - gapUs) at = this.#older.at(at)
+    if (at !== NONE) this.#at.put(key, at)
+    return at
+  }
+
+  #reaches(session: number, time: number): boolean {
+    return time < this.#last.at(session) + this.#layout.gapUs
+  }
+
+  /** A session that touches no other of its key. */
   #begin(key: number, start: number, last: number): number {
     const session = this.#free.pop() ?? this.#sessions++
     this.#key.put(session, key)
     this.#start.put(session, start)
     this.#last.put(session, last)
-    if (this.#head.at(key) === NONE) this.#busyKeys++
-    this.#next.put(session, this.#head.at(key))
-    this.#head.put(key, session)
+    this.#link(session)
     this.#timers.push(last + this.#layout.gapUs, session, this.#stampAgain(session))
     return session
+  }
+
+  /** Among those of its key. */
+  #link(session: number): void {
+    const key = this.#key.at(session)
+    const older = this.#before(key, this.#start.at(session))
+    const newer = older === NONE ? this.#oldestOf(key) : this.#newer.at(older)
+    this.#older.put(session, older)
+    this.#newer.put(session, newer)
+    if (older !== NONE) this.#newer.put(older, session)
+    if (newer !== NONE) this.#older.put(newer, session)
+    if (this.#at.at(key) === NONE) this.#busyKeys++
+    this.#at.put(key, session)
+  }
+
+  #unlink(session: number): void {
+    const key = this.#key.at(session)
+    const [older, newer] = [this.#older.at(session), this.#newer.at(session)]
+    if (older !== NONE) this.#newer.put(older, newer)
+    if (newer !== NONE) this.#older.put(newer, older)
+    if (this.#at.at(key) === session) this.#at.put(key, newer === NONE ? older : newer)
+    if (this.#at.at(key) === NONE) this.#busyKeys--
+  }
+
+  #oldestOf(key: number): number {
+    let at = this.#at.at(key)
+    for (let older = at; older !== NONE; older = this.#older.at(at)) at = older
+    return at
   }
 
   /** Another use of the slot: its timers of before are not its own. */
@@ -135,14 +169,7 @@ export class SessionTable implements KeyedTable {
   }
 
   #end(session: number): void {
-    const key = this.#key.at(session)
-    let at = this.#head.at(key)
-    if (at === session) this.#head.put(key, this.#next.at(session))
-    else {
-      while (this.#next.at(at) !== session) at = this.#next.at(at)
-      this.#next.put(at, this.#next.at(session))
-    }
-    if (this.#head.at(key) === NONE) this.#busyKeys--
+    this.#unlink(session)
     this.#key.put(session, NONE)
     this.#states.clear(session)
     this.#free.push(session)
@@ -151,17 +178,22 @@ export class SessionTable implements KeyedTable {
   /** A new table of the keys that have sessions. */
   #forgetKeys(): void {
     const live: number[] = []
-    for (let key = 0; key < this.keys.size; key++) if (this.#head.at(key) !== NONE) live.push(key)
+    for (let key = 0; key < this.keys.size; key++) if (this.#at.at(key) !== NONE) live.push(key)
     const kept = Int32Array.from(live)
     const columns = this.keys.columns(kept, kept.length)
     this.keys = this.#noKeys()
     const found = this.keys.find(columns, null, kept.length)
-    const head = new Ints(NONE)
+    const at = new Ints(NONE)
     for (let i = 0; i < kept.length; i++) {
-      head.put(found[i]!, this.#head.at(kept[i]!))
-      for (let session = head.at(found[i]!); session !== NONE; session = this.#next.at(session)) this.#key.put(session, found[i]!)
+      at.put(found[i]!, this.#at.at(kept[i]!))
+      for (const session of this.#of(kept[i]!)) this.#key.put(session, found[i]!)
     }
-    this.#head = head
+    this.#at = at
+  }
+
+  /** Sessions of a key, the oldest first. */
+  *#of(key: number): Iterable<number> {
+    for (let session = this.#oldestOf(key); session !== NONE; session = this.#newer.at(session)) yield session
   }
 
   openSessions(): number[] {
@@ -189,7 +221,7 @@ export class SessionTable implements KeyedTable {
   }
 
   write(key: number, out: RecordWriter): void {
-    for (let session = this.#head.at(key); session !== NONE; session = this.#next.at(session)) {
+    for (const session of this.#of(key)) {
       out.byte(1)
       out.number(this.#start.at(session))
       out.number(this.#last.at(session))
@@ -204,8 +236,7 @@ export class SessionTable implements KeyedTable {
 
   dueOf(key: number): number {
     let due = Number.POSITIVE_INFINITY
-    for (let session = this.#head.at(key); session !== NONE; session = this.#next.at(session))
-      due = Math.min(due, this.#last.at(session) + this.#layout.gapUs)
+    for (const session of this.#of(key)) due = Math.min(due, this.#last.at(session) + this.#layout.gapUs)
     return due
   }
 
@@ -214,7 +245,7 @@ export class SessionTable implements KeyedTable {
   }
 
   get bytes(): number {
-    return this.keys.bytes + this.#states.bytes + 28 * this.#start.length + this.#head.bytes + this.#timers.bytes
+    return this.keys.bytes + this.#states.bytes + 32 * this.#start.length + this.#at.bytes + this.#timers.bytes
   }
 
   save(): Saved<FrozenLeaf> {
@@ -236,19 +267,16 @@ export class SessionTable implements KeyedTable {
     this.#start.restore(start)
     this.#last.restore(last)
     this.#sessions = this.#key.restore(key)
-    for (let session = 0; session < this.#sessions; session++) this.#chain(session)
+    for (let session = 0; session < this.#sessions; session++) this.#again(session)
   }
 
-  /** A restored session: into the chain of its key, with a timer; or free. */
-  #chain(session: number): void {
-    const key = this.#key.at(session)
-    if (key === NONE) {
+  /** A restored session: beside those of its key, with a timer; or free. */
+  #again(session: number): void {
+    if (this.#key.at(session) === NONE) {
       this.#free.push(session)
       return
     }
-    if (this.#head.at(key) === NONE) this.#busyKeys++
-    this.#next.put(session, this.#head.at(key))
-    this.#head.put(key, session)
+    this.#link(session)
     this.#timers.push(this.#last.at(session) + this.#layout.gapUs, session, this.#stamp.at(session))
   }
 }
