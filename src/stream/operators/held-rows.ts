@@ -1,5 +1,5 @@
-// Rows that a join keeps of one side: values in lanes, one list of rows a key (numbered by a `KeyTable` that both sides share),
-// and what a row is waiting for. Slots are used again.
+// Rows that a join keeps of one side: values in lanes, the rows of a key (numbered by a `KeyTable` that both sides share) in a list in the
+// order of their times, and what a row is waiting for. Slots are used again.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { Column } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
@@ -16,8 +16,9 @@ interface Saved<Leaf> {
   readonly lanes: readonly unknown[]
   readonly times: Leaf
   readonly groups: Leaf
-  readonly next: Leaf
-  readonly before: Leaf
+  /** Null where rows are in no lists. */
+  readonly next: Leaf | null
+  readonly before: Leaf | null
   readonly flags: Leaf
 }
 
@@ -40,8 +41,9 @@ export class HeldRows {
   readonly #next = new Ints()
   readonly #before = new Ints()
   readonly #flags = new Bytes()
-  /** First row of a key, its newest. */
+  /** By key: its newest row, and one near which the next is looked for. */
   #heads = new Ints(NONE)
+  #near = new Ints(NONE)
   #free: number[] = []
   #size = 0
   readonly #isListed: boolean
@@ -61,12 +63,12 @@ export class HeldRows {
     return this.#times
   }
 
-  /** By slot: the next row of the same key, the one that was added before; -1 at the end. */
+  /** By slot: the row of the same key that is before it in time, of one time the one that was added before; -1 at the end. */
   get next(): Ints {
     return this.#next
   }
 
-  /** By slot: the row of the same key that was added after it; -1 for the newest. */
+  /** By slot: the row of the same key that is after it; -1 for the newest. */
   get before(): Ints {
     return this.#before
   }
@@ -76,8 +78,27 @@ export class HeldRows {
     return this.#flags
   }
 
+  /** The newest row of a key; -1 for none. */
   firstOf(group: number): number {
     return group >= 0 ? this.#heads.at(group) : NONE
+  }
+
+  /**
+   * The newest row of a key that is not after this time; -1 for none. Found from the place where the one before was: times that
+   * are asked for in about their order are found in a few steps, however many rows a key has.
+   */
+  latestAt(group: number, timeUs: number): number {
+    if (group < 0) return NONE
+    const times = this.#times
+    let slot = this.#near.at(group)
+    if (slot === NONE) return NONE
+    for (let newer = this.#before.at(slot); newer !== NONE && times.at(newer) <= timeUs; newer = this.#before.at(slot)) slot = newer
+    while (slot !== NONE && times.at(slot) > timeUs) {
+      this.#near.put(group, slot)
+      slot = this.#next.at(slot)
+    }
+    if (slot !== NONE) this.#near.put(group, slot)
+    return slot
   }
 
   groupOf(slot: number): number {
@@ -110,12 +131,16 @@ export class HeldRows {
   #link(slot: number, group: number): void {
     this.#groups.put(slot, group)
     if (!this.#isListed) return
-    this.#before.put(slot, NONE)
-    const first = this.firstOf(group)
-    this.#next.put(slot, first)
+    const older = this.latestAt(group, this.#times.at(slot))
+    // Where none is older, the oldest is near.
+    const newer = older !== NONE ? this.#before.at(older) : group < 0 ? NONE : this.#near.at(group)
+    this.#next.put(slot, older)
+    this.#before.put(slot, newer)
     if (group < 0) return
-    if (first !== NONE) this.#before.put(first, slot)
-    this.#heads.put(group, slot)
+    if (older !== NONE) this.#before.put(older, slot)
+    if (newer !== NONE) this.#next.put(newer, slot)
+    else this.#heads.put(group, slot)
+    this.#near.put(group, slot)
   }
 
   remove(slot: number): void {
@@ -131,6 +156,7 @@ export class HeldRows {
     if (next !== NONE) this.#before.put(next, before)
     if (before !== NONE) this.#next.put(before, next)
     else if (group >= 0) this.#heads.put(group, next)
+    if (group >= 0 && this.#near.at(group) === slot) this.#near.put(group, next === NONE ? before : next)
   }
 
   /** The rows of a key into a record, the oldest first, and out of one, of a key that has none. */
@@ -190,16 +216,19 @@ export class HeldRows {
   /** Keys were numbered anew; the rows of each keep their order. */
   renumber(groupOf: (group: number) => number): void {
     this.#heads = new Ints(NONE)
+    this.#near = new Ints(NONE)
     for (const slot of this.slots()) {
       if (this.#groups.at(slot) < 0) continue
       const group = groupOf(this.#groups.at(slot))
       this.#groups.put(slot, group)
-      if (this.#isListed && this.#before.at(slot) === NONE) this.#heads.put(group, slot)
+      if (!this.#isListed || this.#before.at(slot) !== NONE) continue
+      this.#heads.put(group, slot)
+      this.#near.put(group, slot)
     }
   }
 
   get bytes(): number {
-    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, 21 * this.#times.length + this.#heads.bytes)
+    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, 21 * this.#times.length + this.#heads.bytes + this.#near.bytes)
   }
 
   save(): Saved<FrozenLeaf> {
@@ -209,8 +238,8 @@ export class HeldRows {
       lanes: this.#lanes.map((lane) => lane.save(size)),
       times: this.#times.freeze(size),
       groups: this.#groups.freeze(size),
-      next: this.#next.freeze(size),
-      before: this.#before.freeze(size),
+      next: this.#isListed ? this.#next.freeze(size) : null,
+      before: this.#isListed ? this.#before.freeze(size) : null,
       flags: this.#flags.freeze(size),
     }
   }
@@ -222,15 +251,26 @@ export class HeldRows {
     for (const [index, lane] of this.#lanes.entries()) lane.restore(lanes[index])
     this.#times.restore(times)
     this.#groups.restore(groups)
-    this.#next.restore(next)
-    this.#before.restore(before)
     this.#flags.restore(flags)
     this.#free = []
-    this.#heads = new Ints(NONE)
-    for (let slot = size - 1; slot >= 0; slot--) {
-      const group = this.#groups.at(slot)
-      if (group === FREE) this.#free.push(slot)
-      if (this.#isListed && group >= 0 && this.#before.at(slot) === NONE) this.#heads.put(group, slot)
+    for (let slot = size - 1; slot >= 0; slot--) if (this.#groups.at(slot) === FREE) this.#free.push(slot)
+    if (next === null || before === null || !this.#isListed) return
+    this.#next.restore(next)
+    this.#before.restore(before)
+    this.#listAgain()
+  }
+
+  /** Lists of a checkpoint of before have their rows in the order in which they were added. */
+  #listAgain(): void {
+    const slots: number[] = []
+    for (const newest of this.slots()) {
+      if (this.#before.at(newest) !== NONE) continue
+      for (let slot = newest; slot !== NONE; slot = this.#next.at(slot)) slots.push(slot)
     }
+    this.#heads = new Ints(NONE)
+    this.#near = new Ints(NONE)
+    // The newest of each key is first: of one time they keep their order when all are turned round.
+    const inOrder = slots.reverse().sort((a, b) => this.#times.at(a) - this.#times.at(b))
+    for (const slot of inOrder) this.#link(slot, this.#groups.at(slot))
   }
 }

@@ -41,10 +41,8 @@ export class IntervalJoin implements Operator {
     const { times, next } = other
     for (let i = 0; i < count; i++) {
       const time = own.times[i]!
-      for (let slot = other.firstOf(own.groups[i]!); slot !== NONE; slot = next.at(slot)) {
-        const apart = times.at(slot) - time
-        if (apart >= from && apart <= until) addPair(pairs, i, slot)
-      }
+      let slot = other.latestAt(own.groups[i]!, time + until)
+      for (; slot !== NONE && times.at(slot) >= time + from; slot = next.at(slot)) addPair(pairs, i, slot)
     }
     const out = this.#parts.select(pairs, own, side)
     const met = new Uint8Array(count)

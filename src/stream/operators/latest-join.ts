@@ -9,9 +9,6 @@ import type { Operator } from './operator.ts'
 import { Ints } from './paged.ts'
 import { TimeBuckets } from './time-buckets.ts'
 
-/** More of one key are put in order before they are searched. */
-const FEW_VERSIONS = 16
-
 export class LatestJoin implements Operator {
   readonly #parts: JoinParts
   readonly #isLeft: boolean
@@ -49,8 +46,7 @@ export class LatestJoin implements Operator {
   advance(watermarkUs: number): ColumnBatch | null {
     const [left] = this.#parts.held
     const slots = this.#waiting.take(watermarkUs - this.#delays[1], left.times)
-    const ordered = new Map<number, readonly number[]>()
-    const found = slots.map((slot) => this.#versionAt(left.groupOf(slot), left.times.at(slot), ordered))
+    const found = slots.map((slot) => this.#versionAt(left.groupOf(slot), left.times.at(slot)))
     const kept = this.#isLeft ? slots : slots.filter((_, i) => found[i] !== NONE)
     const versions = this.#isLeft ? found : found.filter((slot) => slot !== NONE)
     const out = this.#parts.rowsOf(Int32Array.from(kept), Int32Array.from(versions), 0)
@@ -60,45 +56,15 @@ export class LatestJoin implements Operator {
     return out
   }
 
-  /** `ordered`: versions of keys that have many of them, which are put in order once for all rows. */
-  #versionAt(group: number, timeUs: number, ordered: Map<number, readonly number[]>): number {
-    const known = ordered.get(group)
-    if (known) return this.#lastBefore(known, timeUs)
+  #versionAt(group: number, timeUs: number): number {
     const right = this.#parts.held[1]
-    let best = NONE
-    let seen = 0
-    for (let slot = right.firstOf(group); slot !== NONE; slot = right.next.at(slot)) {
-      if (++seen > FEW_VERSIONS) {
-        const versions = this.#inOrder(group)
-        ordered.set(group, versions)
-        return this.#lastBefore(versions, timeUs)
-      }
-      if (this.#isPast(slot, timeUs) && (best === NONE || this.#compare(slot, best) > 0)) best = slot
-    }
+    // Of one time the last in the log counts; times are whole microseconds.
+    let best = right.latestAt(group, this.#isStrict ? timeUs - 1 : timeUs)
+    if (best === NONE) return NONE
+    const versionUs = right.times.at(best)
+    for (let slot = right.next.at(best); slot !== NONE && right.times.at(slot) === versionUs; slot = right.next.at(slot))
+      if (this.#compare(slot, best) > 0) best = slot
     return best
-  }
-
-  #inOrder(group: number): number[] {
-    const right = this.#parts.held[1]
-    const slots: number[] = []
-    for (let slot = right.firstOf(group); slot !== NONE; slot = right.next.at(slot)) slots.push(slot)
-    return slots.reverse().sort((a, b) => this.#compare(a, b))
-  }
-
-  #lastBefore(versions: readonly number[], timeUs: number): number {
-    let low = 0
-    let high = versions.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (this.#isPast(versions[middle]!, timeUs)) low = middle + 1
-      else high = middle
-    }
-    return versions[low - 1] ?? NONE
-  }
-
-  #isPast(slot: number, timeUs: number): boolean {
-    const versionUs = this.#parts.held[1].times.at(slot)
-    return this.#isStrict ? versionUs < timeUs : versionUs <= timeUs
   }
 
   /** Above zero where version a is newer than version b. */
