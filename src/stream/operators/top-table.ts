@@ -98,8 +98,7 @@ export class TopTable {
   #insert(partition: number, columns: readonly Column[], row: number): number {
     const { limit, function: called } = this.#layout.top
     const kept = this.#slotsOf(partition)
-    let at = kept.length
-    while (at > 0 && this.#compare(columns, row, kept[at - 1]!) < 0) at--
+    const at = this.#behind(kept, columns, row)
     // As many strictly before it as its rank allows, and one more is too many.
     const ahead = called === 'rank' ? this.#before(kept, at, columns, row) : at
     if (ahead >= limit) return NONE
@@ -120,17 +119,41 @@ export class TopTable {
     else this.#several.delete(partition)
   }
 
+  /** How many slots the row does not come before; most rows come before none. */
+  #behind(kept: readonly number[], columns: readonly Column[], row: number): number {
+    let low = 0
+    let high = kept.length
+    if (this.#compare(columns, row, kept[high - 1]!) >= 0) return high
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#compare(columns, row, kept[middle]!) < 0) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
+  /** How many of the first `at` slots come strictly before the row. */
   #before(kept: readonly number[], at: number, columns: readonly Column[], row: number): number {
-    let ahead = at
-    while (ahead > 0 && this.#compare(columns, row, kept[ahead - 1]!) === 0) ahead--
-    return ahead
+    let low = 0
+    let high = at
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#compare(columns, row, kept[middle]!) <= 0) high = middle
+      else low = middle + 1
+    }
+    return low
   }
 
   /** Counted from 1; equal rows have the rank of the first of them. */
   #rankOf(kept: readonly number[], index: number): number {
-    let first = index
-    while (first > 0 && this.#compareSlots(kept[first - 1]!, kept[index]!) === 0) first--
-    return first + 1
+    let low = 0
+    let high = index
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#compareSlots(kept[middle]!, kept[index]!) === 0) high = middle
+      else low = middle + 1
+    }
+    return low + 1
   }
 
   #keep(columns: readonly Column[], row: number): number {
