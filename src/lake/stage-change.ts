@@ -186,7 +186,7 @@ async function removeFiles(
       kept.push(manifest)
       continue
     }
-    removed.push(...gone.map((entry) => entry.file))
+    for (const { file } of gone) removed.push(file)
     const dropped = new Set(gone)
     const next = entries.map(
       (entry): ManifestEntry =>

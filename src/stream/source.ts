@@ -1,5 +1,6 @@
 // A pipeline's view of a stream: reads the log of each partition from where the last commit left off, scans it into
 // column batches and classifies every record. Deterministic: the same log gives the same deliveries, however it is cut.
+import { addAll } from '../core/add-all.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { StreamManifest } from '../define/manifest.ts'
 import type { Log, LogBatch } from '../log/log.ts'
@@ -203,9 +204,4 @@ export class StreamSource {
     }
     return { ...joinPieces(this.#shape, partition, pieces), topic: this.#stream.name, partition, next, rejected, controls, deletes }
   }
-}
-
-/** Not push(...items): a call takes only so many arguments. */
-function addAll<T>(to: T[], items: readonly T[]): void {
-  for (const item of items) to.push(item)
 }

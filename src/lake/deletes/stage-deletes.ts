@@ -101,7 +101,7 @@ export async function stageDeletes(
       manifests.push(manifest)
       continue
     }
-    removed.push(...[...over].map((entry) => entry.file))
+    for (const { file } of over) removed.push(file)
     const next = entries.map(
       (entry): Deletes => (over.has(entry) ? { ...entry, status: DELETED, snapshotId: stage.snapshot.id } : { ...entry, status: EXISTING }),
     )

@@ -65,7 +65,7 @@ async function liveDeletes(files: MetadataFiles, table: LakeTable, manifests: re
   const entries: Entry<DeleteFile>[] = []
   for (const manifest of manifests) {
     if (holdsData(manifest) || !isLive(manifest)) continue
-    entries.push(...(await files.deleteEntries(manifest, table)).filter((entry) => entry.status !== DELETED))
+    for (const entry of await files.deleteEntries(manifest, table)) if (entry.status !== DELETED) entries.push(entry)
   }
   return entries
 }

@@ -1,5 +1,6 @@
 // Small files become larger ones, sorted as the table is. Rows that come meanwhile do not matter; a file that is gone
 // meanwhile refuses the commit of its group, and the next pass looks again.
+import { addAll } from '../../core/add-all.ts'
 import { asMillraceError } from '../../core/errors.ts'
 import { movedSql } from '../../engine/lineage.ts'
 import { withRelations } from '../../engine/workspace.ts'
@@ -28,8 +29,8 @@ async function run(parts: ChoreParts, { table, isAsked }: ChoreTask): Promise<Ch
     const remove = group.files.map((file) => file.path)
     const readFrom = table.current ? { readFrom: table.current.id } : {}
     if (!(await unlessLost(parts.lake.commit([{ table: table.name, operation: 'replace', add, remove, ...readFrom }])))) continue
-    before.push(...group.files)
-    after.push(...add)
+    addAll(before, group.files)
+    addAll(after, add)
   }
   if (before.length === 0) return null
   return {

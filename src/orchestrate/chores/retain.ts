@@ -1,6 +1,7 @@
 // Rows past their time leave the table (`keep.table`), into the archive where there is one: whole files where all their rows are
 // old, other files written anew without them. What goes and what comes into the archive is one commit, so that after a crash
 // each row is in exactly one of both. A row without a time stays.
+import { addAll } from '../../core/add-all.ts'
 import { movedSql } from '../../engine/lineage.ts'
 import { scanSql } from '../../engine/scan.ts'
 import { quoteName } from '../../engine/sql-text.ts'
@@ -35,8 +36,8 @@ async function run(parts: ChoreParts, { table, keeping, isAsked }: ChoreTask): P
   for (const files of groupsOf(await oldFiles(parts, table, cut, isAsked), cut, keeping)) {
     const done = await move(parts, table, keeping, cut, files)
     if (!done) continue
-    before.push(...files)
-    after.push(...done.rest)
+    addAll(before, files)
+    addAll(after, done.rest)
     removedRows += done.rows
   }
   if (before.length === 0) return null
