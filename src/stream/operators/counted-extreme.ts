@@ -1,19 +1,54 @@
-// min and max of values that may be taken away again: the extreme is looked for among all that are there when it is asked for.
+// min and max of values that may be taken away again. Of each group a value is known that no other is beyond; when it is not there any
+// more, the extreme is looked for among all that are.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import { type Column, indexes } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import { makeLane } from './make-lane.ts'
+import { Ints } from './paged.ts'
 import { ValueCounts } from './value-counts.ts'
+
+const NONE = -1
 
 export class CountedExtreme {
   readonly #sign: 1 | -1
   readonly #type: ValueType
   readonly #values: ValueCounts
+  /** By group: the slot of such a value, there or not; NONE where none is known. */
+  #bounds = new Ints(NONE)
+  #numbering = 0
 
   constructor(name: 'min' | 'max', type: ValueType) {
     this.#sign = name === 'max' ? 1 : -1
     this.#type = type
-    this.#values = new ValueCounts(type)
+    this.#values = new ValueCounts(type, (slot, group) => this.#came(slot, group))
+  }
+
+  #came(slot: number, group: number): void {
+    const bound = this.#boundOf(group)
+    if (bound !== NONE && !this.#isBeyond(bound, slot)) this.#bounds.put(group, slot)
+  }
+
+  #boundOf(group: number): number {
+    if (this.#numbering !== this.#values.numbering) {
+      this.#numbering = this.#values.numbering
+      this.#bounds = new Ints(NONE)
+    }
+    return this.#bounds.at(group)
+  }
+
+  #isBeyond(slot: number, other: number): boolean {
+    const { lane } = this.#values
+    return lane.compareSlot(other, lane, slot) * this.#sign > 0
+  }
+
+  /** The slot of the extreme; NONE where there is no value. */
+  #extremeOf(group: number): number {
+    const bound = this.#boundOf(group)
+    if (bound !== NONE && this.#values.countOf(bound) !== 0) return bound
+    let extreme = NONE
+    for (const slot of this.#values.slotsOf(group)) if (extreme === NONE || this.#isBeyond(slot, extreme)) extreme = slot
+    this.#bounds.put(group, extreme)
+    return extreme
   }
 
   add(groups: Int32Array, [column]: readonly Column[], rows: Int32Array | null, count: number): void {
@@ -25,18 +60,12 @@ export class CountedExtreme {
   }
 
   column(groups: Int32Array, count: number): Column {
-    const { lane } = this.#values
     const best = makeLane(this.#type)
     const nulls = new Uint8Array(count)
     for (let i = 0; i < count; i++) {
-      const slots = this.#values.slotsOf(groups[i]!)
-      if (slots.length === 0) nulls[i] = 1
-      else
-        best.copy(
-          i,
-          lane,
-          slots.reduce((a, b) => (lane.compareSlot(a, lane, b) * this.#sign > 0 ? b : a)),
-        )
+      const slot = this.#extremeOf(groups[i]!)
+      if (slot === NONE) nulls[i] = 1
+      else best.copy(i, this.#values.lane, slot)
     }
     const all = indexes(count)
     return { ...best.column(all, count), nulls }
@@ -51,7 +80,7 @@ export class CountedExtreme {
   }
 
   get bytes(): number {
-    return this.#values.bytes
+    return this.#values.bytes + this.#bounds.bytes
   }
 
   save(): unknown {

@@ -29,9 +29,14 @@ export class ValueCounts {
   #next = new Ints(NONE)
   #before = new Ints(NONE)
   #dead = 0
+  readonly #onCome: (slot: number, group: number) => void
+  /** Goes up when slots are numbered anew. */
+  numbering = 0
 
-  constructor(type: ValueType) {
+  /** `onCome`: told of each value that comes into a group. */
+  constructor(type: ValueType, onCome: (slot: number, group: number) => void = () => {}) {
     this.#type = type
+    this.#onCome = onCome
     this.#pairs = new KeyTable([INT, type])
   }
 
@@ -77,8 +82,10 @@ export class ValueCounts {
       const before = this.#counts.at(slot)
       const now = before + by[i]!
       this.#counts.put(slot, now)
-      if (before === 0 && now !== 0) this.#link(slot, groups[i]!)
-      else if (before !== 0 && now === 0) this.#unlink(slot, groups[i]!)
+      if (before === 0 && now !== 0) {
+        this.#link(slot, groups[i]!)
+        this.#onCome(slot, groups[i]!)
+      } else if (before !== 0 && now === 0) this.#unlink(slot, groups[i]!)
     }
   }
 
@@ -146,6 +153,7 @@ export class ValueCounts {
   }
 
   #begin(): void {
+    this.numbering++
     this.#pairs = new KeyTable([INT, this.#type])
     this.#counts = new Doubles()
     this.#heads = new Ints(NONE)
