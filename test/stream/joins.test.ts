@@ -288,6 +288,15 @@ const QUERIES: Readonly<Record<string, string>> = {
      QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY c DESC) <= 2`,
   'ranks above a group': `SELECT * FROM (SELECT window_end, shop, sum(amount) AS s FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)
      QUALIFY rank() OVER (PARTITION BY window_end ORDER BY s DESC NULLS LAST) = 1`,
+  'the first rows of windows over a union': `WITH u AS (SELECT ts, shop, device, amount FROM orders UNION ALL SELECT ts, shop, method, paid FROM payments)
+     SELECT window_start, window_end, ts, shop, device, row_number() OVER (PARTITION BY window_start, shop ORDER BY amount DESC NULLS LAST) AS place
+     FROM tumble(u, ts, INTERVAL 10 SECOND) QUALIFY row_number() OVER (PARTITION BY window_start, shop ORDER BY amount DESC NULLS LAST) <= 3`,
+  'the first rows of hops over a union': `WITH u AS (SELECT shop, id, ts FROM orders UNION ALL SELECT shop, order_id, ts FROM payments)
+     SELECT window_end, shop, id FROM hop(u, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) QUALIFY row_number() OVER (PARTITION BY window_end ORDER BY id) <= 2`,
+  'the first rows of windows over a join': `SELECT window_start, method, amount FROM tumble(j, ts, INTERVAL 10 SECOND)
+     QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY method NULLS FIRST) <= 2`,
+  'the first rows of windows, by what follows from their bounds': `SELECT window_start, ts, id FROM tumble(orders, ts, INTERVAL 5 SECOND)
+     QUALIFY row_number() OVER (PARTITION BY window_start, date_part('minute', window_end) ORDER BY ts > window_start + INTERVAL 2 SECOND, window_end, id) <= 3`,
   'lag over windows': `SELECT shop, window_start, c, c - lag(c) OVER (PARTITION BY shop ORDER BY window_start) AS more FROM
      (SELECT window_start, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)`,
   'lag of rows': `SELECT id, ts, device, lag(device) OVER (PARTITION BY id ORDER BY ts) AS before, lag(ts) OVER (PARTITION BY id ORDER BY ts) AS since FROM orders`,
@@ -464,6 +473,10 @@ test('what is not of the closed list is refused with its place and what is near'
     ['SELECT id, avg(amount) OVER (ORDER BY ts ROWS BETWEEN 2000 PRECEDING AND CURRENT ROW) AS b FROM orders', /over these rows/],
     ['SELECT id, avg(amount) OVER (ORDER BY amount ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS b FROM orders', /over other than a time/],
     ['SELECT id, lag(amount, 2) OVER (PARTITION BY id ORDER BY ts) AS b FROM orders', /this lag\(\.\.\.\)/],
+    [
+      'SELECT window_start, id FROM hop(orders, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY window_end, ts) = 1',
+      /an expression over window_end of hop\(\.\.\.\) before the groups/,
+    ],
     ['SELECT id FROM orders WHERE id IN (SELECT sku FROM items)', /a subquery outside of FROM/],
     [
       'SELECT amount FROM (SELECT amount, row_number() OVER (PARTITION BY id ORDER BY ts) AS n FROM orders) WHERE n = 1',
