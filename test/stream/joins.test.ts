@@ -276,6 +276,21 @@ const QUERIES: Readonly<Record<string, string>> = {
      (SELECT shop, coalesce(id, -1) AS id, count(*) AS c, max(device) AS d, sum(amount) AS m, max(CAST(amount AS DOUBLE)) AS h FROM orders GROUP BY 1, 2) GROUP BY shop`,
   'windows of windows': `WITH w AS (SELECT window_start AS began, window_end AS ended, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)
      SELECT window_start, shop, sum(c) AS c, max(c) AS m FROM tumble(w, began, INTERVAL 20 SECOND) GROUP BY ALL`,
+  'conditions on windows of windows': `SELECT window_start, window_end, date_part('minute', window_end) AS minute, sum(c) AS c, max(window_start) AS began,
+     count(*) FILTER (WHERE window_end - INTERVAL 20 SECOND = window_start AND shop <> 'east') AS n FROM tumble(w, window_end, INTERVAL 20 SECOND)
+     WHERE window_start >= TIMESTAMPTZ '2026-01-01 00:00:00Z' AND (shop = 'north' OR window_end < TIMESTAMPTZ '2026-01-01 00:01:00Z')
+     GROUP BY ALL HAVING max(window_end) > TIMESTAMPTZ '2026-01-01 00:00:20Z' OR sum(c) > 5`,
+  'conditions on hops of windows': `SELECT window_start, shop, sum(c) AS c FROM hop(w, window_end, INTERVAL 10 SECOND, INTERVAL 20 SECOND)
+     WHERE window_start >= TIMESTAMPTZ '2026-01-01 00:00:10Z' AND shop <> 'east' GROUP BY ALL HAVING window_start < TIMESTAMPTZ '2026-01-01 00:01:00Z'`,
+  'rows of hops of windows': `SELECT window_start, window_end, shop, c FROM hop(w, window_end, INTERVAL 10 SECOND, INTERVAL 20 SECOND) WHERE c > 2`,
+  'the first rows of windows of windows': `SELECT window_start, window_end, shop, c, row_number() OVER (PARTITION BY window_start ORDER BY c DESC, shop) AS place
+     FROM tumble(w, window_end, INTERVAL 20 SECOND) QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY c DESC, shop) <= 2`,
+  'the first rows of windows of windows, by what follows from their bounds': `SELECT window_start, shop, c FROM tumble(w, window_start, INTERVAL 20 SECOND)
+     QUALIFY row_number() OVER (PARTITION BY window_start, date_part('minute', window_end) ORDER BY window_end, c) <= 2`,
+  'the first rows of hops of windows': `SELECT window_start, window_end, shop, c, rank() OVER (PARTITION BY window_end ORDER BY c DESC) AS place
+     FROM hop(w, window_start, INTERVAL 10 SECOND, INTERVAL 20 SECOND) QUALIFY rank() OVER (PARTITION BY window_end ORDER BY c DESC) <= 2`,
+  'a join of hops of windows': `SELECT a.window_start, a.shop, a.c, p.paid FROM hop(w, window_end, INTERVAL 10 SECOND, INTERVAL 20 SECOND) a
+     JOIN tumble(payments, ts, INTERVAL 10 SECOND) p ON a.shop = p.shop AND a.window_start = p.window_start`,
   'windows of sessions': `WITH w AS (SELECT device, window_end AS ended, count(*) AS c FROM session(orders, ts, INTERVAL 3 SECOND, key := device) GROUP BY ALL HAVING count(*) > 1)
      SELECT window_start, count(*) AS sessions, sum(c) AS events FROM tumble(w, ended, INTERVAL 15 SECOND) GROUP BY ALL`,
   'a group over windowed rows': `SELECT window_start, window_end, max(c) AS m, count(*) AS shops FROM
@@ -343,12 +358,13 @@ const QUERIES: Readonly<Record<string, string>> = {
 const WITH: Readonly<Record<string, string>> = {
   j: `SELECT o.ts, p.method, o.amount FROM orders o JOIN payments p ON p.order_id = o.id AND ${BETWEEN}`,
   l: `SELECT o.ts, o.shop, p.method FROM orders o LEFT JOIN payments p ON p.order_id = o.id AND ${BETWEEN}`,
+  w: `SELECT window_start, window_end, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL`,
   v: `SELECT o.ts, i.category FROM orders o ASOF JOIN items i ON o.id = i.sku AND o.ts >= i.ts`,
 }
 
 for (const [name, text] of Object.entries(QUERIES)) {
   test(name, async () => {
-    const called = /(?:tumble|hop)\(([jlv]),/.exec(text)?.[1]
+    const called = text.startsWith('WITH') ? undefined : /(?:tumble|hop)\(([jlvw]),/.exec(text)?.[1]
     const { node } = await parser.parse(called ? `WITH ${called} AS (${WITH[called]}) ${text}` : text)
     const query = compileLive(node, (stream) => STREAMS[stream]?.shape)
     const shape = shapeOfRelation(query.root, shapeOf)
