@@ -30,6 +30,12 @@ const SAME = [
   "SELECT device, window_start, window_end, count(*) AS n, sum(amount) FILTER (WHERE amount > 9) AS total FROM session(sales, seen, INTERVAL 3 SECOND, key := device) WHERE shop = 'a' AND device > 'a' AND amount % 3 < 2 GROUP BY ALL",
   `WITH w AS (SELECT shop, window_start, window_end, count(*) AS n FROM tumble(sales, seen, INTERVAL 5 SECOND) GROUP BY ALL)
    SELECT window_start, max(n) AS most, count(*) AS windows FROM hop(w, window_end, INTERVAL 10 SECOND, INTERVAL 20 SECOND) GROUP BY ALL`,
+  // Of sessions and of windows of several lengths, those that end together may begin apart.
+  `WITH w AS (SELECT device, window_start, window_end, count(*) AS n FROM session(sales, seen, INTERVAL 2 SECOND, key := device) GROUP BY ALL)
+   SELECT window_start, window_end, device, n FROM w QUALIFY row_number() OVER (PARTITION BY window_start, window_end ORDER BY n DESC, device) = 1`,
+  `WITH w AS (SELECT shop, window_start, window_end, count(*) AS n FROM tumble(sales, seen, INTERVAL 5 SECOND) GROUP BY ALL
+   UNION ALL SELECT shop, window_start, window_end, count(*) AS n FROM tumble(sales, seen, INTERVAL 10 SECOND) GROUP BY ALL)
+   SELECT window_start, window_end, shop, n FROM w QUALIFY row_number() OVER (PARTITION BY window_start, window_end ORDER BY n DESC, shop) = 1`,
   // The bounds of windows hide those of the windows in them.
   ...[
     "SELECT window_start, shop, sum(n) AS n FROM tumble(w, window_end, INTERVAL 20 SECOND) WHERE window_start > TIMESTAMPTZ '1969-12-31 23:58:50Z' GROUP BY ALL HAVING max(window_end) < TIMESTAMPTZ '1970-01-01 00:01:00Z'",

@@ -318,6 +318,12 @@ const QUERIES: Readonly<Record<string, string>> = {
      QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY method NULLS FIRST) <= 2`,
   'the first rows of windows, by what follows from their bounds': `SELECT window_start, ts, id FROM tumble(orders, ts, INTERVAL 5 SECOND)
      QUALIFY row_number() OVER (PARTITION BY window_start, date_part('minute', window_end) ORDER BY ts > window_start + INTERVAL 2 SECOND, window_end, id) <= 3`,
+  'the first rows of windows of two lengths': `WITH u AS (SELECT window_start, window_end, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL
+     UNION ALL SELECT window_start, window_end, shop, count(*) AS c FROM hop(payments, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) GROUP BY ALL)
+     SELECT window_start, window_end, shop, c FROM u QUALIFY row_number() OVER (PARTITION BY window_start, window_end ORDER BY c DESC) = 1`,
+  'the first rows of sessions': `WITH t AS (SELECT window_start AS began, shop FROM tumble(orders, ts, INTERVAL 1 SECOND)),
+     s AS (SELECT window_start, window_end, shop, count(*) AS c FROM session(t, began, INTERVAL 3 SECOND, key := shop) GROUP BY ALL)
+     SELECT window_start, window_end, shop, c FROM s QUALIFY row_number() OVER (PARTITION BY window_start, window_end ORDER BY c DESC, shop) = 1`,
   'lag over windows': `SELECT shop, window_start, c, c - lag(c) OVER (PARTITION BY shop ORDER BY window_start) AS more FROM
      (SELECT window_start, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)`,
   'lag of rows': `SELECT id, ts, device, lag(device) OVER (PARTITION BY id ORDER BY ts) AS before, lag(ts) OVER (PARTITION BY id ORDER BY ts) AS since FROM orders`,

@@ -10,7 +10,7 @@ export interface ResultWindow {
 }
 
 /** Names of columns that hold the bounds, and the width where every window has the same. */
-interface Bounds {
+export interface Bounds {
   readonly start?: string | undefined
   readonly end?: string | undefined
   readonly widthUs: number | null
@@ -28,7 +28,8 @@ export function resultWindow({ result, root }: LiveQuery): ResultWindow | null {
   return end ? { units: [end], end: quoteName(end) } : null
 }
 
-function boundsOf(relation: Relation): Bounds | null {
+/** Null where rows are not those of windows, or of several kinds of them. */
+export function boundsOf(relation: Relation): Bounds | null {
   switch (relation.op) {
     case 'filter':
       return boundsOf(relation.input)

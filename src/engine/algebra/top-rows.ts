@@ -6,6 +6,7 @@ import { followed, keyNames, type Output } from './output-rows.ts'
 import type { Selection } from './read-outputs.ts'
 import { refuse } from './refuse.ts'
 import type { Relation, TopRelation, Window } from './relation.ts'
+import { boundsOf } from './result-window.ts'
 import { RANK, type Rank } from './select-calls.ts'
 import { isDistinct } from './select-clauses.ts'
 import { isBound, tiesOf } from './source.ts'
@@ -25,7 +26,8 @@ export function topRows({ select, source, outputs }: Selection, rank: Rank): Out
   // Rows of one window have the same bounds, and only behind it.
   const ties = source.isLogged ? {} : { ties: tiesOf(source).filter((value) => !source.window || !isBound(value)) }
   const over = (value: Expression): Expression => beforeGroup(value, source.window, select)
-  const top: TopRelation = { ...topOf(source.relation, rank, over, window), window, ...ties }
+  const partition = rank.partition.filter((value) => !isTold(value, window, source.relation))
+  const top: TopRelation = { ...topOf(source.relation, { ...rank, partition }, over, window), window, ...ties }
   const relation = { op: 'project', input: top, columns: outputs } as const
   if (window) return { relation, result: 'closing', key: [], times: followed(outputs, timesOf(window)) }
   if (top.function === 'rank')
@@ -40,17 +42,19 @@ export function topRows({ select, source, outputs }: Selection, rank: Rank): Out
 /** `over`: an expression as it reads the rows of the input. `window`: what these are of, where they are. */
 export function topOf(input: Relation, rank: Rank, over: (value: Expression) => Expression, window: Window | null): TopRelation {
   const { node, function: called, limit } = rank
-  const ofRows = rank.partition.filter((value) => boundOf(value, window) === null)
-  if (window && ofRows.length === rank.partition.length)
+  const free = rank.partition.filter((value) => boundOf(value, window) === null)
+  if (window && free.length === rank.partition.length)
     refuse('QUALIFY of a window that is not partitioned by window_start', node, 'add PARTITION BY window_start')
-  const partition = ofRows.map(over).filter((value) => !isStartOf(value, window))
   const order = rank.order.map((item) => ({ ...item, value: over(item.value) }))
-  return { op: 'top', input, window: null, partition, order, function: called, limit, name: RANK }
+  return { op: 'top', input, window: null, partition: free.map(over), order, function: called, limit, name: RANK }
 }
 
-/** Of rows of one time, which is the end of their window: its start, as they name it. */
-const isStartOf = (value: Expression, window: Window | null): boolean =>
-  window?.kind === 'instant' && value.op === 'column' && value.name === 'window_start'
+/** Of rows of one time: the start that follows from it, which is the end of windows of one length. Under other names it stays, as in checkpoints. */
+function isTold(value: Expression, window: Window | null, relation: Relation): boolean {
+  if (window?.kind !== 'instant' || window.time.op !== 'column' || value.op !== 'column' || value.name !== 'window_start') return false
+  const { start, end, widthUs = null } = boundsOf(relation) ?? {}
+  return widthUs !== null && end === window.time.name && start === value.name
+}
 
 /** Of the rows that a window gives: their own time, and its bounds where they are columns. */
 function timesOf(window: Exclude<Window, { kind: 'session' }>): ReadonlyMap<string, number> {
