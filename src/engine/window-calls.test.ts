@@ -30,6 +30,23 @@ const SAME = [
   "SELECT device, window_start, window_end, count(*) AS n, sum(amount) FILTER (WHERE amount > 9) AS total FROM session(sales, seen, INTERVAL 3 SECOND, key := device) WHERE shop = 'a' AND device > 'a' AND amount % 3 < 2 GROUP BY ALL",
   `WITH w AS (SELECT shop, window_start, window_end, count(*) AS n FROM tumble(sales, seen, INTERVAL 5 SECOND) GROUP BY ALL)
    SELECT window_start, max(n) AS most, count(*) AS windows FROM hop(w, window_end, INTERVAL 10 SECOND, INTERVAL 20 SECOND) GROUP BY ALL`,
+  // Of sessions and of windows of several lengths, those that end together may begin apart.
+  `WITH w AS (SELECT device, window_start, window_end, count(*) AS n FROM session(sales, seen, INTERVAL 2 SECOND, key := device) GROUP BY ALL)
+   SELECT window_start, window_end, device, n FROM w QUALIFY row_number() OVER (PARTITION BY window_start, window_end ORDER BY n DESC, device) = 1`,
+  `WITH w AS (SELECT shop, window_start, window_end, count(*) AS n FROM tumble(sales, seen, INTERVAL 5 SECOND) GROUP BY ALL
+   UNION ALL SELECT shop, window_start, window_end, count(*) AS n FROM tumble(sales, seen, INTERVAL 10 SECOND) GROUP BY ALL)
+   SELECT window_start, window_end, shop, n FROM w QUALIFY row_number() OVER (PARTITION BY window_start, window_end ORDER BY n DESC, shop) = 1`,
+  // The bounds of windows hide those of the windows in them.
+  ...[
+    "SELECT window_start, shop, sum(n) AS n FROM tumble(w, window_end, INTERVAL 20 SECOND) WHERE window_start > TIMESTAMPTZ '1969-12-31 23:58:50Z' GROUP BY ALL HAVING max(window_end) < TIMESTAMPTZ '1970-01-01 00:01:00Z'",
+    'SELECT window_start, window_end, shop, n FROM tumble(w, window_end, INTERVAL 20 SECOND) WHERE window_start + INTERVAL 3 SECOND > window_end - INTERVAL 18 SECOND',
+    'SELECT window_start, window_end, shop, n FROM hop(w, window_end, INTERVAL 10 SECOND, INTERVAL 20 SECOND)',
+    'SELECT window_start, shop, n FROM tumble(w, window_end, INTERVAL 20 SECOND) QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY n DESC, shop, n) <= 2',
+    'SELECT window_end, shop, n FROM hop(w, window_start, INTERVAL 10 SECOND, INTERVAL 20 SECOND) QUALIFY rank() OVER (PARTITION BY window_end, shop ORDER BY n) = 1',
+  ].map(
+    (sql) =>
+      `WITH w AS (SELECT shop, window_start, window_end, count(*) AS n FROM tumble(sales, seen, INTERVAL 5 SECOND) GROUP BY ALL) ${sql}`,
+  ),
 ]
 
 test('windows are those of live models', async () => {

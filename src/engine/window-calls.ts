@@ -3,7 +3,7 @@
 // both give the same rows. Any timestamp column is a time here; nothing waits for a watermark.
 import { asMillraceError, MillraceError } from '../core/errors.ts'
 import { type ColumnExpression, type IntervalExpression, TIMESTAMP } from './algebra/expression.ts'
-import { boundsOf, printSessions, printWindowed } from './algebra/print-query.ts'
+import { OWN_COLUMNS, printSessions, withBounds } from './algebra/print-query.ts'
 import { fixedMicros, readExpression } from './algebra/read-expression.ts'
 import { type Node, nodes, type SqlParser, type Statement, walk } from './ast.ts'
 import { placeOf } from './engine-error.ts'
@@ -14,9 +14,6 @@ const FORMS = {
   hop: 'hop(relation, time, slide, width)',
   session: 'session(relation, time, gap, key := expression)',
 } as const
-
-/** What is windowed may be windows, whose own bounds the new ones hide, as in a live model. */
-const OWN = `COLUMNS("#name" -> lower("#name") NOT IN ('window_start', 'window_end', '#start', '#n', '#new', '#session', '#key'))`
 
 type Name = keyof typeof FORMS
 
@@ -77,14 +74,14 @@ function boundsSql(call: Call, time: ColumnExpression, from: string): string {
   const window = name === 'tumble' ? { kind: name, time, widthUs: length(2) } : { kind: name, time, slideUs: length(2), widthUs: length(3) }
   if (window.kind === 'hop' && window.widthUs % window.slideUs !== 0)
     throw wrong(call, `${name} has a width that is no multiple of its slide`, given[3])
-  return `SELECT ${OWN}, ${boundsOf(window)} FROM (${printWindowed(window, from)})`
+  return withBounds(window, from)
 }
 
 function sessionsSql(time: ColumnExpression, gapUs: number, by: ColumnExpression, from: string): string {
   const over = `OVER (PARTITION BY ${quoteName(by.name)}, "#session")`
   const [first, last] = ['min', 'max'].map((name) => `${name}(${quoteName(time.name)}) ${over}`)
   const bounds = `${first} AS window_start, ${last} + to_microseconds(${gapUs}) AS window_end`
-  return `SELECT ${OWN}, ${bounds} FROM (${printSessions({ kind: 'session', time, gapUs, by }, from)})`
+  return `SELECT ${OWN_COLUMNS}, ${bounds} FROM (${printSessions({ kind: 'session', time, gapUs, by }, from)})`
 }
 
 function putKey(query: Statement, key: Node): void {

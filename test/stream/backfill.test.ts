@@ -51,6 +51,17 @@ const MODELS: Readonly<Record<string, ModelManifest>> = {
     'SELECT window_start, max(events) AS events FROM (SELECT shop, window_start, count(*) AS events FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) GROUP BY ALL',
     [time('window_start'), events],
   ),
+  'the first rows': over(
+    'largest',
+    'SELECT window_start, shop, amount FROM tumble(sales, seen, INTERVAL 1 MINUTE) QUALIFY row_number() OVER (PARTITION BY window_start, shop ORDER BY amount DESC) = 1',
+    [time('window_start'), shop, field('amount', 'int')],
+  ),
+  'the first rows of windows of windows': over(
+    'busy',
+    `WITH w AS (SELECT shop, window_start, window_end, count(*) AS events FROM tumble(sales, seen, INTERVAL 20 SECOND) GROUP BY ALL)
+     SELECT window_start, shop, events FROM tumble(w, window_end, INTERVAL 1 MINUTE) QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY events DESC, shop) <= 2`,
+    [time('window_start'), shop, events],
+  ),
 }
 
 const minutes = (n: number): number => START_MS + n * 60_000

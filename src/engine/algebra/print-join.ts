@@ -1,5 +1,6 @@
 // Joins as DuckDB's batch SQL. Columns of the two sides have unlike names, so that conditions need no qualifiers.
 import { quoteName } from '../sql-text.ts'
+import { type Expression, isOptional } from './expression.ts'
 import { printExpression } from './print-expression.ts'
 import type { JoinRelation, JoinSide, Relation } from './relation.ts'
 import { LOG_ORDER } from './source.ts'
@@ -18,15 +19,10 @@ export function printJoin({ kind, left, right, on, where }: JoinRelation, print:
       const moved = (micros: number): string => `${a} + to_microseconds(${micros})`
       return joined(from, KINDS[kind], other, [...keys, `${b} BETWEEN ${moved(on.fromUs)} AND ${moved(on.untilUs)}`, ...further])
     }
-    case 'latest': {
-      const order = on.ties.map((value) => `${printExpression(value)} DESC NULLS LAST`)
-      const newest = firstOf(other, [...right.keys.map((key) => printExpression(key)), b!], order)
-      return joined(from, `ASOF ${KINDS[kind]}`, newest, [...keys, `${a} ${on.isStrict ? '>' : '>='} ${b}`])
-    }
+    case 'latest':
+      return joined(from, `ASOF ${KINDS[kind]}`, newestOf(right, on.ties, other), [...keys, `${a} ${on.isStrict ? '>' : '>='} ${b}`])
     case 'lookup': {
-      const order = on.ties.map((value) => `${printExpression(value)} DESC NULLS LAST`)
-      const newest = firstOf(other, [...right.keys.map((key) => printExpression(key)), b!], order)
-      const found = joined(from, `ASOF ${KINDS[kind]}`, newest, [...keys, `${a} > ${b}`])
+      const found = joined(from, `ASOF ${KINDS[kind]}`, newestOf(right, on.ties, other), [...keys, `${a} > ${b}`])
       if (!where) return found
       if (kind === 'inner') return `SELECT * FROM (${found}) WHERE ${further[0]}`
       // A pair that does not fulfil the condition is none: its left row stays.
@@ -47,6 +43,18 @@ export function printJoin({ kind, left, right, on, where }: JoinRelation, print:
       return joined(sides[0], KINDS[kind], sides[1], [...keys, ...further])
     }
   }
+}
+
+/** Of each key and time the row that counts. DuckDB's ASOF joins pair null with null in all keys but the first: no such row is there. */
+function newestOf({ keys, time }: JoinSide, ties: readonly Expression[], from: string): string {
+  const known = keys.filter(isOptional).map((key) => `${printExpression(key)} IS NOT NULL`)
+  const rows = known.length === 0 ? from : `SELECT * FROM (${from}) WHERE ${known.join(' AND ')}`
+  const by = [...keys, time!].map((value) => printExpression(value))
+  return firstOf(
+    rows,
+    by,
+    ties.map((value) => `${printExpression(value)} DESC NULLS LAST`),
+  )
 }
 
 const firstOf = (from: string, by: readonly string[], order: readonly string[]): string =>

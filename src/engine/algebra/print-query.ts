@@ -75,7 +75,7 @@ function printGroup({ input, window, keys, aggregates }: GroupRelation, stream: 
 const microseconds = (micros: number): string => `to_microseconds(${micros})`
 
 /** Each row with the starts of its windows as `#start`; `#n` of a hop is there too. */
-export function printWindowed(window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string {
+function printWindowed(window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string {
   const slideUs = window.kind === 'hop' ? window.slideUs : window.widthUs
   const last = printExpression(tumbleBounds({ kind: 'tumble', time: window.time, widthUs: slideUs }).window_start)
   if (window.kind === 'tumble') return `SELECT *, ${last} AS "#start" FROM (${from})`
@@ -105,12 +105,15 @@ function printAggregate({ function: name, of, distinct, fraction, where }: Aggre
 function printTop(top: TopRelation, stream: TableOf): string {
   const { input, window, partition, order, limit } = top
   const from = printRelation(input, stream)
-  const rows = window?.kind === 'tumble' || window?.kind === 'hop' ? withBounds(window, from) : from
-  const start = window?.kind === 'instant' ? printExpression(window.time) : 'window_start'
+  const fixed = window?.kind === 'tumble' || window?.kind === 'hop' ? window : null
+  const rows = fixed ? printWindowed(fixed, from) : from
+  const start = window?.kind === 'instant' ? printExpression(window.time) : fixed ? '"#start"' : 'window_start'
   const by = [...partition.map((value) => printExpression(value)), ...(window || top.overGroups ? [start] : [])]
   const ties = top.function === 'rank' ? [] : tiesOf(top)
   const over = `OVER (PARTITION BY ${by.join(', ')} ORDER BY ${[...order.map(printOrder), ...ties].join(', ')})`
-  return `SELECT * FROM (SELECT *, ${top.function}() ${over} AS ${quoteName(top.name)} FROM (${rows})) WHERE ${quoteName(top.name)} <= ${limit}`
+  // Bounds come last: what is numbered by reads the rows as they were.
+  const columns = fixed ? columnsWithBounds(fixed) : '*'
+  return `SELECT ${columns} FROM (SELECT *, ${top.function}() ${over} AS ${quoteName(top.name)} FROM (${rows})) WHERE ${quoteName(top.name)} <= ${limit}`
 }
 
 function tiesOf(top: TopRelation): readonly string[] {
@@ -139,12 +142,18 @@ function printOver({ partition, time, ties }: Pick<LagRelation, 'partition' | 't
 }
 
 /** Of rows with `#start`. */
-export const boundsOf = ({ widthUs }: { readonly widthUs: number }): string =>
+const boundsOf = ({ widthUs }: { readonly widthUs: number }): string =>
   `"#start" AS window_start, "#start" + ${microseconds(widthUs)} AS window_end`
 
+/** What is windowed may be windows, whose own bounds the new ones hide. */
+export const OWN_COLUMNS = `COLUMNS("#name" -> lower("#name") NOT IN ('window_start', 'window_end', '#start', '#n', '#new', '#session', '#key'))`
+
+/** Of rows with `#start`: all columns and the bounds. */
+const columnsWithBounds = (window: { readonly widthUs: number }): string => `${OWN_COLUMNS}, ${boundsOf(window)}`
+
 /** Each row once for each of its windows, with their bounds. */
-const withBounds = (window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string =>
-  `SELECT *, ${boundsOf(window)} FROM (${printWindowed(window, from)})`
+export const withBounds = (window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string =>
+  `SELECT ${columnsWithBounds(window)} FROM (${printWindowed(window, from)})`
 
 const printOrder = ({ value, descending, nullsFirst }: OrderBy): string =>
   `${printExpression(value)} ${descending ? 'DESC' : 'ASC'} NULLS ${nullsFirst ? 'FIRST' : 'LAST'}`

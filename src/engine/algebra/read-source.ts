@@ -165,14 +165,8 @@ export function rowByRow(source: Source, from: Node): Rows {
   if (window.kind === 'session' || window.kind === 'instant')
     return refuse(`a join of ${window.kind}(...)`, from, 'group the sessions in a subquery and join on window_end')
   const times = new Map([...source.times, ...boundTimes(window)])
-  if (window.kind === 'hop') return { ...source, relation: { op: 'expand', input: withoutBounds(source), window }, times, isLogged: false }
+  if (window.kind === 'hop') return { ...source, relation: { op: 'expand', input: relation, window }, times, isLogged: false }
   const bounds: Record<string, Expression> = tumbleBounds(window)
   const projected = columns.map(({ name, column }): NamedExpression => ({ name: column.name, value: bounds[name] ?? column }))
   return { ...source, relation: { op: 'project', input: relation, columns: projected }, times }
-}
-
-/** The input of a window whose own columns of those names stand behind. */
-function withoutBounds({ relation, columns }: Source): Rows['relation'] {
-  const kept = columns.filter(({ name }) => name !== 'window_start' && name !== 'window_end')
-  return { op: 'project', input: relation, columns: kept.map(({ column }) => ({ name: column.name, value: column })) }
 }

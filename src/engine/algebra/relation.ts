@@ -100,7 +100,7 @@ export interface ComputeRelation {
   readonly columns: readonly (NamedExpression & { readonly value: ComputedExpression })[]
 }
 
-/** Every row once for each window that it falls into, with `window_start` and `window_end` after its own columns. */
+/** Every row once for each window that it falls into, with `window_start` and `window_end` after its own columns, of which they hide those of their names. */
 export interface ExpandRelation {
   readonly op: 'expand'
   readonly input: Relation
@@ -199,7 +199,8 @@ export interface GroupRelation {
 
 /**
  * The first `limit` rows of each partition, all columns of the input and the rank as `name`. Rows that are equal in order
- * keep the order of the log (append time, partition, offset); `rank` keeps all of them. With a window, for each window.
+ * keep the order of the log (append time, partition, offset); `rank` keeps all of them. With a window, for each window, whose bounds
+ * are there as `ExpandRelation` has them; those of an instant are not.
  */
 export interface TopRelation {
   readonly op: 'top'

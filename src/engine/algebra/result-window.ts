@@ -10,11 +10,13 @@ export interface ResultWindow {
 }
 
 /** Names of columns that hold the bounds, and the width where every window has the same. */
-interface Bounds {
+export interface Bounds {
   readonly start?: string | undefined
   readonly end?: string | undefined
   readonly widthUs: number | null
 }
+
+const BOUNDS = { start: 'window_start', end: 'window_end' }
 
 /** Null where the rows do not tell their window: neither bound is among the columns, or the end cannot be known from them. */
 export function resultWindow({ result, root }: LiveQuery): ResultWindow | null {
@@ -26,11 +28,15 @@ export function resultWindow({ result, root }: LiveQuery): ResultWindow | null {
   return end ? { units: [end], end: quoteName(end) } : null
 }
 
-function boundsOf(relation: Relation): Bounds | null {
+/** Null where rows are not those of windows, or of several kinds of them. */
+export function boundsOf(relation: Relation): Bounds | null {
   switch (relation.op) {
     case 'filter':
-    case 'top':
       return boundsOf(relation.input)
+    case 'top': {
+      const { window, input } = relation
+      return window?.kind === 'tumble' || window?.kind === 'hop' ? { ...BOUNDS, widthUs: window.widthUs } : boundsOf(input)
+    }
     case 'project': {
       const inner = boundsOf(relation.input)
       const outer = (name: string | undefined): string | undefined =>
@@ -40,13 +46,12 @@ function boundsOf(relation: Relation): Bounds | null {
     case 'group': {
       const { window } = relation
       if (window === null) return null
-      const own = { start: 'window_start', end: 'window_end' }
-      if (window.kind === 'session') return { ...own, widthUs: null }
-      if (window.kind !== 'instant') return { ...own, widthUs: window.widthUs }
+      if (window.kind === 'session') return { ...BOUNDS, widthUs: null }
+      if (window.kind !== 'instant') return { ...BOUNDS, widthUs: window.widthUs }
       // Groups over the windows of others: the time is the start of such a window.
       const inner = boundsOf(relation.input)
       const isStart = inner !== null && window.time.op === 'column' && window.time.name === inner.start
-      return isStart && inner.widthUs !== null ? { start: own.start, widthUs: inner.widthUs } : null
+      return isStart && inner.widthUs !== null ? { start: BOUNDS.start, widthUs: inner.widthUs } : null
     }
     default:
       return null

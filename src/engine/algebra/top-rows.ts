@@ -1,14 +1,15 @@
 // The first rows of each partition, which QUALIFY leaves of a SELECT by their rank: of each window, or for good.
 import type { Node } from '../ast.ts'
-import { boundOf, boundTimes, closingWindow } from './closing-window.ts'
+import { beforeGroup, boundOf, boundTimes, closingWindow } from './closing-window.ts'
 import type { Expression } from './expression.ts'
 import { followed, keyNames, type Output } from './output-rows.ts'
 import type { Selection } from './read-outputs.ts'
 import { refuse } from './refuse.ts'
 import type { Relation, TopRelation, Window } from './relation.ts'
+import { boundsOf } from './result-window.ts'
 import { RANK, type Rank } from './select-calls.ts'
 import { isDistinct } from './select-clauses.ts'
-import { isBoundName, tiesOf } from './source.ts'
+import { isBound, tiesOf } from './source.ts'
 
 /** Rows themselves, not groups. @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
 export function topRows({ select, source, outputs }: Selection, rank: Rank): Output {
@@ -22,8 +23,11 @@ export function topRows({ select, source, outputs }: Selection, rank: Rank): Out
     )
   const window = closingWindow(rank.partition, source)
   if (window?.kind === 'session') return refuse('QUALIFY over sessions', qualify)
-  const ties = source.isLogged ? {} : { ties: tiesOf(source) }
-  const top: TopRelation = { ...topOf(source.relation, rank, (value) => value, window), window, ...ties }
+  // Rows of one window have the same bounds, and only behind it.
+  const ties = source.isLogged ? {} : { ties: tiesOf(source).filter((value) => !source.window || !isBound(value)) }
+  const over = (value: Expression): Expression => beforeGroup(value, source.window, select)
+  const partition = rank.partition.filter((value) => !isTold(value, window, source.relation))
+  const top: TopRelation = { ...topOf(source.relation, { ...rank, partition }, over, window), window, ...ties }
   const relation = { op: 'project', input: top, columns: outputs } as const
   if (window) return { relation, result: 'closing', key: [], times: followed(outputs, timesOf(window)) }
   if (top.function === 'rank')
@@ -38,18 +42,18 @@ export function topRows({ select, source, outputs }: Selection, rank: Rank): Out
 /** `over`: an expression as it reads the rows of the input. `window`: what these are of, where they are. */
 export function topOf(input: Relation, rank: Rank, over: (value: Expression) => Expression, window: Window | null): TopRelation {
   const { node, function: called, limit } = rank
-  const partition = rank.partition.map(over)
-  const free = partition.filter((value) => !isBoundOf(value, window))
-  if (window && free.length === partition.length)
+  const free = rank.partition.filter((value) => boundOf(value, window) === null)
+  if (window && free.length === rank.partition.length)
     refuse('QUALIFY of a window that is not partitioned by window_start', node, 'add PARTITION BY window_start')
   const order = rank.order.map((item) => ({ ...item, value: over(item.value) }))
-  return { op: 'top', input, window: null, partition: free, order, function: called, limit, name: RANK }
+  return { op: 'top', input, window: null, partition: free.map(over), order, function: called, limit, name: RANK }
 }
 
-/** The start or the end of the window, as its rows or as its groups name it. */
-function isBoundOf(value: Expression, window: Window | null): boolean {
-  if (value.op !== 'column' || !window) return false
-  return boundOf(value, window) !== null || (window.kind === 'instant' ? value.name === 'window_start' : isBoundName(value.name))
+/** Of rows of one time: the start that follows from it, which is the end of windows of one length. Under other names it stays, as in checkpoints. */
+function isTold(value: Expression, window: Window | null, relation: Relation): boolean {
+  if (window?.kind !== 'instant' || window.time.op !== 'column' || value.op !== 'column' || value.name !== 'window_start') return false
+  const { start, end, widthUs = null } = boundsOf(relation) ?? {}
+  return widthUs !== null && end === window.time.name && start === value.name
 }
 
 /** Of the rows that a window gives: their own time, and its bounds where they are columns. */

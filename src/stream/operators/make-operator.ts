@@ -10,6 +10,7 @@ import type {
   Relation,
   TopRelation,
 } from '../../engine/algebra/relation.ts'
+import { isBoundName } from '../../engine/algebra/source.ts'
 import { fieldOf, type Shape } from '../../schema/type.ts'
 import { compileProjection } from '../expression/compile.ts'
 import { Frame } from './frame.ts'
@@ -23,7 +24,7 @@ import { PaneOperator } from './pane-operator.ts'
 import { ReplacingGroup } from './replacing-group.ts'
 import { Retracting, SIGN } from './retraction.ts'
 import { SessionGroup } from './session-group.ts'
-import { frameShape, groupShape, joinShape, lagShape, topShape } from './shape.ts'
+import { frameShape, groupShape, isBounded, joinShape, lagShape, topShape } from './shape.ts'
 import { TableGroup } from './table-group.ts'
 import { TableRows } from './table-rows.ts'
 import { TableTop, windowTop } from './top.ts'
@@ -108,7 +109,8 @@ function groupOperator(group: GroupRelation, input: Shape, isTakenBack: boolean,
 function topOperator(top: TopRelation, later: readonly Relation[], input: Shape, scratch: Scratch | null): Made {
   const { window } = top
   const read = readBy(later)
-  const kept = input.fields.map(({ name }) => name).filter((name) => read === null || read.has(name))
+  const isHidden = (name: string): boolean => isBounded(top) && isBoundName(name)
+  const kept = input.fields.map(({ name }) => name).filter((name) => !isHidden(name) && (read === null || read.has(name)))
   const shape = topShape(top, { fields: kept.map((name) => fieldOf(input, name)!) })
   const isWindowed = window !== null && window.kind !== 'session'
   return { operator: isWindowed ? windowTop(top, window, input, kept, scratch) : new TableTop(top, input, kept, scratch), shape }

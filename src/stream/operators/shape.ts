@@ -10,6 +10,7 @@ import {
   type Relation,
   type TopRelation,
 } from '../../engine/algebra/relation.ts'
+import { isBoundName } from '../../engine/algebra/source.ts'
 import type { Field, Shape } from '../../schema/type.ts'
 import { storedType } from '../expression/lane.ts'
 
@@ -26,9 +27,15 @@ export const groupShape = ({ window, keys, aggregates }: Pick<GroupRelation, 'wi
   ],
 })
 
+/** The bounds hide columns of their names. */
+const boundedShape = ({ fields }: Shape): Shape => ({ fields: [...fields.filter(({ name }) => !isBoundName(name)), ...BOUNDS] })
+
+/** A top gives the bounds of its window. */
+export const isBounded = ({ window }: Pick<TopRelation, 'window'>): boolean => window !== null && window.kind !== 'instant'
+
 /** The input, window bounds, the rank. */
 export const topShape = ({ window, name }: Pick<TopRelation, 'window' | 'name'>, input: Shape): Shape => ({
-  fields: [...input.fields, ...(window && window.kind !== 'instant' ? BOUNDS : []), field(name, { kind: 'long' }, false)],
+  fields: [...(isBounded({ window }) ? boundedShape(input) : input).fields, field(name, { kind: 'long' }, false)],
 })
 
 export const projectShape = (columns: readonly NamedExpression[]): Shape => ({
@@ -62,7 +69,7 @@ export function shapeOver(relation: Relation, inputs: readonly Shape[]): Shape {
     case 'compute':
       return { fields: [...inputs[0]!.fields, ...projectShape(relation.columns).fields] }
     case 'expand':
-      return { fields: [...inputs[0]!.fields, ...BOUNDS] }
+      return boundedShape(inputs[0]!)
     case 'join':
       return joinShape(relation.kind, inputs[0]!, inputs[1]!)
     case 'lag':

@@ -2,6 +2,7 @@
 // together. Each takes some rows of a batch and gives some rows of a batch.
 import { MillraceError } from '../../core/errors.ts'
 import { groupBelow, type Relation } from '../../engine/algebra/relation.ts'
+import { isBoundName } from '../../engine/algebra/source.ts'
 import type { ComputeRows } from '../../engine/compute-rows.ts'
 import { type Column, type ColumnBatch, selectColumn, selectRows } from '../../schema/batch.ts'
 import { type Field, fieldOf, type Shape } from '../../schema/type.ts'
@@ -101,6 +102,7 @@ function stageOf(relation: Relation, input: Shape, carried: readonly Field[], co
 function expand({ time, slideUs, widthUs }: Extract<Relation, { op: 'expand' }>['window'], input: Shape): Stage {
   const project = compileProjection([time], input)
   const shape = shapeOver({ op: 'expand' } as Relation, [input])
+  const isHidden = input.fields.map(({ name }) => isBoundName(name))
   const each = widthUs / slideUs
   return ({ batch, rows, count }) => {
     const times = microsOf(project(batch.columns, rows, count)[0]!)
@@ -115,7 +117,8 @@ function expand({ time, slideUs, widthUs }: Extract<Relation, { op: 'expand' }>[
       }
     }
     const bounds = [start, end].map((values): Column => ({ kind: 'integer', values, big: null, nulls: null }))
-    const columns = [...batch.columns.map((column) => selectColumn(column, at, at.length)), ...bounds]
+    const own = batch.columns.filter((_, i) => !isHidden[i])
+    const columns = [...own.map((column) => selectColumn(column, at, at.length)), ...bounds]
     return { batch: { shape, rows: at.length, columns }, rows: null, count: at.length }
   }
 }
