@@ -44,8 +44,11 @@ export class LookupJoin implements Operator {
     for (let i = 0; i < count; i++) {
       const group = groups[i]!
       if (group === NONE) continue
-      if (flag === GONE || versions.firstOf(group) !== NONE) this.#unsettled.add(group)
-      versions.add(group, times[i]!, columns, i, flag)
+      const newest = versions.firstOf(group)
+      if (flag === GONE || newest !== NONE) this.#unsettled.add(group)
+      // In the order of the log, whatever its clock says: rows of a key are held in the order of their times.
+      const timeUs = newest === NONE ? times[i]! : Math.max(times[i]!, versions.times.at(newest))
+      versions.add(group, timeUs, columns, i, flag)
     }
   }
 
