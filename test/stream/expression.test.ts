@@ -15,7 +15,7 @@ import { isoDate, isoDatetime, isoInstant, isoTime } from '../../src/schema/cale
 import { Decimal } from '../../src/schema/decimal.ts'
 import { toDuckType } from '../../src/schema/duckdb.ts'
 import type { Type } from '../../src/schema/type.ts'
-import { compileFilter, compileProjection } from '../../src/stream/expression/compile.ts'
+import { compileFilter, compileProjection, compileSelection } from '../../src/stream/expression/compile.ts'
 import { storedType } from '../../src/stream/expression/lane.ts'
 import { dateText, doubleText, timestampText, timeText } from '../../src/stream/expression/runtime.ts'
 import { SEED } from '../seed.ts'
@@ -171,7 +171,7 @@ const floatText = (text: unknown): string =>
     /nan|inf/.test(String(text)) ? Number(String(text).replace('inf', 'Infinity').replace('nan', 'NaN')) : Math.fround(Number(text)),
   )
 
-test('several columns of a whole batch are what each is of each row, and a filter keeps those for which the condition is true', async () => {
+test('several columns of a whole batch are what each is of each row, and a filter keeps those for which the condition is true, alone or with columns of them', async () => {
   const names = Object.keys(COLUMNS)
   const random = seededRandom(SEED)
   const types = Object.fromEntries(names.map((name) => [name, COLUMNS[name]!.type]))
@@ -188,6 +188,7 @@ test('several columns of a whole batch are what each is of each row, and a filte
   const batch = batchOf(types, rows)
   const writer = new Writer(random)
   let whole = 0
+  let selections = 0
   for (let round = 0; round < 150; round++) {
     const { node } = await parser.parse(
       `SELECT ${writer.bool(2)} AS v, ${writer.text(2)} AS w, ${writer.any(2)} AS x, ${writer.text(3)} AS y FROM t`,
@@ -211,6 +212,20 @@ test('several columns of a whole batch are what each is of each row, and a filte
     const count = compileFilter(values[0]!, shape)(batch.columns, null, rows.length, kept)
     const wanted = rows.flatMap((_, row) => (shown(all[0]!, values[0]!, row) === 'true' ? [row] : []))
     assert.deepEqual([...kept.subarray(0, count)], wanted)
+    // In one pass, over all rows and over some.
+    const select = compileSelection(values[0]!, values, shape)
+    for (const some of [null, Int32Array.from({ length: 60 }, (_, i) => 199 - i * 3)]) {
+      const out = new Int32Array(rows.length)
+      const selected = select(batch.columns, some, some?.length ?? rows.length, out)
+      const passed = some ? [...some].filter((row) => wanted.includes(row)) : wanted
+      assert.deepEqual([...out.subarray(0, selected.kept)], passed)
+      for (const [at, value] of values.entries())
+        assert.deepEqual(
+          passed.map((_, i) => shown(selected.columns[at]!, value, i)),
+          passed.map((row) => shown(all[at]!, value, row)),
+        )
+      selections += passed.length
+    }
     for (const [at, value] of values.entries()) {
       const compute = compileProjection([value], shape)
       for (let row = 0; row < rows.length; row += 7) {
@@ -221,4 +236,5 @@ test('several columns of a whole batch are what each is of each row, and a filte
   }
   parser.close()
   assert.ok(whole > 40, `only ${whole}`)
+  assert.ok(selections > 2_000, `only ${selections}`)
 })

@@ -12,6 +12,7 @@ import {
 } from '../../engine/algebra/expression.ts'
 import { type Column, type IntegerColumn, selectColumn, valueAt } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
+import { cheapFirst } from './cheap-first.ts'
 import { representationOf } from './emitter.ts'
 import { Generator } from './generate.ts'
 import { laneOfValue, storedType } from './lane.ts'
@@ -26,33 +27,68 @@ import * as timeFunctions from './time-functions.ts'
 /** `rows`: which rows, null for the first `count`. */
 export type Projection = (columns: readonly Column[], rows: Int32Array | null, count: number) => Column[]
 
-/** Writes the rows for which the condition is true to `out`, in order; answers how many. `out` may be `rows`. */
+/** Writes the rows for which the condition is true to `out`, another array than `rows`, in order; answers how many. */
 export type Filter = (columns: readonly Column[], rows: Int32Array | null, count: number, out: Int32Array) => number
+
+/** As `Filter`, with columns of the rows that it keeps. */
+export type Selection = (columns: readonly Column[], rows: Int32Array | null, count: number, out: Int32Array) => Selected
+
+interface Selected {
+  readonly kept: number
+  readonly columns: Column[]
+}
 
 type Generated<Result> = (columns: readonly Column[], rows: Int32Array | null, count: number, out: Int32Array) => Result
 
 /** Equal expressions are one column. @throws at run time MR_SQL_RUNTIME where DuckDB fails as well. */
 export function compileProjection(written: readonly Expression[], shape: Shape): Projection {
-  const expressions = written.map(foldConstants)
-  const plain = expressions.map((expression) => (expression.op === 'column' ? indexOf(shape, expression.name) : -1))
-  const computed: Expression[] = []
-  const places = expressions.map((expression, i) => (plain[i] === -1 ? placeIn(computed, expression) : -1))
+  const { computed, columnsOf } = outputsOf(written, shape)
   const compute = computed.length === 0 ? null : both<Column[]>(shape, (generator) => projectionBody(generator, computed))
-  return (columns, rows, count) => {
-    const results = compute ? compute(columns, rows, count, NONE) : []
-    return plain.map((index, i) =>
-      index === -1 ? results[places[i]!]! : rows ? selectColumn(columns[index]!, rows, count) : columns[index]!,
-    )
+  return (columns, rows, count) => columnsOf(compute ? compute(columns, rows, count, NONE) : [], columns, rows, count)
+}
+
+/** A filter and a projection of what it keeps in one pass: what both compute of a row is computed once. */
+export function compileSelection(where: Expression, written: readonly Expression[], shape: Shape): Selection {
+  const { computed, columnsOf } = outputsOf(written, shape)
+  const compute = both<Selected>(shape, (generator) => selectionBody(generator, planned(where), computed))
+  return (columns, rows, count, out) => {
+    const { kept, columns: results } = compute(columns, rows, count, out)
+    return { kept, columns: columnsOf(results, columns, out, kept) }
   }
 }
 
+/** What is computed of rows, and the columns of a projection out of that and the columns that it takes as they are. */
+function outputsOf(written: readonly Expression[], shape: Shape) {
+  const expressions = written.map(planned)
+  const plain = expressions.map((expression) => (expression.op === 'column' ? indexOf(shape, expression.name) : -1))
+  const computed: Expression[] = []
+  const places = expressions.map((expression, i) => (plain[i] === -1 ? placeIn(computed, expression) : -1))
+  const columnsOf = (results: readonly Column[], columns: readonly Column[], rows: Int32Array | null, count: number): Column[] =>
+    plain.map((index, i) => (index === -1 ? results[places[i]!]! : rows ? selectColumn(columns[index]!, rows, count) : columns[index]!))
+  return { computed, columnsOf }
+}
+
 export function compileFilter(where: Expression, shape: Shape): Filter {
-  const condition = foldConstants(where)
+  const condition = planned(where)
   return both<number>(shape, (generator) => {
     generator.emit(`if (${generator.condition(condition)}) out[kept++] = r`)
     return { before: 'let kept = 0;', after: 'return kept;' }
   })
 }
+
+/** Whether one computes something of a text that one of the others computes too; numbers are computed as fast as they are kept. */
+export function sharesWork(one: Expression, others: readonly Expression[]): boolean {
+  const own = new Set(workOf(one))
+  return others.some((other) => workOf(other).some((work) => own.has(work)))
+}
+
+function workOf(expression: Expression): string[] {
+  const of = childrenOf(expression)
+  const isOfText = of.some(({ type }) => representationOf(type) === 'text')
+  return [...(isOfText ? [JSON.stringify(expression)] : []), ...of.flatMap(workOf)]
+}
+
+const planned = (written: Expression): Expression => cheapFirst(foldConstants(written))
 
 /** Where an expression is among others; it is one of them then. */
 function placeIn(among: Expression[], expression: Expression): number {
@@ -93,6 +129,8 @@ function constantOf(value: ReturnType<typeof valueAt>): ConstantValue {
 interface Around {
   readonly before: string
   readonly after: string
+  /** Of the loop, where `i` is the place of a result. */
+  readonly index?: string
 }
 
 /** The function with numbers, and the one with bigint for batches that need it, which is generated then. */
@@ -112,14 +150,37 @@ function both<Result>(shape: Shape, body: (generator: Generator) => Around): Gen
 
 function generate<Result>(shape: Shape, isBig: boolean, body: (generator: Generator) => Around): Generated<Result> {
   const generator = new Generator(shape, isBig)
-  const { before, after } = body(generator)
-  const loop = `for (let i = 0; i < count; i++) {\n  const r = rows === null ? i : rows[i];\n${generator.body}\n}`
+  const { before, after, index = 'i' } = body(generator)
+  const loop = `for (let ${index} = 0; ${index} < count; ${index}++) {\n  const r = rows === null ? ${index} : rows[${index}];\n${generator.body}\n}`
   const text = `return (columns, rows, count, out) => {\n${generator.head.join('\n')}\n${before}\n${loop}\n${after}\n}`
   const make = new Function('R', 'T', 'B', 'D', 'O', 'k', text)
   return make(runtime, textFunctions, textRanges, timeFunctions, OBJECTS, generator.constants) as Generated<Result>
 }
 
 function projectionBody(generator: Generator, expressions: readonly Expression[]): Around {
+  const { before, results } = putResults(generator, expressions, (array) => array, '')
+  return { before, after: `return [${results}];` }
+}
+
+/** Parts of AND that stand alone are blocks within each other: what any of them has computed holds for the projection. */
+function selectionBody(generator: Generator, where: Expression, expressions: readonly Expression[]): Around {
+  const parts = where.op === 'call' && where.name === 'and' ? where.of : [where]
+  let outputs = { before: '', results: '' }
+  const within = (at: number): void => {
+    const part = parts[at]
+    if (part) generator.block(`if (${generator.condition(part)})`, () => within(at + 1))
+    else {
+      generator.emit('const i = kept; out[kept++] = r')
+      outputs = putResults(generator, expressions, (array) => `${array}.subarray(0, kept)`, ', kept')
+    }
+  }
+  within(0)
+  const { before, results } = outputs
+  return { before: `let kept = 0;\n${before}`, after: `return { kept, columns: [${results}] };`, index: 'n' }
+}
+
+/** Emits what puts the value of each to place `i` of a result; `whole` and `size`: of an array, and of texts, how much of them that is. */
+function putResults(generator: Generator, expressions: readonly Expression[], whole: (array: string) => string, size: string) {
   const before: string[] = []
   const results: string[] = []
   for (const [index, expression] of expressions.entries()) {
@@ -139,15 +200,16 @@ function projectionBody(generator: Generator, expressions: readonly Expression[]
       put = generator.isBig ? `${out}.put(i, R.decimalText(${value}, ${scale}))` : `${out}.putDecimal(i, ${value}, ${scale})`
     else if (lane === 'bytes') put = range ? `${out}.copy(i, ${range.join(', ')})` : `${out}.put(i, ${value})`
     generator.emit(isNull === 'false' ? put : isNull === 'true' ? `${nulls}[i] = 1` : `if (${isNull}) ${nulls}[i] = 1; else ${put}`)
+    const flags = nulls === 'null' ? nulls : whole(nulls)
     results.push(
       lane === 'bytes'
-        ? `${out}.column(${nulls})`
+        ? `${out}.column(${flags}${size})`
         : isBig
-          ? `O.integers(${out}, ${nulls})`
-          : `{ kind: '${lane}', values: ${out}, ${lane === 'integer' ? 'big: null, ' : ''}nulls: ${nulls} }`,
+          ? `O.integers(${whole(out)}, ${flags})`
+          : `{ kind: '${lane}', values: ${whole(out)}, ${lane === 'integer' ? 'big: null, ' : ''}nulls: ${flags} }`,
     )
   }
-  return { before: before.join('\n'), after: `return [${results.join(', ')}];` }
+  return { before: before.join('\n'), results: results.join(', ') }
 }
 
 /** Numbers again where all fit. */

@@ -41,8 +41,10 @@ export class TextSink {
     this.#length[row] = this.#texts.length - start
   }
 
-  column(nulls: Uint8Array | null): BytesColumn {
+  /** Of the first rows. */
+  column(nulls: Uint8Array | null, rows = this.#start.length): BytesColumn {
     const { bytes, length } = this.#texts
-    return { kind: 'bytes', bytes: bytes.subarray(0, length), start: this.#start, length: this.#length, nulls }
+    const [starts, lengths] = [this.#start.subarray(0, rows), this.#length.subarray(0, rows)]
+    return { kind: 'bytes', bytes: bytes.subarray(0, length), start: starts, length: lengths, nulls }
   }
 }

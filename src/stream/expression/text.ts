@@ -165,7 +165,7 @@ function regularOf(emitter: Emitter, of: readonly Expression[], compile: (patter
   const isSought = text.range !== undefined && required !== ''
   return {
     text,
-    regex: emitter.constant(compile(perlPattern(pattern))),
+    regex: emitter.shared(`regex ${compile(pattern)}`, () => emitter.constant(compile(perlPattern(pattern)))),
     mayMatch: isSought ? `${partOfText(emitter, required)}.isIn(${text.range!.join(', ')})` : 'true',
   }
 }
@@ -179,7 +179,11 @@ const matches =
 
 const extract: CallGenerator = (emitter, { of, type }) => {
   const { text, regex, mayMatch } = regularOf(emitter, of, (pattern) => new RegExp(pattern, 'u'))
-  return emitter.over([text], type, () => `(${mayMatch} ? ${regex}.exec(${text.value})?.[${textOf(of[2])}] ?? '' : '')`)
+  const group = textOf(of[2])
+  // Of a row it may be asked for in several blocks.
+  return emitter.over([text], type, () =>
+    emitter.once(`match ${group} of ${regex} in ${text.value}`, `(${mayMatch} ? ${regex}.exec(${text.value})?.[${group}] ?? '' : '')`),
+  )
 }
 
 /** As JavaScript writes `\0` to `\9` and a backslash; two digits, as another may follow. */

@@ -7,7 +7,7 @@ import type { ComputeRows } from '../../engine/compute-rows.ts'
 import { type Column, type ColumnBatch, selectColumn, selectRows } from '../../schema/batch.ts'
 import { type Field, fieldOf, type Shape } from '../../schema/type.ts'
 import { microsOf } from '../classify.ts'
-import { compileFilter, compileProjection } from '../expression/compile.ts'
+import { compileFilter, compileProjection, compileSelection, sharesWork } from '../expression/compile.ts'
 import { computeStage } from './compute.ts'
 import { type Rows, siftAfter } from './operator.ts'
 import { SIGN } from './retraction.ts'
@@ -49,14 +49,40 @@ export function whole({ batch, rows, count }: Rows): ColumnBatch | null {
 
 /** Each stage over the columns that the one before gives. */
 export function stagesOf(path: readonly Relation[], input: Shape, compute: ComputeRows | null): Stage[] {
+  const stages: Stage[] = []
   let shape = input
-  return path.map((relation) => {
+  for (let i = 0; i < path.length; i++) {
     const own = shape
     const carried = CARRIED.filter(({ name }) => fieldOf(own, name) !== undefined)
-    shape = shapeOver(relation, [own])
-    if (relation.op === 'project') shape = { fields: [...shape.fields, ...carried] }
-    return stageOf(relation, own, carried, compute)
-  })
+    const [relation, next] = [path[i]!, path[i + 1]]
+    const isOne = relation.op === 'filter' && next?.op === 'project' && sharesWork(relation.where, valuesOf(next, []))
+    if (isOne) i++
+    stages.push(isOne ? selectStage(relation, next, own, carried) : stageOf(relation, own, carried, compute))
+    const last = isOne ? next : relation
+    shape = shapeOver(last, [own])
+    if (last.op === 'project') shape = { fields: [...shape.fields, ...carried] }
+  }
+  return stages
+}
+
+type Project = Extract<Relation, { op: 'project' }>
+
+const columnsOf = ({ columns }: Project, carried: readonly Field[]): Project['columns'] => [
+  ...columns,
+  ...carried.map(({ name, type }) => ({ name, value: { op: 'column', name, type, optional: false } as const })),
+]
+
+const valuesOf = (project: Project, carried: readonly Field[]) => columnsOf(project, carried).map(({ value }) => value)
+
+/** A filter, and the projection that stands over it. */
+function selectStage(filter: Extract<Relation, { op: 'filter' }>, project: Project, input: Shape, carried: readonly Field[]): Stage {
+  const select = compileSelection(filter.where, valuesOf(project, carried), input)
+  const shape = projectShape(columnsOf(project, carried))
+  return ({ batch, rows, count, sift }) => {
+    const out = new Int32Array(count)
+    const { kept, columns } = select(batch.columns, rows, count, out)
+    return { batch: { shape, rows: kept, columns }, rows: null, count: kept, sift: siftAfter({ batch, rows: out, count: kept, sift }) }
+  }
 }
 
 function stageOf(relation: Relation, input: Shape, carried: readonly Field[], compute: ComputeRows | null): Stage {
@@ -69,13 +95,8 @@ function stageOf(relation: Relation, input: Shape, carried: readonly Field[], co
       }
     }
     case 'project': {
-      const own = carried.map(({ name, type }) => ({ name, value: { op: 'column', name, type, optional: false } as const }))
-      const columns = [...relation.columns, ...own]
-      const project = compileProjection(
-        columns.map(({ value }) => value),
-        input,
-      )
-      const shape = projectShape(columns)
+      const project = compileProjection(valuesOf(relation, carried), input)
+      const shape = projectShape(columnsOf(relation, carried))
       return (given) => {
         const { batch, rows, count } = given
         const columns = project(batch.columns, rows, count)
