@@ -79,7 +79,7 @@ export class BytesLane implements ValueLane {
     keepExtremes(this, slots, column, rows, count, sign, seen)
   }
 
-  column(slots: Int32Array, count: number): Column {
+  column(slots: Int32Array, count: number): BytesColumn {
     return { ...this.#texts.column(slots, count), nulls: this.#nulls.of(slots, count) }
   }
 

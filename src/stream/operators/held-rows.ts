@@ -4,16 +4,14 @@ import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { Column } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
-import { makeLane } from './make-lane.ts'
 import type { Packed } from './pack.ts'
 import { Bytes, Doubles, Ints } from './paged.ts'
-import type { ValueLane } from './value-lane.ts'
+import { RowLanes, type SavedRows } from './row-lanes.ts'
 
 export const NONE = -1
 
-interface Saved<Leaf> {
+interface Saved<Leaf> extends SavedRows {
   readonly size: number
-  readonly lanes: readonly unknown[]
   readonly times: Leaf
   readonly groups: Leaf
   /** Null where rows are in no lists. */
@@ -33,8 +31,9 @@ export interface KeyedRows {
 }
 
 export class HeldRows {
-  readonly #types: readonly ValueType[]
-  #lanes: readonly ValueLane[]
+  readonly #values: RowLanes
+  /** All columns. */
+  readonly #each: readonly number[]
   readonly #times = new Doubles()
   /** Key of a row; -1 for a row whose key is null. */
   readonly #groups = new Ints()
@@ -50,8 +49,8 @@ export class HeldRows {
 
   /** `isListed`: the rows of a key are found by its number. */
   constructor(types: readonly ValueType[], isListed = true) {
-    this.#types = types
-    this.#lanes = types.map(makeLane)
+    this.#values = new RowLanes(types)
+    this.#each = types.map((_, column) => column)
     this.#isListed = isListed
   }
 
@@ -107,7 +106,7 @@ export class HeldRows {
 
   add(group: number, timeUs: number, columns: readonly Column[], row: number, flag: 0 | 1): number {
     const slot = this.#free.pop() ?? this.#size++
-    for (let i = 0; i < this.#lanes.length; i++) this.#lanes[i]!.put(slot, columns[i]!, row)
+    this.#values.put(slot, columns, row)
     this.#times.put(slot, timeUs)
     this.#flags.put(slot, flag)
     this.#link(slot, group)
@@ -118,7 +117,7 @@ export class HeldRows {
   addAll({ groups, times, columns }: KeyedRows, rows: Int32Array | null, count: number, flags: Uint8Array | null = null): Int32Array {
     const slots = new Int32Array(count)
     for (let i = 0; i < count; i++) slots[i] = this.#free.pop() ?? this.#size++
-    for (const [index, lane] of this.#lanes.entries()) lane.putAll(slots, columns[index]!, rows, count)
+    this.#values.putAll(slots, columns, rows, count)
     this.#times.putAll(slots, times, rows, count)
     for (let i = 0; i < count; i++) {
       const row = rows === null ? i : rows[i]!
@@ -167,7 +166,7 @@ export class HeldRows {
     for (const slot of slots.reverse()) {
       out.number(this.#times.at(slot))
       out.byte(this.#flags.at(slot))
-      for (const lane of this.#lanes) lane.write(slot, out)
+      this.#values.write(slot, out)
     }
   }
 
@@ -176,33 +175,23 @@ export class HeldRows {
       const slot = this.#free.pop() ?? this.#size++
       this.#times.put(slot, from.number())
       this.#flags.put(slot, from.byte())
-      for (const lane of this.#lanes) lane.read(slot, from)
+      this.#values.read(slot, from)
       this.#link(slot, group)
     }
   }
 
-  /** Below zero where row a comes before row b by these lanes; null comes first. */
-  compare(a: number, b: number, lanes: readonly number[]): number {
-    for (const index of lanes) {
-      const lane = this.#lanes[index]!
-      const [isANull, isBNull] = [lane.isNull(a), lane.isNull(b)]
-      if (isANull || isBNull) {
-        if (isANull !== isBNull) return isANull ? -1 : 1
-        continue
-      }
-      const order = lane.compareSlot(b, lane, a)
+  /** Below zero where row a comes before row b by these columns; null comes first. */
+  compare(a: number, b: number, columns: readonly number[]): number {
+    for (const column of columns) {
+      const order = this.#values.compare(a, b, column)
       if (order !== 0) return order
     }
     return 0
   }
 
-  lane(index: number): ValueLane {
-    return this.#lanes[index]!
-  }
-
-  /** Values of some rows; of the first `lanes`. */
-  columns(slots: Int32Array, count: number, lanes = this.#lanes.length): Column[] {
-    return this.#lanes.slice(0, lanes).map((lane) => lane.column(slots, count))
+  /** Values of some rows, of the columns `which`. */
+  columns(slots: Int32Array, count: number, which = this.#each): Column[] {
+    return this.#values.columns(slots, count, which)
   }
 
   /** Every slot that holds a row. */
@@ -228,14 +217,14 @@ export class HeldRows {
   }
 
   get bytes(): number {
-    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, 21 * this.#times.length + this.#heads.bytes + this.#near.bytes)
+    return this.#values.bytes + 21 * this.#times.length + this.#heads.bytes + this.#near.bytes
   }
 
   save(): Saved<FrozenLeaf> {
     const size = this.#size
     return {
       size,
-      lanes: this.#lanes.map((lane) => lane.save(size)),
+      ...this.#values.save(size),
       times: this.#times.freeze(size),
       groups: this.#groups.freeze(size),
       next: this.#isListed ? this.#next.freeze(size) : null,
@@ -245,10 +234,9 @@ export class HeldRows {
   }
 
   restore(saved: unknown): void {
-    const { size, lanes, times, groups, next, before, flags } = saved as Saved<Packed>
+    const { size, times, groups, next, before, flags } = saved as Saved<Packed>
     this.#size = size
-    this.#lanes = this.#types.map(makeLane)
-    for (const [index, lane] of this.#lanes.entries()) lane.restore(lanes[index])
+    this.#values.restore(saved as SavedRows, size)
     this.#times.restore(times)
     this.#groups.restore(groups)
     this.#flags.restore(flags)

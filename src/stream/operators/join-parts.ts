@@ -52,6 +52,8 @@ export class JoinParts {
   readonly #shapes: readonly [Shape, Shape]
   readonly #timed: boolean
   readonly #projections: readonly [Projection, Projection]
+  /** By side: where its columns are among what is held. */
+  readonly #fieldsAt: readonly [readonly number[], readonly number[]]
   readonly #where: Filter | null
   /** Columns of the further condition. */
   readonly #read: ReadonlySet<string>
@@ -70,6 +72,7 @@ export class JoinParts {
   ) {
     this.#shape = joinShape(join.kind, left, right)
     this.#shapes = [left, right]
+    this.#fieldsAt = [left.fields.map((_, at) => at), right.fields.map((_, at) => at)]
     const projection = (side: JoinSide, shape: Shape, more: readonly Expression[]): Projection =>
       compileProjection([...(side.time ? [side.time] : []), ...side.keys, ...columnsOf(shape), ...more], shape)
     this.#projections = [projection(join.left, left, extras[0]), projection(join.right, right, extras[1])]
@@ -126,11 +129,15 @@ export class JoinParts {
 
   /** Columns of pairs, but for those that `known` has already. */
   #columns({ rows, slots, count }: Pairs, batch: SideBatch, side: Side, known: (name: string, index: number) => Column | null): Column[] {
-    const other = this.held[1 - side]!
-    return this.#shape.fields.map(({ name }, index) => {
-      const left = this.#shapes[0].fields.length
-      const [of, at] = index < left ? [0, index] : [1, index - left]
-      return known(name, index) ?? (of === side ? selectColumn(batch.columns[at]!, rows, count) : other.lane(at).column(slots, count))
+    const left = this.#shapes[0].fields.length
+    const had = this.#shape.fields.map(({ name }, index) => known(name, index))
+    const isOwn = (index: number): boolean => index < left === (side === 0)
+    const at = (index: number): number => (index < left ? index : index - left)
+    const wanted = had.flatMap((column, index) => (column === null && !isOwn(index) ? [at(index)] : []))
+    const others = this.held[1 - side]!.columns(slots, count, wanted)
+    return had.map((column, index) => {
+      if (column) return column
+      return isOwn(index) ? selectColumn(batch.columns[at(index)]!, rows, count) : others[wanted.indexOf(at(index))]!
     })
   }
 
@@ -138,7 +145,7 @@ export class JoinParts {
   rowsOf(slots: Int32Array, others: Int32Array | null, side: Side): ColumnBatch | null {
     const count = slots.length
     if (count === 0) return null
-    const own = this.held[side].columns(slots, count, this.#shapes[side].fields.length)
+    const own = this.held[side].columns(slots, count, this.#fieldsAt[side])
     const other = others
       ? this.#optional(1 - side, others)
       : this.#shapes[1 - side]!.fields.map(({ type }) => nullColumn(laneOf(type), count))
@@ -157,7 +164,7 @@ export class JoinParts {
     if (this.held[side]!.count === 0 || slots.every((slot) => slot === NONE))
       return this.#shapes[side]!.fields.map(({ type }) => nullColumn(laneOf(type), slots.length))
     const at = slots.map((slot) => (slot === NONE ? 0 : slot))
-    const columns = this.held[side]!.columns(at, at.length, this.#shapes[side]!.fields.length)
+    const columns = this.held[side]!.columns(at, at.length, this.#fieldsAt[side]!)
     if (!slots.includes(NONE)) return columns
     return columns.map((column) => ({
       ...column,

@@ -9,5 +9,9 @@ export function makeLane(type: ValueType): ValueLane {
   const lane = laneOfValue(type)
   if (lane === 'number') return new NumberLane()
   if (lane === 'integer') return new IntegerLane()
-  return new BytesLane(type.kind === 'decimal' || type.kind === 'huge' ? compareDigits : compareBytes)
+  return new BytesLane(compareOf(type))
 }
+
+/** The order of values that are bytes. */
+export const compareOf = ({ kind }: ValueType): typeof compareBytes =>
+  kind === 'decimal' || kind === 'huge' ? compareDigits : compareBytes

@@ -28,6 +28,8 @@ export class RowsInOrder {
   readonly #columnsAt: readonly number[]
   readonly #valuesAt: readonly number[]
   readonly #tiesAt: readonly number[]
+  /** The first two of them, each once. */
+  readonly #readAt: readonly number[]
   #held: HeldRows
   #keys: KeyTable
   #waiting = new TimeBuckets()
@@ -43,6 +45,7 @@ export class RowsInOrder {
     this.#columnsAt = placesOf(columns)
     this.#valuesAt = placesOf(values)
     this.#tiesAt = placesOf(over.ties)
+    this.#readAt = [...new Set([...this.#columnsAt, ...this.#valuesAt])]
     this.#types = held.map(({ type }) => type)
     this.#held = this.#makeHeld()
     this.#keys = this.#makeKeys()
@@ -83,17 +86,13 @@ export class RowsInOrder {
   }
 
   read(slots: Int32Array): OrderedRows {
-    const lanes = new Map<number, Column>()
-    const columnOf = (lane: number): Column => {
-      const column = lanes.get(lane) ?? this.#held.lane(lane).column(slots, slots.length)
-      lanes.set(lane, column)
-      return column
-    }
-    return { columns: this.#columnsAt.map(columnOf), values: this.#valuesAt.map(columnOf) }
+    const columns = this.#held.columns(slots, slots.length, this.#readAt)
+    const columnAt = (at: number): Column => columns[this.#readAt.indexOf(at)]!
+    return { columns: this.#columnsAt.map(columnAt), values: this.#valuesAt.map(columnAt) }
   }
 
   valuesOf(slots: Int32Array): Column[] {
-    return this.#valuesAt.map((lane) => this.#held.lane(lane).column(slots, slots.length))
+    return this.#held.columns(slots, slots.length, this.#valuesAt)
   }
 
   /** The row stays, though it came. */

@@ -8,7 +8,7 @@ import { Ints } from './paged.ts'
 
 const BITS = 16
 const PAGE = 1 << BITS
-const MASK = PAGE - 1
+export const PAGE_MASK = PAGE - 1
 /** The first page grows, so that small tables are small. */
 const FIRST_MIN = 256
 const EMPTY = new Uint8Array(0)
@@ -34,7 +34,7 @@ export class TextMemory {
 
   at(slot: number): Text {
     const start = this.#start.at(slot)
-    return { bytes: this.#pages[start >>> BITS] ?? EMPTY, start: start & MASK, length: this.#length.at(slot) }
+    return { bytes: this.pageOf(start), start: start & PAGE_MASK, length: this.#length.at(slot) }
   }
 
   holds(slot: number, bytes: Uint8Array, start: number, length: number): boolean {
@@ -42,13 +42,19 @@ export class TextMemory {
     if (length === 0) return true
     const position = this.#start.at(slot)
     const page = this.#pages[position >>> BITS]!
-    const from = position & MASK
+    const from = position & PAGE_MASK
     for (let i = 0; i < length; i++) if (page[from + i] !== bytes[start + i]) return false
     return true
   }
 
   /** `bytes` may be memory of this very object. */
   put(slot: number, bytes: Uint8Array, start: number, length: number): void {
+    const at = this.place(slot, length)
+    copyBytes(bytes, start, length, this.pageOf(at), at & PAGE_MASK)
+  }
+
+  /** Where so many bytes are to be written, which are the slot's: from `& PAGE_MASK` on in the page. */
+  place(slot: number, length: number): number {
     const before = this.#length.at(slot)
     let at = this.#start.at(slot)
     this.#held -= before
@@ -56,10 +62,14 @@ export class TextMemory {
       this.#length.put(slot, 0)
       at = this.#room(length)
     }
-    copyBytes(bytes, start, length, this.#pages[at >>> BITS] ?? EMPTY, at & MASK)
     this.#start.put(slot, at)
     this.#length.put(slot, length)
     this.#held += length
+    return at
+  }
+
+  pageOf(at: number): Uint8Array {
+    return this.#pages[at >>> BITS] ?? EMPTY
   }
 
   /** Where so many bytes may be written. */
@@ -68,7 +78,7 @@ export class TextMemory {
     if (length > 0 && this.#used >>> BITS === (end - 1) >>> BITS && end <= this.#roomEnd) return this.#take(length)
     if (end > PAGE && this.#held * 2 < this.#used) this.#move()
     if (this.#pages.length <= 1 && this.#used + length <= PAGE) this.#growFirst(this.#used + length)
-    else if ((this.#used & MASK) + length > PAGE || this.#used === this.#pages.length << BITS) this.#addPages(length)
+    else if ((this.#used & PAGE_MASK) + length > PAGE || this.#used === this.#pages.length << BITS) this.#addPages(length)
     return this.#take(length)
   }
 
@@ -112,7 +122,7 @@ export class TextMemory {
       if (length === 0) continue
       const start = this.#start.at(slot)
       this.#length.put(slot, 0)
-      this.put(slot, before[start >>> BITS]!, start & MASK, length)
+      this.put(slot, before[start >>> BITS]!, start & PAGE_MASK, length)
     }
   }
 
@@ -140,7 +150,7 @@ export class TextMemory {
       }
       const position = this.#start.at(slots[i]!)
       start[i] = at
-      copyBytes(this.#pages[position >>> BITS] ?? EMPTY, position & MASK, length[i]!, bytes, at)
+      copyBytes(this.pageOf(position), position & PAGE_MASK, length[i]!, bytes, at)
       at += length[i]!
     }
     return { kind: 'bytes', bytes, start, length }
@@ -174,7 +184,9 @@ export class TextMemory {
     for (let slot = 0; slot < size; slot++) {
       this.#held += this.#length.at(slot)
       isCut ||=
-        this.#length.at(slot) > 0 && (this.#start.at(slot) & MASK) + this.#length.at(slot) > PAGE && (this.#start.at(slot) & MASK) > 0
+        this.#length.at(slot) > 0 &&
+        (this.#start.at(slot) & PAGE_MASK) + this.#length.at(slot) > PAGE &&
+        (this.#start.at(slot) & PAGE_MASK) > 0
     }
     // Memory of before had no pages.
     if (isCut) this.#move()
@@ -197,7 +209,7 @@ class FrozenText implements FrozenLeaf {
     const out = new Uint8Array(size)
     for (let at = start; at < start + size; ) {
       const until = Math.min(((at >>> BITS) + 1) << BITS, start + size)
-      out.set(this.#pages[at >>> BITS]!.subarray(at & MASK, (at & MASK) + until - at), at - start)
+      out.set(this.#pages[at >>> BITS]!.subarray(at & PAGE_MASK, (at & PAGE_MASK) + until - at), at - start)
       at = until
     }
     return out

@@ -9,6 +9,7 @@ import { KeyTable } from './key-table.ts'
 import { makeLane } from './make-lane.ts'
 import type { Packed } from './pack.ts'
 import { Ints } from './paged.ts'
+import { RowLanes, type SavedRows } from './row-lanes.ts'
 import type { ValueLane } from './value-lane.ts'
 
 export interface TopLayout {
@@ -20,12 +21,11 @@ export interface TopLayout {
   readonly orderCount: number
 }
 
-interface Saved<Leaf> {
+interface Saved<Leaf> extends SavedRows {
   readonly keys: unknown
   readonly first: Leaf
   /** By partition: its rows behind the first. */
   readonly more: readonly (readonly [number, readonly number[]])[]
-  readonly lanes: readonly unknown[]
   readonly rows: number
   readonly free: readonly number[]
 }
@@ -38,7 +38,10 @@ export class TopTable {
   readonly #layout: TopLayout
   readonly #order: readonly Pick<OrderBy, 'descending' | 'nullsFirst'>[]
   readonly keys: KeyTable
+  /** What decides the order, and the other columns of a row. */
   #lanes: readonly ValueLane[]
+  readonly #rest: RowLanes
+  readonly #restAt: readonly number[]
   /** The best row of a partition, and all of its rows in order where they are several. */
   readonly #first = new Ints(NONE)
   #several = new Map<number, number[]>()
@@ -51,9 +54,15 @@ export class TopTable {
   constructor(layout: TopLayout) {
     this.#layout = layout
     this.keys = new KeyTable(layout.partition)
-    this.#lanes = layout.row.map(makeLane)
+    this.#lanes = this.#orderLanes()
+    this.#rest = new RowLanes(layout.row.slice(layout.orderCount))
+    this.#restAt = layout.row.slice(layout.orderCount).map((_, column) => column)
     const byLog = Array.from({ length: layout.orderCount - layout.top.order.length }, () => ({ descending: false, nullsFirst: false }))
     this.#order = [...layout.top.order, ...byLog]
+  }
+
+  #orderLanes(): ValueLane[] {
+    return this.#layout.row.slice(0, this.#layout.orderCount).map(makeLane)
   }
 
   get size(): number {
@@ -164,19 +173,16 @@ export class TopTable {
 
   /** What decides the order at once; the rest of a row when all have come, as most slots get several in a batch. */
   #write(slot: number, columns: readonly Column[], row: number): void {
-    for (let i = 0; i < this.#layout.orderCount; i++) this.#lanes[i]!.put(slot, columns[i]!, row)
+    for (let i = 0; i < this.#lanes.length; i++) this.#lanes[i]!.put(slot, columns[i]!, row)
     if (this.#rowOf.at(slot) === NONE) this.#begun.push(slot)
     this.#rowOf.put(slot, row)
   }
 
   #writeRest(columns: readonly Column[]): void {
-    const begun = this.#begun
-    for (let i = this.#layout.orderCount; i < this.#lanes.length; i++) {
-      const lane = this.#lanes[i]!
-      const column = columns[i]!
-      for (let k = 0; k < begun.length; k++) lane.put(begun[k]!, column, this.#rowOf.at(begun[k]!))
-    }
-    for (const slot of begun) this.#rowOf.put(slot, NONE)
+    const slots = Int32Array.from(this.#begun)
+    const rows = slots.map((slot) => this.#rowOf.at(slot))
+    this.#rest.putAll(slots, columns.slice(this.#layout.orderCount), rows, slots.length)
+    for (const slot of slots) this.#rowOf.put(slot, NONE)
     this.#begun = []
   }
 
@@ -246,19 +252,24 @@ export class TopTable {
   }
 
   #columnsOf(partitions: Int32Array, slots: Int32Array): Column[] {
-    return [...this.keys.columns(partitions, partitions.length), ...this.#lanes.map((lane) => lane.column(slots, slots.length))]
+    const order = this.#lanes.map((lane) => lane.column(slots, slots.length))
+    return [...this.keys.columns(partitions, partitions.length), ...order, ...this.#rest.columns(slots, slots.length, this.#restAt)]
   }
 
   write(partition: number, out: RecordWriter): void {
     const kept = this.#slotsOf(partition)
     out.int(kept.length)
-    for (const slot of kept) for (const lane of this.#lanes) lane.write(slot, out)
+    for (const slot of kept) {
+      for (const lane of this.#lanes) lane.write(slot, out)
+      this.#rest.write(slot, out)
+    }
   }
 
   read(partition: number, from: RecordReader): void {
     const kept = Array.from({ length: from.int() }, () => {
       const slot = this.#free.pop() ?? this.#rows++
       for (const lane of this.#lanes) lane.read(slot, from)
+      this.#rest.read(slot, from)
       return slot
     })
     this.#hold(partition, kept)
@@ -267,28 +278,31 @@ export class TopTable {
   get bytes(): number {
     return this.#lanes.reduce(
       (sum, { bytes }) => sum + bytes,
-      this.keys.bytes + this.#first.bytes + this.#rowOf.bytes + 160 * this.#several.size,
+      this.#rest.bytes + this.keys.bytes + this.#first.bytes + this.#rowOf.bytes + 160 * this.#several.size,
     )
   }
 
   save(): Saved<FrozenLeaf> {
+    const rest = this.#rest.save(this.#rows)
     return {
+      ...rest,
       keys: this.keys.save(),
       first: this.#first.freeze(this.keys.size),
       more: [...this.#several].map(([partition, slots]) => [partition, slots.slice(1)]),
-      lanes: this.#lanes.map((lane) => lane.save(this.#rows)),
+      lanes: [...this.#lanes.map((lane) => lane.save(this.#rows)), ...rest.lanes],
       rows: this.#rows,
       free: [...this.#free],
     }
   }
 
   restore(saved: unknown): void {
-    const { keys, first, more, lanes, rows, free } = saved as Saved<Packed>
+    const { keys, first, more, lanes, texts, rows, free } = saved as Saved<Packed>
     this.keys.restore(keys)
     this.#first.restore(first)
     this.#several = new Map(more.map(([partition, slots]) => [partition, [this.#first.at(partition), ...slots]]))
-    this.#lanes = this.#layout.row.map(makeLane)
+    this.#lanes = this.#orderLanes()
     for (const [index, lane] of this.#lanes.entries()) lane.restore(lanes[index])
+    this.#rest.restore({ lanes: lanes.slice(this.#layout.orderCount), texts }, rows)
     this.#rows = rows
     this.#free = [...free]
   }

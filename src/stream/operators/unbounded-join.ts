@@ -47,15 +47,21 @@ export class UnboundedJoin implements Operator {
   }
 
   /** Keeps the rows whose key had none, and says which they are. */
-  #firsts({ groups, columns, count }: SideBatch, side: Side): Uint8Array {
+  #firsts(own: SideBatch, side: Side): Uint8Array {
+    const { groups, count } = own
     const held = this.#parts.held[side]
+    const seen = new Set<number>()
+    const kept = new Int32Array(count)
     const first = new Uint8Array(count)
+    let keep = 0
     for (let i = 0; i < count; i++) {
       const group = groups[i]!
-      if (group === NONE || held.firstOf(group) !== NONE) continue
-      held.add(group, 0, columns, i, 0)
+      if (group === NONE || held.firstOf(group) !== NONE || seen.has(group)) continue
+      seen.add(group)
+      kept[keep++] = i
       first[i] = 1
     }
+    held.addAll(own, kept, keep)
     return first
   }
 
