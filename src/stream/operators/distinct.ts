@@ -100,35 +100,31 @@ export class Distinct implements AggregateState {
     let next = this.#pairs.size
     this.#byId = null
     const found = this.#pairs.find([{ kind: 'number', values: ids, nulls: null }, values], kept, n)
+    const counts = this.#members.map((member) => member.counts)
     const fresh = new Int32Array(n)
     let some = 0
     for (let i = 0; i < n; i++) {
       const pair = found[i]!
       const row = kept[i]!
+      const id = ids[row]!
       // A new pair has the next number when it is met first.
       const isNew = pair === next
       if (isNew) {
         next++
-        this.#sizes.put(ids[row]!, this.#sizes.at(ids[row]!) + 1)
+        this.#sizes.put(id, this.#sizes.at(id) + 1)
       } else if (this.#met === null) continue
       const met = isNew || this.#met === null ? 0 : this.#met.at(pair)
       const own = bits[row]! & ~met
       if (own === 0) continue
       this.#met?.put(pair, met | own)
+      for (let left = own; left !== 0; left &= left - 1) {
+        const of = counts[31 - Math.clz32(left & -left)]!
+        of.put(id, of.at(id) + 1)
+      }
       fresh[some] = own
       kept[some++] = row
     }
-    for (const [member, { counts, over }] of this.#members.entries()) {
-      const [rows, groups] = [new Int32Array(some), new Int32Array(some)]
-      let met = 0
-      for (let i = 0; i < some; i++) {
-        if ((fresh[i]! & (1 << member)) === 0) continue
-        rows[met] = kept[i]!
-        groups[met++] = ids[kept[i]!]!
-      }
-      for (let i = 0; i < met; i++) counts.put(groups[i]!, counts.at(groups[i]!) + 1)
-      over?.add(groups, [values], rows, met)
-    }
+    for (const [member, { over }] of this.#members.entries()) if (over) addFresh(over, 1 << member, { ids, values, fresh, kept, some })
   }
 
   merge(from: AggregateState, target: Int32Array, count: number): void {
@@ -295,6 +291,26 @@ type SavedAlone = Pick<Saved<Packed>, 'pairs' | 'ids' | 'next' | 'dead'> & Saved
 
 const asSaved = (saved: Saved<Packed> | SavedAlone): Saved<Packed> =>
   'members' in saved ? saved : { ...saved, sizes: saved.counts, met: null, members: [saved] }
+
+/** Rows with the bits of the members that have met their values now. */
+interface Fresh {
+  readonly ids: Float64Array
+  readonly values: Column
+  readonly fresh: Int32Array
+  readonly kept: Int32Array
+  readonly some: number
+}
+
+function addFresh(over: AggregateState, bit: number, { ids, values, fresh, kept, some }: Fresh): void {
+  const [rows, groups] = [new Int32Array(some), new Int32Array(some)]
+  let met = 0
+  for (let i = 0; i < some; i++) {
+    if ((fresh[i]! & bit) === 0) continue
+    rows[met] = kept[i]!
+    groups[met++] = ids[kept[i]!]!
+  }
+  over.add(groups, [values], rows, met)
+}
 
 /** Gives the bit to each row that the filter is true for. */
 function addBits(bits: Int32Array, bit: number, filter: NumberColumn | null, rows: Int32Array | null, count: number): void {
