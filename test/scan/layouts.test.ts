@@ -208,6 +208,37 @@ test('longs beyond 2^53 widen the column, and only if such a row is good', () =>
   ]) // prettier-ignore
 })
 
+test('texts with quotes, backslashes and bytes of 128 and more anywhere, read and passed over', () => {
+  const texts: Shape = {
+    fields: ['a', 'b', 'c'].map((name) => ({ name, type: { kind: name === 'b' ? 'string' : 'int' }, optional: false })),
+  }
+  const part = fc.oneof(
+    fc.constantFrom('"', '\\', '\\"', '\\\\"', 'é', '\u{1f600}', '\u0080', '\n', '!', '#', ']', '[', ','),
+    fc.nat(20).map((length) => 'x'.repeat(length)),
+  )
+  const text = fc.array(part, { maxLength: 8 }).map((parts) => parts.join(''))
+  fc.assert(
+    fc.property(fc.array(text, { minLength: 1, maxLength: 40 }), (values) => {
+      const scanner = compileScanner(texts)
+      // Rows at the end have no room behind them for the loops.
+      const rows = [...values, ...Array.from({ length: 30 }, () => 'end')]
+      const input = Buffer.from(rows.map((b, a) => `${JSON.stringify({ a, b, c: a + 1 })}\n`).join(''))
+      const all = scanner.scan(input)
+      assert.deepEqual(all.rejects, [])
+      assert.deepEqual(
+        valuesOf(all),
+        rows.map((b, a) => [a, b, a + 1]),
+      )
+      assert.deepEqual(valuesOf(scanner.scan(input, { trusted: true })), valuesOf(all))
+      const without = scanner.scan(input, { trusted: true, columns: ['a', 'c'] })
+      assert.deepEqual(
+        valuesOf(without),
+        rows.map((_, a) => [a, a + 1]),
+      )
+    }),
+  )
+})
+
 test('untrustworthy bytes read as trusted end, and give no more rows than lines', () => {
   const scanner = compileScanner(everyKind)
   const habit = { order: everyKind.fields, comma: ',', colon: ':', wild: 0 }
