@@ -2,9 +2,8 @@
 // by ties. The rows that an operator keeps after they came are flagged, so that a checkpoint tells them from those that wait.
 import { type Expression, sameExpression } from '../../engine/algebra/expression.ts'
 import type { LagRelation } from '../../engine/algebra/relation.ts'
-import type { Column, ColumnBatch } from '../../schema/batch.ts'
+import { type Column, type ColumnBatch, microsOf } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
-import { microsOf } from '../classify.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
 import { HeldRows } from './held-rows.ts'
 import { KeyTable } from './key-table.ts'
