@@ -106,11 +106,11 @@ export class RowsInOrder {
   }
 
   /** Forgets partitions of which no row waits, nor is among `kept`, once they are many. True when it did: the others have other numbers now. */
-  tidy(kept: HeldRows): boolean {
+  tidy(kept: readonly HeldRows[]): boolean {
     const keys = keysInUse(
       this.#keys,
       this.#over.partition.map(({ type }) => type),
-      [this.#held, kept],
+      [this.#held, ...kept],
     )
     if (keys) this.#keys = keys
     return keys !== null
