@@ -1,5 +1,5 @@
 // What quantiles come to: of each result the two values between which it is, and what is there. As DuckDB has it: integers and
-// doubles in doubles; floats, decimals and times in their own type, decimals cut off, times rounded; a date is a datetime. Decimals
+// doubles in doubles; floats, decimals and times in their own type, decimals cut off, times rounded. Decimals
 // of more than 18 digits go through doubles, as DuckDB's 128 bits do.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { QuantileFunction } from '../../engine/algebra/relation.ts'
@@ -87,8 +87,6 @@ function between(type: ValueType, lows: Column, highs: Column, shares: Float64Ar
       return numbers(lows, shares, (row) => floatBetween(numberAt(lows, row), numberAt(highs, row), shares[row]!))
     case 'decimal':
       return type.precision <= 18 ? wholes(lows, highs, shares, DECIMALS) : wideBetween(type.scale, lows as BytesColumn, highs, shares)
-    case 'date':
-      return wholes(microsOfDays(lows), microsOfDays(highs), shares, TIMES)
     case 'time':
     case 'timestamp':
     case 'datetime':
@@ -145,11 +143,6 @@ const DECIMALS: WholesBetween = {
 const TIMES: WholesBetween = {
   ofNumbers: (low, high, share) => roundAway(mixed(low, high, share)) + 0,
   ofLongs: (low, high, share) => BigInt(roundAway(mixed(Number(low), Number(high), share))),
-}
-
-function microsOfDays(column: Column): IntegerColumn {
-  const { values, nulls } = column as NumberColumn
-  return { kind: 'integer', values: values.map((day) => day * 86_400_000_000), big: null, nulls }
 }
 
 function wideBetween(scale: number, lows: BytesColumn, highs: Column, shares: Float64Array): Column {
