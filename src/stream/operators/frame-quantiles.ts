@@ -5,12 +5,15 @@ import { type Column, type NumberColumn, nullColumn } from '../../schema/batch.t
 import { laneOfValue } from '../expression/lane.ts'
 import { HeldRows, NONE } from './held-rows.ts'
 import { type MovingFrame, MovingRows } from './moving-rows.ts'
-import { OrderedSlots } from './ordered-slots.ts'
-import { KEPT_MIN, ORDER_BYTES, ORDERED_BYTES, Quantile } from './quantile.ts'
+import { ORDER_BYTES, ORDERED_BYTES, OrderedSlots } from './ordered-slots.ts'
+import { Quantile } from './quantile.ts'
 import { type QuantileOf, QuantileValues } from './quantile-values.ts'
 import { type FrameStates, type MovingStates, SUMMED } from './sliding-states.ts'
 import { ValueCounts } from './value-counts.ts'
 import { isNullAt } from './value-lane.ts'
+
+/** Frames of fewer values are put in order whenever they are asked for. */
+const KEPT_MIN = 12
 
 /** Of all of them: null in a column where the filter leaves a row out. */
 abstract class Quantiles {
@@ -68,11 +71,14 @@ export class SlidingQuantiles extends Quantiles implements MovingStates {
   readonly #rows: MovingRows
   /** By aggregate and partition, of those that have many values. */
   #orders: readonly Map<number, OrderedSlots>[] = []
+  /** By aggregate: of two slots, by their values; equal ones by their numbers. */
+  readonly #compares: readonly ((a: number, b: number) => number)[]
 
   constructor(quantiles: readonly QuantileOf[], frame: MovingFrame) {
     super(quantiles)
     const types = quantiles.map(({ type }) => type)
     this.#rows = new MovingRows(frame, types, (partition, slot) => this.#leave(partition, slot))
+    this.#compares = types.map((_, index) => (a, b) => this.held.lane(index).compareSlot(b, this.held.lane(index), a) || a - b)
     this.#forgetOrders()
   }
 
@@ -107,7 +113,7 @@ export class SlidingQuantiles extends Quantiles implements MovingStates {
     const lane = this.held.lane(index)
     const slots: number[] = []
     for (let slot = this.held.firstOf(partition); slot !== NONE; slot = this.held.next.at(slot)) if (!lane.isNull(slot)) slots.push(slot)
-    const order = new OrderedSlots(slots, (a, b) => lane.compareSlot(b, lane, a) || a - b)
+    const order = new OrderedSlots(slots, this.#compares[index]!)
     if (slots.length >= KEPT_MIN) this.#orders[index]!.set(partition, order)
     return order
   }

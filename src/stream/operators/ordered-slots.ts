@@ -2,6 +2,10 @@
 // the weight that is in them. A slot is put in and taken out by halves; what moves for it is within a chunk. Relies on the order of slots
 // that are in staying as it is. Slots are in it once.
 
+/** About what one takes in memory, and each slot that is in it. */
+export const ORDER_BYTES = 600
+export const ORDERED_BYTES = 6
+
 /** Chunks of this many are cut in two; neighbours that are a quarter of it together become one. */
 const CHUNK_MAX = 512
 const TOGETHER_MAX = CHUNK_MAX / 4

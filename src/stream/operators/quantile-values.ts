@@ -1,6 +1,6 @@
 // What quantiles come to: of each result the two values between which it is, and what is there. As DuckDB has it: integers and
-// doubles in doubles; floats, decimals and times in their own type, decimals cut off, times rounded. Decimals
-// of more than 18 digits go through doubles, as DuckDB's 128 bits do.
+// doubles in doubles; floats, decimals and times in their own type, decimals rounded down, times to the nearest microsecond. Decimals of
+// more than 18 digits are 128 bits in DuckDB: they go through doubles and are cut off.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { QuantileFunction } from '../../engine/algebra/relation.ts'
 import { type BytesColumn, type Column, type IntegerColumn, indexes, type NumberColumn } from '../../schema/batch.ts'
@@ -57,10 +57,15 @@ export class QuantileValues {
 
   column(): Column {
     const all = indexes(this.#nulls.length)
-    const lows = { ...this.#lows.column(all, all.length), nulls: this.#nulls }
-    return this.#isBetween ? between(this.#of.type, lows, this.#highs.column(all, all.length), this.#shares) : lows
+    const [lows, highs] = [this.#lows, this.#highs].map((lane) => withoutMinusZero(lane.column(all, all.length))) as [Column, Column]
+    const picked = { ...lows, nulls: this.#nulls }
+    return this.#isBetween ? between(this.#of.type, picked, highs, this.#shares) : picked
   }
 }
+
+/** 0 and -0 are equal: which of them is found would depend on the order of rows. */
+const withoutMinusZero = (column: Column): Column =>
+  column.kind === 'number' ? { ...column, values: column.values.map((value) => value + 0) } : column
 
 /** As DuckDB casts a decimal to a double. */
 function fractionIn(text: string): number {

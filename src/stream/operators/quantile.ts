@@ -5,20 +5,19 @@ import type { QuantileFunction } from '../../engine/algebra/relation.ts'
 import type { Column } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
-import { OrderedSlots } from './ordered-slots.ts'
+import { ORDER_BYTES, ORDERED_BYTES, OrderedSlots } from './ordered-slots.ts'
 import { type QuantileOf, QuantileValues } from './quantile-values.ts'
 import { ValueCounts } from './value-counts.ts'
 
-/** Fewer values are put in order whenever they are asked for. */
-export const KEPT_MIN = 12
-/** About what each takes in memory, and each of its slots. */
-export const ORDER_BYTES = 300
-export const ORDERED_BYTES = 6
+/** Groups of fewer values are put in order whenever they are asked for. */
+const KEPT_MIN = 32
 
 export class Quantile implements AggregateState {
   readonly #of: QuantileOf
   readonly #values: ValueCounts
   readonly #orders = new Map<number, OrderedSlots>()
+  readonly #compare = (a: number, b: number): number => this.#values.lane.compareSlot(b, this.#values.lane, a)
+  readonly #countOf = (slot: number): number => this.#values.countOf(slot)
   #ordered = 0
   #numbering = 0
 
@@ -79,13 +78,8 @@ export class Quantile implements AggregateState {
   }
 
   #order(group: number): OrderedSlots {
-    const { lane } = this.#values
     const slots = this.#values.slotsOf(group)
-    const order = new OrderedSlots(
-      slots,
-      (a, b) => lane.compareSlot(b, lane, a),
-      (slot) => this.#values.countOf(slot),
-    )
+    const order = new OrderedSlots(slots, this.#compare, this.#countOf)
     if (slots.length < KEPT_MIN) return order
     this.#orders.set(group, order)
     this.#ordered += slots.length
