@@ -70,17 +70,22 @@ const START_US = Date.UTC(2026, 0, 1) * 1_000
 const ROWS = 400
 const PARTITIONS = 3
 
+/** Rows of one time, rows close together, and gaps in which frames become small. */
+const stepUs = (random: Random): number => pick(random, [0, 0, 0, 200_000, 500_000, 500_000, random.next() < 0.1 ? 25_000_000 : 1_000_000])
+
 function rowsOf(random: Random): Plain[][] {
+  const times = [START_US]
+  for (let i = 1; i < ROWS; i++) times.push(times[i - 1]! + stepUs(random))
   const few = COLUMNS.map(({ make }) => Array.from({ length: 6 }, () => make(random)))
   return Array.from({ length: ROWS }, (_, i): Plain[] => [
-    BigInt(START_US + Math.floor(i / 2) * 500_000),
+    BigInt(times[i]!),
     pick(random, ['north', 'south']),
     integer(random, 12),
     pick(random, [true, true, false, null]),
     ...COLUMNS.map(({ make }, column) => (random.next() < 0.12 ? null : random.next() < 0.5 ? pick(random, few[column]!) : make(random))),
     i % PARTITIONS,
     BigInt(Math.floor(i / PARTITIONS)),
-    BigInt(START_US + i * 500_000),
+    BigInt(times[i]!),
   ])
 }
 
