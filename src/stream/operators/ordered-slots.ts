@@ -7,7 +7,7 @@ export const ORDER_BYTES = 600
 export const ORDERED_BYTES = 6
 
 /** Chunks of this many are cut in two; neighbours that are a quarter of it together become one. */
-const CHUNK_MAX = 512
+const CHUNK_MAX = 256
 const TOGETHER_MAX = CHUNK_MAX / 4
 const FIRST = 8
 
@@ -23,6 +23,7 @@ export class OrderedSlots {
   readonly #weightOf: ((slot: number) => number) | null
   /** None is empty. */
   readonly #chunks: Chunk[] = []
+  #weight = 0
 
   /** `slots` need not be in order; `compare` is 0 for none of two. `weightOf`: as it is now, never 0; each is 1 where null. */
   constructor(slots: readonly number[], compare: (a: number, b: number) => number, weightOf: ((slot: number) => number) | null = null) {
@@ -31,6 +32,7 @@ export class OrderedSlots {
     const sorted = slots.toSorted(compare)
     for (let at = 0; at < sorted.length; at += CHUNK_MAX / 2)
       this.#chunks.push(this.#chunkOf(Int32Array.from(sorted.slice(at, at + CHUNK_MAX / 2))))
+    for (const chunk of this.#chunks) this.#weight += chunk.weight
   }
 
   #chunkOf(slots: Int32Array): Chunk {
@@ -50,10 +52,9 @@ export class OrderedSlots {
     return size
   }
 
+  /** Of all. */
   get weight(): number {
-    let weight = 0
-    for (const chunk of this.#chunks) weight += chunk.weight
-    return weight
+    return this.#weight
   }
 
   /** The slot at which the weights from the first on go beyond `place`, from 0 on and below `weight`. */
@@ -72,6 +73,8 @@ export class OrderedSlots {
   }
 
   add(slot: number): void {
+    const own = this.#weightOf === null ? 1 : this.#weightOf(slot)
+    this.#weight += own
     const number = Math.min(this.#chunkFor(slot), this.#chunks.length - 1)
     if (number < 0) {
       this.#chunks.push(this.#chunkOf(Int32Array.of(slot)))
@@ -83,7 +86,7 @@ export class OrderedSlots {
     chunk.slots.copyWithin(at + 1, at, chunk.size)
     chunk.slots[at] = slot
     chunk.size++
-    chunk.weight += this.#weightOf === null ? 1 : this.#weightOf(slot)
+    chunk.weight += own
     if (chunk.size === CHUNK_MAX) this.#cut(number)
   }
 
@@ -95,6 +98,7 @@ export class OrderedSlots {
     chunk.slots.copyWithin(at, at + 1, chunk.size)
     chunk.size--
     chunk.weight -= weight
+    this.#weight -= weight
     if (chunk.size === 0) this.#chunks.splice(number, 1)
     else if (chunk.size < TOGETHER_MAX) this.#join(number)
   }
@@ -102,6 +106,7 @@ export class OrderedSlots {
   /** The weight of a slot that is in has become another by so much. */
   weigh(slot: number, by: number): void {
     this.#chunks[this.#chunkFor(slot)]!.weight += by
+    this.#weight += by
   }
 
   /** The first chunk whose last slot is not before this one; their number for none. */
