@@ -36,6 +36,13 @@ const SAME = [
   `WITH w AS (SELECT shop, window_start, window_end, count(*) AS n FROM tumble(sales, seen, INTERVAL 5 SECOND) GROUP BY ALL
    UNION ALL SELECT shop, window_start, window_end, count(*) AS n FROM tumble(sales, seen, INTERVAL 10 SECOND) GROUP BY ALL)
    SELECT window_start, window_end, shop, n FROM w QUALIFY row_number() OVER (PARTITION BY window_start, window_end ORDER BY n DESC, shop) = 1`,
+  // Windows that have nothing but their bounds.
+  ...[
+    'SELECT window_start, count(*) AS n FROM tumble(w, window_end, INTERVAL 20 SECOND) GROUP BY ALL',
+    'SELECT window_start, window_end FROM tumble(w, window_end, INTERVAL 20 SECOND)',
+    'SELECT window_start FROM hop(w, window_end, INTERVAL 10 SECOND, INTERVAL 20 SECOND)',
+    'SELECT window_start, row_number() OVER (PARTITION BY window_start ORDER BY window_end) AS place FROM tumble(w, window_end, INTERVAL 20 SECOND) QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY window_end) <= 2',
+  ].map((sql) => `WITH w AS (SELECT window_start, window_end FROM tumble(sales, seen, INTERVAL 5 SECOND) GROUP BY ALL) ${sql}`),
   // The bounds of windows hide those of the windows in them.
   ...[
     "SELECT window_start, shop, sum(n) AS n FROM tumble(w, window_end, INTERVAL 20 SECOND) WHERE window_start > TIMESTAMPTZ '1969-12-31 23:58:50Z' GROUP BY ALL HAVING max(window_end) < TIMESTAMPTZ '1970-01-01 00:01:00Z'",
@@ -74,6 +81,16 @@ test('windows are those of live models', async () => {
   assert.equal(JSON.parse(counted!)[0], '150')
   assert.deepEqual(await asked('SELECT columns(*) FROM tumble(sales, seen, INTERVAL 1 MINUTE) LIMIT 0'), [])
   assert.deepEqual(await asked('SELECT count(*) FROM tumble(sales, seen, INTERVAL 1 MINUTE) TABLESAMPLE reservoir(7 ROWS)'), ['["7"]'])
+  // Of windows of which only the bounds are left: every window in one session, or each in its own.
+  const bounds = 'WITH w AS (SELECT window_start, window_end FROM tumble(sales, seen, INTERVAL 5 SECOND) GROUP BY ALL)'
+  const [[windows]] = (await asked(`${bounds} SELECT count(*) FROM w`)).map((row) => JSON.parse(row)) as [[string]]
+  for (const [key, sessions] of [
+    ['1', '1'],
+    ['window_start', windows],
+  ] as const) {
+    const sql = `${bounds} SELECT count(*), count(DISTINCT (window_start, window_end)) FROM session(w, window_end, INTERVAL 100 SECOND, key := ${key})`
+    assert.deepEqual(await asked(sql), [JSON.stringify([windows, sessions])])
+  }
   const text = 'SELECT * FROM hop(sales, seen, INTERVAL 1 SECOND, INTERVAL 2 SECOND)'
   const names = await parser.parse(text)
   await expandWindows(parser, names, text)

@@ -81,7 +81,8 @@ function sessionsSql(time: ColumnExpression, gapUs: number, by: ColumnExpression
   const over = `OVER (PARTITION BY ${quoteName(by.name)}, "#session")`
   const [first, last] = ['min', 'max'].map((name) => `${name}(${quoteName(time.name)}) ${over}`)
   const bounds = `${first} AS window_start, ${last} + to_microseconds(${gapUs}) AS window_end`
-  return `SELECT ${OWN_COLUMNS}, ${bounds} FROM (${printSessions({ kind: 'session', time, gapUs, by }, from)})`
+  const rows = printSessions({ kind: 'session', time, gapUs, by }, from)
+  return `SELECT * EXCLUDE ("#session") FROM (SELECT ${OWN_COLUMNS}, ${bounds} FROM (${rows}))`
 }
 
 function putKey(query: Statement, key: Node): void {

@@ -1,5 +1,6 @@
 // Column batches: what the scanner fills and operators, the hot tail and encoders read. One typed array a column, no
 // object a row. Null is a byte per row; a value at a null row is unspecified.
+import { MillraceError } from '../core/errors.ts'
 import type { Shape, Type } from './type.ts'
 
 /** boolean (0, 1), int, float, double as they are; date as days since 1970. */
@@ -80,6 +81,12 @@ export function valueIn(type: Type, column: Column, row: number): FlatValue {
   const start = column.start[row]!
   const bytes = column.bytes.subarray(start, start + column.length[row]!)
   return type.kind === 'binary' ? bytes : decoder.decode(bytes)
+}
+
+/** A timestamp column as numbers: the scanner takes no timestamp beyond 2^53 microseconds. @throws MR_ASSERT. */
+export function microsOf(column: Column): Float64Array {
+  if (column.kind === 'integer' && column.big === null) return column.values
+  throw new MillraceError('MR_ASSERT', 'cannot be: an event time beyond 2^53 microseconds')
 }
 
 /** Copies the chosen rows, in the given order, into a new batch. Byte buffers are shared, not copied. */

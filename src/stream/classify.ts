@@ -1,8 +1,7 @@
 // Decides, record by record, whether a row is a duplicate, late, or out: a pure function of the partition's own prefix, so
 // every pipeline over a stream and every replay decides alike. PROTOCOL rules 6 to 9. One instance per partition.
-import { MillraceError } from '../core/errors.ts'
 import type { StreamManifest } from '../define/manifest.ts'
-import type { Column, ColumnBatch } from '../schema/batch.ts'
+import { type ColumnBatch, microsOf } from '../schema/batch.ts'
 import { SeenKeys } from './seen-keys.ts'
 
 /** Everything that a later record's fate depends on, except the dedupe keys, which are read again from the log. */
@@ -135,10 +134,4 @@ export class Classifier {
       redriven: redrivenCount,
     }
   }
-}
-
-/** A timestamp column as numbers: the scanner takes no timestamp beyond 2^53 microseconds. */
-export function microsOf(column: Column): Float64Array {
-  if (column.kind === 'integer' && column.big === null) return column.values
-  throw new MillraceError('MR_ASSERT', 'cannot be: an event time beyond 2^53 microseconds')
 }

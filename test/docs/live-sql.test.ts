@@ -97,7 +97,7 @@ test('the lists of functions are those of the engine', () => {
   const known = new Set([...Object.keys(FUNCTIONS), ...AGGREGATE_NAMES])
   // Written with a keyword, or said not to be there.
   const others = new Set(
-    'coalesce extract tumble hop session row_number rank ln exp pow sin median quantile_cont string_agg count_if countif any_value first last'.split(
+    'coalesce extract tumble hop session row_number rank ln exp pow sin median quantile_cont string_agg count_if countif any_value first last mode'.split(
       ' ',
     ),
   )

@@ -301,6 +301,8 @@ const QUERIES: Readonly<Record<string, string>> = {
      SELECT window_start, count(*) AS sessions, sum(c) AS events FROM tumble(w, ended, INTERVAL 15 SECOND) GROUP BY ALL`,
   'a group over windowed rows': `SELECT window_start, window_end, max(c) AS m, count(*) AS shops FROM
      (SELECT window_start, window_end, shop, count(*) AS c FROM hop(orders, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) GROUP BY ALL) GROUP BY window_start, window_end HAVING count(*) > 1`,
+  'the most frequent value, in place of its mode': `SELECT window_start, shop, arg_max(device, n) AS most FROM
+     (SELECT window_start, shop, device, count(*) AS n FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL) GROUP BY ALL`,
   'keyed over windowed rows': `SELECT shop, count(*) AS windows, max(c) AS m FROM (SELECT window_start, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL) GROUP BY shop`,
   'latest window of a key': `SELECT shop, window_start, c FROM (SELECT window_start, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)
      QUALIFY row_number() OVER (PARTITION BY shop ORDER BY window_start DESC) = 1`,
@@ -333,7 +335,8 @@ const QUERIES: Readonly<Record<string, string>> = {
      sum(amount) FILTER (WHERE device IS NOT NULL) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS s,
      count(*) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS c, max(device) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS m FROM orders`,
   'quantiles of the rows before': `SELECT id, ts, median(id) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 6 PRECEDING AND CURRENT ROW) AS m,
-     quantile_disc(amount, 0.8) OVER (PARTITION BY shop ORDER BY ts ${RANGE}) AS q, quantile_cont(id, 0.1) OVER (PARTITION BY device ORDER BY ts) AS so_far FROM orders`,
+     quantile_disc(amount, 0.8) OVER (PARTITION BY shop ORDER BY ts ${RANGE}) AS q, quantile_cont(id, 0.1) OVER (PARTITION BY device ORDER BY ts) AS so_far,
+     median(amount) FILTER (WHERE id > 9) OVER (PARTITION BY shop ORDER BY ts ${RANGE}) AS ma, sum(id) OVER (PARTITION BY shop ORDER BY ts ${RANGE}) AS s FROM orders`,
   'a row alone, of all': `SELECT ts, min(heat) OVER (ORDER BY ts ROWS BETWEEN 0 PRECEDING AND CURRENT ROW) AS h FROM payments WHERE heat < 100`,
   'a moving mean of windows': `SELECT shop, window_start, c, avg(c) OVER (PARTITION BY shop ORDER BY window_start ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS mean FROM
      (SELECT window_start, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)`,

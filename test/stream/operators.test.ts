@@ -209,7 +209,8 @@ const OF_SUMS =
   'sum(t) AS st, avg(t) AS at, min(t) AS mt, max(t) AS xt, count(t) AS ct, stddev_pop(t) AS dt, median(t) AS me, quantile_disc(t, 0.9) AS qd'
 const QUANTILES = `median(n) AS mn, quantile_cont(big, 0.9) AS qb, quantile_cont(heat, 0.25) FILTER (WHERE NOT isnan(heat)) AS qh, quantile_disc(heat, 0.7) AS dh,
   quantile_disc(price, 0.95) AS dp, quantile_disc(total, 0.05) AS dt, quantile(device, 0.4) AS dd, median(device) AS md, quantile_disc(day, 0.1) AS dy, median(ok) AS mo,
-  quantile_disc(seen, 1) AS ds, percentile_cont(0.75) WITHIN GROUP (ORDER BY n) AS pn, percentile_disc(0.3) WITHIN GROUP (ORDER BY price) AS pp, quantile_cont(n, 9e-1) AS en, quantile_disc(n, 3e-1) AS fn`
+  quantile_disc(seen, 1) AS ds, percentile_cont(0.75) WITHIN GROUP (ORDER BY n) AS pn, percentile_disc(0.3) WITHIN GROUP (ORDER BY price) AS pp, quantile_cont(n, 9e-1) AS en, quantile_disc(n, 3e-1) AS fn,
+  median(price) AS mp, quantile_cont(total, 0.3) AS qt, median(CAST(heat AS FLOAT)) AS mf, median(day) AS my, quantile_cont(seen, 0.6) AS qs`
 const SPREADS = `stddev(n) AS dn, stddev_pop(n) AS pn, var_samp(price) AS vp, var_pop(price) AS pp, variance(big) AS vb, stddev_samp(total) AS st,
   var_pop(heat) FILTER (WHERE NOT isnan(heat)) AS vh, stddev(heat) FILTER (WHERE heat < 100) AS sh`
 
@@ -438,9 +439,8 @@ test('rows that are not of the closed list are refused with their place and what
     ['SELECT shop, quantile_disc(n, -0.5) AS q FROM readings GROUP BY shop', /quantile_disc\(\.\.\.\) of other than one constant fraction/],
     ['SELECT shop, quantile_cont(n, heat) AS q FROM readings GROUP BY shop', /of other than one constant fraction/],
     ['SELECT shop, quantile_cont(n) AS q FROM readings GROUP BY shop', /this quantile_cont\(\.\.\.\)/],
-    ['SELECT shop, median(price) AS q FROM readings GROUP BY shop', /median of decimal \(character 14\)/],
-    ['SELECT shop, median(CAST(heat AS FLOAT)) AS q FROM readings GROUP BY shop', /median of float/],
-    ['SELECT shop, median(seen) AS q FROM readings GROUP BY shop', /median of timestamp/],
+    ['SELECT shop, quantile_cont(device, 0.9) AS q FROM readings GROUP BY shop', /quantile_cont of string \(character 14\)/],
+    ['SELECT shop, quantile_cont(ok, 0.9) AS q FROM readings GROUP BY shop', /quantile_cont of boolean/],
     [
       'SELECT shop, percentile_cont(0.9) WITHIN GROUP (ORDER BY n DESC) AS q FROM readings GROUP BY shop',
       /a percentile in descending order/,
@@ -476,4 +476,6 @@ test('rows that are not of the closed list are refused with their place and what
     const { node } = await parser.parse(sql)
     assert.throws(() => compileLive(node, () => SHAPE), { code: 'MR_PLAN_LIVE_SHAPE', message }, sql)
   }
+  const { node } = await parser.parse('SELECT shop, mode(device) AS m FROM readings GROUP BY shop')
+  assert.throws(() => compileLive(node, () => SHAPE), { fix: /takes one by chance\. Count each .* arg_max\(x, n\) FROM/ })
 })

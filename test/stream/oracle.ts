@@ -65,9 +65,11 @@ export function show(batch: ColumnBatch, digits = MEAN_DIGITS): string[] {
 
 function shown(value: ReturnType<typeof valueAt>, type: Type, digits: number): string {
   if (value === null) return 'NULL'
-  if (type.kind === 'double') return real(value as number, digits)
+  if (isReal(type)) return real(value as number, digits)
   return textOf(value, type)
 }
+
+const isReal = ({ kind }: Type): boolean => kind === 'float' || kind === 'double'
 
 /** A little more than the value, so that what lies half-way between two roundings is rounded alike on both sides. */
 const real = (value: number, digits: number): string =>
@@ -82,7 +84,7 @@ export async function expectedRows(
   sql = printLive(query, tableOf),
 ): Promise<string[]> {
   const columns = shape.fields.map(({ name, type }) =>
-    type.kind === 'double' ? `CAST("${name}" AS DOUBLE)` : type.kind === 'timestamp' ? `epoch_us("${name}")` : `CAST("${name}" AS VARCHAR)`,
+    isReal(type) ? `CAST("${name}" AS DOUBLE)` : type.kind === 'timestamp' ? `epoch_us("${name}")` : `CAST("${name}" AS VARCHAR)`,
   )
   const digits = digitsOf(query)
   const rows = await ask(`SELECT ${columns.join(', ')} FROM (${sql})`)
@@ -91,7 +93,7 @@ export async function expectedRows(
       .map((value, i) => {
         const { type } = shape.fields[i]!
         if (value === null) return 'NULL'
-        if (type.kind === 'double') return real(Number(String(value)), digits)
+        if (isReal(type)) return real(Number(String(value)), digits)
         return type.kind === 'timestamp' ? isoInstant(BigInt(String(value))) : String(value)
       })
       .join(' | '),

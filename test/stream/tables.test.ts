@@ -218,10 +218,15 @@ const ALL = `count(*) AS c, count(n) AS cn, sum(n) AS sn, sum(big) AS sb, sum(pr
 const SPREADS = `stddev(n) AS dn, stddev_pop(n) AS pn, var_samp(price) AS vp, var_pop(price) AS pp, variance(big) AS vb, stddev_samp(total) AS st,
   var_pop(heat) FILTER (WHERE NOT isnan(heat) AND NOT isinf(heat)) AS vh`
 
+const QUANTILES = `median(n) AS mn, quantile_cont(price, 0.3) AS qp, median(total) FILTER (WHERE ok) AS mt, quantile_cont(heat, 0.9) AS qh, median(day) AS md,
+  quantile_disc(class, 0.4) AS qc, quantile_disc(big, 0.9) AS qb`
+
 const QUERIES: Readonly<Record<string, string>> = {
   'groups with every aggregate': `SELECT coalesce(class, '-') AS class, ${ALL} FROM items GROUP BY ALL`,
   'groups by a part of the key': `SELECT shop, ${ALL} FROM items GROUP BY shop`,
   'groups with variances': `SELECT class, shop, ${SPREADS} FROM items GROUP BY ALL`,
+  'groups with quantiles': `SELECT class, ${QUANTILES} FROM items GROUP BY ALL`,
+  'groups with quantiles that leave by HAVING': `SELECT shop, median(price) AS m FROM items GROUP BY ALL HAVING median(price) > 5`,
   'groups with variances that leave by HAVING': `SELECT class, stddev(n) AS d FROM items GROUP BY ALL HAVING stddev(n) > 5`,
   'groups by several expressions, with a condition': `SELECT coalesce(n % 3, 9) AS rest, CAST(coalesce(ok, false) AS INT) AS ok, sum(price) / count(*) AS mean, max(class) AS last
      FROM items WHERE n > -10 AND heat IS NOT NULL GROUP BY 1, 2`,

@@ -111,9 +111,10 @@ function printTop(top: TopRelation, stream: TableOf): string {
   const by = [...partition.map((value) => printExpression(value)), ...(window || top.overGroups ? [start] : [])]
   const ties = top.function === 'rank' ? [] : tiesOf(top)
   const over = `OVER (PARTITION BY ${by.join(', ')} ORDER BY ${[...order.map(printOrder), ...ties].join(', ')})`
+  const numbered = `SELECT *, ${top.function}() ${over} AS ${quoteName(top.name)} FROM (${rows})`
+  const first = `SELECT * FROM (${numbered}) WHERE ${quoteName(top.name)} <= ${limit}`
   // Bounds come last: what is numbered by reads the rows as they were.
-  const columns = fixed ? columnsWithBounds(fixed) : '*'
-  return `SELECT ${columns} FROM (SELECT *, ${top.function}() ${over} AS ${quoteName(top.name)} FROM (${rows})) WHERE ${quoteName(top.name)} <= ${limit}`
+  return fixed ? boundedRows(fixed, first) : first
 }
 
 function tiesOf(top: TopRelation): readonly string[] {
@@ -145,15 +146,19 @@ function printOver({ partition, time, ties }: Pick<LagRelation, 'partition' | 't
 const boundsOf = ({ widthUs }: { readonly widthUs: number }): string =>
   `"#start" AS window_start, "#start" + ${microseconds(widthUs)} AS window_end`
 
-/** What is windowed may be windows, whose own bounds the new ones hide. */
-export const OWN_COLUMNS = `COLUMNS("#name" -> lower("#name") NOT IN ('window_start', 'window_end', '#start', '#n', '#new', '#session', '#key'))`
+/**
+ * What is windowed may be windows, whose own bounds the new ones hide. `#start` or `#session` stays, and is left out where the bounds are
+ * there: the windows may have no other column, and DuckDB takes no COLUMNS of none.
+ */
+export const OWN_COLUMNS = `COLUMNS("#name" -> lower("#name") NOT IN ('window_start', 'window_end', '#n', '#new', '#key'))`
 
-/** Of rows with `#start`: all columns and the bounds. */
-const columnsWithBounds = (window: { readonly widthUs: number }): string => `${OWN_COLUMNS}, ${boundsOf(window)}`
+/** Rows that have `#start`, with the bounds in its place. */
+const boundedRows = (window: { readonly widthUs: number }, rows: string): string =>
+  `SELECT * EXCLUDE ("#start"), ${boundsOf(window)} FROM (SELECT ${OWN_COLUMNS} FROM (${rows}))`
 
 /** Each row once for each of its windows, with their bounds. */
 export const withBounds = (window: Extract<Window, { kind: 'tumble' | 'hop' }>, from: string): string =>
-  `SELECT ${columnsWithBounds(window)} FROM (${printWindowed(window, from)})`
+  boundedRows(window, printWindowed(window, from))
 
 const printOrder = ({ value, descending, nullsFirst }: OrderBy): string =>
   `${printExpression(value)} ${descending ? 'DESC' : 'ASC'} NULLS ${nullsFirst ? 'FIRST' : 'LAST'}`

@@ -1,8 +1,8 @@
 // Aggregate functions of live models: a closed list whose states can be merged in any order. A call becomes an aggregate
 // with typed arguments; its result type is DuckDB's.
 import type { Node } from '../ast.ts'
-import { castTo, isInteger, isNumeric } from './coerce.ts'
-import { BOOLEAN, DOUBLE, type Expression, HUGE, LONG, type ValueType } from './expression.ts'
+import { castTo, isInteger, isNumeric, isTime } from './coerce.ts'
+import { BOOLEAN, DOUBLE, type Expression, HUGE, LONG, TIMESTAMP, type ValueType } from './expression.ts'
 import { readCondition, readExpression, type Scope } from './read-expression.ts'
 import { readQuantile } from './read-quantile.ts'
 import { refuse } from './refuse.ts'
@@ -61,12 +61,13 @@ const OTHERS = new Set(
   ),
 )
 
-/** Those of one row, which DuckDB takes by chance where no order is written. */
+/** Those of one value, which DuckDB takes by chance where no order is written: `mode` among those that are there equally often. */
 const NEAR: Readonly<Record<string, string>> = {
   any_value: 'write min(x), or arg_min(x, time) for the first row',
   arbitrary: 'write min(x), or arg_min(x, time) for the first row',
   first: 'write arg_min(x, time), which leaves nulls out',
   last: 'write arg_max(x, time), which leaves nulls out',
+  mode: `of values that are there equally often DuckDB takes one by chance. Count each in its window, and take the largest of the most frequent: SELECT window_start, key, arg_max(x, n) FROM (SELECT window_start, key, x, count(*) AS n FROM tumble(stream, time, INTERVAL 1 MINUTE) GROUP BY ALL) GROUP BY ALL. Without a window, have a model of the counts, and ask it for arg_max(x, n)`,
 }
 
 /** Where a value that several rows have can count once, and where it makes no difference. */
@@ -119,7 +120,13 @@ function asSum(node: Node): Node {
 }
 
 /** Whether DuckDB takes a value between two others: of times too. */
-const isBetween = ({ kind }: ValueType): boolean => !['string', 'boolean', 'uuid', 'binary'].includes(kind)
+const isBetween = (type: ValueType): boolean => isNumeric(type) || isTime(type) || type.kind === 'time'
+
+/** Between integers lie doubles. */
+const between = (of: Expression): { of: readonly Expression[]; type: ValueType } => ({
+  of: [of],
+  type: isInteger(of.type) ? DOUBLE : of.type,
+})
 
 const readNested = (node: Node): boolean => node.class === 'WINDOW' || Object.hasOwn(NAMES, String(node['function_name']))
 
@@ -150,9 +157,9 @@ function typed(
       if (!isNumeric(first!.type)) wrong()
       return { of: first!.type.kind === 'float' ? [castTo(first!, DOUBLE)] : of, type: DOUBLE }
     case 'quantile_cont':
-      if (!isInteger(first!.type) && first!.type.kind !== 'double')
-        refuse(`${called} of ${first!.type.kind}`, node, 'use quantile_disc(x, 0.5), which gives one of the values, or cast to DOUBLE')
-      return { of, type: DOUBLE }
+      if (!isBetween(first!.type))
+        refuse(`${called} of ${first!.type.kind}`, node, 'use quantile_disc(x, 0.5), which gives one of the values')
+      return between(first!.type.kind === 'date' ? castTo(first!, TIMESTAMP) : first!)
     case 'bool_and':
     case 'bool_or':
       if (first!.type.kind !== 'boolean') wrong()

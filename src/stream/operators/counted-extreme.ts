@@ -20,7 +20,7 @@ export class CountedExtreme {
   constructor(name: 'min' | 'max', type: ValueType) {
     this.#sign = name === 'max' ? 1 : -1
     this.#type = type
-    this.#values = new ValueCounts(type, (slot, group) => this.#came(slot, group))
+    this.#values = new ValueCounts(type, (slot, group, before) => before === 0 && this.#came(slot, group))
   }
 
   #came(slot: number, group: number): void {

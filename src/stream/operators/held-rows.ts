@@ -7,6 +7,7 @@ import type { FrozenLeaf } from '../state-tree.ts'
 import type { Packed } from './pack.ts'
 import { Bytes, Doubles, Ints } from './paged.ts'
 import { RowLanes, type SavedRows } from './row-lanes.ts'
+import type { ValueLane } from './value-lane.ts'
 
 export const NONE = -1
 
@@ -47,9 +48,9 @@ export class HeldRows {
   #size = 0
   readonly #isListed: boolean
 
-  /** `isListed`: the rows of a key are found by its number. */
-  constructor(types: readonly ValueType[], isListed = true) {
-    this.#values = new RowLanes(types)
+  /** `isListed`: the rows of a key are found by its number; `areApart`: each column has a lane. */
+  constructor(types: readonly ValueType[], isListed = true, areApart = false) {
+    this.#values = new RowLanes(types, areApart)
     this.#each = types.map((_, column) => column)
     this.#isListed = isListed
   }
@@ -187,6 +188,11 @@ export class HeldRows {
       if (order !== 0) return order
     }
     return 0
+  }
+
+  /** Of rows whose columns lie apart. */
+  lane(column: number): ValueLane {
+    return this.#values.lane(column)
   }
 
   /** Values of some rows, of the columns `which`. */

@@ -1,6 +1,5 @@
 // Rows by the pane of time that they fall into: multiples of a width since 1970.
-import type { Column } from '../../schema/batch.ts'
-import { microsOf } from '../classify.ts'
+import { type Column, microsOf } from '../../schema/batch.ts'
 
 export interface PaneRows {
   readonly start: number

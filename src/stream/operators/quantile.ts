@@ -1,29 +1,52 @@
-// quantile_cont, quantile_disc and median, exact: each group has its values with how often they are there, which are put in order when
-// the result is asked for. As DuckDB has them: quantile_cont is between the two values around (n - 1) * fraction, in doubles.
+// quantile_cont, quantile_disc and median, exact: each group has its values with how often they are there. The values of a group that
+// was asked for are kept in order from then on, so that the next result is found and not sorted again.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { QuantileFunction } from '../../engine/algebra/relation.ts'
-import { type Column, type IntegerColumn, indexes, type NumberColumn } from '../../schema/batch.ts'
+import type { Column } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
-import { makeLane } from './make-lane.ts'
-import { wholeAt } from './sum.ts'
+import { ORDER_BYTES, ORDERED_BYTES, OrderedSlots } from './ordered-slots.ts'
+import { type QuantileOf, QuantileValues } from './quantile-values.ts'
 import { ValueCounts } from './value-counts.ts'
 
-/** The n-th of the values, from 0 on. */
-type ValueAt = (n: number) => number
+/** Groups of fewer values are put in order whenever they are asked for. */
+const KEPT_MIN = 32
 
 export class Quantile implements AggregateState {
-  readonly #isContinuous: boolean
-  readonly #type: ValueType
-  readonly #fraction: string
+  readonly #of: QuantileOf
   readonly #values: ValueCounts
+  readonly #orders = new Map<number, OrderedSlots>()
+  readonly #compare = (a: number, b: number): number => this.#values.lane.compareSlot(b, this.#values.lane, a)
+  readonly #countOf = (slot: number): number => this.#values.countOf(slot)
+  #ordered = 0
+  #numbering = 0
 
   /** `fraction`: see `Aggregate`. */
   constructor(name: QuantileFunction, of: ValueType, fraction: string) {
-    this.#isContinuous = name === 'quantile_cont'
-    this.#type = of
-    this.#fraction = fraction
-    this.#values = new ValueCounts(of)
+    this.#of = { function: name, type: of, fraction }
+    this.#values = new ValueCounts(of, (slot, group, before, now) => this.#counted(slot, group, before, now))
+  }
+
+  #counted(slot: number, group: number, before: number, now: number): void {
+    const order = this.#orderOf(group)
+    if (order === undefined) return
+    if (before === 0) {
+      order.add(slot)
+      this.#ordered++
+    } else if (now === 0) {
+      order.remove(slot, before)
+      this.#ordered--
+    } else order.weigh(slot, now - before)
+  }
+
+  /** What was kept in order. */
+  #orderOf(group: number): OrderedSlots | undefined {
+    if (this.#numbering !== this.#values.numbering) {
+      this.#numbering = this.#values.numbering
+      this.#orders.clear()
+      this.#ordered = 0
+    }
+    return this.#orders.get(group)
   }
 
   add(groups: Int32Array, [column]: readonly Column[], rows: Int32Array | null, count: number): void {
@@ -44,51 +67,31 @@ export class Quantile implements AggregateState {
   }
 
   column(groups: Int32Array, count: number): Column {
-    return this.#isContinuous ? this.#between(groups, count) : this.#picked(groups, count)
+    const out = new QuantileValues(this.#of, count)
+    for (let i = 0; i < count; i++) this.putTo(out, i, groups[i]!)
+    return out.column()
   }
 
-  #between(groups: Int32Array, count: number): Column {
-    const values = new Float64Array(count)
-    const nulls = new Uint8Array(count)
-    for (let i = 0; i < count; i++) {
-      const { total, slotAt } = this.#inOrder(groups[i]!)
-      if (total === 0) nulls[i] = 1
-      else values[i] = between(Number(this.#fraction), total, (n) => this.#numberAt(slotAt(n)))
-    }
-    return { kind: 'number', values, nulls }
+  /** Row `row` of `out` is the result of a group. */
+  putTo(out: QuantileValues, row: number, group: number): void {
+    out.put(row, this.#values.lane, this.#orderOf(group) ?? this.#order(group))
   }
 
-  #numberAt(slot: number): number {
-    const column = this.#values.lane.column(Int32Array.of(slot), 1)
-    if (column.kind === 'bytes' || (column.kind === 'integer' && column.big)) return Number(wholeAt(column, 0))
-    return (column as NumberColumn | IntegerColumn).values[0]!
-  }
-
-  #picked(groups: Int32Array, count: number): Column {
-    const lane = makeLane(this.#type)
-    const nulls = new Uint8Array(count)
-    for (let i = 0; i < count; i++) {
-      const { total, slotAt } = this.#inOrder(groups[i]!)
-      if (total === 0) nulls[i] = 1
-      else lane.copy(i, this.#values.lane, slotAt(placeOf(this.#fraction, total)))
-    }
-    const all = indexes(count)
-    return { ...lane.column(all, count), nulls }
-  }
-
-  /** How many values a group has, and the slot of the n-th. */
-  #inOrder(group: number): { readonly total: number; readonly slotAt: ValueAt } {
-    const { lane } = this.#values
-    const slots = this.#values.slotsOf(group).sort((a, b) => lane.compareSlot(b, lane, a))
-    let total = 0
-    const ends = slots.map((slot) => {
-      total += this.#values.countOf(slot)
-      return total
-    })
-    return { total, slotAt: (n) => slots[ends.findIndex((end) => end > n)]! }
+  #order(group: number): OrderedSlots {
+    const slots = this.#values.slotsOf(group)
+    const order = new OrderedSlots(slots, this.#compare, this.#countOf)
+    if (slots.length < KEPT_MIN) return order
+    this.#orders.set(group, order)
+    this.#ordered += slots.length
+    return order
   }
 
   clear(group: number): void {
+    const order = this.#orderOf(group)
+    if (order !== undefined) {
+      this.#ordered -= order.size
+      this.#orders.delete(group)
+    }
     this.#values.clear(group)
   }
 
@@ -101,7 +104,7 @@ export class Quantile implements AggregateState {
   }
 
   get bytes(): number {
-    return this.#values.bytes
+    return this.#values.bytes + ORDERED_BYTES * this.#ordered + ORDER_BYTES * this.#orders.size
   }
 
   save(): unknown {
@@ -111,24 +114,4 @@ export class Quantile implements AggregateState {
   restore(saved: unknown): void {
     this.#values.restore(saved)
   }
-}
-
-function between(fraction: number, total: number, valueAt: ValueAt): number {
-  const place = (total - 1) * fraction
-  const [low, high] = [Math.floor(place), Math.ceil(place)]
-  if (low === high) return valueAt(low)
-  const share = place - low
-  return valueAt(low) * (1 - share) + valueAt(high) * share
-}
-
-/** The first value that at least this fraction of all is not above. */
-function placeOf(fraction: string, total: number): number {
-  const above = fraction.includes('e') ? Math.floor(total - total * Number(fraction)) : wholeAbove(fraction, BigInt(total))
-  return Math.max(1, total - above) - 1
-}
-
-function wholeAbove(fraction: string, total: bigint): number {
-  const [whole, digits = ''] = fraction.split('.')
-  const scale = 10n ** BigInt(digits.length)
-  return Number((total * scale - total * BigInt(whole + digits)) / scale)
 }

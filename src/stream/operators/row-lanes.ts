@@ -28,9 +28,10 @@ export class RowLanes {
   readonly #textColumns: readonly number[]
   readonly #textOf: readonly number[]
 
-  constructor(types: readonly ValueType[]) {
+  /** `areApart`: a lane for each text too, for those who ask for values by lane. */
+  constructor(types: readonly ValueType[], areApart = false) {
     this.#types = types
-    const texts = types.flatMap((type, column) => (laneOfValue(type) === 'bytes' ? [column] : []))
+    const texts = areApart ? [] : types.flatMap((type, column) => (laneOfValue(type) === 'bytes' ? [column] : []))
     this.#textColumns = texts.length > 1 ? texts : []
     this.#textOf = types.map((_, column) => this.#textColumns.indexOf(column))
     this.#lanes = this.#makeLanes()
@@ -54,6 +55,11 @@ export class RowLanes {
   put(slot: number, columns: readonly Column[], row: number): void {
     for (let i = 0; i < this.#lanes.length; i++) this.#lanes[i]?.put(slot, columns[i]!, row)
     if (this.#textColumns.length > 0) this.#texts.put(slot, this.#textsOf(columns), row)
+  }
+
+  /** Of a column that is none of the texts. */
+  lane(column: number): ValueLane {
+    return this.#lanes[column]!
   }
 
   /** Values of some slots, of the columns `which`. */

@@ -2,9 +2,8 @@
 // by ties. The rows that an operator keeps after they came are flagged, so that a checkpoint tells them from those that wait.
 import { type Expression, sameExpression } from '../../engine/algebra/expression.ts'
 import type { LagRelation } from '../../engine/algebra/relation.ts'
-import type { Column, ColumnBatch } from '../../schema/batch.ts'
+import { type Column, type ColumnBatch, microsOf } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
-import { microsOf } from '../classify.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
 import { HeldRows } from './held-rows.ts'
 import { KeyTable } from './key-table.ts'
@@ -106,11 +105,11 @@ export class RowsInOrder {
   }
 
   /** Forgets partitions of which no row waits, nor is among `kept`, once they are many. True when it did: the others have other numbers now. */
-  tidy(kept: HeldRows): boolean {
+  tidy(kept: readonly HeldRows[]): boolean {
     const keys = keysInUse(
       this.#keys,
       this.#over.partition.map(({ type }) => type),
-      [this.#held, kept],
+      [this.#held, ...kept],
     )
     if (keys) this.#keys = keys
     return keys !== null

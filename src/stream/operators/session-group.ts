@@ -2,9 +2,8 @@
 // its end. Keys whose sessions have no room in memory lie on the disk until a row comes or one of them ends.
 import type { Scratch } from '../../core/scratch.ts'
 import type { GroupRelation, Window } from '../../engine/algebra/relation.ts'
-import type { ColumnBatch } from '../../schema/batch.ts'
+import { type ColumnBatch, microsOf } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
-import { microsOf } from '../classify.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
 import { Generations } from '../spill/generations.ts'
 import { groupLayout } from './group-table.ts'

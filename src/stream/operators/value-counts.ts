@@ -29,14 +29,14 @@ export class ValueCounts {
   #next = new Ints(NONE)
   #before = new Ints(NONE)
   #dead = 0
-  readonly #onCome: (slot: number, group: number) => void
+  readonly #onCount: (slot: number, group: number, before: number, now: number) => void
   /** Goes up when slots are numbered anew. */
   numbering = 0
 
-  /** `onCome`: told of each value that comes into a group. */
-  constructor(type: ValueType, onCome: (slot: number, group: number) => void = () => {}) {
+  /** `onCount`: told of each value of which a group has another number, but not where the group is cleared. */
+  constructor(type: ValueType, onCount: (slot: number, group: number, before: number, now: number) => void = () => {}) {
     this.#type = type
-    this.#onCome = onCome
+    this.#onCount = onCount
     this.#pairs = new KeyTable([INT, type])
   }
 
@@ -82,10 +82,9 @@ export class ValueCounts {
       const before = this.#counts.at(slot)
       const now = before + by[i]!
       this.#counts.put(slot, now)
-      if (before === 0 && now !== 0) {
-        this.#link(slot, groups[i]!)
-        this.#onCome(slot, groups[i]!)
-      } else if (before !== 0 && now === 0) this.#unlink(slot, groups[i]!)
+      if (before === 0 && now !== 0) this.#link(slot, groups[i]!)
+      else if (before !== 0 && now === 0) this.#unlink(slot, groups[i]!)
+      this.#onCount(slot, groups[i]!, before, now)
     }
   }
 
@@ -118,15 +117,15 @@ export class ValueCounts {
     this.#putAll(other, slots, Float64Array.from(groups))
   }
 
-  /** Adds those of one group of another, or of this one. */
-  mergeGroup(other: ValueCounts, group: number, to: number): void {
+  /** Adds those of one group of another, or of this one; `by` -1 takes them away. */
+  mergeGroup(other: ValueCounts, group: number, to: number, by: 1 | -1 = 1): void {
     const slots = other.slotsOf(group)
-    this.#putAll(other, slots, new Float64Array(slots.length).fill(to))
+    this.#putAll(other, slots, new Float64Array(slots.length).fill(to), by)
   }
 
-  #putAll(other: ValueCounts, slots: readonly number[], groups: Float64Array): void {
+  #putAll(other: ValueCounts, slots: readonly number[], groups: Float64Array, by: 1 | -1 = 1): void {
     const values = other.lane.column(Int32Array.from(slots), slots.length)
-    const counts = Float64Array.from(slots, (slot) => other.countOf(slot))
+    const counts = Float64Array.from(slots, (slot) => by * other.countOf(slot))
     this.#put(groups, values, counts)
   }
 
