@@ -61,7 +61,7 @@ export async function rest(clock: Clock, intakeMs: () => number, round: Round, s
 }
 
 /** A prompt pipeline reads so often at most: what it reads at once has a price of its own. */
-const TICK_MS = 5
+const TICK_MS = 8
 /** And it leaves the thread to others for so long after each millisecond of work, up to a limit. */
 const BREATH = 1
 const BREATH_MAX_MS = 8
