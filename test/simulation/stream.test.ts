@@ -382,6 +382,20 @@ const OTHERS: readonly ModelManifest[] = [
     { inputs: ['readings'], keyed: true, loses: true, key: ['device', 'rest'] },
   ),
   liveOf(
+    'device_sizes',
+    `SELECT n, device, count(*) AS often FROM (SELECT device, small % 7 AS rest, count(*) AS n FROM readings GROUP BY ALL HAVING count(*) < 6)
+     WHERE rest < 5 GROUP BY ALL`,
+    [field('n', 'long'), field('device', 'string', true), field('often', 'long')],
+    { inputs: ['readings'], keyed: true, loses: true, key: ['n', 'device'] },
+  ),
+  liveOf(
+    'even_sizes',
+    `SELECT n, count(*) AS often, max(price) AS price FROM (SELECT device, small AS s, count(*) AS n, max(price) AS price FROM readings GROUP BY ALL)
+     WHERE n % 4 <> 3 GROUP BY n`,
+    [field('n', 'long'), field('often', 'long'), field('price', { kind: 'decimal', precision: 12, scale: 2 }, true)],
+    { inputs: ['readings'], keyed: true, loses: true, key: ['n'] },
+  ),
+  liveOf(
     'whole',
     'SELECT count(*) AS n, count(device) AS named, sum(small) AS smalls, max(seen) AS last FROM readings',
     [field('n', 'long'), field('named', 'long'), field('smalls', HUGE, true), field('last', 'timestamp', true)],

@@ -20,7 +20,16 @@ import { overReplaced } from './over-replaced.ts'
 import type { Selection } from './read-outputs.ts'
 import type { Filtered } from './read-where.ts'
 import { refuse } from './refuse.ts'
-import { type Aggregate, filtered, type GroupRelation, type NamedExpression, type Relation, type Window } from './relation.ts'
+import {
+  type Aggregate,
+  filtered,
+  type GroupRelation,
+  groupBelow,
+  isLosing,
+  type NamedExpression,
+  type Relation,
+  type Window,
+} from './relation.ts'
 import type { Rank, SelectCalls } from './select-calls.ts'
 import { isDistinct } from './select-clauses.ts'
 import { topOf } from './top-rows.ts'
@@ -57,7 +66,7 @@ export function groupedRows(selection: Selection, grouping: Grouping, calls: Sel
     relation = { ...topOf(relation, rank, over, window), overGroups: true }
   }
   const rows = rowsOfGroups(relation, group, over, selection)
-  return having && !window && !source.rowKey ? { ...rows, loses: true } : rows
+  return having && !window ? { ...rows, loses: true } : rows
 }
 
 /** Every row once. @throws MR_PLAN_LIVE_SHAPE. */
@@ -109,14 +118,14 @@ function rowsOfGroups(
   relation: Relation,
   { keys, window }: GroupRelation,
   over: (value: Expression) => Expression,
-  { source, outputs }: Selection,
+  { outputs }: Selection,
 ): Output {
   const columns = outputs.map(({ name, value }) => ({ name, value: over(value) }))
   const project = (of: readonly NamedExpression[]): Relation => ({ op: 'project', input: relation, columns: of })
   if (window) return { relation: project(columns), result: 'closing', key: [], times: followed(columns, new Map(boundTimes(window))) }
   const values = keys.map(({ value }) => value)
   const rows = { result: 'keyed', key: keyNames(values, outputs), isRetracted: true } as const
-  if (!source.rowKey) return { ...rows, relation: project(columns) }
+  if (!isLosing(groupBelow(relation))) return { ...rows, relation: project(columns) }
   const carried = carryKey(
     columns,
     keys.map(({ name, value }): ColumnExpression => ({ op: 'column', name, type: value.type, optional: isOptional(value) })),

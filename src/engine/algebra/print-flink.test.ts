@@ -70,6 +70,10 @@ const GOLDEN: readonly (readonly [live: string, flink: string])[] = [
     'SELECT `_k0` AS `shop`, `_k1` AS `day`, `_a0` AS `sales` FROM (SELECT `shop` AS `_k0`, CAST(`seen` AS DATE) AS `_k1`, COUNT(*) AS `_a0` FROM `sales` GROUP BY `shop`, CAST(`seen` AS DATE))',
   ],
   [
+    'SELECT c, count(*) AS often FROM (SELECT shop, count(*) AS c FROM sales GROUP BY shop HAVING count(*) > 3) WHERE c < 9 GROUP BY c',
+    'SELECT `_k0` AS `c`, `_a0` AS `often` FROM (SELECT `c` AS `_k0`, COUNT(*) AS `_a0` FROM (SELECT * FROM (SELECT `_k0` AS `shop`, `_a0` AS `c` FROM (SELECT * FROM (SELECT `shop` AS `_k0`, COUNT(*) AS `_a0` FROM `sales` GROUP BY `shop`) WHERE (`_a0` > CAST(3 AS BIGINT)))) WHERE (`c` < CAST(9 AS BIGINT))) GROUP BY `c`)',
+  ],
+  [
     "SELECT DISTINCT shop, coalesce(device, 'none') AS device FROM sales",
     "SELECT `_k0` AS `shop`, `_k1` AS `device` FROM (SELECT `shop` AS `_k0`, COALESCE(`device`, 'none') AS `_k1` FROM `sales` GROUP BY `shop`, COALESCE(`device`, 'none'))",
   ],

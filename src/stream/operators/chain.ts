@@ -4,7 +4,7 @@
 import type { Scratch } from '../../core/scratch.ts'
 import { castTo, valueTypeOf } from '../../engine/algebra/coerce.ts'
 import type { Expression } from '../../engine/algebra/expression.ts'
-import { inputsOf, type LiveQuery, type NamedExpression, type Relation } from '../../engine/algebra/relation.ts'
+import { inputsOf, isLosing, type LiveQuery, type NamedExpression, type Relation } from '../../engine/algebra/relation.ts'
 import type { ComputeRows } from '../../engine/compute-rows.ts'
 import { type ColumnBatch, indexes, type NumberColumn } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
@@ -101,10 +101,10 @@ export class Chain {
     const follows = relation.op === 'group' && relation.replaces === true
     const isTakenBack = to?.step.relation.op === 'group' && to.step.relation.replaces === true
     const { operator, shape } = operatorOf(relation, follows ? shapes.map(withSign) : shapes, later, isTakenBack, this.#scratch)
-    const isSigned = follows && inputs[0]!.op === 'latest'
-    const isLosing = relation.op === 'group' && (isSigned || (to === null && this.#loses))
-    const keys = isLosing ? relation.keys.map(({ name }) => name) : []
-    const losing = isLosing ? this.#losing(later, shape, keys, to) : null
+    const isSigned = follows && isLosing(relation)
+    const loses = relation.op === 'group' && (isSigned || (to === null && this.#loses))
+    const keys = loses ? relation.keys.map(({ name }) => name) : []
+    const losing = loses ? this.#losing(later, shape, keys, to) : null
     const step: Step = {
       relation,
       operator,
