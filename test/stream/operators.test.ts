@@ -291,6 +291,24 @@ const QUERIES: Readonly<Record<string, string>> = {
      (SELECT DISTINCT shop, c FROM (SELECT shop, n, count(*) AS c FROM readings GROUP BY ALL)) GROUP BY shop`,
   'keyed: groups of groups that go out of sight': `SELECT k, count(*) AS c, sum(s) AS s FROM (SELECT count(*) AS k, sum(n) AS s FROM
      (SELECT n, shop, count(*) AS c FROM readings GROUP BY ALL) GROUP BY c % 2, shop) GROUP BY k`,
+  'keyed: the best groups': `SELECT n, device, count(*) AS c FROM readings GROUP BY n, device QUALIFY row_number() OVER (ORDER BY c DESC, device) <= 10`,
+  'keyed: the best groups of each shop, with their place': `SELECT shop, n, count(*) AS c, sum(price) AS p, row_number() OVER (PARTITION BY shop ORDER BY count(*) DESC, sum(price) NULLS FIRST) AS place
+     FROM readings GROUP BY shop, n HAVING count(*) % 4 > 0 QUALIFY row_number() OVER (PARTITION BY shop ORDER BY count(*) DESC, sum(price) NULLS FIRST) <= 5`,
+  'keyed: groups of the first ranks': `SELECT shop, n, count(*) AS c FROM readings GROUP BY shop, n QUALIFY rank() OVER (PARTITION BY shop ORDER BY count(*) DESC) <= 3`,
+  'keyed: groups of the first ranks, with their ranks': `WITH counted AS (SELECT n, device, ok, count(*) AS c, max(heat) AS h FROM readings GROUP BY ALL)
+     SELECT c, rank() OVER (PARTITION BY ok ORDER BY c DESC) AS place, device AS d, n, ok, h FROM counted WHERE c % 5 <> 4
+     QUALIFY rank() OVER (PARTITION BY ok ORDER BY c DESC) <= 7`,
+  'keyed: the best groups of a size': `SELECT * FROM (SELECT n, shop, device, c, row_number() OVER (PARTITION BY c % 3 ORDER BY p DESC NULLS LAST, h) AS place FROM
+     (SELECT n, shop, device, count(*) AS c, sum(price) AS p, min(heat) AS h FROM readings GROUP BY ALL)) WHERE place < 5 AND c > 1`,
+  'keyed: one group of each size': `SELECT DISTINCT ON (c) c, n, device, big FROM (SELECT n, device, max(big) AS big, count(*) AS c FROM readings GROUP BY ALL) ORDER BY c, big DESC`,
+  'keyed: groups over the best groups': `SELECT shop, count(*) AS k, sum(c) AS c, max(p) AS p FROM (SELECT shop, count(*) AS c, max(price) AS p FROM readings GROUP BY shop, n
+     QUALIFY rank() OVER (ORDER BY count(*) DESC) <= 12) GROUP BY shop`,
+  'keyed: the best of the best groups': `SELECT n, shop, device, c FROM (SELECT n, shop, device, count(*) AS c FROM readings GROUP BY n, shop, device
+       QUALIFY row_number() OVER (PARTITION BY shop ORDER BY count(*) DESC) <= 6) WHERE device IS NULL OR device <> 'a'
+     QUALIFY row_number() OVER (ORDER BY c, n DESC) <= 5`,
+  'keyed: the best groups of groups by their size': `SELECT c, often FROM (SELECT c, count(*) AS often FROM (SELECT shop, n, count(*) AS c FROM readings GROUP BY ALL) GROUP BY c)
+     QUALIFY row_number() OVER (ORDER BY often DESC) <= 4`,
+  'keyed: all of the groups': `SELECT device, n % 4 AS rest, count(*) AS c, rank() OVER (ORDER BY count(*)) AS place FROM readings GROUP BY device, rest QUALIFY rank() OVER (ORDER BY count(*)) <= 1000`,
   'keyed: groups of null': `SELECT device, n % 3 AS rest, day, count(*) AS c, count(device) AS cd, sum(price) AS p, max(seen) AS last FROM readings GROUP BY ALL`,
   'keyed: distinct values and null': `SELECT DISTINCT device, n % 5 AS class, heat FROM readings`,
   'keyed: the last row of a key that may be null': `SELECT device, n % 2 AS rest, price, seen FROM readings
@@ -351,6 +369,10 @@ const WHOLE: Readonly<Record<string, string>> = {
      (SELECT shop, n, count(*) AS k, bool_or(ok) AS b FROM readings GROUP BY ALL HAVING count(*) % 2 = 1)`,
   'over groups over groups by their size': `SELECT count(*) AS sizes, sum(k) AS k, max(c) AS c FROM
      (SELECT c, count(*) AS k FROM (SELECT shop, n, count(*) AS c FROM readings GROUP BY ALL) GROUP BY c HAVING count(*) > 1)`,
+  'the best of one':
+    'SELECT count(*) AS c, max(n) AS s FROM readings HAVING count(*) % 3 > 0 QUALIFY row_number() OVER (ORDER BY count(*)) = 1',
+  'over the best groups': `SELECT count(*) AS c, sum(k) AS k, max(d) AS d FROM
+     (SELECT device AS d, n, count(*) AS k FROM readings GROUP BY device, n QUALIFY row_number() OVER (PARTITION BY device ORDER BY count(*) DESC) <= 3)`,
   'over a whole': 'SELECT max(c) AS c, count(*) AS one, min(s) AS s FROM (SELECT count(*) AS c, max(n) AS s FROM readings)',
   'of sums of integers': `SELECT ${OF_SUMS} FROM (SELECT shop, n % 7 AS rest, sum(n) AS t FROM readings GROUP BY ALL)`,
   'of sums of windows': `SELECT ${OF_SUMS}, count(DISTINCT t) AS kt, arg_max(window_start, t) AS wt FROM (SELECT window_start, shop, sum(n) AS t FROM ${TUMBLE} GROUP BY ALL)`,
@@ -458,6 +480,24 @@ test('rows that are not of the closed list are refused with their place and what
     [
       'SELECT c, arg_max(shop, n) AS k FROM (SELECT shop, max(n) AS n, count(*) AS c FROM readings GROUP BY ALL HAVING count(*) > 1) GROUP BY c',
       /arg_max\(\.\.\.\) over rows that are replaced/,
+    ],
+    [
+      `SELECT shop, n FROM (SELECT shop, n FROM readings QUALIFY row_number() OVER (PARTITION BY shop ORDER BY seen DESC) = 1)
+       QUALIFY row_number() OVER (PARTITION BY n ORDER BY shop) = 1`,
+      /QUALIFY over rows that are replaced by QUALIFY/,
+    ],
+    [
+      'SELECT c FROM (SELECT count(*) AS c FROM readings GROUP BY shop) QUALIFY row_number() OVER (ORDER BY c) <= 3',
+      /QUALIFY over groups whose key is not selected/,
+    ],
+    [
+      'SELECT count(*) AS c FROM readings GROUP BY shop QUALIFY row_number() OVER (ORDER BY c) <= 3',
+      /grouping or partitioning by what is not selected/,
+    ],
+    [
+      `SELECT device, window_start, window_end, count(*) AS c FROM session(readings, seen, INTERVAL 1 MINUTE, key := device)
+       GROUP BY device, window_start, window_end QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY c) = 1`,
+      /QUALIFY over groups of sessions/,
     ],
     ['SELECT * FROM readings ORDER BY n', /ORDER BY or LIMIT/],
     ['SELECT mode(n) FROM readings GROUP BY shop', /mode\(\.\.\.\) \(character 8\)/],

@@ -1,6 +1,7 @@
 // The rows of groups: GROUP BY with its aggregates, HAVING and the rank of QUALIFY over them, and DISTINCT, which groups by all columns.
 // What is grouped by was read before (`read-groups.ts`).
 import type { Node } from '../ast.ts'
+import { bestRows } from './best-rows.ts'
 import { beforeGroup, boundOf, boundTimes, closingWindow } from './closing-window.ts'
 import {
   allOf,
@@ -61,8 +62,9 @@ export function groupedRows(selection: Selection, grouping: Grouping, calls: Sel
   let relation: Relation = overReplaced(group, source, select)
   for (const conditions of [counted ? [HAS_ROWS] : [], ofWindow.map(over), having ? [over(having)] : []])
     relation = filtered(relation, conditions)
+  if (rank && !window) return bestGroups(relation, group, rank, over, selection)
   if (rank) {
-    if (!window || window.kind === 'session') refuse('QUALIFY over groups without tumble or hop', select['qualify'] as Node)
+    if (window?.kind === 'session') refuse('QUALIFY over groups of sessions', select['qualify'] as Node)
     relation = { ...topOf(relation, rank, over, window), overGroups: true }
   }
   const rows = rowsOfGroups(relation, group, over, selection)
@@ -113,6 +115,27 @@ function overGroup(value: Expression, group: GroupRelation, calls: SelectCalls, 
   return refuse(`"${value.name}", which is neither grouped by nor in an aggregate,`, select, 'GROUP BY ALL groups by every plain column')
 }
 
+/** `relation`: the groups that are left, which no window closes. */
+function bestGroups(
+  relation: Relation,
+  { keys }: GroupRelation,
+  rank: Rank,
+  over: (value: Expression) => Expression,
+  { outputs }: Selection,
+): Output {
+  const order = rank.order.map((item) => ({ ...item, value: over(item.value) }))
+  const columns = outputs.map(({ name, value }) => ({ name, value: over(value) }))
+  return bestRows(relation, keys.map(keyColumn), { ...rank, partition: rank.partition.map(over), order }, columns)
+}
+
+/** As the rows of the group have it. */
+const keyColumn = ({ name, value }: NamedExpression): ColumnExpression => ({
+  op: 'column',
+  name,
+  type: value.type,
+  optional: isOptional(value),
+})
+
 /** The columns over groups, and what becomes of them. `relation`: the groups that are left. */
 function rowsOfGroups(
   relation: Relation,
@@ -126,9 +149,6 @@ function rowsOfGroups(
   const values = keys.map(({ value }) => value)
   const rows = { result: 'keyed', key: keyNames(values, outputs), isRetracted: true } as const
   if (!isLosing(groupBelow(relation))) return { ...rows, relation: project(columns) }
-  const carried = carryKey(
-    columns,
-    keys.map(({ name, value }): ColumnExpression => ({ op: 'column', name, type: value.type, optional: isOptional(value) })),
-  )
+  const carried = carryKey(columns, keys.map(keyColumn))
   return { ...rows, relation: project(carried.columns), rowKey: carried.rowKey }
 }

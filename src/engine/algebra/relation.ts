@@ -84,8 +84,8 @@ export interface ScanRelation {
 }
 
 /**
- * The rows of an input whose rows are replaced by these columns, and go by them: of each the row of before is known, so that a
- * group above takes it out again.
+ * The rows of an input whose rows are replaced by these columns, and go by them: of each the row of before is known, so that what
+ * stands above takes it out again.
  */
 export interface LatestRelation {
   readonly op: 'latest'
@@ -199,13 +199,19 @@ export interface GroupRelation {
   readonly loses?: true
 }
 
+/** The columns by which rows of an operator go, which says of each whether it is there; null where none goes. */
+export function goingBy(relation: Relation): readonly string[] | null {
+  if (relation.op === 'group') return isLosing(relation) ? relation.keys.map(({ name }) => name) : null
+  return relation.op === 'top' && relation.input.op === 'latest' ? relation.input.key : null
+}
+
 /** Groups go whose last row has gone. */
 export const isLosing = ({ input, loses }: Pick<GroupRelation, 'input' | 'loses'>): boolean => loses === true || input.op === 'latest'
 
 /**
  * The first `limit` rows of each partition, all columns of the input and the rank as `name`. Rows that are equal in order
  * keep the order of the log (append time, partition, offset); `rank` keeps all of them. With a window, for each window, whose bounds
- * are there as `ExpandRelation` has them; those of an instant are not.
+ * are there as `ExpandRelation` has them; those of an instant are not. Over `latest` rows go by its key, and others take their place.
  */
 export interface TopRelation {
   readonly op: 'top'
