@@ -289,6 +289,7 @@ const QUERIES: Readonly<Record<string, string>> = {
   'keyed: distinct values of groups': `SELECT DISTINCT c % 6 AS c, xs IS NULL AS empty FROM (SELECT n, device, count(*) AS c, max(price) AS xs FROM readings GROUP BY ALL) WHERE c < 7`,
   'keyed: distinct values of groups that are counted': `SELECT shop, count(c) AS sizes FROM
      (SELECT DISTINCT shop, c FROM (SELECT shop, n, count(*) AS c FROM readings GROUP BY ALL)) GROUP BY shop`,
+  'keyed: groups by the same twice': `SELECT c, c AS again, count(*) AS often FROM (SELECT shop, n, count(*) AS c FROM readings GROUP BY ALL) GROUP BY ALL`,
   'keyed: groups of groups that go out of sight': `SELECT k, count(*) AS c, sum(s) AS s FROM (SELECT count(*) AS k, sum(n) AS s FROM
      (SELECT n, shop, count(*) AS c FROM readings GROUP BY ALL) GROUP BY c % 2, shop) GROUP BY k`,
   'keyed: the best groups': `SELECT n, device, count(*) AS c FROM readings GROUP BY n, device QUALIFY row_number() OVER (ORDER BY c DESC, device) <= 10`,

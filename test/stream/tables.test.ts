@@ -244,6 +244,7 @@ const QUERIES: Readonly<Record<string, string>> = {
   'groups over groups that go': `SELECT shop, count(*) AS classes, sum(c) AS rows, max(s) AS most, min(c) FILTER (WHERE c > 1) AS least
      FROM (SELECT shop, coalesce(class, '-') AS class, count(*) AS c, max(n) AS s FROM items GROUP BY ALL HAVING count(*) < 20) GROUP BY shop`,
   'groups of groups by their size': `SELECT c, count(*) AS often FROM (SELECT class, count(*) AS c FROM items GROUP BY class) WHERE c > 1 GROUP BY c`,
+  'groups by the same twice': `SELECT class, n % 5 AS rest, class AS again, count(*) AS c FROM items GROUP BY ALL`,
   'best rows of a part of the key': `SELECT id, shop, n, class FROM items WHERE n IS NOT NULL QUALIFY row_number() OVER (PARTITION BY shop ORDER BY n DESC, day) <= 4`,
   'best rows of what changes, with their place': `SELECT id, shop, class, price, row_number() OVER (PARTITION BY class ORDER BY price DESC NULLS LAST, heat) AS place FROM items
      QUALIFY row_number() OVER (PARTITION BY class ORDER BY price DESC NULLS LAST, heat) <= 3`,

@@ -125,8 +125,12 @@ function bestGroups(
 ): Output {
   const order = rank.order.map((item) => ({ ...item, value: over(item.value) }))
   const columns = outputs.map(({ name, value }) => ({ name, value: over(value) }))
-  return bestRows(relation, keys.map(keyColumn), { ...rank, partition: rank.partition.map(over), order }, columns)
+  return bestRows(relation, unlikeKeys(keys).map(keyColumn), { ...rank, partition: rank.partition.map(over), order }, columns)
 }
+
+/** What is grouped by several times makes rows one as it does once. */
+const unlikeKeys = (keys: readonly NamedExpression[]): readonly NamedExpression[] =>
+  keys.filter(({ value }, at) => keys.findIndex((other) => sameExpression(other.value, value)) === at)
 
 /** As the rows of the group have it. */
 const keyColumn = ({ name, value }: NamedExpression): ColumnExpression => ({
@@ -146,9 +150,11 @@ function rowsOfGroups(
   const columns = outputs.map(({ name, value }) => ({ name, value: over(value) }))
   const project = (of: readonly NamedExpression[]): Relation => ({ op: 'project', input: relation, columns: of })
   if (window) return { relation: project(columns), result: 'closing', key: [], times: followed(columns, new Map(boundTimes(window))) }
-  const values = keys.map(({ value }) => value)
+  const canGo = isLosing(groupBelow(relation))
+  const own = canGo ? unlikeKeys(keys) : keys
+  const values = own.map(({ value }) => value)
   const rows = { result: 'keyed', key: keyNames(values, outputs), isRetracted: true } as const
-  if (!isLosing(groupBelow(relation))) return { ...rows, relation: project(columns) }
-  const carried = carryKey(columns, keys.map(keyColumn))
+  if (!canGo) return { ...rows, relation: project(columns) }
+  const carried = carryKey(columns, own.map(keyColumn))
   return { ...rows, relation: project(carried.columns), rowKey: carried.rowKey }
 }
