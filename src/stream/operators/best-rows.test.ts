@@ -172,6 +172,25 @@ test('partitions whose rows have gone take no memory', () => {
   assert.ok(Math.max(...sizes.slice(12)) <= 1.5 * Math.max(...sizes.slice(0, 12)), `${sizes} bytes`)
 })
 
+test('more rows than a call has arguments come, move and go at once', () => {
+  const operator = new BestRows(topOf({ ...CASES[4]!, limit: 1 }), SIGNED, ['id', 'part', 'score'], true, null)
+  const rows = Array.from({ length: 200_000 }, (_, i): Plain[] => [BigInt(i), 1, 1])
+  const take = (sign: number): ColumnBatch => {
+    const batch = batchOf(
+      SIGNED,
+      rows.map((row) => [...row, sign]),
+    )
+    operator.take(batch, null, batch.rows)
+    return operator.changed()!
+  }
+  assert.equal(take(1).rows, rows.length)
+  operator.take(batchOf(SIGNED, [[200_000n, 1, 2, 1]]), null, 1)
+  assert.equal(operator.changed()!.rows, rows.length + 1, 'all but one fall out')
+  operator.take(batchOf(SIGNED, [[200_000n, 1, 2, -1]]), null, 1)
+  assert.equal(operator.changed()!.rows, rows.length + 1, 'and come back')
+  assert.equal(take(-1).rows, rows.length)
+})
+
 test('slots stand where they were put, in chunks that are cut and joined', () => {
   const random = seededRandom(SEED)
   const slots = new SortedSlots()

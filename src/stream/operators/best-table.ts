@@ -58,7 +58,7 @@ interface Saved<Leaf> {
 /** About how much memory an order takes, and a slot of it. */
 const [ORDER_BYTES, SLOT_BYTES] = [200, 12]
 
-/** What was told of a slot, beside a rank from 1. */
+/** Of a slot in place of the rank that was told: none was, and none will be. */
 const [UNTOLD, OUT] = [0, -1]
 
 export class BestTable implements KeyedTable {
@@ -70,7 +70,7 @@ export class BestTable implements KeyedTable {
   #orders: SortedSlots[] = []
   /** By partition: how many of its first rows were told, but for those that came among them and went from them since. */
   readonly #told = new Ints()
-  /** By slot. */
+  /** By slot: the rank that was told, 1 where nobody reads it; of slots that are free it is not read. */
   readonly #rank = new Ints(UNTOLD)
   #rows = 0
   #free: number[] = []
@@ -109,7 +109,7 @@ export class BestTable implements KeyedTable {
     const order = this.#orderOf(partition)
     const place = order.behind((slot) => compareRow(this.#whole, this.#lanes, columns, row, slot) > 0)
     const slot = this.#free.pop() ?? this.#rows++
-    for (const [i, lane] of this.#lanes.entries()) lane.put(slot, columns[i]!, row)
+    for (let i = 0; i < this.#lanes.length; i++) this.#lanes[i]!.put(slot, columns[i]!, row)
     this.#rank.put(slot, UNTOLD)
     const told = this.#told.at(partition)
     const at = order.count(place, told + 1)
@@ -167,8 +167,8 @@ export class BestTable implements KeyedTable {
         ranks.push(rank)
       }
     }
-    for (const slots of [this.#removed, fallen]) for (const slot of slots) this.#rank.put(slot, UNTOLD)
-    this.#free.push(...this.#removed)
+    for (const slot of fallen) this.#rank.put(slot, UNTOLD)
+    for (const slot of this.#removed) this.#free.push(slot)
     this.#removed = []
     this.#noted.clear()
     return { gone, there, ranks }
@@ -204,12 +204,8 @@ export class BestTable implements KeyedTable {
   /** Of the slot at this place in the order, counted from 0. */
   #rankAt(order: SortedSlots, at: number, slot: number): number {
     if (this.#layout.top.function === 'row_number') return at + 1
-    return (
-      order.count(
-        order.behind((other) => compareSlots(this.#layout.order, this.#lanes, other, slot) < 0),
-        at,
-      ) + 1
-    )
+    const first = order.behind((other) => compareSlots(this.#layout.order, this.#lanes, other, slot) < 0)
+    return order.count(first, at) + 1
   }
 
   /** Columns of some slots. */
