@@ -533,6 +533,23 @@ test('the key of a live model may be null where its SQL says so', async () => {
   )
 })
 
+test('the best groups of a live model have the key of the groups, and go', async () => {
+  const of = (query: ReturnType<typeof sql>) => model('m', query, { fresh: 'live' })
+  const ranked = sql`SELECT session, count(*) AS n, row_number() OVER (ORDER BY count(*) DESC) AS place FROM clicks GROUP BY session
+    QUALIFY row_number() OVER (ORDER BY count(*) DESC) <= 10`
+  const { manifest, findings: found } = await compiled([clicks, hidden, of(ranked)])
+  assert.deepEqual(found, [])
+  const best = manifest.relations.find(({ name }) => name === 'm') as ModelManifest
+  assert.deepEqual([best.key, best.keyed, best.loses], [['session'], true, true])
+  assert.match(describeRun(best), /the row of each session follows its inputs, and goes when they no longer make it/)
+  await expectOne(
+    /MR_PLAN_LIVE_SHAPE model "m": grouping or partitioning by what is not selected .* \| select every column of the key/,
+    clicks,
+    hidden,
+    of(sql`SELECT count(*) AS n FROM clicks GROUP BY session QUALIFY row_number() OVER (ORDER BY count(*) DESC) <= 10`),
+  )
+})
+
 test('an aggregate over a whole stream is one row without a key, whose values may be null', async () => {
   for (const [text, wanted] of [
     [sql`SELECT count(*) AS n, max(ms) AS most, coalesce(sum(ms), 0) AS total FROM clicks`, undefined],
@@ -697,7 +714,9 @@ test('a live model reads another one by its SQL, and changes with it', async () 
     ],
   )
   const over = model('over', sql`SELECT n, count(*) AS m FROM sessions GROUP BY n`, { fresh: 'live' })
-  await expectOne(/MR_PLAN_LIVE_SHAPE model "over": a group by what may change in rows that are replaced/, ...of(1), over)
+  assert.deepEqual(await findings(...of(1), over), [])
+  const best = model('best', sql`SELECT n, arg_max(session, n) AS m FROM sessions GROUP BY n`, { fresh: 'live' })
+  await expectOne(/MR_PLAN_LIVE_SHAPE model "best": arg_max\(...\) over rows that are replaced/, ...of(1), best)
 })
 
 test('processors: input, key, state', async () => {

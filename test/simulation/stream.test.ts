@@ -382,6 +382,34 @@ const OTHERS: readonly ModelManifest[] = [
     { inputs: ['readings'], keyed: true, loses: true, key: ['device', 'rest'] },
   ),
   liveOf(
+    'device_sizes',
+    `SELECT n, device, count(*) AS often FROM (SELECT device, small % 7 AS rest, count(*) AS n FROM readings GROUP BY ALL HAVING count(*) < 6)
+     WHERE rest < 5 GROUP BY ALL`,
+    [field('n', 'long'), field('device', 'string', true), field('often', 'long')],
+    { inputs: ['readings'], keyed: true, loses: true, key: ['n', 'device'] },
+  ),
+  liveOf(
+    'even_sizes',
+    `SELECT n, count(*) AS often, max(price) AS price FROM (SELECT device, small AS s, count(*) AS n, max(price) AS price FROM readings GROUP BY ALL)
+     WHERE n % 4 <> 3 GROUP BY n`,
+    [field('n', 'long'), field('often', 'long'), field('price', { kind: 'decimal', precision: 12, scale: 2 }, true)],
+    { inputs: ['readings'], keyed: true, loses: true, key: ['n'] },
+  ),
+  liveOf(
+    'leaders',
+    'SELECT device, small, count(*) AS n FROM readings GROUP BY device, small QUALIFY row_number() OVER (ORDER BY count(*) DESC) <= 4',
+    [field('device', 'string', true), field('small', 'int', true), field('n', 'long')],
+    { inputs: ['readings'], keyed: true, loses: true, key: ['device', 'small'] },
+  ),
+  liveOf(
+    'leaders_of_devices',
+    `SELECT device, rest, n, rank() OVER (PARTITION BY device ORDER BY n DESC, p) AS place
+     FROM (SELECT device, small % 9 AS rest, count(*) AS n, max(price) AS p FROM readings GROUP BY ALL) WHERE n % 3 <> 0
+     QUALIFY rank() OVER (PARTITION BY device ORDER BY n DESC, p) <= 2`,
+    [field('device', 'string', true), field('rest', 'int', true), field('n', 'long'), field('place', 'long')],
+    { inputs: ['readings'], keyed: true, loses: true, key: ['device', 'rest'] },
+  ),
+  liveOf(
     'whole',
     'SELECT count(*) AS n, count(device) AS named, sum(small) AS smalls, max(seen) AS last FROM readings',
     [field('n', 'long'), field('named', 'long'), field('smalls', HUGE, true), field('last', 'timestamp', true)],

@@ -59,6 +59,17 @@ const MODELS: Readonly<Record<string, Model>> = {
     fields: [field('n', 'long'), field('somewhere', 'long'), field('spent', { kind: 'decimal', precision: 38, scale: 2 }, true)],
     key: [],
   },
+  best_of_countries: {
+    sql: `SELECT id, country, spent FROM customers QUALIFY row_number() OVER (PARTITION BY country ORDER BY spent DESC, id) <= 2`,
+    fields: [field('id', 'long'), field('country', 'string', true), field('spent', { kind: 'decimal', precision: 12, scale: 2 })],
+    key: ['id'],
+  },
+  best_countries: {
+    sql: `SELECT country, n, rank() OVER (ORDER BY n DESC) AS place FROM (SELECT country, count(*) AS n FROM customers GROUP BY country)
+      QUALIFY rank() OVER (ORDER BY n DESC) <= 2`,
+    fields: [field('country', 'string', true), field('n', 'long'), field('place', 'long')],
+    key: ['country'],
+  },
   everybody_if_odd: { sql: 'SELECT count(*) AS n FROM customers HAVING count(*) % 2 = 1', fields: [field('n', 'long')], key: [] },
   numbers: {
     sql: NUMBERS.replace('CAST(note AS INT) AS number', 'coalesce(CAST(note AS INT), 0) AS number'),

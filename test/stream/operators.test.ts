@@ -10,7 +10,7 @@ import { compileLive } from '../../src/engine/algebra/read-query.ts'
 import type { LiveQuery } from '../../src/engine/algebra/relation.ts'
 import { openParser, type SqlParser } from '../../src/engine/ast.ts'
 import { openTestEngine, type TestEngine } from '../../src/engine/testing.ts'
-import { type ColumnBatch, selectRows, valueAt } from '../../src/schema/batch.ts'
+import { type ColumnBatch, valueAt } from '../../src/schema/batch.ts'
 import type { Field, Shape, Type } from '../../src/schema/type.ts'
 import { Classifier } from '../../src/stream/classify.ts'
 import { Chain } from '../../src/stream/operators/chain.ts'
@@ -18,7 +18,7 @@ import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { batchOf, type Plain } from '../../src/stream/plain.ts'
 import { asStored, OpenCuts } from '../../src/stream/testing.ts'
 import { SEED } from '../seed.ts'
-import { type Ask, digitsOf, expectedRows, latest, load, openOracle, show } from './oracle.ts'
+import { type Ask, digitsOf, expectedRows, latest, load, openOracle, show, there } from './oracle.ts'
 
 const field = (name: string, type: Type, optional = false): Field => ({ name, type, optional })
 
@@ -184,19 +184,6 @@ function run(query: LiveQuery, shape: Shape, log: Log, random: Random, isToEnd: 
   }
 }
 
-/** Of rows that can go, whose last column says whether they have: the last of each key, where it is there. */
-function there(batches: readonly ColumnBatch[], key: readonly string[], shape: Shape): ColumnBatch[] {
-  const indexes = key.map((name) => shape.fields.findIndex((candidate) => candidate.name === name))
-  const last = new Map<string, ColumnBatch | null>()
-  for (const batch of batches)
-    for (let row = 0; row < batch.rows; row++) {
-      const hasGone = (batch.columns.at(-1) as { values: Float64Array }).values[row] === 1
-      const one = selectRows({ ...batch, columns: batch.columns.slice(0, -1) }, Int32Array.of(row))
-      last.set(JSON.stringify(indexes.map((i) => String(valueAt(batch, i, row)))), hasGone ? null : one)
-    }
-  return [...last.values()].flatMap((batch) => batch ?? [])
-}
-
 const TUMBLE = 'tumble(readings, seen, INTERVAL 15 SECOND)'
 const HOP = 'hop(readings, seen, INTERVAL 5 SECOND, INTERVAL 20 SECOND)'
 
@@ -290,6 +277,40 @@ const QUERIES: Readonly<Record<string, string>> = {
      SELECT d AS device, t + 1 AS total, s AS shop FROM counted WHERE t % 2 = 0`,
   'keyed: having, of groups over groups': `SELECT shop, rest, max(c) AS m, count(*) AS k FROM
      (SELECT shop, coalesce(n % 5, 0) AS rest, coalesce(device, '-') AS d, count(*) AS c FROM readings GROUP BY ALL) GROUP BY shop, rest HAVING sum(c) % 3 > 0`,
+  'keyed: groups by what their groups have': `SELECT c, count(*) AS often, sum(c) AS rows, max(shop) AS last FROM
+     (SELECT shop, n, device, count(*) AS c FROM readings GROUP BY ALL) GROUP BY c`,
+  'keyed: groups over groups that leave by having and come back': `SELECT shop, count(*) AS k, sum(c) AS rows, max(p) AS p, median(t) AS m, bool_or(b) AS b FROM
+     (SELECT shop, n, count(*) AS c, max(price) AS p, sum(n) AS t, bool_and(ok) AS b FROM readings GROUP BY ALL HAVING count(*) % 3 = 1) GROUP BY shop`,
+  'keyed: groups over groups that a condition between takes away': `WITH counted AS (SELECT device, n % 5 AS rest, count(*) AS c, sum(price) AS p FROM readings GROUP BY ALL),
+       named AS (SELECT coalesce(device, '-') || rest AS name, device AS d, c * 2 AS twice, p FROM counted WHERE p IS NOT NULL)
+     SELECT d, twice % 8 AS rest, count(*) AS k, sum(p) AS p, min(name) AS first FROM named WHERE twice % 3 <> 0 GROUP BY d, rest`,
+  'keyed: groups of groups by their size, over groups of groups': `SELECT often, count(*) AS k, sum(c) FILTER (WHERE c > 1) AS s FROM
+     (SELECT c, count(*) AS often FROM (SELECT shop, n, count(*) AS c FROM readings GROUP BY ALL HAVING count(*) > 1) GROUP BY c HAVING count(*) % 4 > 0)
+     WHERE c % 5 > 0 GROUP BY often HAVING count(*) < 4`,
+  'keyed: distinct values of groups': `SELECT DISTINCT c % 6 AS c, xs IS NULL AS empty FROM (SELECT n, device, count(*) AS c, max(price) AS xs FROM readings GROUP BY ALL) WHERE c < 7`,
+  'keyed: distinct values of groups that are counted': `SELECT shop, count(c) AS sizes FROM
+     (SELECT DISTINCT shop, c FROM (SELECT shop, n, count(*) AS c FROM readings GROUP BY ALL)) GROUP BY shop`,
+  'keyed: groups by the same twice': `SELECT c, c AS again, count(*) AS often FROM (SELECT shop, n, count(*) AS c FROM readings GROUP BY ALL) GROUP BY ALL`,
+  'keyed: groups of groups that go out of sight': `SELECT k, count(*) AS c, sum(s) AS s FROM (SELECT count(*) AS k, sum(n) AS s FROM
+     (SELECT n, shop, count(*) AS c FROM readings GROUP BY ALL) GROUP BY c % 2, shop) GROUP BY k`,
+  'keyed: the best groups': `SELECT n, device, count(*) AS c FROM readings GROUP BY n, device QUALIFY row_number() OVER (ORDER BY c DESC, device) <= 10`,
+  'keyed: the best groups of each shop, with their place': `SELECT shop, n, count(*) AS c, sum(price) AS p, row_number() OVER (PARTITION BY shop ORDER BY count(*) DESC, sum(price) NULLS FIRST) AS place
+     FROM readings GROUP BY shop, n HAVING count(*) % 4 > 0 QUALIFY row_number() OVER (PARTITION BY shop ORDER BY count(*) DESC, sum(price) NULLS FIRST) <= 5`,
+  'keyed: groups of the first ranks': `SELECT shop, n, count(*) AS c FROM readings GROUP BY shop, n QUALIFY rank() OVER (PARTITION BY shop ORDER BY count(*) DESC) <= 3`,
+  'keyed: groups of the first ranks, with their ranks': `WITH counted AS (SELECT n, device, ok, count(*) AS c, max(heat) AS h FROM readings GROUP BY ALL)
+     SELECT c, rank() OVER (PARTITION BY ok ORDER BY c DESC) AS place, device AS d, n, ok, h FROM counted WHERE c % 5 <> 4
+     QUALIFY rank() OVER (PARTITION BY ok ORDER BY c DESC) <= 7`,
+  'keyed: the best groups of a size': `SELECT * FROM (SELECT n, shop, device, c, row_number() OVER (PARTITION BY c % 3 ORDER BY p DESC NULLS LAST, h) AS place FROM
+     (SELECT n, shop, device, count(*) AS c, sum(price) AS p, min(heat) AS h FROM readings GROUP BY ALL)) WHERE place < 5 AND c > 1`,
+  'keyed: one group of each size': `SELECT DISTINCT ON (c) c, n, device, big FROM (SELECT n, device, max(big) AS big, count(*) AS c FROM readings GROUP BY ALL) ORDER BY c, big DESC`,
+  'keyed: groups over the best groups': `SELECT shop, count(*) AS k, sum(c) AS c, max(p) AS p FROM (SELECT shop, count(*) AS c, max(price) AS p FROM readings GROUP BY shop, n
+     QUALIFY rank() OVER (ORDER BY count(*) DESC) <= 12) GROUP BY shop`,
+  'keyed: the best of the best groups': `SELECT n, shop, device, c FROM (SELECT n, shop, device, count(*) AS c FROM readings GROUP BY n, shop, device
+       QUALIFY row_number() OVER (PARTITION BY shop ORDER BY count(*) DESC) <= 6) WHERE device IS NULL OR device <> 'a'
+     QUALIFY row_number() OVER (ORDER BY c, n DESC) <= 5`,
+  'keyed: the best groups of groups by their size': `SELECT c, often FROM (SELECT c, count(*) AS often FROM (SELECT shop, n, count(*) AS c FROM readings GROUP BY ALL) GROUP BY c)
+     QUALIFY row_number() OVER (ORDER BY often DESC) <= 4`,
+  'keyed: all of the groups': `SELECT device, n % 4 AS rest, count(*) AS c, rank() OVER (ORDER BY count(*)) AS place FROM readings GROUP BY device, rest QUALIFY rank() OVER (ORDER BY count(*)) <= 1000`,
   'keyed: groups of null': `SELECT device, n % 3 AS rest, day, count(*) AS c, count(device) AS cd, sum(price) AS p, max(seen) AS last FROM readings GROUP BY ALL`,
   'keyed: distinct values and null': `SELECT DISTINCT device, n % 5 AS class, heat FROM readings`,
   'keyed: the last row of a key that may be null': `SELECT device, n % 2 AS rest, price, seen FROM readings
@@ -346,6 +367,14 @@ const WHOLE: Readonly<Record<string, string>> = {
   'over groups by a condition, which they leave and come back to': `SELECT count(*) AS c, sum(t) AS s, max(k) AS m, median(t) AS med FROM
      (SELECT shop, coalesce(n % 9, 0) AS r, CAST(sum(n) AS BIGINT) AS t, count(*) AS k FROM readings GROUP BY ALL) WHERE t % 3 = 1 AND k < 12`,
   'over groups': `SELECT count(*) AS devices, sum(c) AS rows, max(m) AS m FROM (SELECT device, count(*) AS c, max(price) AS m FROM readings GROUP BY device)`,
+  'over groups by having': `SELECT count(*) AS c, sum(k) AS k, bool_and(b) AS b FROM
+     (SELECT shop, n, count(*) AS k, bool_or(ok) AS b FROM readings GROUP BY ALL HAVING count(*) % 2 = 1)`,
+  'over groups over groups by their size': `SELECT count(*) AS sizes, sum(k) AS k, max(c) AS c FROM
+     (SELECT c, count(*) AS k FROM (SELECT shop, n, count(*) AS c FROM readings GROUP BY ALL) GROUP BY c HAVING count(*) > 1)`,
+  'the best of one':
+    'SELECT count(*) AS c, max(n) AS s FROM readings HAVING count(*) % 3 > 0 QUALIFY row_number() OVER (ORDER BY count(*)) = 1',
+  'over the best groups': `SELECT count(*) AS c, sum(k) AS k, max(d) AS d FROM
+     (SELECT device AS d, n, count(*) AS k FROM readings GROUP BY device, n QUALIFY row_number() OVER (PARTITION BY device ORDER BY count(*) DESC) <= 3)`,
   'over a whole': 'SELECT max(c) AS c, count(*) AS one, min(s) AS s FROM (SELECT count(*) AS c, max(n) AS s FROM readings)',
   'of sums of integers': `SELECT ${OF_SUMS} FROM (SELECT shop, n % 7 AS rest, sum(n) AS t FROM readings GROUP BY ALL)`,
   'of sums of windows': `SELECT ${OF_SUMS}, count(DISTINCT t) AS kt, arg_max(window_start, t) AS wt FROM (SELECT window_start, shop, sum(n) AS t FROM ${TUMBLE} GROUP BY ALL)`,
@@ -370,6 +399,26 @@ for (const [name, sql] of Object.entries(WHOLE)) {
     assert.deepEqual(none.rows, await expectedRows(ask, query, shape, () => '(SELECT * FROM readings0 WHERE false)'), 'before any row')
   })
 }
+
+test('a group by what all rows have moves with them, and goes with them', async () => {
+  const sql =
+    'SELECT c % 3 AS rest, count(*) AS one, min(c) AS c FROM (SELECT count(*) AS c FROM readings HAVING count(*) % 2 = 1) GROUP BY rest'
+  const query = compileLive((await parser.parse(sql)).node, () => SHAPE)
+  assert.ok(query.loses)
+  const shape = shapeOfRelation(query.root, () => SHAPE)
+  const chain = new Chain(query, () => SHAPE, shape)
+  chain.restore(null)
+  const out: ColumnBatch[] = []
+  const rows = rowsOf(seededRandom(seed), 0, 40, { offset: 0, ms: 0 })
+  for (const [at, row] of rows.entries()) {
+    chain.take('readings', batchOf(SHAPE, [row]), null, 1)
+    const batch = chain.changed()
+    if (batch) out.push({ ...batch, shape })
+    const count = at + 1
+    const expected = count % 2 === 1 ? [`${count % 3} | 1 | ${count}`] : []
+    assert.deepEqual(latest(there(out, query.key, shape), query.key, shape), expected)
+  }
+})
 
 test('approx_count_distinct does not depend on the order of rows, and is off by a few percent', async () => {
   const shape: Shape = { fields: [field('seen', { kind: 'timestamp' }), field('v', { kind: 'long' }), ...SYSTEM_FIELDS] }
@@ -423,12 +472,34 @@ test('rows that are not of the closed list are refused with their place and what
   const refusals: readonly (readonly [string, RegExp])[] = [
     ['SELECT 1 AS one FROM readings GROUP BY ALL', /a group by nothing without an aggregate/],
     [
-      'SELECT n % 2 AS odd, count(*) AS c FROM (SELECT count(*) AS n FROM readings) GROUP BY odd',
-      /a group by what may change in rows that are replaced/,
+      'SELECT n, count(*) AS c FROM (SELECT shop, n FROM readings QUALIFY row_number() OVER (PARTITION BY shop ORDER BY seen DESC) = 1) GROUP BY n',
+      /a group over rows that are replaced by QUALIFY/,
     ],
     [
-      'SELECT c, count(*) AS k FROM (SELECT shop, count(*) AS c FROM readings GROUP BY ALL HAVING count(*) > 1) GROUP BY c',
-      /a group over groups that a condition takes away/,
+      'SELECT shop, n FROM (SELECT shop, n FROM readings QUALIFY row_number() OVER (PARTITION BY shop ORDER BY seen DESC) = 1) WHERE n > 3',
+      /WHERE over rows that are replaced, which would have to leave the table again/,
+    ],
+    [
+      'SELECT c, arg_max(shop, n) AS k FROM (SELECT shop, max(n) AS n, count(*) AS c FROM readings GROUP BY ALL HAVING count(*) > 1) GROUP BY c',
+      /arg_max\(\.\.\.\) over rows that are replaced/,
+    ],
+    [
+      `SELECT shop, n FROM (SELECT shop, n FROM readings QUALIFY row_number() OVER (PARTITION BY shop ORDER BY seen DESC) = 1)
+       QUALIFY row_number() OVER (PARTITION BY n ORDER BY shop) = 1`,
+      /QUALIFY over rows that are replaced by QUALIFY/,
+    ],
+    [
+      'SELECT c FROM (SELECT count(*) AS c FROM readings GROUP BY shop) QUALIFY row_number() OVER (ORDER BY c) <= 3',
+      /QUALIFY over groups whose key is not selected/,
+    ],
+    [
+      'SELECT count(*) AS c FROM readings GROUP BY shop QUALIFY row_number() OVER (ORDER BY c) <= 3',
+      /grouping or partitioning by what is not selected/,
+    ],
+    [
+      `SELECT device, window_start, window_end, count(*) AS c FROM session(readings, seen, INTERVAL 1 MINUTE, key := device)
+       GROUP BY device, window_start, window_end QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY c) = 1`,
+      /QUALIFY over groups of sessions/,
     ],
     ['SELECT * FROM readings ORDER BY n', /ORDER BY or LIMIT/],
     ['SELECT mode(n) FROM readings GROUP BY shop', /mode\(\.\.\.\) \(character 8\)/],

@@ -3,7 +3,7 @@
 import { DuckDBInstance } from '@duckdb/node-api'
 import { printLive, type TableOf } from '../../src/engine/algebra/print-query.ts'
 import type { LiveQuery } from '../../src/engine/algebra/relation.ts'
-import { type ColumnBatch, valueAt } from '../../src/schema/batch.ts'
+import { type ColumnBatch, selectRows, valueAt } from '../../src/schema/batch.ts'
 import { isoDate, isoInstant } from '../../src/schema/calendar.ts'
 import { Decimal } from '../../src/schema/decimal.ts'
 import { toDuckType } from '../../src/schema/duckdb.ts'
@@ -108,4 +108,17 @@ export function latest(batches: readonly ColumnBatch[], key: readonly string[], 
     for (const [row, text] of show(batch, digits).entries())
       rows.set(JSON.stringify(indexes.map((i) => String(valueAt(batch, i, row)))), text)
   return [...rows.values()]
+}
+
+/** Of rows that can go, whose last column says whether they have: the last of each key, where it is there. */
+export function there(batches: readonly ColumnBatch[], key: readonly string[], shape: Shape): ColumnBatch[] {
+  const indexes = key.map((name) => shape.fields.findIndex((candidate) => candidate.name === name))
+  const last = new Map<string, ColumnBatch | null>()
+  for (const batch of batches)
+    for (let row = 0; row < batch.rows; row++) {
+      const hasGone = (batch.columns.at(-1) as { values: Float64Array }).values[row] === 1
+      const one = selectRows({ ...batch, columns: batch.columns.slice(0, -1) }, Int32Array.of(row))
+      last.set(JSON.stringify(indexes.map((i) => String(valueAt(batch, i, row)))), hasGone ? null : one)
+    }
+  return [...last.values()].flatMap((batch) => batch ?? [])
 }

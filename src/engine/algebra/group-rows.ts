@@ -1,6 +1,7 @@
 // The rows of groups: GROUP BY with its aggregates, HAVING and the rank of QUALIFY over them, and DISTINCT, which groups by all columns.
 // What is grouped by was read before (`read-groups.ts`).
 import type { Node } from '../ast.ts'
+import { bestRows } from './best-rows.ts'
 import { beforeGroup, boundOf, boundTimes, closingWindow } from './closing-window.ts'
 import {
   allOf,
@@ -20,7 +21,16 @@ import { overReplaced } from './over-replaced.ts'
 import type { Selection } from './read-outputs.ts'
 import type { Filtered } from './read-where.ts'
 import { refuse } from './refuse.ts'
-import { type Aggregate, filtered, type GroupRelation, type NamedExpression, type Relation, type Window } from './relation.ts'
+import {
+  type Aggregate,
+  filtered,
+  type GroupRelation,
+  groupBelow,
+  isLosing,
+  type NamedExpression,
+  type Relation,
+  type Window,
+} from './relation.ts'
 import type { Rank, SelectCalls } from './select-calls.ts'
 import { isDistinct } from './select-clauses.ts'
 import { topOf } from './top-rows.ts'
@@ -52,12 +62,13 @@ export function groupedRows(selection: Selection, grouping: Grouping, calls: Sel
   let relation: Relation = overReplaced(group, source, select)
   for (const conditions of [counted ? [HAS_ROWS] : [], ofWindow.map(over), having ? [over(having)] : []])
     relation = filtered(relation, conditions)
+  if (rank && !window) return bestGroups(relation, group, rank, over, selection)
   if (rank) {
-    if (!window || window.kind === 'session') refuse('QUALIFY over groups without tumble or hop', select['qualify'] as Node)
+    if (window?.kind === 'session') refuse('QUALIFY over groups of sessions', select['qualify'] as Node)
     relation = { ...topOf(relation, rank, over, window), overGroups: true }
   }
   const rows = rowsOfGroups(relation, group, over, selection)
-  return having && !window && !source.rowKey ? { ...rows, loses: true } : rows
+  return having && !window ? { ...rows, loses: true } : rows
 }
 
 /** Every row once. @throws MR_PLAN_LIVE_SHAPE. */
@@ -104,22 +115,46 @@ function overGroup(value: Expression, group: GroupRelation, calls: SelectCalls, 
   return refuse(`"${value.name}", which is neither grouped by nor in an aggregate,`, select, 'GROUP BY ALL groups by every plain column')
 }
 
+/** `relation`: the groups that are left, which no window closes. */
+function bestGroups(
+  relation: Relation,
+  { keys }: GroupRelation,
+  rank: Rank,
+  over: (value: Expression) => Expression,
+  { outputs }: Selection,
+): Output {
+  const order = rank.order.map((item) => ({ ...item, value: over(item.value) }))
+  const columns = outputs.map(({ name, value }) => ({ name, value: over(value) }))
+  return bestRows(relation, unlikeKeys(keys).map(keyColumn), { ...rank, partition: rank.partition.map(over), order }, columns)
+}
+
+/** What is grouped by several times makes rows one as it does once. */
+const unlikeKeys = (keys: readonly NamedExpression[]): readonly NamedExpression[] =>
+  keys.filter(({ value }, at) => keys.findIndex((other) => sameExpression(other.value, value)) === at)
+
+/** As the rows of the group have it. */
+const keyColumn = ({ name, value }: NamedExpression): ColumnExpression => ({
+  op: 'column',
+  name,
+  type: value.type,
+  optional: isOptional(value),
+})
+
 /** The columns over groups, and what becomes of them. `relation`: the groups that are left. */
 function rowsOfGroups(
   relation: Relation,
   { keys, window }: GroupRelation,
   over: (value: Expression) => Expression,
-  { source, outputs }: Selection,
+  { outputs }: Selection,
 ): Output {
   const columns = outputs.map(({ name, value }) => ({ name, value: over(value) }))
   const project = (of: readonly NamedExpression[]): Relation => ({ op: 'project', input: relation, columns: of })
   if (window) return { relation: project(columns), result: 'closing', key: [], times: followed(columns, new Map(boundTimes(window))) }
-  const values = keys.map(({ value }) => value)
+  const canGo = isLosing(groupBelow(relation))
+  const own = canGo ? unlikeKeys(keys) : keys
+  const values = own.map(({ value }) => value)
   const rows = { result: 'keyed', key: keyNames(values, outputs), isRetracted: true } as const
-  if (!source.rowKey) return { ...rows, relation: project(columns) }
-  const carried = carryKey(
-    columns,
-    keys.map(({ name, value }): ColumnExpression => ({ op: 'column', name, type: value.type, optional: isOptional(value) })),
-  )
+  if (!canGo) return { ...rows, relation: project(columns) }
+  const carried = carryKey(columns, own.map(keyColumn))
   return { ...rows, relation: project(carried.columns), rowKey: carried.rowKey }
 }

@@ -1,27 +1,45 @@
-// Groups over rows that are replaced and can go: what the group reads of a row is computed first, row by row, and kept with the
-// row's key, so that the row of before can be taken out of its group exactly as it was put in.
+// Operators over rows that are replaced and can go: what they read of a row is computed first, row by row, and kept with the row's
+// key (`LatestRelation`), so that the row of before can be taken out exactly as it was put in.
 import { type ColumnExpression, type Expression, isOptional, sameExpression } from './expression.ts'
-import type { GroupRelation, NamedExpression } from './relation.ts'
+import type { GroupRelation, LatestRelation, NamedExpression, Relation } from './relation.ts'
 import { hiddenKey } from './source.ts'
+
+/** What is kept of the rows of a relation. */
+export class Kept {
+  readonly #key: readonly ColumnExpression[]
+  readonly #columns: NamedExpression[]
+
+  /** `key`: the columns by which the rows are replaced and go. */
+  constructor(key: readonly ColumnExpression[]) {
+    this.#key = key
+    this.#columns = key.map((column) => ({ name: column.name, value: column }))
+  }
+
+  /** An expression over the rows as one over what is kept. */
+  of(value: Expression): Expression {
+    if (value.op === 'constant') return value
+    const same = this.#columns.find((known) => sameExpression(known.value, value))
+    const name = same?.name ?? `#in${this.#columns.length}`
+    if (!same) this.#columns.push({ name, value })
+    return { op: 'column', name, type: value.type, optional: isOptional(value) }
+  }
+
+  /** Of the rows of the relation. */
+  over(input: Relation): LatestRelation {
+    return { op: 'latest', input: { op: 'project', input, columns: this.#columns }, key: this.#key.map(({ name }) => name) }
+  }
+}
 
 /** `key`: the columns of the group's input by which its rows are replaced and go. */
 export function overLatest(group: GroupRelation, key: readonly ColumnExpression[]): GroupRelation {
-  const columns: NamedExpression[] = key.map((column) => ({ name: column.name, value: column }))
-  const keep = (value: Expression): Expression => {
-    if (value.op === 'constant') return value
-    const same = columns.find((known) => sameExpression(known.value, value))
-    const name = same?.name ?? `#in${columns.length}`
-    if (!same) columns.push({ name, value })
-    return { op: 'column', name, type: value.type, optional: isOptional(value) }
-  }
-  const keys = group.keys.map(({ name, value }) => ({ name, value: keep(value) }))
+  const kept = new Kept(key)
+  const keys = group.keys.map(({ name, value }) => ({ name, value: kept.of(value) }))
   const aggregates = group.aggregates.map((aggregate) => ({
     ...aggregate,
-    of: aggregate.of.map(keep),
-    where: aggregate.where && keep(aggregate.where),
+    of: aggregate.of.map((value) => kept.of(value)),
+    where: aggregate.where && kept.of(aggregate.where),
   }))
-  const rows = { op: 'project', input: group.input, columns } as const
-  return { ...group, keys, aggregates, input: { op: 'latest', input: rows, key: key.map(({ name }) => name) } }
+  return { ...group, keys, aggregates, input: kept.over(group.input) }
 }
 
 /** The columns, and where they leave out some of the key, those too, hidden; and the key as it is called then. */

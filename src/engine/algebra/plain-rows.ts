@@ -9,10 +9,10 @@ import { refuse } from './refuse.ts'
 import type { NamedExpression } from './relation.ts'
 import { ARRIVAL, isHidden } from './source.ts'
 
-/** `loses`: see `Filtered`. @throws MR_PLAN_LIVE_SHAPE. */
-export function plainRows(selection: Selection, loses: boolean, { isModel, isLookup }: Pick<Reading, 'isModel' | 'isLookup'>): Output {
+/** @throws MR_PLAN_LIVE_SHAPE. */
+export function plainRows(selection: Selection, { isModel, isLookup }: Pick<Reading, 'isModel' | 'isLookup'>): Output {
   const { select, source, outputs } = selection
-  const { window, result, key, rowKey, isRetracted } = source
+  const { window, result, key, rowKey, isRetracted, loses } = source
   if (window && window.kind !== 'tumble')
     refuse(`${window.kind}(...) without GROUP BY`, select, 'GROUP BY the key of the session, window_start and window_end')
   const all = isLookup && !isModel ? [...outputs, ...arrivalOf(selection)] : outputs

@@ -70,7 +70,20 @@ const GOLDEN: readonly (readonly [live: string, flink: string])[] = [
     'SELECT `_k0` AS `shop`, `_k1` AS `day`, `_a0` AS `sales` FROM (SELECT `shop` AS `_k0`, CAST(`seen` AS DATE) AS `_k1`, COUNT(*) AS `_a0` FROM `sales` GROUP BY `shop`, CAST(`seen` AS DATE))',
   ],
   [
+    'SELECT c, count(*) AS often FROM (SELECT shop, count(*) AS c FROM sales GROUP BY shop HAVING count(*) > 3) WHERE c < 9 GROUP BY c',
+    'SELECT `_k0` AS `c`, `_a0` AS `often` FROM (SELECT `c` AS `_k0`, COUNT(*) AS `_a0` FROM (SELECT * FROM (SELECT `_k0` AS `shop`, `_a0` AS `c` FROM (SELECT * FROM (SELECT `shop` AS `_k0`, COUNT(*) AS `_a0` FROM `sales` GROUP BY `shop`) WHERE (`_a0` > CAST(3 AS BIGINT)))) WHERE (`c` < CAST(9 AS BIGINT))) GROUP BY `c`)',
+  ],
+  [
+    'SELECT shop, device, sum(n) AS s, row_number() OVER (ORDER BY sum(n) DESC) AS place FROM sales GROUP BY shop, device QUALIFY row_number() OVER (ORDER BY sum(n) DESC) <= 10',
+    'SELECT `_k0` AS `shop`, `_k1` AS `device`, `_in2` AS `s`, `_rank` AS `place` FROM (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (ORDER BY `_in2` DESC NULLS LAST, `_k0` ASC, `_k1` ASC NULLS LAST) AS `_rank` FROM (SELECT `_k0` AS `_k0`, `_k1` AS `_k1`, `_a0` AS `_in2` FROM (SELECT `shop` AS `_k0`, `device` AS `_k1`, SUM(CAST(`n` AS BIGINT)) AS `_a0` FROM `sales` GROUP BY `shop`, `device`))) WHERE `_rank` <= 10)',
+  ],
+  [
+    'SELECT device, shop, c FROM (SELECT device, shop, count(*) AS c FROM sales GROUP BY ALL) WHERE c > 1 QUALIFY row_number() OVER (PARTITION BY device ORDER BY c) = 1',
+    'SELECT `device` AS `device`, `shop` AS `shop`, `_in2` AS `c` FROM (SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY `device` ORDER BY `_in2` ASC, `shop` ASC) AS `_rank` FROM (SELECT `device` AS `device`, `shop` AS `shop`, `c` AS `_in2` FROM (SELECT * FROM (SELECT `_k0` AS `device`, `_k1` AS `shop`, `_a0` AS `c` FROM (SELECT `device` AS `_k0`, `shop` AS `_k1`, COUNT(*) AS `_a0` FROM `sales` GROUP BY `device`, `shop`)) WHERE (`c` > CAST(1 AS BIGINT))))) WHERE `_rank` <= 1)',
+  ],
+  [
     "SELECT DISTINCT shop, coalesce(device, 'none') AS device FROM sales",
+
     "SELECT `_k0` AS `shop`, `_k1` AS `device` FROM (SELECT `shop` AS `_k0`, COALESCE(`device`, 'none') AS `_k1` FROM `sales` GROUP BY `shop`, COALESCE(`device`, 'none'))",
   ],
   [
@@ -277,6 +290,7 @@ const REFUSALS: readonly (readonly [live: string, message: RegExp])[] = [
   ['SELECT shop, _offset AS at FROM sales', /^_offset, which Flink's tables do not have/],
   ["SELECT seen + INTERVAL '5 microseconds' AS at FROM sales", /^a length of 5 microseconds/],
   ['SELECT window_start, n FROM tumble(sales, seen, INTERVAL 7 SECOND)', /^a bound of a window row by row/],
+  ['SELECT shop, count(*) AS c FROM sales GROUP BY shop QUALIFY rank() OVER (ORDER BY count(*) DESC) = 1', /^rank\(\) without a window/],
   [
     'SELECT window_start, n FROM tumble(sales, seen, INTERVAL 1 MINUTE) QUALIFY rank() OVER (PARTITION BY window_start ORDER BY n) <= 2',
     /^rank\(\) beyond the first/,

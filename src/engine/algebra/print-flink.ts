@@ -127,8 +127,11 @@ function printNumbered(top: TopRelation, timed: boolean): string {
   const column = columnsOver(top)
   const bounds = isBoundedTop(top) ? BOUNDS.map(quoteFlink) : []
   const by = [...bounds, ...top.partition.map((value) => printFlinkExpression(value, column))]
-  const order = top.order.map((item) => printOrder(item, column)).join(', ')
-  const over = `OVER (PARTITION BY ${by.join(', ')} ORDER BY ${order})`
+  // The order of the log is not there; that of a key is.
+  const ties = top.input.op === 'latest' ? top.ties! : []
+  const order = [...top.order, ...ties.map((value) => ({ value, descending: false, nullsFirst: false }))]
+  const of = by.length === 0 ? '' : `PARTITION BY ${by.join(', ')} `
+  const over = `OVER (${of}ORDER BY ${order.map((item) => printOrder(item, column)).join(', ')})`
   const rank = flinkName(top.name)
   return `SELECT * FROM (SELECT *, ROW_NUMBER() ${over} AS ${rank} FROM ${printRows(top, timed)}) WHERE ${rank} <= ${top.limit}`
 }

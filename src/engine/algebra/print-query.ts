@@ -110,7 +110,8 @@ function printTop(top: TopRelation, stream: TableOf): string {
   const start = window?.kind === 'instant' ? printExpression(window.time) : fixed ? '"#start"' : 'window_start'
   const by = [...partition.map((value) => printExpression(value)), ...(window || top.overGroups ? [start] : [])]
   const ties = top.function === 'rank' ? [] : tiesOf(top)
-  const over = `OVER (PARTITION BY ${by.join(', ')} ORDER BY ${[...order.map(printOrder), ...ties].join(', ')})`
+  const of = by.length === 0 ? '' : `PARTITION BY ${by.join(', ')} `
+  const over = `OVER (${of}ORDER BY ${[...order.map(printOrder), ...ties].join(', ')})`
   const numbered = `SELECT *, ${top.function}() ${over} AS ${quoteName(top.name)} FROM (${rows})`
   const first = `SELECT * FROM (${numbered}) WHERE ${quoteName(top.name)} <= ${limit}`
   // Bounds come last: what is numbered by reads the rows as they were.

@@ -51,7 +51,7 @@ function readClauses(select: Node, source: Source, known: ReadonlySet<string>, r
     column: (names, node) => source.column(names, node, known),
     ...(computed ? { compute: (node: Node) => readComputed(node, source, computed) } : {}),
   })
-  const { source: left, loses, ofWindow, counted } = readWhere(select, source, calls)
+  const { source: left, ofWindow, counted } = readWhere(select, source, calls)
   const outputs = readOutputs(select, source, calls.scope, isModel)
   const selection: Selection = { select, source: left, outputs }
   const having = select['having'] ? readCondition(select['having'] as Node, calls.scope) : null
@@ -70,5 +70,5 @@ function readClauses(select: Node, source: Source, known: ReadonlySet<string>, r
     )
   if (rank) return topRows(selection, rank)
   if (isDistinct(select)) return distinctRows(selection, calls)
-  return plainRows(before.length > 0 ? withRowsBefore(selection, before) : selection, loses, reading)
+  return plainRows(before.length > 0 ? withRowsBefore(selection, before) : selection, reading)
 }

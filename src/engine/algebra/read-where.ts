@@ -7,14 +7,12 @@ import { readCondition } from './read-expression.ts'
 import { refuse } from './refuse.ts'
 import { filtered } from './relation.ts'
 import type { SelectCalls } from './select-calls.ts'
-import { AS_VIEW, isPlain } from './select-clauses.ts'
+import { AS_VIEW } from './select-clauses.ts'
 import { isBoundName, type Source } from './source.ts'
 
 export interface Filtered {
   /** The rows that are left. */
   readonly source: Source
-  /** A condition takes rows away again where they no longer fulfil it. */
-  readonly loses: boolean
   /** Conditions on the bounds of a hop or a session, which hold for groups as they do for their rows. */
   readonly ofWindow: readonly Expression[]
   /** Of sessions: which of their rows the aggregates see; null for all. */
@@ -23,9 +21,9 @@ export interface Filtered {
 
 /** @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
 export function readWhere(select: Node, source: Source, calls: SelectCalls): Filtered {
-  const { relation, result, key, rowKey, isRetracted, loses, window } = source
+  const { relation, result, key, rowKey, isRetracted, window } = source
   const where = select['where_clause'] as Node | null
-  const all: Filtered = { source, loses: loses === true, ofWindow: [], counted: null }
+  const all: Filtered = { source, ofWindow: [], counted: null }
   if (!where) return all
   const condition = readCondition(where, calls.scope)
   if (calls.aggregates.length > 0) refuse('an aggregate in WHERE', where, 'write it in HAVING')
@@ -44,9 +42,8 @@ export function readWhere(select: Node, source: Source, calls: SelectCalls): Fil
     return { ...all, source: left(...ofRows.filter(isOfKey)), ofWindow, counted: allOf(ofRows.filter((part) => !isOfKey(part))) }
   }
   const changes = result === 'keyed' && !rowKey && !isOnly(condition, (name) => key.includes(name))
-  if (changes && !(isRetracted && isPlain(select)))
-    refuse('WHERE over rows that are replaced, which would have to leave the table again', where, AS_VIEW)
-  return { ...all, source: left(condition), loses: all.loses || changes }
+  if (changes && !isRetracted) refuse('WHERE over rows that are replaced, which would have to leave the table again', where, AS_VIEW)
+  return { ...all, source: changes ? { ...left(condition), loses: true } : left(condition) }
 }
 
 const isOnly = (condition: Expression, test: (name: string) => boolean): boolean => [...columnsIn([condition])].every(test)

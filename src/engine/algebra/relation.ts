@@ -1,7 +1,7 @@
 // The logical operators of live models as plain data: a tree from the streams that are scanned to the rows of the model. Rows of
 // an operator are final (they never change once given out) or replaced by key; which of both is said by `LiveQuery.result`
-// and, inside of the tree, by `GroupRelation.replaces`. Rows of a table may go as well (`LiveQuery.loses`). Columns of one relation
-// have unlike names.
+// and, inside of the tree, by `GroupRelation.replaces`. Rows of tables and of groups may go as well (`LiveQuery.loses`). Columns of one
+// relation have unlike names.
 import { allOf, type ComputedExpression, type Expression, isOptional, type ValueType } from './expression.ts'
 
 export interface NamedExpression {
@@ -84,8 +84,8 @@ export interface ScanRelation {
 }
 
 /**
- * The rows of an input whose rows are replaced by these columns, and go by them: of each the row of before is known, so that a
- * group above takes it out again.
+ * The rows of an input whose rows are replaced by these columns, and go by them: of each the row of before is known, so that what
+ * stands above takes it out again.
  */
 export interface LatestRelation {
   readonly op: 'latest'
@@ -190,17 +190,28 @@ export interface GroupRelation {
   /** Without keys and a window there is one group, which is there before any row is. */
   readonly keys: readonly NamedExpression[]
   readonly aggregates: readonly Aggregate[]
-  /**
-   * The input's rows are replaced by key, and the group follows: what it is grouped by is part of that key, or the input is
-   * `latest`, and groups go whose last row has gone.
-   */
+  /** The input's rows are replaced by key, and the group follows. */
   readonly replaces?: true
+  /**
+   * A row that is replaced can leave its group: what is grouped by is not part of its key, or a condition takes it away. Groups go
+   * whose last row has gone, as they do over `latest`.
+   */
+  readonly loses?: true
 }
+
+/** The columns by which rows of an operator go, which says of each whether it is there; null where none goes. */
+export function goingBy(relation: Relation): readonly string[] | null {
+  if (relation.op === 'group') return isLosing(relation) ? relation.keys.map(({ name }) => name) : null
+  return relation.op === 'top' && relation.input.op === 'latest' ? relation.input.key : null
+}
+
+/** Groups go whose last row has gone. */
+export const isLosing = ({ input, loses }: Pick<GroupRelation, 'input' | 'loses'>): boolean => loses === true || input.op === 'latest'
 
 /**
  * The first `limit` rows of each partition, all columns of the input and the rank as `name`. Rows that are equal in order
  * keep the order of the log (append time, partition, offset); `rank` keeps all of them. With a window, for each window, whose bounds
- * are there as `ExpandRelation` has them; those of an instant are not.
+ * are there as `ExpandRelation` has them; those of an instant are not. Over `latest` rows go by its key, and others take their place.
  */
 export interface TopRelation {
   readonly op: 'top'

@@ -52,7 +52,7 @@ export interface Rows {
   readonly isRetracted: boolean
   /** Of rows that can go, which are keyed: the columns by which they do, as the relation has them; `columns` may lack them. */
   readonly rowKey?: readonly ColumnExpression[] | undefined
-  /** Of groups of a stream: a condition takes rows away again, by their key. */
+  /** A condition takes rows away again that are replaced by their key. */
   readonly loses?: true | undefined
   /** By names in the relation: see `StreamShape`. */
   readonly unique: readonly string[]

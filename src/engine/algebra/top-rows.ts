@@ -1,5 +1,7 @@
-// The first rows of each partition, which QUALIFY leaves of a SELECT by their rank: of each window, or for good.
+// The first rows of each partition, which QUALIFY leaves of a SELECT by their rank: of each window, or for good. Of rows that are
+// replaced they are `best-rows.ts`.
 import type { Node } from '../ast.ts'
+import { bestRows, replacedBy } from './best-rows.ts'
 import { beforeGroup, boundOf, boundTimes, closingWindow } from './closing-window.ts'
 import type { Expression } from './expression.ts'
 import { followed, keyNames, type Output } from './output-rows.ts'
@@ -15,12 +17,9 @@ import { isBound, tiesOf } from './source.ts'
 export function topRows({ select, source, outputs }: Selection, rank: Rank): Output {
   const qualify = select['qualify'] as Node
   if (isDistinct(select)) refuse('DISTINCT beside QUALIFY', select)
-  if (source.result === 'keyed')
-    refuse(
-      'QUALIFY over rows that are replaced',
-      qualify,
-      source.rowKey ? 'GROUP BY with min(...) or max(...), or put it into a view' : 'number the rows of the stream, or of windows',
-    )
+  if (source.result === 'keyed' && !source.isRetracted)
+    refuse('QUALIFY over rows that are replaced by QUALIFY', qualify, 'number the rows of the stream, of windows, or of groups')
+  if (source.result === 'keyed') return bestRows(source.relation, replacedBy(source, qualify), rank, outputs)
   const window = closingWindow(rank.partition, source)
   if (window?.kind === 'session') return refuse('QUALIFY over sessions', qualify)
   // Rows of one window have the same bounds, and only behind it.

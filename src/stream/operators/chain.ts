@@ -4,7 +4,7 @@
 import type { Scratch } from '../../core/scratch.ts'
 import { castTo, valueTypeOf } from '../../engine/algebra/coerce.ts'
 import type { Expression } from '../../engine/algebra/expression.ts'
-import { inputsOf, type LiveQuery, type NamedExpression, type Relation } from '../../engine/algebra/relation.ts'
+import { goingBy, inputsOf, type LiveQuery, type NamedExpression, type Relation } from '../../engine/algebra/relation.ts'
 import type { ComputeRows } from '../../engine/compute-rows.ts'
 import { type ColumnBatch, indexes, type NumberColumn } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
@@ -21,7 +21,7 @@ interface Step {
   readonly relation: Relation
   readonly operator: Operator
   readonly after: readonly Stage[]
-  /** Of groups that can go, or whose rows a condition takes away, in place of `after`. */
+  /** Of rows that go, or that a condition takes away from what remembers them, in place of `after`. */
   readonly losing: LosingPath | null
   /** Its rows say in their last column whether they are there or have gone. */
   readonly isSigned: boolean
@@ -98,19 +98,19 @@ export class Chain {
     }
     const inputs = inputsOf(relation)
     const shapes = inputs.map((input) => shapeOfRelation(input, this.#shapeOf))
-    const follows = relation.op === 'group' && relation.replaces === true
+    const signedBy = goingBy(relation)
+    const follows = signedBy !== null || (relation.op === 'group' && relation.replaces === true)
     const isTakenBack = to?.step.relation.op === 'group' && to.step.relation.replaces === true
     const { operator, shape } = operatorOf(relation, follows ? shapes.map(withSign) : shapes, later, isTakenBack, this.#scratch)
-    const isSigned = follows && inputs[0]!.op === 'latest'
-    const isLosing = relation.op === 'group' && (isSigned || (to === null && this.#loses))
-    const keys = isLosing ? relation.keys.map(({ name }) => name) : []
-    const losing = isLosing ? this.#losing(later, shape, keys, to) : null
+    const canLose = relation.op === 'group' && (to === null ? this.#loses : to.step.relation.op === 'latest')
+    const key = canLose ? relation.keys.map(({ name }) => name) : signedBy
+    const losing = key && this.#losing(later, shape, key, to)
     const step: Step = {
       relation,
       operator,
       after: losing ? [] : stagesOf(later, shape, null),
       losing,
-      isSigned,
+      isSigned: signedBy !== null,
       to,
       delayUs: delayOf(relation),
     }

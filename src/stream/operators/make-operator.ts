@@ -13,6 +13,7 @@ import type {
 import { isBoundName } from '../../engine/algebra/source.ts'
 import { fieldOf, type Shape } from '../../schema/type.ts'
 import { compileProjection } from '../expression/compile.ts'
+import { BestRows } from './best-rows.ts'
 import { Frame } from './frame.ts'
 import { GroupTable, groupLayout } from './group-table.ts'
 import { IntervalJoin } from './interval-join.ts'
@@ -109,9 +110,10 @@ function groupOperator(group: GroupRelation, input: Shape, isTakenBack: boolean,
 function topOperator(top: TopRelation, later: readonly Relation[], input: Shape, scratch: Scratch | null): Made {
   const { window } = top
   const read = readBy(later)
-  const isHidden = (name: string): boolean => isBounded(top) && isBoundName(name)
+  const isHidden = (name: string): boolean => name === SIGN.name || (isBounded(top) && isBoundName(name))
   const kept = input.fields.map(({ name }) => name).filter((name) => !isHidden(name) && (read === null || read.has(name)))
   const shape = topShape(top, { fields: kept.map((name) => fieldOf(input, name)!) })
+  if (top.input.op === 'latest') return { operator: new BestRows(top, input, kept, read?.has(top.name) ?? true, scratch), shape }
   const isWindowed = window !== null && window.kind !== 'session'
   return { operator: isWindowed ? windowTop(top, window, input, kept, scratch) : new TableTop(top, input, kept, scratch), shape }
 }

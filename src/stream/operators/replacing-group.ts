@@ -1,9 +1,9 @@
 // Groups over rows that are replaced: rows with the sign 1 are added to the aggregates of their key, rows with -1 are taken away
-// again. Where rows are replaced within their group, none becomes empty. Over rows that can go (`latest`) a group whose last row
+// again. Where rows are replaced within their group, none becomes empty. Where they can leave it (`isLosing`) a group whose last row
 // has gone is given out with the sign -1, the others with 1. Without keys there is one group, from the start and for good.
 import type { Scratch } from '../../core/scratch.ts'
 import { BOOLEAN, type Expression } from '../../engine/algebra/expression.ts'
-import type { Aggregate, GroupRelation, VarianceFunction } from '../../engine/algebra/relation.ts'
+import { type Aggregate, type GroupRelation, isLosing, type VarianceFunction } from '../../engine/algebra/relation.ts'
 import type { Column, ColumnBatch, NumberColumn } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
@@ -57,9 +57,10 @@ class RemovableTable implements KeyedTable {
   readonly dueOf?: (group: number) => number
   readonly #rows: Rows | null
 
-  constructor({ keys, aggregates, input }: GroupRelation) {
+  constructor(group: GroupRelation) {
+    const { keys, aggregates } = group
     this.keys = new KeyTable(keys.map(({ value }) => value.type))
-    this.#rows = input.op === 'latest' ? new Rows() : null
+    this.#rows = isLosing(group) ? new Rows() : null
     this.states = [...aggregates.map(stateOf), ...(this.#rows ? [this.#rows] : [])]
     if (this.#rows) this.dueOf = (group) => (this.hasRows(group) ? FOR_GOOD : Number.POSITIVE_INFINITY)
   }
@@ -113,7 +114,7 @@ export class ReplacingGroup implements Operator {
     this.#group = group
     const sign: Expression = { op: 'column', name: SIGN.name, type: SIGN.type, optional: false }
     this.#project = compileProjection([sign, ...groupLayout(group.keys, group.aggregates).inputs], input)
-    this.#canLose = group.input.op === 'latest'
+    this.#canLose = isLosing(group)
     this.#shape = this.#canLose ? { fields: [...groupShape(group).fields, SIGN] } : groupShape(group)
     this.#groups = new Generations(() => new RemovableTable(group), scratch)
   }

@@ -1,7 +1,7 @@
 // The first rows of each partition by an order: deduplication keeps one, a ranking several. Rows are kept in lanes; a row that
 // falls out gives its slot back. Equal rows keep the order of the log where they are numbered, and all of them where ranked.
 import type { ValueType } from '../../engine/algebra/expression.ts'
-import type { OrderBy, TopRelation } from '../../engine/algebra/relation.ts'
+import type { TopRelation } from '../../engine/algebra/relation.ts'
 import { type Column, indexes } from '../../schema/batch.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
@@ -10,6 +10,7 @@ import { makeLane } from './make-lane.ts'
 import type { Packed } from './pack.ts'
 import { Ints } from './paged.ts'
 import { RowLanes, type SavedRows } from './row-lanes.ts'
+import { compareRow, compareSlots, type OrderedBy } from './row-order.ts'
 import type { ValueLane } from './value-lane.ts'
 
 export interface TopLayout {
@@ -36,7 +37,7 @@ const rankColumn = (values: Float64Array): Column => ({ kind: 'integer', values,
 
 export class TopTable {
   readonly #layout: TopLayout
-  readonly #order: readonly Pick<OrderBy, 'descending' | 'nullsFirst'>[]
+  readonly #order: readonly OrderedBy[]
   readonly keys: KeyTable
   /** What decides the order, and the other columns of a row. */
   #lanes: readonly ValueLane[]
@@ -58,7 +59,7 @@ export class TopTable {
     this.#rest = new RowLanes(layout.row.slice(layout.orderCount))
     this.#restAt = layout.row.slice(layout.orderCount).map((_, column) => column)
     const byLog = Array.from({ length: layout.orderCount - layout.top.order.length }, () => ({ descending: false, nullsFirst: false }))
-    this.#order = [...layout.top.order, ...byLog]
+    this.#order = [...layout.top.order, ...byLog].map((by, at) => ({ ...by, at }))
   }
 
   #orderLanes(): ValueLane[] {
@@ -159,7 +160,7 @@ export class TopTable {
     let high = index
     while (low < high) {
       const middle = (low + high) >> 1
-      if (this.#compareSlots(kept[middle]!, kept[index]!) === 0) high = middle
+      if (compareSlots(this.#order, this.#lanes, kept[middle]!, kept[index]!) === 0) high = middle
       else low = middle + 1
     }
     return low + 1
@@ -188,35 +189,7 @@ export class TopTable {
 
   /** Below zero when the row comes before the slot. */
   #compare(columns: readonly Column[], row: number, slot: number): number {
-    for (let i = 0; i < this.#order.length; i++) {
-      const column = columns[i]!
-      const lane = this.#lanes[i]!
-      const { descending, nullsFirst } = this.#order[i]!
-      const isNull = column.nulls !== null && column.nulls[row] === 1
-      const isHeldNull = lane.isNull(slot)
-      if (isNull || isHeldNull) {
-        if (isNull !== isHeldNull) return isNull === nullsFirst ? -1 : 1
-        continue
-      }
-      const order = lane.compareRow(slot, column, row)
-      if (order !== 0) return descending ? -order : order
-    }
-    return 0
-  }
-
-  #compareSlots(a: number, b: number): number {
-    for (let i = 0; i < this.#order.length; i++) {
-      const lane = this.#lanes[i]!
-      const { descending, nullsFirst } = this.#order[i]!
-      const isNull = lane.isNull(b)
-      if (isNull || lane.isNull(a)) {
-        if (isNull !== lane.isNull(a)) return isNull === nullsFirst ? -1 : 1
-        continue
-      }
-      const order = lane.compareSlot(a, lane, b)
-      if (order !== 0) return descending ? -order : order
-    }
-    return 0
+    return compareRow(this.#order, this.#lanes, columns, row, slot)
   }
 
   /** The rows of another table of this layout. */
