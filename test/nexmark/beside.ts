@@ -169,4 +169,22 @@ export const BESIDE: readonly NexmarkQuery[] = [
     about: 'short sessions, of which a frequent key has many open at once',
     sql: `SELECT channel, window_start, window_end, count(*) AS bids, max(price) AS most FROM session(bid, date_time, INTERVAL 2 MILLISECOND, key := channel) GROUP BY ALL`,
   },
+  {
+    name: 'b29',
+    about: 'groups over groups that fulfil a condition',
+    sql: `SELECT bids, count(*) AS bidders, sum(total) AS total FROM
+      (SELECT bidder, count(*) AS bids, sum(price) AS total FROM bid GROUP BY bidder HAVING count(*) > 3) WHERE bids < 200 GROUP BY bids`,
+  },
+  {
+    name: 'b30',
+    about: 'the hundred bidders of most bids, whoever they are just now',
+    sql: `SELECT bidder, count(*) AS bids, row_number() OVER (ORDER BY count(*) DESC, bidder) AS place FROM bid GROUP BY bidder
+      QUALIFY row_number() OVER (ORDER BY count(*) DESC, bidder) <= 100`,
+  },
+  {
+    name: 'b31',
+    about: 'the usual price of the last bids of an auction',
+    sql: `SELECT auction, date_time, price, median(price) OVER (PARTITION BY auction ORDER BY date_time ROWS BETWEEN 20 PRECEDING AND CURRENT ROW) AS usual FROM bid`,
+    notInFlink: 'it has no median',
+  },
 ]

@@ -9,7 +9,7 @@ import { readSelect } from './read-select.ts'
 import type { NamedQuery, Reading } from './read-source.ts'
 import { refuse } from './refuse.ts'
 import type { LiveQuery, NamedExpression, Relation } from './relation.ts'
-import { AS_VIEW } from './select-clauses.ts'
+import { AS_RANK } from './select-clauses.ts'
 import type { NamedColumn, Rows, ShapeOf } from './source.ts'
 
 export type { ShapeOf, StreamShape } from './source.ts'
@@ -40,7 +40,7 @@ function readQuery(node: Node, outer: Reading): Rows {
       node,
       'write UNION ALL or UNION ALL BY NAME, and SELECT DISTINCT over it where rows must be unlike',
     )
-  if (nodes(node['modifiers']).length > 0) refuse('ORDER BY or LIMIT', node, AS_VIEW)
+  if (nodes(node['modifiers']).length > 0) refuse('ORDER BY or LIMIT', node, AS_RANK)
   const all = [node['left'], node['right']].flatMap((part) => partsOf(part as Node, node['setop_type']))
   const parts = all.map((part) => readQuery(part, { ...reading, isModel: false, isLookup: false, around: undefined }))
   return unite(node, node['setop_type'] === 'UNION' ? parts : byName(parts))

@@ -3,6 +3,9 @@ import { type Node, nodes, walk } from '../ast.ts'
 import { refuse } from './refuse.ts'
 
 export const AS_VIEW = 'put it into a view over the live model'
+/** The rows of a model have no order. */
+export const AS_RANK =
+  'for the first rows write QUALIFY row_number() OVER (ORDER BY ...) <= 10; for their order put it into a view over the live model'
 
 /** Parts of an AND of a syntax tree. */
 export const partsOf = (node: Node): Node[] =>
@@ -40,6 +43,6 @@ export const isPlain = (select: Node): boolean =>
 export function checkClauses(select: Node): void {
   if (select['sample']) refuse('SAMPLE', select)
   for (const modifier of nodes(select['modifiers'])) {
-    if (modifier.type !== 'DISTINCT_MODIFIER') refuse('ORDER BY or LIMIT', select, AS_VIEW)
+    if (modifier.type !== 'DISTINCT_MODIFIER') refuse('ORDER BY or LIMIT', select, AS_RANK)
   }
 }
