@@ -187,4 +187,10 @@ export const BESIDE: readonly NexmarkQuery[] = [
     sql: `SELECT auction, date_time, price, median(price) OVER (PARTITION BY auction ORDER BY date_time ROWS BETWEEN 20 PRECEDING AND CURRENT ROW) AS usual FROM bid`,
     notInFlink: 'it has no median',
   },
+  {
+    name: 'b32',
+    about: 'the ten highest bids of all',
+    sql: `SELECT row_number() OVER (ORDER BY price DESC, date_time, auction) AS place, auction, bidder, price, date_time, channel FROM bid
+      QUALIFY row_number() OVER (ORDER BY price DESC, date_time, auction) <= 10`,
+  },
 ]

@@ -320,6 +320,8 @@ const QUERIES: Readonly<Record<string, string>> = {
   'keyed: having, of groups of null': `SELECT device, n % 4 AS rest, count(*) AS c FROM readings GROUP BY ALL HAVING count(*) % 2 = 1`,
   'keyed: groups of null over such groups': `SELECT device, sum(c) AS rows, count(*) AS k, max(m) AS m FROM
      (SELECT device, n % 5 AS rest, count(*) AS c, max(price) AS m FROM readings GROUP BY ALL) GROUP BY device`,
+  'keyed: the first rows of all': `SELECT row_number() OVER (ORDER BY price DESC NULLS LAST, n) AS rank, price, n, device FROM readings
+     QUALIFY row_number() OVER (ORDER BY price DESC NULLS LAST, n) <= 7`,
   'keyed: by arrival': `SELECT shop, _offset AS at, n FROM readings QUALIFY row_number() OVER (PARTITION BY shop ORDER BY _ingested_at DESC) = 1`,
 }
 
@@ -371,6 +373,7 @@ const WHOLE: Readonly<Record<string, string>> = {
      (SELECT shop, n, count(*) AS k, bool_or(ok) AS b FROM readings GROUP BY ALL HAVING count(*) % 2 = 1)`,
   'over groups over groups by their size': `SELECT count(*) AS sizes, sum(k) AS k, max(c) AS c FROM
      (SELECT c, count(*) AS k FROM (SELECT shop, n, count(*) AS c FROM readings GROUP BY ALL) GROUP BY c HAVING count(*) > 1)`,
+  'its last row': 'SELECT shop, seen, price FROM readings QUALIFY row_number() OVER (ORDER BY seen DESC) = 1',
   'the best of one':
     'SELECT count(*) AS c, max(n) AS s FROM readings HAVING count(*) % 3 > 0 QUALIFY row_number() OVER (ORDER BY count(*)) = 1',
   'over the best groups': `SELECT count(*) AS c, sum(k) AS k, max(d) AS d FROM

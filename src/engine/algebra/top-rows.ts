@@ -31,7 +31,6 @@ export function topRows({ select, source, outputs }: Selection, rank: Rank): Out
   if (window) return { relation, result: 'closing', key: [], times: followed(outputs, timesOf(window)) }
   if (top.function === 'rank')
     refuse('rank() without a window, where rows would have to leave the table again', qualify, 'use row_number()')
-  if (top.partition.length === 0) refuse('QUALIFY without PARTITION BY', qualify)
   const own = outputs.find(({ value }) => value.op === 'column' && value.name === RANK)
   if (top.limit > 1 && !own) refuse('a top of several rows without its rank as a column', qualify, 'select row_number() OVER (...) AS rank')
   const key = keyNames(top.partition, outputs)
