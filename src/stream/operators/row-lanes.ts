@@ -111,7 +111,7 @@ export class RowLanes {
   }
 
   get bytes(): number {
-    return this.#lanes.reduce((sum, lane) => sum + (lane?.bytes ?? 0), this.#textColumns.length > 0 ? this.#texts.bytes : 0)
+    return this.#lanes.reduce((sum, lane) => sum + (lane?.bytes ?? 0), this.#texts.bytes)
   }
 
   save(slots: number): SavedRows {
