@@ -65,12 +65,21 @@ export class OrderedSlots {
 
   /** Behind all slots that come before, as the caller says; those are the first ones. */
   behind(isBefore: (slot: number) => boolean): Place {
-    const chunk = firstNot(this.#chunks.length - 1, (index) => {
-      const { slots, size } = this.#chunks[index]!
-      return isBefore(slots[size - 1]!)
-    })
+    let [chunk, last] = [0, this.#chunks.length - 1]
+    while (chunk < last) {
+      const middle = (chunk + last) >> 1
+      const { slots, size } = this.#chunks[middle]!
+      if (isBefore(slots[size - 1]!)) chunk = middle + 1
+      else last = middle
+    }
     const { slots, size } = this.#chunks[chunk]!
-    return { chunk, at: firstNot(size, (index) => isBefore(slots[index]!)) }
+    let [at, end] = [0, size]
+    while (at < end) {
+      const middle = (at + end) >> 1
+      if (isBefore(slots[middle]!)) at = middle + 1
+      else end = middle
+    }
+    return { chunk, at }
   }
 
   /** Undefined at the end. */
@@ -114,7 +123,7 @@ export class OrderedSlots {
   /** Puts all in order into `out`, from there on. Answers where the last one ends. */
   copyTo(out: Int32Array, from: number): number {
     let at = from
-    for (const { slots, size } of this.#chunks) for (let i = 0; i < size; i++) out[at++] = slots[i]!
+    for (const chunk of this.#chunks) at = copyChunk(chunk, out, at)
     return at
   }
 
@@ -161,13 +170,8 @@ export class OrderedSlots {
   }
 }
 
-/** The first index below `size` of which it does not hold, which it does of all before and of none behind; `size` where it holds of all. */
-function firstNot(size: number, holds: (index: number) => boolean): number {
-  let [low, high] = [0, size]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (holds(middle)) low = middle + 1
-    else high = middle
-  }
-  return low
+/** By hand, since most are of few slots; a function of its own, since one that runs once is not compiled. */
+function copyChunk({ slots, size }: Chunk, out: Int32Array, at: number): number {
+  for (let i = 0; i < size; i++) out[at + i] = slots[i]!
+  return at + size
 }
