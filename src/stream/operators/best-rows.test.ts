@@ -13,7 +13,6 @@ import { batchOf, type Plain } from '../plain.ts'
 import { asStored } from '../testing.ts'
 import { BestRows } from './best-rows.ts'
 import { SIGN } from './retraction.ts'
-import { SortedSlots } from './sorted-slots.ts'
 
 const ROWS: Shape = {
   fields: [
@@ -189,35 +188,4 @@ test('more rows than a call has arguments come, move and go at once', () => {
   operator.take(batchOf(SIGNED, [[200_000n, 1, 2, -1]]), null, 1)
   assert.equal(operator.changed()!.rows, rows.length + 1, 'and come back')
   assert.equal(take(-1).rows, rows.length)
-})
-
-test('slots stand where they were put, in chunks that are cut and joined', () => {
-  const random = seededRandom(SEED)
-  const slots = new SortedSlots()
-  let plain: number[] = []
-  let most = 0
-  for (let step = 0; step < 40_000; step++) {
-    const value = integer(random, 20_000)
-    const isIn = plain.length > 0 && random.next() < (step < 20_000 ? 0.3 : 0.7)
-    const at = plain.findIndex((other) => other >= value)
-    const place = slots.behind((other) => other < value)
-    const index = at < 0 ? plain.length : at
-    if (step % 97 === 0) {
-      assert.equal(slots.slotAt(place), plain[index])
-      assert.deepEqual([slots.count(place, 1_000_000), slots.count(place, 5)], [index, Math.min(index, 5)])
-    }
-    if (isIn && slots.slotAt(place) !== undefined) {
-      slots.remove(place)
-      plain = plain.toSpliced(index, 1)
-    } else {
-      slots.insert(place, value)
-      plain = plain.toSpliced(index, 0, value)
-    }
-    if (step % 1_000 !== 0) continue
-    most = Math.max(most, plain.length)
-    const [from, until] = [integer(random, plain.length + 1), integer(random, plain.length + 100)]
-    assert.deepEqual([...slots], plain)
-    assert.deepEqual([slots.size, slots.slice(from, until)], [plain.length, from < until ? plain.slice(from, until) : []])
-  }
-  assert.ok(most > 5_000 && plain.length < 1_000, `from ${most} to ${plain.length}`)
 })

@@ -9,10 +9,10 @@ import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
 import { KeyTable } from './key-table.ts'
 import { makeLane } from './make-lane.ts'
+import { ORDER_BYTES, ORDERED_BYTES, OrderedSlots } from './ordered-slots.ts'
 import type { Packed } from './pack.ts'
 import { Ints } from './paged.ts'
 import { compareRow, compareSlots, type OrderedBy } from './row-order.ts'
-import { SortedSlots } from './sorted-slots.ts'
 import { FOR_GOOD } from './table-rows.ts'
 import type { ValueLane } from './value-lane.ts'
 
@@ -55,9 +55,6 @@ interface Saved<Leaf> {
   readonly noted: readonly (readonly [partition: number, noted: Noted])[]
 }
 
-/** About how much memory an order takes, and a slot of it. */
-const [ORDER_BYTES, SLOT_BYTES] = [200, 12]
-
 /** Of a slot in place of the rank that was told: none was, and none will be. */
 const [UNTOLD, OUT] = [0, -1]
 
@@ -67,7 +64,7 @@ export class BestTable implements KeyedTable {
   readonly keys: KeyTable
   #lanes: readonly ValueLane[]
   /** By partition. */
-  #orders: SortedSlots[] = []
+  #orders: OrderedSlots[] = []
   /** By partition: how many of its first rows were told, but for those that came among them and went from them since. */
   readonly #told = new Ints()
   /** By slot: the rank that was told, 1 where nobody reads it; of slots that are free it is not read. */
@@ -99,8 +96,8 @@ export class BestTable implements KeyedTable {
     return (this.#orders[partition]?.size ?? 0) > 0
   }
 
-  #orderOf(partition: number): SortedSlots {
-    this.#orders[partition] ??= new SortedSlots()
+  #orderOf(partition: number): OrderedSlots {
+    this.#orders[partition] ??= new OrderedSlots()
     return this.#orders[partition]
   }
 
@@ -175,16 +172,16 @@ export class BestTable implements KeyedTable {
   }
 
   /** How many rows are to be told. */
-  #firstOf(order: SortedSlots): number {
+  #firstOf(order: OrderedSlots): number {
     const { limit, function: called } = this.#layout.top
     if (called === 'row_number' || order.size <= limit) return Math.min(limit, order.size)
-    const [last] = order.slice(limit - 1, limit)
-    const place = order.behind((slot) => compareSlots(this.#layout.order, this.#lanes, slot, last!) <= 0)
+    const last = order.slotBeyond(limit - 1)
+    const place = order.behind((slot) => compareSlots(this.#layout.order, this.#lanes, slot, last) <= 0)
     return order.count(place, order.size)
   }
 
   /** Rows that may have to be told, with their ranks; where nobody reads these, those that came alone. */
-  *#standing(order: SortedSlots, { from, entered }: Noted, before: number, now: number): Generator<readonly [number, number]> {
+  *#standing(order: OrderedSlots, { from, entered }: Noted, before: number, now: number): Generator<readonly [number, number]> {
     if (!this.#layout.isRankRead) {
       for (const slot of [...entered, ...order.slice(before, now)]) yield [slot, 1]
       return
@@ -202,7 +199,7 @@ export class BestTable implements KeyedTable {
   }
 
   /** Of the slot at this place in the order, counted from 0. */
-  #rankAt(order: SortedSlots, at: number, slot: number): number {
+  #rankAt(order: OrderedSlots, at: number, slot: number): number {
     if (this.#layout.top.function === 'row_number') return at + 1
     const first = order.behind((other) => compareSlots(this.#layout.order, this.#lanes, other, slot) < 0)
     return order.count(first, at) + 1
@@ -218,7 +215,7 @@ export class BestTable implements KeyedTable {
     const order = this.#orderOf(partition)
     out.int(order.size)
     out.int(this.#told.at(partition))
-    for (const slot of order) {
+    for (const slot of order.slice()) {
       out.int(this.#rank.at(slot))
       for (const lane of this.#lanes) lane.write(slot, out)
     }
@@ -227,14 +224,14 @@ export class BestTable implements KeyedTable {
   read(partition: number, from: RecordReader): void {
     const size = from.int()
     this.#told.put(partition, from.int())
-    const order = new SortedSlots()
+    const slots: number[] = []
     for (let i = 0; i < size; i++) {
       const slot = this.#free.pop() ?? this.#rows++
       this.#rank.put(slot, from.int())
       for (const lane of this.#lanes) lane.read(slot, from)
-      order.insert(order.end, slot)
+      slots.push(slot)
     }
-    this.#orders[partition] = order
+    this.#orders[partition] = new OrderedSlots(slots)
   }
 
   dueOf(partition: number): number {
@@ -242,7 +239,7 @@ export class BestTable implements KeyedTable {
   }
 
   get bytes(): number {
-    const orders = SLOT_BYTES * this.#rows + ORDER_BYTES * this.#orders.length
+    const orders = ORDERED_BYTES * this.#rows + ORDER_BYTES * this.#orders.length
     return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.keys.bytes + this.#told.bytes + this.#rank.bytes + orders)
   }
 
@@ -273,12 +270,11 @@ export class BestTable implements KeyedTable {
     const [ordered, counts] = [new Ints(), new Ints()]
     ordered.restore(slots)
     counts.restore(sizes)
-    this.#orders = []
     let n = 0
-    for (let partition = 0; partition < this.keys.size; partition++) {
-      const order = this.#orderOf(partition)
-      for (let left = counts.at(partition); left > 0; left--) order.insert(order.end, ordered.at(n++))
-    }
+    this.#orders = Array.from(
+      { length: this.keys.size },
+      (_, partition) => new OrderedSlots(Array.from({ length: counts.at(partition) }, () => ordered.at(n++))),
+    )
     this.#told.restore(told)
     this.#rank.restore(rank)
     this.#rows = rows

@@ -5,7 +5,7 @@ import { type Column, type NumberColumn, nullColumn } from '../../schema/batch.t
 import { laneOfValue } from '../expression/lane.ts'
 import { HeldRows, NONE } from './held-rows.ts'
 import { type MovingFrame, MovingRows } from './moving-rows.ts'
-import { ORDER_BYTES, ORDERED_BYTES, OrderedSlots } from './ordered-slots.ts'
+import { ORDER_BYTES, ORDERED_BYTES, OrderedSlots, type Place } from './ordered-slots.ts'
 import { Quantile } from './quantile.ts'
 import { type QuantileOf, QuantileValues } from './quantile-values.ts'
 import { type FrameStates, type MovingStates, SUMMED } from './sliding-states.ts'
@@ -92,13 +92,21 @@ export class SlidingQuantiles extends Quantiles implements MovingStates {
 
   enter(partition: number, timeUs: number, row: number): void {
     const slot = this.#rows.add(partition, this.#rows.placeOf(partition, timeUs), this.columns, row)
-    for (const [index, orders] of this.#orders.entries()) if (!isNullAt(this.columns[index]!, row)) orders.get(partition)?.add(slot)
+    for (const [index, orders] of this.#orders.entries()) {
+      const order = isNullAt(this.columns[index]!, row) ? undefined : orders.get(partition)
+      order?.insert(this.#placeOf(index, order, slot), slot)
+    }
+  }
+
+  #placeOf(index: number, order: OrderedSlots, slot: number): Place {
+    const compare = this.#compares[index]!
+    return order.behind((other) => compare(other, slot) < 0)
   }
 
   #leave(partition: number, slot: number): void {
     for (const [index, orders] of this.#orders.entries()) {
       const order = this.held.lane(index).isNull(slot) ? undefined : orders.get(partition)
-      order?.remove(slot)
+      order?.remove(this.#placeOf(index, order, slot))
       if (order?.size === 0) orders.delete(partition)
     }
   }
@@ -113,7 +121,7 @@ export class SlidingQuantiles extends Quantiles implements MovingStates {
     const lane = this.held.lane(index)
     const slots: number[] = []
     for (let slot = this.held.firstOf(partition); slot !== NONE; slot = this.held.next.at(slot)) if (!lane.isNull(slot)) slots.push(slot)
-    const order = new OrderedSlots(slots, this.#compares[index]!)
+    const order = new OrderedSlots(slots.toSorted(this.#compares[index]!))
     if (slots.length >= KEPT_MIN) this.#orders[index]!.set(partition, order)
     return order
   }

@@ -1,15 +1,17 @@
-// Slots in the order of what they hold, each with a weight, so that the n-th is found without sorting: chunks of some hundred, which know
-// the weight that is in them. A slot is put in and taken out by halves; what moves for it is within a chunk. Relies on the order of slots
-// that are in staying as it is. Slots are in it once.
+// Slots in an order that others know, each with a weight, in chunks that know the weight that is in them: what comes in or goes moves no
+// more than its chunk, and the n-th is found without looking at all before. Relies on the order of slots that are in staying as it is.
+import { grown } from '../../core/grown.ts'
 
 /** About what one takes in memory, and each slot that is in it. */
-export const ORDER_BYTES = 600
-export const ORDERED_BYTES = 6
+export const ORDER_BYTES = 500
+export const ORDERED_BYTES = 7
 
-/** Chunks of this many are cut in two; neighbours that are a quarter of it together become one. */
+/** Chunks of this many are cut in two, and neighbours that are half of it together become one. */
 const CHUNK_MAX = 256
-const TOGETHER_MAX = CHUNK_MAX / 4
-const FIRST = 8
+const CHUNK_BEGUN = CHUNK_MAX / 2
+const ROOM_MIN = 8
+
+const one = (): number => 1
 
 interface Chunk {
   /** The first `size`, in order. */
@@ -18,38 +20,42 @@ interface Chunk {
   weight: number
 }
 
+/** Between slots, or at the end: the slot that stands there, and all behind it, are at or behind the place. Holds until something changes. */
+export interface Place {
+  readonly chunk: number
+  readonly at: number
+}
+
 export class OrderedSlots {
-  readonly #compare: (a: number, b: number) => number
-  readonly #weightOf: ((slot: number) => number) | null
-  /** None is empty. */
-  readonly #chunks: Chunk[] = []
-  #weight = 0
+  readonly #weightOf: (slot: number) => number
+  /** At least one; none is empty, but for the only one. */
+  readonly #chunks: Chunk[]
+  #size: number
+  #weight: number
 
-  /** `slots` need not be in order; `compare` is 0 for none of two. `weightOf`: as it is now, never 0; each is 1 where null. */
-  constructor(slots: readonly number[], compare: (a: number, b: number) => number, weightOf: ((slot: number) => number) | null = null) {
-    this.#compare = compare
+  /** `sorted`: in order. `weightOf`: a whole number above 0, as it is now. */
+  constructor(sorted: readonly number[] = [], weightOf: (slot: number) => number = one) {
     this.#weightOf = weightOf
-    const sorted = slots.toSorted(compare)
-    for (let at = 0; at < sorted.length; at += CHUNK_MAX / 2)
-      this.#chunks.push(this.#chunkOf(Int32Array.from(sorted.slice(at, at + CHUNK_MAX / 2))))
-    for (const chunk of this.#chunks) this.#weight += chunk.weight
+    this.#chunks = [this.#chunkOf(sorted, 0)]
+    for (let from = CHUNK_BEGUN; from < sorted.length; from += CHUNK_BEGUN) this.#chunks.push(this.#chunkOf(sorted, from))
+    this.#size = sorted.length
+    this.#weight = this.#chunks.reduce((sum, { weight }) => sum + weight, 0)
   }
 
-  #chunkOf(slots: Int32Array): Chunk {
-    return { slots, size: slots.length, weight: this.#weightIn(slots, slots.length) }
-  }
-
-  #weightIn(slots: Int32Array, size: number): number {
-    if (this.#weightOf === null) return size
+  /** Of those from there on, as many as one begins with. */
+  #chunkOf(sorted: ArrayLike<number>, from: number): Chunk {
+    const size = Math.min(sorted.length - from, CHUNK_BEGUN)
+    const slots = new Int32Array(Math.max(size, ROOM_MIN))
     let weight = 0
-    for (let i = 0; i < size; i++) weight += this.#weightOf(slots[i]!)
-    return weight
+    for (let i = 0; i < size; i++) {
+      slots[i] = sorted[from + i]!
+      weight += this.#weightOf(slots[i]!)
+    }
+    return { slots, size, weight }
   }
 
   get size(): number {
-    let size = 0
-    for (const chunk of this.#chunks) size += chunk.size
-    return size
+    return this.#size
   }
 
   /** Of all. */
@@ -57,98 +63,115 @@ export class OrderedSlots {
     return this.#weight
   }
 
-  /** The slot at which the weights from the first on go beyond `place`, from 0 on and below `weight`. */
-  at(place: number): number {
-    let rest = place
-    let number = 0
-    while (rest >= this.#chunks[number]!.weight) rest -= this.#chunks[number++]!.weight
-    const { slots, size, weight } = this.#chunks[number]!
-    if (this.#weightOf === null || weight === size) return slots[rest]!
-    let i = 0
-    for (let own = this.#weightOf(slots[i]!); rest >= own; own = this.#weightOf(slots[i]!)) {
-      rest -= own
-      i++
+  /** Behind all slots that come before, as the caller says; those are the first ones. */
+  behind(isBefore: (slot: number) => boolean): Place {
+    let [chunk, last] = [0, this.#chunks.length - 1]
+    while (chunk < last) {
+      const middle = (chunk + last) >> 1
+      const { slots, size } = this.#chunks[middle]!
+      if (isBefore(slots[size - 1]!)) chunk = middle + 1
+      else last = middle
     }
-    return slots[i]!
+    const { slots, size } = this.#chunks[chunk]!
+    let [at, end] = [0, size]
+    while (at < end) {
+      const middle = (at + end) >> 1
+      if (isBefore(slots[middle]!)) at = middle + 1
+      else end = middle
+    }
+    return { chunk, at }
   }
 
-  add(slot: number): void {
-    const own = this.#weightOf === null ? 1 : this.#weightOf(slot)
-    this.#weight += own
-    const number = Math.min(this.#chunkFor(slot), this.#chunks.length - 1)
-    if (number < 0) {
-      this.#chunks.push(this.#chunkOf(Int32Array.of(slot)))
-      return
+  /** Undefined at the end. */
+  slotAt({ chunk, at }: Place): number | undefined {
+    const { slots, size } = this.#chunks[chunk]!
+    return at < size ? slots[at] : undefined
+  }
+
+  /** How many slots come before the place, and no more than `most`, for which it looks at few chunks. */
+  count({ chunk, at }: Place, most: number): number {
+    let before = 0
+    for (let i = 0; i < chunk && before < most; i++) before += this.#chunks[i]!.size
+    return Math.min(before + at, most)
+  }
+
+  /** The slot at which the weights from the first on go beyond this one, which is from 0 on and below `weight`. */
+  slotBeyond(weight: number): number {
+    let [index, rest] = [0, weight]
+    while (rest >= this.#chunks[index]!.weight) rest -= this.#chunks[index++]!.weight
+    const chunk = this.#chunks[index]!
+    // Each weighs 1.
+    if (chunk.weight === chunk.size) return chunk.slots[rest]!
+    let at = 0
+    for (let own = this.#weightOf(chunk.slots[at]!); rest >= own; own = this.#weightOf(chunk.slots[++at]!)) rest -= own
+    return chunk.slots[at]!
+  }
+
+  /** The slots from one place in their order to before another; none where there are none. */
+  slice(from = 0, until = this.#size): number[] {
+    const out: number[] = []
+    if (from >= until) return out
+    let first = 0
+    for (const { slots, size } of this.#chunks) {
+      if (first >= until) break
+      for (let i = Math.max(0, from - first); i < Math.min(size, until - first); i++) out.push(slots[i]!)
+      first += size
     }
-    const chunk = this.#chunks[number]!
-    const at = this.#placeIn(chunk, slot)
-    if (chunk.size === chunk.slots.length) chunk.slots = withRoom(chunk)
+    return out
+  }
+
+  /** Puts all in order into `out`, from there on. Answers where the last one ends. */
+  copyTo(out: Int32Array, from: number): number {
+    let at = from
+    for (const chunk of this.#chunks) at = copyChunk(chunk, out, at)
+    return at
+  }
+
+  insert({ chunk: index, at }: Place, slot: number): void {
+    const chunk = this.#chunks[index]!
+    chunk.slots = grown(chunk.slots, chunk.size + 1)
     chunk.slots.copyWithin(at + 1, at, chunk.size)
     chunk.slots[at] = slot
     chunk.size++
-    chunk.weight += own
-    if (chunk.size === CHUNK_MAX) this.#cut(number)
+    this.#size++
+    this.#weigh(chunk, this.#weightOf(slot))
+    if (chunk.size < CHUNK_MAX) return
+    this.#chunks.splice(index, 1, this.#chunkOf(chunk.slots, 0), this.#chunkOf(chunk.slots, CHUNK_BEGUN))
   }
 
-  /** `weight`: that it had. */
-  remove(slot: number, weight = 1): void {
-    const number = this.#chunkFor(slot)
-    const chunk = this.#chunks[number]!
-    const at = this.#placeIn(chunk, slot)
+  /** The slot that stands there. `weight`: that it had. */
+  remove({ chunk: index, at }: Place, weight = 1): void {
+    const chunk = this.#chunks[index]!
     chunk.slots.copyWithin(at, at + 1, chunk.size)
     chunk.size--
-    chunk.weight -= weight
-    this.#weight -= weight
-    if (chunk.size === 0) this.#chunks.splice(number, 1)
-    else if (chunk.size < TOGETHER_MAX) this.#join(number)
+    this.#size--
+    this.#weigh(chunk, -weight)
+    if (chunk.size === 0 && this.#chunks.length > 1) this.#chunks.splice(index, 1)
+    this.#join(index)
+    this.#join(index - 1)
   }
 
-  /** The weight of a slot that is in has become another by so much. */
-  weigh(slot: number, by: number): void {
-    this.#chunks[this.#chunkFor(slot)]!.weight += by
+  /** The weight of the slot that stands there has become another by so much. */
+  weigh({ chunk }: Place, by: number): void {
+    this.#weigh(this.#chunks[chunk]!, by)
+  }
+
+  #weigh(chunk: Chunk, by: number): void {
+    chunk.weight += by
     this.#weight += by
   }
 
-  /** The first chunk whose last slot is not before this one; their number for none. */
-  #chunkFor(slot: number): number {
-    let [from, until] = [0, this.#chunks.length]
-    while (from < until) {
-      const middle = (from + until) >>> 1
-      const { slots, size } = this.#chunks[middle]!
-      if (this.#compare(slots[size - 1]!, slot) < 0) from = middle + 1
-      else until = middle
-    }
-    return from
-  }
-
-  #placeIn({ slots, size }: Chunk, slot: number): number {
-    let [from, until] = [0, size]
-    while (from < until) {
-      const middle = (from + until) >>> 1
-      if (this.#compare(slots[middle]!, slot) < 0) from = middle + 1
-      else until = middle
-    }
-    return from
-  }
-
-  #cut(number: number): void {
-    const { slots, size } = this.#chunks[number]!
-    this.#chunks.splice(number, 1, this.#chunkOf(slots.slice(0, size / 2)), this.#chunkOf(slots.slice(size / 2, size)))
-  }
-
-  /** With the one behind it, where they are small. */
-  #join(number: number): void {
-    const [chunk, next] = [this.#chunks[number]!, this.#chunks[number + 1]]
-    if (!next || chunk.size + next.size > TOGETHER_MAX) return
-    const slots = new Int32Array(chunk.size + next.size)
-    slots.set(chunk.slots.subarray(0, chunk.size))
-    slots.set(next.slots.subarray(0, next.size), chunk.size)
-    this.#chunks.splice(number, 2, { slots, size: slots.length, weight: chunk.weight + next.weight })
+  /** A chunk with the next one, where both are small. */
+  #join(index: number): void {
+    const [chunk, next] = [this.#chunks[index], this.#chunks[index + 1]]
+    if (!chunk || !next || chunk.size + next.size > CHUNK_BEGUN) return
+    const slots = [...chunk.slots.subarray(0, chunk.size), ...next.slots.subarray(0, next.size)]
+    this.#chunks.splice(index, 2, this.#chunkOf(slots, 0))
   }
 }
 
-function withRoom({ slots, size }: Chunk): Int32Array {
-  const larger = new Int32Array(Math.max(FIRST, size * 2))
-  larger.set(slots)
-  return larger
+/** By hand, since most are of few slots; a function of its own, since one that runs once is not compiled. */
+function copyChunk({ slots, size }: Chunk, out: Int32Array, at: number): number {
+  for (let i = 0; i < size; i++) out[at + i] = slots[i]!
+  return at + size
 }

@@ -49,10 +49,10 @@ export class QuantileValues {
     }
     const place = this.#isBetween ? (total - 1) * this.#fraction : placeOf(this.#of.fraction, total)
     const low = Math.floor(place)
-    this.#lows.copy(row, lane, slots.at(low))
+    this.#lows.copy(row, lane, slots.slotBeyond(low))
     if (!this.#isBetween) return
     this.#shares[row] = place - low
-    this.#highs.copy(row, lane, slots.at(Math.ceil(place)))
+    this.#highs.copy(row, lane, slots.slotBeyond(Math.ceil(place)))
   }
 
   column(): Column {

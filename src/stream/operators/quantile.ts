@@ -30,13 +30,14 @@ export class Quantile implements AggregateState {
   #counted(slot: number, group: number, before: number, now: number): void {
     const order = this.#orderOf(group)
     if (order === undefined) return
+    const place = order.behind((other) => this.#compare(other, slot) < 0)
     if (before === 0) {
-      order.add(slot)
+      order.insert(place, slot)
       this.#ordered++
     } else if (now === 0) {
-      order.remove(slot, before)
+      order.remove(place, before)
       this.#ordered--
-    } else order.weigh(slot, now - before)
+    } else order.weigh(place, now - before)
   }
 
   /** What was kept in order. */
@@ -79,7 +80,7 @@ export class Quantile implements AggregateState {
 
   #order(group: number): OrderedSlots {
     const slots = this.#values.slotsOf(group)
-    const order = new OrderedSlots(slots, this.#compare, this.#countOf)
+    const order = new OrderedSlots(slots.toSorted(this.#compare), this.#countOf)
     if (slots.length < KEPT_MIN) return order
     this.#orders.set(group, order)
     this.#ordered += slots.length
