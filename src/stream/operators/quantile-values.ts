@@ -49,10 +49,11 @@ export class QuantileValues {
     }
     const place = this.#isBetween ? (total - 1) * this.#fraction : placeOf(this.#of.fraction, total)
     const low = Math.floor(place)
-    this.#lows.copy(row, lane, slots.slotBeyond(low))
+    const slot = slots.slotBeyond(low)
+    this.#lows.copy(row, lane, slot)
     if (!this.#isBetween) return
     this.#shares[row] = place - low
-    this.#highs.copy(row, lane, slots.slotBeyond(Math.ceil(place)))
+    this.#highs.copy(row, lane, place === low ? slot : slots.slotBeyond(low + 1))
   }
 
   column(): Column {
