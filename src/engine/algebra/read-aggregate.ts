@@ -67,7 +67,7 @@ const NEAR: Readonly<Record<string, string>> = {
   arbitrary: 'write min(x), or arg_min(x, time) for the first row',
   first: 'write arg_min(x, time), which leaves nulls out',
   last: 'write arg_max(x, time), which leaves nulls out',
-  mode: `of values that are there equally often DuckDB takes one by chance. Count each in its window, and take the largest of the most frequent: SELECT window_start, key, arg_max(x, n) FROM (SELECT window_start, key, x, count(*) AS n FROM tumble(stream, time, INTERVAL 1 MINUTE) GROUP BY ALL) GROUP BY ALL. Without a window, have a model of the counts, and ask it for arg_max(x, n)`,
+  mode: `of values that are there equally often DuckDB takes one by chance. Count each in its window, and take the largest of the most frequent: SELECT window_start, key, arg_max(x, n) FROM (SELECT window_start, key, x, count(*) AS n FROM tumble(stream, time, INTERVAL 1 MINUTE) GROUP BY ALL) GROUP BY ALL. Without a window, take the best of the counts: SELECT key, x FROM stream GROUP BY key, x QUALIFY row_number() OVER (PARTITION BY key ORDER BY count(*) DESC) = 1`,
 }
 
 /** Where a value that several rows have can count once, and where it makes no difference. */
