@@ -1,4 +1,6 @@
 // For tests: what checkpoints do to a state, without files. Each state that is reopened from another continues its chains.
+import type { ColumnBatch } from '../schema/batch.ts'
+import type { Operator } from './operators/operator.ts'
 import { type FrozenLeaf, joinTree, splitTree } from './state-tree.ts'
 
 interface Kept {
@@ -42,6 +44,28 @@ export function asStored(saved: unknown): unknown {
     () => [],
   )
 }
+
+/** The operator goes on by the watermarks in their order and then to its end; from `stopped` on another one goes on from its checkpoint each time. */
+export function goOn(
+  operator: Operator,
+  open: () => Operator,
+  watermarks: readonly number[],
+  stopped: number,
+  take: (out: ColumnBatch | null) => void,
+): void {
+  let own = operator
+  for (const watermark of watermarks.toSorted((a, b) => a - b)) {
+    take(own.advance!(watermark))
+    if (watermark < stopped) continue
+    const saved = asStored(own.save())
+    own = open()
+    own.restore(saved)
+  }
+  take(own.advance!(END))
+}
+
+/** Beyond the times of all rows. */
+const END = 1_000
 
 /** Cuts whose reading is not done while what they are of goes on changing. */
 export class OpenCuts {

@@ -5,6 +5,7 @@ import {
   type ConstantValue,
   childrenOf,
   columnsIn,
+  conjuncts,
   constant,
   type Expression,
   mapChildren,
@@ -164,7 +165,7 @@ function projectionBody(generator: Generator, expressions: readonly Expression[]
 
 /** Parts of AND that stand alone are blocks within each other: what any of them has computed holds for the projection. */
 function selectionBody(generator: Generator, where: Expression, expressions: readonly Expression[]): Around {
-  const parts = where.op === 'call' && where.name === 'and' ? where.of : [where]
+  const parts = conjuncts(where)
   let outputs = { before: '', results: '' }
   const within = (at: number): void => {
     const part = parts[at]

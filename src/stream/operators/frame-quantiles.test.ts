@@ -8,7 +8,7 @@ import type { Aggregate, Frame as FrameOf, FrameRelation } from '../../engine/al
 import { type ColumnBatch, valueAt } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { batchOf } from '../plain.ts'
-import { asStored } from '../testing.ts'
+import { asStored, goOn } from '../testing.ts'
 import { Frame } from './frame.ts'
 import { RunningStates, SlidingStates } from './sliding-states.ts'
 import { IntegerLane } from './value-lane.ts'
@@ -122,18 +122,12 @@ const watermarks = fc.array(fc.nat(70), { maxLength: 8 })
 test('each row has the quantiles of its frame, however the watermark moves', () =>
   fc.assert(
     fc.property(frames, rows, watermarks, fc.nat(60), (frame, own, marks, stopped) => {
-      let operator = new Frame(relationOf(frame), SHAPE)
+      const open = () => new Frame(relationOf(frame), SHAPE)
+      const operator = open()
       operator.restore(null)
       operator.take(batchOfRows(own), null, own.length)
       const results: Results = new Map()
-      for (const watermark of marks.sort((a, b) => a - b)) {
-        resultsOf(operator.advance(watermark), results)
-        if (watermark < stopped) continue
-        const saved = asStored(operator.save())
-        operator = new Frame(relationOf(frame), SHAPE)
-        operator.restore(saved)
-      }
-      resultsOf(operator.advance(1_000), results)
+      goOn(operator, open, marks, stopped, (out) => resultsOf(out, results))
       assert.deepEqual(sorted(results), sorted(expected(frame, own)))
     }),
     { numRuns: 300 },

@@ -8,7 +8,7 @@ import type { Frame as FrameOf, FrameRelation } from '../../engine/algebra/relat
 import { type ColumnBatch, valueAt } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { batchOf } from '../plain.ts'
-import { asStored } from '../testing.ts'
+import { asStored, goOn } from '../testing.ts'
 import { AggregateStates } from './aggregate-states.ts'
 import { Frame } from './frame.ts'
 import { groupLayout } from './group-table.ts'
@@ -89,17 +89,16 @@ const someRows = fc.array(fc.tuple(fc.nat(60), fc.nat(2), fc.integer({ min: -50,
 test('each row has what is aggregated of its frame, however the watermark moves', () => {
   fc.assert(
     fc.property(frames, someRows, fc.array(fc.nat(70), { maxLength: 8 }), fc.nat(60), (frame, rows, watermarks, stopped) => {
-      let operator = open(frame)
+      const operator = open(frame)
       operator.take(rowsOf(rows), null, rows.length)
       const results = new Map<number, number[]>()
-      for (const watermark of [...watermarks].sort((a, b) => a - b)) {
-        resultsOf(operator.advance(watermark), results)
-        if (watermark < stopped) continue
-        const saved = asStored(operator.save())
-        operator = new Frame(relationOf(frame), SHAPE)
-        operator.restore(saved)
-      }
-      resultsOf(operator.advance(1_000), results)
+      goOn(
+        operator,
+        () => new Frame(relationOf(frame), SHAPE),
+        watermarks,
+        stopped,
+        (out) => resultsOf(out, results),
+      )
       const wanted = expected(frame, rows)
       assert.deepEqual(
         [...results].sort(([a], [b]) => a - b),

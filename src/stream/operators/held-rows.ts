@@ -48,8 +48,8 @@ export class HeldRows {
   #size = 0
   readonly #isListed: boolean
 
-  /** `isListed`: the rows of a key are found by its number; `areApart`: each column has a lane. */
-  constructor(types: readonly ValueType[], isListed = true, areApart = false) {
+  /** `isListed`: the rows of a key are found by its number; `areApart`: see `RowLanes`. */
+  constructor(types: readonly ValueType[], { isListed = true, areApart = false } = {}) {
     this.#values = new RowLanes(types, areApart)
     this.#each = types.map((_, column) => column)
     this.#isListed = isListed

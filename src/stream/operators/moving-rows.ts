@@ -33,7 +33,7 @@ export class MovingRows {
   }
 
   #noRows(): HeldRows {
-    return new HeldRows(this.#types, true, true)
+    return new HeldRows(this.#types, { areApart: true })
   }
 
   get held(): HeldRows {

@@ -6,9 +6,8 @@ import type { Field, Shape } from '../../schema/type.ts'
 import { Generations, type KeyedTable } from '../spill/generations.ts'
 import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import { KeyTable } from './key-table.ts'
-import { makeLane } from './make-lane.ts'
 import { joinBatches, type Operator } from './operator.ts'
-import type { ValueLane } from './value-lane.ts'
+import { RowLanes, type SavedRows } from './row-lanes.ts'
 
 /** The last column of rows with signs. No column of a user begins with #. */
 export const SIGN: Field = { name: '#sign', type: { kind: 'int' }, optional: false }
@@ -16,52 +15,47 @@ export const SIGN: Field = { name: '#sign', type: { kind: 'int' }, optional: fal
 /** The rows that were told last, by key. */
 export class Told implements KeyedTable {
   readonly keys: KeyTable
-  readonly #shape: Shape
   readonly #keyCount: number
   /** Of what is not the key. */
-  #lanes: readonly ValueLane[]
+  readonly #rest: RowLanes
+  readonly #restAt: readonly number[]
 
-  constructor(shape: Shape, keyCount: number) {
-    this.#shape = shape
+  constructor({ fields }: Shape, keyCount: number) {
+    const types = fields.map(({ type }) => type)
     this.#keyCount = keyCount
-    this.keys = new KeyTable(shape.fields.slice(0, keyCount).map(({ type }) => type))
-    this.#lanes = this.#makeLanes()
-  }
-
-  #makeLanes(): ValueLane[] {
-    return this.#shape.fields.slice(this.#keyCount).map(({ type }) => makeLane(type))
+    this.keys = new KeyTable(types.slice(0, keyCount))
+    this.#rest = new RowLanes(types.slice(keyCount))
+    this.#restAt = types.slice(keyCount).map((_, column) => column)
   }
 
   columns(slots: Int32Array): Column[] {
-    return [...this.keys.columns(slots, slots.length), ...this.#lanes.map((lane) => lane.column(slots, slots.length))]
+    return [...this.keys.columns(slots, slots.length), ...this.#rest.columns(slots, slots.length, this.#restAt)]
   }
 
   put(slots: Int32Array, columns: readonly Column[]): void {
-    for (const [index, lane] of this.#lanes.entries())
-      for (let i = 0; i < slots.length; i++) lane.put(slots[i]!, columns[this.#keyCount + index]!, i)
+    this.#rest.putAll(slots, columns.slice(this.#keyCount), null, slots.length)
   }
 
   write(slot: number, out: RecordWriter): void {
-    for (const lane of this.#lanes) lane.write(slot, out)
+    this.#rest.write(slot, out)
   }
 
   read(slot: number, from: RecordReader): void {
-    for (const lane of this.#lanes) lane.read(slot, from)
+    this.#rest.read(slot, from)
   }
 
   get bytes(): number {
-    return this.#lanes.reduce((sum, { bytes }) => sum + bytes, this.keys.bytes)
+    return this.keys.bytes + this.#rest.bytes
   }
 
-  save(): { readonly keys: unknown; readonly lanes: readonly unknown[] } {
-    return { keys: this.keys.save(), lanes: this.#lanes.map((lane) => lane.save(this.keys.size)) }
+  save(): SavedRows & { readonly keys: unknown } {
+    return { keys: this.keys.save(), ...this.#rest.save(this.keys.size) }
   }
 
   restore(saved: unknown): void {
-    const { keys, lanes } = saved as ReturnType<Told['save']>
+    const { keys, ...rest } = saved as ReturnType<Told['save']>
     this.keys.restore(keys)
-    this.#lanes = this.#makeLanes()
-    for (const [index, lane] of this.#lanes.entries()) lane.restore(lanes[index])
+    this.#rest.restore(rest, this.keys.size)
   }
 }
 

@@ -84,6 +84,8 @@ test('rows come out as they were put last, one at a time or many at once, and af
         }
       }
       for (const [found, was] of cuts.close()) assert.deepEqual(found, was)
+      // A slot that was never put.
+      assert.deepEqual(rowsOf(lanes.columns(Int32Array.of(9), 1, TEXTS), 1, TEXTS), [['', '', '']])
       const saved = asStored(lanes.save(7)) as ReturnType<RowLanes['save']>
       lanes = new RowLanes(types)
       lanes.restore(saved, 7)

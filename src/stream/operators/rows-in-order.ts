@@ -51,7 +51,7 @@ export class RowsInOrder {
   }
 
   #makeHeld(): HeldRows {
-    return new HeldRows(this.#types, false)
+    return new HeldRows(this.#types, { isListed: false })
   }
 
   #makeKeys(): KeyTable {

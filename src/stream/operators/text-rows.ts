@@ -49,9 +49,10 @@ export class TextRows {
     return this.#nulls[text]!.at(slot)
   }
 
-  /** A text of a slot that was put. */
+  /** Empty where the slot was never put. */
   at(slot: number, text: number): Text {
-    const { bytes, start } = this.#memory.at(slot)
+    const { bytes, start, length } = this.#memory.at(slot)
+    if (length === 0) return { bytes, start, length }
     let at = start
     let before = 0
     let own = 0
@@ -65,10 +66,11 @@ export class TextRows {
 
   /** All texts of some rows, a column each; they share their bytes. */
   columns(slots: Int32Array, count: number): BytesColumn[] {
-    const { bytes, start } = this.#memory.column(slots, count)
+    const { bytes, start, length } = this.#memory.column(slots, count)
     const starts = this.#nulls.map(() => new Int32Array(count))
     const lengths = this.#nulls.map(() => new Int32Array(count))
     for (let i = 0; i < count; i++) {
+      if (length[i] === 0) continue
       let at = start[i]!
       for (let text = 0; text < lengths.length; text++) {
         at = readLength(bytes, at)
