@@ -13,6 +13,7 @@ import { serveEntrance } from './entrance.ts'
 import { Holds } from './holds.ts'
 import type { Append, Appended, Entrance, Log, LogBatch, PartitionEnd, PartitionRange, TopicStats } from './log.ts'
 import { Partition } from './partition.ts'
+import { RecentBytes } from './recent-bytes.ts'
 import { recoverPartition } from './recovery.ts'
 import type { LogEvent, LogKeys, LogSettings } from './settings.ts'
 import type { Stage } from './stage.ts'
@@ -41,6 +42,8 @@ export interface EmbeddedLogOptions {
    * little comes is written at once. Default 0.
    */
   readonly groupMs?: number
+  /** What was written last, of all topics, is read from memory. Default 8 MiB. */
+  readonly recentBytes?: number
   /** Topics whose rows are encrypted, and the keys for that. */
   readonly encrypted?: { readonly keys: LogKeys; readonly topics: ReadonlySet<string> }
   /** Told after the fact; must not throw. */
@@ -70,6 +73,7 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
     idempotencyMs: options.idempotencyMs ?? 24 * HOUR_MS,
     compression: options.compression ?? 'none',
     groupMs: options.groupMs ?? 0,
+    recent: new RecentBytes(options.recentBytes ?? 8 * MIB),
     keys: options.encrypted?.keys ?? null,
     isEncrypted: (topic) => options.encrypted?.topics.has(topic) === true,
     onEvent: options.onEvent ?? (() => {}),
@@ -329,9 +333,17 @@ class EmbeddedLog implements Log {
     if (this.#isClosed) throw new MillraceError('MR_CANCELLED', 'the log is closed')
   }
 
-  async read(topic: string, partition: number, from: number, maxBytes: number): Promise<readonly LogBatch[]> {
+  async read(topic: string, partition: number, from: number, maxBytes: number, waitMs = 0): Promise<readonly LogBatch[]> {
     this.#refuseClosed()
-    return this.#partition(topic, partition).reader.read(from, maxBytes)
+    const read = this.#partition(topic, partition)
+    if (waitMs > 0 && read.range.end <= from) {
+      const patience = new AbortController()
+      const cancel = this.#settings.clock.after(waitMs, () => patience.abort())
+      await read.whenMore(from, patience.signal)
+      cancel()
+      this.#refuseClosed()
+    }
+    return read.reader.read(from, maxBytes)
   }
 
   range(topic: string, partition: number): PartitionRange {

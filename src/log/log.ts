@@ -125,8 +125,11 @@ export interface Log {
    * none is under way any more, with what lets them go on; that happens by itself after `limitMs`.
    */
   hold(topic: string, limitMs: number): Promise<() => void>
-  /** Whole batches, from the one that holds `from`, at most `maxBytes` of payload but at least one batch; empty at the end. */
-  read(topic: string, partition: number, from: number, maxBytes: number): Promise<readonly LogBatch[]>
+  /**
+   * Whole batches, from the one that holds `from`, at most `maxBytes` of payload but at least one batch; empty at the end. With `waitMs`
+   * a read at the end waits for so long, and answers what comes as soon as it can be read.
+   */
+  read(topic: string, partition: number, from: number, maxBytes: number, waitMs?: number): Promise<readonly LogBatch[]>
   range(topic: string, partition: number): PartitionRange
   /** Resolves when `range().end > from`, or when `signal` aborts. */
   whenMore(topic: string, partition: number, from: number, signal: AbortSignal): Promise<void>

@@ -7,7 +7,7 @@ import type { LogBatch } from './log.ts'
 import type { Published } from './published.ts'
 import { decodeBatch, isIntact } from './record-batch.ts'
 import { decodeSummary, emptyIndex, indexPath, logPath, positionBefore, type Segment, type SparseIndex, throwCorrupt } from './segment.ts'
-import { readChunk } from './segment-reader.ts'
+import { type Readable, readChunk } from './segment-reader.ts'
 import type { LogSettings } from './settings.ts'
 import type { SharedFile } from './shared-file.ts'
 
@@ -117,9 +117,14 @@ export class PartitionReader {
     })
   }
 
-  async #use<T>(segment: Segment, action: (file: DiskFile) => Promise<T>): Promise<T> {
+  #withRecent(file: DiskFile): Readable {
+    const { recent } = this.#settings
+    return { path: file.path, read: async (position, length) => recent.read(file, position, length) ?? file.read(position, length) }
+  }
+
+  async #use<T>(segment: Segment, action: (file: Readable) => Promise<T>): Promise<T> {
     const { segments, file } = this.#source
-    if (segment.base === segments.at(-1)!.base) return file.use(action)
+    if (segment.base === segments.at(-1)!.base) return file.use((open) => action(this.#withRecent(open)))
     const opened = await this.#openClosed(segment)
     try {
       return await action(opened)

@@ -21,7 +21,8 @@ interface Persisted {
   readonly batches: readonly StagedBatch[]
   readonly positions: readonly number[]
   readonly appendTimeMs: number
-  readonly sizeBytes: number
+  readonly position: number
+  readonly bytes: Buffer
 }
 
 export class Partition {
@@ -118,15 +119,16 @@ export class Partition {
     stage.seal(this.#active.next)
     const { compression, crc32c } = this.#settings
     const encoded = await encodeGroup(stage.batches, position, appendTimeMs, compression, crc32c, this.#seal)
+    const bytes = Buffer.concat(encoded.parts, encoded.sizeBytes)
     try {
-      await this.#attempt(() => this.#file.file.write(encoded.parts, position))
+      await this.#attempt(() => this.#file.file.write([bytes], position))
       await this.#sync(() => this.#file.file.sync())
     } catch (error) {
       await this.#cutTail(position)
       throw error
     }
-    this.#persisted = { batches: stage.batches, positions: encoded.positions, appendTimeMs, sizeBytes: encoded.sizeBytes }
-    return encoded.sizeBytes
+    this.#persisted = { batches: stage.batches, positions: encoded.positions, appendTimeMs, position, bytes }
+    return bytes.length
   }
 
   /** Shows the persisted group to readers. */
@@ -138,12 +140,13 @@ export class Partition {
     const first = active.next
     if (first === active.base) active.firstMs = group.appendTimeMs
     active.lastMs = group.appendTimeMs
-    active.sizeBytes += group.sizeBytes
+    active.sizeBytes += group.bytes.length
     group.batches.forEach((batch, number) => {
       active.next = batch.baseOffset + batch.count
       addToIndex(active.index!, batch.baseOffset, group.positions[number]!, group.appendTimeMs)
       this.#rememberBatch(batch, group.appendTimeMs)
     })
+    this.#settings.recent.note(this.#file.file, group.position, group.bytes)
     this.published.note(first, active.next, this.#settings.clock.nowMs())
     this.#waiters.look()
   }

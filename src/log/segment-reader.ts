@@ -2,6 +2,8 @@
 import type { DiskFile } from '../core/disk.ts'
 import { type BatchHeader, HEADER_BYTES, parseHeader } from './record-batch.ts'
 
+export type Readable = Pick<DiskFile, 'path' | 'read'>
+
 export interface Located {
   readonly header: BatchHeader
   /** Where the batch begins in the chunk's bytes. */
@@ -18,7 +20,7 @@ export interface Chunk {
 }
 
 /** Whole batches from `position` on: about `chunkBytes`, at least one batch; none when what is there is not a batch. */
-export async function readChunk(file: DiskFile, position: number, limit: number, chunkBytes: number): Promise<Chunk> {
+export async function readChunk(file: Readable, position: number, limit: number, chunkBytes: number): Promise<Chunk> {
   const bytes = await file.read(position, Math.min(chunkBytes, limit - position))
   const first = parseHeader(bytes, 0)
   if (first && first.sizeBytes > bytes.length && position + first.sizeBytes <= limit)

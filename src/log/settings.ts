@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Disk } from '../core/disk.ts'
 import type { KeyRing } from '../objects/seal/key-ring.ts'
 import type { Crc32c } from './crc32c.ts'
+import type { RecentBytes } from './recent-bytes.ts'
 
 /** What a log needs of a key ring. */
 export type LogKeys = Pick<KeyRing, 'forWriting' | 'first' | 'byId'>
@@ -40,6 +41,7 @@ export interface LogSettings {
   readonly idempotencyMs: number
   readonly compression: 'zstd' | 'none'
   readonly groupMs: number
+  readonly recent: RecentBytes
   /** Null: nothing is encrypted. */
   readonly keys: LogKeys | null
   readonly isEncrypted: (topic: string) => boolean

@@ -56,14 +56,8 @@ type Joined = Pick<Delivery, 'batch' | 'classified' | 'appendMs' | 'offsets'>
 /** One batch of all pieces, with the system columns; the usual single piece is not copied. */
 export function joinPieces(shape: ColumnBatch['shape'], partition: number, pieces: readonly Piece[]): Joined {
   const rows = pieces.reduce((sum, { part }) => sum + part.batch.rows, 0)
-  const offsets = concat(
-    pieces.map(({ part }) => part.offsets),
-    new Float64Array(rows),
-  )
-  const appendMs = concat(
-    pieces.map(({ part }) => part.appendMs),
-    new Float64Array(rows),
-  )
+  const offsets = concat(pieces.map(({ part }) => part.offsets))
+  const appendMs = concat(pieces.map(({ part }) => part.appendMs))
   const system: Column[] = [
     { kind: 'number', values: new Float64Array(rows).fill(partition), nulls: null },
     { kind: 'integer', values: offsets, big: null, nulls: null },
@@ -120,8 +114,9 @@ function joinColumnsOf(shape: ColumnBatch['shape'], batches: readonly ColumnBatc
   )
 }
 
-function concat(parts: readonly Float64Array[], into: Float64Array): Float64Array {
+function concat(parts: readonly Float64Array[]): Float64Array {
   if (parts.length === 1) return parts[0]!
+  const into = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const part of parts) {
     into.set(part, at)

@@ -60,14 +60,9 @@ export async function rest(clock: Clock, intakeMs: () => number, round: Round, s
   }
 }
 
-/** A prompt pipeline reads so often at most: what it reads at once has a price of its own. */
-const TICK_MS = 8
-/** And it leaves the thread to others for so long after each millisecond of work, up to a limit. */
-const BREATH = 1
 const BREATH_MAX_MS = 8
 
-/** The rest of one that somebody waits for: the next read begins a tick after the last, and whatever else is due goes between. */
-export async function breathe(clock: Clock, { startedMs }: Pick<Round, 'startedMs'>, signal: AbortSignal): Promise<void> {
-  const workedMs = clock.monotonicMs() - startedMs
-  await clock.sleep(Math.max(0, TICK_MS - workedMs, Math.min(BREATH_MAX_MS, workedMs * BREATH)), signal).catch(() => {})
+/** The rest of one that somebody waits for: for as long as it worked, up to a limit, so that whatever else is due goes between. */
+export async function breathe(clock: Clock, startedMs: number, signal: AbortSignal): Promise<void> {
+  await clock.sleep(Math.min(BREATH_MAX_MS, clock.monotonicMs() - startedMs), signal).catch(() => {})
 }

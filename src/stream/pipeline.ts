@@ -7,6 +7,7 @@ import { CatchUp } from './catch-up.ts'
 import { commitCut, type PipelineState } from './commit-cut.ts'
 import { IdleWatch } from './idle.ts'
 import { type Input, Inputs } from './inputs.ts'
+import { Intake } from './intake.ts'
 import { Lookups } from './lookups.ts'
 import { breathe, type Round, rest } from './pace.ts'
 import type { InputProgress, Rebuild } from './pipeline-progress.ts'
@@ -15,10 +16,13 @@ import { type OpenHistory, readHistory } from './replay.ts'
 import type { Sink } from './sink.ts'
 import type { StreamSource } from './source.ts'
 
-/** Of several partitions the log is asked for so many together: each answer takes a turn of a thread, or of a broker. */
-const READS_AT_ONCE = 4
 const BACKOFF_MAX_MS = 10_000
 const IDLE_MS = 30_000
+/** For so long one that has just read waits with its next read on its way. */
+const FOLLOW_MS = 20
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 
 export class Pipeline {
   readonly settings: PipelineSettings
@@ -28,18 +32,13 @@ export class Pipeline {
   readonly #stop = new AbortController()
   readonly #idleWatch: IdleWatch | null
   readonly #lookups: Lookups<Input>
+  readonly #intake: Intake
   #generation = ''
   /** Location of the checkpoint of the last commit. */
   #checkpoint: string | null = null
   /** It has read nothing yet, or is to forget what it has read. */
   #isAnew = false
   #lastCutMs = 0
-  /** When the newest record that was read had come. */
-  #readMs = 0
-  /** When the oldest row that was read in this round had come. */
-  #oldestMs = Number.POSITIVE_INFINITY
-  /** When it could be read. */
-  #readableMs = Number.POSITIVE_INFINITY
   #flushed: number[] = []
   #flushing: Promise<void> | null = null
   #flushError: unknown = null
@@ -75,6 +74,13 @@ export class Pipeline {
     const timed = sources.filter(({ hasWatermark }) => hasWatermark).length
     const decides = timed > 1 || (sink.ownsStream && sources[0]!.needsIdleDecisions)
     this.#idleWatch = decides ? new IdleWatch(parts.clock, this.#inputs.timed, settings.idleMs ?? IDLE_MS) : null
+    this.#intake = new Intake(settings, parts, {
+      inputs: this.#inputs,
+      sink,
+      lookups: this.#lookups,
+      idleWatch: this.#idleWatch,
+      catchUp: this.#catchUp,
+    })
   }
 
   /** Every partition of every topic that it reads. */
@@ -242,7 +248,7 @@ export class Pipeline {
     await readHistory(this.#inputs.sources, this.#openHistory, {
       isStopped: () => this.#stop.signal.aborted,
       take: async (delivery) => {
-        await this.#lookups.before(this.#inputs.of(delivery), delivery, (table) => this.#read(table))
+        await this.#lookups.before(this.#inputs.of(delivery), delivery, (table) => this.#intake.read(table))
         await this.#sink.apply(delivery)
         this.#replayedRows += delivery.batch.rows
       },
@@ -260,9 +266,9 @@ export class Pipeline {
       // A prompt one does not ask, which costs it a tenth of a millisecond a round.
       const load = this.#sink.isPrompt ? null : { busyMs: clock.busyMs(), intakeMs: intakeMs() }
       const ends = this.#inputs.ends
-      const didRead = await this.#readAll()
+      const didRead = await this.#intake.readAll()
       await this.#sink.tick(this.watermarkUs)
-      this.#tellTaken()
+      this.#intake.tellTaken()
       const { arrivedMs } = this.#lookups
       if (arrivedMs !== null) this.#sink.settle?.(arrivedMs)
       if (this.#flushError) throw this.#flushError
@@ -273,19 +279,10 @@ export class Pipeline {
       else if (!didRead) {
         this.#tellRecovered()
         await this.#idle()
-      } else if (this.#inputs.ends.some((end, index) => end > ends[index]!)) await this.#rest(startedMs, load)
+      } else if (load === null) await this.#follow(startedMs)
+      else if (this.#inputs.ends.some((end, index) => end > ends[index]!)) await this.#rest(startedMs, load)
     }
     await this.#flushing
-  }
-
-  #tellTaken(): void {
-    if (this.#oldestMs === Number.POSITIVE_INFINITY) return
-    const nowMs = this.#parts.clock.nowMs()
-    const since = (ms: number): number => Math.max(0, nowMs - ms)
-    const ownMs = Number.isFinite(this.#readableMs) ? since(this.#readableMs) : null
-    this.#parts.onEvent({ kind: 'taken', pipeline: this.settings.name, waitedMs: since(this.#oldestMs), ownMs })
-    this.#oldestMs = Number.POSITIVE_INFINITY
-    this.#readableMs = Number.POSITIVE_INFINITY
   }
 
   /** What stopped it may be in rows that were not read yet, or in the commit: only when nothing is left of either is it over. */
@@ -301,44 +298,27 @@ export class Pipeline {
   }
 
   /** Rows came in while the last ones were read: the door goes first. */
-  async #rest(startedMs: number, load: Pick<Round, 'busyMs' | 'intakeMs'> | null): Promise<void> {
+  async #rest(startedMs: number, load: Pick<Round, 'busyMs' | 'intakeMs'>): Promise<void> {
     const { clock, intakeMs } = this.#parts
-    const behindMs = clock.nowMs() - this.#readMs
+    const { behindMs } = this.#intake
+    await this.#unlessWanted((signal) => rest(clock, intakeMs, { startedMs, ...load, behindMs }, signal))
+  }
+
+  /** Who is prompt asks for what comes next before it is there, and leaves the thread to others meanwhile. */
+  async #follow(startedMs: number): Promise<void> {
+    await this.#unlessWanted(async (signal) => {
+      await Promise.all([breathe(this.#parts.clock, startedMs, signal), Promise.race([this.#intake.more(FOLLOW_MS), aborted(signal)])])
+    })
+  }
+
+  /** Rests until somebody asks for what is there. */
+  async #unlessWanted(pause: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const isWanted = this.#stop.signal.aborted || this.#flushError || this.#mustStartAnew || this.#flushAsked.length > 0
+    if (isWanted || this.#catchUp.isAsked) return
     const wanted = new AbortController()
     this.#wake = () => wanted.abort()
-    if (!this.#stop.signal.aborted && !this.#flushError && this.#flushAsked.length === 0 && !this.#catchUp.isAsked)
-      await (load === null
-        ? breathe(clock, { startedMs }, wanted.signal)
-        : rest(clock, intakeMs, { startedMs, ...load, behindMs }, wanted.signal))
+    await pause(wanted.signal)
     this.#wake = null
-  }
-
-  async #readAll(): Promise<boolean> {
-    const { all } = this.#inputs
-    let didRead = false
-    for (let from = 0; from < all.length; from += READS_AT_ONCE) {
-      const some = all.slice(from, from + READS_AT_ONCE)
-      if (some.length > 1) for (const { source, partition } of some) source.prepare(partition, this.settings.readBytes)
-      for (const input of some) if (await this.#read(input)) didRead = true
-    }
-    return didRead
-  }
-
-  /** The next records of one partition; false when there are none. */
-  async #read(input: Input): Promise<boolean> {
-    const { source, topic, partition } = input
-    const delivery = source.hasMore(partition) ? await source.read(partition, this.settings.readBytes) : null
-    if (!delivery) return false
-    if (delivery.batch.rows > 0 || delivery.rejected.length > 0 || source.isDerived) this.#idleWatch?.saw(input)
-    this.#readMs = delivery.appendMs.at(-1) ?? this.#parts.clock.nowMs()
-    this.#oldestMs = Math.min(this.#oldestMs, delivery.appendMs[0] ?? Number.POSITIVE_INFINITY)
-    this.#readableMs = Math.min(this.#readableMs, delivery.readableMs ?? Number.POSITIVE_INFINITY)
-    await this.#lookups.before(input, delivery, (table) => this.#read(table))
-    await this.#sink.apply(delivery)
-    this.#catchUp.took(this.#inputs.all.indexOf(input), delivery.next)
-    const lag = this.#parts.log.range(topic, partition).end - delivery.next
-    this.#parts.onEvent({ kind: 'applied', pipeline: this.settings.name, partition, delivery, lag })
-    return true
   }
 
   get #hasUncommitted(): boolean {

@@ -72,13 +72,7 @@ export class PartReader {
       } else {
         const run = [batch]
         while (++i < found.length && found[i]!.kind === 'rows' && found[i]!.fingerprint === batch.fingerprint) run.push(found[i]!)
-        parts.push(
-          this.#scanRun(
-            run.map((one) => ({ ...one, ...linesOf(one) })),
-            from,
-            until,
-          ),
-        )
+        parts.push(this.#scanRun(run, from, until))
       }
     }
     return parts
@@ -110,24 +104,37 @@ export class PartReader {
     return { ...scan, batch: { shape, rows: scan.batch.rows, columns: own } }
   }
 
-  #scanRun(run: readonly (LogBatch & Lines)[], from: number, until: number): RowsPart {
+  /** `offsets` are those of the lines where they do not count on from the base of their batch. */
+  #scanRun(run: readonly (LogBatch & Partial<Lines>)[], from: number, until: number): RowsPart {
     const trusted = run[0]!.fingerprint === this.#settings.scanner.fingerprint
-    const payload = run.length === 1 ? run[0]!.payload : Buffer.concat(run.map((batch) => batch.payload))
+    const payload = joinPayloads(run)
     const scan = this.#scan(payload, trusted)
-    const lines = run.reduce((sum, { offsets }) => sum + offsets.length, 0)
+    const lines = run.reduce((sum, { count, offsets }) => sum + (offsets?.length ?? count), 0)
     const lineOffset = new Float64Array(lines)
     const lineMs = new Float64Array(lines)
     const redriven = run.some((batch) => batch.redriveOf !== undefined) ? new Uint8Array(lines) : null
     let line = 0
-    for (const { offsets, appendTimeMs, redriveOf } of run) {
-      const end = line + offsets.length
-      lineOffset.set(offsets, line)
+    for (const { baseOffset, count, offsets, appendTimeMs, redriveOf } of run) {
+      const end = line + (offsets?.length ?? count)
+      if (offsets) lineOffset.set(offsets, line)
+      else for (let i = line; i < end; i++) lineOffset[i] = baseOffset + (i - line)
       lineMs.fill(appendTimeMs, line, end)
       if (redriven && redriveOf !== undefined) redriven.fill(1, line, end)
       line = end
     }
     return cutRows({ scan, lineOffset, lineMs, redriven, partition: run[0]!.partition, payload }, from, until, this.#settings.failedCheck)
   }
+}
+
+/** Those of one read mostly lie one behind the other already. */
+function joinPayloads(run: readonly { readonly payload: Uint8Array }[]): Uint8Array {
+  const first = run[0]!.payload
+  let end = first.byteOffset
+  for (const { payload } of run) {
+    if (payload.buffer !== first.buffer || payload.byteOffset !== end) return Buffer.concat(run.map((batch) => batch.payload))
+    end += payload.byteLength
+  }
+  return new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset)
 }
 
 function linesOf({ payload, baseOffset, count }: LogBatch): Lines {

@@ -254,20 +254,49 @@ test('what was asked ahead is given once, from where the source stands then; its
   }
   const source = new StreamSource(counted, STREAM, scanner)
   await source.restore([0], null)
-  source.prepare(0, 1)
+  void source.prepare(0, 1)
   assert.deepEqual([...(await source.read(0, 1))!.offsets], [0])
   assert.equal(reads, 1)
-  source.prepare(0, 1)
+  void source.prepare(0, 1)
   await source.restore([2], null)
   assert.deepEqual([...(await source.read(0, 1))!.offsets], [2])
-  source.prepare(0, 1)
+  void source.prepare(0, 1)
   assert.equal(await source.read(0, 1), null)
 
   const broken = new StreamSource({ ...log, read: () => Promise.reject(new Error('the disk')) }, STREAM, scanner)
   await broken.restore([0], null).catch(() => {})
-  broken.prepare(0, 1)
+  await broken.prepare(0, 1)
   await new Promise((resolve) => setImmediate(resolve))
   await assert.rejects(broken.read(0, 1), /the disk/)
+})
+
+test('what is asked for at the end is given when it comes, and asked for again after it did not', async () => {
+  const items: Item[] = [1, 2].map((id) => ({ kind: 'row', ms: id, id, name: null, seenMs: 0, redriven: false }))
+  const log = logOf(
+    batchesOf(items, () => true),
+    1,
+  )
+  const waits: (number | undefined)[] = []
+  let isTold = false
+  const late: Log = {
+    ...log,
+    read: async (topic, partition, from, maxBytes, waitMs) => {
+      waits.push(waitMs)
+      return isTold ? log.read(topic, partition, from, maxBytes) : []
+    },
+  }
+  const source = new StreamSource(late, STREAM, scanner)
+  await source.restore([0], null)
+  await source.prepare(0, 1, 20)
+  isTold = true
+  await Promise.all([source.prepare(0, 1, 20), source.prepare(0, 1, 20)])
+  assert.deepEqual([...(await source.read(0, 1))!.offsets], [0])
+  assert.deepEqual(waits, [20, 20])
+  isTold = false
+  const empty = source.prepare(0, 1, 20)
+  isTold = true
+  assert.deepEqual([...(await source.read(0, 1))!.offsets], [1], 'what came after the wait was over')
+  await empty
 })
 
 test('rows of another shape are scanned strictly: those that fit come through', async () => {

@@ -153,13 +153,19 @@ export class StreamSource {
     return this.#log.range(this.#stream.name, partition).end > this.#positions[partition]!
   }
 
-  /** Asks the log for what `read` gives next of a partition, if there is more: so several are on their way at once. */
-  prepare(partition: number, maxBytes: number): void {
-    if (!this.hasMore(partition)) return
+  /**
+   * Asks the log for what `read` gives next of a partition: so several are on their way at once, and what is still to come is sent
+   * as soon as it is there. Resolves when the log has answered; at the end of the log that is when more has come, or after `waitMs`.
+   */
+  async prepare(partition: number, maxBytes: number, waitMs = 0): Promise<void> {
     const from = this.#positions[partition]!
-    const batches = this.#log.read(this.#stream.name, partition, from, maxBytes)
-    batches.catch(() => {}) // thrown by `read`
-    this.#coming.set(partition, { from, batches })
+    let coming = this.#coming.get(partition)
+    if (coming?.from !== from) {
+      coming = { from, batches: this.#log.read(this.#stream.name, partition, from, maxBytes, waitMs) }
+      this.#coming.set(partition, coming)
+    }
+    const found = await coming.batches.catch(() => null) // thrown by `read`
+    if (found?.length === 0 && this.#coming.get(partition) === coming) this.#coming.delete(partition)
   }
 
   /** The next records of a partition, at most about `maxBytes`; null at the end of the log. */
@@ -167,7 +173,9 @@ export class StreamSource {
     const from = this.#positions[partition]!
     const coming = this.#coming.get(partition)
     this.#coming.delete(partition)
-    const batches = await (coming?.from === from ? coming.batches : this.#log.read(this.#stream.name, partition, from, maxBytes))
+    let batches: readonly LogBatch[] = coming?.from === from ? await coming.batches : []
+    // None: what it waited for has come too late for it.
+    if (batches.length === 0) batches = await this.#log.read(this.#stream.name, partition, from, maxBytes)
     const end = batches.at(-1)
     if (!end) return null
     const next = end.baseOffset + end.count

@@ -158,6 +158,22 @@ export function contract(run: Run): void {
     await log.whenMore('clicks', 0, 9, never.signal)
   })
 
+  run(
+    'a read that waits at the end answers what comes, nothing when its time is over, and is refused at the end of the log',
+    async (world) => {
+      const log = await clicks(world)
+      const asked = log.read('clicks', 0, 0, 1 << 20, 60_000)
+      await log.append('clicks', [rows(['a'])])
+      assert.deepEqual(namesOf(await asked), ['a'])
+      assert.equal(log.range('clicks', 0).end, 1)
+      assert.deepEqual(namesOf(await log.read('clicks', 0, 0, 1 << 20, 60_000)), ['a'], 'what is there is not waited for')
+      assert.deepEqual(await log.read('clicks', 0, 1, 1 << 20, 5), [])
+      const last = assert.rejects(log.read('clicks', 0, 1, 1 << 20, 60_000), refused('MR_CANCELLED'))
+      await log.close()
+      await last
+    },
+  )
+
   run('a topic that is held takes only what relies on its end, until it is let go or the time is over', async (world) => {
     const log = await clicks(world)
     await log.ensureTopic('other', 1)

@@ -22,7 +22,7 @@ async function newDisk(seed: number): Promise<FakeDisk> {
 
 async function open(disk: FakeDisk, onEvent: (event: LogEvent) => void = () => {}): Promise<Log> {
   const clock = new VirtualClock(1_750_000_000_000)
-  const log = await openEmbeddedLog({ disk, clock, directory: '/data/log', segmentBytes: 900, onEvent })
+  const log = await openEmbeddedLog({ disk, clock, directory: '/data/log', segmentBytes: 900, recentBytes: 0, onEvent })
   await log.ensureTopic(TOPIC, 2)
   return log
 }

@@ -30,6 +30,7 @@ class Run {
   readonly #model = new LogModel()
   readonly #partitions: number
   readonly #segmentBytes: number
+  readonly #recentBytes: number
   readonly #compression: 'zstd' | 'none'
   /** Calls with a key or an origin whose fate is not known: sent again until they are acknowledged. */
   #open: (readonly Append[])[] = []
@@ -47,6 +48,7 @@ class Run {
     this.#disk = new FakeDisk(this.#random)
     this.#partitions = 1 + integer(this.#random, 3)
     this.#segmentBytes = pick(this.#random, [300, 1_500, 6_000, 1 << 20])
+    this.#recentBytes = pick(this.#random, [0, 500, 8 << 20])
     // Compression runs on other threads and so does not repeat exactly: few seeds have it.
     this.#compression = integer(this.#random, 10) === 0 ? 'zstd' : 'none'
   }
@@ -96,7 +98,7 @@ class Run {
   async #start(): Promise<Log> {
     const log = await openEmbeddedLog({
       ...{ disk: this.#see(this.#disk), clock: this.#clock, directory: '/data/log', compression: this.#compression },
-      ...{ segmentBytes: this.#segmentBytes, segmentMs: 60_000, idempotencyMs: DAY_MS },
+      ...{ segmentBytes: this.#segmentBytes, segmentMs: 60_000, idempotencyMs: DAY_MS, recentBytes: this.#recentBytes },
     })
     await log.ensureTopic(TOPIC, this.#partitions)
     return log

@@ -84,7 +84,7 @@ const calls: { readonly [M in Method]: (...args: Parameters<Calls[M]>) => Promis
     holds.get(hold)?.()
     holds.delete(hold)
   },
-  read: async (topic, partition, from, maxBytes) => packBatches(await log.read(topic, partition, from, maxBytes)),
+  read: async (topic, partition, from, maxBytes, waitMs) => packBatches(await log.read(topic, partition, from, maxBytes, waitMs)),
   offsetAt: (topic, partition, timeMs) => log.offsetAt(topic, partition, timeMs),
   lastEmission: (topic, partition, pipeline) => log.lastEmission(topic, partition, pipeline),
   async retain(topic, partition, limits) {

@@ -23,7 +23,7 @@ export interface Calls {
   append(topic: string, parts: readonly Append[], ifEnds: readonly PartitionEnd[]): unknown
   hold(topic: string, limitMs: number): number
   release(hold: number): void
-  read(topic: string, partition: number, from: number, maxBytes: number): PackedBatches
+  read(topic: string, partition: number, from: number, maxBytes: number, waitMs: number): PackedBatches
   offsetAt(topic: string, partition: number, timeMs: number): number
   lastEmission(topic: string, partition: number, pipeline: string): number
   retain(topic: string, partition: number, limits: { beforeMs: number; keepFrom: number }): number

@@ -148,8 +148,8 @@ class ThreadedLog implements Log {
     return () => void this.#call('release', [hold]).catch(() => {}) // of a log that is closed nothing is held
   }
 
-  async read(topic: string, partition: number, from: number, maxBytes: number): Promise<readonly LogBatch[]> {
-    return batchesOf(await this.#call('read', [topic, partition, from, maxBytes]))
+  async read(topic: string, partition: number, from: number, maxBytes: number, waitMs = 0): Promise<readonly LogBatch[]> {
+    return batchesOf(await this.#call('read', [topic, partition, from, maxBytes, waitMs]))
   }
 
   range(topic: string, partition: number): PartitionRange {
