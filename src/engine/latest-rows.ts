@@ -11,7 +11,7 @@ export class LatestRows {
   readonly #keysMax: number
   readonly #columns: readonly LatestColumn[]
   /** Row of each key. */
-  readonly #places = new Map<string, number>()
+  readonly #places = new Map<Key, number>()
   #rows = 0
 
   constructor(shape: Shape, key: readonly string[], keysMax: number) {
@@ -31,8 +31,9 @@ export class LatestRows {
     assert(batch.columns.length === this.#columns.length, 'a batch has the columns of its shape')
     const places = this.#places
     const rows = new Int32Array(batch.rows)
+    const keyAt = keysOf(this.#key.map((index) => batch.columns[index]!))
     for (let row = 0; row < batch.rows; row++) {
-      const key = keyAt(batch, this.#key, row)
+      const key = keyAt(row)
       let place = places.get(key)
       if (place === undefined) {
         place = places.size
@@ -54,18 +55,34 @@ export class LatestRows {
   }
 }
 
-/** Equal for keys that the engine takes for equal: text by its bytes, numbers by value. */
-function keyAt(batch: ColumnBatch, key: readonly number[], row: number): string {
-  let text = ''
-  for (const index of key) {
-    const column = batch.columns[index]!
-    if (column.nulls?.[row]) text += 'n'
-    else if (column.kind === 'bytes') {
-      const start = column.start[row]!
-      text += `${column.length[row]}:${bufferOf(column).latin1Slice(start, start + column.length[row]!)}`
-    } else text += `${column.kind === 'integer' && column.big ? column.big[row] : column.values[row]},`
+type Key = string | number | bigint | null
+
+/** Keys of rows, equal for those that the engine takes for equal: text by its bytes, numbers by value. */
+function keysOf(columns: readonly Column[]): (row: number) => Key {
+  const parts = columns.map(valuesOf)
+  if (parts.length === 1) return parts[0]!
+  return (row) => {
+    let text = ''
+    for (const part of parts) {
+      const value = part(row)
+      text += typeof value === 'string' ? `${value.length}:${value}` : `${value},`
+    }
+    return text
   }
-  return text
+}
+
+function valuesOf(column: Column): (row: number) => Key {
+  const { nulls } = column
+  if (column.kind === 'bytes') {
+    const { start, length } = column
+    const buffer = bufferOf(column)
+    return (row) => (nulls?.[row] ? null : buffer.latin1Slice(start[row]!, start[row]! + length[row]!))
+  }
+  const { values } = column
+  const big = column.kind === 'integer' ? column.big : null
+  if (!big) return (row) => (nulls?.[row] ? null : values[row]!)
+  // A number where it is one, as in a batch of small ones.
+  return (row) => (nulls?.[row] ? null : Number.isSafeInteger(Number(big[row])) ? Number(big[row]) : big[row]!)
 }
 
 const bufferOf = ({ bytes }: BytesColumn): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
