@@ -407,6 +407,54 @@ for (const [name, text] of Object.entries(QUERIES)) {
   })
 }
 
+/** Whether there is a row: as live SQL, and as it stands over the tables. */
+const EXISTENCE: Readonly<Record<string, (of: (stream: string) => string) => string>> = {
+  'a semi join': (of) =>
+    `SELECT o.id, o.ts, o.device FROM ${of('orders')} o SEMI JOIN ${of('payments')} p ON p.order_id = o.id AND ${BETWEEN}`,
+  'an anti join': (of) =>
+    `SELECT o.id, o.ts, amount FROM ${of('orders')} o ANTI JOIN ${of('payments')} p ON p.order_id = o.id AND ${BETWEEN}`,
+  'a semi join with conditions on pairs and on rows': (of) =>
+    `SELECT o.id, o.ts, o.amount FROM ${of('orders')} o SEMI JOIN ${of('payments')} p ON p.order_id = o.id AND ${BETWEEN} AND o.amount > p.paid AND p.heat > 0 WHERE o.shop <> 'east'`,
+  'an anti join with conditions on pairs and on rows': (of) =>
+    `SELECT o.id, o.ts, o.amount FROM ${of('orders')} o ANTI JOIN ${of('payments')} p ON p.order_id = o.id AND ${BETWEEN} AND o.amount > p.paid AND o.device = 'a' WHERE o.shop <> 'east'`,
+  'USING, many partners of few keys': (of) =>
+    `SELECT ts, id, shop FROM ${of('orders')} o SEMI JOIN (SELECT shop, ts AS then FROM ${of('payments')} WHERE method = 'card') p ON o.shop = p.shop AND p.then BETWEEN o.ts - INTERVAL 1 SECOND AND o.ts + INTERVAL 1 SECOND`,
+  EXISTS: (of) =>
+    `SELECT id, ts, shop FROM ${of('orders')} o WHERE amount > 0 AND EXISTS (SELECT * FROM ${of('payments')} p WHERE order_id = id AND p.ts BETWEEN o.ts AND o.ts + INTERVAL 5 SECOND AND p.shop = o.shop)`,
+  'NOT EXISTS': (of) =>
+    `SELECT id, o.ts FROM ${of('orders')} o WHERE NOT EXISTS (SELECT 1 FROM ${of('payments')} p WHERE o.id = order_id AND p.ts BETWEEN o.ts - INTERVAL 10 SECOND AND o.ts AND amount > 3)`,
+  'IN of a subquery that is bounded by time': (of) =>
+    `SELECT id, ts FROM ${of('orders')} o WHERE id IN (SELECT order_id FROM ${of('payments')} p WHERE p.ts BETWEEN o.ts AND o.ts + INTERVAL 20 SECOND AND method IS NOT NULL) AND device IS NOT NULL`,
+  'IN by a unique key': (of) => `SELECT id, ts, amount FROM ${of('orders')} WHERE id IN (SELECT sku FROM ${of('items')})`,
+  'two of them, one over a join': (of) =>
+    `SELECT o.id, o.ts, p.method FROM ${of('orders')} o JOIN ${of('payments')} p ON p.order_id = o.id AND ${BETWEEN}
+     WHERE NOT EXISTS (FROM ${of('payments')} q WHERE q.shop = o.shop AND q.ts BETWEEN o.ts - INTERVAL 1 SECOND AND o.ts AND q.method = 'cash')
+       AND EXISTS (SELECT 1 FROM ${of('items')} i WHERE i.sku = p.order_id AND i.ts BETWEEN o.ts - INTERVAL 1 MINUTE AND o.ts + INTERVAL 1 MINUTE)`,
+  'groups over rows that have a partner': (of) =>
+    `SELECT shop, count(*) AS c, sum(amount) AS s FROM ${of('orders')} o WHERE EXISTS (SELECT 1 FROM ${of('payments')} p WHERE p.order_id = o.id AND ${BETWEEN}) GROUP BY shop`,
+}
+
+for (const [name, textOf] of Object.entries(EXISTENCE))
+  test(name, async () => {
+    const { node } = await parser.parse(textOf((stream) => stream))
+    const query = compileLive(node, (stream) => STREAMS[stream]?.shape)
+    const shape = shapeOfRelation(query.root, shapeOf)
+    let total = 0
+    for (const [round, log] of logs.entries()) {
+      const tableOf = (stream: string): string => `${stream}${round}`
+      const expected = (await expectedRows(ask, query, shape, tableOf, textOf(tableOf))).sort()
+      assert.deepEqual((await expectedRows(ask, query, shape, tableOf)).sort(), expected, 'the batch twin')
+      total += expected.length
+      for (const cut of [0, 1, 2])
+        assert.deepEqual(
+          run(query, shape, log, seededRandom(SEED + round + cut * 1_000), Number.POSITIVE_INFINITY).rows.sort(),
+          expected,
+          `seed ${SEED}`,
+        )
+    }
+    assert.ok(total > logs.length, `only ${total} rows`)
+  })
+
 test('what is not of the closed list is refused with its place and what is near', async () => {
   const refusals: readonly (readonly [string, RegExp])[] = [
     [
@@ -513,7 +561,19 @@ test('what is not of the closed list is refused with its place and what is near'
       'SELECT window_start, id FROM hop(orders, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY window_end, ts) = 1',
       /an expression over window_end of hop\(\.\.\.\) before the groups/,
     ],
-    ['SELECT id FROM orders WHERE id IN (SELECT sku FROM items)', /a subquery outside of FROM/],
+    ['SELECT id FROM orders WHERE id IN (SELECT order_id FROM payments)', /a semi join without bounds between the times of both sides/],
+    ['SELECT id FROM orders WHERE id NOT IN (SELECT sku FROM items)', /NOT IN of values that may be null/],
+    ['SELECT id FROM orders o WHERE NOT EXISTS (SELECT 1 FROM items WHERE sku = id)', /an anti join without bounds between the times/],
+    ['SELECT id FROM orders WHERE id = 1 OR id IN (SELECT sku FROM items)', /a subquery here \(character \d+\)/],
+    ['SELECT id FROM orders WHERE id > (SELECT sku FROM items)', /a subquery here/],
+    ['SELECT id FROM orders WHERE id > ALL (SELECT sku FROM items)', /a subquery that is compared other than/],
+    [
+      'SELECT id FROM orders o WHERE EXISTS (SELECT sku FROM items WHERE sku = o.id GROUP BY sku)',
+      /a condition on more than FROM and WHERE of a subquery/,
+    ],
+    ['SELECT id, EXISTS (SELECT 1 FROM items WHERE sku = id) AS e FROM orders', /a subquery here/],
+    ['SELECT id FROM orders WHERE EXISTS (SELECT 1 FROM orders WHERE shop = id)', /"orders" on both sides of a join/],
+    ['SELECT shop FROM orders WHERE shop IN (SELECT ts FROM items)', /IN /],
     [
       'SELECT amount FROM (SELECT amount, row_number() OVER (PARTITION BY id ORDER BY ts) AS n FROM orders) WHERE n = 1',
       /rows that are replaced by what the subquery does not select/,
@@ -523,6 +583,19 @@ test('what is not of the closed list is refused with its place and what is near'
     const { node } = await parser.parse(sql)
     assert.throws(() => compileLive(node, (stream) => STREAMS[stream]?.shape), { code: 'MR_PLAN_LIVE_SHAPE', message }, sql)
   }
+})
+
+test('of what is only asked for nothing but the condition is read, and nothing of it is seen', async () => {
+  const semi =
+    'SELECT id FROM orders o WHERE EXISTS (SELECT * FROM items i WHERE i.sku = o.id AND i.ts BETWEEN o.ts AND o.ts + INTERVAL 1 SECOND)'
+  const { node } = await parser.parse(semi)
+  const text = JSON.stringify(compileLive(node, (stream) => STREAMS[stream]?.shape).root)
+  for (const name of ['category', 'floor', 'device', 'amount']) assert.doesNotMatch(text, new RegExp(`"[a-z]*\\.?${name}"`))
+  const unseen = await parser.parse('SELECT category FROM orders o SEMI JOIN items i ON o.id = i.sku')
+  assert.throws(() => compileLive(unseen.node, (stream) => STREAMS[stream]?.shape), {
+    code: 'MR_PLAN_UNKNOWN',
+    message: /no column "category"/,
+  })
 })
 
 test('a side is unique only by the columns of its key, all of them and nothing else', async () => {

@@ -198,7 +198,7 @@ function run(query: LiveQuery, shape: Shape, log: readonly Entry[], random: Rand
 }
 
 /** A join as live SQL has it, and as SQL over versions with the time in which each was valid. */
-type Join = (kind: 'JOIN' | 'LEFT JOIN', table: string, alias: string, on: string) => string
+type Join = (kind: 'JOIN' | 'LEFT JOIN' | 'SEMI JOIN' | 'ANTI JOIN', table: string, alias: string, on: string) => string
 const live: Join = (kind, table, alias, on) => `${kind} ${table} ${alias} ON ${on}`
 const oracleOf =
   (round: number): Join =>
@@ -229,11 +229,34 @@ const QUERIES: Readonly<Record<string, (events: string, join: Join) => string>> 
     `SELECT e.n + coalesce(d.floor, 0) AS sum, upper(d.label) AS label FROM ${events} e ${join('LEFT JOIN', 'dim', 'd', 'e.k = d.id')}`,
 }
 
+/** Whether the table has the key at the time of the row. */
+const EXISTENCE: Readonly<Record<string, (events: string, join: Join) => string>> = {
+  'a semi join': (events, join) => `SELECT e.n, e.k FROM ${events} e ${join('SEMI JOIN', 'dim', 'd', "e.k = d.id AND d.label = 'x'")}`,
+  'an anti join': (events, join) =>
+    `SELECT e.n, e.k FROM ${events} e ${join('ANTI JOIN', 'dim', 'd', "e.k = d.id AND d.label = 'x'")} WHERE e.n > 3`,
+}
+
 /** The same joins in other words, each with those of `QUERIES` that it equals. */
 const SAME: Readonly<Record<string, readonly [sql: string, as: string]>> = {
   'the table on the left': [
     'SELECT e.ts, e.k, d.id, d.label, d._ingested_at AS since FROM dim d RIGHT JOIN events e ON d.id = e.k',
     QUERIES['left']!('events', live),
+  ],
+  'IN, and further conditions': [
+    "SELECT n FROM events WHERE k IN (SELECT id FROM dim WHERE label = 'x') AND n > 5",
+    "SELECT e.n FROM events e JOIN dim d ON e.k = d.id AND d.label = 'x' WHERE e.n > 5",
+  ],
+  'EXISTS of several columns': [
+    'SELECT n FROM events e WHERE EXISTS (SELECT 1 FROM pairs WHERE word = e.word AND id = k)',
+    'SELECT e.n FROM events e JOIN pairs p ON p.word = e.word AND p.id = e.k',
+  ],
+  'NOT EXISTS': [
+    'SELECT n, word FROM events e WHERE NOT EXISTS (SELECT 1 FROM dim WHERE id = k)',
+    'SELECT e.n, e.word FROM events e LEFT JOIN dim d ON d.id = e.k WHERE d.id IS NULL',
+  ],
+  'groups over those that are found': [
+    'SELECT n, count(*) AS c FROM events e WHERE k IN (SELECT id FROM dim) AND word IS NOT NULL GROUP BY n',
+    'SELECT e.n, count(*) AS c FROM events e JOIN dim d ON d.id = e.k WHERE e.word IS NOT NULL GROUP BY e.n',
   ],
   'USING, over subqueries that do not select when rows came': [
     'WITH few AS (SELECT * FROM (SELECT n, k AS id FROM events) WHERE n > 30) SELECT n * 2 AS m, label, id FROM dim JOIN few USING (id)',
@@ -254,7 +277,7 @@ for (const [name, [sql, as]] of Object.entries(SAME))
     }
   })
 
-for (const [name, sql] of Object.entries(QUERIES)) {
+for (const [name, sql] of Object.entries({ ...QUERIES, ...EXISTENCE })) {
   test(name, async () => {
     const { node } = await parser.parse(sql('events', live))
     const query = compileLive(node, (relation) => SHAPES[relation])

@@ -24,7 +24,12 @@ export function boundJoin(join: Join, conditions: Conditions, isLatest: boolean)
   if (isLatest) return latest(join, conditions)
   const bounded = interval(join, conditions)
   if (bounded) return bounded
-  if (join.kind !== 'inner') refuse(`a ${join.kind} join without bounds between the times of both sides`, join.node, NEAREST_JOIN)
+  // A row of the left has one partner at most where the right is unique: the pair is the row.
+  const isRow = join.kind === 'semi' && uniqueSide(join, conditions.keys) === 'right'
+  if (join.kind !== 'inner' && !isRow) {
+    const called = String(join.node['join_type']).toLowerCase()
+    refuse(`${called === 'anti' ? 'an' : 'a'} ${called} join without bounds between the times of both sides`, join.node, NEAREST_JOIN)
+  }
   return unbounded(join, conditions)
 }
 

@@ -1,9 +1,9 @@
 // The rows of a join: the operator over both sides, its columns, and how far its times may lie behind the watermark.
-import { allOf } from './expression.ts'
+import { allOf, BOOLEAN, call } from './expression.ts'
 import type { Bounded } from './join-bounds.ts'
 import { conditionsOf } from './join-conditions.ts'
 import { isKept, type Join } from './join-sides.ts'
-import { filtered, type JoinRelation, type JoinSide } from './relation.ts'
+import { filtered, type JoinRelation, type JoinSide, type NamedExpression } from './relation.ts'
 import type { NamedColumn, Rows } from './source.ts'
 
 /** All columns of the left, then all of the right. */
@@ -15,7 +15,7 @@ export function rowsOfJoin(join: Join, bounded: Bounded): Rows {
   const columnsOf = (side: 0 | 1): readonly NamedColumn[] =>
     join.sides[side].columns.map((column) => (isOptional[side] ? { ...column, column: { ...column.column, optional: true } } : column))
   const isLookup = relation.on.kind === 'lookup'
-  const isWaiting = join.kind !== 'inner' && !isLookup
+  const isWaiting = join.kind !== 'inner' && join.kind !== 'semi' && !isLookup
   const hasFinal = left.result === 'closing' || right.result === 'closing' || isWaiting || relation.on.kind === 'latest'
   return {
     relation,
@@ -27,6 +27,23 @@ export function rowsOfJoin(join: Join, bounded: Bounded): Rows {
     unique: [],
     isLogged: false,
     arrival: isLookup ? left.arrival : undefined,
+  }
+}
+
+/** Of a SEMI JOIN the rows of the left that have a partner, of an ANTI JOIN, whose pairs are those of a LEFT JOIN, those that have none. */
+export function leftOf({ kind, sides }: Join, { times }: Bounded, { relation, columns, ...rows }: Rows): Rows {
+  const isOfRight = ({ column }: NamedColumn): boolean => column.name === times?.[1]
+  const left = columns.slice(0, sides[0].columns.length)
+  // The time of a row of the right is there whenever the row is.
+  const witness = columns.slice(left.length).find(isOfRight)
+  const alone = kind === 'left' ? [call('is_null', [witness!.column], BOOLEAN)] : []
+  const projected = left.map(({ column }): NamedExpression => ({ name: column.name, value: column }))
+  const own = new Set(left.map(({ column }) => column.name))
+  return {
+    ...rows,
+    relation: { op: 'project', input: filtered(relation, alone), columns: projected },
+    columns: left,
+    times: new Map([...rows.times].filter(([name]) => own.has(name))),
   }
 }
 
@@ -46,7 +63,9 @@ function relationOf({ kind, sides }: Join, { on, times, conditions }: Bounded): 
   const others = distances
     .filter(({ left, right, fromUs, untilUs }) => (times?.[0] !== left || times[1] !== right) && fromUs !== untilUs)
     .flatMap((distance) => conditionsOf(distance, sides))
-  return { op: 'join', kind, left: side(0), right: side(1), on, where: allOf([...rest, ...others]) }
+  // By a key that the right side has once there is one pair.
+  const pairs = kind === 'semi' && on.kind !== 'interval' ? 'inner' : kind
+  return { op: 'join', kind: pairs, left: side(0), right: side(1), on, where: allOf([...rest, ...others]) }
 }
 
 /** How far behind the watermark pairs may still come: as long as rows wait for a partner. */

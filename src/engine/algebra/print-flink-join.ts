@@ -19,6 +19,8 @@ export function printJoin(join: JoinRelation, from: PrintRelation): string {
       `a lookup in the table "${on.table}"`,
       'keep this model in Millrace: in Flink it depends on the clock (FOR SYSTEM_TIME AS OF)',
     )
+  if (kind === 'semi')
+    refuseFlink('a SEMI JOIN within bounds of time', 'keep this model in Millrace: Flink would keep the rows of both sides for good')
   const bounds = [boundsOf(left.input), boundsOf(right.input)]
   const [own, other] = [columnsOver(left.input), columnsOver(right.input)]
   const conditions = left.keys.map((key, i) => {

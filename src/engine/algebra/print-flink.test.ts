@@ -222,6 +222,10 @@ test('joins: within bounds, of windows, without bounds; unions', async () => {
   assert.match(joined, / AS l LEFT JOIN .* AS r ON `a\.shop` = `b\.shop` AND /)
   assert.match(joined, /`b\.seen` >= .*`a\.seen`.*INTERVAL '0' SECOND/)
   assert.match(joined, /`b\.seen` <= .*`a\.seen`.*INTERVAL '5' SECOND/)
+  const alone = await printed(
+    'SELECT a.shop, a.n FROM sales a WHERE NOT EXISTS (SELECT 1 FROM sales b WHERE a.shop = b.shop AND b.seen BETWEEN a.seen AND a.seen + INTERVAL 5 SECOND)',
+  )
+  assert.match(alone, / AS l LEFT JOIN .* AS r ON .*\) WHERE \(`b\.seen` IS NULL\)/)
   const windows = await printed(
     `SELECT a.shop, a.starts, b.n FROM (SELECT shop, window_start AS starts, window_end AS ends FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) a
      JOIN (SELECT shop, window_start AS starts, window_end AS ends, count(*) AS n FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) b
@@ -248,6 +252,10 @@ const REFUSALS: readonly (readonly [live: string, message: RegExp])[] = [
   [`SELECT date_trunc('week', seen) AS week FROM sales`, /^date_trunc\('week'/],
   [`SELECT date_part('millisecond', seen) AS ms FROM sales`, /^date_part\('millisecond'/],
   ["SELECT n FROM sales WHERE heat < CAST('NaN' AS DOUBLE)", /^the constant NaN/],
+  [
+    'SELECT a.n FROM sales a SEMI JOIN sales b ON a.shop = b.shop AND b.seen BETWEEN a.seen AND a.seen + INTERVAL 5 SECOND',
+    /^a SEMI JOIN within bounds of time/,
+  ],
   ['SELECT a.n, b.n AS m FROM sales a ASOF JOIN sales b ON a.shop = b.shop AND a.seen > b.seen', /^an ASOF join by these times/],
   [
     'SELECT a.n, b.c FROM sales a ASOF JOIN (SELECT window_end, shop, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) b ON a.shop = b.shop AND a.seen >= b.window_end',

@@ -5,7 +5,9 @@ import { printExpression } from './print-expression.ts'
 import type { JoinRelation, JoinSide, Relation } from './relation.ts'
 import { LOG_ORDER } from './source.ts'
 
-const KINDS: Readonly<Record<JoinRelation['kind'], string>> = { inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', full: 'FULL JOIN' }
+const KINDS: Readonly<Record<JoinRelation['kind'], string>> = {
+  ...{ inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', full: 'FULL JOIN', semi: 'SEMI JOIN' },
+}
 
 export function printJoin({ kind, left, right, on, where }: JoinRelation, print: (input: Relation) => string): string {
   const keys = left.keys.map((key, index) => `${printExpression(key)} = ${printExpression(right.keys[index]!)}`)

@@ -91,7 +91,11 @@ function readNative(node: Node, scope: Scope): Expression {
     case 'WINDOW':
       return readFunction(node, scope)
     case 'SUBQUERY':
-      return refuse('a subquery outside of FROM', node, 'JOIN the stream within a time, or the table by its key')
+      return refuse(
+        'a subquery here',
+        node,
+        'JOIN the stream within a time, or the table by its key; WHERE takes [NOT] EXISTS (...) and [NOT] IN (SELECT ...) between its ANDs',
+      )
     default:
       return refuse(`this expression (${String(node.class).toLowerCase()})`, node)
   }

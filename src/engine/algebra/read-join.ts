@@ -2,13 +2,14 @@
 // (`join-conditions.ts`), a part of it bounds how long rows are kept (`join-bounds.ts`), and the pairs are rows again (`join-rows.ts`).
 import type { MillraceError } from '../../core/errors.ts'
 import { type Node, walk } from '../ast.ts'
-import { conjuncts, type Expression } from './expression.ts'
+import type { Compared } from './existence.ts'
+import { conjuncts, type Expression, isOptional } from './expression.ts'
 import { comparison } from './functions.ts'
 import { boundJoin, NEAREST_JOIN } from './join-bounds.ts'
 import { takeApart } from './join-conditions.ts'
-import { rowsOfJoin } from './join-rows.ts'
+import { leftOf, rowsOfJoin } from './join-rows.ts'
 import { type Join, prepareSide } from './join-sides.ts'
-import { readCondition, type Scope } from './read-expression.ts'
+import { readCondition, readExpression, type Scope } from './read-expression.ts'
 import { refuse } from './refuse.ts'
 import type { JoinRelation } from './relation.ts'
 import { type NamedColumn, type Rows, type Source, sourceOf } from './source.ts'
@@ -23,7 +24,11 @@ export interface Wanted {
 
 const LOOKUP = 'write FROM stream s JOIN table t ON s.column = t.key, or LEFT JOIN'
 
-const KINDS: Readonly<Record<string, JoinRelation['kind']>> = { INNER: 'inner', LEFT: 'left', RIGHT: 'right', FULL: 'full' }
+/** A row of the left that has no partner is one of a LEFT JOIN whose right is null. */
+const KINDS: Readonly<Record<string, JoinRelation['kind']>> = {
+  ...{ INNER: 'inner', LEFT: 'left', RIGHT: 'right', FULL: 'full' },
+  ...{ SEMI: 'semi', ANTI: 'left' },
+}
 
 export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, where }: Wanted): Rows {
   const froms = [leftRows, rightRows].map(({ columns }) => new Set(columns.map(({ from }) => from)))
@@ -47,16 +52,19 @@ export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, wh
   const left = prepareSide(leftRows, used, false)
   const right = prepareSide(rightRows, used, isLatest)
   const both = sourceOf({ ...left, columns: [...left.columns, ...right.columns] }, null)
-  const scope: Scope = { column: (path, at) => both.column(path, at), special: () => undefined }
+  const own = node['is_subquery'] ? sourceOf(right, null) : null
+  const scope: Scope = { column: (path, at) => (own?.knows(path) ? own : both).column(path, at), special: () => undefined }
   const using = (node['using_columns'] as readonly string[] | undefined) ?? []
   if (using.length > 0 && kind === 'full') refuse('USING in a FULL JOIN', node, 'write ON a.key = b.key, and select coalesce(a.key, b.key)')
   const named = using.map((name, i) => usingOf(node, name, [left, right], isLatest && i === using.length - 1 ? '>=' : '='))
+  const compared = node['compared'] ? [inOf(node, left, right)] : []
   const on = node['condition'] ? conjuncts(readCondition(node['condition'] as Node, scope)) : named
   const claimed = kind === 'inner' && !isLatest ? claim(where, both, scope).flatMap(conjuncts) : []
   const join: Join = { node, kind, sides: [left, right] }
-  const bounded = boundJoin(join, takeApart([...on, ...claimed], join), isLatest)
+  const bounded = boundJoin(join, takeApart([...on, ...compared, ...claimed], join), isLatest)
   if (bounded.conditions.keys.length === 0) refuse('a join without equal keys', node, NEAREST_JOIN)
   const rows = rowsOfJoin(join, bounded)
+  if (node['join_type'] === 'SEMI' || node['join_type'] === 'ANTI') return leftOf(join, bounded, rows)
   return using.length === 0 ? rows : withUsing(rows, using, froms[kind === 'right' ? 0 : 1]!)
 }
 
@@ -78,6 +86,23 @@ function inPlace(columns: readonly NamedColumn[]): readonly NamedColumn[] {
   return placed
 }
 
+/** `x IN (SELECT y ...)` as a comparison; NOT IN is its opposite where neither can be null. */
+function inOf(node: Node, left: Rows, right: Rows): Expression {
+  const { around, within } = node['compared'] as Compared
+  const sides = [
+    [left, around],
+    [right, within],
+  ] as const
+  const values = sides.map(([rows, value]) => {
+    const source = sourceOf(rows, null)
+    return readExpression(value, { column: (path, at) => source.column(path, at), special: () => undefined })
+  })
+  if (node['join_type'] === 'ANTI' && values.some(isOptional))
+    refuse('NOT IN of values that may be null', node, 'write NOT EXISTS (SELECT 1 FROM b WHERE b.key = a.key)')
+  const compared = comparison('=')(values)
+  return typeof compared === 'string' ? refuse(`IN ${compared}`, node, 'write x IN (SELECT CAST(y AS ...) FROM ...)') : compared
+}
+
 /** One column of USING as a comparison. */
 function usingOf(node: Node, name: string, sides: readonly Rows[], sign: '=' | '>='): Expression {
   const compared = comparison(sign)(sides.map((rows) => sourceOf(rows, null).column([name], node)))
@@ -94,7 +119,7 @@ function checkSides(node: Node, kind: JoinRelation['kind'], left: Rows, right: R
   if (left.table && right.table)
     refuse(`a join of the tables "${left.table.name}" and "${right.table.name}"`, node, 'join them in a model that is not live')
   if (left.table) refuse(`the table "${left.table.name}" on the left of a join`, node, LOOKUP)
-  if (right.table && (isLatest || (kind !== 'inner' && kind !== 'left')))
+  if (right.table && (isLatest || kind === 'right' || kind === 'full'))
     refuse(`${isLatest ? 'an ASOF' : `a ${kind}`} join with the table "${right.table.name}"`, node, LOOKUP)
 }
 

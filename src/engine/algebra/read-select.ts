@@ -3,6 +3,7 @@
 // those of groups (`group-rows.ts`), the first by a rank (`top-rows.ts`), or rows as they come (`plain-rows.ts`), with values of rows
 // before (`with-rows-before.ts`). Where they come from is `read-source.ts`, expressions are `read-expression.ts`.
 import type { Node } from '../ast.ts'
+import { withExistence } from './existence.ts'
 import { distinctRows, groupedRows } from './group-rows.ts'
 import { type Output, outputRows } from './output-rows.ts'
 import { plainRows } from './plain-rows.ts'
@@ -27,8 +28,9 @@ export function readSelect(given: Node, { around, ...reading }: Reading): Rows {
   const clause = select['where_clause'] as Node | null
   // A join takes its own conditions out of the WHERE clause, and so does a subquery with a rank.
   const where = clause ? partsOf(clause) : []
-  const from = select['from_table'] as Node
-  const read = rowsOfTable(readSource(from, reading, { used: namesIn(select), where }))
+  const from = withExistence(select['from_table'] as Node, where)
+  const used = namesIn({ ...select, from_table: from, where_clause: joined(where) })
+  const read = rowsOfTable(readSource(from, reading, { used, where }))
   const source = read.window?.kind === 'hop' && isPlain(select) ? sourceOf(rowByRow(read, from), null) : read
   const named = withoutAliases({ ...select, where_clause: joined(where) }, source.has)
   return outputRows(readClauses(named, source, knownColumns(clause, source.column), reading), source, named, reading.isModel)

@@ -52,7 +52,7 @@ export function readSource(from: Node, reading: Reading, wanted: Wanted): Source
       const node = from[name] as Node
       return rowByRow(readSource(node, inner, isFree ? wanted : { ...wanted, where: [] }), node)
     }
-    const [left, right] = [side('left', kind === 'INNER' || kind === 'LEFT'), side('right', kind === 'INNER')]
+    const [left, right] = [side('left', kind !== 'RIGHT' && kind !== 'FULL'), side('right', kind === 'INNER')]
     return sourceOf(joinRows(from, left, right, wanted), null)
   }
   if (from.type === 'BASE_TABLE') {

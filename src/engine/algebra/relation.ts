@@ -126,8 +126,11 @@ export interface JoinSide {
 /** Pairs of rows of two inputs: all columns of the left, then all of the right. */
 export interface JoinRelation {
   readonly op: 'join'
-  /** What becomes of rows without a partner: for `left` those of the left side are given out with nulls, and so on. */
-  readonly kind: 'inner' | 'left' | 'right' | 'full'
+  /**
+   * What becomes of rows without a partner: for `left` those of the left side are given out with nulls, and so on. `semi`, of an
+   * interval: of the pairs of a left row one, and of its columns those of the left alone may be read.
+   */
+  readonly kind: 'inner' | 'left' | 'right' | 'full' | 'semi'
   readonly left: JoinSide
   readonly right: JoinSide
   readonly on: JoinBound

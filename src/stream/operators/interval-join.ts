@@ -15,6 +15,8 @@ export class IntervalJoin implements Operator {
   readonly #untilUs: number
   /** By side: rows without a partner come out. */
   readonly #isKept: readonly [boolean, boolean]
+  /** Rows of the left come out with their first partner alone. */
+  readonly #isOnce: boolean
   /** By side: how far its rows may lie behind the watermark. */
   readonly #delays: readonly [number, number]
   #waiting: readonly [TimeBuckets, TimeBuckets] = [new TimeBuckets(), new TimeBuckets()]
@@ -24,6 +26,7 @@ export class IntervalJoin implements Operator {
     this.#fromUs = on.fromUs
     this.#untilUs = on.untilUs
     this.#isKept = [join.kind === 'left' || join.kind === 'full', join.kind === 'right' || join.kind === 'full']
+    this.#isOnce = join.kind === 'semi'
     this.#delays = [join.left.delayUs, join.right.delayUs]
   }
 
@@ -44,17 +47,36 @@ export class IntervalJoin implements Operator {
       let slot = other.latestAt(own.groups[i]!, time + until)
       for (; slot !== NONE && times.at(slot) >= time + from; slot = next.at(slot)) addPair(pairs, i, slot)
     }
-    const out = this.#parts.select(pairs, own, side)
+    const out = this.#parts.select(pairs, own, side, this.#isOnce ? this.#isFirst(count, side) : null)
     const met = new Uint8Array(count)
     for (let i = 0; i < pairs.count; i++) {
       met[pairs.rows[i]!] = 1
       other.flags.put(pairs.slots[i]!, 1)
     }
     const waiting = this.#waiting[side]
-    const kept = this.#isKept[side] ? null : rowsWithKey(own)
+    const kept = this.#isKept[side] ? null : rowsWithKey(own, this.#isOnce && side === 0 ? met : null)
     const slots = held.addAll(own, kept, kept?.length ?? count, met)
     for (let i = 0; i < slots.length; i++) waiting.add(own.times[kept === null ? i : kept[i]!]!, slots[i]!)
     return out
+  }
+
+  /** Whether a pair is the first of its row of the left. */
+  #isFirst(count: number, side: Side): (row: number, slot: number) => boolean {
+    if (side === 0) {
+      const met = new Uint8Array(count)
+      return (row) => {
+        const isFirst = met[row] === 0
+        met[row] = 1
+        return isFirst
+      }
+    }
+    const { flags } = this.#parts.held[0]
+    const met = new Set<number>()
+    return (_, slot) => {
+      const isFirst = flags.at(slot) === 0 && !met.has(slot)
+      met.add(slot)
+      return isFirst
+    }
   }
 
   advance(watermarkUs: number): ColumnBatch | null {

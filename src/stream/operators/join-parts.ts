@@ -17,11 +17,11 @@ export interface SideBatch extends KeyedRows {
   readonly count: number
 }
 
-/** Those of which no key is null; null when they are all. */
-export function rowsWithKey({ groups, count }: SideBatch): Int32Array | null {
+/** Those of which no key is null and which are not `left` out; null when they are all. */
+export function rowsWithKey({ groups, count }: SideBatch, left: Uint8Array | null = null): Int32Array | null {
   const rows = new Int32Array(count)
   let kept = 0
-  for (let i = 0; i < count; i++) if (groups[i] !== NONE) rows[kept++] = i
+  for (let i = 0; i < count; i++) if (groups[i] !== NONE && left?.[i] !== 1) rows[kept++] = i
   return kept === count ? null : rows.subarray(0, kept)
 }
 
@@ -106,20 +106,20 @@ export class JoinParts {
     return { times, groups, columns: projected.slice(at + keys.length), count }
   }
 
-  /** Leaves the pairs that the further condition is true for; answers their rows. */
-  select(pairs: Pairs, batch: SideBatch, side: Side): ColumnBatch | null {
+  /** Leaves the pairs that the further condition is true for, and of those the ones that `isWanted` takes; answers their rows. */
+  select(pairs: Pairs, batch: SideBatch, side: Side, isWanted: ((row: number, slot: number) => boolean) | null = null): ColumnBatch | null {
     if (pairs.count === 0) return null
     let known: readonly Column[] = []
     if (this.#where) {
       const tested = this.#columns(pairs, batch, side, (name) => (this.#read.has(name) ? null : UNREAD))
       const kept = new Int32Array(pairs.count)
-      const count = this.#where(tested, null, pairs.count, kept)
+      const passed = this.#where(tested, null, pairs.count, kept)
+      const count = isWanted ? keep(pairs, kept, passed, isWanted) : passed
       known = count === pairs.count ? tested : tested.map((column) => (column === UNREAD ? column : selectColumn(column, kept, count)))
-      for (let i = 0; i < count; i++) {
-        pairs.rows[i] = pairs.rows[kept[i]!]!
-        pairs.slots[i] = pairs.slots[kept[i]!]!
-      }
-      pairs.count = count
+      leave(pairs, kept, count)
+    } else if (isWanted) {
+      const kept = Int32Array.from({ length: pairs.count }, (_, i) => i)
+      leave(pairs, kept, keep(pairs, kept, pairs.count, isWanted))
     }
     if (pairs.count === 0) return null
     const columns = this.#columns(pairs, batch, side, (_, index) => (known[index] === UNREAD ? null : (known[index] ?? null)))
@@ -196,6 +196,21 @@ export class JoinParts {
     // Checkpoints of before had the table alone.
     this.#rows.restore(saved === null || 'table' in (saved as object) ? saved : { table: saved })
   }
+}
+
+/** Of the pairs that `kept` lists those that are wanted, in their place; answers how many. */
+function keep({ rows, slots }: Pairs, kept: Int32Array, count: number, isWanted: (row: number, slot: number) => boolean): number {
+  let wanted = 0
+  for (let i = 0; i < count; i++) if (isWanted(rows[kept[i]!]!, slots[kept[i]!]!)) kept[wanted++] = kept[i]!
+  return wanted
+}
+
+function leave(pairs: Pairs, kept: Int32Array, count: number): void {
+  for (let i = 0; i < count; i++) {
+    pairs.rows[i] = pairs.rows[kept[i]!]!
+    pairs.slots[i] = pairs.slots[kept[i]!]!
+  }
+  pairs.count = count
 }
 
 /** Not to be looked at. */
