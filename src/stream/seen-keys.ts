@@ -2,8 +2,8 @@
 // for, a key of 36 characters takes about 70 bytes. In two parts: once all of the older one is beyond the horizon, it is dropped whole.
 import type { Column } from '../schema/batch.ts'
 import type { Type } from '../schema/type.ts'
-import { KeyTable } from './operators/key-table.ts'
-import { Doubles } from './operators/paged.ts'
+import { KeyTable } from './memory/key-table.ts'
+import { Doubles } from './memory/paged.ts'
 
 interface Part {
   readonly keys: KeyTable

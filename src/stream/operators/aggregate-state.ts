@@ -1,7 +1,7 @@
 // What every aggregate keeps, by group. States are merged in any order and give the same result: that is what makes windows
 // of panes, sessions and batch cuts safe. PROTOCOL rule 10.
 import type { Column } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
 
 /**
  * One aggregate over all groups of a table, or several: then `member` says which of them. Groups are numbers; a group that no row reached

@@ -7,8 +7,8 @@ import { BOOLEAN, type Expression, LONG } from '../../engine/algebra/expression.
 import type { Aggregate } from '../../engine/algebra/relation.ts'
 import { type Column, type ColumnBatch, valueAt } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
+import { RecordReader, RecordWriter } from '../memory/record.ts'
 import { batchOf } from '../plain.ts'
-import { RecordReader, RecordWriter } from '../spill/record.ts'
 import { asStored } from '../testing.ts'
 import { AggregateStates } from './aggregate-states.ts'
 

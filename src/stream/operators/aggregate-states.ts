@@ -3,7 +3,7 @@
 import { sameExpression } from '../../engine/algebra/expression.ts'
 import type { Aggregate } from '../../engine/algebra/relation.ts'
 import type { Column, NumberColumn } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import { ApproximateCount } from './approximate.ts'
 import { Count, Truth } from './count.ts'

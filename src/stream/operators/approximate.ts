@@ -2,9 +2,9 @@
 // most 256, which is exact. The result depends on the set of values alone. Source: Flajolet et al., "HyperLogLog: the analysis
 // of a near-optimal cardinality estimation algorithm" (2007). DuckDB's own sketch has other registers: figures differ a little.
 import type { Column } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import { hashColumn } from '../memory/key-table.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
-import { hashColumn } from './key-table.ts'
 
 const BITS = 11
 const REGISTERS = 1 << BITS

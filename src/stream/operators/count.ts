@@ -1,10 +1,10 @@
 // count(*), count(x), bool_and and bool_or: one number a group.
 import type { Column, NumberColumn } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import type { Packed } from '../memory/pack.ts'
+import { Doubles, PAGE_BITS, PAGE_MASK } from '../memory/paged.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
+import { most } from '../memory/value-lane.ts'
 import type { AggregateState } from './aggregate-state.ts'
-import type { Packed } from './pack.ts'
-import { Doubles, PAGE_BITS, PAGE_MASK } from './paged.ts'
-import { most } from './value-lane.ts'
 
 abstract class OneNumber implements AggregateState {
   protected readonly values = new Doubles()

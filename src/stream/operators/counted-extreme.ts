@@ -2,9 +2,9 @@
 // more, the extreme is looked for among all that are.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import { type Column, indexes } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
-import { makeLane } from './make-lane.ts'
-import { Ints } from './paged.ts'
+import { makeLane } from '../memory/make-lane.ts'
+import { Ints } from '../memory/paged.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
 import { ValueCounts } from './value-counts.ts'
 
 const NONE = -1

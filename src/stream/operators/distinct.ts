@@ -2,12 +2,12 @@
 // own. Aggregates over the same x that differ in their filters or functions share the pairs, each of which notes who has met it.
 import { INT, type ValueType } from '../../engine/algebra/expression.ts'
 import { type Column, indexes, type NumberColumn, selectColumn } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import { KeyTable } from '../memory/key-table.ts'
+import { makeLane } from '../memory/make-lane.ts'
+import type { Packed } from '../memory/pack.ts'
+import { Doubles, Ints } from '../memory/paged.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
-import { KeyTable } from './key-table.ts'
-import { makeLane } from './make-lane.ts'
-import type { Packed } from './pack.ts'
-import { Doubles, Ints } from './paged.ts'
 
 /** A member is a bit of 32. */
 export const MEMBERS_MAX = 31

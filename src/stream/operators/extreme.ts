@@ -2,12 +2,12 @@
 // which no order of rows changes. Nulls are left out.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { Column } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import { makeLane } from '../memory/make-lane.ts'
+import type { Packed } from '../memory/pack.ts'
+import { Bytes } from '../memory/paged.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
+import type { ValueLane } from '../memory/value-lane.ts'
 import type { AggregateState } from './aggregate-state.ts'
-import { makeLane } from './make-lane.ts'
-import type { Packed } from './pack.ts'
-import { Bytes } from './paged.ts'
-import type { ValueLane } from './value-lane.ts'
 
 export class Extreme implements AggregateState {
   /** Compared in their order; the first is what is given. */

@@ -1,7 +1,7 @@
 // sum and avg of doubles that may be taken away again: what is infinite or no number is counted apart, since nothing takes it out of
 // a sum.
 import type { Column, NumberColumn } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
 import { RealSum, type SumName } from './sum.ts'
 
 /** How many are no number, infinite, and infinite below zero. */

@@ -7,11 +7,11 @@ import { BOOLEAN, DOUBLE, type Expression, HUGE, LONG } from '../../engine/algeb
 import type { Aggregate, Frame as FrameOf, FrameRelation } from '../../engine/algebra/relation.ts'
 import { type ColumnBatch, valueAt } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
+import { IntegerLane } from '../memory/value-lane.ts'
 import { batchOf } from '../plain.ts'
 import { asStored, goOn } from '../testing.ts'
 import { Frame } from './frame.ts'
 import { RunningStates, SlidingStates } from './sliding-states.ts'
-import { IntegerLane } from './value-lane.ts'
 
 const SHAPE: Shape = {
   fields: [

@@ -3,14 +3,14 @@
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import { type Column, type NumberColumn, nullColumn } from '../../schema/batch.ts'
 import { laneOfValue } from '../expression/lane.ts'
-import { HeldRows, NONE } from './held-rows.ts'
+import { HeldRows, NONE } from '../memory/held-rows.ts'
+import { isNullAt } from '../memory/value-lane.ts'
 import { type MovingFrame, MovingRows } from './moving-rows.ts'
 import { ORDER_BYTES, ORDERED_BYTES, OrderedSlots, type Place } from './ordered-slots.ts'
 import { Quantile } from './quantile.ts'
 import { type QuantileOf, QuantileValues } from './quantile-values.ts'
 import { type FrameStates, type MovingStates, SUMMED } from './sliding-states.ts'
 import { ValueCounts } from './value-counts.ts'
-import { isNullAt } from './value-lane.ts'
 
 /** Frames of fewer values are put in order whenever they are asked for. */
 const KEPT_MIN = 12

@@ -3,9 +3,9 @@
 import type { Expression } from '../../engine/algebra/expression.ts'
 import type { Aggregate, NamedExpression } from '../../engine/algebra/relation.ts'
 import { type Column, indexes } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import { KeyTable } from '../memory/key-table.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
 import { AggregateStates } from './aggregate-states.ts'
-import { KeyTable } from './key-table.ts'
 
 export interface GroupLayout {
   readonly keys: readonly NamedExpression[]

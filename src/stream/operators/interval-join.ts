@@ -4,10 +4,10 @@
 import type { JoinBound, JoinRelation } from '../../engine/algebra/relation.ts'
 import type { ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
-import { NONE } from './held-rows.ts'
+import { NONE } from '../memory/held-rows.ts'
+import { TimeBuckets } from '../memory/time-buckets.ts'
 import { addPair, JoinParts, noPairs, rowsWithKey, type Side } from './join-parts.ts'
 import { joinBatches, type Operator } from './operator.ts'
-import { TimeBuckets } from './time-buckets.ts'
 
 export class IntervalJoin implements Operator {
   readonly #parts: JoinParts

@@ -1,10 +1,10 @@
 // The rows of both sides of a join by their keys, which the sides share.
 import type { Expression } from '../../engine/algebra/expression.ts'
+import { HeldRows } from '../memory/held-rows.ts'
+import { KeyTable } from '../memory/key-table.ts'
+import { keysInUse } from '../memory/keys-in-use.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
 import type { KeyedTable } from '../spill/generations.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
-import { HeldRows } from './held-rows.ts'
-import { KeyTable } from './key-table.ts'
-import { keysInUse } from './keys-in-use.ts'
 
 export interface JoinLayout {
   readonly keys: readonly Expression['type'][]

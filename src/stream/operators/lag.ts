@@ -3,9 +3,9 @@
 import type { LagRelation } from '../../engine/algebra/relation.ts'
 import type { Column, ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
-import { NONE } from './held-rows.ts'
+import { NONE } from '../memory/held-rows.ts'
+import { Ints } from '../memory/paged.ts'
 import type { Operator } from './operator.ts'
-import { Ints } from './paged.ts'
 import { RowsInOrder } from './rows-in-order.ts'
 import { lagShape } from './shape.ts'
 

@@ -3,11 +3,11 @@
 import type { JoinBound, JoinRelation } from '../../engine/algebra/relation.ts'
 import type { ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
-import { NONE } from './held-rows.ts'
+import { NONE } from '../memory/held-rows.ts'
+import { Ints } from '../memory/paged.ts'
+import { TimeBuckets } from '../memory/time-buckets.ts'
 import { JoinParts, rowsWithKey, type Side } from './join-parts.ts'
 import type { Operator } from './operator.ts'
-import { Ints } from './paged.ts'
-import { TimeBuckets } from './time-buckets.ts'
 
 export class LatestJoin implements Operator {
   readonly #parts: JoinParts

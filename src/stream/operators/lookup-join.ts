@@ -4,7 +4,7 @@
 import type { JoinBound, JoinRelation } from '../../engine/algebra/relation.ts'
 import type { ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
-import { NONE } from './held-rows.ts'
+import { NONE } from '../memory/held-rows.ts'
 import { addPair, JoinParts, noPairs, type Side } from './join-parts.ts'
 import type { Operator } from './operator.ts'
 

@@ -3,9 +3,9 @@
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { Frame } from '../../engine/algebra/relation.ts'
 import type { Column } from '../../schema/batch.ts'
-import { HeldRows, NONE } from './held-rows.ts'
-import { Ints } from './paged.ts'
-import { TimerHeap } from './timer-heap.ts'
+import { HeldRows, NONE } from '../memory/held-rows.ts'
+import { Ints } from '../memory/paged.ts'
+import { TimerHeap } from '../memory/timer-heap.ts'
 
 /** A frame that begins somewhere. */
 export interface MovingFrame {

@@ -7,10 +7,10 @@ import { type BytesColumn, type Column, type IntegerColumn, indexes, type Number
 import { decimalText } from '../../schema/value-text.ts'
 import { roundAway } from '../expression/runtime.ts'
 import { TextSink } from '../expression/text-sink.ts'
-import { makeLane } from './make-lane.ts'
+import { makeLane } from '../memory/make-lane.ts'
+import type { ValueLane } from '../memory/value-lane.ts'
 import type { OrderedSlots } from './ordered-slots.ts'
 import { wholeAt } from './sum.ts'
-import type { ValueLane } from './value-lane.ts'
 
 /** Which quantile of what. */
 export interface QuantileOf {

@@ -5,11 +5,11 @@ import { mock, test } from 'node:test'
 import fc from 'fast-check'
 import { type Column, type NumberColumn, valueIn } from '../../schema/batch.ts'
 import type { Type } from '../../schema/type.ts'
+import { RecordReader, RecordWriter } from '../memory/record.ts'
+import { NumberLane } from '../memory/value-lane.ts'
 import { batchOf } from '../plain.ts'
-import { RecordReader, RecordWriter } from '../spill/record.ts'
 import { asStored } from '../testing.ts'
 import { Quantile } from './quantile.ts'
-import { NumberLane } from './value-lane.ts'
 
 const DOUBLE: Type = { kind: 'double' }
 const GROUPS = 3

@@ -3,7 +3,7 @@
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { QuantileFunction } from '../../engine/algebra/relation.ts'
 import type { Column } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
 import type { AggregateState } from './aggregate-state.ts'
 import { ORDER_BYTES, ORDERED_BYTES, OrderedSlots } from './ordered-slots.ts'
 import { type QuantileOf, QuantileValues } from './quantile-values.ts'

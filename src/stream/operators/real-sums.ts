@@ -1,10 +1,10 @@
 // Exact sums of doubles, by group: two parts whose sum is exact, and Shewchuk's expansion where two are too few. Numbers are taken away by
 // adding their negative. A sum that is no number, or infinite, stays so.
 import { addExact, type Exact, exactValue } from '../exact-sum.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import type { Packed } from '../memory/pack.ts'
+import { Doubles } from '../memory/paged.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
-import type { Packed } from './pack.ts'
-import { Doubles } from './paged.ts'
 
 /** An expansion may be without parts. */
 const NO_PARTS = -1

@@ -3,11 +3,11 @@
 import type { Scratch } from '../../core/scratch.ts'
 import type { Column, ColumnBatch, NumberColumn } from '../../schema/batch.ts'
 import type { Field, Shape } from '../../schema/type.ts'
+import { KeyTable } from '../memory/key-table.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
+import { RowLanes, type SavedRows } from '../memory/row-lanes.ts'
 import { Generations, type KeyedTable } from '../spill/generations.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
-import { KeyTable } from './key-table.ts'
 import { joinBatches, type Operator } from './operator.ts'
-import { RowLanes, type SavedRows } from './row-lanes.ts'
 
 /** The last column of rows with signs. No column of a user begins with #. */
 export const SIGN: Field = { name: '#sign', type: { kind: 'int' }, optional: false }

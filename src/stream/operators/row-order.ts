@@ -1,7 +1,7 @@
 // The order of rows that are kept in lanes: by some of their columns, each ascending or descending, with its nulls first or last.
 import type { OrderBy } from '../../engine/algebra/relation.ts'
 import type { Column } from '../../schema/batch.ts'
-import type { ValueLane } from './value-lane.ts'
+import type { ValueLane } from '../memory/value-lane.ts'
 
 /** `at`: the place of the column and of its lane. */
 export interface OrderedBy extends Pick<OrderBy, 'descending' | 'nullsFirst'> {

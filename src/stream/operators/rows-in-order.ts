@@ -5,10 +5,10 @@ import type { LagRelation } from '../../engine/algebra/relation.ts'
 import { type Column, type ColumnBatch, microsOf } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
-import { HeldRows } from './held-rows.ts'
-import { KeyTable } from './key-table.ts'
-import { keysInUse } from './keys-in-use.ts'
-import { TimeBuckets } from './time-buckets.ts'
+import { HeldRows } from '../memory/held-rows.ts'
+import { KeyTable } from '../memory/key-table.ts'
+import { keysInUse } from '../memory/keys-in-use.ts'
+import { TimeBuckets } from '../memory/time-buckets.ts'
 
 type Over = Pick<LagRelation, 'partition' | 'time' | 'delayUs' | 'ties'>
 

@@ -2,14 +2,14 @@
 // two; a timer says when the watermark may have passed its end, so that no closing looks at sessions that stay open.
 import type { Aggregate, NamedExpression } from '../../engine/algebra/relation.ts'
 import type { Column } from '../../schema/batch.ts'
+import { KeyTable } from '../memory/key-table.ts'
+import type { Packed } from '../memory/pack.ts'
+import { Doubles, Ints } from '../memory/paged.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
+import { TimerHeap } from '../memory/timer-heap.ts'
 import type { KeyedTable } from '../spill/generations.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
 import { AggregateStates } from './aggregate-states.ts'
-import { KeyTable } from './key-table.ts'
-import type { Packed } from './pack.ts'
-import { Doubles, Ints } from './paged.ts'
-import { TimerHeap } from './timer-heap.ts'
 
 interface Saved<Leaf> {
   readonly keys: unknown

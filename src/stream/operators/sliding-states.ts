@@ -4,8 +4,8 @@
 // "General Incremental Sliding-Window Aggregation" (VLDB 2015), two stacks. Rows of one place in a partition are one entry.
 import type { Aggregate } from '../../engine/algebra/relation.ts'
 import { type Column, indexes } from '../../schema/batch.ts'
+import { type HeldRows, NONE } from '../memory/held-rows.ts'
 import { AggregateStates } from './aggregate-states.ts'
-import { type HeldRows, NONE } from './held-rows.ts'
 import { type MovingFrame, MovingRows } from './moving-rows.ts'
 
 /**

@@ -5,12 +5,12 @@ import type { BytesColumn, Column, IntegerColumn, NumberColumn } from '../../sch
 import { decimalText } from '../../schema/value-text.ts'
 import { overflow, unscaled } from '../expression/runtime.ts'
 import { TextSink } from '../expression/text-sink.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import type { Packed } from '../memory/pack.ts'
+import { Doubles, PAGE_BITS, PAGE_MASK } from '../memory/paged.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
+import { most } from '../memory/value-lane.ts'
 import type { AggregateState } from './aggregate-state.ts'
-import type { Packed } from './pack.ts'
-import { Doubles, PAGE_BITS, PAGE_MASK } from './paged.ts'
 import { RealSums, type SavedSums } from './real-sums.ts'
-import { most } from './value-lane.ts'
 
 export type SumName = 'sum' | 'avg'
 

@@ -5,10 +5,10 @@ import type { GroupRelation } from '../../engine/algebra/relation.ts'
 import type { ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
 import { compileProjection, type Projection } from '../expression/compile.ts'
+import { Bytes } from '../memory/paged.ts'
 import { Generations } from '../spill/generations.ts'
 import { type GroupLayout, GroupTable, groupLayout } from './group-table.ts'
 import type { Operator } from './operator.ts'
-import { Bytes } from './paged.ts'
 import { groupShape } from './shape.ts'
 
 export class TableGroup implements Operator {

@@ -3,11 +3,11 @@
 import type { Scratch } from '../../core/scratch.ts'
 import type { Column, ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
+import type { Packed } from '../memory/pack.ts'
+import { Bytes } from '../memory/paged.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
 import { Generations } from '../spill/generations.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import { joinBatches, type Operator } from './operator.ts'
-import type { Packed } from './pack.ts'
-import { Bytes } from './paged.ts'
 import { SIGN, signs, Told } from './retraction.ts'
 
 /** What is kept for as long as the row is there. */

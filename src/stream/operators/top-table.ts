@@ -3,15 +3,15 @@
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { TopRelation } from '../../engine/algebra/relation.ts'
 import { type Column, indexes } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import { KeyTable } from '../memory/key-table.ts'
+import { makeLane } from '../memory/make-lane.ts'
+import type { Packed } from '../memory/pack.ts'
+import { Ints } from '../memory/paged.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
+import { RowLanes, type SavedRows } from '../memory/row-lanes.ts'
+import type { ValueLane } from '../memory/value-lane.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
-import { KeyTable } from './key-table.ts'
-import { makeLane } from './make-lane.ts'
-import type { Packed } from './pack.ts'
-import { Ints } from './paged.ts'
-import { RowLanes, type SavedRows } from './row-lanes.ts'
 import { compareRow, compareSlots, type OrderedBy } from './row-order.ts'
-import type { ValueLane } from './value-lane.ts'
 
 export interface TopLayout {
   readonly top: Pick<TopRelation, 'order' | 'function' | 'limit'>

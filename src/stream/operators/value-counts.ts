@@ -2,13 +2,13 @@
 // no group any more is forgotten once most are, and may come back before.
 import { INT, type ValueType } from '../../engine/algebra/expression.ts'
 import { type Column, indexes, type NumberColumn, selectColumn } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
+import { KeyTable } from '../memory/key-table.ts'
+import { makeLane } from '../memory/make-lane.ts'
+import type { Packed } from '../memory/pack.ts'
+import { Doubles, Ints } from '../memory/paged.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
+import type { ValueLane } from '../memory/value-lane.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
-import { KeyTable } from './key-table.ts'
-import { makeLane } from './make-lane.ts'
-import type { Packed } from './pack.ts'
-import { Doubles, Ints } from './paged.ts'
-import type { ValueLane } from './value-lane.ts'
 
 const NONE = -1
 /** Values that are not there any more are forgotten once they are this many and most of all. */

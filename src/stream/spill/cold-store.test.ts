@@ -5,9 +5,9 @@ import { test } from 'node:test'
 import { SEED } from '../../../test/seed.ts'
 import { integer, type Random, seededRandom } from '../../core/random.ts'
 import { memoryScratch } from '../../core/scratch.ts'
+import type { RecordReader, RecordWriter } from '../memory/record.ts'
 import { asStored, OpenCuts } from '../testing.ts'
 import { ColdStore, type Recorded } from './cold-store.ts'
-import type { RecordReader, RecordWriter } from './record.ts'
 
 interface Entry {
   readonly value: string

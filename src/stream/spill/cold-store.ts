@@ -3,10 +3,10 @@
 // bucket. A cut of the store is where its buckets lie, and holds the files (`segments.ts`) until it was read. Source: Litwin, "Linear hashing" (1980); Rosenblum and
 // Ousterhout, "The design and implementation of a log-structured file system" (1992).
 import type { Scratch } from '../../core/scratch.ts'
-import type { Packed } from '../operators/pack.ts'
-import { Doubles, Ints } from '../operators/paged.ts'
+import type { Packed } from '../memory/pack.ts'
+import { Doubles, Ints } from '../memory/paged.ts'
+import { RecordReader, RecordWriter } from '../memory/record.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
-import { RecordReader, RecordWriter } from './record.ts'
 import { type SavedSegments, Segments } from './segments.ts'
 
 /** Groups of a table, which a record is made of or is looked for by. */

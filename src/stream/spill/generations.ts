@@ -4,10 +4,10 @@
 // whole. While all has room there is the young table alone.
 import { memoryScratch, type Scratch } from '../../core/scratch.ts'
 import { type Column, indexes } from '../../schema/batch.ts'
-import type { KeyTable } from '../operators/key-table.ts'
-import type { Packed } from '../operators/pack.ts'
+import type { KeyTable } from '../memory/key-table.ts'
+import type { Packed } from '../memory/pack.ts'
+import { RecordReader, RecordWriter } from '../memory/record.ts'
 import { ColdStore, type Recorded } from './cold-store.ts'
-import { RecordReader, RecordWriter } from './record.ts'
 
 export interface KeyedTable {
   readonly keys: KeyTable

@@ -1,7 +1,7 @@
 // Pieces of bytes in files that are only appended to. A piece that is not needed any more is left; a file of which all pieces were left
 // goes, once no cut needs it. What is appended is collected first, and is in the file when `flush` was called.
 import type { Scratch, ScratchFile } from '../../core/scratch.ts'
-import type { Packed } from '../operators/pack.ts'
+import type { Packed } from '../memory/pack.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
 
 /** What is collected before it is appended to its file. */

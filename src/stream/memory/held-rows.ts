@@ -2,10 +2,10 @@
 // order of their times, and what a row is waiting for. Slots are used again.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { Column } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { FrozenLeaf } from '../state-tree.ts'
 import type { Packed } from './pack.ts'
 import { Bytes, Doubles, Ints } from './paged.ts'
+import type { RecordReader, RecordWriter } from './record.ts'
 import { RowLanes, type SavedRows } from './row-lanes.ts'
 import type { ValueLane } from './value-lane.ts'
 

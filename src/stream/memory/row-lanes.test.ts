@@ -7,9 +7,9 @@ import { compareBytes } from '../../core/bytes.ts'
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import { batchOf, type LaneValue } from '../../engine/testing.ts'
 import { type Column, valueAt } from '../../schema/batch.ts'
-import { RecordReader, RecordWriter } from '../spill/record.ts'
 import { asStored, OpenCuts } from '../testing.ts'
 import { makeLane } from './make-lane.ts'
+import { RecordReader, RecordWriter } from './record.ts'
 import { RowLanes } from './row-lanes.ts'
 
 const TYPES = { n: { kind: 'double' }, a: { kind: 'string' }, l: { kind: 'long' }, b: { kind: 'json' }, c: { kind: 'string' } } as const

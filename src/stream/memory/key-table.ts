@@ -3,10 +3,10 @@
 // at different fillings, never all at once. Null equals null, NaN equals NaN and -0 equals 0, as in GROUP BY.
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { BytesColumn, Column, IntegerColumn, NumberColumn } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import { makeLane } from './make-lane.ts'
 import type { Packed } from './pack.ts'
 import { Ints } from './paged.ts'
+import type { RecordReader, RecordWriter } from './record.ts'
 import type { ValueLane } from './value-lane.ts'
 
 /** Of rows: no group has their hash; the one that has it has another key. */

@@ -1,9 +1,9 @@
 // Texts, bytes and decimals too long for numbers, in numbered slots of one growing piece of memory.
 import type { compareBytes } from '../../core/bytes.ts'
 import type { BytesColumn, Column } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { Packed } from './pack.ts'
 import type { Bytes } from './paged.ts'
+import type { RecordReader, RecordWriter } from './record.ts'
 import { TextMemory } from './text-memory.ts'
 import { isNullAt, keepExtremes, keepSame, NULL, Nulls, putAll, VALUE, type ValueLane } from './value-lane.ts'
 

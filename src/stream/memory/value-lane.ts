@@ -1,9 +1,9 @@
 // Values of one type in numbered slots: what operators keep of columns (keys, extremes, whole rows). Here those of numbers and exact
 // integers, in one typed array; `bytes-lane.ts` has the others. Order is DuckDB's: NaN is the greatest, text by bytes.
 import type { Column, IntegerColumn, NumberColumn } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../spill/record.ts'
 import type { Packed } from './pack.ts'
 import { Bytes, Doubles, Longs, PAGE_BITS, PAGE_MASK } from './paged.ts'
+import type { RecordReader, RecordWriter } from './record.ts'
 
 /** The highest slot; -1 for none. */
 export function most(slots: Int32Array, count: number): number {
