@@ -14,5 +14,13 @@ export const keyFields = ({ shape, key }: Keyed): readonly Field[] =>
     return field
   })
 
-/** Reads the key of a row and passes over the rest. */
-export const keyScanner = (table: Keyed): Scanner => compileScanner({ fields: keyFields(table) }, { unknown: 'ignore' })
+const scanners = new WeakMap<Keyed, Scanner>()
+
+/** Reads the key of a row and passes over the rest; compiled once for a definition. */
+export function keyScanner(table: Keyed): Scanner {
+  const known = scanners.get(table)
+  if (known) return known
+  const scanner = compileScanner({ fields: keyFields(table) }, { unknown: 'ignore' })
+  scanners.set(table, scanner)
+  return scanner
+}
