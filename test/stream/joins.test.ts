@@ -335,6 +335,10 @@ const QUERIES: Readonly<Record<string, string>> = {
   'lag over windows': `SELECT shop, window_start, c, c - lag(c) OVER (PARTITION BY shop ORDER BY window_start) AS more FROM
      (SELECT window_start, shop, count(*) AS c FROM tumble(orders, ts, INTERVAL 5 SECOND) GROUP BY ALL)`,
   'lag of rows': `SELECT id, ts, device, lag(device) OVER (PARTITION BY id ORDER BY ts) AS before, lag(ts) OVER (PARTITION BY id ORDER BY ts) AS since FROM orders`,
+  'lag of several rows, and what is there instead': `SELECT id, ts, shop, lag(id, 3) OVER (PARTITION BY shop ORDER BY ts) AS third, lag(ts) OVER (PARTITION BY shop ORDER BY ts) AS first,
+     lag(device, 2, 'none') OVER (PARTITION BY shop ORDER BY ts) AS second, lag(amount, 1, 0) OVER (PARTITION BY shop ORDER BY ts) + 1 AS more,
+     lag(id, 7, id) OVER (PARTITION BY device ORDER BY ts) AS of_device, lag(shop, 5, NULL) OVER (ORDER BY ts) AS fifth FROM orders`,
+  'rows numbered as they come, and a subquery that takes every third': `SELECT * FROM (SELECT id, ts, shop, row_number() OVER (PARTITION BY shop ORDER BY ts) AS n, row_number() OVER (ORDER BY ts) AS m FROM orders) WHERE n % 3 = 0`,
   'windows over lag': `WITH g AS (SELECT ts, shop, lag(ts) OVER (PARTITION BY shop ORDER BY ts) AS since FROM orders)
      SELECT window_start, shop, max(since) AS newest, count(since) AS c FROM tumble(g, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
   'aggregates of the last rows': `SELECT id, ts, avg(amount) OVER (PARTITION BY shop ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) AS mean,
@@ -556,7 +560,10 @@ test('what is not of the closed list is refused with its place and what is near'
     ],
     ['SELECT id, avg(amount) OVER (ORDER BY ts ROWS BETWEEN 2000 PRECEDING AND CURRENT ROW) AS b FROM orders', /over these rows/],
     ['SELECT id, avg(amount) OVER (ORDER BY amount ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS b FROM orders', /over other than a time/],
-    ['SELECT id, lag(amount, 2) OVER (PARTITION BY id ORDER BY ts) AS b FROM orders', /this lag\(\.\.\.\)/],
+    ['SELECT id, lag(amount, id) OVER (PARTITION BY id ORDER BY ts) AS b FROM orders', /lag\(\.\.\.\) by other than so many rows/],
+    ['SELECT id, lag(amount, -1) OVER (PARTITION BY id ORDER BY ts) AS b FROM orders', /lag\(\.\.\.\) by other than so many rows/],
+    ['SELECT id, lag(amount IGNORE NULLS) OVER (PARTITION BY id ORDER BY ts) AS b FROM orders', /this lag\(\.\.\.\)/],
+    ['SELECT id, row_number() OVER (PARTITION BY id ORDER BY ts DESC) AS b FROM orders', /row_number\(\) without QUALIFY/],
     [
       'SELECT window_start, id FROM hop(orders, ts, INTERVAL 5 SECOND, INTERVAL 10 SECOND) QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY window_end, ts) = 1',
       /an expression over window_end of hop\(\.\.\.\) before the groups/,

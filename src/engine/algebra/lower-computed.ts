@@ -147,8 +147,8 @@ function mapExpressions(
   relation: Exclude<Relation, { op: 'scan' | 'union' | 'join' | 'filter' | 'compute' | 'latest' }>,
   change: Change,
 ): Relation {
-  const named = (columns: readonly NamedExpression[]): NamedExpression[] =>
-    columns.map(({ name, value }) => ({ name, value: change(value) }))
+  const named = <C extends NamedExpression>(columns: readonly C[]): C[] =>
+    columns.map((column) => ({ ...column, value: change(column.value) }))
   const aggregated = (aggregates: readonly Aggregate[]): Aggregate[] =>
     aggregates.map((aggregate) => ({ ...aggregate, of: aggregate.of.map(change), where: aggregate.where && change(aggregate.where) }))
   switch (relation.op) {

@@ -21,15 +21,18 @@ const holdsFrame = (relation: Relation): boolean =>
   relation.op === 'frame' || ((relation.op === 'filter' || relation.op === 'project') && holdsFrame(relation.input))
 
 /**
- * Flink's LAG gives all rows of one time what the last of them has before it, so that the row before is taken out of a frame of two.
+ * Flink's LAG gives all rows of one time what the last of them has before it, so that the row before is taken out of a frame that begins with it.
  * Its column is computed, and parts it from other frames.
  */
 export function printLag(relation: LagRelation, from: PrintRelation): string {
   const column = columnsOver(relation.input)
-  const over = overOf(relation, { unit: 'rows', preceding: 1 })
+  const offsets = new Set(relation.columns.map(({ offset }) => offset))
+  if (offsets.size > 1) refuseFlink('lag by several numbers of rows over one order', 'write each in a subquery of its own')
+  const [offset] = offsets
+  const over = overOf(relation, { unit: 'rows', preceding: offset! })
   const columns = relation.columns.map(({ name, value }) => {
     const first = `(ARRAY_AGG(${printFlinkExpression(value, column)})${over})[1]`
-    return `CASE WHEN COUNT(*)${over} > 1 THEN ${first} END AS ${flinkName(name)}`
+    return `CASE WHEN COUNT(*)${over} > ${offset} THEN ${first} END AS ${flinkName(name)}`
   })
   return `SELECT *, ${columns.join(', ')} FROM ${rowsOf(relation, from)}`
 }

@@ -256,6 +256,10 @@ const REFUSALS: readonly (readonly [live: string, message: RegExp])[] = [
     'SELECT a.n FROM sales a SEMI JOIN sales b ON a.shop = b.shop AND b.seen BETWEEN a.seen AND a.seen + INTERVAL 5 SECOND',
     /^a SEMI JOIN within bounds of time/,
   ],
+  [
+    'SELECT lag(n) OVER (PARTITION BY shop ORDER BY seen) AS a, lag(n, 2) OVER (PARTITION BY shop ORDER BY seen) AS b FROM sales',
+    /^lag by several numbers of rows/,
+  ],
   ['SELECT a.n, b.n AS m FROM sales a ASOF JOIN sales b ON a.shop = b.shop AND a.seen > b.seen', /^an ASOF join by these times/],
   [
     'SELECT a.n, b.c FROM sales a ASOF JOIN (SELECT window_end, shop, count(*) AS c FROM tumble(sales, seen, INTERVAL 1 MINUTE) GROUP BY ALL) b ON a.shop = b.shop AND a.seen >= b.window_end',

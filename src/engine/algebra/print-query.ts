@@ -124,7 +124,9 @@ function tiesOf(top: TopRelation): readonly string[] {
 }
 
 const printLag = (lag: LagRelation, from: string): string => {
-  const lags = lag.columns.map(({ name, value }) => `lag(${printExpression(value)}) OVER (${printOver(lag)}) AS ${quoteName(name)}`)
+  const lags = lag.columns.map(
+    ({ name, value, offset }) => `lag(${printExpression(value)}, ${offset}) OVER (${printOver(lag)}) AS ${quoteName(name)}`,
+  )
   return `SELECT *, ${lags.join(', ')} FROM (${from})`
 }
 

@@ -2,11 +2,12 @@
 // before, over a time that the watermark follows.
 import { type Node, nodes } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
+import { castTo } from './coerce.ts'
 import type { Expression } from './expression.ts'
 import { AGGREGATE_NAMES, REMOVABLE, readAggregate } from './read-aggregate.ts'
 import { fixedMicros, readExpression, type Scope } from './read-expression.ts'
 import { refuse } from './refuse.ts'
-import type { Aggregate, Frame, NamedExpression, OrderBy } from './relation.ts'
+import type { Aggregate, Frame, LagColumn, OrderBy } from './relation.ts'
 import type { Source } from './source.ts'
 
 export interface Ranking {
@@ -131,16 +132,34 @@ export function readOrder(item: Node, read: (node: Node) => Expression): OrderBy
 }
 
 export interface Lag extends Over {
-  readonly column: NamedExpression
+  readonly column: LagColumn
+  /** What stands for the value where there is no such row; null for null. */
+  readonly otherwise: Expression | null
 }
 
-/** `lag(x) OVER (PARTITION BY ... ORDER BY time)`: a column that is filled in when the rows before are known. */
+/** `lag(x, n, default) OVER (PARTITION BY ... ORDER BY time)`: a column that is filled in when the rows before are known. */
 export function readLag(node: Node, source: Source, scope: Scope, index: number): Lag {
-  const nearest = 'write lag(x) OVER (PARTITION BY key ORDER BY window_start)'
-  const [of, offset, otherwise] = nodes(node['children'])
-  const step = offset ?? (node['offset_expr'] as Node | null)
-  const isOne = !step || (step.class === 'CONSTANT' && Number(literalValue(step['value'] as Literal)) === 1)
-  if (!of || !isOne || otherwise || node['default_expr'] || node['ignore_nulls'] || node['filter_expr'])
-    return refuse('this lag(...)', node, nearest)
-  return { ...readOver(node, source, scope, nearest), column: { name: `#lag${index}`, value: readExpression(of, scope) } }
+  const nearest = 'write lag(x) OVER (PARTITION BY key ORDER BY window_start), or lag(x, 2, 0)'
+  const [of, second, third] = nodes(node['children'])
+  if (!of || node['ignore_nulls'] || node['filter_expr']) return refuse('this lag(...)', node, nearest)
+  const step = second ?? (node['offset_expr'] as Node | null)
+  const offset = !step ? 1 : step.class === 'CONSTANT' ? Number(literalValue(step['value'] as Literal)) : Number.NaN
+  if (!Number.isInteger(offset) || offset < 1 || offset > FRAME_ROWS_MAX)
+    return refuse('lag(...) by other than so many rows', node, `write lag(x, 2), up to ${FRAME_ROWS_MAX}`)
+  const value = readExpression(of, scope)
+  const other = third ?? (node['default_expr'] as Node | null)
+  const otherwise = other ? castTo(readExpression(other, scope), value.type) : null
+  return { ...readOver(node, source, scope, nearest), column: { name: `#lag${index}`, value, offset }, otherwise }
+}
+
+/**
+ * `row_number() OVER (PARTITION BY ... ORDER BY time)` without QUALIFY counts the rows up to each, of which none is taken back; undefined
+ * where it is a rank.
+ */
+export function asCount(node: Node, select: Node, source: Source, scope: Scope): Node | undefined {
+  const [order, more] = nodes(node['orders'])
+  if (node['function_name'] !== 'row_number' || select['qualify'] || !order || more || order['type'] === 'DESCENDING') return undefined
+  const time = readExpression(order['expression'] as Node, scope)
+  if (time.op !== 'column' || !source.times.has(time.name)) return undefined
+  return { ...node, function_name: 'count_star', start: 'UNBOUNDED_PRECEDING', end: 'CURRENT_ROW_ROWS', start_expr: null, end_expr: null }
 }

@@ -157,7 +157,12 @@ export type JoinBound =
    */
   | { readonly kind: 'lookup'; readonly table: string; readonly ties: readonly Expression[] }
 
-/** Values of the row before, of the same partition in the order of time; all columns of the input come first. */
+/** The value of the row that is so many rows before, null where there is none. */
+export interface LagColumn extends NamedExpression {
+  readonly offset: number
+}
+
+/** Values of rows before, of the same partition in the order of time; all columns of the input come first. */
 export interface LagRelation {
   readonly op: 'lag'
   readonly input: Relation
@@ -166,7 +171,7 @@ export interface LagRelation {
   readonly delayUs: number
   /** Order of rows of one time: nothing else puts them in order. */
   readonly ties: readonly Expression[]
-  readonly columns: readonly NamedExpression[]
+  readonly columns: readonly LagColumn[]
 }
 
 /**

@@ -2,10 +2,11 @@
 // QUALIFY. Each call stands in its expression as a column that an operator fills in; which those are is known when all of the
 // expressions are read. What a call may be is `read-aggregate.ts` and `read-window-function.ts`.
 import { type Node, nodes } from '../ast.ts'
-import { columnsIn, type Expression, LONG, sameExpression } from './expression.ts'
+import { BOOLEAN, call, columnsIn, type Expression, LONG, sameExpression } from './expression.ts'
 import { readAggregate } from './read-aggregate.ts'
 import { readExpression, type Scope } from './read-expression.ts'
 import {
+  asCount,
   calledOf,
   type Framed,
   isSameNode,
@@ -21,6 +22,8 @@ import {
 import { refuse } from './refuse.ts'
 import type { Aggregate, OrderBy } from './relation.ts'
 import type { Source } from './source.ts'
+
+const TRUE: Expression = { op: 'constant', value: true, type: BOOLEAN }
 
 /** The rank that QUALIFY compares, as the operators name it. */
 export const RANK = '#rank'
@@ -84,7 +87,7 @@ export class SelectCalls {
 
   #read(node: Node): Expression | undefined {
     if (node.class === 'WINDOW' && node['function_name'] === 'lag') return this.#lagOf(node)
-    if (node.class === 'WINDOW') return this.#framedOf(node) ?? this.#rankOf(node)
+    if (node.class === 'WINDOW') return this.#framedOf(asCount(node, this.#select, this.#source, this.scope) ?? node) ?? this.#rankOf(node)
     const aggregate = readAggregate(node, this.scope, this.#aggregates.length)
     if (!aggregate) return undefined
     const same = this.#aggregates.find((known) => sameAggregate(known, aggregate))
@@ -104,7 +107,14 @@ export class SelectCalls {
     const lag = readLag(node, this.#source, this.scope, this.#lags.length)
     this.#checkOneTime(lag, node)
     this.#lags.push(lag)
-    return { op: 'column', name: lag.column.name, type: lag.column.value.type, optional: true }
+    const { column, otherwise } = lag
+    const before: Expression = { op: 'column', name: column.name, type: column.value.type, optional: true }
+    if (!otherwise) return before
+    // A value that is null is none that is not there.
+    const isThere = { name: `#lag${this.#lags.length}`, value: TRUE, offset: column.offset }
+    this.#lags.push({ ...lag, column: isThere })
+    const test = call('is_null', [{ op: 'column', name: isThere.name, type: BOOLEAN, optional: true }], BOOLEAN)
+    return { op: 'case', when: [{ test, value: otherwise }], else: before, type: before.type, optional: true }
   }
 
   #framedOf(node: Node): Expression | undefined {

@@ -1,5 +1,5 @@
-// lag(x) OVER (PARTITION BY key ORDER BY time): rows wait until the watermark has passed their time, are put in order, and come
-// out with the values of the row before. Of each partition the values of its last row are kept.
+// lag(x, n) OVER (PARTITION BY key ORDER BY time): rows wait until the watermark has passed their time, are put in order, and come
+// out with the values of rows before. Of each partition as many last rows are kept as the furthest lies back.
 import type { LagRelation } from '../../engine/algebra/relation.ts'
 import type { Column, ColumnBatch } from '../../schema/batch.ts'
 import type { Shape } from '../../schema/type.ts'
@@ -12,11 +12,17 @@ import { lagShape } from './shape.ts'
 export class Lag implements Operator {
   readonly #shape: Shape
   readonly #rows: RowsInOrder
-  /** By partition: a slot that holds its last row. */
+  /** Of each further value how many rows before it is. */
+  readonly #offsets: readonly number[]
+  readonly #most: number
+  /** By partition: slots that hold its last rows, in a ring of so many, and where in it the next one goes; a round more when it is full. */
   #last = new Ints(NONE)
+  #next = new Ints(0)
 
   constructor(lag: LagRelation, input: Shape) {
     this.#shape = lagShape(lag, input)
+    this.#offsets = lag.columns.map(({ offset }) => offset)
+    this.#most = Math.max(...this.#offsets)
     this.#rows = new RowsInOrder(
       lag,
       lag.columns.map(({ value }) => value),
@@ -36,26 +42,48 @@ export class Lag implements Operator {
   advance(watermarkUs: number): ColumnBatch | null {
     const slots = this.#rows.due(watermarkUs)
     if (slots.length === 0) return null
-    const { held } = this.#rows
-    // The row before each: read once more below, then given up. Of a first one any row is read.
-    const before = new Int32Array(slots.length)
-    const isFirst = new Uint8Array(slots.length)
+    const steps = [...new Set(this.#offsets)]
+    // Read once more below, and then given up where nothing asks for it any more. Of one that is not there any row is read.
+    const before = steps.map(() => new Int32Array(slots.length))
+    const isNone = steps.map(() => new Uint8Array(slots.length))
+    const past: number[] = []
     for (let i = 0; i < slots.length; i++) {
-      const group = held.groupOf(slots[i]!)
-      const last = this.#last.at(group)
-      this.#last.put(group, slots[i]!)
-      before[i] = last === NONE ? slots[0]! : last
-      isFirst[i] = last === NONE ? 1 : 0
+      for (const [at, step] of steps.entries()) {
+        const slot = this.#before(slots[i]!, step)
+        before[at]![i] = slot === NONE ? slots[0]! : slot
+        isNone[at]![i] = slot === NONE ? 1 : 0
+      }
+      const replaced = this.#keep(slots[i]!)
+      if (replaced !== NONE) past.push(replaced)
     }
     const { columns } = this.#rows.read(slots)
-    const lagged = this.#rows.valuesOf(before)
-    for (let i = 0; i < slots.length; i++) if (isFirst[i] === 0) held.remove(before[i]!)
-    for (const slot of slots) this.#rows.keep(slot)
-    return { shape: this.#shape, rows: slots.length, columns: [...columns, ...lagged.map((column) => withNulls(column, isFirst))] }
+    const lagged = before.map((rows, at) => this.#rows.valuesOf(rows).map((column) => withNulls(column, isNone[at]!)))
+    for (const slot of past) this.#rows.held.remove(slot)
+    const own = this.#offsets.map((offset, index) => lagged[steps.indexOf(offset)]![index]!)
+    return { shape: this.#shape, rows: slots.length, columns: [...columns, ...own] }
+  }
+
+  /** The row of the partition that is so many before the next one. */
+  #before(slot: number, step: number): number {
+    const group = this.#rows.held.groupOf(slot)
+    const next = this.#next.at(group)
+    return next < step ? NONE : this.#last.at(group * this.#most + ((next - step) % this.#most))
+  }
+
+  /** As the last of its partition. Answers the one that is too far back from now on. */
+  #keep(slot: number): number {
+    const group = this.#rows.held.groupOf(slot)
+    const next = this.#next.at(group)
+    const at = group * this.#most + (next % this.#most)
+    const replaced = next < this.#most ? NONE : this.#last.at(at)
+    this.#last.put(at, slot)
+    this.#next.put(group, next + 1 < this.#most * 2 ? next + 1 : this.#most)
+    this.#rows.keep(slot)
+    return replaced
   }
 
   get bytes(): number {
-    return this.#rows.bytes + this.#last.bytes
+    return this.#rows.bytes + this.#last.bytes + this.#next.bytes
   }
 
   save(): unknown {
@@ -65,7 +93,8 @@ export class Lag implements Operator {
   restore(saved: unknown): void {
     const kept = this.#rows.restore(saved)
     this.#last = new Ints(NONE)
-    for (const slot of kept) this.#last.put(this.#rows.held.groupOf(slot), slot)
+    this.#next = new Ints(0)
+    for (const slot of kept.sort((a, b) => this.#rows.compare(a, b))) this.#keep(slot)
   }
 }
 
