@@ -298,6 +298,43 @@ for (const [name, sql] of Object.entries({ ...QUERIES, ...EXISTENCE })) {
   })
 }
 
+/** Pairs came when the later of their rows did. */
+const PAIRS: Readonly<Record<string, readonly [live: string, valid: (round: number) => string]>> = {
+  'pairs within bounds of time': [
+    'SELECT e.n, f.n AS m, d.label FROM events e JOIN events f ON e.k = f.k AND f.ts BETWEEN e.ts AND e.ts + INTERVAL 40 MILLISECOND JOIN dim d ON d.id = f.k',
+    (
+      round,
+    ) => `SELECT e.n, f.n AS m, d.label FROM events${round} e JOIN events${round} f ON e.k = f.k AND f.ts BETWEEN e.ts AND e.ts + INTERVAL 40 MILLISECOND
+      JOIN dim_valid${round} d ON d.id = f.k AND d.since < greatest(e._ingested_at, f._ingested_at) AND (d.until IS NULL OR d.until >= greatest(e._ingested_at, f._ingested_at))`,
+  ],
+  'pairs of pairs in a subquery, or nothing': [
+    `SELECT a, b, c, d.id FROM (SELECT e.n AS a, f.n AS b, g.n AS c, g.k FROM events e JOIN events f ON e.k = f.k AND f.ts BETWEEN e.ts AND e.ts + INTERVAL 30 MILLISECOND
+      JOIN events g ON g.word = f.word AND g.ts BETWEEN f.ts AND f.ts + INTERVAL 10 MILLISECOND WHERE e.n > 20) x LEFT JOIN dim d ON d.id = x.k AND d.label = 'x'`,
+    (
+      round,
+    ) => `SELECT e.n AS a, f.n AS b, g.n AS c, d.id FROM events${round} e JOIN events${round} f ON e.k = f.k AND f.ts BETWEEN e.ts AND e.ts + INTERVAL 30 MILLISECOND
+      JOIN events${round} g ON g.word = f.word AND g.ts BETWEEN f.ts AND f.ts + INTERVAL 10 MILLISECOND
+      LEFT JOIN dim_valid${round} d ON d.id = g.k AND d.label = 'x' AND d.since < greatest(e._ingested_at, f._ingested_at, g._ingested_at)
+        AND (d.until IS NULL OR d.until >= greatest(e._ingested_at, f._ingested_at, g._ingested_at)) WHERE e.n > 20`,
+  ],
+}
+
+for (const [name, [sql, valid]] of Object.entries(PAIRS))
+  test(name, async () => {
+    const query = compileLive((await parser.parse(sql)).node, (relation) => SHAPES[relation])
+    const shape = shapeOfRelation(query.root, shapeOf)
+    let total = 0
+    for (const [round, log] of logs.entries()) {
+      const expected = (await expectedRows(ask, query, shape, (relation) => `${relation}${round}`, valid(round))).sort()
+      if (round < 2)
+        assert.deepEqual((await expectedRows(ask, query, shape, (relation) => `${relation}${round}`)).sort(), expected, 'the batch twin')
+      total += expected.length
+      for (const cut of [0, 1, 2])
+        assert.deepEqual(run(query, shape, log, seededRandom(SEED + round + cut * 1_000)).sort(), expected, `seed ${SEED}, round ${round}`)
+    }
+    assert.ok(total > 50, `only ${total} rows`)
+  })
+
 test('windows stand over looked-up rows', async () => {
   const { node } = await parser.parse(`WITH j AS (SELECT e.ts, d.label, e.n FROM events e LEFT JOIN dim d ON e.k = d.id)
     SELECT window_start, label, count(*) AS c, sum(n) AS s FROM tumble(j, ts, INTERVAL 2 SECOND) GROUP BY ALL`)

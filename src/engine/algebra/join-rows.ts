@@ -1,10 +1,10 @@
 // The rows of a join: the operator over both sides, its columns, and how far its times may lie behind the watermark.
-import { allOf, BOOLEAN, call } from './expression.ts'
+import { allOf, BOOLEAN, call, TIMESTAMP } from './expression.ts'
 import type { Bounded } from './join-bounds.ts'
 import { conditionsOf } from './join-conditions.ts'
 import { isKept, type Join } from './join-sides.ts'
 import { filtered, type JoinRelation, type JoinSide, type NamedExpression } from './relation.ts'
-import type { NamedColumn, Rows } from './source.ts'
+import { ARRIVAL, type NamedColumn, type Rows } from './source.ts'
 
 /** All columns of the left, then all of the right. */
 export function rowsOfJoin(join: Join, bounded: Bounded): Rows {
@@ -27,6 +27,23 @@ export function rowsOfJoin(join: Join, bounded: Bounded): Rows {
     unique: [],
     isLogged: false,
     arrival: isLookup ? left.arrival : undefined,
+  }
+}
+
+/** A pair came when the later of its rows did, which is when it is given out; rows that come out by the watermark tell no such time. */
+export function withArrival({ kind, sides }: Join, rows: Rows): Rows {
+  const arrivals = sides.map(({ columns, arrival }) => columns.find(({ column }) => column.name === arrival)?.column)
+  if (rows.arrival !== undefined || kind !== 'inner' || rows.result !== 'append' || !arrivals.every((one) => one !== undefined)) return rows
+  // Like no other's: a side may be such pairs itself.
+  const name = `${ARRIVAL} of ${arrivals.map((one) => one.name).join(' and ')}`
+  const column = { op: 'column', name, type: TIMESTAMP, optional: false } as const
+  const projected = rows.columns.map((own): NamedExpression => ({ name: own.column.name, value: own.column }))
+  const later: NamedExpression = { name, value: call('greatest', arrivals, TIMESTAMP) }
+  return {
+    ...rows,
+    relation: { op: 'project', input: rows.relation, columns: [...projected, later] },
+    columns: [...rows.columns, { from: '', name: ARRIVAL, column }],
+    arrival: name,
   }
 }
 

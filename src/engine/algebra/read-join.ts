@@ -7,7 +7,7 @@ import { conjuncts, type Expression, isOptional } from './expression.ts'
 import { comparison } from './functions.ts'
 import { boundJoin, NEAREST_JOIN } from './join-bounds.ts'
 import { takeApart } from './join-conditions.ts'
-import { leftOf, rowsOfJoin } from './join-rows.ts'
+import { leftOf, rowsOfJoin, withArrival } from './join-rows.ts'
 import { type Join, prepareSide } from './join-sides.ts'
 import { readCondition, readExpression, type Scope } from './read-expression.ts'
 import { refuse } from './refuse.ts'
@@ -20,6 +20,8 @@ export interface Wanted {
   readonly used: ReadonlySet<string> | null
   /** Parts of its WHERE clause. A join takes out those that belong to it. */
   readonly where: Node[]
+  /** A table is looked up in with them: they tell when they came. */
+  readonly isLookup?: boolean | undefined
 }
 
 const LOOKUP = 'write FROM stream s JOIN table t ON s.column = t.key, or LEFT JOIN'
@@ -30,7 +32,8 @@ const KINDS: Readonly<Record<string, JoinRelation['kind']>> = {
   ...{ SEMI: 'semi', ANTI: 'left' },
 }
 
-export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, where }: Wanted): Rows {
+export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, wanted: Wanted): Rows {
+  const { used, where } = wanted
   const froms = [leftRows, rightRows].map(({ columns }) => new Set(columns.map(({ from }) => from)))
   const ofRight = new Set([...froms[1]!].map((from) => from.toLowerCase()))
   for (const from of froms[0]!)
@@ -41,7 +44,7 @@ export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, wh
     refuse(`${String(node['ref_type'])} JOIN`, node, NEAREST_JOIN)
   if (leftRows.table && !rightRows.table && !isLatest && (kind === 'inner' || kind === 'right')) {
     // A lookup is a lookup on whichever side the table is written.
-    const swapped = joinRows({ ...node, join_type: kind === 'inner' ? 'INNER' : 'LEFT' }, rightRows, leftRows, { used, where })
+    const swapped = joinRows({ ...node, join_type: kind === 'inner' ? 'INNER' : 'LEFT' }, rightRows, leftRows, wanted)
     const isOfTable = ({ from }: NamedColumn): boolean => froms[0]!.has(from)
     return {
       ...swapped,
@@ -63,7 +66,8 @@ export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, { used, wh
   const join: Join = { node, kind, sides: [left, right] }
   const bounded = boundJoin(join, takeApart([...on, ...compared, ...claimed], join), isLatest)
   if (bounded.conditions.keys.length === 0) refuse('a join without equal keys', node, NEAREST_JOIN)
-  const rows = rowsOfJoin(join, bounded)
+  const joined = rowsOfJoin(join, bounded)
+  const rows = wanted.isLookup ? withArrival(join, joined) : joined
   if (node['join_type'] === 'SEMI' || node['join_type'] === 'ANTI') return leftOf(join, bounded, rows)
   return using.length === 0 ? rows : withUsing(rows, using, froms[kind === 'right' ? 0 : 1]!)
 }

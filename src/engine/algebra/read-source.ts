@@ -53,7 +53,7 @@ export function readSource(from: Node, reading: Reading, wanted: Wanted): Source
       return rowByRow(readSource(node, inner, isFree ? wanted : { ...wanted, where: [] }), node)
     }
     const [left, right] = [side('left', kind !== 'RIGHT' && kind !== 'FULL'), side('right', kind === 'INNER')]
-    return sourceOf(joinRows(from, left, right, wanted), null)
+    return sourceOf(joinRows(from, left, right, { ...wanted, isLookup: reading.isLookup }), null)
   }
   if (from.type === 'BASE_TABLE') {
     const name = relationName(from)
