@@ -31,6 +31,9 @@ function timeQueries(unit: Unit): Readonly<Record<string, string>> {
     'the value before, of each type and of null': `SELECT auction, bidder, date_time, price, lag(channel) OVER w AS channel, lag(CASE WHEN price > 10000 THEN price END) OVER w AS large,
        lag(CAST(price AS DECIMAL(18, 2)) / 100) OVER w AS dollars, lag(date_time) OVER w AS last, lag(price > 1000) OVER w AS dear, lag(CAST(price AS DOUBLE)) OVER w AS exact
        FROM bid WINDOW w AS (PARTITION BY auction % 7 ORDER BY date_time)`,
+    'the value three rows before, or another where there is none': `SELECT auction, bidder, date_time, lag(price, 3, price) OVER (PARTITION BY auction ORDER BY date_time) AS third,
+       lag(nullif(channel, 'Apple'), 3, 'none') OVER (PARTITION BY auction ORDER BY date_time) AS channel FROM bid`,
+    'rows numbered as they come': `SELECT auction, bidder, price, row_number() OVER (PARTITION BY auction ORDER BY date_time) AS number FROM bid`,
     'the value before of all rows': `SELECT bidder, price, date_time, price - lag(price) OVER (ORDER BY date_time) AS more FROM bid WHERE price > 500`,
     'the value before, beside a running total of another partition': `SELECT bidder, date_time, lag(nullif(channel, 'Apple')) OVER (PARTITION BY auction ORDER BY date_time) AS channel,
        sum(price) OVER (PARTITION BY bidder ORDER BY date_time) AS total FROM bid`,
