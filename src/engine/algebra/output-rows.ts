@@ -10,7 +10,8 @@ import { ARRIVAL, isHidden, LOG_ORDER, type NamedColumn, type Rows } from './sou
 export const UNSELECTED = ''
 
 /** What is left out is false or empty. */
-export type Output = Pick<Rows, 'relation' | 'result' | 'key'> & Partial<Pick<Rows, 'isRetracted' | 'times' | 'rowKey' | 'loses'>>
+export type Output = Pick<Rows, 'relation' | 'result' | 'key'> &
+  Partial<Pick<Rows, 'isRetracted' | 'times' | 'rowKey' | 'loses'>> & { readonly final?: Output | null }
 
 /** The output columns that are the key of a keyed result. */
 export const keyNames = (key: readonly Expression[], outputs: readonly NamedExpression[]): readonly string[] =>
@@ -57,5 +58,6 @@ export function outputRows(output: Output, source: Rows, select: Node, isModel: 
     unique: unique.every((name) => name !== undefined) ? unique : [],
     isLogged,
     arrival,
+    final: output.final && !isModel ? outputRows(output.final, source, select, isModel) : null,
   }
 }

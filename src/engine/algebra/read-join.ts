@@ -1,6 +1,5 @@
 // Joins of a live model: which there are, and what their condition is, of ON, of USING and of the WHERE clause. It is taken apart
 // (`join-conditions.ts`), a part of it bounds how long rows are kept (`join-bounds.ts`), and the pairs are rows again (`join-rows.ts`).
-import type { MillraceError } from '../../core/errors.ts'
 import { type Node, walk } from '../ast.ts'
 import type { Compared } from './existence.ts'
 import { conjuncts, type Expression, isOptional } from './expression.ts'
@@ -10,7 +9,7 @@ import { takeApart } from './join-conditions.ts'
 import { leftOf, rowsOfJoin, withArrival } from './join-rows.ts'
 import { type Join, prepareSide } from './join-sides.ts'
 import { readCondition, readExpression, type Scope } from './read-expression.ts'
-import { refuse } from './refuse.ts'
+import { refuse, unlessRefused } from './refuse.ts'
 import type { JoinRelation } from './relation.ts'
 import { type NamedColumn, type Rows, type Source, sourceOf } from './source.ts'
 
@@ -138,19 +137,10 @@ function claim(where: Node[], both: Source, scope: Scope): Expression[] {
     return reads
   }
   const own = where.filter(isOwn).flatMap((part) => {
-    const condition = readable(part, scope)
+    // What is refused is refused again by who reads it after the join, who may have DuckDB compute it.
+    const condition = unlessRefused(() => readCondition(part, scope))
     return condition ? [{ part, condition }] : []
   })
   where.splice(0, where.length, ...where.filter((part) => !own.some((one) => one.part === part)))
   return own.map(({ condition }) => condition)
-}
-
-/** What is refused is refused again by who reads it after the join, who may have DuckDB compute it. */
-function readable(part: Node, scope: Scope): Expression | null {
-  try {
-    return readCondition(part, scope)
-  } catch (error) {
-    if ((error as MillraceError).code === 'MR_PLAN_LIVE_SHAPE') return null
-    throw error
-  }
 }

@@ -10,7 +10,7 @@ import type { NamedQuery, Reading } from './read-source.ts'
 import { refuse } from './refuse.ts'
 import type { LiveQuery, NamedExpression, Relation } from './relation.ts'
 import { AS_RANK } from './select-clauses.ts'
-import type { NamedColumn, Rows, ShapeOf } from './source.ts'
+import { asFinal, type NamedColumn, type Rows, type ShapeOf } from './source.ts'
 
 export type { ShapeOf, StreamShape } from './source.ts'
 
@@ -92,7 +92,8 @@ function byName(parts: readonly Rows[]): readonly Rows[] {
   })
 }
 
-function unite(node: Node, parts: readonly Rows[]): Rows {
+function unite(node: Node, given: readonly Rows[]): Rows {
+  const parts = given.map(asFinal)
   const [first] = parts
   const canGo = parts.some(({ rowKey }) => rowKey !== undefined)
   if (parts.some(({ result }) => result === 'keyed'))

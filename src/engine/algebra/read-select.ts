@@ -13,7 +13,7 @@ import { readGroups } from './read-groups.ts'
 import { readOutputs, type Selection } from './read-outputs.ts'
 import { type Reading, readSource, rowByRow } from './read-source.ts'
 import { readWhere } from './read-where.ts'
-import { refuse } from './refuse.ts'
+import { refuse, unlessRefused } from './refuse.ts'
 import { withoutAliases, withoutDistinctOn, withRankLimit } from './rewrite-select.ts'
 import { SelectCalls } from './select-calls.ts'
 import { checkClauses, isDistinct, isPlain, joined, namesIn, partsOf } from './select-clauses.ts'
@@ -31,9 +31,17 @@ export function readSelect(given: Node, { around, ...reading }: Reading): Rows {
   const from = withExistence(select['from_table'] as Node, where)
   const used = namesIn({ ...select, from_table: from, where_clause: joined(where) })
   const read = rowsOfTable(readSource(from, reading, { used, where }))
+  const over = (source: Source): Rows => {
+    const named = withoutAliases({ ...select, where_clause: joined(where) }, source.has)
+    return outputRows(readClauses(named, source, knownColumns(clause, source.column), reading), source, named, reading.isModel)
+  }
   const source = read.window?.kind === 'hop' && isPlain(select) ? sourceOf(rowByRow(read, from), null) : read
-  const named = withoutAliases({ ...select, where_clause: joined(where) }, source.has)
-  return outputRows(readClauses(named, source, knownColumns(clause, source.column), reading), source, named, reading.isModel)
+  if (!source.final) return over(source)
+  const settled = sourceOf(source.final, null)
+  const rows = unlessRefused(() => over(source)) ?? over(settled)
+  if (rows.result !== 'keyed' || reading.isModel) return rows
+  const final = unlessRefused(() => over(settled))
+  return final?.result === 'keyed' ? rows : { ...rows, final }
 }
 
 /** A table that is read by itself, not looked up in: its rows are replaced, and go, by its key. */

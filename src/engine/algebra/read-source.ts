@@ -11,7 +11,7 @@ import { joinRows, type Wanted } from './read-join.ts'
 import { refuse, within } from './refuse.ts'
 import type { NamedExpression, Window } from './relation.ts'
 import type { Around } from './rewrite-select.ts'
-import { type NamedColumn, type Rows, type ShapeOf, type Source, type StreamShape, sourceOf, tumbleBounds } from './source.ts'
+import { asFinal, type NamedColumn, type Rows, type ShapeOf, type Source, type StreamShape, sourceOf, tumbleBounds } from './source.ts'
 
 const NEAREST =
   'write FROM stream, tumble(stream, time, INTERVAL 1 MINUTE), hop(stream, time, slide, width) or session(stream, time, gap, key := expression)'
@@ -50,7 +50,8 @@ export function readSource(from: Node, reading: Reading, wanted: Wanted): Source
     const inner = { ...reading, isLookup }
     const side = (name: 'left' | 'right', isFree: boolean): Rows => {
       const node = from[name] as Node
-      return rowByRow(readSource(node, inner, isFree ? wanted : { ...wanted, where: [] }), node)
+      const read = readSource(node, inner, isFree ? wanted : { ...wanted, where: [] })
+      return asFinal(rowByRow(read, node))
     }
     const [left, right] = [side('left', kind !== 'RIGHT' && kind !== 'FULL'), side('right', kind === 'INNER')]
     return sourceOf(joinRows(from, left, right, { ...wanted, isLookup: reading.isLookup }), null)
@@ -70,7 +71,7 @@ export function readSource(from: Node, reading: Reading, wanted: Wanted): Source
   if (name !== 'tumble' && name !== 'hop' && name !== 'session') return refuse(`${name}(...)`, call, NEAREST)
   const stream = (relation?.['column_names'] as string[] | undefined)?.join('.')
   if (!stream) return refuse(`the first argument of ${name}, which is no stream and no name of WITH,`, relation ?? call, NEAREST)
-  const rows = named(from, stream, reading)
+  const rows = asFinal(named(from, stream, reading))
   if (rows.table)
     return refuse(
       `${name}(...) over the table "${rows.table.name}"`,
@@ -98,7 +99,8 @@ function relationName(from: Node): string {
 function called(rows: Rows, from: Node, name = ''): Rows {
   if (nodes(from['column_name_alias']).length > 0) refuse('column names behind an alias', from, 'name the columns in the subquery')
   const alias = from.alias || name
-  return { ...rows, columns: rows.columns.map((column) => ({ ...column, from: alias })) }
+  const final = rows.final && called(rows.final, from, name)
+  return { ...rows, columns: rows.columns.map((column) => ({ ...column, from: alias })), final }
 }
 
 function named(from: Node, name: string, reading: Reading): Rows {

@@ -11,6 +11,16 @@ export function refuse(what: string, node?: Node, nearest: string = NEAREST): ne
   throw new MillraceError('MR_PLAN_LIVE_SHAPE', `${what}${at} is not supported in a live model`, { fix: nearest })
 }
 
+/** Null for what is refused: it may be read in another way. */
+export function unlessRefused<T>(read: () => T): T | null {
+  try {
+    return read()
+  } catch (error) {
+    if ((error as MillraceError).code === 'MR_PLAN_LIVE_SHAPE') return null
+    throw error
+  }
+}
+
 /** Of the SQL of another live model than the one that is read: places are in the text of `model`. */
 export class InModelError extends MillraceError {
   readonly model: string

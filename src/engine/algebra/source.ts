@@ -56,6 +56,8 @@ export interface Rows {
   readonly loses?: true | undefined
   /** By names in the relation: see `StreamShape`. */
   readonly unique: readonly string[]
+  /** Of rows that are replaced: the same rows, each once, when they are replaced no more. */
+  readonly final?: Rows | null | undefined
   /** Rows of one stream: the log puts them in order. */
   readonly isLogged: boolean
   /** Of rows that come out as they come in: the column, by its name in the relation, that says when that was. */
@@ -63,6 +65,9 @@ export interface Rows {
   /** Of a table as a whole: its name and the columns of its key, by their names in the relation. */
   readonly table?: { readonly name: string; readonly key: readonly string[] } | undefined
 }
+
+/** The rows as they are when nothing replaces them any more, where there are such. */
+export const asFinal = (rows: Rows): Rows => rows.final ?? rows
 
 export interface Source extends Rows {
   readonly window: Window | null

@@ -4,9 +4,10 @@ import type { Node } from '../ast.ts'
 import { bestRows, replacedBy } from './best-rows.ts'
 import { beforeGroup, boundOf, boundTimes, closingWindow } from './closing-window.ts'
 import type { Expression } from './expression.ts'
+import { finalRows } from './final-rows.ts'
 import { followed, keyNames, type Output } from './output-rows.ts'
 import type { Selection } from './read-outputs.ts'
-import { refuse } from './refuse.ts'
+import { refuse, unlessRefused } from './refuse.ts'
 import type { Relation, TopRelation, Window } from './relation.ts'
 import { boundsOf } from './result-window.ts'
 import { RANK, type Rank } from './select-calls.ts'
@@ -34,7 +35,8 @@ export function topRows({ select, source, outputs }: Selection, rank: Rank): Out
   const own = outputs.find(({ value }) => value.op === 'column' && value.name === RANK)
   if (top.limit > 1 && !own) refuse('a top of several rows without its rank as a column', qualify, 'select row_number() OVER (...) AS rank')
   const key = keyNames(top.partition, outputs)
-  return { relation, result: 'keyed', key: top.limit > 1 ? [...key, own!.name] : key }
+  const final = source.window ? null : unlessRefused(() => finalRows({ select, source, outputs }, rank))
+  return { relation, result: 'keyed', key: top.limit > 1 ? [...key, own!.name] : key, final }
 }
 
 /** `over`: an expression as it reads the rows of the input. `window`: what these are of, where they are. */
