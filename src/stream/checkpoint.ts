@@ -4,7 +4,8 @@
 // length in 4 bytes and `MRC2`. Of a pipeline whose state is encrypted the pieces and the head are sealed (`objects/seal/`) and the
 // file ends in `MRC3`. What makes up a state is in `state-tree.ts`.
 import { hash } from 'node:crypto'
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
 import { type Random, uuidV7 } from '../core/random.ts'
@@ -47,8 +48,14 @@ const MAGIC = Buffer.from('MRC2')
 const SEALED = Buffer.from('MRC3')
 /** What is left of a file, below which it is moved into the next one. */
 const LIVE_MIN = 0.3
-/** Bytes after which others have their turn. */
+/** Bytes of state after which others have their turn. */
 const TURN_BYTES = 256 << 10
+/** What a byte of the head's text takes of that, and how many bytes can be copied for one. */
+const TEXT_COST = 2
+const COPY_SHARE = 8
+const ENTRIES_AT_ONCE = 512
+const [EMPTY, COMMA] = [Buffer.alloc(0), Buffer.from(',')]
+const compress = promisify(zstdCompress)
 const SUFFIX = '.checkpoint'
 
 /** Collects the pieces of one new file. */
@@ -192,12 +199,12 @@ export function openCheckpoints(
       }
       await move({ from: previous === null ? own : folderOf(previous), own }, draft, blocks, chained)
       const head: Head = { version: 2, state: json, bytes: leaves, chains: chained, blocks }
-      const packed = draft.sealed(zstdCompressSync(Buffer.from(JSON.stringify(head))))
+      const packed = draft.sealed(await compress(await textOf(head, draft)))
       const foot = Buffer.alloc(8)
       foot.writeUInt32LE(packed.length, 0)
       ;(key ? SEALED : MAGIC).copy(foot, 4)
       const location = `${own}/${draft.file}`
-      await store.put(location, Buffer.concat([...draft.parts, packed, foot]))
+      await store.put(location, await joined([...draft.parts, packed, foot], draft))
       heads.set(own, [location, head])
       return location
     },
@@ -267,6 +274,41 @@ export function openCheckpoints(
     for (const [key, piece] of Object.entries(blocks)) blocks[key] = moved(piece)
     for (const [name, own] of Object.entries(chains)) chains[name] = own.map(moved)
   }
+}
+
+/** As JSON. Of a large state it is megabytes: each block has its entry. */
+async function textOf({ bytes, blocks, ...rest }: Head, draft: Draft): Promise<Buffer> {
+  const parts: Buffer[] = []
+  const list = async <T>(values: readonly T[], print: (value: T) => string): Promise<void> => {
+    for (let from = 0; from < values.length; from += ENTRIES_AT_ONCE) {
+      const part = Buffer.from(
+        values
+          .slice(from, from + ENTRIES_AT_ONCE)
+          .map(print)
+          .join(','),
+      )
+      parts.push(from === 0 ? EMPTY : COMMA, part)
+      await draft.turn(part.length * TEXT_COST)
+    }
+  }
+  const known = JSON.stringify(rest satisfies Omit<Head, 'bytes' | 'blocks'>)
+  parts.push(Buffer.from(`${known.slice(0, -1)},"bytes":[`))
+  await list(bytes, (keys) => JSON.stringify(keys))
+  parts.push(Buffer.from('],"blocks":{'))
+  await list(Object.entries(blocks), ([key, piece]) => `${JSON.stringify(key)}:${JSON.stringify(piece)}`)
+  parts.push(Buffer.from('}}'))
+  return joined(parts, draft)
+}
+
+async function joined(parts: readonly Uint8Array[], draft: Draft): Promise<Buffer> {
+  const all = Buffer.allocUnsafe(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+    await draft.turn(part.length / COPY_SHARE)
+  }
+  return all
 }
 
 const unpack = (packed: Uint8Array): Buffer => zstdDecompressSync(packed)
