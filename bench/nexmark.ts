@@ -46,6 +46,11 @@ const CONFIGURATIONS: Readonly<Record<string, Readonly<Record<string, string>>>>
   RocksDB: ROCKS,
   'RocksDB, mini-batch': { ...ROCKS, ...MINI_BATCH },
 }
+const wanted = Object.entries(CONFIGURATIONS).filter(([configuration]) => configuration.startsWith(process.argv[4] ?? ''))
+if (wanted.length === 0) {
+  process.stderr.write(`there is no configuration ${process.argv[4]}; there are: ${Object.keys(CONFIGURATIONS).join('; ')}\n`)
+  process.exit(2)
+}
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
@@ -104,7 +109,6 @@ for (const { name, sql } of chosen.filter((query) => !query.notInFlink)) {
   await runFlink(query, files.directory, HEAP)
   const own: (Spent & { rows: number })[] = []
   const theirs: Record<string, Spent> = {}
-  const wanted = Object.entries(CONFIGURATIONS).filter(([configuration]) => configuration.startsWith(process.argv[4] ?? ''))
   // Rows as they come keep no state: the configurations do not differ.
   const configurations = query.result === 'append' ? wanted.slice(0, 1) : wanted
   const rounds = Math.max(configurations.length, ROUNDS)

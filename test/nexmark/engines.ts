@@ -1,7 +1,7 @@
 // The same query over the same files of Nexmark's streams in three engines: Millrace's operators, DuckDB with the batch twin, and a Flink
 // cluster with what `print-flink` writes. Values are as `comparable` gives them.
 import assert from 'node:assert/strict'
-import { after, before } from 'node:test'
+import { after, before, test } from 'node:test'
 import { installFlink } from '../../scripts/servers/flink.ts'
 import { FlinkCluster } from '../../scripts/servers/flink-cluster.ts'
 import { printFlink } from '../../src/engine/algebra/print-flink.ts'
@@ -46,6 +46,31 @@ export function enginesFor(fifties: number, perSecond: number): { readonly skip:
     removeFiles(files)
   })
   return { skip, engines: () => engines }
+}
+
+export interface Expected {
+  /** So many rows at least: of fewer nothing could differ. */
+  readonly rowsMin: number
+  /** What else is to be true of the rows for the query to say something. */
+  readonly check?: (sql: string, rows: readonly string[]) => void
+}
+
+/** One test a query: all three engines give the same rows. */
+export function testAlike(
+  of: ReturnType<typeof enginesFor>,
+  queries: Readonly<Record<string, string>>,
+  { rowsMin, check }: Expected,
+): void {
+  for (const [name, sql] of Object.entries(queries))
+    test(name, { skip: of.skip }, async () => {
+      const engines = of.engines()
+      const query = await engines.compile(sql)
+      const expected = sorted(await engines.inDuckDb(query))
+      assert.ok(expected.length >= rowsMin, `${expected.length} rows`)
+      check?.(sql, expected)
+      assert.deepEqual(sorted(engines.inMillrace(query)), expected, 'Millrace')
+      assert.deepEqual(sorted(await engines.inFlink(query)), expected, 'Flink')
+    })
 }
 
 /** `java`: how it is started with Flink's libraries; null without Flink. */

@@ -1,12 +1,8 @@
 // Whether there is a partner, in a real Flink cluster, as `print-flink` writes it, over Nexmark's events: Flink, Millrace's engine and DuckDB give the
 // same rows. Skipped with its reason where Flink cannot be installed.
-import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { enginesFor, sorted } from './engines.ts'
+import { enginesFor, testAlike } from './engines.ts'
 
 const [FIFTIES, PER_SECOND] = [400, 200]
-
-const { skip, engines } = enginesFor(FIFTIES, PER_SECOND)
 
 const QUERIES: Readonly<Record<string, string>> = {
   'bids after which the bidder rests': `SELECT b.bidder, b.auction, b.price, b.date_time FROM bid b WHERE NOT EXISTS
@@ -18,11 +14,4 @@ const QUERIES: Readonly<Record<string, string>> = {
   'bids on auctions of a category': 'SELECT auction, bidder, price FROM bid WHERE auction IN (SELECT id FROM auction WHERE category = 12)',
 }
 
-for (const [name, sql] of Object.entries(QUERIES))
-  test(name, { skip }, async () => {
-    const query = await engines().compile(sql)
-    const expected = sorted(await engines().inDuckDb(query))
-    assert.ok(expected.length > 1, `${expected.length} rows`)
-    assert.deepEqual(sorted(engines().inMillrace(query)), expected, 'Millrace')
-    assert.deepEqual(sorted(await engines().inFlink(query)), expected, 'Flink')
-  })
+testAlike(enginesFor(FIFTIES, PER_SECOND), QUERIES, { rowsMin: 2 })

@@ -1,12 +1,8 @@
 // Groups over groups whose rows come and go, and the best groups, in a real Flink cluster, as `print-flink` writes them, over Nexmark's bids: Flink,
 // Millrace's engine and DuckDB give the same rows. Skipped with its reason where Flink cannot be installed.
-import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { enginesFor, sorted } from './engines.ts'
+import { enginesFor, testAlike } from './engines.ts'
 
 const [FIFTIES, PER_SECOND] = [400, 200]
-
-const { skip, engines } = enginesFor(FIFTIES, PER_SECOND)
 
 const QUERIES: Readonly<Record<string, string>> = {
   'how many bidders have made so many bids': `SELECT bids, count(*) AS bidders, sum(total) AS total, max(last) AS last FROM
@@ -30,11 +26,4 @@ const QUERIES: Readonly<Record<string, string>> = {
     'SELECT DISTINCT bids FROM (SELECT auction, bidder % 9 AS part, count(*) AS bids FROM bid GROUP BY ALL) WHERE bids > 1',
 }
 
-for (const [name, sql] of Object.entries(QUERIES))
-  test(name, { skip }, async () => {
-    const query = await engines().compile(sql)
-    const expected = sorted(await engines().inDuckDb(query))
-    assert.ok(expected.length > 1, `${expected.length} rows`)
-    assert.deepEqual(sorted(engines().inMillrace(query)), expected, 'Millrace')
-    assert.deepEqual(sorted(await engines().inFlink(query)), expected, 'Flink')
-  })
+testAlike(enginesFor(FIFTIES, PER_SECOND), QUERIES, { rowsMin: 2 })

@@ -1,22 +1,12 @@
 // Queries over Nexmark's streams whose rows depend on the time of others: values before, windows over computed rows, ASOF joins. Their
 // lengths are counts of a unit in which 25 events happen.
-import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { enginesFor, sorted } from './engines.ts'
+import { enginesFor, testAlike } from './engines.ts'
 
 type Unit = 'milliseconds' | 'seconds'
 
 /** One test a query, over 600 of the unit: Flink, Millrace's engine and DuckDB give the same rows. Skipped with its reason where Flink cannot be installed. */
 export function testTimeQueries(unit: Unit): void {
-  const { skip, engines } = enginesFor(300, unit === 'milliseconds' ? 25_000 : 25)
-  for (const [name, sql] of Object.entries(timeQueries(unit)))
-    test(name, { skip }, async () => {
-      const query = await engines().compile(sql)
-      const expected = sorted(await engines().inDuckDb(query))
-      assert.ok(expected.length >= 5, `${expected.length} rows`)
-      assert.deepEqual(sorted(engines().inMillrace(query)), expected, 'Millrace')
-      assert.deepEqual(sorted(await engines().inFlink(query)), expected, 'Flink')
-    })
+  testAlike(enginesFor(300, unit === 'milliseconds' ? 25_000 : 25), timeQueries(unit), { rowsMin: 5 })
 }
 
 function timeQueries(unit: Unit): Readonly<Record<string, string>> {
