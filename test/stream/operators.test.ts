@@ -403,6 +403,31 @@ for (const [name, sql] of Object.entries(WHOLE)) {
   })
 }
 
+/** What is said in other words before it is read gives what DuckDB makes of the words themselves. */
+const REWRITTEN: Readonly<Record<string, string>> = {
+  'the first groups by ORDER BY and LIMIT': `SELECT n, device, count(*) AS c FROM readings GROUP BY ALL ORDER BY c DESC, n, device NULLS FIRST LIMIT 10`,
+  'by places in the list, with HAVING': `SELECT shop, n % 7 AS rest, sum(price) AS p FROM readings WHERE ok GROUP BY shop, rest HAVING count(*) > 3 ORDER BY 3 DESC NULLS LAST, 1, 2 LIMIT 4`,
+  'by an output whose name a column has': `SELECT device, -count(*) AS n FROM readings GROUP BY device ORDER BY n, device NULLS FIRST LIMIT 3`,
+  'by a column that is no output': `SELECT shop, device FROM readings ORDER BY price DESC NULLS LAST, _ingested_at, _partition, _offset LIMIT 1`,
+  'of a subquery, grouped': `SELECT shop, sum(c) AS c FROM (SELECT shop, n, count(*) AS c FROM readings GROUP BY ALL ORDER BY c DESC, shop, n LIMIT 12) GROUP BY shop`,
+  'UNION of unlike rows': `SELECT shop, device FROM readings WHERE n > 0 UNION SELECT shop, 'none' FROM readings WHERE device IS NULL`,
+  'UNION over UNION ALL, by name, counted': `WITH w AS (SELECT n AS a FROM readings UNION ALL SELECT n + 3 FROM readings UNION BY NAME SELECT shop AS b, 2 AS a FROM readings)
+     SELECT b, count(*) AS c, sum(a) AS s FROM w GROUP BY b`,
+}
+
+for (const [name, sql] of Object.entries(REWRITTEN)) {
+  test(`in other words: ${name}`, async () => {
+    const query = compileLive((await parser.parse(sql)).node, () => SHAPE)
+    const shape = shapeOfRelation(query.root, () => SHAPE)
+    for (const [round, log] of logs.entries()) {
+      const own = sql.replaceAll(/\breadings\b/g, `readings${round}`)
+      const expected = (await expectedRows(ask, query, shape, () => '', own)).sort()
+      assert.ok(expected.length > 0, sql)
+      assert.deepEqual([...run(query, shape, log, seededRandom(seed + round), true).rows].sort(), expected, `seed ${seed}`)
+    }
+  })
+}
+
 test('a group by what all rows have moves with them, and goes with them', async () => {
   const sql =
     'SELECT c % 3 AS rest, count(*) AS one, min(c) AS c FROM (SELECT count(*) AS c FROM readings HAVING count(*) % 2 = 1) GROUP BY rest'
@@ -505,6 +530,14 @@ test('rows that are not of the closed list are refused with their place and what
       /QUALIFY over groups of sessions/,
     ],
     ['SELECT * FROM readings ORDER BY n', /ORDER BY or LIMIT/],
+    ['SELECT * FROM readings LIMIT 3', /ORDER BY or LIMIT/],
+    ['SELECT shop, count(*) AS c FROM readings GROUP BY ALL ORDER BY c LIMIT 3 OFFSET 2', /LIMIT with OFFSET \(character 81\)/],
+    ['SELECT DISTINCT shop FROM readings ORDER BY shop LIMIT 3', /LIMIT beside DISTINCT/],
+    ['SELECT DISTINCT ON (shop) shop, n FROM readings ORDER BY shop, seen LIMIT 3', /LIMIT beside QUALIFY or DISTINCT ON/],
+    ['SELECT shop, count(*) AS c FROM readings GROUP BY ALL ORDER BY ALL LIMIT 3', /this ORDER BY/],
+    ['SELECT shop, count(*) AS c FROM readings GROUP BY ALL ORDER BY 7 LIMIT 3', /ORDER BY a constant/],
+    ['SELECT n FROM readings UNION SELECT n FROM readings ORDER BY n LIMIT 3', /ORDER BY or LIMIT over a UNION/],
+    ['SELECT n FROM readings EXCEPT SELECT n FROM readings', /a set operation other than UNION/],
     ['SELECT mode(n) FROM readings GROUP BY shop', /mode\(\.\.\.\) \(character 8\)/],
     [
       'SELECT shop, quantile_cont(n, [0.1, 0.9]) AS q FROM readings GROUP BY shop',

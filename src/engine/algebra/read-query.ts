@@ -9,7 +9,7 @@ import { readSelect } from './read-select.ts'
 import type { NamedQuery, Reading } from './read-source.ts'
 import { refuse } from './refuse.ts'
 import type { LiveQuery, NamedExpression, Relation } from './relation.ts'
-import { AS_RANK } from './select-clauses.ts'
+import { distinctUnion } from './rewrite-select.ts'
 import { asFinal, type NamedColumn, type Rows, type ShapeOf } from './source.ts'
 
 export type { ShapeOf, StreamShape } from './source.ts'
@@ -35,18 +35,15 @@ function readQuery(node: Node, outer: Reading): Rows {
   const reading = { ...outer, named: withNames(node, outer) }
   if (node.type === 'SELECT_NODE') return readSelect(node, reading)
   if (node.type !== 'SET_OPERATION_NODE' || !isUnion(node))
-    return refuse(
-      'a set operation other than UNION ALL, or a recursive query,',
-      node,
-      'write UNION ALL or UNION ALL BY NAME, and SELECT DISTINCT over it where rows must be unlike',
-    )
-  if (nodes(node['modifiers']).length > 0) refuse('ORDER BY or LIMIT', node, AS_RANK)
+    return refuse('a set operation other than UNION, or a recursive query,', node, 'write UNION, UNION ALL or UNION ALL BY NAME')
+  if (nodes(node['modifiers']).length > 0) refuse('ORDER BY or LIMIT over a UNION', node, 'write it over a subquery, SELECT * FROM (...)')
+  if (node['setop_all'] !== true) return readSelect(distinctUnion(node), reading)
   const all = [node['left'], node['right']].flatMap((part) => partsOf(part as Node, node['setop_type']))
   const parts = all.map((part) => readQuery(part, { ...reading, isModel: false, isLookup: false, around: undefined }))
   return unite(node, node['setop_type'] === 'UNION' ? parts : byName(parts))
 }
 
-const isUnion = (node: Node): boolean => ['UNION', 'UNION_BY_NAME'].includes(String(node['setop_type'])) && node['setop_all'] === true
+const isUnion = (node: Node): boolean => ['UNION', 'UNION_BY_NAME'].includes(String(node['setop_type']))
 
 /** A name means what it meant where its own query stands, whatever hides it later. */
 function withNames(node: Node, { named }: Reading): Reading['named'] {
@@ -63,7 +60,8 @@ const ctesOf = (node: Node): readonly { readonly key: string; readonly value: No
 
 /** Parts of a UNION ALL of one type, from left to right; one with names of its own is a part by itself. */
 function partsOf(node: Node, type: unknown): Node[] {
-  const isPart = node.type === 'SET_OPERATION_NODE' && node['setop_type'] === type && isUnion(node) && ctesOf(node).length === 0
+  const isPart =
+    node.type === 'SET_OPERATION_NODE' && node['setop_type'] === type && node['setop_all'] === true && ctesOf(node).length === 0
   return isPart ? [...partsOf(node['left'] as Node, type), ...partsOf(node['right'] as Node, type)] : [node]
 }
 

@@ -14,7 +14,7 @@ import { readOutputs, type Selection } from './read-outputs.ts'
 import { type Reading, readSource, rowByRow } from './read-source.ts'
 import { readWhere } from './read-where.ts'
 import { refuse, unlessRefused } from './refuse.ts'
-import { withoutAliases, withoutDistinctOn, withRankLimit } from './rewrite-select.ts'
+import { withoutAliases, withoutDistinctOn, withoutLimit, withRankLimit } from './rewrite-select.ts'
 import { SelectCalls } from './select-calls.ts'
 import { checkClauses, isDistinct, isPlain, joined, namesIn, partsOf } from './select-clauses.ts'
 import { knownColumns, type Rows, type Source, sourceOf } from './source.ts'
@@ -23,7 +23,7 @@ import { withRowsBefore } from './with-rows-before.ts'
 
 /** @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
 export function readSelect(given: Node, { around, ...reading }: Reading): Rows {
-  const select = withRankLimit(withoutDistinctOn(given), around)
+  const select = withRankLimit(withoutLimit(withoutDistinctOn(given)), around)
   checkClauses(select)
   const clause = select['where_clause'] as Node | null
   // A join takes its own conditions out of the WHERE clause, and so does a subquery with a rank.

@@ -1,7 +1,9 @@
-// A SELECT in other words that mean the same: DISTINCT ON as QUALIFY, a rank that the query around compares as QUALIFY, and names
-// of output columns as what they stand for.
+// A SELECT in other words that mean the same: DISTINCT ON, a rank that the query around compares, and ORDER BY with LIMIT as QUALIFY,
+// UNION as DISTINCT, and names of output columns as what they stand for.
 import { type Node, nodes } from '../ast.ts'
+import { type Literal, literalValue } from '../literal.ts'
 import { refuse } from './refuse.ts'
+import { AS_RANK } from './select-clauses.ts'
 
 /** Conditions of the query around a subquery, which takes out the one that bounds its rank. */
 export interface Around {
@@ -43,21 +45,83 @@ export function withoutDistinctOn(select: Node): Node {
     refuse('this DISTINCT ON', targets[0], nearest)
   const isTarget = (node: Node): boolean =>
     targets.some((target) => isColumn(target) && isColumn(node) && pathOf(target).at(-1) === pathOf(node).at(-1))
-  const place = { alias: '', query_location: targets[0]!.query_location }
-  const rank: Node = {
-    ...place,
-    class: 'WINDOW',
-    type: 'WINDOW_ROW_NUMBER',
-    function_name: 'row_number',
-    children: [],
-    partitions: targets,
-    orders: orders.filter((order) => !isTarget(order['expression'] as Node)),
-  }
-  const one: Node = { ...place, class: 'CONSTANT', type: 'VALUE_CONSTANT', value: ONE }
-  return { ...select, modifiers: others, qualify: { ...place, class: 'COMPARISON', type: 'COMPARE_EQUAL', left: rank, right: one } }
+  const { query_location } = targets[0]!
+  const rank = rankOf(
+    targets,
+    orders.filter((order) => !isTarget(order['expression'] as Node)),
+    query_location,
+  )
+  const one: Node = { alias: '', query_location, class: 'CONSTANT', type: 'VALUE_CONSTANT', value: ONE }
+  return { ...select, modifiers: others, qualify: compared(rank, 'COMPARE_EQUAL', one) }
 }
 
 const ONE = { type: { id: 'INTEGER', type_info: null }, is_null: false, value: 1 }
+
+const rankOf = (partitions: readonly Node[], orders: readonly Node[], query_location: Node['query_location']): Node => ({
+  class: 'WINDOW',
+  type: 'WINDOW_ROW_NUMBER',
+  alias: '',
+  query_location,
+  function_name: 'row_number',
+  children: [],
+  partitions,
+  orders,
+})
+
+const compared = (left: Node, type: string, right: Node): Node => ({
+  class: 'COMPARISON',
+  type,
+  alias: '',
+  query_location: left.query_location,
+  left,
+  right,
+})
+
+/** `SELECT ... ORDER BY a DESC LIMIT 10` is `QUALIFY row_number() OVER (ORDER BY a DESC) <= 10`. */
+export function withoutLimit(select: Node): Node {
+  const modifiers = nodes(select['modifiers'])
+  const limit = modifiers.find(({ type }) => type === 'LIMIT_MODIFIER')
+  const orders = modifiers.flatMap((modifier) => (modifier.type === 'ORDER_MODIFIER' ? nodes(modifier['orders']) : []))
+  if (!limit || (orders.length === 0 && !select['qualify'])) return select
+  const count = limit['limit'] as Node
+  if (limit['offset']) refuse('LIMIT with OFFSET', limit['offset'] as Node, AS_RANK)
+  if (count?.class !== 'CONSTANT') refuse('a LIMIT that is no constant', count ?? select, AS_RANK)
+  if (select['qualify']) refuse('LIMIT beside QUALIFY or DISTINCT ON', count, 'write one of them in a subquery')
+  if (modifiers.length > 2) refuse('LIMIT beside DISTINCT', count, 'write SELECT ... GROUP BY ALL in place of DISTINCT')
+  const outputs = nodes(select['select_list'])
+  const by = orders.map((order) => ({ ...order, expression: outputOf(order['expression'] as Node, outputs) }))
+  return { ...select, modifiers: [], qualify: compared(rankOf([], by, count.query_location), 'COMPARE_LESSTHANOREQUALTO', count) }
+}
+
+/** ORDER BY means an output column by its place or its name, rather than a column of that name. */
+function outputOf(node: Node, outputs: readonly Node[]): Node {
+  const place = node.class === 'CONSTANT' ? Number(literalValue(node['value'] as Literal)) : Number.NaN
+  const name = isColumn(node) && pathOf(node).length === 1 ? pathOf(node)[0]!.toLowerCase() : undefined
+  const output = outputs[place - 1] ?? outputs.find(({ alias }) => name !== undefined && alias?.toLowerCase() === name)
+  if (node.class === 'STAR' || output?.class === 'STAR') return refuse('this ORDER BY', node, 'name the columns to order by')
+  if (node.class === 'CONSTANT' && !output) return refuse('ORDER BY a constant', node, 'name the columns to order by')
+  return output ? { ...output, alias: '' } : node
+}
+
+/** `a UNION b` is `SELECT DISTINCT * FROM (a UNION ALL b)`. */
+export const distinctUnion = (union: Node): Node => ({
+  ...EMPTY_SELECT,
+  cte_map: union['cte_map'],
+  modifiers: [{ type: 'DISTINCT_MODIFIER', distinct_on_targets: [] }],
+  from_table: { type: 'SUBQUERY', alias: '', subquery: { node: { ...union, cte_map: { map: [] }, setop_all: true } } } as unknown as Node,
+})
+
+const EMPTY_SELECT = {
+  type: 'SELECT_NODE',
+  select_list: [{ class: 'STAR', type: 'STAR', alias: '', relation_name: '', exclude_list: [], replace_list: [], rename_list: [] }],
+  where_clause: null,
+  group_expressions: [],
+  group_sets: [],
+  aggregate_handling: 'STANDARD_HANDLING',
+  having: null,
+  sample: null,
+  qualify: null,
+} as unknown as Node
 
 /** Functions in whose arguments `x -> ...` is a lambda; elsewhere the arrow takes a part of JSON. The tree has one node for both. */
 const TAKES_LAMBDA = /^(list_|array_)?(transform|apply|filter|reduce)$/

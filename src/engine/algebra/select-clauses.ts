@@ -5,7 +5,7 @@ import { refuse } from './refuse.ts'
 export const AS_VIEW = 'put it into a view over the live model'
 /** The rows of a model have no order. */
 export const AS_RANK =
-  'for the first rows write QUALIFY row_number() OVER (ORDER BY ...) <= 10; for their order put it into a view over the live model'
+  'for the first rows write ORDER BY ... LIMIT 10, or QUALIFY row_number() OVER (ORDER BY ...) <= 10; for their order put it into a view over the live model'
 
 /** Parts of an AND of a syntax tree. */
 export const partsOf = (node: Node): Node[] =>

@@ -33,7 +33,12 @@ export function topRows({ select, source, outputs }: Selection, rank: Rank): Out
   if (top.function === 'rank')
     refuse('rank() without a window, where rows would have to leave the table again', qualify, 'use row_number()')
   const own = outputs.find(({ value }) => value.op === 'column' && value.name === RANK)
-  if (top.limit > 1 && !own) refuse('a top of several rows without its rank as a column', qualify, 'select row_number() OVER (...) AS rank')
+  if (top.limit > 1 && !own)
+    refuse(
+      'a top of several rows without its rank as a column',
+      qualify,
+      'write QUALIFY row_number() OVER (ORDER BY ...) <= 3 and select row_number() OVER (ORDER BY ...) AS rank',
+    )
   const key = keyNames(top.partition, outputs)
   const final = source.window ? null : unlessRefused(() => finalRows({ select, source, outputs }, rank))
   return { relation, result: 'keyed', key: top.limit > 1 ? [...key, own!.name] : key, final }
@@ -44,7 +49,11 @@ export function topOf(input: Relation, rank: Rank, over: (value: Expression) => 
   const { node, function: called, limit } = rank
   const free = rank.partition.filter((value) => boundOf(value, window) === null)
   if (window && free.length === rank.partition.length)
-    refuse('QUALIFY of a window that is not partitioned by window_start', node, 'add PARTITION BY window_start')
+    refuse(
+      'QUALIFY of a window that is not partitioned by window_start',
+      node,
+      'write QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY ...) <= 3',
+    )
   const order = rank.order.map((item) => ({ ...item, value: over(item.value) }))
   return { op: 'top', input, window: null, partition: free.map(over), order, function: called, limit, name: RANK }
 }
