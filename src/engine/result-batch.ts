@@ -2,7 +2,7 @@
 // every type into the lane that batches keep it in; texts are copied, since a page's memory ends with it.
 import type { BytesColumn, Column, ColumnBatch, IntegerColumn, NumberColumn } from '../schema/batch.ts'
 import { laneOf } from '../schema/batch.ts'
-import type { Field, Shape } from '../schema/type.ts'
+import { type Field, isNested, type Shape } from '../schema/type.ts'
 import type { Page } from './duckdb.ts'
 import { type BytesVector, isValid, type LongsVector, type NumbersVector, openVector, safeLong } from './result-vector.ts'
 import { quoteName } from './sql-text.ts'
@@ -12,6 +12,7 @@ export const batchSelect = (shape: Shape): string => shape.fields.map(expression
 
 function expressionOf(field: Field): string {
   const name = quoteName(field.name)
+  if (isNested(field.type)) return `CAST(to_json(${name}) AS VARCHAR) AS ${name}`
   const isText = laneOf(field.type) === 'bytes' && field.type.kind !== 'binary'
   return isText ? `CAST(${name} AS VARCHAR) AS ${name}` : name
 }

@@ -21,6 +21,7 @@ import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 const page = readFileSync(join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'docs', 'reference', 'live-sql.md'), 'utf8')
 
 const field = (name: string, type: Type, optional = false) => ({ name, type, optional })
+const ITEM: Type = { kind: 'struct', fields: [field('sku', { kind: 'string' }), field('pieces', { kind: 'int' })] }
 const SALES: Shape = {
   fields: [
     field('seen', { kind: 'timestamp' }),
@@ -30,6 +31,8 @@ const SALES: Shape = {
     field('quantity', { kind: 'int' }),
     field('ok', { kind: 'boolean' }),
     field('detail', { kind: 'json' }),
+    field('items', { kind: 'list', element: { type: ITEM, optional: true } }, true),
+    field('tags', { kind: 'list', element: { type: { kind: 'string' }, optional: true } }, true),
     ...SYSTEM_FIELDS,
   ],
 }
@@ -55,6 +58,7 @@ const KINDS: Readonly<Record<string, readonly ('append' | 'closing' | 'keyed')[]
   'Rows as they come': ['append'],
   Windows: ['closing'],
   'Keyed tables': ['keyed'],
+  'Elements of lists': ['append', 'closing'],
   'Several streams': ['append', 'closing'],
   'Lookups in tables': ['append', 'closing'],
   'Rows of tables': ['keyed'],

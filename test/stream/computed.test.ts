@@ -6,21 +6,10 @@ import { after, before, test } from 'node:test'
 import { integer, type Random, seededRandom } from '../../src/core/random.ts'
 import { SYSTEM_FIELDS } from '../../src/define/system-columns.ts'
 import { printFlink } from '../../src/engine/algebra/print-flink.ts'
-import { readLive } from '../../src/engine/algebra/read-live.ts'
 import type { StreamShape } from '../../src/engine/algebra/read-query.ts'
-import type { LiveQuery } from '../../src/engine/algebra/relation.ts'
-import { openParser, type SqlParser } from '../../src/engine/ast.ts'
-import { type ComputeRows, rowComputer } from '../../src/engine/compute-rows.ts'
-import { appendBatch } from '../../src/engine/ingest.ts'
-import { createSql, typedSql } from '../../src/engine/tail.ts'
-import { openTestEngine, type TestEngine } from '../../src/engine/testing.ts'
-import type { ColumnBatch } from '../../src/schema/batch.ts'
-import { compileScanner } from '../../src/schema/scan/scanner.ts'
 import type { Field, Type } from '../../src/schema/type.ts'
-import { Chain } from '../../src/stream/operators/chain.ts'
-import { shapeOfRelation } from '../../src/stream/operators/shape.ts'
 import { SEED } from '../seed.ts'
-import { expectedRows, latest, show } from './oracle.ts'
+import { countOf, type Events, openEvents, START } from './events.ts'
 
 const field = (name: string, type: Type, optional = true): Field => ({ name, type, optional })
 const text = { kind: 'string' } as const
@@ -44,8 +33,6 @@ const SHAPE: StreamShape = {
   ],
   time: 'ts',
 }
-const START = Date.UTC(2026, 0, 1)
-
 function line(random: Random, row: number): string {
   const pick = <T>(...of: readonly T[]): T => of[integer(random, of.length)]!
   const maybe = <T>(value: T): T | null => (random.next() < 0.2 ? null : value)
@@ -64,90 +51,17 @@ function line(random: Random, row: number): string {
   })
 }
 
-let engine: TestEngine
-let parser: SqlParser
-let whole: ColumnBatch
+let events: Events
 
 before(async () => {
-  engine = await openTestEngine({ threads: 1 })
-  parser = await openParser(engine.engine)
   const random = seededRandom(SEED)
-  const lines = Array.from({ length: 400 }, (_, row) => `${line(random, row)}\n`).join('')
-  const own = { fields: SHAPE.fields.slice(0, -3) }
-  const { batch, rejects } = compileScanner(own).scan(Buffer.from(lines))
-  assert.deepEqual(rejects, [])
-  const system = [
-    { kind: 'number', values: new Float64Array(batch.rows), nulls: null },
-    { kind: 'integer', values: Float64Array.from({ length: batch.rows }, (_, i) => i), big: null, nulls: null },
-    { kind: 'integer', values: Float64Array.from({ length: batch.rows }, (_, i) => (START + i) * 1_000), big: null, nulls: null },
-  ] as const
-  whole = { shape: SHAPE, rows: batch.rows, columns: [...batch.columns, ...system] }
-  await engine.session.run(createSql(SHAPE, 'rows'))
-  await appendBatch(engine.session.connection, 'tail', 'rows', whole)
-  await engine.session.run(`CREATE TABLE events AS ${typedSql(SHAPE, 'rows')}`)
-  console.log(`seed ${SEED}`)
+  events = await openEvents(
+    SHAPE,
+    Array.from({ length: 400 }, (_, row) => line(random, row)),
+  )
 })
 
-after(async () => {
-  parser.close()
-  await engine[Symbol.asyncDispose]()
-})
-
-const ask = async (sql: string): Promise<readonly (readonly unknown[])[]> => (await engine.session.rows(sql)).rows
-
-async function typeOf(select: string): Promise<string> {
-  return String((await ask(`DESCRIBE ${select}`))[0]![1])
-}
-
-async function read(sql: string): Promise<LiveQuery> {
-  const { node } = await parser.parse(sql)
-  return readLive(node, (name) => (name === 'events' ? SHAPE : undefined), { parser, typeOf })
-}
-
-const countOf = (query: unknown, op: string): number => {
-  if (query === null || typeof query !== 'object') return 0
-  const own = (query as { op?: string }).op === op ? 1 : 0
-  return Object.values(query).reduce<number>((sum, inner) => sum + countOf(inner, op), own)
-}
-
-/** Cut into batches; answers the rows and how often DuckDB was asked. */
-async function run(query: LiveQuery, random: Random): Promise<{ rows: string[]; batches: number; asked: number }> {
-  const shape = shapeOfRelation(query.root, () => SHAPE)
-  let [batches, asked] = [0, 0]
-  const compute: ComputeRows = (...given) => {
-    asked++
-    return rowComputer(engine.engine)(...given)
-  }
-  const chain = new Chain(query, () => SHAPE, shape, compute)
-  chain.restore(null)
-  const out: ColumnBatch[] = []
-  const keep = (batch: ColumnBatch | null): void => {
-    if (batch) out.push({ ...batch, shape })
-  }
-  for (let from = 0; from < whole.rows; batches++) {
-    const until = Math.min(whole.rows, from + 1 + integer(random, 150))
-    const rows = Int32Array.from({ length: until - from }, (_, i) => from + i)
-    keep(chain.pass(await chain.enter('events', whole, rows, rows.length)))
-    from = until
-  }
-  keep(chain.advance(Number.MAX_SAFE_INTEGER))
-  keep(chain.changed())
-  return { rows: query.result === 'keyed' ? latest(out, query.key, shape) : out.flatMap((batch) => show(batch)), batches, asked }
-}
-
-/** Equal to the SQL as it was written, which DuckDB reads by itself. */
-async function mustEqual(sql: string, queryOf: LiveQuery | null = null): Promise<LiveQuery> {
-  const query = queryOf ?? (await read(sql))
-  const shape = shapeOfRelation(query.root, () => SHAPE)
-  const names = shape.fields.map(({ name }) => name)
-  const written = (await expectedRows(ask, query, shape, (name) => name, sql)).sort()
-  const twin = (await expectedRows(ask, query, shape, (name) => name)).sort()
-  const ran = await run(query, seededRandom(SEED))
-  assert.deepEqual(ran.rows.sort(), written, `${sql} (${names.join(', ')}), seed ${SEED}`)
-  assert.deepEqual(twin, written, `the batch twin of ${sql}`)
-  assert.ok(ran.asked <= countOf(query.root, 'compute') * ran.batches, 'one round trip a batch')
-  return query
-}
+after(() => events.close())
 
 /** Each with the type that it wants of its arguments. */
 const LEAVES = {
@@ -190,7 +104,7 @@ test('random expressions give what DuckDB gives', async () => {
       { length: 3 },
       (_, i) => `${expressionOf(random, integer(random, 2) === 0 ? 'text' : 'number', 1 + integer(random, 3))} AS v${i}`,
     )
-    const query = await mustEqual(`SELECT _offset, ${outputs.join(', ')} FROM events WHERE ${expressionOf(random, 'number', 1)} > 1`)
+    const query = await events.mustEqual(`SELECT _offset, ${outputs.join(', ')} FROM events WHERE ${expressionOf(random, 'number', 1)} > 1`)
     computed += countOf(query.root, 'computed')
   }
   assert.ok(computed > 30, `only ${computed} were computed by DuckDB`)
@@ -215,7 +129,7 @@ const QUERIES: Readonly<Record<string, string>> = {
 }
 for (const [name, sql] of Object.entries(QUERIES))
   test(name, async () => {
-    const query = await mustEqual(sql)
+    const query = await events.mustEqual(sql)
     assert.ok(countOf(query.root, 'computed') > 0)
     assert.throws(() => printFlink(query), { code: 'MR_PLAN_FLINK' })
   })
@@ -228,18 +142,20 @@ test('windows, tops and lag read what was computed', async () => {
     'SELECT a.ts, reverse(a.word) AS w, b.price FROM events a LEFT JOIN events b ON a.n = b.n AND b.ts BETWEEN a.ts AND a.ts + INTERVAL 2 SECOND',
     'SELECT ts, len(words) AS l, lag(len(words)) OVER (ORDER BY ts) AS before FROM events',
   ]) {
-    const query = await read(sql)
+    const query = await events.read(sql)
     assert.ok(countOf(query.root, 'computed') > 0)
-    const shape = shapeOfRelation(query.root, () => SHAPE)
-    const expected = (await expectedRows(ask, query, shape, (name) => name)).sort()
+    const expected = (await events.twin(query)).sort()
     assert.ok(expected.length > 1)
-    assert.deepEqual((await run(query, seededRandom(SEED + 2))).rows.sort(), expected, sql)
+    assert.deepEqual((await events.run(query, seededRandom(SEED + 2))).rows.sort(), expected, sql)
   }
 })
 
 test('what the compiler has is not given to DuckDB', async () => {
   assert.equal(
-    countOf((await read("SELECT upper(word) || '!' AS w, n + 1 AS m FROM events WHERE price > 3 AND word LIKE 'a%'")).root, 'computed'),
+    countOf(
+      (await events.read("SELECT upper(word) || '!' AS w, n + 1 AS m FROM events WHERE price > 3 AND word LIKE 'a%'")).root,
+      'computed',
+    ),
     0,
   )
 })
@@ -258,5 +174,5 @@ test('what is not of the row alone, or has no type here, is refused', async () =
     ['SELECT a.n FROM events a JOIN events b ON reverse(a.word) = b.word', /reverse/],
     ['SELECT day, reverse(CAST(day AS VARCHAR)) AS r, count(*) AS c FROM events WHERE day IS NOT NULL GROUP BY day', /over groups/],
   ]
-  for (const [sql, message] of refusals) await assert.rejects(read(sql), { code: 'MR_PLAN_LIVE_SHAPE', message }, sql)
+  for (const [sql, message] of refusals) await assert.rejects(events.read(sql), { code: 'MR_PLAN_LIVE_SHAPE', message }, sql)
 })

@@ -11,7 +11,7 @@ type Column = NamedExpression & { readonly value: ComputedExpression }
 
 /** Rows of streams, nothing that is kept, below the relation. */
 const isOfRows = (relation: Relation): boolean =>
-  ['scan', 'filter', 'project', 'union', 'expand', 'compute'].includes(relation.op) && inputsOf(relation).every(isOfRows)
+  ['scan', 'filter', 'project', 'union', 'expand', 'unnest', 'compute'].includes(relation.op) && inputsOf(relation).every(isOfRows)
 
 /** The input in which the columns are found as they are; null where the relation makes new ones. */
 function inputWith(relation: Relation, columns: ReadonlySet<string>): Relation | null {
@@ -156,6 +156,8 @@ function mapExpressions(
       return { ...relation, columns: named(relation.columns) }
     case 'expand':
       return relation
+    case 'unnest':
+      return { ...relation, list: change(relation.list) }
     case 'group': {
       const { window } = relation
       const changed = window?.kind === 'session' ? { ...window, by: change(window.by) } : window

@@ -54,6 +54,8 @@ function printRelation(relation: Relation, timed = false): string {
       return printJoin(relation, printFrom)
     case 'expand':
       return refuseFlink('a join of the windows of hop', 'group by the window in subqueries and join those')
+    case 'unnest':
+      return refuseFlink('unnest(...)', 'keep this model in Millrace')
     case 'group':
       return printGroup(relation, timed)
     case 'top':

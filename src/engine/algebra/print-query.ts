@@ -13,6 +13,7 @@ import {
   type OrderBy,
   type Relation,
   type TopRelation,
+  type UnnestRelation,
   type Window,
 } from './relation.ts'
 import { LOG_ORDER, tumbleBounds } from './source.ts'
@@ -32,6 +33,8 @@ function printRelation(relation: Relation, stream: TableOf): string {
       return printJoin(relation, (input) => printRelation(input, stream))
     case 'expand':
       return withBounds(relation.window, printRelation(relation.input, stream))
+    case 'unnest':
+      return printUnnest(relation, printRelation(relation.input, stream))
     case 'compute':
       return `SELECT *, ${relation.columns.map(({ name, value }) => `${printExpression(value)} AS ${quoteName(name)}`).join(', ')} FROM (${printRelation(relation.input, stream)})`
     case 'latest':
@@ -49,6 +52,12 @@ function printRelation(relation: Relation, stream: TableOf): string {
     case 'top':
       return printTop(relation, stream)
   }
+}
+
+function printUnnest({ list, item, position, isOuter }: UnnestRelation, from: string): string {
+  const of = printExpression(list, (name) => `r.${quoteName(name)}`)
+  const elements = `unnest(${of}) WITH ORDINALITY AS u(${quoteName(item)}, ${quoteName(position)})`
+  return `SELECT * FROM (${from}) AS r ${isOuter ? `LEFT JOIN ${elements} ON true` : `CROSS JOIN ${elements}`}`
 }
 
 function printGroup({ input, window, keys, aggregates }: GroupRelation, stream: TableOf): string {

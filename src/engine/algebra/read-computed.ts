@@ -5,7 +5,7 @@ import { type Node, nodes } from '../ast.ts'
 import { isRowFunction } from '../row-functions.ts'
 import type { ColumnExpression, ComputedExpression, ValueType } from './expression.ts'
 import { canCompute } from './lower-computed.ts'
-import type { Source } from './source.ts'
+import { isNestedValue, type Source } from './source.ts'
 
 /** SQL with columns in between: `text[0]`, the column `of[0]`, `text[1]`, ... */
 export interface Described {
@@ -54,6 +54,17 @@ const CLASSES = new Set(['CONSTANT', 'CAST', 'COMPARISON', 'CONJUNCTION', 'BETWE
 
 /** Undefined for what is not of the row alone, or not for DuckDB either. */
 export function readComputed(node: Node, source: Source, known: Known): ComputedExpression | undefined {
+  const value = computedOf(node, source, known)
+  return value && !isNestedValue(value.type) ? value : undefined
+}
+
+/** As `readComputed`, of a list. */
+export function readComputedList(node: Node, source: Source, known: Known): ComputedExpression | undefined {
+  const value = computedOf(node, source, known)
+  return value?.type.kind === 'list' ? value : undefined
+}
+
+function computedOf(node: Node, source: Source, known: Known): ComputedExpression | undefined {
   const columns: ColumnExpression[] = []
   const written = rewrite(node, { source, columns, params: new Set() })
   if (!written || !canCompute(source.relation, new Set(columns.map(({ name }) => name)))) return undefined

@@ -2,7 +2,7 @@
 // what the expression compiler does not have, until nothing is left to ask.
 
 import { fromDuckType, toDuckType } from '../../schema/duckdb.ts'
-import { holdsDatetime, isNested } from '../../schema/type.ts'
+import { holdsDatetime, isNested, type Type } from '../../schema/type.ts'
 import type { Node, SqlParser } from '../ast.ts'
 import { quoteName } from '../sql-text.ts'
 import { valueTypeOf } from './coerce.ts'
@@ -43,15 +43,25 @@ async function describe({ node, columns }: Question, { parser, typeOf }: Describ
     const found = await typeOf(`SELECT ${text} AS v${args.length > 0 ? ` FROM (SELECT ${args.join(', ')})` : ''}`)
     const isClock = columns.some((column) => isDatetime(column.type))
     const type = fromDuckType(found, isClock ? 'datetime' : 'timestamp')
-    if (!type || isNested(type)) return null
-    const kept = valueTypeOf(type)
-    const cast = printType(kept) === found ? text : `CAST(${text} AS ${toDuckType(type)})`
+    const kept = type && keptAs(type)
+    if (!kept) return null
+    const cast = printType(kept) === found ? text : `CAST(${text} AS ${toDuckType(kept.kind === 'list' ? kept : type)})`
     const pieces = cast.split(/"#millrace_arg_(\d+)"/)
     return { text: pieces.filter((_, i) => i % 2 === 0), of: pieces.filter((_, i) => i % 2 === 1).map(Number), type: kept }
   } catch {
     return null
   }
 }
+
+/** In operators, where they take values of the type; of lists those whose elements are the same as JSON. */
+function keptAs(type: Type): ValueType | null {
+  if (!isNested(type)) return valueTypeOf(type)
+  if (type.kind !== 'list') return null
+  const element = valueTypeOf(type.element.type)
+  return AS_JSON.has(element.kind) ? { kind: 'list', element: { type: element as Type, optional: true } } : null
+}
+
+const AS_JSON: ReadonlySet<string> = new Set(['string', 'int', 'long', 'boolean'])
 
 const isDatetime = (type: ValueType): boolean =>
   type.kind !== 'huge' && type.kind !== 'null' && type.kind !== 'interval' && holdsDatetime(type)

@@ -18,8 +18,10 @@ export interface Selection {
 
 /** `source`: the rows of FROM. @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
 export function readOutputs(select: Node, source: Source, scope: Scope, isModel: boolean): readonly NamedExpression[] {
-  // Rows of one stream as they come, which may have nested columns: nothing is done with them.
-  const isPassing = isModel && source.relation.op === 'scan' && !source.window && isPlain(select)
+  // Rows of one stream as they come, or each element of their lists, which may have nested columns: nothing is done with them.
+  const { relation } = source
+  const isOfStream = relation.op === 'scan' || (relation.op === 'unnest' && relation.input.op === 'scan')
+  const isPassing = isModel && isOfStream && !source.window && isPlain(select)
   return nodes(select['select_list']).flatMap((node, index) => {
     if (node.class === 'STAR') return source.star(node, isPassing, (changed) => readExpression(changed, scope))
     const column = node.class === 'COLUMN_REF' ? source.lookUp(node['column_names'] as string[]) : undefined

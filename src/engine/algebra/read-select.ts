@@ -19,11 +19,12 @@ import { SelectCalls } from './select-calls.ts'
 import { checkClauses, isDistinct, isPlain, joined, namesIn, partsOf } from './select-clauses.ts'
 import { knownColumns, type Rows, type Source, sourceOf } from './source.ts'
 import { topRows } from './top-rows.ts'
+import { withUnnest } from './unnest.ts'
 import { withRowsBefore } from './with-rows-before.ts'
 
 /** @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
 export function readSelect(given: Node, { around, ...reading }: Reading): Rows {
-  const select = withRankLimit(withoutLimit(withoutDistinctOn(given)), around)
+  const select = withUnnest(withRankLimit(withoutLimit(withoutDistinctOn(given)), around))
   checkClauses(select)
   const clause = select['where_clause'] as Node | null
   // A join takes its own conditions out of the WHERE clause, and so does a subquery with a rank.

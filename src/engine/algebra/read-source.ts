@@ -12,6 +12,7 @@ import { refuse, within } from './refuse.ts'
 import type { NamedExpression, Window } from './relation.ts'
 import type { Around } from './rewrite-select.ts'
 import { asFinal, type NamedColumn, type Rows, type ShapeOf, type Source, type StreamShape, sourceOf, tumbleBounds } from './source.ts'
+import { isUnnest, unnestRows, withUnnestFirst } from './unnest.ts'
 
 const NEAREST =
   'write FROM stream, tumble(stream, time, INTERVAL 1 MINUTE), hop(stream, time, slide, width) or session(stream, time, gap, key := expression)'
@@ -43,6 +44,12 @@ export interface Reading {
 }
 
 export function readSource(from: Node, reading: Reading, wanted: Wanted): Source {
+  const unnesting = from.type === 'JOIN' ? withUnnestFirst(from) : null
+  if (unnesting) return readSource(unnesting, reading, wanted)
+  if (from.type === 'JOIN' && isUnnest(from['right'] as Node)) {
+    const left = from['left'] as Node
+    return sourceOf(unnestRows(from, asFinal(rowByRow(readSource(left, reading, wanted), left)), reading.known), null)
+  }
   if (from.type === 'JOIN') {
     // Conditions on rows that an outer join may fill with nulls hold after it, not before.
     const kind = String(from['join_type'])

@@ -68,6 +68,7 @@ export type Relation =
   | { readonly op: 'project'; readonly input: Relation; readonly columns: readonly NamedExpression[] }
   | ComputeRelation
   | ExpandRelation
+  | UnnestRelation
   | UnionRelation
   | JoinRelation
   | LagRelation
@@ -105,6 +106,20 @@ export interface ExpandRelation {
   readonly op: 'expand'
   readonly input: Relation
   readonly window: Extract<Window, { kind: 'hop' }>
+}
+
+/**
+ * Every row once for each element of its list, with the element and its place, from 1 on, after all of its own columns. Rows whose list
+ * is null or empty are left out, or there once with nulls where `isOuter`.
+ */
+export interface UnnestRelation {
+  readonly op: 'unnest'
+  readonly input: Relation
+  readonly list: Expression
+  readonly item: string
+  readonly type: ValueType
+  readonly position: string
+  readonly isOuter: boolean
 }
 
 /** The rows of all inputs (UNION ALL), which have the same columns. */

@@ -23,7 +23,9 @@ export type StreamShape = Shape & {
 export const hiddenKey = (at: number): string => `#key${at}`
 /** When a row came, where a subquery hands it on unasked to a lookup in a table. */
 export const ARRIVAL = '#arrival'
-export const isHidden = (name: string): boolean => name.startsWith('#key') || name === ARRIVAL
+/** The place of an element in its list, where nobody asks for it: it puts the rows of one list in order. */
+export const POSITION = '#position'
+export const isHidden = (name: string): boolean => name.startsWith('#key') || name === ARRIVAL || name === POSITION
 
 /** What puts rows of one stream in order. PROTOCOL rule 10. */
 export const LOG_ORDER = ['_ingested_at', '_partition', '_offset']
@@ -180,9 +182,9 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
   }
 }
 
-/** What puts rows in order that nothing else does: the log, or else all of their columns. */
+/** What puts rows in order that nothing else does: the log, or else all of their columns but nested ones, which have no order. */
 export function tiesOf({ columns, isLogged }: Rows): readonly ColumnExpression[] {
-  const all = columns.map(({ column }) => column)
+  const all = columns.map(({ column }) => column).filter(({ type }) => !isNestedValue(type))
   const byLog = LOG_ORDER.map((name) => all.find((column) => column.name === name))
   return isLogged && byLog.every((column) => column !== undefined) ? byLog : all
 }

@@ -22,10 +22,12 @@ export interface Sift {
 /** After a stage that makes a row of each of its rows. */
 export function siftAfter({ rows, count, sift }: Rows): Sift | undefined {
   if (!sift) return undefined
-  const went = rows === null ? indexes(count) : rows.slice(0, count)
-  const ids = sift.ids === null ? went : went.map((row) => sift.ids![row]!)
-  return { ids, failed: sift.failed }
+  return siftAt(rows === null ? indexes(count) : rows.slice(0, count), sift)
 }
+
+/** After a stage each of whose rows was made of the row `at[i]` of the batch. */
+export const siftAt = (at: Int32Array, sift: Sift | undefined): Sift | undefined =>
+  sift && { ids: sift.ids === null ? at : at.map((row) => sift.ids![row]!), failed: sift.failed }
 
 /** What an operator does not have, it does not do: it keeps nothing that a watermark makes final, that is open, or that changes. */
 export interface Operator {

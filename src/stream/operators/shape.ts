@@ -9,6 +9,7 @@ import {
   type NamedExpression,
   type Relation,
   type TopRelation,
+  type UnnestRelation,
 } from '../../engine/algebra/relation.ts'
 import { isBoundName } from '../../engine/algebra/source.ts'
 import type { Field, Shape } from '../../schema/type.ts'
@@ -57,6 +58,10 @@ export const frameShape = ({ aggregates }: Pick<FrameRelation, 'aggregates'>, in
   fields: [...input.fields, ...aggregates.map(({ name, type }) => field(name, type))],
 })
 
+export const unnestShape = ({ item, type, position }: Pick<UnnestRelation, 'item' | 'type' | 'position'>, input: Shape): Shape => ({
+  fields: [...input.fields, field(item, type), field(position, { kind: 'long' })],
+})
+
 /** Of one operator over the columns of its inputs. */
 export function shapeOver(relation: Relation, inputs: readonly Shape[]): Shape {
   switch (relation.op) {
@@ -68,6 +73,8 @@ export function shapeOver(relation: Relation, inputs: readonly Shape[]): Shape {
       return topShape(relation, inputs[0]!)
     case 'compute':
       return { fields: [...inputs[0]!.fields, ...projectShape(relation.columns).fields] }
+    case 'unnest':
+      return unnestShape(relation, inputs[0]!)
     case 'expand':
       return boundedShape(inputs[0]!)
     case 'join':

@@ -8,10 +8,11 @@ import { type Column, type ColumnBatch, microsOf, selectColumn, selectRows } fro
 import { type Field, fieldOf, type Shape } from '../../schema/type.ts'
 import { compileFilter, compileProjection, compileSelection, sharesWork } from '../expression/compile.ts'
 import { computeStage } from './compute.ts'
-import { type Rows, siftAfter } from './operator.ts'
+import { type Rows, siftAfter, siftAt } from './operator.ts'
 import { SIGN } from './retraction.ts'
 import { projectShape, shapeOver } from './shape.ts'
 import { rankGroups } from './top.ts'
+import { unnestStage } from './unnest.ts'
 
 /** By which row a row was made: its place in the batch that went in. No column of a user begins with #. */
 export const ROW: Field = { name: '#row', type: { kind: 'int' }, optional: false }
@@ -107,6 +108,8 @@ function stageOf(relation: Relation, input: Shape, carried: readonly Field[], co
       return computeStage(relation, input, compute)
     case 'expand':
       return expand(relation.window, input)
+    case 'unnest':
+      return unnestStage(relation, input)
     case 'top': {
       const rank = rankGroups(relation, groupBelow(relation), input)
       return (rows) => {
@@ -124,7 +127,7 @@ function expand({ time, slideUs, widthUs }: Extract<Relation, { op: 'expand' }>[
   const shape = shapeOver({ op: 'expand' } as Relation, [input])
   const isHidden = input.fields.map(({ name }) => isBoundName(name))
   const each = widthUs / slideUs
-  return ({ batch, rows, count }) => {
+  return ({ batch, rows, count, sift }) => {
     const times = microsOf(project(batch.columns, rows, count)[0]!)
     const at = new Int32Array(count * each)
     const [start, end] = [new Float64Array(count * each), new Float64Array(count * each)]
@@ -139,6 +142,6 @@ function expand({ time, slideUs, widthUs }: Extract<Relation, { op: 'expand' }>[
     const bounds = [start, end].map((values): Column => ({ kind: 'integer', values, big: null, nulls: null }))
     const own = batch.columns.filter((_, i) => !isHidden[i])
     const columns = [...own.map((column) => selectColumn(column, at, at.length)), ...bounds]
-    return { batch: { shape, rows: at.length, columns }, rows: null, count: at.length }
+    return { batch: { shape, rows: at.length, columns }, rows: null, count: at.length, sift: siftAt(at, sift) }
   }
 }
