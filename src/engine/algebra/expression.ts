@@ -80,6 +80,17 @@ export interface ComputedExpression {
   readonly optional: boolean
 }
 
+/** A member of a struct, at any depth. */
+export interface PartExpression {
+  readonly op: 'part'
+  /** A struct. */
+  readonly of: Expression
+  /** Names of members, from the outside in. */
+  readonly path: readonly string[]
+  readonly type: ValueType
+  readonly optional: boolean
+}
+
 export type Expression =
   | ColumnExpression
   | ConstantExpression
@@ -87,6 +98,7 @@ export type Expression =
   | CallExpression
   | CastExpression
   | CaseExpression
+  | PartExpression
   | ComputedExpression
 
 export const BOOLEAN = { kind: 'boolean' } as const
@@ -137,6 +149,7 @@ export function childrenOf(expression: Expression): readonly Expression[] {
     case 'computed':
       return expression.of
     case 'cast':
+    case 'part':
       return [expression.of]
     case 'case':
       return [...expression.when.flatMap(({ test, value }) => [test, value]), expression.else]
@@ -152,6 +165,7 @@ export function mapChildren(expression: Expression, change: (inner: Expression) 
     case 'computed':
       return { ...expression, of: expression.of.map(change) }
     case 'cast':
+    case 'part':
       return { ...expression, of: change(expression.of) }
     case 'case': {
       const when = expression.when.map(({ test, value }) => ({ test: change(test), value: change(value) }))

@@ -26,6 +26,8 @@ export function printExpression(expression: Expression, column: (name: string) =
       return `${expression.try ? 'TRY_CAST' : 'CAST'}(${print(expression.of)} AS ${printType(expression.type)})`
     case 'case':
       return `CASE ${expression.when.map(({ test, value }) => `WHEN ${print(test)} THEN ${print(value)}`).join(' ')} ELSE ${print(expression.else)} END`
+    case 'part':
+      return expression.path.reduce((of, name) => `struct_extract(${of}, ${quoteText(name)})`, print(expression.of))
     case 'computed':
       return `(${expression.text.map((piece, i) => piece + (expression.of[i] ? print(expression.of[i]) : '')).join('')})`
     case 'call':

@@ -72,6 +72,8 @@ export function printFlinkExpression(expression: Expression, column: (name: stri
       return printCast(expression, print(expression.of))
     case 'case':
       return `CASE ${expression.when.map(({ test, value }) => `WHEN ${print(test)} THEN ${print(value)}`).join(' ')} ELSE ${print(expression.else)} END`
+    case 'part':
+      return [print(expression.of), ...expression.path.map(quoteFlink)].join('.')
     case 'computed':
       return refuseFlink('an expression that DuckDB computes', 'keep this model in Millrace')
     case 'call': {

@@ -1,9 +1,19 @@
 // What stands in a FROM clause and what names mean over it: rows with named columns, which of them are times that follow the
 // watermark and how closely, and a window that the SELECT above still has to group by.
 import { MillraceError } from '../../core/errors.ts'
-import type { Shape } from '../../schema/type.ts'
+import type { Field, Shape } from '../../schema/type.ts'
 import { type Node, nodes } from '../ast.ts'
-import { type ColumnExpression, call, columnsIn, type Expression, sameExpression, TIMESTAMP, type ValueType } from './expression.ts'
+import { valueTypeOf } from './coerce.ts'
+import {
+  type ColumnExpression,
+  call,
+  columnsIn,
+  type Expression,
+  type PartExpression,
+  sameExpression,
+  TIMESTAMP,
+  type ValueType,
+} from './expression.ts'
 import { refuse } from './refuse.ts'
 import type { LiveQuery, NamedExpression, Relation, Window } from './relation.ts'
 
@@ -80,6 +90,8 @@ export interface Source extends Rows {
   column(names: readonly string[], node: Node, known?: ReadonlySet<string>): Expression
   /** A column of any type, to be handed on and nothing else; undefined where there is none, or several. */
   lookUp(names: readonly string[]): NamedColumn | undefined
+  /** A member of a column that is a struct, of any type: `address.geo.lat`; undefined where there is none. */
+  member(names: readonly string[]): PartExpression | undefined
   /** `isWhole`: nested columns too. `read`: what REPLACE puts in the place of a column. */
   star(node: Node, isWhole: boolean, read: (node: Node) => Expression): NamedExpression[]
 }
@@ -147,24 +159,35 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
       })
     return other ? refuse(`"${name}", which several relations have,`, node, `write ${found.from}.${name} or ${other.from}.${name}`) : found
   }
+  const lookUp: Source['lookUp'] = (path) => {
+    const from = path.length > 1 ? froms.find((one) => isCalled(one, path)) : undefined
+    if (path.length > 1 && from === undefined) return undefined
+    const [found, other] = named(path.at(-1)!, from)
+    return other ? undefined : found
+  }
+  const member: Source['member'] = (path) => {
+    for (let length = path.length - 1; length > 0; length--) {
+      const column = lookUp(path.slice(0, length))?.column
+      if (column) return memberOf(column, path.slice(length))
+    }
+    return undefined
+  }
   return {
     ...rows,
     columns,
     window,
+    lookUp,
+    member,
     has: (name) => named(name).length > 0,
     knows: (path) => {
       const from = path.length > 1 ? froms.find((one) => isCalled(one, path)) : undefined
       return (path.length === 1 || from !== undefined) && named(path.at(-1)!, from).length === 1
     },
     column: (path, node, known) => {
+      const part = lookUp(path) ? undefined : member(path)
+      if (part && !isNestedValue(part.type)) return part
       const { column } = flat(find(path, node), node)
       return known?.has(column.name) ? { ...column, optional: false } : column
-    },
-    lookUp: (path) => {
-      const from = path.length > 1 ? froms.find((one) => isCalled(one, path)) : undefined
-      if (path.length > 1 && from === undefined) return undefined
-      const [found, other] = named(path.at(-1)!, from)
-      return other ? undefined : found
     },
     star: (node, isWhole, read) => {
       const of = String(node['relation_name'] ?? '')
@@ -180,6 +203,21 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
         })
     },
   }
+}
+
+/** Names of members are one whatever their case, as those of columns. */
+function memberOf(column: ColumnExpression, names: readonly string[]): PartExpression | undefined {
+  const path: string[] = []
+  let [type, optional] = [column.type, column.optional]
+  for (const name of names) {
+    if (type.kind !== 'struct') return undefined
+    const field: Field | undefined = type.fields.find((one) => one.name.toLowerCase() === name.toLowerCase())
+    if (!field) return undefined
+    path.push(field.name)
+    type = valueTypeOf(field.type)
+    optional ||= field.optional
+  }
+  return { op: 'part', of: column, path, type, optional }
 }
 
 /** What puts rows in order that nothing else does: the log, or else all of their columns but nested ones, which have no order. */

@@ -70,7 +70,8 @@ function readList(call: Node, left: Rows, known: Known | null) {
   const [of, more] = nodes(call['children'])
   if (!of || more) return refuse('this unnest(...)', call, NEAREST)
   const source = sourceOf(left, null)
-  const column = of.class === 'COLUMN_REF' ? source.lookUp(of['column_names'] as string[])?.column : undefined
+  const path = of.class === 'COLUMN_REF' ? (of['column_names'] as string[]) : null
+  const column = path && (source.lookUp(path)?.column ?? source.member(path))
   const list: Expression | undefined = column ?? (known ? readComputedList(of, source, known) : undefined)
   if (list?.type.kind !== 'list')
     return refuse('unnest(...) of what is no list of text, numbers or booleans, and no column that is a list,', of, NEAREST)

@@ -130,8 +130,6 @@ function constantOf(value: ReturnType<typeof valueAt>): ConstantValue {
 interface Around {
   readonly before: string
   readonly after: string
-  /** Of the loop, where `i` is the place of a result. */
-  readonly index?: string
 }
 
 /** The function with numbers, and the one with bigint for batches that need it, which is generated then. */
@@ -151,14 +149,15 @@ function both<Result>(shape: Shape, body: (generator: Generator) => Around): Gen
 
 function generate<Result>(shape: Shape, isBig: boolean, body: (generator: Generator) => Around): Generated<Result> {
   const generator = new Generator(shape, isBig)
-  const { before, after, index = 'i' } = body(generator)
-  const loop = `for (let ${index} = 0; ${index} < count; ${index}++) {\n  const r = rows === null ? ${index} : rows[${index}];\n${generator.body}\n}`
+  const { before, after } = body(generator)
+  const loop = `for (let j = 0; j < count; j++) {\n  const r = rows === null ? j : rows[j];\n${generator.body}\n}`
   const text = `return (columns, rows, count, out) => {\n${generator.head.join('\n')}\n${before}\n${loop}\n${after}\n}`
   const make = new Function('R', 'T', 'B', 'D', 'O', 'k', text)
   return make(runtime, textFunctions, textRanges, timeFunctions, OBJECTS, generator.constants) as Generated<Result>
 }
 
 function projectionBody(generator: Generator, expressions: readonly Expression[]): Around {
+  generator.emit('const i = j')
   const { before, results } = putResults(generator, expressions, (array) => array, '')
   return { before, after: `return [${results}];` }
 }
@@ -177,10 +176,10 @@ function selectionBody(generator: Generator, where: Expression, expressions: rea
   }
   within(0)
   const { before, results } = outputs
-  return { before: `let kept = 0;\n${before}`, after: `return { kept, columns: [${results}] };`, index: 'n' }
+  return { before: `let kept = 0;\n${before}`, after: `return { kept, columns: [${results}] };` }
 }
 
-/** Emits what puts the value of each to place `i` of a result; `whole` and `size`: of an array, and of texts, how much of them that is. */
+/** `j` counts the rows that are given, `r` is their place in the batch. Emits what puts the value of each to place `i` of a result; `whole` and `size`: of an array, and of texts, how much of them that is. */
 function putResults(generator: Generator, expressions: readonly Expression[], whole: (array: string) => string, size: string) {
   const before: string[] = []
   const results: string[] = []

@@ -8,14 +8,16 @@ import type {
   CastExpression,
   ConstantExpression,
   Expression,
+  PartExpression,
   ValueType,
 } from '../../engine/algebra/expression.ts'
-import type { Shape } from '../../schema/type.ts'
+import type { Inner, Shape } from '../../schema/type.ts'
 import { arithmetic } from './arithmetic.ts'
 import { castCode } from './cast.ts'
 import { type CallGenerator, type Code, Emitter, isNullConstant, type Range, representationOf } from './emitter.ts'
-import { laneOfValue } from './lane.ts'
+import { laneOfValue, storedType } from './lane.ts'
 import { repeatedNumbers, repeatedText } from './repeated-text.ts'
+import { StructParts } from './struct-parts.ts'
 import { textCalls } from './text.ts'
 import { TextSet } from './text-search.ts'
 import { timeCalls } from './time.ts'
@@ -23,6 +25,8 @@ import { timeCalls } from './time.ts'
 export class Generator extends Emitter {
   readonly #shape: Shape
   readonly #columns = new Map<number, Code>()
+  /** By the column that they are in: members of structs that are read. */
+  readonly #parts = new Map<number, { readonly name: string; readonly parts: StructParts; readonly codes: Map<string, Code> }>()
   /** Within a text of numbers. */
   #isRepeated = false
 
@@ -44,6 +48,8 @@ export class Generator extends Emitter {
       case 'case':
       case 'call':
         return this.known(JSON.stringify(expression), () => this.#computed(expression))
+      case 'part':
+        return this.#part(expression)
       case 'computed':
         throw new MillraceError('MR_ASSERT', 'cannot be: what DuckDB computes is a column here')
       case 'interval':
@@ -73,34 +79,57 @@ export class Generator extends Emitter {
     if (known) return known
     const field = this.#shape.fields[index]
     if (!field) throw new MillraceError('MR_ASSERT', `cannot be: no column "${name}"`)
-    const lane = laneOfValue(field.type)
-    this.head.push(`const c${index} = columns[${index}], n${index} = c${index}.nulls;`)
-    const isNull = optional || field.optional ? `(n${index} !== null && n${index}[r] !== 0)` : 'false'
-    const code =
-      lane === 'number'
-        ? this.#numberColumn(index, isNull)
-        : lane === 'integer'
-          ? this.#integerColumn(index, isNull)
-          : this.#bytesColumn(index, isNull, field.type)
+    const code = this.#columnOf(String(index), `columns[${index}]`, 'r', { ...field, optional: optional || field.optional })
     this.#columns.set(index, code)
     return code
   }
 
-  #numberColumn(index: number, isNull: string): Code {
-    this.head.push(`const v${index} = c${index}.values;`)
-    return { isNull, value: `v${index}[r]` }
+  /** All members of a struct that are read are read together, before the loop, one value for each turn of it. */
+  #part({ of, path, type, optional }: PartExpression): Code {
+    const index = of.op === 'column' ? this.#shape.fields.findIndex(({ name }) => name === of.name) : -1
+    const field = this.#shape.fields[index]
+    if (field?.type.kind !== 'struct') throw new MillraceError('MR_ASSERT', 'cannot be: a part of what is no column that is a struct')
+    let own = this.#parts.get(index)
+    if (!own) {
+      const parts = new StructParts(field.type)
+      own = { name: `q${index}`, parts, codes: new Map() }
+      this.head.push(`const ${own.name} = ${this.constant(parts)}.read(columns[${index}], rows, count);`)
+      this.#parts.set(index, own)
+    }
+    const key = JSON.stringify(path)
+    const known = own.codes.get(key)
+    if (known) return known
+    const at = own.parts.want(path)
+    const isOptional = optional || field.optional
+    const code = this.#columnOf(`${index}_${at}`, `${own.name}[${at}]`, 'j', { type: storedType(type), optional: isOptional })
+    own.codes.set(key, code)
+    return code
   }
 
-  #integerColumn(index: number, isNull: string): Code {
-    this.head.push(`const v${index} = c${index}.values, b${index} = c${index}.big;`)
-    if (this.isBig) return { isNull, value: `(b${index} !== null ? b${index}[r] : BigInt(v${index}[r]))` }
-    this.head.push(`if (b${index} !== null) throw R.UNSAFE;`)
-    return { isNull, value: `v${index}[r]` }
+  /** A column whose value is at the place `row`; `id` is its own among the names of the function. */
+  #columnOf(id: string, column: string, row: string, { type, optional }: Inner): Code {
+    const lane = laneOfValue(type)
+    this.head.push(`const c${id} = ${column}, n${id} = c${id}.nulls;`)
+    const isNull = optional ? `(n${id} !== null && n${id}[${row}] !== 0)` : 'false'
+    if (lane === 'number') return this.#numberColumn(id, row, isNull)
+    return lane === 'integer' ? this.#integerColumn(id, row, isNull) : this.#bytesColumn(id, row, isNull, type)
   }
 
-  #bytesColumn(index: number, isNull: string, type: ValueType): Code {
-    this.head.push(`const y${index} = R.buffer(c${index}.bytes), s${index} = c${index}.start, l${index} = c${index}.length;`)
-    const range = [`y${index}`, `s${index}[r]`, `l${index}[r]`] as const
+  #numberColumn(id: string, row: string, isNull: string): Code {
+    this.head.push(`const v${id} = c${id}.values;`)
+    return { isNull, value: `v${id}[${row}]` }
+  }
+
+  #integerColumn(id: string, row: string, isNull: string): Code {
+    this.head.push(`const v${id} = c${id}.values, b${id} = c${id}.big;`)
+    if (this.isBig) return { isNull, value: `(b${id} !== null ? b${id}[${row}] : BigInt(v${id}[${row}]))` }
+    this.head.push(`if (b${id} !== null) throw R.UNSAFE;`)
+    return { isNull, value: `v${id}[${row}]` }
+  }
+
+  #bytesColumn(id: string, row: string, isNull: string, type: ValueType): Code {
+    this.head.push(`const y${id} = R.buffer(c${id}.bytes), s${id} = c${id}.start, l${id} = c${id}.length;`)
+    const range = [`y${id}`, `s${id}[${row}]`, `l${id}[${row}]`] as const
     const list = range.join(', ')
     if (type.kind === 'decimal' || type.kind === 'huge')
       return { isNull, value: this.isBig ? `R.unscaled(${list})` : `R.safeUnscaled(${list})` }
