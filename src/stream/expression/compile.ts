@@ -84,6 +84,8 @@ export function sharesWork(one: Expression, others: readonly Expression[]): bool
 }
 
 function workOf(expression: Expression): string[] {
+  // The members of a struct are read in one pass over its text.
+  if (expression.op === 'part') return [JSON.stringify(expression.of)]
   const of = childrenOf(expression)
   const isOfText = of.some(({ type }) => representationOf(type) === 'text')
   return [...(isOfText ? [JSON.stringify(expression)] : []), ...of.flatMap(workOf)]
