@@ -4,6 +4,14 @@ import type { Shape, Type } from '../../src/schema/type.ts'
 
 const field = (name: string, type: Type, optional = false) => ({ name, type, optional })
 
+const PLACE: Type = {
+  kind: 'struct',
+  fields: [
+    field('city', { kind: 'string' }, true),
+    field('geo', { kind: 'struct', fields: [field('lat', { kind: 'double' }), field('n', { kind: 'long' }, true)] }, true),
+  ],
+}
+
 export const SALES: Shape = {
   fields: [
     field('id', { kind: 'int' }),
@@ -18,6 +26,7 @@ export const SALES: Shape = {
     field('day', { kind: 'date' }),
     field('detail', { kind: 'json' }),
     field('due', { kind: 'datetime' }, true),
+    field('place', PLACE, true),
   ],
 }
 
@@ -35,6 +44,7 @@ export const ROWS: readonly Readonly<Record<string, unknown>>[] = [
     day: '2026-03-05',
     detail: '{"a":{"b":"x"}}',
     due: '2026-03-01T14:05:59.123456',
+    place: { city: 'Ulm', geo: { lat: 47.25, n: 3 } },
   },
   {
     id: 2,
@@ -49,6 +59,7 @@ export const ROWS: readonly Readonly<Record<string, unknown>>[] = [
     day: '2024-02-29',
     detail: '{"a":{"b":3}}',
     due: null,
+    place: null,
   },
   {
     id: 3,
@@ -63,11 +74,16 @@ export const ROWS: readonly Readonly<Record<string, unknown>>[] = [
     day: '2025-12-31',
     detail: '{}',
     due: '2023-12-31T23:59:59.999999',
+    place: { city: null, geo: { lat: -1.5, n: null } },
   },
 ]
 
 export const EXPRESSIONS: readonly string[] = [
   'n + 2 * n - 1',
+  'place.city',
+  "coalesce(place.city, 'none')",
+  'place.geo.lat * 2',
+  'place.geo.n + 1',
   'amount * 0.908',
   'amount + n',
   'n / 4',
