@@ -338,6 +338,9 @@ const QUERIES: Readonly<Record<string, string>> = {
   'lag of several rows, and what is there instead': `SELECT id, ts, shop, lag(id, 3) OVER (PARTITION BY shop ORDER BY ts) AS third, lag(ts) OVER (PARTITION BY shop ORDER BY ts) AS first,
      lag(device, 2, 'none') OVER (PARTITION BY shop ORDER BY ts) AS second, lag(amount, 1, 0) OVER (PARTITION BY shop ORDER BY ts) + 1 AS more,
      lag(id, 7, id) OVER (PARTITION BY device ORDER BY ts) AS of_device, lag(shop, 5, NULL) OVER (ORDER BY ts) AS fifth FROM orders`,
+  'changes alone': `SELECT id, shop, ts, device FROM orders QUALIFY device IS DISTINCT FROM lag(device) OVER (PARTITION BY shop ORDER BY ts)`,
+  'a condition on a frame, which is a column too': `SELECT id, ts, shop, count(*) OVER last AS c, sum(id) OVER last AS s FROM orders WINDOW last AS (PARTITION BY shop ORDER BY ts RANGE BETWEEN INTERVAL 5 SECOND PRECEDING AND CURRENT ROW)
+     QUALIFY c > 2 AND s % 2 = 0`,
   'rows numbered as they come, and a subquery that takes every third': `SELECT * FROM (SELECT id, ts, shop, row_number() OVER (PARTITION BY shop ORDER BY ts) AS n, row_number() OVER (ORDER BY ts) AS m FROM orders) WHERE n % 3 = 0`,
   'windows over lag': `WITH g AS (SELECT ts, shop, lag(ts) OVER (PARTITION BY shop ORDER BY ts) AS since FROM orders)
      SELECT window_start, shop, max(since) AS newest, count(since) AS c FROM tumble(g, ts, INTERVAL 10 SECOND) GROUP BY ALL`,

@@ -14,6 +14,7 @@ import { readOutputs, type Selection } from './read-outputs.ts'
 import { type Reading, readSource, rowByRow } from './read-source.ts'
 import { readWhere } from './read-where.ts'
 import { refuse, unlessRefused } from './refuse.ts'
+import { filtered } from './relation.ts'
 import { withoutAliases, withoutDistinctOn, withoutLimit, withRankLimit } from './rewrite-select.ts'
 import { SelectCalls } from './select-calls.ts'
 import { checkClauses, isDistinct, isPlain, joined, namesIn, partsOf } from './select-clauses.ts'
@@ -21,6 +22,9 @@ import { knownColumns, type Rows, type Source, sourceOf } from './source.ts'
 import { topRows } from './top-rows.ts'
 import { withUnnest } from './unnest.ts'
 import { withRowsBefore } from './with-rows-before.ts'
+
+const AS_QUALIFIED =
+  'write QUALIFY row_number() OVER (PARTITION BY ... ORDER BY ...) <= 3, or a condition on lag(...) or sum(...) OVER (...)'
 
 /** @throws MR_PLAN_LIVE_SHAPE, MR_PLAN_UNKNOWN. */
 export function readSelect(given: Node, { around, ...reading }: Reading): Rows {
@@ -67,8 +71,12 @@ function readClauses(select: Node, source: Source, known: ReadonlySet<string>, r
   const selection: Selection = { select, source: left, outputs }
   const having = select['having'] ? readCondition(select['having'] as Node, calls.scope) : null
   const rank = calls.readRank()
+  const qualify = select['qualify'] as Node | null
+  // A condition on values of rows before holds for rows that have them.
+  const kept = qualify && !rank ? readCondition(qualify, calls.scope) : null
   const by = readGroups(selection, calls)
   const { before } = calls
+  if (kept && before.length === 0) refuse('this QUALIFY', qualify!, AS_QUALIFIED)
   const beside = by ? 'GROUP BY' : rank ? 'QUALIFY' : isDistinct(select) ? 'DISTINCT' : null
   if (before.length > 0 && beside) refuse(`OVER (...) beside ${beside}`, select, 'write one of them in a subquery')
   if (by) return groupedRows(selection, { by, having, rank, ofWindow, counted }, calls)
@@ -81,5 +89,8 @@ function readClauses(select: Node, source: Source, known: ReadonlySet<string>, r
     )
   if (rank) return topRows(selection, rank)
   if (isDistinct(select)) return distinctRows(selection, calls)
-  return plainRows(before.length > 0 ? withRowsBefore(selection, before) : selection, reading)
+  if (before.length === 0) return plainRows(selection, reading)
+  const numbered = withRowsBefore(selection, before)
+  const relation = filtered(numbered.source.relation, kept ? [kept] : [])
+  return plainRows({ ...numbered, source: { ...numbered.source, relation } }, reading)
 }

@@ -1,6 +1,6 @@
 // Window functions of a live model: row_number and rank with the QUALIFY that bounds them, and lag and aggregates over frames of rows
 // before, over a time that the watermark follows.
-import { type Node, nodes } from '../ast.ts'
+import { type Node, nodes, walk } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
 import { castTo } from './coerce.ts'
 import type { Expression } from './expression.ts'
@@ -9,6 +9,18 @@ import { fixedMicros, readExpression, type Scope } from './read-expression.ts'
 import { refuse } from './refuse.ts'
 import type { Aggregate, Frame, LagColumn, OrderBy } from './relation.ts'
 import type { Source } from './source.ts'
+
+/** QUALIFY compares a rank, or the output column that is one; else it is a condition on values of rows before. */
+export function isOfRank(qualify: Node, select: Node): boolean {
+  let found = false
+  walk(qualify, (node) => {
+    const called = node.class === 'COLUMN_REF' ? aliased(node, select) : node
+    if (called?.class === 'WINDOW' && !isBefore(called)) found = true
+  })
+  return found
+}
+
+const isBefore = (node: Node): boolean => node['function_name'] === 'lag' || AGGREGATE_NAMES.includes(calledOf(node))
 
 export interface Ranking {
   readonly node: Node
@@ -137,6 +149,12 @@ export interface Lag extends Over {
   readonly otherwise: Expression | null
 }
 
+/** Its QUALIFY numbers rows. */
+const isNumbered = (select: Node): boolean => {
+  const qualify = select['qualify'] as Node | null
+  return qualify !== null && isOfRank(qualify, select)
+}
+
 /** `lag(x, n, default) OVER (PARTITION BY ... ORDER BY time)`: a column that is filled in when the rows before are known. */
 export function readLag(node: Node, source: Source, scope: Scope, index: number): Lag {
   const nearest = 'write lag(x) OVER (PARTITION BY key ORDER BY window_start), or lag(x, 2, 0)'
@@ -158,7 +176,7 @@ export function readLag(node: Node, source: Source, scope: Scope, index: number)
  */
 export function asCount(node: Node, select: Node, source: Source, scope: Scope): Node | undefined {
   const [order, more] = nodes(node['orders'])
-  if (node['function_name'] !== 'row_number' || select['qualify'] || !order || more || order['type'] === 'DESCENDING') return undefined
+  if (node['function_name'] !== 'row_number' || isNumbered(select) || !order || more || order['type'] === 'DESCENDING') return undefined
   const time = readExpression(order['expression'] as Node, scope)
   if (time.op !== 'column' || !source.times.has(time.name)) return undefined
   return { ...node, function_name: 'count_star', start: 'UNBOUNDED_PRECEDING', end: 'CURRENT_ROW_ROWS', start_expr: null, end_expr: null }

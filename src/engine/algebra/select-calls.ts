@@ -9,6 +9,7 @@ import {
   asCount,
   calledOf,
   type Framed,
+  isOfRank,
   isSameNode,
   type Lag,
   type Over,
@@ -72,10 +73,10 @@ export class SelectCalls {
     return [...columnsIn([value])].some((name) => this.has(name))
   }
 
-  /** What QUALIFY says; null where there is none. */
+  /** What QUALIFY says of a rank; null where it says nothing of one. */
   readRank(): Rank | null {
     const qualify = this.#select['qualify'] as Node | null
-    if (!qualify) return null
+    if (!qualify || !isOfRank(qualify, this.#select)) return null
     const limit = readLimit(qualify, this.#select, (node) => this.#rankOf(node))
     const ranking = this.#ranking!
     const read = (node: Node): Expression => readExpression(node, this.scope)
@@ -106,23 +107,29 @@ export class SelectCalls {
   #lagOf(node: Node): Expression {
     const lag = readLag(node, this.#source, this.scope, this.#lags.length)
     this.#checkOneTime(lag, node)
-    this.#lags.push(lag)
     const { column, otherwise } = lag
-    const before: Expression = { op: 'column', name: column.name, type: column.value.type, optional: true }
+    const before: Expression = { op: 'column', name: this.#lagged(lag), type: column.value.type, optional: true }
     if (!otherwise) return before
     // A value that is null is none that is not there.
-    const isThere = { name: `#lag${this.#lags.length}`, value: TRUE, offset: column.offset }
-    this.#lags.push({ ...lag, column: isThere })
-    const test = call('is_null', [{ op: 'column', name: isThere.name, type: BOOLEAN, optional: true }], BOOLEAN)
+    const isThere = this.#lagged({ ...lag, column: { name: `#lag${this.#lags.length}`, value: TRUE, offset: column.offset } })
+    const test = call('is_null', [{ op: 'column', name: isThere, type: BOOLEAN, optional: true }], BOOLEAN)
     return { op: 'case', when: [{ test, value: otherwise }], else: before, type: before.type, optional: true }
+  }
+
+  /** The column of the call, which is made once. */
+  #lagged(lag: Lag): string {
+    const same = this.#lags.find((known) => sameLag(known, lag))
+    if (!same) this.#lags.push(lag)
+    return (same ?? lag).column.name
   }
 
   #framedOf(node: Node): Expression | undefined {
     const framed = readFramed(node, this.#source, this.scope, this.#frames.length)
     if (!framed) return undefined
     this.#checkOneTime(framed, node)
-    this.#frames.push(framed)
-    const { name, type, function: called } = framed.aggregate
+    const same = this.#frames.find((known) => sameFramed(known, framed))
+    if (!same) this.#frames.push(framed)
+    const { name, type, function: called } = (same ?? framed).aggregate
     return { op: 'column', name, type, optional: called !== 'count' }
   }
 
@@ -134,3 +141,11 @@ export class SelectCalls {
 }
 
 const sameAggregate = ({ name: _a, ...a }: Aggregate, { name: _b, ...b }: Aggregate): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+const sameOver = (a: Over, b: Over): boolean => JSON.stringify([a.partition, a.time]) === JSON.stringify([b.partition, b.time])
+
+const sameLag = (a: Lag, b: Lag): boolean =>
+  sameOver(a, b) && a.column.offset === b.column.offset && sameExpression(a.column.value, b.column.value)
+
+const sameFramed = (a: Framed, b: Framed): boolean =>
+  sameOver(a, b) && JSON.stringify(a.frame) === JSON.stringify(b.frame) && sameAggregate(a.aggregate, b.aggregate)

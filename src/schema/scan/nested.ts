@@ -82,7 +82,8 @@ export function newNested(type: NestedType, ignoreUnknown: boolean): Nested {
     },
     decode(column, rows) {
       begin(Buffer.from(column.bytes.buffer, column.bytes.byteOffset, column.bytes.byteLength))
-      for (const [index, { type }] of placesOf(root).entries()) lanes[index] = newLane({ name: '', type, optional: true }, Math.max(16, rows))
+      for (const [index, { type }] of placesOf(root).entries())
+        lanes[index] = newLane({ name: '', type, optional: true }, Math.max(16, rows))
       for (let row = 0; row < rows; row++) {
         const start = column.start[row]!
         if (column.nulls?.[row]) putNull(reader, root)
