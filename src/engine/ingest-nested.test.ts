@@ -4,12 +4,15 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
+import type { ColumnBatch } from '../schema/batch.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
 import type { Field, Inner, Type } from '../schema/type.ts'
 import type { Plain } from './cell.ts'
 import { appendBatch, ingestTypes } from './ingest.ts'
+import { batchOfPage, batchSelect } from './result-batch.ts'
 import { quoteText } from './sql-text.ts'
+import { createSql, typedSql } from './tail.ts'
 import { openTestEngine, type TestEngine } from './testing.ts'
 
 let parts: TestEngine
@@ -26,6 +29,16 @@ async function append(type: Type, texts: readonly string[]): Promise<void> {
   assert.deepEqual(scan.rejects, [])
   await parts.session.run(`CREATE OR REPLACE TABLE tail.t (c ${ingestTypes(scan.batch)[0]!.toString()})`)
   await appendBatch(parts.session.connection, 'tail', 't', scan.batch)
+}
+
+/** What `tail.t` has, read as a batch of texts and appended to `tail.back`. */
+async function appendBack(type: Type): Promise<void> {
+  const shape = { fields: [{ name: 'c', type, optional: true }] }
+  await parts.session.run(createSql(shape, 'back'))
+  const batches: ColumnBatch[] = []
+  for await (const page of parts.session.pages(`SELECT ${batchSelect(shape)} FROM (${typedSql(shape, 't')})`))
+    batches.push(batchOfPage(page, shape))
+  for (const batch of batches) await appendBatch(parts.session.connection, 'tail', 'back', batch)
 }
 
 const rowsOf = async (sql: string): Promise<readonly (readonly Plain[])[]> => (await parts.session.rows(sql)).rows
@@ -134,7 +147,7 @@ const cases = (depth: number): fc.Arbitrary<Case> => {
   )
 }
 
-test('any value of any nested type is what DuckDB reads from the same JSON', async () => {
+test('any value of any nested type is what DuckDB reads from the same JSON, and comes back as text of the same value', async () => {
   let values = 0
   const examples = cases(3).chain(({ type, text }) =>
     fc.tuple(fc.constant(type), fc.array(orNull(text, true), { minLength: 5, maxLength: 40 })),
@@ -142,6 +155,7 @@ test('any value of any nested type is what DuckDB reads from the same JSON', asy
   await fc.assert(
     fc.asyncProperty(examples, async ([type, texts]) => {
       await append(type, texts)
+      await appendBack(type)
       await parts.session.run('CREATE OR REPLACE TABLE tail.texts (n INTEGER, text VARCHAR)')
       for (const [n, text] of texts.entries()) await parts.session.rows('INSERT INTO tail.texts VALUES ($1, $2)', [n, text])
       const duck = toDuckType(type)
@@ -149,6 +163,7 @@ test('any value of any nested type is what DuckDB reads from the same JSON', asy
         `SELECT n, text, c FROM tail.t JOIN tail.texts ON t.rowid = n WHERE CAST(c AS ${duck}) IS DISTINCT FROM json_transform(text, ${quoteText(JSON.stringify(duck))})`,
       )
       assert.deepEqual(different, [], duck)
+      assert.deepEqual(await rowsOf('SELECT t.c, back.c FROM tail.t POSITIONAL JOIN tail.back WHERE t.c IS DISTINCT FROM back.c'), [], duck)
       values += texts.length
     }),
     { numRuns: 150 },
@@ -172,15 +187,13 @@ test('spellings that DuckDB does not read: exact all the same', async () => {
     '{"l":"9223372036854775807","m":123456789012345678901234567890123456.78,"x":"AP8=","s":"a\\u0000b","j":{"b": [1.0, null]},"k":{}}',
     '{"l":-9.223372036854775808e18,"m":"1e-1","x":"","s":"\\ud83d\\ude42 longer than twelve bytes","k":{"123E4567-E89B-12D3-A456-426614174000":-0}}',
   ])
-  assert.deepEqual(
-    await rowsOf(
-      'SELECT c.l, CAST(c.m AS DECIMAL(38, 2)), c.x, c.s, c.j, map_keys(c.k)[1], CAST(map_values(c.k)[1] AS VARCHAR) FROM tail.t',
-    ),
-    [
+  const read = 'SELECT c.l, CAST(c.m AS DECIMAL(38, 2)), c.x, c.s, c.j, map_keys(c.k)[1], CAST(map_values(c.k)[1] AS VARCHAR)'
+  await appendBack(type)
+  for (const table of ['t', 'back'])
+    assert.deepEqual(await rowsOf(`${read} FROM tail.${table}`), [
       [2n ** 63n - 1n, '123456789012345678901234567890123456.78', 'AP8=', 'a\0b', '{"b": [1.0, null]}', null, null],
       [-(2n ** 63n), '0.10', '', '🙂 longer than twelve bytes', null, '123e4567-e89b-12d3-a456-426614174000', '-0.0'],
-    ],
-  )
+    ])
 })
 
 test('borders of chunks: many rows, and many elements in one', async () => {

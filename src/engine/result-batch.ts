@@ -1,10 +1,21 @@
 // Pages of a result as column batches: how committed rows come back to the operators. Relies on `batchSelect` having brought
 // every type into the lane that batches keep it in; texts are copied, since a page's memory ends with it.
+import {
+  type DuckDBListType,
+  DuckDBListValue,
+  type DuckDBMapType,
+  DuckDBMapValue,
+  type DuckDBStructType,
+  DuckDBStructValue,
+  type DuckDBType,
+  type DuckDBValue,
+} from '@duckdb/node-api'
 import type { BytesColumn, Column, ColumnBatch, IntegerColumn, NumberColumn } from '../schema/batch.ts'
 import { laneOf } from '../schema/batch.ts'
-import { type Field, isNested, type Shape } from '../schema/type.ts'
+import { type Field, isNested, type NestedType, type Shape, type Type } from '../schema/type.ts'
+import { cellOf, plainOf } from './cell.ts'
 import type { Page } from './duckdb.ts'
-import { type BytesVector, isValid, type LongsVector, type NumbersVector, openVector, safeLong } from './result-vector.ts'
+import { type BytesVector, isValid, type LongsVector, type NumbersVector, type OtherVector, openVector, safeLong } from './result-vector.ts'
 import { quoteName } from './sql-text.ts'
 
 /** The columns of a shape as `batchOfPage` takes them. */
@@ -12,8 +23,7 @@ export const batchSelect = (shape: Shape): string => shape.fields.map(expression
 
 function expressionOf(field: Field): string {
   const name = quoteName(field.name)
-  if (isNested(field.type)) return `CAST(to_json(${name}) AS VARCHAR) AS ${name}`
-  const isText = laneOf(field.type) === 'bytes' && field.type.kind !== 'binary'
+  const isText = laneOf(field.type) === 'bytes' && field.type.kind !== 'binary' && !isNested(field.type)
   return isText ? `CAST(${name} AS VARCHAR) AS ${name}` : name
 }
 
@@ -23,6 +33,7 @@ export function batchOfPage(page: Page, shape: Shape): ColumnBatch {
   const columns = shape.fields.map((field, index) => {
     const vector = openVector(chunk, index, types[index]!, rowCount)
     if (rowCount === 0) return emptyColumn(field)
+    if (vector.kind === 'other' && isNested(field.type)) return nestedTexts(vector, types[index]!, field.type)
     if (vector.kind === 'bytes') return texts(vector, rowCount)
     if (vector.kind === 'longs') return integers(vector, rowCount)
     if (vector.kind === 'numbers') return numbers(vector, rowCount, laneOf(field.type))
@@ -64,19 +75,54 @@ function integers(vector: LongsVector, rows: number): IntegerColumn {
   return { kind: 'integer', values, big: null, nulls }
 }
 
+/** As a scanner reads them back. */
+function nestedTexts({ values }: OtherVector, from: DuckDBType, type: NestedType): BytesColumn {
+  return bytesOf(values.map((value) => (value === null ? null : Buffer.from(jsonOf(value, from, type)))))
+}
+
+/** Text of JSON inside is its value; entries of maps keep their order. */
+function jsonOf(value: DuckDBValue, from: DuckDBType, type: Type): string {
+  if (value === null) return 'null'
+  if (value instanceof DuckDBListValue && type.kind === 'list') {
+    const { valueType } = from as DuckDBListType
+    return `[${value.items.map((item) => jsonOf(item, valueType, type.element.type)).join(',')}]`
+  }
+  if (value instanceof DuckDBStructValue && type.kind === 'struct') {
+    const { entryNames, entryTypes } = from as DuckDBStructType
+    const members = type.fields.map((field, i) => memberOf(field.name, value.entries[entryNames[i]!]!, entryTypes[i]!, field.type))
+    return `{${members.join(',')}}`
+  }
+  if (value instanceof DuckDBMapValue && type.kind === 'map') {
+    const { keyType, valueType } = from as DuckDBMapType
+    const entries = value.entries.map((entry) => memberOf(String(plainOf(entry.key, keyType)), entry.value, valueType, type.value.type))
+    return `{${entries.join(',')}}`
+  }
+  const plain = plainOf(value, from)
+  if (type.kind === 'json') return String(plain)
+  return Object.is(plain, -0) ? '-0' : JSON.stringify(cellOf(plain, ''))
+}
+
+const memberOf = (name: string, value: DuckDBValue, from: DuckDBType, type: Type): string =>
+  `${JSON.stringify(name)}:${jsonOf(value, from, type)}`
+
 function texts(vector: BytesVector, rows: number): BytesColumn {
   const nulls = nullsOf(vector.valid, rows)
-  const start = new Int32Array(rows)
-  const length = new Int32Array(rows)
-  const parts: Buffer[] = []
+  return bytesOf(Array.from({ length: rows }, (_, row) => (nulls?.[row] ? null : vector.bytesAt(row))))
+}
+
+/** One after the other. */
+function bytesOf(parts: readonly (Buffer | null)[]): BytesColumn {
+  const [start, length] = [new Int32Array(parts.length), new Int32Array(parts.length)]
+  const nulls = new Uint8Array(parts.length)
   let at = 0
-  for (let row = 0; row < rows; row++) {
+  for (const [row, part] of parts.entries()) {
     start[row] = at
-    if (nulls?.[row]) continue
-    const part = vector.bytesAt(row)
-    parts.push(part)
-    length[row] = part.length
-    at += part.length
+    if (part === null) nulls[row] = 1
+    else at += length[row] = part.length
   }
-  return { kind: 'bytes', bytes: Buffer.concat(parts, at), start, length, nulls }
+  const bytes = Buffer.concat(
+    parts.filter((part) => part !== null),
+    at,
+  )
+  return { kind: 'bytes', bytes, start, length, nulls: nulls.includes(1) ? nulls : null }
 }

@@ -15,7 +15,7 @@ import { readHistory } from '../engine/history.ts'
 import type { RelationStore } from '../engine/relations.ts'
 import { inlineConstants } from '../engine/sql-text.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
-import { isNested, type Shape } from '../schema/type.ts'
+import type { Shape } from '../schema/type.ts'
 import { Live } from '../stream/live.ts'
 import { Materialize } from '../stream/materialize.ts'
 import { Pipeline } from '../stream/pipeline.ts'
@@ -202,8 +202,6 @@ const historyOf =
     const isVersioned = versioned.has(topic)
     // The log tells all versions of a table that it still has: the rows before it are those that nothing has replaced since.
     if (isVersioned && positions[0] === 0) return null
-    // Nested columns do not come back from files as the text that batches hold: such a model has what the log still has.
-    if (stream.shape.fields.some(({ type }) => isNested(type))) return null
     const progress = () => catalog.progress(materializeName(topic))
     let { offsets, checkpoint } = await progress()
     if (offsets.length === 0) return null

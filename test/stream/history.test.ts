@@ -11,13 +11,25 @@ import { compileLive } from '../../src/engine/algebra/read-query.ts'
 import { flushAppend } from '../../src/engine/flush.ts'
 import { scanSql } from '../../src/engine/scan.ts'
 import { quoteName } from '../../src/engine/sql-text.ts'
-import type { Field } from '../../src/schema/type.ts'
+import type { Field, Type } from '../../src/schema/type.ts'
 import { SEED } from '../seed.ts'
 import { field, liveOf, manifestOf, StreamWorld, streamOf, until } from '../simulation/stream-world.ts'
 
 const LATENESS_MS = 20_000
 const START_MS = Date.UTC(2026, 0, 1)
 const decimal = { kind: 'decimal', precision: 12, scale: 2 } as const
+
+const PLACE: Type = {
+  kind: 'struct',
+  fields: [
+    field('city', 'string', true),
+    field('geo', { kind: 'struct', fields: [field('lat', 'double'), field('since', 'timestamp'), field('day', 'date', true)] }, true),
+    field('worth', { kind: 'decimal', precision: 30, scale: 4 }, true),
+    field('note', 'json', true),
+    field('code', 'binary', true),
+    field('counts', { kind: 'map', key: { kind: 'string' }, value: { type: { kind: 'long' }, optional: true } }, true),
+  ],
+}
 
 const sales = streamOf(
   'sales',
@@ -34,6 +46,8 @@ const sales = streamOf(
     field('ok', 'boolean', true),
     field('day', 'date', true),
     field('id', 'uuid'),
+    field('place', PLACE, true),
+    field('tags', { kind: 'list', element: { type: { kind: 'string' }, optional: true } }, true),
   ],
   { time: 'seen', latenessMs: LATENESS_MS, partitions: 2, key: 'shop' },
 )
@@ -67,6 +81,24 @@ const SHAPES: Readonly<Record<string, Shaped>> = {
       field('day', 'date', true),
       field('twice', { kind: 'decimal', precision: 22, scale: 2 }, true),
     ],
+  },
+  members: {
+    sql: "SELECT id, place.city AS city, place.geo.lat AS lat, place.geo.since AS since, place.geo.day AS day, place.worth AS worth, place.note ->> '$.a' AS note, place.code AS code FROM sales WHERE shop NOT LIKE 'far%'",
+    fields: [
+      field('id', 'uuid'),
+      field('city', 'string', true),
+      field('lat', 'double', true),
+      field('since', 'timestamp', true),
+      field('day', 'date', true),
+      field('worth', { kind: 'decimal', precision: 30, scale: 4 }, true),
+      field('note', 'string', true),
+      field('code', 'binary', true),
+    ],
+  },
+  elements: {
+    sql: "SELECT shop, tag, count(*) AS events FROM sales, unnest(tags) AS t(tag) WHERE shop NOT LIKE 'far%' GROUP BY ALL",
+    fields: [shop, field('tag', 'string', true), count],
+    how: { keyed: true, key: ['shop', 'tag'] },
   },
   tumble: {
     sql: "SELECT window_start, shop, count(*) AS events, sum(price) AS total, sum(wide) AS wides FROM tumble(sales, seen, INTERVAL 5 SECOND) WHERE shop NOT LIKE 'far%' GROUP BY ALL",
@@ -164,6 +196,15 @@ function saleAt(random: Random, ms: number): object {
     ok: maybe(pick(true, false)),
     day: maybe(pick('2026-01-01', '1969-12-31')),
     id: uuidOf(random),
+    place: maybe({
+      city: maybe(pick('Ulm', 'a "city"\n')),
+      geo: maybe({ lat: pick<unknown>(1.5, -0.25, 'NaN'), since: '2026-03-01T10:00:00.000123Z', day: maybe('1969-12-31') }),
+      worth: maybe('12345678901234567890.1234'),
+      note: maybe(pick<unknown>({ a: 'x', b: [1] }, 'a', 3)),
+      code: maybe('AAH/'),
+      counts: maybe({ 'k"': maybe('9223372036854775807'), l: 1 }),
+    }),
+    tags: maybe(Array.from({ length: integer(random, 3) }, () => maybe(pick('a', 'b', 'é"')))),
   }
 }
 

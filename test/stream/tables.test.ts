@@ -384,6 +384,7 @@ test('what stays refused over tables says what is near', async () => {
       /a join with rows that are replaced/,
       /look up in the table itself/,
     ],
+    ['SELECT x FROM items, unnest([id, n]) AS t(x)', /unnest\(\.\.\.\) over the rows of the table "items"/, /lists of a stream/],
     ['SELECT id, shop FROM items UNION ALL SELECT id, shop FROM other', /UNION ALL of rows that are replaced/, /a view over/],
     [
       'SELECT shop, n FROM items QUALIFY row_number() OVER (PARTITION BY shop ORDER BY n) = 1',

@@ -34,6 +34,12 @@ export function unnestRows(join: Node, left: Rows, known: Known | null): Rows {
       from,
       'write CROSS JOIN or LEFT JOIN unnest(...) AS t(item) ON true, and conditions in WHERE',
     )
+  if (left.table)
+    refuse(
+      `unnest(...) over the rows of the table "${left.table.name}"`,
+      from,
+      'unnest the lists of a stream, or in a model that is not live',
+    )
   if (left.result === 'keyed') refuse('unnest(...) over rows that are replaced', from, 'unnest the lists of a stream')
   const { list, element } = readList(from['function'] as Node, left, known)
   const [itemName = 'unnest', positionName] = from['column_name_alias'] as readonly string[]
