@@ -163,6 +163,12 @@ export function walk(value: unknown, visit: (node: Node) => void): void {
   }
 }
 
+/** The same call, wherever it stands. */
+export const isSameNode = (a: Node, b: Node): boolean => JSON.stringify(withoutPlaces(a)) === JSON.stringify(withoutPlaces(b))
+
+const withoutPlaces = (node: Node): unknown =>
+  JSON.parse(JSON.stringify(node, (key, value) => (key === 'query_location' || key === 'alias' ? undefined : value)))
+
 declare global {
   interface JSON {
     isRawJSON(value: unknown): boolean

@@ -198,6 +198,8 @@ const QUANTILES = `median(n) AS mn, quantile_cont(big, 0.9) AS qb, quantile_cont
   quantile_disc(price, 0.95) AS dp, quantile_disc(total, 0.05) AS dt, quantile(device, 0.4) AS dd, median(device) AS md, quantile_disc(day, 0.1) AS dy, median(ok) AS mo,
   quantile_disc(seen, 1) AS ds, percentile_cont(0.75) WITHIN GROUP (ORDER BY n) AS pn, percentile_disc(0.3) WITHIN GROUP (ORDER BY price) AS pp, quantile_cont(n, 9e-1) AS en, quantile_disc(n, 3e-1) AS fn,
   median(price) AS mp, quantile_cont(total, 0.3) AS qt, median(CAST(heat AS FLOAT)) AS mf, median(day) AS my, quantile_cont(seen, 0.6) AS qs`
+const LISTS = `string_agg(device, ', ' ORDER BY device) AS ld, string_agg(DISTINCT device, '|' ORDER BY device DESC) FILTER (WHERE n > 0) AS dd,
+  listagg(shop || coalesce(CAST(n % 3 AS VARCHAR), ''), '' ORDER BY shop || coalesce(CAST(n % 3 AS VARCHAR), '')) AS ls, group_concat(DISTINCT upper(device) ORDER BY upper(device)) AS du`
 const SPREADS = `stddev(n) AS dn, stddev_pop(n) AS pn, var_samp(price) AS vp, var_pop(price) AS pp, variance(big) AS vb, stddev_samp(total) AS st,
   var_pop(heat) FILTER (WHERE NOT isnan(heat)) AS vh, stddev(heat) FILTER (WHERE heat < 100) AS sh`
 
@@ -215,6 +217,7 @@ const QUERIES: Readonly<Record<string, string>> = {
      count(*) FILTER (WHERE n > 0) AS positive, sum(price) FILTER (WHERE ok) AS sold, arg_max(device, n) AS best, arg_min(price, heat) AS least
      FROM ${TUMBLE} GROUP BY ALL`,
   'tumble: quantiles': `SELECT window_start, shop, ${QUANTILES} FROM ${TUMBLE} GROUP BY ALL`,
+  'tumble: lists of texts': `SELECT window_start, shop, ${LISTS} FROM ${TUMBLE} GROUP BY ALL`,
   'tumble: variances, sums of distinct values': `SELECT window_start, shop, ${SPREADS}, ${DISTINCT} FROM ${TUMBLE} GROUP BY ALL`,
   'tumble: expressions over groups, having': `SELECT date_trunc('minute', window_start) AS minute, window_start, coalesce(device, 'none') AS device,
      sum(n) / count(*) AS mean, CASE WHEN count(*) > 3 THEN 'many' ELSE 'few' END AS size FROM ${TUMBLE}
@@ -234,6 +237,7 @@ const QUERIES: Readonly<Record<string, string>> = {
      sum(heat) AS sh, avg(n) AS an, min(heat) AS mh, max(device) AS xd, min(total) AS mt, bool_or(ok) AS bo, count(DISTINCT n) AS dn,
      arg_max(price, heat) AS am FROM ${HOP} GROUP BY ALL`,
   'hop: quantiles': `SELECT window_start, device, ${QUANTILES} FROM ${HOP} GROUP BY ALL`,
+  'hop: lists of texts': `SELECT window_start, device, ${LISTS} FROM ${HOP} GROUP BY ALL`,
   'hop: variances, sums of distinct values': `SELECT window_start, device, ${SPREADS}, ${DISTINCT} FROM ${HOP} GROUP BY ALL`,
   'hop: ranks of groups': `SELECT window_end, device, count(*) AS c FROM ${HOP} GROUP BY window_start, window_end, device
      QUALIFY rank() OVER (PARTITION BY window_start ORDER BY count(*) DESC) = 1`,
@@ -245,6 +249,7 @@ const QUERIES: Readonly<Record<string, string>> = {
      FROM session(readings, seen, INTERVAL '2500 milliseconds', key := device) GROUP BY ALL`,
   'session: quantiles': `SELECT device, window_start, window_end, ${QUANTILES}
      FROM session(readings, seen, INTERVAL '2500 milliseconds', key := device) GROUP BY ALL`,
+  'session: lists of texts': `SELECT device, window_start, window_end, ${LISTS} FROM session(readings, seen, INTERVAL 3 SECOND, key := device) WHERE device IS NOT NULL GROUP BY ALL`,
   'session: variances, sums of distinct values': `SELECT device, window_start, window_end, ${SPREADS}, ${DISTINCT}
      FROM session(readings, seen, INTERVAL '2500 milliseconds', key := device) GROUP BY ALL`,
   'session: having': `SELECT n, window_start, count(*) AS c FROM session(readings, seen, INTERVAL 4 SECOND, key := n) WHERE n > 0 GROUP BY ALL HAVING count(*) > 1`,
@@ -257,6 +262,7 @@ const QUERIES: Readonly<Record<string, string>> = {
   'keyed: of sums of integers': `SELECT shop, ${OF_SUMS} FROM (SELECT shop, n % 7 AS rest, sum(big) AS t FROM readings GROUP BY ALL) GROUP BY shop`,
   'keyed: quantiles of quantiles': `SELECT shop, median(m) AS mm, quantile_disc(c, 0.8) AS qc FROM
      (SELECT shop, n % 7 AS rest, median(n) AS m, count(*) AS c FROM readings GROUP BY ALL) GROUP BY shop`,
+  'keyed: lists of texts': `SELECT n, ${LISTS} FROM readings GROUP BY ALL`,
   'keyed: variances, sums of distinct values': `SELECT shop, device, ${SPREADS}, ${DISTINCT} FROM readings GROUP BY ALL`,
   'keyed: variances of variances': `SELECT shop, stddev(m) AS s, var_pop(c) AS c FROM
      (SELECT shop, device, n % 5 AS rest, count(*) AS c, round(variance(n), 3) AS m FROM readings GROUP BY ALL) GROUP BY shop`,
@@ -360,6 +366,8 @@ for (const [name, sql] of Object.entries(QUERIES)) {
 const WHOLE: Readonly<Record<string, string>> = {
   'every aggregate': `SELECT count(*) AS c, count(device) AS cd, sum(n) AS sn, sum(big) AS sb, sum(price) AS sp, sum(total) AS st, sum(heat) AS sh, avg(price) AS ap,
      min(heat) AS mh, max(device) AS xd, count(DISTINCT n) AS dn, arg_min(day, heat) AS ad, bool_and(ok) AS ba, max(seen) AS last FROM readings`,
+  'lists of texts': `SELECT ${LISTS} FROM readings`,
+  'lists of texts, over groups': `SELECT string_agg(d, '/' ORDER BY d DESC) AS l FROM (SELECT n, max(device) AS d FROM readings GROUP BY n HAVING count(*) % 3 > 0)`,
   'variances, sums of distinct values': `SELECT ${SPREADS}, ${DISTINCT} FROM readings`,
   quantiles: `SELECT ${QUANTILES} FROM readings`,
   'with a condition and expressions': `SELECT sum(price) FILTER (WHERE ok) / count(*) AS mean, coalesce(max(n), -1) AS most, 'all' AS name FROM readings WHERE shop <> 'a'`,
@@ -551,6 +559,17 @@ test('rows that are not of the closed list are refused with their place and what
     [
       'SELECT shop, percentile_cont(0.9) WITHIN GROUP (ORDER BY n DESC) AS q FROM readings GROUP BY shop',
       /a percentile in descending order/,
+    ],
+    [
+      "SELECT shop, string_agg(device, ',') AS l FROM readings GROUP BY shop",
+      /string_agg\(\.\.\.\) of texts in another order than their own/,
+    ],
+    ["SELECT shop, string_agg(device, ',' ORDER BY seen) AS l FROM readings GROUP BY shop", /in another order than their own/],
+    ['SELECT shop, string_agg(device, shop ORDER BY device) AS l FROM readings GROUP BY shop', /with a separator that is no constant text/],
+    ["SELECT shop, string_agg(n, ',' ORDER BY n) AS l FROM readings GROUP BY shop", /string_agg of int/],
+    [
+      "SELECT shop, string_agg(device, ',' ORDER BY device) OVER (PARTITION BY shop ORDER BY seen) AS l FROM readings",
+      /string_agg\(\.\.\.\)/,
     ],
     ['SELECT any_value(n) AS n FROM readings GROUP BY shop', /any_value\(\.\.\.\) \(character 8\)/],
     ['SELECT stddev(device) AS d FROM readings GROUP BY shop', /stddev of string \(character 8\)/],

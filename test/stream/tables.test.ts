@@ -255,6 +255,7 @@ const QUERIES: Readonly<Record<string, string>> = {
      QUALIFY row_number() OVER (PARTITION BY class ORDER BY price DESC NULLS LAST, heat) <= 3`,
   'best rows of all, by rank': `SELECT id, shop, day FROM items QUALIFY rank() OVER (ORDER BY day DESC NULLS LAST) = 1`,
   'best rows of all, by a rank that is there': `SELECT shop AS s, rank() OVER (PARTITION BY ok ORDER BY n) AS place, id + 1 AS next, id, heat FROM items QUALIFY rank() OVER (PARTITION BY ok ORDER BY n) < 6`,
+  'lists of texts': `SELECT shop, string_agg(class, ',' ORDER BY class) AS l, count(*) AS c FROM items GROUP BY shop`,
   'best groups': `SELECT class, day, count(*) AS c, sum(n) AS s FROM items GROUP BY class, day QUALIFY row_number() OVER (ORDER BY count(*) DESC, sum(n)) <= 5`,
   'best groups that may leave by HAVING, with their place': `SELECT class, n % 5 AS rest, row_number() OVER (PARTITION BY class ORDER BY count(*)) AS place, max(heat) AS h FROM items
      GROUP BY class, rest HAVING count(*) % 3 > 0 QUALIFY row_number() OVER (PARTITION BY class ORDER BY count(*)) <= 2`,

@@ -47,6 +47,7 @@ export function printAggregate({ function: name, of, distinct, where }: Aggregat
       return refuseFlink('approx_count_distinct over a stream', 'use count(DISTINCT ...)')
     case 'quantile_cont':
     case 'quantile_disc':
+    case 'string_agg':
       return refuseFlink(`${name}(...)`, 'keep this model in Millrace')
     default:
       return refuseFlink(`${name}(...)`, 'use QUALIFY row_number() OVER (...) = 1 for the row of an extreme')

@@ -1,6 +1,6 @@
 // A live query as DuckDB's batch SQL over the streams' tables: the batch twin, which gives the same rows. Windows are rewritten:
 // hop repeats a row for each of its windows, a session begins where the row before is a gap away. Joins are `print-join.ts`.
-import { quoteName } from '../sql-text.ts'
+import { quoteName, quoteText } from '../sql-text.ts'
 import { printExpression } from './print-expression.ts'
 import { printJoin } from './print-join.ts'
 import {
@@ -99,10 +99,12 @@ export function printSessions(window: Extract<Window, { kind: 'session' }>, from
   return `SELECT *, sum("#new") ${over} AS "#session" FROM (SELECT *, ${isNew} AS "#new" FROM (${from}))`
 }
 
-function printAggregate({ function: name, of, distinct, fraction, where }: Aggregate): string {
+function printAggregate({ function: name, of, distinct, fraction, list, where }: Aggregate): string {
   const texts = [...of.map((value) => printExpression(value)), ...(fraction === undefined ? [] : [fraction])]
   const conditions = where ? [printExpression(where)] : []
   let called = `${name}(${distinct ? 'DISTINCT ' : ''}${texts.length === 0 ? '*' : texts.join(', ')})`
+  if (list)
+    called = `string_agg(${distinct ? 'DISTINCT ' : ''}${texts[0]}, ${quoteText(list.separator)} ORDER BY ${texts[0]} ${list.descending ? 'DESC' : 'ASC'})`
   if (name === 'arg_min' || name === 'arg_max') {
     // Of several rows with the extreme the one whose value is extreme too, so that no order of rows matters.
     called = `${name}(${texts[0]}, {'by': ${texts[1]}, 'value': ${texts[0]}})`

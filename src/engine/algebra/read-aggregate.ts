@@ -2,9 +2,10 @@
 // with typed arguments; its result type is DuckDB's.
 import type { Node } from '../ast.ts'
 import { castTo, isInteger, isNumeric, isTime } from './coerce.ts'
-import { BOOLEAN, DOUBLE, type Expression, HUGE, LONG, TIMESTAMP, type ValueType } from './expression.ts'
+import { BOOLEAN, DOUBLE, type Expression, HUGE, LONG, STRING, TIMESTAMP, type ValueType } from './expression.ts'
 import { readCondition, readExpression, type Scope } from './read-expression.ts'
 import { readQuantile } from './read-quantile.ts'
+import { readStringAgg } from './read-string-agg.ts'
 import { refuse } from './refuse.ts'
 import type { Aggregate, AggregateFunction } from './relation.ts'
 
@@ -35,6 +36,9 @@ const NAMES: Readonly<Record<string, AggregateFunction>> = {
   quantile_cont: 'quantile_cont',
   quantile_disc: 'quantile_disc',
   quantile: 'quantile_disc',
+  string_agg: 'string_agg',
+  listagg: 'string_agg',
+  group_concat: 'string_agg',
 }
 
 /** From which rows can be taken away again. */
@@ -52,13 +56,12 @@ export const REMOVABLE: readonly AggregateFunction[] = [
   'stddev_pop',
   'quantile_cont',
   'quantile_disc',
+  'string_agg',
 ]
 
 /** Of DuckDB, and with a state that cannot be merged or has no bound: refused by name. */
 const OTHERS = new Set(
-  'any_value arbitrary first last mode string_agg list array_agg histogram product corr covar_pop covar_samp entropy kurtosis skewness'.split(
-    ' ',
-  ),
+  'any_value arbitrary first last mode list array_agg histogram product corr covar_pop covar_samp entropy kurtosis skewness'.split(' '),
 )
 
 /** Those of one value, which DuckDB takes by chance where no order is written: `mode` among those that are there equally often. */
@@ -71,7 +74,7 @@ const NEAR: Readonly<Record<string, string>> = {
 }
 
 /** Where a value that several rows have can count once, and where it makes no difference. */
-const DISTINCT: readonly AggregateFunction[] = ['count', 'sum', 'avg']
+const DISTINCT: readonly AggregateFunction[] = ['count', 'sum', 'avg', 'string_agg']
 const ALWAYS_DISTINCT: readonly AggregateFunction[] = ['min', 'max', 'bool_and', 'bool_or']
 
 /** Names of the functions, for the documents. */
@@ -85,20 +88,23 @@ export function readAggregate(node: Node, scope: Scope, index: number): Aggregat
   const name = Object.hasOwn(NAMES, called) ? NAMES[called] : undefined
   if (!name) return undefined
   const quantile = name === 'quantile_cont' || name === 'quantile_disc' ? readQuantile(node) : null
-  if (!quantile && (node['order_bys'] as { orders?: unknown[] } | null)?.orders?.length)
+  const listed = name === 'string_agg' ? readStringAgg(node) : null
+  if (!quantile && !listed && (node['order_bys'] as { orders?: unknown[] } | null)?.orders?.length)
     refuse('ORDER BY in an aggregate', node, 'leave it out: arg_min(x, y) and arg_max(x, y) take the value of one row')
   const inner: Scope = {
     ...scope,
     special: (other) => (readNested(other) ? refuse('an aggregate in an aggregate', other) : undefined),
   }
-  const given = (quantile ? [quantile.value] : (node['children'] as Node[])).map((child) => readExpression(child, inner))
+  const one = quantile ?? listed
+  const given = (one ? [one.value] : (node['children'] as Node[])).map((child) => readExpression(child, inner))
   const distinct = node['distinct'] === true && given.length > 0 && !ALWAYS_DISTINCT.includes(name)
   if (distinct && !DISTINCT.includes(name)) refuse(`${called}(DISTINCT ...)`, node, `${DISTINCT.join(', ')} take DISTINCT`)
   const where = node['filter'] ? readCondition(node['filter'] as Node, inner) : null
   // Of what has no values between its own the median is one of them.
   const own = called === 'median' && !isBetween(given[0]!.type) ? 'quantile_disc' : name
   const { of, type } = typed(own, given, node, called)
-  return { name: `#a${index}`, function: own, of, distinct, where, type, ...(quantile ? { fraction: quantile.fraction } : {}) }
+  const more = { ...(quantile ? { fraction: quantile.fraction } : {}), ...(listed ? { list: listed.list } : {}) }
+  return { name: `#a${index}`, function: own, of, distinct, where, type, ...more }
 }
 
 /** `count_if(x)` is `sum(CASE WHEN x THEN 1 ELSE 0 END)`, and of its type. */
@@ -160,6 +166,10 @@ function typed(
       if (!isBetween(first!.type))
         refuse(`${called} of ${first!.type.kind}`, node, 'use quantile_disc(x, 0.5), which gives one of the values')
       return between(first!.type.kind === 'date' ? castTo(first!, TIMESTAMP) : first!)
+    case 'string_agg':
+      if (first!.type.kind !== 'string')
+        refuse(`${called} of ${first!.type.kind}`, node, 'CAST(x AS VARCHAR), in the order of the text too')
+      return { of, type: STRING }
     case 'bool_and':
     case 'bool_or':
       if (first!.type.kind !== 'boolean') wrong()

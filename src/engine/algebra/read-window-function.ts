@@ -7,7 +7,7 @@ import type { Expression } from './expression.ts'
 import { AGGREGATE_NAMES, REMOVABLE, readAggregate } from './read-aggregate.ts'
 import { fixedMicros, readExpression, type Scope } from './read-expression.ts'
 import { refuse } from './refuse.ts'
-import type { Aggregate, Frame, LagColumn, OrderBy } from './relation.ts'
+import type { Aggregate, AggregateFunction, Frame, LagColumn, OrderBy } from './relation.ts'
 import type { Source } from './source.ts'
 
 /** QUALIFY compares a rank, or the output column that is one; else it is a condition on values of rows before. */
@@ -53,6 +53,7 @@ export interface Framed extends Over {
 }
 
 const FRAME_ROWS_MAX = 1_000
+const FRAMED: readonly AggregateFunction[] = REMOVABLE.filter((name) => name !== 'string_agg')
 
 const NEAREST_FRAME =
   'write avg(x) OVER (PARTITION BY key ORDER BY time RANGE BETWEEN INTERVAL 10 MINUTE PRECEDING AND CURRENT ROW), or ROWS BETWEEN 9 PRECEDING AND CURRENT ROW'
@@ -68,7 +69,7 @@ export function readFramed(node: Node, source: Source, scope: Scope, index: numb
   const over = readOver(node, source, scope, NEAREST_FRAME)
   const frame = readFrame(node, scope)
   const aggregate = readAggregate({ ...node, filter: node['filter_expr'], order_bys: { orders: node['arg_orders'] } }, scope, index)!
-  if (!REMOVABLE.includes(aggregate.function)) refuse(`${called}(...) over the rows before`, node, `use ${REMOVABLE.join(', ')}`)
+  if (!FRAMED.includes(aggregate.function)) refuse(`${called}(...) over the rows before`, node, `use ${FRAMED.join(', ')}`)
   return { ...over, frame, aggregate: { ...aggregate, name: `#frame${index}` } }
 }
 
@@ -110,12 +111,6 @@ function readOver(node: Node, source: Source, scope: Scope, nearest: string): Ov
     return refuse(`${calledOf(node)}(...) over other than a time that the watermark follows`, node, nearest)
   return { partition: nodes(node['partitions']).map((child) => readExpression(child, scope)), time, delayUs }
 }
-
-/** The same call, wherever it stands. */
-export const isSameNode = (a: Node, b: Node): boolean => JSON.stringify(withoutPlaces(a)) === JSON.stringify(withoutPlaces(b))
-
-const withoutPlaces = (node: Node): unknown =>
-  JSON.parse(JSON.stringify(node, (key, value) => (key === 'query_location' || key === 'alias' ? undefined : value)))
 
 /** `QUALIFY row_number() OVER (...) <= n`: n. `see` is told of the window function. */
 export function readLimit(qualify: Node, select: Node, see: (node: Node) => void): number {

@@ -36,12 +36,20 @@ export type AggregateFunction =
   | 'bool_and'
   | 'bool_or'
   | 'approx_count_distinct'
+  | 'string_agg'
   | VarianceFunction
   | QuantileFunction
 
 export type VarianceFunction = 'var_samp' | 'var_pop' | 'stddev_samp' | 'stddev_pop'
 
 export type QuantileFunction = 'quantile_cont' | 'quantile_disc'
+
+export interface TextListing {
+  /** What stands between two texts. */
+  readonly separator: string
+  /** From the last to the first. */
+  readonly descending: boolean
+}
 
 export interface Aggregate {
   readonly name: string
@@ -51,6 +59,8 @@ export interface Aggregate {
   readonly distinct: boolean
   /** Of quantiles, from 0 to 1: a decimal, or a double, which has an exponent. */
   readonly fraction?: string
+  /** Of string_agg, whose texts stand in their own order. */
+  readonly list?: TextListing
   /** FILTER (WHERE ...). */
   readonly where: Expression | null
   readonly type: ValueType

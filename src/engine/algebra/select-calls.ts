@@ -1,7 +1,7 @@
 // What the expressions of a SELECT call beside functions of their row: aggregates, values of rows before (lag, frames) and the rank of
 // QUALIFY. Each call stands in its expression as a column that an operator fills in; which those are is known when all of the
 // expressions are read. What a call may be is `read-aggregate.ts` and `read-window-function.ts`.
-import { type Node, nodes } from '../ast.ts'
+import { isSameNode, type Node, nodes } from '../ast.ts'
 import { BOOLEAN, call, columnsIn, type Expression, LONG, sameExpression } from './expression.ts'
 import { readAggregate } from './read-aggregate.ts'
 import { readExpression, type Scope } from './read-expression.ts'
@@ -10,7 +10,6 @@ import {
   calledOf,
   type Framed,
   isOfRank,
-  isSameNode,
   type Lag,
   type Over,
   type Ranking,

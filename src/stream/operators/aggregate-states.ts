@@ -11,6 +11,7 @@ import { Distinct, MEMBERS_MAX } from './distinct.ts'
 import { Extreme } from './extreme.ts'
 import { Quantile } from './quantile.ts'
 import { ExactSum, RealSum } from './sum.ts'
+import { TextList } from './text-list.ts'
 import { Variance } from './variance.ts'
 
 function stateOf(aggregate: Aggregate): AggregateState {
@@ -44,6 +45,8 @@ function stateOf(aggregate: Aggregate): AggregateState {
     case 'quantile_cont':
     case 'quantile_disc':
       return new Quantile(name, first!.type, aggregate.fraction!)
+    case 'string_agg':
+      return new TextList(aggregate.list!)
   }
 }
 

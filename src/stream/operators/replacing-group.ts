@@ -20,6 +20,7 @@ import { SIGN } from './retraction.ts'
 import { groupShape } from './shape.ts'
 import { ExactSum } from './sum.ts'
 import { FOR_GOOD, GONE_MIN } from './table-rows.ts'
+import { TextList } from './text-list.ts'
 import { Variance } from './variance.ts'
 
 /** An aggregate from which rows can be taken away again. */
@@ -34,12 +35,13 @@ export interface Removable {
   restore(saved: unknown): void
 }
 
-function stateOf({ function: name, of, fraction }: Aggregate): Removable {
+function stateOf({ function: name, of, fraction, list }: Aggregate): Removable {
   if (name === 'count') return new Count()
   if (name === 'min' || name === 'max') return new CountedExtreme(name, of[0]!.type)
   if (name === 'bool_and' || name === 'bool_or') return new CountedExtreme(name === 'bool_and' ? 'min' : 'max', BOOLEAN)
   if (name === 'sum' || name === 'avg') return of[0]!.type.kind === 'double' ? new FiniteSum(name) : new ExactSum(name, of[0]!.type)
   if (name === 'quantile_cont' || name === 'quantile_disc') return new Quantile(name, of[0]!.type, fraction!)
+  if (name === 'string_agg') return new TextList(list!)
   return new Variance(name as VarianceFunction, of[0]!.type)
 }
 
