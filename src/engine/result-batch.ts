@@ -1,18 +1,18 @@
 // Pages of a result as column batches: how committed rows come back to the operators. Relies on `batchSelect` having brought
 // every type into the lane that batches keep it in; texts are copied, since a page's memory ends with it.
-import {
-  type DuckDBListType,
+import type {
+  DuckDBListType,
   DuckDBListValue,
-  type DuckDBMapType,
+  DuckDBMapType,
   DuckDBMapValue,
-  type DuckDBStructType,
+  DuckDBStructType,
   DuckDBStructValue,
-  type DuckDBType,
-  type DuckDBValue,
+  DuckDBType,
+  DuckDBValue,
 } from '@duckdb/node-api'
 import type { BytesColumn, Column, ColumnBatch, IntegerColumn, NumberColumn } from '../schema/batch.ts'
 import { laneOf } from '../schema/batch.ts'
-import { type Field, isNested, type NestedType, type Shape, type Type } from '../schema/type.ts'
+import { type Field, isNested, type NestedType, type Shape, type StructType, type Type } from '../schema/type.ts'
 import { cellOf, plainOf } from './cell.ts'
 import type { Page } from './duckdb.ts'
 import { type BytesVector, isValid, type LongsVector, type NumbersVector, type OtherVector, openVector, safeLong } from './result-vector.ts'
@@ -77,33 +77,52 @@ function integers(vector: LongsVector, rows: number): IntegerColumn {
 
 /** As a scanner reads them back. */
 function nestedTexts({ values }: OtherVector, from: DuckDBType, type: NestedType): BytesColumn {
-  return bytesOf(values.map((value) => (value === null ? null : Buffer.from(jsonOf(value, from, type)))))
+  const write = writerOf(from, type)
+  return bytesOf(values.map((value) => (value === null ? null : Buffer.from(write(value)))))
 }
 
-/** Text of JSON inside is its value; entries of maps keep their order. */
-function jsonOf(value: DuckDBValue, from: DuckDBType, type: Type): string {
-  if (value === null) return 'null'
-  if (value instanceof DuckDBListValue && type.kind === 'list') {
-    const { valueType } = from as DuckDBListType
-    return `[${value.items.map((item) => jsonOf(item, valueType, type.element.type)).join(',')}]`
-  }
-  if (value instanceof DuckDBStructValue && type.kind === 'struct') {
-    const { entryNames, entryTypes } = from as DuckDBStructType
-    const members = type.fields.map((field, i) => memberOf(field.name, value.entries[entryNames[i]!]!, entryTypes[i]!, field.type))
-    return `{${members.join(',')}}`
-  }
-  if (value instanceof DuckDBMapValue && type.kind === 'map') {
-    const { keyType, valueType } = from as DuckDBMapType
-    const entries = value.entries.map((entry) => memberOf(String(plainOf(entry.key, keyType)), entry.value, valueType, type.value.type))
-    return `{${entries.join(',')}}`
-  }
-  const plain = plainOf(value, from)
-  if (type.kind === 'json') return String(plain)
-  return Object.is(plain, -0) ? '-0' : JSON.stringify(cellOf(plain, ''))
+type Write = (value: DuckDBValue) => string
+
+/** JSON of values. Text of JSON inside is its value; entries of maps keep their order; members that the result has not are left out. */
+function writerOf(from: DuckDBType, type: Type): Write {
+  const write = ((): Write => {
+    switch (type.kind) {
+      case 'list': {
+        const element = writerOf((from as DuckDBListType).valueType, type.element.type)
+        return (value) => `[${(value as DuckDBListValue).items.map(element).join(',')}]`
+      }
+      case 'map': {
+        const { keyType, valueType } = from as DuckDBMapType
+        const inner = writerOf(valueType, type.value.type)
+        return (value) => {
+          const { entries } = value as DuckDBMapValue
+          return `{${entries.map((entry) => `${JSON.stringify(String(plainOf(entry.key, keyType)))}:${inner(entry.value)}`).join(',')}}`
+        }
+      }
+      case 'struct':
+        return structWriter(from as DuckDBStructType, type)
+      case 'json':
+        return (value) => String(plainOf(value, from))
+      default:
+        return (value) => {
+          const plain = plainOf(value, from)
+          return Object.is(plain, -0) ? '-0' : JSON.stringify(cellOf(plain, ''))
+        }
+    }
+  })()
+  return (value) => (value === null ? 'null' : write(value))
 }
 
-const memberOf = (name: string, value: DuckDBValue, from: DuckDBType, type: Type): string =>
-  `${JSON.stringify(name)}:${jsonOf(value, from, type)}`
+function structWriter({ entryNames, entryTypes }: DuckDBStructType, { fields }: StructType): Write {
+  const members = fields.flatMap(({ name, type }) => {
+    const at = entryNames.findIndex((other) => other.toLowerCase() === name.toLowerCase())
+    return at < 0 ? [] : [{ head: `${JSON.stringify(name)}:`, from: entryNames[at]!, write: writerOf(entryTypes[at]!, type) }]
+  })
+  return (value) => {
+    const { entries } = value as DuckDBStructValue
+    return `{${members.map(({ head, from, write }) => head + write(entries[from]!)).join(',')}}`
+  }
+}
 
 function texts(vector: BytesVector, rows: number): BytesColumn {
   const nulls = nullsOf(vector.valid, rows)
