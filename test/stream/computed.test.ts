@@ -159,6 +159,7 @@ test('members of structs are read without DuckDB, wherever they stand', async ()
     "SELECT _offset, n FROM events WHERE address.city = 'Bern' AND address.geo.n IS NOT NULL AND n > -40",
     'SELECT address.city AS city, count(*) AS c, max(address.geo.n) AS m, count(DISTINCT address.geo.lat) AS l FROM events GROUP BY ALL',
     'SELECT city, sum(c) AS c FROM (SELECT address.city AS city, count(*) AS c FROM events WHERE n > 0 GROUP BY ALL) GROUP BY city',
+    "SELECT _offset, (address.geo).lat AS lat, address['city'] AS c, ((address).geo)['n'] AS g, address.* EXCLUDE (geo) RENAME (city AS town) FROM events",
     'SELECT address.city AS city, n FROM events UNION ALL SELECT word, address.geo.n FROM events WHERE n < 0',
   ]) {
     const query = await events.mustEqual(sql)
@@ -207,4 +208,10 @@ test('what is not of the row alone, or has no type here, is refused', async () =
     ['SELECT day, reverse(CAST(day AS VARCHAR)) AS r, count(*) AS c FROM events WHERE day IS NOT NULL GROUP BY day', /over groups/],
   ]
   for (const [sql, message] of refusals) await assert.rejects(events.read(sql), { code: 'MR_PLAN_LIVE_SHAPE', message }, sql)
+  for (const [sql, message] of [
+    ['SELECT address.street FROM events', /there is no "address.street"/],
+    ['SELECT address.geo.x FROM events', /there is no "address.geo.x"/],
+    ['SELECT other.* FROM events', /there is no "other" in FROM/],
+  ] as const)
+    await assert.rejects(events.read(sql), { code: 'MR_PLAN_UNKNOWN', message }, sql)
 })

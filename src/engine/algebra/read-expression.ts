@@ -238,6 +238,15 @@ function readBetween(node: Node, scope: Scope): Expression {
   return call('and', [from, until], BOOLEAN)
 }
 
+/** `(a.b).c` and `a['b']` as the names in `a.b.c`; null where no names alone lead there. */
+function memberPath(node: Node): readonly string[] | null {
+  if (node.class === 'COLUMN_REF') return node['column_names'] as string[]
+  const [of, name] = nodes(node['children'])
+  const path = node.class === 'OPERATOR' && of && name?.class === 'CONSTANT' ? memberPath(of) : null
+  const member = path && literalValue(name!['value'] as Literal)
+  return typeof member === 'string' ? [...path!, member] : null
+}
+
 function readOperator(node: Node, scope: Scope): Expression {
   const children = nodes(node['children'])
   switch (node.type) {
@@ -254,6 +263,11 @@ function readOperator(node: Node, scope: Scope): Expression {
     case 'COMPARE_NOT_IN': {
       const test = readIn(node, children, scope)
       return node.type === 'COMPARE_IN' ? test : call('not', [test], BOOLEAN)
+    }
+    case 'STRUCT_EXTRACT':
+    case 'ARRAY_EXTRACT': {
+      const path = memberPath(node)
+      return path ? scope.column(path, node) : refuse('a part of what is no column', node)
     }
     default:
       return refuse(`the operator ${String(node.type).replace('OPERATOR_', '')}`, node)

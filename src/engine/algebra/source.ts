@@ -119,6 +119,9 @@ function changesOf(star: Node) {
   }
 }
 
+const AS_PART =
+  'leave it out, or read a part of it, or give on the rows of the stream as they come, or compute it in a model that is not live'
+
 const BOUNDS: readonly string[] = ['window_start', 'window_end']
 
 export const isBoundName = (name: string): boolean => BOUNDS.includes(name)
@@ -139,17 +142,14 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
   }
   const flat = (found: NamedColumn, node: Node): NamedColumn => {
     if (!isNestedValue(found.column.type)) return found
-    return refuse(
-      `the column "${found.name}", which is a ${found.column.type.kind},`,
-      node,
-      `leave "${found.name}" out, or read a part of it, or give on the rows of the stream as they come, or compute it in a model that is not live`,
-    )
+    return refuse(`the column "${found.name}", which is a ${found.column.type.kind},`, node, AS_PART)
   }
   const find = (path: readonly string[], node: Node): NamedColumn => {
     const name = path.at(-1)!
     const from = path.length > 1 ? froms.find((one) => isCalled(one, path)) : undefined
     if (path.length > 1 && from === undefined) {
-      for (const whole of named(path[0]!)) flat(whole, node)
+      if (member(path)) readMember(path, node)
+      for (const whole of named(path[0]!)) flat(withMember(whole, path), node)
       return refuse(`"${path.join('.')}"`, node)
     }
     const [found, other] = named(name, from)
@@ -172,6 +172,17 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
     }
     return undefined
   }
+  /** `address.*`. */
+  const membersOf = (name: string, node: Node): readonly { readonly name: string; readonly value: () => Expression }[] => {
+    const { type } = lookUp([name])?.column ?? {}
+    if (type?.kind !== 'struct')
+      throw new MillraceError('MR_PLAN_UNKNOWN', `there is no "${name}" in FROM`, { fix: `there is ${froms.join(', ')}` })
+    return type.fields.map((field) => ({ name: field.name, value: () => readMember([name, field.name], node) }))
+  }
+  const readMember = (path: readonly string[], node: Node): Expression => {
+    const part = member(path)!
+    return isNestedValue(part.type) ? refuse(`"${path.join('.')}", which is a ${part.type.kind},`, node, AS_PART) : part
+  }
   return {
     ...rows,
     columns,
@@ -192,17 +203,30 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
     star: (node, isWhole, read) => {
       const of = String(node['relation_name'] ?? '')
       const { isExcluded, replaced, renamed } = changesOf(node)
-      return columns
-        .filter(
-          ({ from, name, isQualified }) => (of === '' ? !isQualified : isCalled(from, [of, '*'])) && !isExcluded(name) && !isHidden(name),
-        )
-        .map((column) => {
-          const changed = replaced.get(column.name.toLowerCase())
-          const name = renamed.get(column.name.toLowerCase()) ?? column.name
-          return { name, value: changed ? read(changed) : (isWhole ? column : flat(column, node)).column }
+      const isFrom = (from: string): boolean => isCalled(from, [of, '*'])
+      const all =
+        of === '' || froms.some(isFrom)
+          ? columns
+              .filter(({ from, isQualified }) => (of === '' ? !isQualified : isFrom(from)))
+              .map((own) => ({ name: own.name, value: () => (isWhole ? own : flat(own, node)).column }))
+          : membersOf(of, node)
+      return all
+        .filter(({ name }) => !isExcluded(name) && !isHidden(name))
+        .map(({ name, value }) => {
+          const changed = replaced.get(name.toLowerCase())
+          return { name: renamed.get(name.toLowerCase()) ?? name, value: changed ? read(changed) : value() }
         })
     },
   }
+}
+
+/** The column, whose member a query wants. @throws MR_PLAN_UNKNOWN where it is a struct and has none of the name. */
+function withMember(whole: NamedColumn, path: readonly string[]): NamedColumn {
+  const { type } = whole.column
+  if (type.kind !== 'struct') return whole
+  throw new MillraceError('MR_PLAN_UNKNOWN', `there is no "${path.join('.')}"`, {
+    fix: `the struct "${whole.name}" has ${type.fields.map(({ name }) => name).join(', ')}`,
+  })
 }
 
 /** Names of members are one whatever their case, as those of columns. */
