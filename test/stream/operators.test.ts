@@ -217,6 +217,11 @@ const QUERIES: Readonly<Record<string, string>> = {
      count(*) FILTER (WHERE n > 0) AS positive, sum(price) FILTER (WHERE ok) AS sold, arg_max(device, n) AS best, arg_min(price, heat) AS least
      FROM ${TUMBLE} GROUP BY ALL`,
   'tumble: quantiles': `SELECT window_start, shop, ${QUANTILES} FROM ${TUMBLE} GROUP BY ALL`,
+  'tumble: rows of the first values': `SELECT window_start, shop, n, price, dense_rank() OVER (PARTITION BY window_start, shop ORDER BY n DESC NULLS LAST) AS place FROM ${TUMBLE}
+     QUALIFY dense_rank() OVER (PARTITION BY window_start, shop ORDER BY n DESC NULLS LAST) <= 4`,
+  'hop: groups of the first values': `SELECT window_start, device, n, count(*) AS c, dense_rank() OVER (PARTITION BY window_start ORDER BY count(*) DESC) AS place FROM ${HOP}
+     GROUP BY window_start, device, n QUALIFY dense_rank() OVER (PARTITION BY window_start ORDER BY count(*) DESC) <= 2`,
+  'tumble: the first value of two columns': `SELECT window_end, n, ok, big FROM ${TUMBLE} QUALIFY dense_rank() OVER (PARTITION BY window_end, ok ORDER BY n, big DESC) = 1`,
   'tumble: lists of texts': `SELECT window_start, shop, ${LISTS} FROM ${TUMBLE} GROUP BY ALL`,
   'tumble: variances, sums of distinct values': `SELECT window_start, shop, ${SPREADS}, ${DISTINCT} FROM ${TUMBLE} GROUP BY ALL`,
   'tumble: expressions over groups, having': `SELECT date_trunc('minute', window_start) AS minute, window_start, coalesce(device, 'none') AS device,

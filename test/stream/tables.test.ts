@@ -394,8 +394,8 @@ test('what stays refused over tables says what is near', async () => {
     ],
     [
       'SELECT class, sum(c) AS s FROM (SELECT class, c FROM (SELECT class, day, count(*) AS c FROM items GROUP BY ALL) QUALIFY dense_rank() OVER (ORDER BY c) < 3) GROUP BY ALL',
-      /the window function dense_rank/,
-      /row_number\(\) or rank\(\)/,
+      /dense_rank\(\) over groups or rows that are replaced/,
+      /use rank\(\) or row_number\(\)/,
     ],
     [
       'SELECT id, shop, lag(n) OVER (PARTITION BY shop ORDER BY _ingested_at) AS l FROM items',

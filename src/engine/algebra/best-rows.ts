@@ -13,9 +13,10 @@ import type { Rows } from './source.ts'
 export function bestRows(
   input: Relation,
   key: readonly ColumnExpression[],
-  { function: called, limit, partition, order }: Pick<Rank, 'function' | 'limit' | 'partition' | 'order'>,
+  { node, function: called, limit, partition, order }: Rank,
   outputs: readonly NamedExpression[],
 ): Output {
+  if (called === 'dense_rank') refuse('dense_rank() over groups or rows that are replaced', node, 'use rank() or row_number()')
   const kept = new Kept(key)
   const read = (value: Expression): Expression => {
     if (value.op !== 'column') return mapChildren(value, read)

@@ -59,7 +59,7 @@ function printRelation(relation: Relation, timed = false): string {
     case 'group':
       return printGroup(relation, timed)
     case 'top':
-      return relation.function === 'rank' ? printFirstRank(relation, timed) : printNumbered(relation, timed)
+      return relation.function === 'row_number' ? printNumbered(relation, timed) : printFirstRank(relation, timed)
     case 'compute':
       return refuseFlink('an expression that DuckDB computes', 'keep this model in Millrace')
     case 'latest':

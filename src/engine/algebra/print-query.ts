@@ -120,7 +120,7 @@ function printTop(top: TopRelation, stream: TableOf): string {
   const rows = fixed ? printWindowed(fixed, from) : from
   const start = window?.kind === 'instant' ? printExpression(window.time) : fixed ? '"#start"' : 'window_start'
   const by = [...partition.map((value) => printExpression(value)), ...(window || top.overGroups ? [start] : [])]
-  const ties = top.function === 'rank' ? [] : tiesOf(top)
+  const ties = top.function === 'row_number' ? tiesOf(top) : []
   const of = by.length === 0 ? '' : `PARTITION BY ${by.join(', ')} `
   const over = `OVER (${of}ORDER BY ${[...order.map(printOrder), ...ties].join(', ')})`
   const numbered = `SELECT *, ${top.function}() ${over} AS ${quoteName(top.name)} FROM (${rows})`

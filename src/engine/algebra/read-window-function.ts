@@ -7,7 +7,7 @@ import type { Expression } from './expression.ts'
 import { AGGREGATE_NAMES, REMOVABLE, readAggregate } from './read-aggregate.ts'
 import { fixedMicros, readExpression, type Scope } from './read-expression.ts'
 import { refuse } from './refuse.ts'
-import type { Aggregate, AggregateFunction, Frame, LagColumn, OrderBy } from './relation.ts'
+import type { Aggregate, AggregateFunction, Frame, LagColumn, OrderBy, RankFunction } from './relation.ts'
 import type { Source } from './source.ts'
 
 /** QUALIFY compares a rank, or the output column that is one; else it is a condition on values of rows before. */
@@ -24,16 +24,16 @@ const isBefore = (node: Node): boolean => node['function_name'] === 'lag' || AGG
 
 export interface Ranking {
   readonly node: Node
-  readonly function: 'row_number' | 'rank'
+  readonly function: RankFunction
 }
 
 export function readRanking(node: Node, select: Node): Ranking {
   const called = String(node['function_name'])
-  if (called !== 'row_number' && called !== 'rank')
+  if (called !== 'row_number' && called !== 'rank' && called !== 'dense_rank')
     return refuse(
       `the window function ${called}`,
       node,
-      'row_number() or rank() with QUALIFY, lag(), or an aggregate over ROWS or RANGE BETWEEN ... PRECEDING AND CURRENT ROW',
+      'row_number(), rank() or dense_rank() with QUALIFY, lag(), or an aggregate over ROWS or RANGE BETWEEN ... PRECEDING AND CURRENT ROW',
     )
   if (!select['qualify']) refuse(`${called}() without QUALIFY`, node, `add QUALIFY ${called}() OVER (...) <= 3`)
   return { node, function: called }

@@ -40,6 +40,8 @@ export type AggregateFunction =
   | VarianceFunction
   | QuantileFunction
 
+export type RankFunction = 'row_number' | 'rank' | 'dense_rank'
+
 export type VarianceFunction = 'var_samp' | 'var_pop' | 'stddev_samp' | 'stddev_pop'
 
 export type QuantileFunction = 'quantile_cont' | 'quantile_disc'
@@ -243,7 +245,7 @@ export const isLosing = ({ input, loses }: Pick<GroupRelation, 'input' | 'loses'
 
 /**
  * The first `limit` rows of each partition, all columns of the input and the rank as `name`. Rows that are equal in order
- * keep the order of the log (append time, partition, offset); `rank` keeps all of them. With a window, for each window, whose bounds
+ * keep the order of the log (append time, partition, offset); `rank` and `dense_rank` keep all of them. With a window, for each window, whose bounds
  * are there as `ExpandRelation` has them; those of an instant are not. Over `latest` rows go by its key, and others take their place.
  */
 export interface TopRelation {
@@ -252,7 +254,7 @@ export interface TopRelation {
   readonly window: Window | null
   readonly partition: readonly Expression[]
   readonly order: readonly OrderBy[]
-  readonly function: 'row_number' | 'rank'
+  readonly function: RankFunction
   readonly limit: number
   readonly name: string
   /** Of groups of a window that come out together: the rank is within `window_start`. */

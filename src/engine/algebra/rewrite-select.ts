@@ -11,7 +11,7 @@ export interface Around {
   readonly where: Node[]
 }
 
-const RANKS = new Set(['row_number', 'rank'])
+const RANKS = new Set(['row_number', 'rank', 'dense_rank'])
 
 const isColumn = (node: Node | undefined): node is Node => node?.class === 'COLUMN_REF'
 const pathOf = (node: Node): readonly string[] => node['column_names'] as string[]

@@ -30,8 +30,8 @@ export function topRows({ select, source, outputs }: Selection, rank: Rank): Out
   const top: TopRelation = { ...topOf(source.relation, { ...rank, partition }, over, window), window, ...ties }
   const relation = { op: 'project', input: top, columns: outputs } as const
   if (window) return { relation, result: 'closing', key: [], times: followed(outputs, timesOf(window)) }
-  if (top.function === 'rank')
-    refuse('rank() without a window, where rows would have to leave the table again', qualify, 'use row_number()')
+  if (top.function !== 'row_number')
+    refuse(`${top.function}() without a window, where rows would have to leave the table again`, qualify, 'use row_number()')
   const own = outputs.find(({ value }) => value.op === 'column' && value.name === RANK)
   if (top.limit > 1 && !own)
     refuse(

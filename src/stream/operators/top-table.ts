@@ -99,7 +99,7 @@ export class TopTable {
       return 0
     }
     const { limit, function: called } = this.#layout.top
-    if (limit > 1 || called === 'rank') return this.#insert(partition, columns, row)
+    if (limit > 1 || called !== 'row_number') return this.#insert(partition, columns, row)
     if (this.#compare(columns, row, first) >= 0) return NONE
     this.#write(first, columns, row)
     return 0
@@ -110,10 +110,11 @@ export class TopTable {
     const kept = this.#slotsOf(partition)
     const at = this.#behind(kept, columns, row)
     // As many strictly before it as its rank allows, and one more is too many.
-    const ahead = called === 'rank' ? this.#before(kept, at, columns, row) : at
+    const strictly = called === 'row_number' ? at : this.#before(kept, at, columns, row)
+    const ahead = called === 'dense_rank' ? this.#valuesIn(kept, strictly) : strictly
     if (ahead >= limit) return NONE
     kept.splice(at, 0, this.#keep(columns, row))
-    while (kept.length > limit && (called === 'row_number' || this.#rankOf(kept, kept.length - 1) > limit)) this.#free.push(kept.pop()!)
+    while (kept.length > limit && this.#rankOf(kept, kept.length - 1) > limit) this.#free.push(kept.pop()!)
     this.#hold(partition, kept)
     return at
   }
@@ -154,16 +155,40 @@ export class TopTable {
     return low
   }
 
-  /** Counted from 1; equal rows have the rank of the first of them. */
+  /** Counted from 1; equal rows have the rank of the first of them, or the number of their value. */
   #rankOf(kept: readonly number[], index: number): number {
+    const { function: called } = this.#layout.top
+    if (called === 'row_number') return index + 1
+    if (called === 'dense_rank') return this.#valuesIn(kept, index + 1)
     let low = 0
     let high = index
     while (low < high) {
       const middle = (low + high) >> 1
-      if (compareSlots(this.#order, this.#lanes, kept[middle]!, kept[index]!) === 0) high = middle
+      if (this.#isSame(kept[middle]!, kept[index]!)) high = middle
       else low = middle + 1
     }
     return low + 1
+  }
+
+  /** How many unlike values the first slots have: from one to the next by halves, as there are few of them. */
+  #valuesIn(kept: readonly number[], until: number): number {
+    let values = 0
+    for (let at = 0; at < until; values++) {
+      const first = kept[at]!
+      let low = at + 1
+      let high = until
+      while (low < high) {
+        const middle = (low + high) >> 1
+        if (this.#isSame(kept[middle]!, first)) low = middle + 1
+        else high = middle
+      }
+      at = low
+    }
+    return values
+  }
+
+  #isSame(a: number, b: number): boolean {
+    return compareSlots(this.#order, this.#lanes, a, b) === 0
   }
 
   #keep(columns: readonly Column[], row: number): number {
@@ -219,7 +244,7 @@ export class TopTable {
       for (let index = same?.[i] ?? 0; index < own.length; index++) {
         owners[n] = each[i]!
         slots[n] = own[index]!
-        ranks[n++] = this.#layout.top.function === 'rank' ? this.#rankOf(own, index) : index + 1
+        ranks[n++] = this.#rankOf(own, index)
       }
     return { columns: this.#columnsOf(owners, slots), ranks: rankColumn(ranks), count }
   }
