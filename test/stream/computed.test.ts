@@ -170,6 +170,7 @@ test('members of structs are read without DuckDB, wherever they stand', async ()
     `SELECT a.ts, a.n, b.address.city AS city, a.address.geo.n AS n2 FROM events a JOIN events b ON a.address.city = b.address.city AND ${within}`,
     `SELECT a.ts, a.n, b.address.city AS city FROM events a LEFT JOIN events b ON a.n = b.n AND ${within} AND b.address.geo.n > 0 WHERE a.address.city <> 'Ulm'`,
     `SELECT a.ts, a.n FROM events a WHERE NOT EXISTS (SELECT 1 FROM events b WHERE b.address.geo.n = a.address.geo.n AND b.ts BETWEEN a.ts + INTERVAL 1 SECOND AND a.ts + INTERVAL 2 SECOND)`,
+    'SELECT a.ts, a.n FROM events a WHERE EXISTS (SELECT 1 FROM events b WHERE address.geo.n = a.address.geo.n AND b.ts BETWEEN a.ts + INTERVAL 1 SECOND AND a.ts + INTERVAL 1100 MILLISECOND)',
     'SELECT window_start, address.city AS city, count(*) AS c FROM hop(events, ts, INTERVAL 2 SECOND, INTERVAL 10 SECOND) WHERE n > 0 GROUP BY ALL',
     'SELECT ts, n, lag(address.city) OVER (PARTITION BY address.geo.n ORDER BY ts) AS before FROM events',
   ]) {

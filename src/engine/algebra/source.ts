@@ -84,7 +84,7 @@ export const asFinal = (rows: Rows): Rows => rows.final ?? rows
 export interface Source extends Rows {
   readonly window: Window | null
   has(name: string): boolean
-  /** Exactly one column is called so. */
+  /** Exactly one column is called so, or a member of one. */
   knows(path: readonly string[]): boolean
   /** `known`: columns, by the relation's names, that are not null here. */
   column(names: readonly string[], node: Node, known?: ReadonlySet<string>): Expression
@@ -192,7 +192,7 @@ export function sourceOf(rows: Rows, window: Window | null): Source {
     has: (name) => named(name).length > 0,
     knows: (path) => {
       const from = path.length > 1 ? froms.find((one) => isCalled(one, path)) : undefined
-      return (path.length === 1 || from !== undefined) && named(path.at(-1)!, from).length === 1
+      return ((path.length === 1 || from !== undefined) && named(path.at(-1)!, from).length === 1) || member(path) !== undefined
     },
     column: (path, node, known) => {
       const part = lookUp(path) ? undefined : member(path)
