@@ -6,7 +6,11 @@ import type { JoinRelation, JoinSide, Relation } from './relation.ts'
 import { LOG_ORDER } from './source.ts'
 
 const KINDS: Readonly<Record<JoinRelation['kind'], string>> = {
-  ...{ inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', full: 'FULL JOIN', semi: 'SEMI JOIN' },
+  inner: 'JOIN',
+  left: 'LEFT JOIN',
+  right: 'RIGHT JOIN',
+  full: 'FULL JOIN',
+  semi: 'SEMI JOIN',
 }
 
 export function printJoin({ kind, left, right, on, where }: JoinRelation, print: (input: Relation) => string): string {

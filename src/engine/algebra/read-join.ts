@@ -27,8 +27,12 @@ const LOOKUP = 'write FROM stream s JOIN table t ON s.column = t.key, or LEFT JO
 
 /** A row of the left that has no partner is one of a LEFT JOIN whose right is null. */
 const KINDS: Readonly<Record<string, JoinRelation['kind']>> = {
-  ...{ INNER: 'inner', LEFT: 'left', RIGHT: 'right', FULL: 'full' },
-  ...{ SEMI: 'semi', ANTI: 'left' },
+  INNER: 'inner',
+  LEFT: 'left',
+  RIGHT: 'right',
+  FULL: 'full',
+  SEMI: 'semi',
+  ANTI: 'left',
 }
 
 export function joinRows(node: Node, leftRows: Rows, rightRows: Rows, wanted: Wanted): Rows {
