@@ -279,7 +279,7 @@ test('nested columns: sound at every depth, keys stay flat, masks are about the 
     model('m', sql`SELECT {'a': 1} AS x`, { columns: { x: t.struct({ a: t.int(), b: t.int() }) } } as Wrong),
   )
   await expectOne(
-    /MR_PLAN_LIVE_SHAPE model "m": the column "x", which is a list, is not supported in a live model \| leave "x" out/,
+    /MR_PLAN_LIVE_SHAPE model "m": the column "x", which is a list, is not supported in a live model \| leave it out/,
     s({}),
     model('m', sql`SELECT id FROM s WHERE x IS NOT NULL`, { fresh: 'live' }),
   )
