@@ -11,7 +11,7 @@ import type {
   PartExpression,
   ValueType,
 } from '../../engine/algebra/expression.ts'
-import type { Inner, Shape } from '../../schema/type.ts'
+import type { Inner, Shape, StructType } from '../../schema/type.ts'
 import { arithmetic } from './arithmetic.ts'
 import { castCode } from './cast.ts'
 import { type CallGenerator, type Code, Emitter, isNullConstant, type Range, representationOf } from './emitter.ts'
@@ -22,11 +22,19 @@ import { textCalls } from './text.ts'
 import { TextSet } from './text-search.ts'
 import { timeCalls } from './time.ts'
 
+/** What is read of a struct: all of it together, before the loop, one value for each turn of it. */
+interface Members {
+  /** Of their columns. */
+  readonly name: string
+  readonly parts: StructParts
+  /** By the path. */
+  readonly codes: Map<string, Code>
+}
+
 export class Generator extends Emitter {
   readonly #shape: Shape
   readonly #columns = new Map<number, Code>()
-  /** By the column that they are in: members of structs that are read. */
-  readonly #parts = new Map<number, { readonly name: string; readonly parts: StructParts; readonly codes: Map<string, Code> }>()
+  readonly #members = new Map<number, Members>()
   /** Within a text of numbers. */
   #isRepeated = false
 
@@ -84,26 +92,27 @@ export class Generator extends Emitter {
     return code
   }
 
-  /** All members of a struct that are read are read together, before the loop, one value for each turn of it. */
   #part({ of, path, type, optional }: PartExpression): Code {
     const index = of.op === 'column' ? this.#shape.fields.findIndex(({ name }) => name === of.name) : -1
     const field = this.#shape.fields[index]
     if (field?.type.kind !== 'struct') throw new MillraceError('MR_ASSERT', 'cannot be: a part of what is no column that is a struct')
-    let own = this.#parts.get(index)
-    if (!own) {
-      const parts = new StructParts(field.type)
-      own = { name: `q${index}`, parts, codes: new Map() }
-      this.head.push(`const ${own.name} = ${this.constant(parts)}.read(columns[${index}], rows, count);`)
-      this.#parts.set(index, own)
-    }
+    const { name, parts, codes } = this.#membersOf(index, field.type)
     const key = JSON.stringify(path)
-    const known = own.codes.get(key)
+    const known = codes.get(key)
     if (known) return known
-    const at = own.parts.want(path)
-    const isOptional = optional || field.optional
-    const code = this.#columnOf(`${index}_${at}`, `${own.name}[${at}]`, 'j', { type: storedType(type), optional: isOptional })
-    own.codes.set(key, code)
+    const at = parts.want(path)
+    const code = this.#columnOf(`${index}_${at}`, `${name}[${at}]`, 'j', { type: storedType(type), optional: optional || field.optional })
+    codes.set(key, code)
     return code
+  }
+
+  #membersOf(index: number, type: StructType): Members {
+    const known = this.#members.get(index)
+    if (known) return known
+    const own = { name: `q${index}`, parts: new StructParts(type), codes: new Map<string, Code>() }
+    this.head.push(`const ${own.name} = ${this.constant(own.parts)}.read(columns[${index}], rows, count);`)
+    this.#members.set(index, own)
+    return own
   }
 
   /** A column whose value is at the place `row`; `id` is its own among the names of the function. */
