@@ -169,6 +169,15 @@ export const isSameNode = (a: Node, b: Node): boolean => JSON.stringify(withoutP
 const withoutPlaces = (node: Node): unknown =>
   JSON.parse(JSON.stringify(node, (key, value) => (key === 'query_location' || key === 'alias' ? undefined : value)))
 
+/** Whether any node in there is so. */
+export function someNode(value: unknown, test: (node: Node) => boolean): boolean {
+  let found = false
+  walk(value, (node) => {
+    found ||= test(node)
+  })
+  return found
+}
+
 declare global {
   interface JSON {
     isRawJSON(value: unknown): boolean
@@ -227,10 +236,11 @@ function valuesInside(value: unknown): Node | undefined {
     return undefined
   const { from_table: inner, ...rest } = (outer['subquery'] as Statement).node as Node & { from_table?: Node }
   if (inner?.type !== 'EXPRESSION_LIST' || inner.alias !== outer.alias) return undefined
-  return JSON.stringify(rest, (key, member) => (key === 'query_location' ? undefined : member)) === SELECT_ALL ? inner : undefined
+  return JSON.stringify(rest, (key, member) => (key === 'query_location' ? undefined : member)) === SELECT_ALL_TEXT ? inner : undefined
 }
 
-const SELECT_ALL = JSON.stringify({
+/** `SELECT *` from what takes the place of its `from_table`. */
+export const SELECT_ALL: Node = {
   type: 'SELECT_NODE',
   modifiers: [],
   cte_map: { map: [] },
@@ -255,7 +265,9 @@ const SELECT_ALL = JSON.stringify({
   having: null,
   sample: null,
   qualify: null,
-})
+}
+
+const SELECT_ALL_TEXT = JSON.stringify(SELECT_ALL)
 
 /** Base tables that are not names of CTEs in scope, with DuckDB's scoping: a CTE sees those before it, not itself. */
 export function relationsOf(statement: Statement): RelationRef[] {

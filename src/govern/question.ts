@@ -1,7 +1,7 @@
 // What a parsed question refers to: its columns, its parameters, its moments in time. Pure, over the syntax tree.
 import { MillraceError } from '../core/errors.ts'
 import { utcMs } from '../core/utc-ms.ts'
-import { type Node, type RelationRef, type SqlParser, type Statement, walk } from '../engine/ast.ts'
+import { type Node, type RelationRef, type SqlParser, type Statement, someNode, walk } from '../engine/ast.ts'
 
 export type Params = readonly unknown[] | Readonly<Record<string, unknown>>
 
@@ -33,15 +33,8 @@ export function columnsOf(statement: Statement): ReadonlySet<string> | null {
 }
 
 /** `SELECT o FROM orders o`: the row as a struct. */
-function hasLoneReference(statement: Statement, source: string): boolean {
-  let isFound = false
-  walk(statement.node, (node) => {
-    if (node.class !== 'COLUMN_REF') return
-    const names = node['column_names'] as string[]
-    if (names.at(-1)!.toLowerCase() === source) isFound = true
-  })
-  return isFound
-}
+const hasLoneReference = (statement: Statement, source: string): boolean =>
+  someNode(statement.node, (node) => node.class === 'COLUMN_REF' && (node['column_names'] as string[]).at(-1)!.toLowerCase() === source)
 
 /** Names of the parameters that the tree still has. */
 export function parametersOf(statement: Statement): ReadonlySet<string> {

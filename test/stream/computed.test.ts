@@ -57,11 +57,7 @@ function line(random: Random, row: number): string {
 let events: Events
 
 before(async () => {
-  const random = seededRandom(SEED)
-  events = await openEvents(
-    SHAPE,
-    Array.from({ length: 400 }, (_, row) => line(random, row)),
-  )
+  events = await openEvents(SHAPE, line)
 })
 
 after(() => events.close())

@@ -46,12 +46,14 @@ export interface Events {
   close(): Promise<void>
 }
 
-/** `shape`: with the system columns last. `lines`: rows as JSON. */
-export async function openEvents(shape: StreamShape, lines: readonly string[]): Promise<Events> {
+/** `shape`: with the system columns last. `line`: a row as JSON. */
+export async function openEvents(shape: StreamShape, line: (random: Random, row: number) => string): Promise<Events> {
+  const filling = seededRandom(SEED)
+  const lines = Array.from({ length: 400 }, (_, row) => `${line(filling, row)}\n`)
   const engine = await openTestEngine({ threads: 1 })
   const parser = await openParser(engine.engine)
   const own = { fields: shape.fields.slice(0, -3) }
-  const { batch, rejects } = compileScanner(own).scan(Buffer.from(lines.map((line) => `${line}\n`).join('')))
+  const { batch, rejects } = compileScanner(own).scan(Buffer.from(lines.join('')))
   assert.deepEqual(rejects, [])
   const system = [
     { kind: 'number', values: new Float64Array(batch.rows), nulls: null },

@@ -1,6 +1,6 @@
 // Window functions of a live model: row_number and rank with the QUALIFY that bounds them, and lag and aggregates over frames of rows
 // before, over a time that the watermark follows.
-import { type Node, nodes, walk } from '../ast.ts'
+import { type Node, nodes, someNode } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
 import { castTo } from './coerce.ts'
 import type { Expression } from './expression.ts'
@@ -11,14 +11,11 @@ import type { Aggregate, AggregateFunction, Frame, LagColumn, OrderBy, RankFunct
 import type { Source } from './source.ts'
 
 /** QUALIFY compares a rank, or the output column that is one; else it is a condition on values of rows before. */
-export function isOfRank(qualify: Node, select: Node): boolean {
-  let found = false
-  walk(qualify, (node) => {
+export const isOfRank = (qualify: Node, select: Node): boolean =>
+  someNode(qualify, (node) => {
     const called = node.class === 'COLUMN_REF' ? aliased(node, select) : node
-    if (called?.class === 'WINDOW' && !isBefore(called)) found = true
+    return called?.class === 'WINDOW' && !isBefore(called)
   })
-  return found
-}
 
 const isBefore = (node: Node): boolean => node['function_name'] === 'lag' || AGGREGATE_NAMES.includes(calledOf(node))
 

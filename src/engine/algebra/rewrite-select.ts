@@ -1,6 +1,6 @@
 // A SELECT in other words that mean the same: DISTINCT ON, a rank that the query around compares, and ORDER BY with LIMIT as QUALIFY,
 // UNION as DISTINCT, and names of output columns as what they stand for.
-import { type Node, nodes } from '../ast.ts'
+import { type Node, nodes, SELECT_ALL } from '../ast.ts'
 import { type Literal, literalValue } from '../literal.ts'
 import { refuse } from './refuse.ts'
 import { AS_RANK } from './select-clauses.ts'
@@ -105,23 +105,11 @@ function outputOf(node: Node, outputs: readonly Node[]): Node {
 
 /** `a UNION b` is `SELECT DISTINCT * FROM (a UNION ALL b)`. */
 export const distinctUnion = (union: Node): Node => ({
-  ...EMPTY_SELECT,
+  ...SELECT_ALL,
   cte_map: union['cte_map'],
   modifiers: [{ type: 'DISTINCT_MODIFIER', distinct_on_targets: [] }],
-  from_table: { type: 'SUBQUERY', alias: '', subquery: { node: { ...union, cte_map: { map: [] }, setop_all: true } } } as unknown as Node,
+  from_table: { type: 'SUBQUERY', alias: '', subquery: { node: { ...union, cte_map: { map: [] }, setop_all: true } } },
 })
-
-const EMPTY_SELECT = {
-  type: 'SELECT_NODE',
-  select_list: [{ class: 'STAR', type: 'STAR', alias: '', relation_name: '', exclude_list: [], replace_list: [], rename_list: [] }],
-  where_clause: null,
-  group_expressions: [],
-  group_sets: [],
-  aggregate_handling: 'STANDARD_HANDLING',
-  having: null,
-  sample: null,
-  qualify: null,
-} as unknown as Node
 
 /** Functions in whose arguments `x -> ...` is a lambda; elsewhere the arrow takes a part of JSON. The tree has one node for both. */
 const TAKES_LAMBDA = /^(list_|array_)?(transform|apply|filter|reduce)$/

@@ -1,6 +1,6 @@
 // The elements of a list, each in a row of its own: `FROM stream s, unnest(s.items) AS t(item)`, `LEFT JOIN unnest(...) ON true`, which
 // keeps rows without any, and `SELECT unnest(items)`, which is read as the first. The list is a column, or what DuckDB computes.
-import { type Node, nodes, walk } from '../ast.ts'
+import { type Node, nodes, someNode, walk } from '../ast.ts'
 import { valueTypeOf } from './coerce.ts'
 import { type ColumnExpression, type Expression, LONG } from './expression.ts'
 import { nameOf } from './output-names.ts'
@@ -114,13 +114,7 @@ function callsIn(output: Node): readonly Node[] {
   return calls
 }
 
-function isNumbering(output: Node): boolean {
-  let found = false
-  walk(output, (node) => {
-    if (node.class === 'WINDOW') found = true
-  })
-  return found
-}
+const isNumbering = (output: Node): boolean => someNode(output, (node) => node.class === 'WINDOW')
 
 function replaced(value: unknown, call: Node, item: Node): unknown {
   if (value === call) return item

@@ -3,28 +3,25 @@
 import type { ValueType } from '../../engine/algebra/expression.ts'
 import type { QuantileFunction } from '../../engine/algebra/relation.ts'
 import type { Column } from '../../schema/batch.ts'
-import type { RecordReader, RecordWriter } from '../memory/record.ts'
-import type { AggregateState } from './aggregate-state.ts'
+import { CountedValues } from './counted-values.ts'
 import { ORDER_BYTES, ORDERED_BYTES, OrderedSlots } from './ordered-slots.ts'
 import { type QuantileOf, QuantileValues } from './quantile-values.ts'
-import { ValueCounts } from './value-counts.ts'
 
 /** Groups of fewer values are put in order whenever they are asked for. */
 const KEPT_MIN = 32
 
-export class Quantile implements AggregateState {
+export class Quantile extends CountedValues {
   readonly #of: QuantileOf
-  readonly #values: ValueCounts
   readonly #orders = new Map<number, OrderedSlots>()
-  readonly #compare = (a: number, b: number): number => this.#values.lane.compareSlot(b, this.#values.lane, a)
-  readonly #countOf = (slot: number): number => this.#values.countOf(slot)
+  readonly #compare = (a: number, b: number): number => this.values.lane.compareSlot(b, this.values.lane, a)
+  readonly #countOf = (slot: number): number => this.values.countOf(slot)
   #ordered = 0
   #numbering = 0
 
   /** `fraction`: see `Aggregate`. */
   constructor(name: QuantileFunction, of: ValueType, fraction: string) {
+    super(of, (slot, group, before, now) => this.#counted(slot, group, before, now))
     this.#of = { function: name, type: of, fraction }
-    this.#values = new ValueCounts(of, (slot, group, before, now) => this.#counted(slot, group, before, now))
   }
 
   #counted(slot: number, group: number, before: number, now: number): void {
@@ -42,29 +39,12 @@ export class Quantile implements AggregateState {
 
   /** What was kept in order. */
   #orderOf(group: number): OrderedSlots | undefined {
-    if (this.#numbering !== this.#values.numbering) {
-      this.#numbering = this.#values.numbering
+    if (this.#numbering !== this.values.numbering) {
+      this.#numbering = this.values.numbering
       this.#orders.clear()
       this.#ordered = 0
     }
     return this.#orders.get(group)
-  }
-
-  add(groups: Int32Array, [column]: readonly Column[], rows: Int32Array | null, count: number): void {
-    this.#values.add(groups, column!, rows, count)
-  }
-
-  /** Takes rows away that were added. */
-  remove(groups: Int32Array, [column]: readonly Column[], rows: Int32Array | null, count: number): void {
-    this.#values.add(groups, column!, rows, count, -1)
-  }
-
-  merge(from: AggregateState, target: Int32Array, count: number): void {
-    this.#values.merge((from as Quantile).#values, target, count)
-  }
-
-  mergeGroup(from: AggregateState, group: number, to: number): void {
-    this.#values.mergeGroup((from as Quantile).#values, group, to)
   }
 
   column(groups: Int32Array, count: number): Column {
@@ -75,11 +55,11 @@ export class Quantile implements AggregateState {
 
   /** Row `row` of `out` is the result of a group. */
   putTo(out: QuantileValues, row: number, group: number): void {
-    out.put(row, this.#values.lane, this.#orderOf(group) ?? this.#order(group))
+    out.put(row, this.values.lane, this.#orderOf(group) ?? this.#order(group))
   }
 
   #order(group: number): OrderedSlots {
-    const slots = this.#values.slotsOf(group)
+    const slots = this.values.slotsOf(group)
     const order = new OrderedSlots(slots.toSorted(this.#compare), this.#countOf)
     if (slots.length < KEPT_MIN) return order
     this.#orders.set(group, order)
@@ -87,32 +67,16 @@ export class Quantile implements AggregateState {
     return order
   }
 
-  clear(group: number): void {
+  override clear(group: number): void {
     const order = this.#orderOf(group)
     if (order !== undefined) {
       this.#ordered -= order.size
       this.#orders.delete(group)
     }
-    this.#values.clear(group)
+    super.clear(group)
   }
 
-  write(group: number, out: RecordWriter): void {
-    this.#values.write(group, out)
-  }
-
-  read(group: number, from: RecordReader): void {
-    this.#values.read(group, from)
-  }
-
-  get bytes(): number {
-    return this.#values.bytes + ORDERED_BYTES * this.#ordered + ORDER_BYTES * this.#orders.size
-  }
-
-  save(): unknown {
-    return this.#values.save()
-  }
-
-  restore(saved: unknown): void {
-    this.#values.restore(saved)
+  override get bytes(): number {
+    return super.bytes + ORDERED_BYTES * this.#ordered + ORDER_BYTES * this.#orders.size
   }
 }
