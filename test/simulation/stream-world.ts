@@ -261,9 +261,10 @@ export class StreamWorld {
     const { log, pipelines } = this.now
     const isBehind = (): boolean =>
       pipelines.some(({ pipeline }) =>
-        pipeline.inputs.some(({ topic, partition, committed }) => {
-          const applied = this.#applied.get(`${pipeline.settings.name} ${topic} ${partition}`) ?? committed
-          return applied !== null && applied < log.range(topic, partition).end
+        pipeline.inputs.some(({ topic, partition, position }) => {
+          // One that has applied nothing in this life may be at what is committed, or be reading it: it is not behind only with the rest read.
+          const applied = this.#applied.get(`${pipeline.settings.name} ${topic} ${partition}`) ?? position
+          return applied < log.range(topic, partition).end
         }),
       )
     // A pipeline that rests for the door wakes by the clock. It goes on only when nothing has happened for a while, since timers add records.

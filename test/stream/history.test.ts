@@ -264,8 +264,10 @@ for (const name of Object.keys(SHAPES)) {
     await world.caughtUp()
     await world.restart({ manifest: manifestOf({ relations: [...STREAMS, modelOf('old', name), modelOf('new', name)] }) })
     await world.caughtUp()
-    const replayed = world.events.filter((event) => event.kind === 'applied' && event.pipeline.startsWith('live:new'))
-    const fromLog = replayed.map((event) => (event.kind === 'applied' ? (event.delivery.offsets[0] ?? 0) : 0))
+    // A delivery without rows is a decision: that a stream rests, as it does when much time passes while the flush is driven.
+    const fromLog = world.events.flatMap((event) =>
+      event.kind === 'applied' && event.pipeline.startsWith('live:new') ? [...event.delivery.offsets.subarray(0, 1)] : [],
+    )
     assert.ok(fromLog.length > 0 && Math.min(...fromLog) > 0, 'what was committed was not read from the log')
     await sendSome(world, random, at, 4)
     await world.restart()
