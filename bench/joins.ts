@@ -11,8 +11,9 @@ import { SYSTEM_FIELDS } from '../src/define/system-columns.ts'
 import { printLive } from '../src/engine/algebra/print-query.ts'
 import { compileLive, type StreamShape } from '../src/engine/algebra/read-query.ts'
 import { openParser } from '../src/engine/ast.ts'
+import { appendBatch } from '../src/engine/batch-table.ts'
 import { openEngine } from '../src/engine/duckdb.ts'
-import { appendBatch, ingestTypes } from '../src/engine/ingest.ts'
+import { ingestTypes } from '../src/engine/fill-chunk.ts'
 import { quoteName } from '../src/engine/sql-text.ts'
 import type { Column, ColumnBatch } from '../src/schema/batch.ts'
 import { compileScanner } from '../src/schema/scan/scanner.ts'
@@ -106,8 +107,7 @@ for (const name of Object.keys(STREAMS) as Name[]) {
   await session.run(
     `CREATE TABLE memory.tail.${name} (${shape.fields.map((own, i) => `${quoteName(own.name)} ${types[i]!.toString()}`).join(', ')})`,
   )
-  for (const round of scanned)
-    for (const own of round) if (own.name === name) await appendBatch(session.connection, 'tail', name, own.batch)
+  for (const round of scanned) for (const own of round) if (own.name === name) await appendBatch(session, name, own.batch)
 }
 
 const cpuSeconds = (): number => {

@@ -10,9 +10,8 @@ import { SYSTEM_FIELDS } from '../src/define/system-columns.ts'
 import { printLive } from '../src/engine/algebra/print-query.ts'
 import { compileLive } from '../src/engine/algebra/read-query.ts'
 import { openParser } from '../src/engine/ast.ts'
+import { appendBatch, createSql, tableName, typedSql } from '../src/engine/batch-table.ts'
 import { openEngine } from '../src/engine/duckdb.ts'
-import { appendBatch } from '../src/engine/ingest.ts'
-import { createSql, typedSql } from '../src/engine/tail.ts'
 import type { Column, ColumnBatch } from '../src/schema/batch.ts'
 import { compileScanner } from '../src/schema/scan/scanner.ts'
 import type { Field, Shape, Type } from '../src/schema/type.ts'
@@ -102,8 +101,10 @@ for (const [name, sql] of Object.entries(QUERIES)) {
     const before = cpuSeconds()
     for (const batch of batches) {
       await session.run(createSql(SHAPE, 'orders'))
-      await appendBatch(session.connection, 'tail', 'orders', batch)
-      await session.run(`CREATE OR REPLACE TABLE memory.tail.result AS ${printLive(query, () => `(${typedSql(SHAPE, 'orders')})`)}`)
+      await appendBatch(session, 'orders', batch)
+      await session.run(
+        `CREATE OR REPLACE TABLE memory.tail.result AS ${printLive(query, () => `(${typedSql(SHAPE, tableName('orders'))})`)}`,
+      )
     }
     return cpuSeconds() - before
   }

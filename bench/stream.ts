@@ -11,8 +11,9 @@ import { SYSTEM_FIELDS } from '../src/define/system-columns.ts'
 import { printLive } from '../src/engine/algebra/print-query.ts'
 import { compileLive } from '../src/engine/algebra/read-query.ts'
 import { openParser } from '../src/engine/ast.ts'
+import { appendBatch } from '../src/engine/batch-table.ts'
 import { openEngine } from '../src/engine/duckdb.ts'
-import { appendBatch, ingestTypes } from '../src/engine/ingest.ts'
+import { ingestTypes } from '../src/engine/fill-chunk.ts'
 import { quoteName } from '../src/engine/sql-text.ts'
 import type { Column, ColumnBatch } from '../src/schema/batch.ts'
 import { compileScanner } from '../src/schema/scan/scanner.ts'
@@ -101,7 +102,7 @@ async function runPeer(sql: string, batches: readonly ColumnBatch[]): Promise<Sp
   const before = cpuSeconds()
   for (const batch of batches) {
     await session.run(`CREATE OR REPLACE TABLE memory.tail.bid (${columns})`)
-    await appendBatch(session.connection, 'tail', 'bid', batch)
+    await appendBatch(session, 'bid', batch)
     await session.run(`CREATE OR REPLACE TABLE memory.tail.result AS ${sql}`)
   }
   return { seconds: cpuSeconds() - before, rows: 0 }

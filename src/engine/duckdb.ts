@@ -15,6 +15,8 @@ import {
 import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { KeyRing } from '../objects/seal/key-ring.ts'
+import type { ColumnBatch } from '../schema/batch.ts'
+import { addBatchRows, type BatchRows } from './batch-rows.ts'
 import { bindValues, hasValues, type SqlValues } from './bind-values.ts'
 import { type Plain, rowsOf } from './cell.ts'
 import { engineError } from './engine-error.ts'
@@ -85,18 +87,18 @@ export interface Session {
   stream(sql: string, values?: SqlValues, options?: Omit<QueryOptions, 'rowMax'>): AsyncGenerator<ResultSet>
   /** As `stream`, undecoded. There is at least one page, maybe of no rows. */
   pages(sql: string, values?: SqlValues, options?: Omit<QueryOptions, 'rowMax'>): AsyncGenerator<Page>
-  /** For bulk appends and functions of our own. */
   readonly connection: DuckDBConnection
   readonly clock: Clock
   readonly keys: KeyRing | null
   partNumbers(): PartNumbers
+  batchRows(batch: ColumnBatch): BatchRows
   /** Statements may write here too; it may not exist yet. */
   readonly exportDirectory: string
   close(): void
 }
 
 /** What the sessions of an engine have in common. */
-type SharedParts = Pick<Session, 'clock' | 'keys' | 'partNumbers' | 'exportDirectory'>
+type SharedParts = Pick<Session, 'clock' | 'keys' | 'partNumbers' | 'batchRows' | 'exportDirectory'>
 
 export interface Engine {
   session(): Promise<Session>
@@ -137,7 +139,13 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   ]
   for (const statement of setup) await first.run(statement)
   const slots = new Slots(options.concurrency ?? defaultConcurrency())
-  const shared = { clock: options.clock, keys: options.keys ?? null, partNumbers: addPartNumbers(first), exportDirectory }
+  const shared = {
+    clock: options.clock,
+    keys: options.keys ?? null,
+    partNumbers: addPartNumbers(first),
+    batchRows: addBatchRows(first),
+    exportDirectory,
+  }
   return {
     clock: options.clock,
     keys: options.keys ?? null,

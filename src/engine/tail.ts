@@ -3,10 +3,9 @@
 // far while new rows come in; one goes when it is retired and no reader holds it.
 import { assert } from '../core/errors.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
-import { toDuckType } from '../schema/duckdb.ts'
-import type { Field, Shape, Type } from '../schema/type.ts'
+import type { Field, Shape } from '../schema/type.ts'
+import { appendBatch, createSql, tableName, typedSql } from './batch-table.ts'
 import type { Engine, Session } from './duckdb.ts'
-import { appendBatch, appendRows, ingestTypes } from './ingest.ts'
 import { LatestRows } from './latest-rows.ts'
 import type { Layer } from './scan.ts'
 import { SpareTables } from './spare-tables.ts'
@@ -141,39 +140,13 @@ export class Generation {
 }
 
 function shownIn(spec: TailSpec, table: string): Shown {
-  const rows = typedSql(spec.shape, table)
+  const rows = typedSql(spec.shape, tableName(table))
   const unused = { table, holds: 0, isLeft: false }
   if (!spec.canLose) return { ...unused, sql: rows }
   if (spec.isOneRow) return { ...unused, sql: `${rows} WHERE NOT ${quoteName(GONE.name)}`, keys: `SELECT 1 FROM ${tableName(table)}` }
-  const keys = typedSql({ fields: spec.shape.fields.filter(({ name }) => spec.key.includes(name)) }, table)
+  const keys = typedSql({ fields: spec.shape.fields.filter(({ name }) => spec.key.includes(name)) }, tableName(table))
   return { ...unused, sql: `${rows} WHERE NOT ${quoteName(GONE.name)}`, keys }
 }
-
-/** Decimals of more than 18 digits are text in the tail; those of less than 10 are stored wider. */
-function isCast(type: Type): boolean {
-  switch (type.kind) {
-    case 'decimal':
-      return type.precision > 18 || type.precision < 10
-    case 'struct':
-      return type.fields.some((field) => isCast(field.type))
-    case 'list':
-      return isCast(type.element.type)
-    case 'map':
-      return isCast(type.key) || isCast(type.value.type)
-    default:
-      return false
-  }
-}
-
-/** SELECT of the rows of such a table with the types of the shape: what is compared with stored rows is this and not the table. */
-export function typedSql(shape: Shape, table: string): string {
-  const columns = shape.fields.map((field) =>
-    isCast(field.type) ? `CAST(${quoteName(field.name)} AS ${toDuckType(field.type)}) AS ${quoteName(field.name)}` : quoteName(field.name),
-  )
-  return `SELECT ${columns.join(', ')} FROM ${tableName(table)}`
-}
-
-export const tableName = (table: string): string => `memory.tail.${quoteName(table)}`
 
 /** One writer; calls are done in their order, so that a rotation never splits an append. */
 export class HotTail {
@@ -229,7 +202,7 @@ export class HotTail {
       const generation = this.#active
       if (generation.latest?.take(batch)) generation.isBehind = true
       else if (this.#spec.key.length > 0) await this.#upsert(generation, batch)
-      else await appendBatch(this.#session.connection, 'tail', generation.table, batch)
+      else await appendBatch(this.#session, generation.table, batch)
       generation.rows += batch.rows
       generation.bytes += sizeOf(batch)
     })
@@ -253,7 +226,7 @@ export class HotTail {
   async #filled(batch: ColumnBatch): Promise<string> {
     const table = await this.#spare.take()
     try {
-      await appendBatch(this.#session.connection, 'tail', table, batch)
+      await appendBatch(this.#session, table, batch)
       return table
     } catch (error) {
       this.#spare.giveBack(table)
@@ -265,7 +238,7 @@ export class HotTail {
     const incoming = `${this.#spec.name}#incoming`
     try {
       await this.#session.run(`BEGIN; ${createSql(shapeIn(this.#spec), incoming)}`)
-      await appendRows(this.#session.connection, 'tail', incoming, batch)
+      await appendBatch(this.#session, incoming, batch)
       await this.#session.run([...upsertSql(this.#spec, into), 'COMMIT'].join('; '))
     } catch (error) {
       await this.#session.run('ROLLBACK').catch(() => {}) // a commit that failed has ended it
@@ -315,13 +288,6 @@ function upsertSql({ name, key }: TailSpec, into: string): readonly string[] {
     `DELETE FROM ${table} AS t USING ${source} AS n WHERE ${match}`,
     `INSERT INTO ${table} SELECT * FROM ${source} QUALIFY row_number() OVER (PARTITION BY ${columns.join(', ')} ORDER BY rowid DESC) = 1`,
   ]
-}
-
-/** A table in `tail` that takes batches of the shape, by `appendBatch`. */
-export function createSql(shape: Shape, table: string): string {
-  const types = ingestTypes({ shape })
-  const columns = shape.fields.map((field, index) => `${quoteName(field.name)} ${types[index]!.toString()}`)
-  return `CREATE OR REPLACE TABLE ${tableName(table)} (${columns.join(', ')})`
 }
 
 function sizeOf(batch: ColumnBatch): number {

@@ -4,11 +4,10 @@
 import { MillraceError } from '../core/errors.ts'
 import type { Relation, TableManifest } from '../define/manifest.ts'
 import { isLogged } from '../define/system-columns.ts'
+import { typedSql } from '../engine/batch-table.ts'
 import type { Engine } from '../engine/duckdb.ts'
-import { appendBatch } from '../engine/ingest.ts'
 import { mergeRows } from '../engine/merge.ts'
 import { scanSql } from '../engine/scan.ts'
-import { createSql, tableName, typedSql } from '../engine/tail.ts'
 import type { Lake } from '../lake/open-lake.ts'
 import type { LakeTable } from '../lake/types.ts'
 import type { Log } from '../log/log.ts'
@@ -29,8 +28,6 @@ export interface DeleteParts {
 const TRY_MAX = 5
 
 const NEWLINE = Buffer.from('\n')
-
-let count = 0
 
 /**
  * `request` has rows of JSON with at least the key columns; how many there were is answered once none of their keys is in the
@@ -57,14 +54,12 @@ export async function deleteRows(
 
 async function deleteStored({ engine, lake, onCommitted }: DeleteParts, { name, key }: TableManifest, keys: ColumnBatch): Promise<void> {
   const session = await engine.session()
-  const place = `${name}#deleted${count++}`
+  using gone = session.batchRows(keys)
   try {
-    await session.run(createSql(keys.shape, place))
-    await appendBatch(session.connection, 'tail', place, keys)
     for (let attempt = 1; ; attempt++) {
       const table = await lake.table(name)
       const rows = scanSql({ table, files: [], tails: [] })
-      const change = await mergeRows(session, { lake, table, key, rows, keys: typedSql(keys.shape, place) })
+      const change = await mergeRows(session, { lake, table, key, rows, keys: typedSql(keys.shape, gone.sql) })
       if (change.remove.length === 0 && !change.delete) return
       try {
         for (const committed of (await lake.commit([change])).tables) onCommitted(committed)
@@ -74,7 +69,6 @@ async function deleteStored({ engine, lake, onCommitted }: DeleteParts, { name, 
       }
     }
   } finally {
-    await session.run(`DROP TABLE IF EXISTS ${tableName(place)}`).catch(() => {})
     session.close()
   }
 }

@@ -1,10 +1,10 @@
 // Nested columns of files: each value goes as JSON text through the scanner, as if it had been sent, so that a file and a
 // request are held to the same rules and a refused row says where in the value. Values that the file has as JSON keep what
 // DuckDB's reader of JSON keeps: of a number that is no integer about 17 digits.
+
+import { appendBatch, createSql, tableName, typedSql } from '../engine/batch-table.ts'
 import { cellOf, type Plain } from '../engine/cell.ts'
 import type { Engine, Session } from '../engine/duckdb.ts'
-import { appendBatch } from '../engine/ingest.ts'
-import { createSql, tableName, typedSql } from '../engine/tail.ts'
 import type { BytesColumn, Column, ColumnBatch } from '../schema/batch.ts'
 import { compileScanner, type Scan } from '../schema/scan/scanner.ts'
 import type { Field, Shape } from '../schema/type.ts'
@@ -48,13 +48,13 @@ export async function parseNested(engine: Engine, session: Session, { select, fi
       const lines = rows.map((row) => lineOf(fields, row.slice(1), isText))
       const scan = scanner.scan(Buffer.from(lines.join('\n')))
       const numbers = rows.map((row) => Number(row[0]))
-      for (const batch of batchesOf(shape, scan, numbers)) await appendBatch(writer.connection, 'tail', name, batch)
+      for (const batch of batchesOf(shape, scan, numbers)) await appendBatch(writer, name, batch)
     }
   } catch (cause) {
     await drop()
     throw cause
   }
-  return { sql: typedSql(shape, name), drop }
+  return { sql: typedSql(shape, tableName(name)), drop }
 }
 
 /** Line breaks of a text stand between tokens of JSON, or it is no JSON and refused as it stands. */

@@ -6,9 +6,8 @@ import { readLive } from '../../src/engine/algebra/read-live.ts'
 import type { StreamShape } from '../../src/engine/algebra/read-query.ts'
 import type { LiveQuery } from '../../src/engine/algebra/relation.ts'
 import { openParser } from '../../src/engine/ast.ts'
+import { appendBatch, createSql, tableName, typedSql } from '../../src/engine/batch-table.ts'
 import { type ComputeRows, rowComputer } from '../../src/engine/compute-rows.ts'
-import { appendBatch } from '../../src/engine/ingest.ts'
-import { createSql, typedSql } from '../../src/engine/tail.ts'
 import { openTestEngine } from '../../src/engine/testing.ts'
 import { type ColumnBatch, indexes } from '../../src/schema/batch.ts'
 import { compileScanner } from '../../src/schema/scan/scanner.ts'
@@ -62,8 +61,8 @@ export async function openEvents(shape: StreamShape, line: (random: Random, row:
   ] as const
   const whole: ColumnBatch = { shape, rows: batch.rows, columns: [...batch.columns, ...system] }
   await engine.session.run(createSql(shape, 'rows'))
-  await appendBatch(engine.session.connection, 'tail', 'rows', whole)
-  await engine.session.run(`CREATE TABLE events AS ${typedSql(shape, 'rows')}`)
+  await appendBatch(engine.session, 'rows', whole)
+  await engine.session.run(`CREATE TABLE events AS ${typedSql(shape, tableName('rows'))}`)
   console.log(`seed ${SEED}`)
 
   const ask = async (sql: string): Promise<readonly (readonly unknown[])[]> => (await engine.session.rows(sql)).rows

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import type { ColumnBatch } from '../schema/batch.ts'
+import { appendBatch } from './batch-table.ts'
 import type { Plain } from './cell.ts'
-import { appendBatch, ingestTypes } from './ingest.ts'
+import { ingestTypes } from './fill-chunk.ts'
 import { batchOf, openTestEngine, type TestEngine } from './testing.ts'
 
 const text = (value: string): Uint8Array => Buffer.from(value)
@@ -19,7 +20,7 @@ async function roundTrip(batch: ColumnBatch, casts: readonly string[] = []): Pro
   const types = ingestTypes(batch)
   const columns = batch.shape.fields.map(({ name }, index) => `${name} ${types[index]!.toString()}`)
   await parts.session.run(`CREATE OR REPLACE TABLE tail.t (${columns.join(', ')})`)
-  await appendBatch(parts.session.connection, 'tail', 't', batch)
+  await appendBatch(parts.session, 't', batch)
   const list = batch.shape.fields.map(({ name }, index) => casts[index] ?? name)
   return (await parts.session.rows(`SELECT ${list.join(', ')} FROM tail.t ORDER BY rowid`)).rows
 }
@@ -182,7 +183,7 @@ test('borders of chunks, and batches larger than the appender commits by itself'
       ]),
     )
     await roundTrip({ ...batch, rows: 0 })
-    await appendBatch(parts.session.connection, 'tail', 't', batch)
+    await appendBatch(parts.session, 't', batch)
     const { rows: found } = await parts.session.rows(
       "SELECT count(*), count(c), coalesce(sum(l), 0), count(*) FILTER (c = 'row ' || l || CASE WHEN l % 2 = 1 THEN ' with a long text' ELSE '' END) FROM tail.t",
     )
@@ -199,7 +200,7 @@ test('a batch that does not fit its table leaves nothing behind', async () => {
     { l: { kind: 'long' } },
     Array.from({ length: 300_000 }, (_, row) => [BigInt(row === 299_999 ? 5 : row)]),
   )
-  await assert.rejects(appendBatch(parts.session.connection, 'tail', 't', batch))
+  await assert.rejects(appendBatch(parts.session, 't', batch))
   assert.deepEqual((await parts.session.rows('SELECT count(*) FROM tail.t')).rows, [[0n]])
   await parts.session.run('DROP TABLE tail.t')
 })

@@ -1,7 +1,7 @@
-// Column batches into DuckDB tables, chunk by chunk, without an object or a BigInt a value: fixed widths are copied as bytes,
-// short strings are written in DuckDB's own 16-byte form, long ones by one native call each. Nested values come as JSON text
+// Rows of column batches into DuckDB's chunks, without an object or a BigInt a value: fixed widths are copied as bytes, short
+// strings are written in DuckDB's own 16-byte form, the long ones of a column by one native call. Nested values come as JSON text
 // and are decoded into columns of their parts, which are filled in the same way.
-// Relies on the layout of DuckDB's vectors (string_t: length, then up to 12 bytes inline); `ingest.test.ts` would notice.
+// Relies on the layout of DuckDB's vectors (string_t: length, then up to 12 bytes inline); `batch-table.test.ts` would notice.
 import {
   BIGINT,
   BLOB,
@@ -9,8 +9,7 @@ import {
   DATE,
   DECIMAL,
   DOUBLE,
-  type DuckDBConnection,
-  DuckDBDataChunk,
+  type DuckDBDataChunk,
   type DuckDBType,
   FLOAT,
   INTEGER,
@@ -28,12 +27,10 @@ import { copyBytes } from '../core/bytes.ts'
 import { grown } from '../core/grown.ts'
 import type { BytesColumn, Column, ColumnBatch, IntegerColumn, NumberColumn } from '../schema/batch.ts'
 import { type ListVector, type Nested, newNested, type StructVector, type Vector } from '../schema/scan/nested.ts'
-import { isNested, type StructType, type Type } from '../schema/type.ts'
+import { isNested, type NestedType, type StructType, type Type } from '../schema/type.ts'
 
 /** As DuckDB's vectors; to fill one holds the thread for less than a millisecond. */
-const CHUNK_ROWS = 2048
-/** The appender gives so many to the table together, in about a millisecond and a half, of which half is for however many. */
-const FLUSH_ROWS = 2 * CHUNK_ROWS
+export const CHUNK_ROWS = 2048
 const scratch = new ArrayBuffer(CHUNK_ROWS * 16)
 const bytes = new Uint8Array(scratch)
 const int32 = new Int32Array(scratch)
@@ -91,61 +88,33 @@ function duckType(type: Type): DuckDBType {
 export const ingestTypes = (batch: Pick<ColumnBatch, 'shape'>): readonly DuckDBType[] =>
   batch.shape.fields.map((field) => duckType(field.type))
 
-/**
- * Appends all rows to `memory.schema.table`, whose columns are `ingestTypes`. Visible when it resolves; all or nothing.
- * Strings must be valid UTF-8. A small one goes into the table at once. A larger one within a transaction of its own, since then only
- * the copy into the connection's local storage holds this thread; merging it into the table is the commit's, on another one.
- */
-export async function appendBatch(connection: DuckDBConnection, schema: string, table: string, batch: ColumnBatch): Promise<void> {
-  if (batch.rows === 0) return
-  if (batch.rows <= FLUSH_ROWS) return appendRows(connection, schema, table, batch)
-  await connection.run('BEGIN')
-  try {
-    await appendRows(connection, schema, table, batch)
-    await connection.run('COMMIT')
-  } catch (error) {
-    await connection.run('ROLLBACK').catch(() => {}) // a commit that failed has ended it
-    throw error
+/** Sets the chunk to `count` rows of the batch, from the row `from` on; it has the columns `ingestTypes`. Strings must be valid UTF-8. */
+export function fillChunk(chunk: DuckDBDataChunk, batch: ColumnBatch, from: number, count: number): void {
+  chunk.rowCount = count
+  if (count === 0) return
+  for (const [index, { type }] of batch.shape.fields.entries()) {
+    const column = batch.columns[index]!
+    const vector = duckdb.data_chunk_get_vector(chunk.chunk, index)
+    if (isNested(type) && column.kind === 'bytes') fill(vector, partsOf(type, column, from, count), type, 0, count)
+    else fill(vector, column, type, from, count)
   }
 }
-
-/**
- * The same within a transaction of the caller's. Other work has its turn in between: what comes in at the doors meanwhile does
- * not wait for all of a long batch.
- */
-export async function appendRows(connection: DuckDBConnection, schema: string, table: string, batch: ColumnBatch): Promise<void> {
-  const appender = await connection.createAppender(table, schema, 'memory')
-  const types = ingestTypes(batch)
-  // What decodes nested values is shared by all appends, too.
-  const mayWait = !batch.shape.fields.some(({ type }) => isNested(type))
-  const columns = batch.columns.map((column, index) => vectorOf(batch.shape.fields[index]!.type, column, batch.rows))
-  for (let from = 0; from < batch.rows; from += CHUNK_ROWS) {
-    const count = Math.min(CHUNK_ROWS, batch.rows - from)
-    const chunk = DuckDBDataChunk.create(types, count)
-    // Nothing waits within a chunk: the scratch is shared by all appends.
-    for (let index = 0; index < columns.length; index++)
-      fill(duckdb.data_chunk_get_vector(chunk.chunk, index), columns[index]!, batch.shape.fields[index]!.type, from, count)
-    appender.appendDataChunk(chunk)
-    const done = from + count
-    if (mayWait && done < batch.rows) {
-      if (done % FLUSH_ROWS === 0) appender.flushSync()
-      await turn()
-    }
-  }
-  appender.closeSync()
-}
-
-/** Lets the event loop go round once. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 const readers = new WeakMap<Type, Nested>()
 
-/** The column with its parts. What a log holds was taken by a scanner, which may have passed over unknown members. */
-function vectorOf(type: Type, column: Column, rows: number): Vector {
-  if (!isNested(type) || column.kind !== 'bytes') return column
+/** Rows of a nested column with their parts, until the next are read. What a log holds was taken by a scanner, which may have passed over unknown members. */
+function partsOf(type: NestedType, { bytes: texts, start, length, nulls }: BytesColumn, from: number, count: number): Vector {
   const reader = readers.get(type) ?? newNested(type, true)
   readers.set(type, reader)
-  return reader.decode(column, rows)
+  const end = from + count
+  const some: BytesColumn = {
+    kind: 'bytes',
+    bytes: texts,
+    start: start.subarray(from, end),
+    length: length.subarray(from, end),
+    nulls: nulls?.subarray(from, end) ?? null,
+  }
+  return reader.decode(some, count)
 }
 
 /** Fills the first `count` places of the vector with the rows from `from` on. */

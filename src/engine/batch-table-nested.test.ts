@@ -8,11 +8,11 @@ import type { ColumnBatch } from '../schema/batch.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
 import type { Field, Inner, Type } from '../schema/type.ts'
+import { appendBatch, createSql, tableName, typedSql } from './batch-table.ts'
 import type { Plain } from './cell.ts'
-import { appendBatch, ingestTypes } from './ingest.ts'
+import { ingestTypes } from './fill-chunk.ts'
 import { batchOfPage, batchSelect } from './result-batch.ts'
 import { quoteText } from './sql-text.ts'
-import { createSql, typedSql } from './tail.ts'
 import { openTestEngine, type TestEngine } from './testing.ts'
 
 let parts: TestEngine
@@ -28,7 +28,7 @@ async function append(type: Type, texts: readonly string[]): Promise<void> {
   )
   assert.deepEqual(scan.rejects, [])
   await parts.session.run(`CREATE OR REPLACE TABLE tail.t (c ${ingestTypes(scan.batch)[0]!.toString()})`)
-  await appendBatch(parts.session.connection, 'tail', 't', scan.batch)
+  await appendBatch(parts.session, 't', scan.batch)
 }
 
 /** What `tail.t` has, read as a batch of texts and appended to `tail.back`. */
@@ -36,9 +36,9 @@ async function appendBack(type: Type): Promise<void> {
   const shape = { fields: [{ name: 'c', type, optional: true }] }
   await parts.session.run(createSql(shape, 'back'))
   const batches: ColumnBatch[] = []
-  for await (const page of parts.session.pages(`SELECT ${batchSelect(shape)} FROM (${typedSql(shape, 't')})`))
+  for await (const page of parts.session.pages(`SELECT ${batchSelect(shape)} FROM (${typedSql(shape, tableName('t'))})`))
     batches.push(batchOfPage(page, shape))
-  for (const batch of batches) await appendBatch(parts.session.connection, 'tail', 'back', batch)
+  for (const batch of batches) await appendBatch(parts.session, 'back', batch)
 }
 
 const rowsOf = async (sql: string): Promise<readonly (readonly Plain[])[]> => (await parts.session.rows(sql)).rows
