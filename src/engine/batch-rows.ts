@@ -4,22 +4,25 @@ import { type DuckDBConnection, DuckDBTableFunction, INTEGER } from '@duckdb/nod
 import type { ColumnBatch } from '../schema/batch.ts'
 import { CHUNK_ROWS, fillChunk, ingestTypes } from './fill-chunk.ts'
 
-/** The rows of a batch, which must not change until it is disposed of. */
+/** A batch that statements read; it must not change while they may. */
 export interface BatchRows extends Disposable {
   /** For FROM: the rows in their order, with the columns of the shape as `ingestTypes`. */
   readonly sql: string
+  /** May be replaced by one of the same shape: a statement that is bound already keeps what it had. */
+  batch: ColumnBatch
 }
 
 /** Adds the function to the engine; answers what opens a batch for statements. */
 export function addBatchRows(connection: DuckDBConnection): (batch: ColumnBatch) => BatchRows {
-  const batches = new Map<number, ColumnBatch>()
+  const places = new Map<number, BatchRows>()
   connection.registerTableFunction(
     DuckDBTableFunction.create({
       name: 'batch_rows',
       parameterTypes: [INTEGER],
       bindFunction: (info) => {
-        const batch = batches.get(info.getParameter(0) as number)
-        if (!batch) throw new RangeError('there is no such batch')
+        const place = places.get(info.getParameter(0) as number)
+        if (!place) throw new RangeError('there is no such batch')
+        const { batch } = place
         for (const [index, type] of ingestTypes(batch).entries()) info.addResultColumn(batch.shape.fields[index]!.name, type)
         info.setCardinality(batch.rows, true)
         info.setBindData(batch)
@@ -40,9 +43,9 @@ export function addBatchRows(connection: DuckDBConnection): (batch: ColumnBatch)
   )
   let opened = 0
   return (batch) => {
-    const id = opened
-    opened = (opened + 1) % 2 ** 31
-    batches.set(id, batch)
-    return { sql: `batch_rows(${id})`, [Symbol.dispose]: () => void batches.delete(id) }
+    const id = opened++
+    const place: BatchRows = { sql: `batch_rows(${id})`, batch, [Symbol.dispose]: () => void places.delete(id) }
+    places.set(id, place)
+    return place
   }
 }

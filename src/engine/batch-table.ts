@@ -5,6 +5,7 @@ import type { Shape, Type } from '../schema/type.ts'
 import type { Session } from './duckdb.ts'
 import { ingestTypes } from './fill-chunk.ts'
 import { quoteName } from './sql-text.ts'
+import { underWay } from './under-way.ts'
 
 export const tableName = (table: string): string => `memory.tail.${quoteName(table)}`
 
@@ -22,7 +23,7 @@ export function createSql(shape: Shape, table: string): string {
 export async function appendBatch(session: Session, table: string, batch: ColumnBatch): Promise<void> {
   if (batch.rows === 0) return
   using rows = session.batchRows(batch)
-  await session.connection.run(`INSERT INTO ${tableName(table)} SELECT * FROM ${rows.sql}`)
+  await underWay(() => session.connection.run(`INSERT INTO ${tableName(table)} SELECT * FROM ${rows.sql}`))
 }
 
 /** Decimals of more than 18 digits are text in the engine; those of less than 10 are stored wider. */

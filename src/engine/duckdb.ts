@@ -23,6 +23,7 @@ import { engineError } from './engine-error.ts'
 import { addPartNumbers, type PartNumbers } from './part-numbers.ts'
 import { Slots } from './slots.ts'
 import { quoteText } from './sql-text.ts'
+import { underWay } from './under-way.ts'
 import { watch } from './watch.ts'
 
 export type { SqlArgument, SqlValue, SqlValues } from './bind-values.ts'
@@ -292,7 +293,7 @@ function openGuard(connection: DuckDBConnection, slots: Slots, clock: Clock, opt
       await slots.take(limits.signal)
       const stop = limits.interrupting(connection)
       try {
-        return await action()
+        return await underWay(action)
       } finally {
         stop()
         slots.give()

@@ -52,10 +52,10 @@ test('as a map by key, batch after batch, until there are too many', () =>
             ),
             values,
           )
-        const before = rowsOf(latest.batch)
+        const before = rowsOf(latest.copy())
         const isTaken = latest.take(batchOfRows(rows))
         assert.equal(isTaken, wanted.size <= max)
-        assert.deepEqual(rowsOf(latest.batch), isTaken ? [...wanted.values()] : before)
+        assert.deepEqual(rowsOf(latest.copy()), isTaken ? [...wanted.values()] : before)
         if (!isTaken) return
       }
     }),

@@ -21,9 +21,9 @@ export class LatestRows {
     this.#columns = shape.fields.map((field) => new LatestColumn(laneOf(field.type)))
   }
 
-  /** All of them, until the next `take`. */
-  get batch(): ColumnBatch {
-    return { shape: this.#shape, rows: this.#rows, columns: this.#columns.map((column) => column.column) }
+  /** All of them, as they are now. */
+  copy(): ColumnBatch {
+    return { shape: this.#shape, rows: this.#rows, columns: this.#columns.map((column) => column.copy(this.#rows)) }
   }
 
   /** Rows of the batch in place of others of their keys. False when there are too many keys: then it is what it was. */
@@ -104,12 +104,15 @@ class LatestColumn {
     this.#kind = kind
   }
 
-  /** Valid until the next `put`. */
-  get column(): Column {
-    const nulls = this.#nulls
-    if (this.#kind === 'bytes') return { kind: 'bytes', bytes: this.#bytes, start: this.#start, length: this.#length, nulls }
-    if (this.#kind === 'integer') return { kind: 'integer', values: this.#values, big: this.#big, nulls }
-    return { kind: 'number', values: this.#values, nulls }
+  copy(rows: number): Column {
+    const nulls = this.#nulls?.slice(0, rows) ?? null
+    if (this.#kind === 'bytes') {
+      const [start, length] = [this.#start.slice(0, rows), this.#length.slice(0, rows)]
+      return { kind: 'bytes', bytes: this.#bytes.slice(0, this.#used), start, length, nulls }
+    }
+    const values = this.#values.slice(0, rows)
+    if (this.#kind === 'integer') return { kind: 'integer', values, big: this.#big?.slice(0, rows) ?? null, nulls }
+    return { kind: 'number', values, nulls }
   }
 
   /** Row i of `column` at `places[i]`; all places are below `count` afterwards. */

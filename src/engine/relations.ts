@@ -139,19 +139,13 @@ export class RelationStore {
     const { spec, visible } = this.#relations.get(name) ?? (await this.#fromCatalog(name, options.at))
     const isPast = options.at !== undefined
     const generations = isPast || options.committedOnly ? [] : [...visible.tails, ...(visible.provisional ? [visible.provisional] : [])]
-    const holding = generations.filter(({ rows, isOpen }) => rows > 0 || isOpen).map((generation) => generation.hold())
-    const held = Promise.all(holding)
-    held.catch(() => {}) // waited for below, after what may fail first
+    const tails = generations.filter(({ rows, isOpen }) => rows > 0 || isOpen).map((generation) => generation.hold())
     const lease = this.#lake.lease()
     let unpin = (): void => {}
     const release = once(() => {
       unpin()
       lease.release()
-      for (const one of holding)
-        one.then(
-          (tail) => tail.letGo(),
-          () => {},
-        )
+      for (const tail of tails) tail.letGo()
     })
     try {
       const snapshot = snapshotAt(visible.table, options.at)
@@ -159,7 +153,6 @@ export class RelationStore {
       const listed =
         visible.table && snapshot ? await this.#lake.files(visible.table, snapshot, prunable(visible.table, snapshot, options)) : []
       const files = await lease.local(listed)
-      const tails = await held
       const isEmpty = files.length === 0 && tails.length === 0
       return {
         relation: name,
@@ -167,7 +160,7 @@ export class RelationStore {
         scanSql: isEmpty
           ? emptySql(spec.shape)
           : scanSql({ table: visible.table, files, tails, shape: spec.shape, key: spec.key, isOneRow: spec.isOneRow === true }),
-        version: `${snapshot?.id ?? 0}${tails.map(({ table }) => table.slice(name.length)).join('')}${options.prune?.length ? `.${prunedVersion(options.prune)}` : ''}`,
+        version: `${snapshot?.id ?? 0}${tails.map(({ place }) => place.slice(name.length)).join('')}${options.prune?.length ? `.${prunedVersion(options.prune)}` : ''}`,
         snapshotId: snapshot?.id.toString() ?? null,
         hasTail: tails.length > 0,
         release,

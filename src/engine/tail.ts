@@ -7,8 +7,8 @@ import type { Field, Shape } from '../schema/type.ts'
 import { appendBatch, createSql, tableName, typedSql } from './batch-table.ts'
 import type { Engine, Session } from './duckdb.ts'
 import { LatestRows } from './latest-rows.ts'
+import { type Place, Places } from './places.ts'
 import type { Layer } from './scan.ts'
-import { SpareTables } from './spare-tables.ts'
 import { quoteName } from './sql-text.ts'
 
 export interface TailSpec {
@@ -32,84 +32,65 @@ const shapeIn = ({ shape, canLose }: TailSpec): Shape => (canLose ? { fields: [.
 
 let generations = 0
 
-/** A table of a generation while somebody shows or reads it. */
+/** Where rows of a generation are while somebody shows or reads them. */
 interface Shown extends Layer {
-  readonly table: string
+  readonly place: Place
   holds: number
   isLeft: boolean
 }
 
 /** What a reader has of a generation: the rows of when it came, until it lets go. */
 export interface Held extends Layer {
-  /** Equal for equal `sql`. */
-  readonly table: string
+  /** Name of the place: equal for equal `sql`. */
+  readonly place: string
   letGo(): void
-}
-
-/** What a generation asks of its tail. */
-interface Keeper {
-  /** Shows all that it took. */
-  fill(generation: Generation): Promise<void>
-  /** Nobody reads the table any more. */
-  giveBack(table: string): void
 }
 
 /** Rows of the tail that are shown as one. */
 export class Generation {
   readonly id = generations++
   readonly #spec: TailSpec
-  readonly #keeper: Keeper
+  readonly #places: Places
   #shown: Shown
-  /** Of a keyed tail, while it has few keys: all its rows. They go into a table when somebody comes to read them. */
+  /** Of a keyed tail, while it has few keys: all its rows. They are shown when somebody comes to read them. */
   latest: LatestRows | null
-  /** `latest` has rows that the table has not. */
+  /** `latest` has rows that are not shown yet. */
   isBehind = false
-  /** Readers that wait for the rows. */
-  #coming = 0
-  #isRetired = false
   /** Rows that it took; in keyed tails several may be of one key. Grows with every change. */
   rows = 0
   bytes = 0
   /** Takes rows still. */
   isOpen = true
 
-  constructor(spec: TailSpec, table: string, keeper: Keeper) {
+  /** Null: of few keys, until it has a table. */
+  constructor(spec: TailSpec, places: Places, table: Place | null) {
     this.#spec = spec
-    this.#keeper = keeper
-    this.#shown = shownIn(spec, table)
-    this.latest = spec.key.length > 0 || spec.isOneRow ? new LatestRows(shapeIn(spec), spec.key, WHOLE_KEYS_MAX) : null
+    this.#places = places
+    this.latest = table ? null : new LatestRows(shapeIn(spec), spec.key, WHOLE_KEYS_MAX)
+    this.#shown = shownIn(spec, table ?? places.ofBatch(this.latest!.copy()))
   }
 
-  get table(): string {
-    return this.#shown.table
+  get place(): string {
+    return this.#shown.place.name
   }
 
-  /** The rows of another table in place of those that it has: a reader sees one or the other. */
-  show(table: string): void {
+  /** The rows of another place instead of those that it has: a reader sees one or the other. */
+  show(place: Place): void {
     const before = this.#shown
-    this.#shown = shownIn(this.#spec, table)
+    this.#shown = shownIn(this.#spec, place)
     this.#leave(before)
+    this.isBehind = false
   }
 
   /** All that it took before; retired meanwhile, it stays for who came before. */
-  async hold(): Promise<Held> {
-    this.#coming++
-    try {
-      if (this.isBehind) await this.#keeper.fill(this)
-      return this.#hold()
-    } finally {
-      this.#coming--
-      this.#leaveRetired()
-    }
-  }
-
-  #hold(): Held {
+  hold(): Held {
+    if (this.isBehind) this.show(this.#places.ofBatch(this.latest!.copy()))
     const shown = this.#shown
     assert(!shown.isLeft, 'what is held is shown')
     shown.holds++
-    const { table, sql, keys } = shown
+    const { place, sql, keys } = shown
     return {
-      table,
+      place: place.name,
       sql,
       ...(keys === undefined ? {} : { keys }),
       letGo: () => {
@@ -121,12 +102,7 @@ export class Generation {
 
   /** Not part of what new readers see: goes as soon as nobody holds it. */
   retire(): void {
-    this.#isRetired = true
-    this.#leaveRetired()
-  }
-
-  #leaveRetired(): void {
-    if (this.#isRetired && this.#coming === 0 && !this.#shown.isLeft) this.#leave(this.#shown)
+    if (!this.#shown.isLeft) this.#leave(this.#shown)
   }
 
   #leave(shown: Shown): void {
@@ -135,16 +111,17 @@ export class Generation {
   }
 
   #giveBackUnused(shown: Shown): void {
-    if (shown.isLeft && shown.holds === 0) this.#keeper.giveBack(shown.table)
+    if (shown.isLeft && shown.holds === 0) this.#places.giveBack(shown.place)
   }
 }
 
-function shownIn(spec: TailSpec, table: string): Shown {
-  const rows = typedSql(spec.shape, tableName(table))
-  const unused = { table, holds: 0, isLeft: false }
+function shownIn(spec: TailSpec, place: Place): Shown {
+  const { from } = place
+  const rows = typedSql(spec.shape, from)
+  const unused = { place, holds: 0, isLeft: false }
   if (!spec.canLose) return { ...unused, sql: rows }
-  if (spec.isOneRow) return { ...unused, sql: `${rows} WHERE NOT ${quoteName(GONE.name)}`, keys: `SELECT 1 FROM ${tableName(table)}` }
-  const keys = typedSql({ fields: spec.shape.fields.filter(({ name }) => spec.key.includes(name)) }, tableName(table))
+  if (spec.isOneRow) return { ...unused, sql: `${rows} WHERE NOT ${quoteName(GONE.name)}`, keys: `SELECT 1 FROM ${from}` }
+  const keys = typedSql({ fields: spec.shape.fields.filter(({ name }) => spec.key.includes(name)) }, from)
   return { ...unused, sql: `${rows} WHERE NOT ${quoteName(GONE.name)}`, keys }
 }
 
@@ -152,29 +129,21 @@ function shownIn(spec: TailSpec, table: string): Shown {
 export class HotTail {
   readonly #spec: TailSpec
   readonly #session: Session
-  readonly #spare: SpareTables
-  readonly #keeper: Keeper = {
-    fill: (generation) => this.#next(() => this.#fill(generation)),
-    giveBack: (table) => this.#spare.giveBack(table),
-  }
+  readonly #places: Places
   #active: Generation
   #last: Promise<unknown> = Promise.resolve()
 
-  private constructor(spec: TailSpec, session: Session, spare: SpareTables, table: string) {
+  private constructor(spec: TailSpec, session: Session, places: Places, active: Generation) {
     this.#spec = spec
     this.#session = session
-    this.#spare = spare
-    this.#active = new Generation(spec, table, this.#keeper)
+    this.#places = places
+    this.#active = active
   }
 
   static async open(engine: Engine, spec: TailSpec): Promise<HotTail> {
     const session = await engine.session()
-    const sql = {
-      create: (table: string) => createSql(shapeIn(spec), table),
-      drop: (table: string) => `DROP TABLE IF EXISTS ${tableName(table)}`,
-    }
-    const spare = new SpareTables(spec.name, await engine.session(), sql)
-    return new HotTail(spec, session, spare, await spare.take())
+    const places = new Places(spec.name, shapeIn(spec), await engine.session())
+    return new HotTail(spec, session, places, await opened(spec, places))
   }
 
   /** Rows that the active generation took. */
@@ -202,7 +171,7 @@ export class HotTail {
       const generation = this.#active
       if (generation.latest?.take(batch)) generation.isBehind = true
       else if (this.#spec.key.length > 0) await this.#upsert(generation, batch)
-      else await appendBatch(this.#session, generation.table, batch)
+      else await appendBatch(this.#session, generation.place, batch)
       generation.rows += batch.rows
       generation.bytes += sizeOf(batch)
     })
@@ -210,26 +179,21 @@ export class HotTail {
 
   /** Many keys: what the table has is replaced row by row. A reader sees before or after, nothing between. */
   async #upsert(generation: Generation, batch: ColumnBatch): Promise<void> {
-    await this.#fill(generation)
-    generation.latest = null
-    await this.#merge(generation.table, batch)
-  }
-
-  /** A table with the latest rows, as far as it is behind them. */
-  async #fill(generation: Generation): Promise<void> {
-    if (!generation.isBehind) return
-    generation.show(await this.#filled(generation.latest!.batch))
-    generation.isBehind = false
+    if (generation.latest) {
+      generation.show(await this.#filled(generation.latest.copy()))
+      generation.latest = null
+    }
+    await this.#merge(generation.place, batch)
   }
 
   /** A table with the rows of the batch. */
-  async #filled(batch: ColumnBatch): Promise<string> {
-    const table = await this.#spare.take()
+  async #filled(batch: ColumnBatch): Promise<Place> {
+    const place = await this.#places.ofTable()
     try {
-      await appendBatch(this.#session, table, batch)
-      return table
+      await appendBatch(this.#session, place.name, batch)
+      return place
     } catch (error) {
-      this.#spare.giveBack(table)
+      this.#places.giveBack(place)
       throw error
     }
   }
@@ -249,7 +213,7 @@ export class HotTail {
   /** A generation of its own, beside the active one: for rows that are shown but not final. */
   separate(batch: ColumnBatch): Promise<Generation> {
     return this.#next(async () => {
-      const generation = new Generation(this.#spec, await this.#filled(batch), this.#keeper)
+      const generation = new Generation(this.#spec, this.#places, await this.#filled(batch))
       generation.rows = batch.rows
       generation.isOpen = false
       return generation
@@ -267,7 +231,7 @@ export class HotTail {
   }
 
   async #renew(): Promise<void> {
-    const fresh = new Generation(this.#spec, await this.#spare.take(), this.#keeper)
+    const fresh = await opened(this.#spec, this.#places)
     this.#active.isOpen = false
     this.#active = fresh
   }
@@ -277,6 +241,12 @@ export class HotTail {
     this.#last = result.catch(() => {})
     return result
   }
+}
+
+/** An empty generation that takes rows. */
+async function opened(spec: TailSpec, places: Places): Promise<Generation> {
+  const isByKey = spec.key.length > 0 || spec.isOneRow
+  return new Generation(spec, places, isByKey ? null : await places.ofTable())
 }
 
 /** The rows of `<name>#incoming` into the table. */
