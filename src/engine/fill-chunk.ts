@@ -27,7 +27,7 @@ import { copyBytes } from '../core/bytes.ts'
 import { grown } from '../core/grown.ts'
 import type { BytesColumn, Column, ColumnBatch, IntegerColumn, NumberColumn } from '../schema/batch.ts'
 import { type ListVector, type Nested, newNested, type StructVector, type Vector } from '../schema/scan/nested.ts'
-import { isNested, type NestedType, type StructType, type Type } from '../schema/type.ts'
+import { isNested, type NestedType, type Shape, type StructType, type Type } from '../schema/type.ts'
 
 /** As DuckDB's vectors; to fill one holds the thread for less than a millisecond. */
 export const CHUNK_ROWS = 2048
@@ -91,10 +91,32 @@ export const ingestTypes = (batch: Pick<ColumnBatch, 'shape'>): readonly DuckDBT
 /** Sets the chunk to `count` rows of the batch, from the row `from` on; it has the columns `ingestTypes`. Strings must be valid UTF-8. */
 export function fillChunk(chunk: DuckDBDataChunk, batch: ColumnBatch, from: number, count: number): void {
   chunk.rowCount = count
-  if (count === 0) return
+  if (count > 0) fillColumns((index) => duckdb.data_chunk_get_vector(chunk.chunk, index), batch, from, count)
+}
+
+/** The type of a row as one value. */
+export const structType = (shape: Shape): DuckDBType =>
+  STRUCT(Object.fromEntries(ingestTypes({ shape }).map((type, index) => [`c${index}`, type])))
+
+/** Sets `count` places of a vector of `structType` to the rows from `from` on; what is beyond the batch is null. */
+export function fillStructs(vector: Target, batch: ColumnBatch, from: number, count: number): void {
+  const childOf = (index: number): Target => duckdb.struct_vector_get_child(vector, index)
+  const rows = Math.max(0, Math.min(count, batch.rows - from))
+  if (rows > 0) fillColumns(childOf, batch, from, rows)
+  if (rows === count) return
+  const nulls = new Uint8Array(count).fill(1, rows)
+  fillNulls(vector, nulls, 0, count, 0)
+  // A part of what is null may not be anything.
+  for (const [index, { nulls: own }] of batch.columns.entries()) {
+    if (own) nulls.set(own.subarray(from, from + rows))
+    else nulls.fill(0, 0, rows)
+    fillNulls(childOf(index), nulls, 0, count, 0)
+  }
+}
+
+function fillColumns(vectorOf: (index: number) => Target, batch: ColumnBatch, from: number, count: number): void {
   for (const [index, { type }] of batch.shape.fields.entries()) {
-    const column = batch.columns[index]!
-    const vector = duckdb.data_chunk_get_vector(chunk.chunk, index)
+    const [vector, column] = [vectorOf(index), batch.columns[index]!]
     if (isNested(type) && column.kind === 'bytes') fill(vector, partsOf(type, column, from, count), type, 0, count)
     else fill(vector, column, type, from, count)
   }

@@ -3,7 +3,7 @@
 // question stays in use.
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Shape } from '../schema/type.ts'
-import type { BatchRows } from './batch-rows.ts'
+import { addSmallRows, type SmallRows } from './batch-rows.ts'
 import { createSql, tableName } from './batch-table.ts'
 import type { Session } from './duckdb.ts'
 
@@ -18,7 +18,7 @@ export interface Place {
   /** For FROM. */
   readonly from: string
   /** Absent: it is a table. */
-  readonly rows?: BatchRows
+  readonly rows?: SmallRows
 }
 
 export class Places {
@@ -27,7 +27,8 @@ export class Places {
   /** Of its own: never within a transaction of the writer's. */
   readonly #session: Session
   readonly #tables: Place[] = []
-  readonly #batches: Required<Place>[] = []
+  readonly #openRows: () => SmallRows
+  readonly #batches: { readonly name: string; readonly rows: SmallRows }[] = []
   #making = 0
 
   /** Of rows of the shape; names begin with `name`. */
@@ -35,6 +36,7 @@ export class Places {
     this.#name = name
     this.#shape = shape
     this.#session = session
+    this.#openRows = addSmallRows(session.connection, shape)
   }
 
   /** An empty table. */
@@ -46,22 +48,19 @@ export class Places {
     return { name, from: tableName(name) }
   }
 
+  /** Of up to `SMALL_ROWS` rows. */
   ofBatch(batch: ColumnBatch): Place {
-    const ready = this.#batches.pop()
-    if (ready) {
-      ready.rows.batch = batch
-      return ready
-    }
-    const rows = this.#session.batchRows(batch)
-    return { name: `${this.#name}#${places++}`, from: rows.sql, rows }
+    const { name, rows } = this.#batches.pop() ?? { name: `${this.#name}#${places++}`, rows: this.#openRows() }
+    rows.batch = batch
+    return { name, from: rows.sql, rows }
   }
 
   /** Nobody reads it any more. What fails here fails only when the engine is closed, and then the table is gone. */
   giveBack(place: Place): void {
     const { name, rows } = place
     if (rows) {
-      rows.batch = { ...rows.batch, rows: 0 }
-      this.#batches.push({ ...place, rows })
+      rows.batch = null
+      this.#batches.push({ name, rows })
     } else if (this.#tables.length + this.#making >= SPARE_MAX) {
       this.#session.run(`DROP TABLE IF EXISTS ${tableName(name)}`).catch(() => {})
     } else {

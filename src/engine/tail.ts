@@ -4,6 +4,7 @@
 import { assert } from '../core/errors.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Field, Shape } from '../schema/type.ts'
+import { SMALL_ROWS } from './batch-rows.ts'
 import { appendBatch, createSql, tableName, typedSql } from './batch-table.ts'
 import type { Engine, Session } from './duckdb.ts'
 import { LatestRows } from './latest-rows.ts'
@@ -21,9 +22,6 @@ export interface TailSpec {
   /** Rows can go by their key: batches have the column `GONE` last, which says of which keys nothing but the key is left. */
   readonly canLose?: boolean
 }
-
-/** Up to so many keys the rows of a generation are replaced as a whole. */
-const WHOLE_KEYS_MAX = 4_096
 
 /** Marks what stands in a tail for a key whose row has gone: it hides older rows, and is none itself. */
 export const GONE: Field = { name: '#gone', type: { kind: 'boolean' }, optional: false }
@@ -66,7 +64,7 @@ export class Generation {
   constructor(spec: TailSpec, places: Places, table: Place | null) {
     this.#spec = spec
     this.#places = places
-    this.latest = table ? null : new LatestRows(shapeIn(spec), spec.key, WHOLE_KEYS_MAX)
+    this.latest = table ? null : new LatestRows(shapeIn(spec), spec.key, SMALL_ROWS)
     this.#shown = shownIn(spec, table ?? places.ofBatch(this.latest!.copy()))
   }
 
