@@ -218,7 +218,7 @@ export class ManagedRelation implements WritableRelation {
   }
 
   async #flush(frozen: Generation, write: (parts: FlushParts) => Promise<TableChange>): Promise<TableChange> {
-    const held = frozen.hold()
+    const held = await frozen.hold()
     try {
       return await write(await this.#flushParts(held))
     } finally {

@@ -10,6 +10,7 @@ import { type Lake, openLake } from '../lake/open-lake.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
 import { openStore } from '../store/open-store.ts'
 import { type Pin, type PinOptions, RelationStore } from './relations.ts'
+import { Generation } from './tail.ts'
 import { batchOf, openTestEngine, type TestEngine } from './testing.ts'
 import { writeParquet } from './write.ts'
 
@@ -119,6 +120,27 @@ test('keyed: the latest row wins in tails and over files', () =>
     await cut.publish(tables)
     assert.deepEqual(await ask(bench, 'people'), ['1b', '2c', '3d'])
     assert.deepEqual(await ask(bench, 'people', { committedOnly: true }), ['1b', '2c', '3c'])
+  }))
+
+test('a reader whose rows the engine does not take fails by itself, however long the files take to be listed', (t) =>
+  withRelations(async (bench) => {
+    await add(bench, 'people', ['n'])
+    const people = bench.relations.writable('people')
+    await people.append(rowsOf([[1, 'a']]))
+    await flush(bench, 'people')
+    await people.append(rowsOf([[2, 'a']]))
+    const hold = t.mock.method(Generation.prototype, 'hold', async () => {
+      throw new Error('no room')
+    })
+    const list = bench.lake.files
+    const files = t.mock.method(bench.lake, 'files', async (...of: Parameters<Lake['files']>) => {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      return list(...of)
+    })
+    await assert.rejects(bench.relations.pin('people'), /no room/)
+    assert.equal(files.mock.callCount(), 1)
+    hold.mock.restore()
+    assert.deepEqual(await ask(bench, 'people'), ['1a', '2a'])
   }))
 
 test('a pin does not move, whatever happens meanwhile', () =>

@@ -139,13 +139,19 @@ export class RelationStore {
     const { spec, visible } = this.#relations.get(name) ?? (await this.#fromCatalog(name, options.at))
     const isPast = options.at !== undefined
     const generations = isPast || options.committedOnly ? [] : [...visible.tails, ...(visible.provisional ? [visible.provisional] : [])]
-    const tails = generations.filter(({ rows, isOpen }) => rows > 0 || isOpen).map((generation) => generation.hold())
+    const holding = generations.filter(({ rows, isOpen }) => rows > 0 || isOpen).map((generation) => generation.hold())
+    const held = Promise.all(holding)
+    held.catch(() => {}) // waited for below, after what may fail first
     const lease = this.#lake.lease()
     let unpin = (): void => {}
     const release = once(() => {
       unpin()
       lease.release()
-      for (const tail of tails) tail.letGo()
+      for (const one of holding)
+        one.then(
+          (tail) => tail.letGo(),
+          () => {},
+        )
     })
     try {
       const snapshot = snapshotAt(visible.table, options.at)
@@ -153,6 +159,7 @@ export class RelationStore {
       const listed =
         visible.table && snapshot ? await this.#lake.files(visible.table, snapshot, prunable(visible.table, snapshot, options)) : []
       const files = await lease.local(listed)
+      const tails = await held
       const isEmpty = files.length === 0 && tails.length === 0
       return {
         relation: name,

@@ -29,7 +29,7 @@ before(async () => {
 after(() => parts[Symbol.asyncDispose]())
 
 const asking = async (generation: Generation, sqlOf: (held: Held) => string) => {
-  const held = generation.hold()
+  const held = await generation.hold()
   try {
     return await parts.session.rows(sqlOf(held))
   } finally {
@@ -179,7 +179,7 @@ test('a retired generation goes when nobody holds it', async () => {
   const tail = await HotTail.open(parts.engine, { name: 'held', shape, key: [] })
   await tail.append(rowsBatch([['a', 1]]))
   const frozen = await tail.rotate(() => {})
-  const held = frozen.hold()
+  const held = await frozen.hold()
   frozen.retire()
   assert.deepEqual((await parts.session.rows(`SELECT k, v FROM (${held.sql})`)).rows, [['a', 1n]])
   held.letGo()
@@ -197,7 +197,7 @@ test('a reader of a small keyed tail sees the rows of when it came until it lets
   const held: Held[] = []
   for (const value of [1, 2, 3, 4, 5, 6, 7]) {
     await tail.append(rowsBatch([['a', value]]))
-    held.push(active.hold())
+    held.push(await active.hold())
   }
   const seen = async () => Promise.all(held.map(async ({ sql }) => (await parts.session.rows(`SELECT v FROM (${sql})`)).rows[0]))
   assert.deepEqual(await seen(), [[1n], [2n], [3n], [4n], [5n], [6n], [7n]])
@@ -211,7 +211,7 @@ test('who came to a small keyed tail keeps its rows, and what retires it meanwhi
   const tail = await HotTail.open(parts.engine, { name: 'coming', shape, key: ['k'] })
   const active = await tail.clear()
   await tail.append(rowsBatch([['a', 1]]))
-  const [first, second] = [active.hold(), active.hold()]
+  const [first, second] = await Promise.all([active.hold(), active.hold()])
   assert.equal(first.place, second.place)
   await tail.append(rowsBatch([['a', 2]]))
   active.retire()

@@ -11,6 +11,7 @@ import { LatestRows } from './latest-rows.ts'
 import { type Place, Places } from './places.ts'
 import type { Layer } from './scan.ts'
 import { quoteName } from './sql-text.ts'
+import { WaitingRows } from './waiting-rows.ts'
 
 export interface TailSpec {
   readonly name: string
@@ -28,6 +29,9 @@ export const GONE: Field = { name: '#gone', type: { kind: 'boolean' }, optional:
 
 const shapeIn = ({ shape, canLose }: TailSpec): Shape => (canLose ? { fields: [...shape.fields, GONE] } : shape)
 
+/** So many rows wait at most: a reader waits for 10 ms then. */
+const WAITING_MAX = 16_384
+
 let generations = 0
 
 /** Where rows of a generation are while somebody shows or reads them. */
@@ -44,16 +48,28 @@ export interface Held extends Layer {
   letGo(): void
 }
 
+/** What a generation asks of its tail. */
+interface Keeper {
+  readonly places: Places
+  /** Shows all that waits. */
+  fill(generation: Generation): Promise<void>
+}
+
 /** Rows of the tail that are shown as one. */
 export class Generation {
   readonly id = generations++
   readonly #spec: TailSpec
-  readonly #places: Places
+  readonly #keeper: Keeper
   #shown: Shown
-  /** Of a keyed tail, while it has few keys: all its rows. They are shown when somebody comes to read them. */
+  /** Of a keyed tail, while it has few keys: all its rows. */
   latest: LatestRows | null
-  /** `latest` has rows that are not shown yet. */
+  /** What its table does not have yet. */
+  readonly waiting: WaitingRows
+  /** There are rows that are not shown yet; they are when somebody comes to read them. */
   isBehind = false
+  /** Readers that wait for rows. */
+  #coming = 0
+  #isRetired = false
   /** Rows that it took; in keyed tails several may be of one key. Grows with every change. */
   rows = 0
   bytes = 0
@@ -61,11 +77,12 @@ export class Generation {
   isOpen = true
 
   /** Null: of few keys, until it has a table. */
-  constructor(spec: TailSpec, places: Places, table: Place | null) {
+  constructor(spec: TailSpec, keeper: Keeper, table: Place | null) {
     this.#spec = spec
-    this.#places = places
+    this.#keeper = keeper
     this.latest = table ? null : new LatestRows(shapeIn(spec), spec.key, SMALL_ROWS)
-    this.#shown = shownIn(spec, table ?? places.ofBatch(this.latest!.copy()))
+    this.waiting = new WaitingRows(shapeIn(spec))
+    this.#shown = shownIn(spec, table ?? keeper.places.ofBatch(this.latest!.copy()))
   }
 
   get place(): string {
@@ -81,8 +98,19 @@ export class Generation {
   }
 
   /** All that it took before; retired meanwhile, it stays for who came before. */
-  hold(): Held {
-    if (this.isBehind) this.show(this.#places.ofBatch(this.latest!.copy()))
+  async hold(): Promise<Held> {
+    this.#coming++
+    try {
+      if (this.isBehind && this.latest) this.show(this.#keeper.places.ofBatch(this.latest.copy()))
+      else if (this.isBehind) await this.#keeper.fill(this)
+      return this.#hold()
+    } finally {
+      this.#coming--
+      this.#leaveRetired()
+    }
+  }
+
+  #hold(): Held {
     const shown = this.#shown
     assert(!shown.isLeft, 'what is held is shown')
     shown.holds++
@@ -100,7 +128,12 @@ export class Generation {
 
   /** Not part of what new readers see: goes as soon as nobody holds it. */
   retire(): void {
-    if (!this.#shown.isLeft) this.#leave(this.#shown)
+    this.#isRetired = true
+    this.#leaveRetired()
+  }
+
+  #leaveRetired(): void {
+    if (this.#isRetired && this.#coming === 0 && !this.#shown.isLeft) this.#leave(this.#shown)
   }
 
   #leave(shown: Shown): void {
@@ -109,7 +142,7 @@ export class Generation {
   }
 
   #giveBackUnused(shown: Shown): void {
-    if (shown.isLeft && shown.holds === 0) this.#places.giveBack(shown.place)
+    if (shown.isLeft && shown.holds === 0) this.#keeper.places.giveBack(shown.place)
   }
 }
 
@@ -127,21 +160,21 @@ function shownIn(spec: TailSpec, place: Place): Shown {
 export class HotTail {
   readonly #spec: TailSpec
   readonly #session: Session
-  readonly #places: Places
+  readonly #keeper: Keeper
   #active: Generation
   #last: Promise<unknown> = Promise.resolve()
 
-  private constructor(spec: TailSpec, session: Session, places: Places, active: Generation) {
+  private constructor(spec: TailSpec, session: Session, places: Places, table: Place | null) {
     this.#spec = spec
     this.#session = session
-    this.#places = places
-    this.#active = active
+    this.#keeper = { places, fill: (generation) => this.#next(() => this.#fill(generation)) }
+    this.#active = new Generation(spec, this.#keeper, table)
   }
 
   static async open(engine: Engine, spec: TailSpec): Promise<HotTail> {
     const session = await engine.session()
     const places = new Places(spec.name, shapeIn(spec), await engine.session())
-    return new HotTail(spec, session, places, await opened(spec, places))
+    return new HotTail(spec, session, places, await firstPlace(spec, places))
   }
 
   /** Rows that the active generation took. */
@@ -167,31 +200,42 @@ export class HotTail {
   append(batch: ColumnBatch): Promise<void> {
     return this.#next(async () => {
       const generation = this.#active
-      if (generation.latest?.take(batch)) generation.isBehind = true
-      else if (this.#spec.key.length > 0) await this.#upsert(generation, batch)
-      else await appendBatch(this.#session, generation.place, batch)
+      if (!generation.latest?.take(batch)) await this.#wait(generation, batch)
+      generation.isBehind = true
       generation.rows += batch.rows
       generation.bytes += sizeOf(batch)
     })
   }
 
-  /** Many keys: what the table has is replaced row by row. A reader sees before or after, nothing between. */
-  async #upsert(generation: Generation, batch: ColumnBatch): Promise<void> {
+  async #wait(generation: Generation, batch: ColumnBatch): Promise<void> {
     if (generation.latest) {
+      // Many keys: from now on they are in a table.
       generation.show(await this.#filled(generation.latest.copy()))
       generation.latest = null
     }
-    await this.#merge(generation.place, batch)
+    if (generation.waiting.rows + batch.rows > WAITING_MAX) await this.#fill(generation)
+    generation.waiting.add(batch)
+  }
+
+  /** Into the table what waits. By key it replaces what the table has, row by row; a reader sees before or after, nothing between. */
+  async #fill(generation: Generation): Promise<void> {
+    const { waiting, place } = generation
+    if (waiting.rows === 0) return
+    if (this.#spec.key.length > 0) await this.#merge(place, waiting.batch)
+    else await appendBatch(this.#session, place, waiting.batch)
+    waiting.clear()
+    generation.isBehind = false
   }
 
   /** A table with the rows of the batch. */
   async #filled(batch: ColumnBatch): Promise<Place> {
-    const place = await this.#places.ofTable()
+    const { places } = this.#keeper
+    const place = await places.ofTable()
     try {
       await appendBatch(this.#session, place.name, batch)
       return place
     } catch (error) {
-      this.#places.giveBack(place)
+      places.giveBack(place)
       throw error
     }
   }
@@ -211,7 +255,7 @@ export class HotTail {
   /** A generation of its own, beside the active one: for rows that are shown but not final. */
   separate(batch: ColumnBatch): Promise<Generation> {
     return this.#next(async () => {
-      const generation = new Generation(this.#spec, this.#places, await this.#filled(batch))
+      const generation = new Generation(this.#spec, this.#keeper, await this.#filled(batch))
       generation.rows = batch.rows
       generation.isOpen = false
       return generation
@@ -229,7 +273,7 @@ export class HotTail {
   }
 
   async #renew(): Promise<void> {
-    const fresh = await opened(this.#spec, this.#places)
+    const fresh = new Generation(this.#spec, this.#keeper, await firstPlace(this.#spec, this.#keeper.places))
     this.#active.isOpen = false
     this.#active = fresh
   }
@@ -241,10 +285,9 @@ export class HotTail {
   }
 }
 
-/** An empty generation that takes rows. */
-async function opened(spec: TailSpec, places: Places): Promise<Generation> {
-  const isByKey = spec.key.length > 0 || spec.isOneRow
-  return new Generation(spec, places, isByKey ? null : await places.ofTable())
+/** The table of rows that are only added. */
+async function firstPlace({ key, isOneRow }: TailSpec, places: Places): Promise<Place | null> {
+  return key.length > 0 || isOneRow ? null : await places.ofTable()
 }
 
 /** The rows of `<name>#incoming` into the table. */
