@@ -16,6 +16,7 @@ import type { Clock } from '../core/clock.ts'
 import { MillraceError } from '../core/errors.ts'
 import type { KeyRing } from '../objects/seal/key-ring.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
+import { runAside } from './aside.ts'
 import { addBatchRows, type BatchRows } from './batch-rows.ts'
 import { bindValues, hasValues, type SqlValues } from './bind-values.ts'
 import { type Plain, rowsOf } from './cell.ts'
@@ -74,6 +75,8 @@ export interface QueryOptions {
   readonly signal?: AbortSignal
   /** The part of the SQL that the user wrote: positions of errors are given in it. */
   readonly source?: string
+  /** Of `rows`, for work that nobody waits for: see `runAside`. */
+  readonly aside?: boolean
 }
 
 /** A connection. One statement at a time: a second one would end a stream that is being read. */
@@ -99,7 +102,10 @@ export interface Session {
 }
 
 /** What the sessions of an engine have in common. */
-type SharedParts = Pick<Session, 'clock' | 'keys' | 'partNumbers' | 'batchRows' | 'exportDirectory'>
+type SharedParts = Pick<Session, 'clock' | 'keys' | 'partNumbers' | 'batchRows' | 'exportDirectory'> & {
+  /** There are threads besides those of statements. */
+  readonly hasThreads: boolean
+}
 
 export interface Engine {
   session(): Promise<Session>
@@ -114,12 +120,13 @@ const END_MARK = '__millrace_end'
 const defaultConcurrency = (): number => Math.min(8, Math.max(1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) - 2))
 
 export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const threads = options.threads ?? availableParallelism()
   const instance = await DuckDBInstance.create(':memory:', {
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     allow_community_extensions: 'false',
     errors_as_json: 'true',
-    threads: String(options.threads ?? availableParallelism()),
+    threads: String(threads),
     ...(options.memoryLimitBytes === undefined ? {} : { memory_limit: `${Math.floor(options.memoryLimitBytes / 1_000_000)}MB` }),
     temp_directory: options.tempDirectory,
     // Tables in memory would be compressed again and again while they grow: half of what an append costs.
@@ -146,6 +153,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     partNumbers: addPartNumbers(first),
     batchRows: addBatchRows(first),
     exportDirectory,
+    hasThreads: threads > 1,
   }
   return {
     clock: options.clock,
@@ -179,7 +187,8 @@ function openSession(connection: DuckDBConnection, slots: Slots, shared: SharedP
     rows(sql, values, options = {}) {
       const { rowMax } = options
       const text = rowMax === undefined ? sql : `SELECT * FROM (${sql}\n) LIMIT ${rowMax + 1}`
-      return once(text, sql, options, async () => collect(await execute(connection, text, values), rowMax))
+      const run = options.aside && shared.hasThreads ? () => runAside(connection, text) : () => execute(connection, text, values)
+      return once(text, sql, options, async () => collect(await run(), rowMax))
     },
     prepared(sql) {
       let statement: DuckDBPreparedStatement | undefined

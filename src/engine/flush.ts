@@ -25,7 +25,7 @@ const ON_ONE_THREAD = ` LIMIT ${2n ** 63n - 1n}`
 export function flushAppend({ engine, lake, table, source }: FlushParts): Promise<TableChange> {
   return withSession(engine, async (session) => {
     const select = `SELECT * FROM (${source})${ON_ONE_THREAD}`
-    const add = await writeParquet(session, { select, table, directory: lake.dataDirectory(table) })
+    const add = await writeParquet(session, { select, table, directory: lake.dataDirectory(table), aside: true })
     return { table: table.name, operation: 'append', add, remove: [] }
   })
 }

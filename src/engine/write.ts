@@ -26,6 +26,8 @@ export interface WriteOptions {
   /** The SELECT has the lineage of rows that move (`lineage.ts`), which version 3 keeps; null for rows that are new. */
   readonly moved?: boolean
   readonly signal?: AbortSignal
+  /** Nobody waits for it. */
+  readonly aside?: boolean
 }
 
 /**
@@ -44,7 +46,11 @@ export async function writeParquet(session: Session, options: WriteOptions): Pro
   const copy = `COPY (${rows}) TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, FIELD_IDS {${fieldIdsSql(storedFields(options))}}${encryption}${split})`
   await mkdir(directory, { recursive: true })
   try {
-    const written = await session.rows(copy, undefined, { source: options.select, ...(signal ? { signal } : {}) })
+    const written = await session.rows(copy, undefined, {
+      source: options.select,
+      aside: options.aside === true,
+      ...(signal ? { signal } : {}),
+    })
     const full = written.rows.filter((row) => Number(row[1]) > 0)
     // DuckDB writes a file for no rows too.
     for (const row of written.rows) if (Number(row[1]) === 0) await rm(String(row[0]), { force: true })
