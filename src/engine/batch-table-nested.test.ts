@@ -8,6 +8,7 @@ import type { ColumnBatch } from '../schema/batch.ts'
 import { toDuckType } from '../schema/duckdb.ts'
 import { compileScanner } from '../schema/scan/scanner.ts'
 import type { Field, Inner, Type } from '../schema/type.ts'
+import { addSmallRows, SMALL_ROWS } from './batch-rows.ts'
 import { appendBatch, createSql, tableName, typedSql } from './batch-table.ts'
 import type { Plain } from './cell.ts'
 import { ingestTypes } from './fill-chunk.ts'
@@ -29,6 +30,11 @@ async function append(type: Type, texts: readonly string[]): Promise<void> {
   assert.deepEqual(scan.rejects, [])
   await parts.session.run(`CREATE OR REPLACE TABLE tail.t (c ${ingestTypes(scan.batch)[0]!.toString()})`)
   await appendBatch(parts.session, 't', scan.batch)
+  if (scan.batch.rows > SMALL_ROWS) return
+  const place = addSmallRows(parts.session.connection, scan.batch.shape)()
+  place.batch = scan.batch
+  const differ = `SELECT * FROM (SELECT CAST(c AS VARCHAR) FROM tail.t EXCEPT ALL SELECT CAST(c AS VARCHAR) FROM ${place.sql})`
+  assert.deepEqual(await rowsOf(differ), [], 'as they are')
 }
 
 /** What `tail.t` has, read as a batch of texts and appended to `tail.back`. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import type { ColumnBatch } from '../schema/batch.ts'
+import { addSmallRows, SMALL_ROWS } from './batch-rows.ts'
 import { appendBatch } from './batch-table.ts'
 import type { Plain } from './cell.ts'
 import { ingestTypes } from './fill-chunk.ts'
@@ -22,7 +23,13 @@ async function roundTrip(batch: ColumnBatch, casts: readonly string[] = []): Pro
   await parts.session.run(`CREATE OR REPLACE TABLE tail.t (${columns.join(', ')})`)
   await appendBatch(parts.session, 't', batch)
   const list = batch.shape.fields.map(({ name }, index) => casts[index] ?? name)
-  return (await parts.session.rows(`SELECT ${list.join(', ')} FROM tail.t ORDER BY rowid`)).rows
+  const { rows } = await parts.session.rows(`SELECT ${list.join(', ')} FROM tail.t ORDER BY rowid`)
+  if (batch.rows > 0 && batch.rows <= SMALL_ROWS) {
+    const place = addSmallRows(parts.session.connection, batch.shape)()
+    place.batch = batch
+    assert.deepEqual((await parts.session.rows(`SELECT ${list.join(', ')} FROM ${place.sql}`)).rows, rows, 'as they are')
+  }
+  return rows
 }
 
 test('one row of every type, its extremes, and nulls', async () => {
@@ -173,7 +180,7 @@ test('integers of 64 bits, through both forms', async () => {
   )
 })
 
-test('borders of chunks, and batches larger than the appender commits by itself', async () => {
+test('borders of chunks, and batches larger than a row group', async () => {
   for (const rows of [0, 1, 2047, 2048, 2049, 4096, 250_000]) {
     const batch = batchOf(
       { l: { kind: 'long' }, c: { kind: 'string' } },

@@ -27,16 +27,16 @@ export class Places {
   /** Of its own: never within a transaction of the writer's. */
   readonly #session: Session
   readonly #tables: Place[] = []
-  readonly #openRows: () => SmallRows
+  readonly #openRows: (() => SmallRows) | null
   readonly #batches: { readonly name: string; readonly rows: SmallRows }[] = []
   #making = 0
 
-  /** Of rows of the shape; names begin with `name`. */
-  constructor(name: string, shape: Shape, session: Session) {
+  /** Of rows of the shape; names begin with `name`. The session has nothing else to do. */
+  constructor(name: string, shape: Shape, session: Session, hasBatches: boolean) {
     this.#name = name
     this.#shape = shape
     this.#session = session
-    this.#openRows = addSmallRows(session.connection, shape)
+    this.#openRows = hasBatches ? addSmallRows(session.connection, shape) : null
   }
 
   /** An empty table. */
@@ -48,9 +48,9 @@ export class Places {
     return { name, from: tableName(name) }
   }
 
-  /** Of up to `SMALL_ROWS` rows. */
+  /** Of up to `SMALL_ROWS` rows, where there are batches. */
   ofBatch(batch: ColumnBatch): Place {
-    const { name, rows } = this.#batches.pop() ?? { name: `${this.#name}#${places++}`, rows: this.#openRows() }
+    const { name, rows } = this.#batches.pop() ?? { name: `${this.#name}#${places++}`, rows: this.#openRows!() }
     rows.batch = batch
     return { name, from: rows.sql, rows }
   }

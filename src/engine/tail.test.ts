@@ -239,6 +239,41 @@ test('keyed: rows that nobody has read are kept when there are too many keys for
   ])
 })
 
+test('rows wait for a reader, or until they are many, and nobody sees part of what an append brought', async () => {
+  const tail = await HotTail.open(parts.engine, { name: 'waiting', shape, key: [] })
+  const active = await tail.clear()
+  const stored = async (): Promise<unknown> =>
+    (await parts.session.rows(`SELECT count(*) FROM memory.tail.${quoteName(active.place)}`)).rows
+  const some = (count: number): ColumnBatch => rowsBatch(Array.from({ length: count }, (_, row) => ['k', row] as const))
+  await tail.append(some(9_000))
+  await tail.append(some(7_000))
+  assert.deepEqual(await stored(), [[0n]])
+  await tail.append(some(1_000))
+  assert.deepEqual(await stored(), [[16_000n]])
+  const seen: number[] = []
+  const appending = [1, 2, 3].map(() => tail.append(some(1_000)))
+  for (let reader = 0; reader < 4; reader++) seen.push((await read(active)).length)
+  await Promise.all(appending)
+  assert.ok(seen[0]! >= 17_000 && seen.every((count) => count % 1_000 === 0), `${seen}`)
+  assert.equal((await read(active)).length, 20_000)
+})
+
+test('what retires a generation leaves it to who waits for its rows', async () => {
+  for (const key of [[], ['k']]) {
+    const tail = await HotTail.open(parts.engine, { name: `coming ${key.length}`, shape, key })
+    const active = await tail.clear()
+    await tail.append(rowsBatch(Array.from({ length: 5_000 }, (_, row) => [`k${row}`, 1] as const)))
+    await tail.append(rowsBatch([['k0', 2]]))
+    const coming = [active.hold(), active.hold()]
+    active.retire()
+    for (const held of await Promise.all(coming)) {
+      const { rows } = await parts.session.rows(`SELECT count(*), max(v) FROM (${held.sql})`)
+      assert.deepEqual(rows, [[key.length === 0 ? 5_001n : 5_000n, 2n]])
+      held.letGo()
+    }
+  }
+})
+
 test('a failed append leaves the tail as it was and usable', async () => {
   const tail = await HotTail.open(parts.engine, { name: 'failing', shape, key: ['k'] })
   const active = await tail.clear()

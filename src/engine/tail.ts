@@ -173,7 +173,7 @@ export class HotTail {
 
   static async open(engine: Engine, spec: TailSpec): Promise<HotTail> {
     const session = await engine.session()
-    const places = new Places(spec.name, shapeIn(spec), await engine.session())
+    const places = new Places(spec.name, shapeIn(spec), await engine.session(), isReplaced(spec))
     return new HotTail(spec, session, places, await firstPlace(spec, places))
   }
 
@@ -285,10 +285,10 @@ export class HotTail {
   }
 }
 
-/** The table of rows that are only added. */
-async function firstPlace({ key, isOneRow }: TailSpec, places: Places): Promise<Place | null> {
-  return key.length > 0 || isOneRow ? null : await places.ofTable()
-}
+/** A row takes the place of another; until there are many, they need no table. */
+const isReplaced = ({ key, isOneRow }: TailSpec): boolean => key.length > 0 || isOneRow === true
+
+const firstPlace = async (spec: TailSpec, places: Places): Promise<Place | null> => (isReplaced(spec) ? null : places.ofTable())
 
 /** The rows of `<name>#incoming` into the table. */
 function upsertSql({ name, key }: TailSpec, into: string): readonly string[] {

@@ -47,6 +47,8 @@ test('files, functions that read them, and names that are files', () =>
   refused([
     `SELECT * FROM read_csv('${shop.directory}/secret.csv')`,
     `SELECT * FROM read_csv_auto('${shop.directory}/secret.csv')`,
+    `SELECT * FROM batch_rows(0)`,
+    `SELECT small_rows_0(0, 0)`,
     `SELECT * FROM read_text('/etc/hostname')`,
     `SELECT * FROM read_blob('/etc/hostname')`,
     `SELECT * FROM read_json('${shop.directory}/secret.csv')`,
