@@ -10,13 +10,14 @@ import { SYSTEM_FIELDS } from '../src/define/system-columns.ts'
 import { printLive } from '../src/engine/algebra/print-query.ts'
 import { compileLive } from '../src/engine/algebra/read-query.ts'
 import { openParser } from '../src/engine/ast.ts'
-import { appendBatch, createSql, tableName, typedSql } from '../src/engine/batch-table.ts'
+import { createSql, tableName, typedSql } from '../src/engine/batch-table.ts'
 import { openEngine } from '../src/engine/duckdb.ts'
 import type { Column, ColumnBatch } from '../src/schema/batch.ts'
 import { compileScanner } from '../src/schema/scan/scanner.ts'
 import type { Field, Shape, Type } from '../src/schema/type.ts'
 import { Chain } from '../src/stream/operators/chain.ts'
 import { shapeOfRelation } from '../src/stream/operators/shape.ts'
+import { appendAsPeer } from './peer-append.ts'
 
 const BATCH = Number(process.argv[3] ?? 2_000)
 const BATCHES = Math.ceil(Number(process.argv[2] ?? 500_000) / BATCH)
@@ -101,7 +102,7 @@ for (const [name, sql] of Object.entries(QUERIES)) {
     const before = cpuSeconds()
     for (const batch of batches) {
       await session.run(createSql(SHAPE, 'orders'))
-      await appendBatch(session, 'orders', batch)
+      await appendAsPeer(session, 'orders', batch)
       await session.run(
         `CREATE OR REPLACE TABLE memory.tail.result AS ${printLive(query, () => `(${typedSql(SHAPE, tableName('orders'))})`)}`,
       )

@@ -11,7 +11,6 @@ import { SYSTEM_FIELDS } from '../src/define/system-columns.ts'
 import { printLive } from '../src/engine/algebra/print-query.ts'
 import { compileLive } from '../src/engine/algebra/read-query.ts'
 import { openParser } from '../src/engine/ast.ts'
-import { appendBatch } from '../src/engine/batch-table.ts'
 import { openEngine } from '../src/engine/duckdb.ts'
 import { ingestTypes } from '../src/engine/fill-chunk.ts'
 import { quoteName } from '../src/engine/sql-text.ts'
@@ -21,6 +20,7 @@ import type { Shape } from '../src/schema/type.ts'
 import { Chain } from '../src/stream/operators/chain.ts'
 import { shapeOfRelation } from '../src/stream/operators/shape.ts'
 import { BID, nexmarkLines } from '../test/nexmark/events.ts'
+import { appendAsPeer } from './peer-append.ts'
 
 /** Whole fifties of events, of which 46 are bids. */
 const FIFTIES = Math.round(Number(process.argv[3] ?? 20_000) / 46)
@@ -102,7 +102,7 @@ async function runPeer(sql: string, batches: readonly ColumnBatch[]): Promise<Sp
   const before = cpuSeconds()
   for (const batch of batches) {
     await session.run(`CREATE OR REPLACE TABLE memory.tail.bid (${columns})`)
-    await appendBatch(session, 'bid', batch)
+    await appendAsPeer(session, 'bid', batch)
     await session.run(`CREATE OR REPLACE TABLE memory.tail.result AS ${sql}`)
   }
   return { seconds: cpuSeconds() - before, rows: 0 }

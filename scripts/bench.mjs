@@ -8,7 +8,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const [name, ...args] = process.argv.slice(2)
 const script = join(root, 'bench', `${name}.ts`)
 if (!name || !existsSync(script)) {
-  const parts = ['ingest-load.ts']
+  const parts = ['ingest-load.ts', 'peer-append.ts']
   const names = readdirSync(join(root, 'bench')).filter((file) => file.endsWith('.ts') && !parts.includes(file))
   process.stderr.write(`usage: npm run bench -- <name>; there are: ${names.map((file) => file.slice(0, -3)).join(', ')}\n`)
   process.exit(2)
