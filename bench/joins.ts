@@ -11,10 +11,8 @@ import { SYSTEM_FIELDS } from '../src/define/system-columns.ts'
 import { printLive } from '../src/engine/algebra/print-query.ts'
 import { compileLive, type StreamShape } from '../src/engine/algebra/read-query.ts'
 import { openParser } from '../src/engine/ast.ts'
-import { appendBatch } from '../src/engine/batch-table.ts'
+import { appendBatch, createSql } from '../src/engine/batch-table.ts'
 import { openEngine } from '../src/engine/duckdb.ts'
-import { ingestTypes } from '../src/engine/fill-chunk.ts'
-import { quoteName } from '../src/engine/sql-text.ts'
 import type { Column, ColumnBatch } from '../src/schema/batch.ts'
 import { compileScanner } from '../src/schema/scan/scanner.ts'
 import type { Shape } from '../src/schema/type.ts'
@@ -103,10 +101,7 @@ const scanned = rounds.map((round) => round.map(({ name, scan }) => ({ name, bat
 
 for (const name of Object.keys(STREAMS) as Name[]) {
   const shape: Shape = storedOf(name)
-  const types = ingestTypes({ shape })
-  await session.run(
-    `CREATE TABLE memory.tail.${name} (${shape.fields.map((own, i) => `${quoteName(own.name)} ${types[i]!.toString()}`).join(', ')})`,
-  )
+  await session.run(createSql(shape, name))
   for (const round of scanned) for (const own of round) if (own.name === name) await appendBatch(session, name, own.batch)
 }
 

@@ -11,9 +11,8 @@ import { SYSTEM_FIELDS } from '../src/define/system-columns.ts'
 import { printLive } from '../src/engine/algebra/print-query.ts'
 import { compileLive } from '../src/engine/algebra/read-query.ts'
 import { openParser } from '../src/engine/ast.ts'
+import { createSql } from '../src/engine/batch-table.ts'
 import { openEngine } from '../src/engine/duckdb.ts'
-import { ingestTypes } from '../src/engine/fill-chunk.ts'
-import { quoteName } from '../src/engine/sql-text.ts'
 import type { Column, ColumnBatch } from '../src/schema/batch.ts'
 import { compileScanner } from '../src/schema/scan/scanner.ts'
 import type { Shape } from '../src/schema/type.ts'
@@ -97,11 +96,9 @@ function runChain(chain: Chain, batchOf: (index: number) => ColumnBatch): Spent 
 }
 
 async function runPeer(sql: string, batches: readonly ColumnBatch[]): Promise<Spent> {
-  const types = ingestTypes({ shape: SHAPE })
-  const columns = SHAPE.fields.map(({ name }, i) => `${quoteName(name)} ${types[i]!.toString()}`).join(', ')
   const before = cpuSeconds()
   for (const batch of batches) {
-    await session.run(`CREATE OR REPLACE TABLE memory.tail.bid (${columns})`)
+    await session.run(createSql(SHAPE, 'bid'))
     await appendAsPeer(session, 'bid', batch)
     await session.run(`CREATE OR REPLACE TABLE memory.tail.result AS ${sql}`)
   }

@@ -11,7 +11,6 @@ import type { Field, Inner, Type } from '../schema/type.ts'
 import { addSmallRows, SMALL_ROWS } from './batch-rows.ts'
 import { appendBatch, createSql, tableName, typedSql } from './batch-table.ts'
 import type { Plain } from './cell.ts'
-import { ingestTypes } from './fill-chunk.ts'
 import { batchOfPage, batchSelect } from './result-batch.ts'
 import { quoteText } from './sql-text.ts'
 import { openTestEngine, type TestEngine } from './testing.ts'
@@ -28,7 +27,7 @@ async function append(type: Type, texts: readonly string[]): Promise<void> {
     Buffer.from(texts.map((text) => `{"c":${text}}`).join('\n')),
   )
   assert.deepEqual(scan.rejects, [])
-  await parts.session.run(`CREATE OR REPLACE TABLE tail.t (c ${ingestTypes(scan.batch)[0]!.toString()})`)
+  await parts.session.run(createSql(scan.batch.shape, 't'))
   await appendBatch(parts.session, 't', scan.batch)
   if (scan.batch.rows > SMALL_ROWS) return
   const place = addSmallRows(parts.session.connection, scan.batch.shape)()

@@ -4,9 +4,8 @@ import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import type { ColumnBatch } from '../schema/batch.ts'
 import { addSmallRows, SMALL_ROWS } from './batch-rows.ts'
-import { appendBatch } from './batch-table.ts'
+import { appendBatch, createSql } from './batch-table.ts'
 import type { Plain } from './cell.ts'
-import { ingestTypes } from './fill-chunk.ts'
 import { batchOf, openTestEngine, type TestEngine } from './testing.ts'
 
 const text = (value: string): Uint8Array => Buffer.from(value)
@@ -18,9 +17,7 @@ before(async () => {
 after(() => parts[Symbol.asyncDispose]())
 
 async function roundTrip(batch: ColumnBatch, casts: readonly string[] = []): Promise<readonly (readonly Plain[])[]> {
-  const types = ingestTypes(batch)
-  const columns = batch.shape.fields.map(({ name }, index) => `${name} ${types[index]!.toString()}`)
-  await parts.session.run(`CREATE OR REPLACE TABLE tail.t (${columns.join(', ')})`)
+  await parts.session.run(createSql(batch.shape, 't'))
   await appendBatch(parts.session, 't', batch)
   const list = batch.shape.fields.map(({ name }, index) => casts[index] ?? name)
   const { rows } = await parts.session.rows(`SELECT ${list.join(', ')} FROM tail.t ORDER BY rowid`)

@@ -91,6 +91,7 @@ export interface Session {
   stream(sql: string, values?: SqlValues, options?: Omit<QueryOptions, 'rowMax'>): AsyncGenerator<ResultSet>
   /** As `stream`, undecoded. There is at least one page, maybe of no rows. */
   pages(sql: string, values?: SqlValues, options?: Omit<QueryOptions, 'rowMax'>): AsyncGenerator<Page>
+  /** For functions of our own, and statements that do not wait for others. */
   readonly connection: DuckDBConnection
   readonly clock: Clock
   readonly keys: KeyRing | null

@@ -20,7 +20,7 @@ const ON_ONE_THREAD = ` LIMIT ${2n ** 63n - 1n}`
 
 /**
  * On one thread, though it takes longer then: nobody waits for a flush, while requests, live models and questions wait for the
- * processors that it takes.
+ * processors that it takes. `source` reads no column batch: see `runAside`.
  */
 export function flushAppend({ engine, lake, table, source }: FlushParts): Promise<TableChange> {
   return withSession(engine, async (session) => {

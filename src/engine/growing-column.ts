@@ -107,7 +107,7 @@ export class GrowingColumn {
     for (let row = 0; row < places.length; row++) this.#nulls[places[row]!] = nulls ? nulls[row]! : 0
   }
 
-  #putBig({ values, big, nulls }: Extract<Column, { kind: 'integer' }>, places: Int32Array, count: number): void {
+  #putBig({ values, big, nulls }: IntegerColumn, places: Int32Array, count: number): void {
     this.#big ??= BigInt64Array.from(this.#values, BigInt)
     this.#big = grown(this.#big, count)
     for (let row = 0; row < places.length; row++) this.#big[places[row]!] = nulls?.[row] ? 0n : big ? big[row]! : BigInt(values[row]!)

@@ -1,6 +1,6 @@
-// The hot tail of a relation: rows that are in the log and not yet in a committed file, in DuckDB tables, visible the moment
-// they are appended. It is a cache: after a crash it is filled again from the log. Generations let a flush take what came so
-// far while new rows come in; one goes when it is retired and no reader holds it.
+// The hot tail of a relation: rows that are in the log and not yet in a committed file, visible the moment they are appended: in DuckDB
+// tables, or here until somebody reads them. It is a cache: after a crash it is filled again from the log. Generations let a flush take
+// what came so far while new rows come in; one goes when it is retired and no reader holds it.
 import { assert } from '../core/errors.ts'
 import type { ColumnBatch } from '../schema/batch.ts'
 import type { Field, Shape } from '../schema/type.ts'

@@ -1,7 +1,6 @@
 // Nested columns of files: each value goes as JSON text through the scanner, as if it had been sent, so that a file and a
 // request are held to the same rules and a refused row says where in the value. Values that the file has as JSON keep what
 // DuckDB's reader of JSON keeps: of a number that is no integer about 17 digits.
-
 import { appendBatch, createSql, tableName, typedSql } from '../engine/batch-table.ts'
 import { cellOf, type Plain } from '../engine/cell.ts'
 import type { Engine, Session } from '../engine/duckdb.ts'
